@@ -1,0 +1,128 @@
+import type { JsonObject } from "./json.ts";
+
+/** Why an answer ended, in OpenAI's words. */
+export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
+
+/**
+ * One thing an upstream says while it answers. `choice` is the index of the answer it belongs to when a
+ * request asked for several (`n`); absent means 0.
+ *
+ * Each choice ends with exactly one `finish`. `usage` may come at any time, before or after it. All other
+ * events of a choice come before its `finish`. Every event except `usage` and an `extra` at chunk level
+ * commits the answer: from then on no other upstream can be tried.
+ */
+export type ChatEvent = TextEvent | ReasoningEvent | ToolCallEvent | ExtraEvent | FinishEvent | UsageEvent;
+
+/** A piece of the answer's text: what was added, never what was said so far. */
+export interface TextEvent {
+  readonly type: "text";
+  readonly text: string;
+  readonly choice?: number;
+}
+
+/**
+ * A piece of the model's reasoning. Upstreams that sign their reasoning (Anthropic, Gemini) number its
+ * blocks and give a block's `signature`, or, for a block kept secret, its `redacted` data.
+ */
+export interface ReasoningEvent {
+  readonly type: "reasoning";
+  readonly text: string;
+  readonly block?: number;
+  readonly signature?: string;
+  readonly redacted?: string;
+  readonly choice?: number;
+}
+
+/**
+ * A piece of a tool call. `index` numbers the calls of a choice from 0. `id` and `name` belong to a call's
+ * first event (an id that never comes is made by the core); `arguments` is the next piece of the JSON text.
+ * `fields` are the upstream's own members of this call.
+ */
+export interface ToolCallEvent {
+  readonly type: "tool-call";
+  readonly index: number;
+  readonly id?: string;
+  readonly name?: string;
+  readonly arguments?: string;
+  readonly fields?: JsonObject;
+  readonly choice?: number;
+}
+
+/**
+ * Anything else the upstream said, under the upstream's own names: `logprobs`, `refusal`, citations,
+ * `system_fingerprint` … `at` says where in an OpenAI chunk it stands: beside the text (`delta`), beside
+ * the finish reason (`choice`) or beside `id` and `model` (`chunk`; `id`, `created` and `model` there become
+ * the answer's own). When an answer is collected, repeated fields fold as `foldExtra` says.
+ */
+export interface ExtraEvent {
+  readonly type: "extra";
+  readonly at: "delta" | "choice" | "chunk";
+  readonly fields: JsonObject;
+  readonly choice?: number;
+}
+
+/** The end of one choice: the upstream's own terminal mark was seen. `native` is its own word for the reason. */
+export interface FinishEvent {
+  readonly type: "finish";
+  readonly reason: FinishReason;
+  readonly native?: string;
+  readonly stopSequence?: string;
+  readonly fields?: JsonObject;
+  readonly choice?: number;
+}
+
+/** The tokens spent so far; cumulative, the last value of each field counts. */
+export interface UsageEvent {
+  readonly type: "usage";
+  readonly usage: Usage;
+}
+
+/** Token counts as the upstream measured them. Absent means unknown; never put a zero that wasn't measured. */
+export interface Usage {
+  /** All tokens of the request, cached ones included. */
+  readonly input?: number;
+  /** Those of `input` that were read from the upstream's prompt cache. */
+  readonly cachedInput?: number;
+  /** Those of `input` that were written to the upstream's prompt cache. */
+  readonly cacheWrite?: number;
+  /** All tokens of the answer, reasoning included. */
+  readonly output?: number;
+  /** Those of `output` that were reasoning. */
+  readonly reasoning?: number;
+  /** The upstream's own usage object, which is handed to OpenAI clients as it is. */
+  readonly raw?: JsonObject;
+}
+
+/**
+ * What `chat` gives back: usually an async generator. The core leaves by `return()` when nobody listens any
+ * more; free what you hold in `finally` or `using`, and race your waits with `call.signal`, because a
+ * generator isn't interrupted while it awaits.
+ */
+export interface ChatStream extends AsyncIterable<ChatEvent> {}
+
+/** `extra` fields of which the pieces make the whole; of every other field the last value counts. */
+const CONCATENATED = new Set(["content", "refusal", "logprobs"]);
+
+/**
+ * Folds the fields of one more `extra` event into those collected so far: arrays and strings within
+ * `logprobs`, and `refusal`, are concatenated, everything else is replaced by its last value.
+ */
+export function foldExtra(collected: JsonObject, fields: JsonObject): JsonObject {
+  const folded: Record<string, JsonObject[string]> = { ...collected };
+  for (const [name, value] of Object.entries(fields)) {
+    const before = folded[name];
+    folded[name] = CONCATENATED.has(name) ? join(before, value) : value;
+  }
+  return folded;
+}
+
+function join(before: JsonObject[string], value: JsonObject[string]): JsonObject[string] {
+  if (typeof before === "string" && typeof value === "string") return before + value;
+  if (Array.isArray(before) && Array.isArray(value)) return [...before, ...value];
+  if (isObject(before) && isObject(value)) return foldExtra(before, value);
+  return value ?? before;
+}
+
+function isObject(value: JsonObject[string]): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

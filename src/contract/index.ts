@@ -1,0 +1,35 @@
+/**
+ * All that a plugin sees of the gateway, re-exported as `modelyard/plugin`.
+ * @module
+ */
+export { foldExtra } from "./event.ts";
+export type {
+  ChatEvent,
+  ChatStream,
+  ExtraEvent,
+  FinishEvent,
+  FinishReason,
+  ReasoningEvent,
+  TextEvent,
+  ToolCallEvent,
+  Usage,
+  UsageEvent,
+} from "./event.ts";
+export { FAILURES, UpstreamError } from "./error.ts";
+export type { Blame, Failure, UpstreamErrorCode, UpstreamErrorOptions } from "./error.ts";
+export type { Json, JsonObject } from "./json.ts";
+export { Duration, Secret, Type } from "./options.ts";
+export type { Static, TSchema } from "./options.ts";
+export type { ChatRequest, ContentPart, Message } from "./request.ts";
+export { definePlugin } from "./upstream.ts";
+export type {
+  Call,
+  Capabilities,
+  Host,
+  KeyValue,
+  Logger,
+  Model,
+  StoredValue,
+  Upstream,
+  UpstreamPlugin,
+} from "./upstream.ts";

@@ -1,0 +1,29 @@
+import type { Json, JsonObject } from "./json.ts";
+
+/**
+ * The client's body for OpenAI's `POST /v1/chat/completions`, with `model` already the upstream's own name.
+ * Only what is typed here was checked; every other field travels as the client wrote it. A field that an
+ * upstream can't honour is named with `call.ignored()` or refused with `UpstreamError("unsupported")`.
+ * https://platform.openai.com/docs/api-reference/chat/create
+ */
+export interface ChatRequest {
+  readonly model: string;
+  readonly messages: readonly Message[];
+  /** What the client asked for; the upstream is asked in the same form where it knows both. */
+  readonly stream?: boolean | null;
+  /** How many answers; absent means one. */
+  readonly n?: number | null;
+  readonly [field: string]: Json | undefined;
+}
+
+/** One message of the conversation. `role` and `content` are checked, the rest is the client's. */
+export interface Message {
+  readonly role: string;
+  readonly content?: string | readonly ContentPart[] | null;
+  readonly [field: string]: Json | undefined;
+}
+
+/** One part of a message's content: `{"type": "text", "text": …}`, `{"type": "image_url", …}` and so on. */
+export interface ContentPart extends JsonObject {
+  readonly type: string;
+}

@@ -1,0 +1,119 @@
+import type { ChatStream } from "./event.ts";
+import type { Json, JsonObject } from "./json.ts";
+import type { Static, TSchema } from "./options.ts";
+import type { ChatRequest } from "./request.ts";
+
+/** A plugin: the code that speaks to one kind of upstream. The default export of its module. */
+export interface UpstreamPlugin<Options extends TSchema = TSchema> {
+  /** The version of this contract the plugin is written to. */
+  readonly apiVersion: 1;
+  /** For logs and errors: lower case letters, digits and dashes. */
+  readonly name: string;
+  /** Checks, fills with defaults and documents this plugin's `options` in gateway.yaml. Make it strict. */
+  readonly options: Options;
+  /**
+   * Makes an upstream from checked options. It may check and build, but neither use the network nor write
+   * anything: `modelyard check` opens every upstream and closes it again.
+   */
+  open(options: Static<Options>, host: Host): Upstream | Promise<Upstream>;
+}
+
+/** One configured instance of a plugin. The optional methods are capabilities. */
+export interface Upstream {
+  /** Begins background work. Called once, and only when the gateway really serves. */
+  start?(): void | Promise<void>;
+  /** The models it offers now. May ask the network; rejects or aborts with `signal`. */
+  models(signal: AbortSignal): Promise<readonly Model[]>;
+  /**
+   * Answers one request. Whatever fails is thrown as UpstreamError, here or by the stream. A stream that
+   * ends without a `finish` for each choice is an answer that broke off.
+   */
+  chat(request: ChatRequest, call: Call): ChatStream | Promise<ChatStream>;
+  /** What people should see of its state: a pool's credentials by state, a socket's health. No secrets. */
+  status?(): Json;
+}
+
+/** A model as an upstream lists it. A capability left out is unknown. */
+export interface Model {
+  readonly id: string;
+  readonly ownedBy?: string;
+  /** When it was made, in seconds since 1970. */
+  readonly created?: number;
+  readonly capabilities?: Capabilities;
+}
+
+export interface Capabilities {
+  readonly tools?: boolean;
+  readonly vision?: boolean;
+  /** Takes `response_format` of type `json_schema`. */
+  readonly json_schema?: boolean;
+  readonly reasoning?: boolean;
+  /** The longest conversation, in tokens. */
+  readonly context?: number;
+  /** The longest answer, in tokens. */
+  readonly output?: number;
+}
+
+/** What the gateway lends to an upstream while it is open. */
+export interface Host {
+  /** The upstream's name in gateway.yaml. */
+  readonly id: string;
+  readonly log: Logger;
+  readonly fetch: typeof fetch;
+  /** Aborted when the upstream is closed. */
+  readonly signal: AbortSignal;
+  /** Small state that survives restarts: encrypted, and this upstream's alone. */
+  readonly storage: KeyValue;
+  /** Names a value that must never appear in logs, errors or status. */
+  secret(value: string): void;
+  /** Registers a clean-up for when the upstream is closed, or `open` has thrown. Last in, first out. */
+  defer(cleanup: () => void | Promise<void>): void;
+}
+
+/** What the gateway lends for one attempt to answer a request. */
+export interface Call {
+  /** The request's id, as in `x-request-id`. */
+  readonly id: string;
+  /** 1 for the first attempt of this request. */
+  readonly attempt: number;
+  readonly log: Logger;
+  /** Aborted when nobody waits for the answer any more: the client left, a deadline passed, or shut-down. */
+  readonly signal: AbortSignal;
+  /** Says that the upstream's connection stands, where that can be told: ends the `connect` deadline. */
+  connected(): void;
+  /** Says that a request parameter could not be honoured; the client reads it in `x-modelyard-ignored`. */
+  ignored(parameter: string, why: string): void;
+}
+
+/** A log with levels. `fields` are printed as they are, secrets removed: no prompts, no answers. */
+export interface Logger {
+  debug(message: string, fields?: JsonObject): void;
+  info(message: string, fields?: JsonObject): void;
+  warn(message: string, fields?: JsonObject): void;
+  error(message: string, fields?: JsonObject): void;
+}
+
+/** A small versioned store. */
+export interface KeyValue {
+  get(key: string): Promise<StoredValue | undefined>;
+  /**
+   * Stores a value and gives its new version. With `ifVersion` (0: not there yet) nothing is stored and
+   * `undefined` comes back when someone else has written in between.
+   */
+  set(key: string, value: Json, options?: { readonly ifVersion?: number }): Promise<number | undefined>;
+  delete(key: string): Promise<void>;
+  /** All keys that begin with `prefix`, sorted. */
+  keys(prefix?: string): Promise<readonly string[]>;
+}
+
+export interface StoredValue {
+  readonly value: Json;
+  readonly version: number;
+}
+
+/** Gives a plugin its types; returns it as it is. */
+export function definePlugin<Options extends TSchema>(
+  plugin: UpstreamPlugin<Options>,
+): UpstreamPlugin<Options> {
+  return plugin;
+}
