@@ -1,0 +1,107 @@
+import type { Call, Host, Json, JsonObject, KeyValue, Logger, StoredValue } from "modelyard/plugin";
+
+/** One line that was logged. */
+export interface LogLine {
+  readonly level: keyof Logger;
+  readonly message: string;
+  readonly fields: JsonObject | undefined;
+}
+
+/** A host made by hand, and what a plugin did with it. */
+export interface TestHost {
+  readonly host: Host;
+  readonly logs: readonly LogLine[];
+  /** The values given to `host.secret`. */
+  readonly secrets: ReadonlySet<string>;
+  /** Aborts `host.signal` and runs the deferred clean-ups, last in, first out; a second time does nothing. */
+  close(): Promise<void>;
+}
+
+/** A call made by hand, and what a plugin did with it. */
+export interface TestCall {
+  readonly call: Call;
+  /** Aborts `call.signal`; the reason is a plain AbortError unless given. */
+  abort(reason?: unknown): void;
+  /** Parameter by parameter, the reasons given to `call.ignored`. */
+  readonly ignored: ReadonlyMap<string, string>;
+  /** How often `call.connected` was called. */
+  readonly connected: number;
+  readonly logs: readonly LogLine[];
+}
+
+/** A host with real `fetch` and a store in memory, for a plugin's unit tests. Close it in `finally` or `afterEach`. */
+export function testHost(overrides: Partial<Host> = {}): TestHost {
+  const closing = new AbortController();
+  const cleanups: (() => void | Promise<void>)[] = [];
+  const logs: LogLine[] = [];
+  const secrets = new Set<string>();
+  const host: Host = {
+    id: "test",
+    log: collectingLogger(logs),
+    fetch,
+    signal: closing.signal,
+    storage: memoryStorage(),
+    secret: (value) => void secrets.add(value),
+    defer: (cleanup) => void cleanups.push(cleanup),
+    ...overrides,
+  };
+  const close = async (): Promise<void> => {
+    closing.abort(new DOMException("the upstream is closed", "AbortError"));
+    for (let cleanup = cleanups.pop(); cleanup; cleanup = cleanups.pop()) await cleanup();
+  };
+  return { host, logs, secrets, close };
+}
+
+/** A call that nobody has left yet. */
+export function testCall(overrides: Partial<Call> = {}): TestCall {
+  const leaving = new AbortController();
+  const ignored = new Map<string, string>();
+  const logs: LogLine[] = [];
+  let connected = 0;
+  const call: Call = {
+    id: "test-call",
+    attempt: 1,
+    log: collectingLogger(logs),
+    signal: leaving.signal,
+    connected: () => void connected++,
+    ignored: (parameter, why) => void ignored.set(parameter, why),
+    ...overrides,
+  };
+  return {
+    call,
+    abort: (reason) => leaving.abort(reason),
+    ignored,
+    logs,
+    get connected() {
+      return connected;
+    },
+  };
+}
+
+/** A `KeyValue` in memory with the real one's versions; it copies values, as a store on disk would. */
+export function memoryStorage(): KeyValue {
+  const stored = new Map<string, StoredValue>();
+  return {
+    async get(key) {
+      return structuredClone(stored.get(key));
+    },
+    async set(key: string, value: Json, options = {}) {
+      const before = stored.get(key)?.version ?? 0;
+      if (options.ifVersion !== undefined && options.ifVersion !== before) return undefined;
+      stored.set(key, structuredClone({ value, version: before + 1 }));
+      return before + 1;
+    },
+    async delete(key) {
+      stored.delete(key);
+    },
+    async keys(prefix = "") {
+      return [...stored.keys()].filter((key) => key.startsWith(prefix)).toSorted();
+    },
+  };
+}
+
+function collectingLogger(logs: LogLine[]): Logger {
+  const at = (level: keyof Logger) => (message: string, fields?: JsonObject) =>
+    void logs.push({ level, message, fields });
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
