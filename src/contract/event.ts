@@ -1,4 +1,4 @@
-import type { JsonObject } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
 
 /** Why an answer ended, in OpenAI's words. */
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
@@ -101,28 +101,42 @@ export interface Usage {
 export interface ChatStream extends AsyncIterable<ChatEvent> {}
 
 /** `extra` fields of which the pieces make the whole; of every other field the last value counts. */
-const CONCATENATED = new Set(["content", "refusal", "logprobs"]);
+const CONCATENATED = new Set(["refusal", "logprobs"]);
+
+/** `extra` fields collected so far: see `foldExtra`. */
+export type FoldedFields = Record<string, Json | undefined>;
 
 /**
- * Folds the fields of one more `extra` event into those collected so far: arrays and strings within
- * `logprobs`, and `refusal`, are concatenated, everything else is replaced by its last value.
+ * Folds the fields of one more `extra` event into `collected`, which it changes: the string `refusal` and
+ * the arrays within `logprobs` are concatenated, everything else is replaced by its last value.
  */
-export function foldExtra(collected: JsonObject, fields: JsonObject): JsonObject {
-  const folded: Record<string, JsonObject[string]> = { ...collected };
-  for (const [name, value] of Object.entries(fields)) {
-    const before = folded[name];
-    folded[name] = CONCATENATED.has(name) ? join(before, value) : value;
+export function foldExtra(collected: FoldedFields, fields: JsonObject): void {
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
+    if (CONCATENATED.has(name)) append(collected, name, value);
+    else define(collected, name, value);
   }
-  return folded;
 }
 
-function join(before: JsonObject[string], value: JsonObject[string]): JsonObject[string] {
-  if (typeof before === "string" && typeof value === "string") return before + value;
-  if (Array.isArray(before) && Array.isArray(value)) return [...before, ...value];
-  if (isObject(before) && isObject(value)) return foldExtra(before, value);
-  return value ?? before;
+/** Appends in place, so that a long answer's logprobs are not copied for each token. */
+function append(collected: FoldedFields, name: string, value: Json | undefined): void {
+  const before = collected[name];
+  if (typeof before === "string" && typeof value === "string") define(collected, name, before + value);
+  else if (Array.isArray(before) && Array.isArray(value)) before.push(...value);
+  else if (isObject(value)) {
+    const target: FoldedFields = isObject(before) ? (before as FoldedFields) : {};
+    for (const key of Object.keys(value)) append(target, key, value[key]);
+    define(collected, name, target as JsonObject);
+  } else if (Array.isArray(value)) define(collected, name, [...value]);
+  else if (value !== undefined && value !== null) define(collected, name, value);
+  else if (before === undefined) define(collected, name, value);
 }
 
-function isObject(value: JsonObject[string]): value is JsonObject {
+/** Assignment, but a field that an upstream calls `__proto__` is a field like any other. */
+function define(target: FoldedFields, name: string, value: Json | undefined): void {
+  Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

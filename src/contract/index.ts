@@ -9,6 +9,7 @@ export type {
   ExtraEvent,
   FinishEvent,
   FinishReason,
+  FoldedFields,
   ReasoningEvent,
   TextEvent,
   ToolCallEvent,

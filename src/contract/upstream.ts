@@ -18,8 +18,13 @@ export interface UpstreamPlugin<Options extends TSchema = TSchema> {
   open(options: Static<Options>, host: Host): Upstream | Promise<Upstream>;
 }
 
-/** One configured instance of a plugin. The optional methods are capabilities. */
+/** One configured instance of a plugin. The optional members are capabilities. */
 export interface Upstream {
+  /**
+   * True if `chat` calls `call.connected()`: only then does the `connect` deadline apply. With `fetch` leave
+   * it out: connecting can't be told apart from waiting for the answer's headers.
+   */
+  readonly reportsConnection?: boolean;
   /** Begins background work. Called once, and only when the gateway really serves. */
   start?(): void | Promise<void>;
   /** The models it offers now. May ask the network; rejects or aborts with `signal`. */
