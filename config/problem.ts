@@ -1,0 +1,48 @@
+/** One mistake in a configuration, with the place where it has to be mended. */
+export interface Problem {
+  /** The file as the user named it. */
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  /** From 1, in UTF-16 units. */
+  readonly column: number;
+  /** `upstreams.langfast.timeouts.connect`, `routes[0].targets[1]`; empty for the file as a whole. */
+  readonly path: string;
+  /** What was found and what is expected; never a secret or a value from the environment. */
+  readonly message: string;
+  /** How to mend it. */
+  readonly hint?: string;
+}
+
+/** A configuration that can't be used. Its message is the whole report, made for a terminal. */
+export class ConfigError extends Error {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    super(report(problems));
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+/** All problems as text, in the order of their lines, without colours and without a final line end. */
+export function report(problems: readonly Problem[]): string {
+  const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+  const files = [...new Set(sorted.map((problem) => problem.file))].join(", ");
+  const count = sorted.length === 1 ? "1 problem" : `${sorted.length} problems`;
+  return [`${count} in ${files}`, ...sorted.map(line)].join("\n");
+}
+
+function line(problem: Problem): string {
+  const place = `${problem.file}:${problem.line}:${problem.column}`;
+  const path = problem.path === "" ? "" : ` ${problem.path}`;
+  const hint = problem.hint === undefined ? "" : `\n    ${problem.hint}`;
+  return `${place}${path}: ${problem.message}${hint}`;
+}
+
+/** A path as people write it: `keys[0].name`. */
+export function pathText(path: readonly (string | number)[]): string {
+  return path
+    .map((step, depth) => (typeof step === "number" ? `[${step}]` : `${depth === 0 ? "" : "."}${step}`))
+    .join("");
+}

@@ -1,0 +1,300 @@
+import { Type } from "@sinclair/typebox";
+import type { Static } from "@sinclair/typebox";
+import { Duration, Secret } from "../src/contract/options.ts";
+import { Moment, Size } from "./forms.ts";
+
+/** The longest time a timer of the platform can wait: 2^31 - 1 ms, 24.8 days. */
+const LONGEST = 2_147_483_647;
+const strict = { additionalProperties: false };
+
+function wait(value: string, description: string) {
+  return Duration({ default: value, minimum: 1, maximum: LONGEST, description });
+}
+
+function patterns(description: string) {
+  return Type.Array(Type.String({ minLength: 1, title: "a model's name or a pattern such as gpt-4o*" }), {
+    minItems: 1,
+    description,
+  });
+}
+
+const Server = Type.Object(
+  {
+    host: Type.String({
+      minLength: 1,
+      default: "127.0.0.1",
+      description: "The address to listen on; `0.0.0.0` for all interfaces.",
+    }),
+    port: Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      default: 8088,
+      description: "The port to listen on; 0 lets the system choose one.",
+    }),
+    cors_origins: Type.Array(
+      Type.String({
+        pattern: "^(\\*|[a-z][a-z0-9+.-]*://[^/\\s]+)$",
+        title: '"*" or an origin such as https://chat.example.com, without a path',
+      }),
+      {
+        default: ["*"],
+        description:
+          'The browser origins that may call the API; `["*"]` for any, `[]` for none. Cookies are never used.',
+      },
+    ),
+    max_body: Size({ default: "32MiB", minimum: 1, description: "The largest body of one request." }),
+    max_bodies: Size({
+      default: "256MiB",
+      minimum: 1,
+      description: "All request bodies in memory at one time; beyond it new requests get 503.",
+    }),
+    early_headers: wait(
+      "15s",
+      "How long a stream's headers wait for the answer's first event; from then on a 200 and comment lines are sent.",
+    ),
+    drain: wait("30s", "How long running requests may go on after SIGTERM."),
+  },
+  { ...strict, default: {}, description: "Where the gateway listens, and what it takes in." },
+);
+
+const Key = Type.Object(
+  {
+    name: Type.String({
+      pattern: "^\\S(.*\\S)?$",
+      title: "a name without white space at its ends",
+      description: "Who uses the key, for logs and usage. Each name once.",
+    }),
+    key: Type.Optional(
+      Secret({
+        minLength: 0,
+        pattern: "^\\s*([!-~]{8,})?\\s*$",
+        title: "at least 8 letters, digits and signs without white space",
+        description: "The key itself. When it is empty the whole entry is left out.",
+      }),
+    ),
+    key_sha256: Type.Optional(
+      Type.String({
+        pattern: "^([0-9a-fA-F]{64})?$",
+        title: "a SHA-256 hash of 64 hexadecimal digits",
+        description:
+          "The key's SHA-256 hash, in place of `key`. When it is empty the whole entry is left out.",
+      }),
+    ),
+    models: Type.Optional({
+      ...patterns("What the key may ask for: names and patterns, in which `*` stands for any characters."),
+      default: ["*"],
+    }),
+    expires: Type.Optional(
+      Moment({
+        description:
+          "Until when the key is good: `2027-01-01` (from 0:00 UTC no more) or `2027-01-01T12:00:00Z`.",
+      }),
+    ),
+  },
+  strict,
+);
+
+const Timeouts = Type.Object(
+  {
+    connect: wait("10s", "Until the connection stands, where the plugin can tell."),
+    first_event: wait("60s", "Until the answer's first event."),
+    idle: wait("60s", "Between two events of an answer."),
+    total: wait("10m", "For the whole answer."),
+  },
+  { ...strict, default: {}, description: "The deadlines of one attempt to answer a request." },
+);
+
+const Upstream = Type.Object(
+  {
+    plugin: Type.String({
+      minLength: 1,
+      description:
+        "A built-in plugin's name, a path such as `./plugins/mine.ts` (from this file's folder), or an npm package.",
+    }),
+    enabled: Type.Boolean({
+      default: true,
+      description:
+        "Whether it is used; empty is false. The options of a disabled upstream are not looked at.",
+    }),
+    optional: Type.Boolean({
+      default: false,
+      description: "Whether the gateway serves the other upstreams when this one can't be opened.",
+    }),
+    options: Type.Unknown({ default: {}, description: "What the plugin needs; see the plugin's own page." }),
+    models: Type.Optional(
+      patterns("Offer only these of the upstream's models: names and patterns. Without it, all of them."),
+    ),
+    timeouts: Timeouts,
+  },
+  strict,
+);
+
+const Target = Type.Union([
+  Type.String({ minLength: 1, title: "an upstream's name" }),
+  Type.Object(
+    {
+      upstream: Type.String({ minLength: 1, description: "The upstream's name." }),
+      model: Type.Optional(
+        Type.String({
+          minLength: 1,
+          description: "That upstream's own name for the model; without it, the asked one.",
+        }),
+      ),
+    },
+    { ...strict, title: "{upstream, model}" },
+  ),
+]);
+
+const Route = Type.Object(
+  {
+    model: Type.String({
+      minLength: 1,
+      description: "The name a client asks for, or a pattern in which `*` stands for any characters.",
+    }),
+    targets: Type.Array(Target, {
+      minItems: 1,
+      description: "The upstreams that answer, tried in this order: names, or `{upstream, model}`.",
+    }),
+  },
+  strict,
+);
+
+const Storage = Type.Object(
+  {
+    database: Type.String({
+      pattern: "^sqlite:\\S.*$",
+      title: "sqlite: and a path, such as sqlite:./data/modelyard.db",
+      default: "sqlite:./data/modelyard.db",
+      description:
+        "Where plugins' small state and the usage ledger are kept; the path is from this file's folder.",
+    }),
+    secret: Type.Optional(
+      Secret({
+        description:
+          "Encrypts what plugins store. Without it a random one is made at the first start and kept beside the database.",
+      }),
+    ),
+  },
+  { ...strict, default: {}, description: "What outlives a restart." },
+);
+
+const Telemetry = Type.Object(
+  {
+    log: Type.Union([Type.Literal("pretty"), Type.Literal("json")], {
+      default: "pretty",
+      description: "How log lines look.",
+    }),
+    level: Type.Union(
+      [Type.Literal("debug"), Type.Literal("info"), Type.Literal("warn"), Type.Literal("error")],
+      { default: "info", description: "The least important level that is logged." },
+    ),
+  },
+  { ...strict, default: {}, description: "What the gateway says about itself." },
+);
+
+/** The shape of gateway.yaml. Its descriptions become config/reference.md, its whole config/schema.json. */
+export const GatewaySchema = Type.Object(
+  {
+    server: Server,
+    keys: Type.Array(Key, {
+      default: [],
+      description:
+        "Who may call the gateway. Without a usable entry a key is made at the first start and printed once.",
+    }),
+    upstreams: Type.Record(Type.String({ pattern: "^(?!\\d+$)[a-z0-9][a-z0-9_-]*$" }), Upstream, {
+      ...strict,
+      propertyNames: {
+        description: "small letters, digits, - and _, with a letter or a digit first and not digits alone",
+      },
+      description: "Who answers: each upstream is a plugin with its options, under a name of your own.",
+    }),
+    routes: Type.Array(Route, {
+      default: [],
+      description:
+        "Which model leads to which upstreams. Without a route a model leads to the upstreams that list it, in the order of this file.",
+    }),
+    storage: Storage,
+    telemetry: Telemetry,
+  },
+  strict,
+);
+
+/** gateway.yaml as it was checked: defaults filled in, durations in ms, sizes in bytes. */
+export type GatewayFile = Static<typeof GatewaySchema>;
+
+/** What the gateway is built from: gateway.yaml after all checks, with durations in ms and sizes in bytes. */
+export interface Settings {
+  readonly server: ServerSettings;
+  /** Entries whose key is empty are not among them. */
+  readonly keys: readonly KeySettings[];
+  /** In the order of the file; it has no prototype, so any name can be looked up. */
+  readonly upstreams: Readonly<Record<string, UpstreamSettings>>;
+  readonly routes: readonly RouteSettings[];
+  readonly storage: StorageSettings;
+  readonly telemetry: TelemetrySettings;
+}
+
+export interface ServerSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly cors_origins: readonly string[];
+  /** Bytes. */
+  readonly max_body: number;
+  /** Bytes, not less than `max_body`. */
+  readonly max_bodies: number;
+  /** Milliseconds. */
+  readonly early_headers: number;
+  /** Milliseconds. */
+  readonly drain: number;
+}
+
+/** Exactly one of `key` and `key_sha256` is there. */
+export interface KeySettings {
+  readonly name: string;
+  readonly key?: string;
+  /** 64 hexadecimal digits in lower case. */
+  readonly key_sha256?: string;
+  readonly models: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly expires?: number;
+}
+
+export interface UpstreamSettings {
+  readonly plugin: string;
+  readonly enabled: boolean;
+  readonly optional: boolean;
+  /** Expanded but not yet checked: that is `checkValue` with the plugin's schema. Of a disabled one: as written. */
+  readonly options: unknown;
+  readonly models?: readonly string[];
+  readonly timeouts: TimeoutSettings;
+}
+
+/** Milliseconds, all of them more than 0 and within a timer's reach. */
+export interface TimeoutSettings {
+  readonly connect: number;
+  readonly first_event: number;
+  readonly idle: number;
+  readonly total: number;
+}
+
+export interface RouteSettings {
+  readonly model: string;
+  readonly targets: readonly TargetSettings[];
+}
+
+/** `upstream` is a name in `upstreams`; it may be disabled. */
+export interface TargetSettings {
+  readonly upstream: string;
+  readonly model?: string;
+}
+
+export interface StorageSettings {
+  /** `sqlite:PATH`, the path as written. */
+  readonly database: string;
+  readonly secret?: string;
+}
+
+export interface TelemetrySettings {
+  readonly log: "pretty" | "json";
+  readonly level: "debug" | "info" | "warn" | "error";
+}
