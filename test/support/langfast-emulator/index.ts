@@ -3,10 +3,16 @@
  * over Socket.IO. It checks every call, and a script says what goes wrong.
  * @module
  */
+import { Accounts } from "./auth.ts";
+import { Journal } from "./journal.ts";
 import type { CallName, Counts, RunRecord, UserRecord } from "./records.ts";
+import { Runner } from "./runner.ts";
+import { Runs } from "./runs.ts";
 import type { EmulatorScript } from "./script.ts";
+import { Service } from "./service.ts";
 
 export type { CallName, Counts, RunRecord, RunState, UserRecord } from "./records.ts";
+export { defaultAnswer, everyUnits, generatedText, inPieces } from "./text.ts";
 export type { CallFault, CallScript, EmulatorScript, RunFault, RunScript } from "./script.ts";
 
 export interface Emulator extends AsyncDisposable {
@@ -58,6 +64,75 @@ export interface EmulatorOptions {
 }
 
 /** Starts the service on 127.0.0.1; `await using` stops it. */
-export function startEmulator(_options: EmulatorOptions = {}): Promise<Emulator> {
-  return Promise.reject(new Error("not there yet"));
+export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+  const stop = new AbortController();
+  const journal = new Journal();
+  const accounts = new Accounts(journal, options.now ?? Date.now, options.tokenLifetime ?? 3600);
+  const state = { script: options.script ?? {} };
+  const script = (): EmulatorScript => state.script;
+  const runs = new Runs({ journal, script, runner: () => runner });
+  const left = (userId: string): void => runs.abandon(userId);
+  const runner = await Runner.listen(options.socketPort ?? 0, {
+    journal,
+    accounts,
+    script,
+    left,
+    signal: stop.signal,
+  });
+  const anonKey = options.anonKey ?? "emulator";
+  const service = new Service({ anonKey, journal, accounts, runs, script, signal: stop.signal });
+  const http = await serve(service, options.port ?? 0, runner);
+  return {
+    supabaseUrl: `http://127.0.0.1:${http.port}`,
+    socketUrl: `http://127.0.0.1:${runner.port}`,
+    anonKey,
+    counts: journal.counts,
+    calls: journal.calls,
+    violations: journal.violations,
+    runs: runs.records,
+    get users() {
+      return accounts.all;
+    },
+    get sockets() {
+      return runner.open;
+    },
+    get socketsOpened() {
+      return runner.opened;
+    },
+    get script() {
+      return state.script;
+    },
+    set script(next) {
+      state.script = next;
+    },
+    revoke: (userId) => void (accounts.get(userId).isRevoked = true),
+    expireAccess: (userId) => void accounts.get(userId).epoch++,
+    dropSockets: (userId) => runner.drop(userId),
+    disconnectSockets: (userId) => runner.disconnect(userId),
+    emit: (userId, event, ...payload) => runner.emit(userId, { event, payload }),
+    waitFor: (predicate, what) => journal.waitFor(predicate, what),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      journal[Symbol.dispose]();
+      runs[Symbol.dispose]();
+      await http.stop(true);
+      await runner[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Serves HTTP; if that can't be, the runner is closed again. */
+async function serve(service: Service, port: number, runner: Runner): Promise<Bun.Server<undefined>> {
+  try {
+    return Bun.serve({
+      hostname: "127.0.0.1",
+      port,
+      // A call that hangs must hang for as long as the client waits.
+      idleTimeout: 0,
+      fetch: (request) => service.handle(request),
+    });
+  } catch (error) {
+    await runner[Symbol.asyncDispose]();
+    throw error;
+  }
 }
