@@ -1,6 +1,14 @@
 import type { TSchema } from "@sinclair/typebox";
-import type { ConfigDocument, Path } from "./document.ts";
+import { Value } from "@sinclair/typebox/value";
+import { isSecret } from "../src/contract/options.ts";
+import { checkable } from "./checkable.ts";
+import { convert } from "./convert.ts";
+import { explain, mismatch } from "./explain.ts";
+import { formOf } from "./forms.ts";
+import type { Form } from "./forms.ts";
 import type { Problem } from "./problem.ts";
+import { isMap, partOf, variantFor, variantsOf, within } from "./walk.ts";
+import type { Spot } from "./walk.ts";
 
 /** What a check found. `value` is only to be trusted when there are no problems. */
 export interface Checked {
@@ -13,9 +21,65 @@ export interface Checked {
 /**
  * Checks a part of a configuration, `value` at `at.path`, with a TypeBox schema: what came from the environment is
  * converted to the schema's type, defaults are filled in, all mistakes are reported, durations become milliseconds.
+ * `value` itself is not changed.
  */
-export declare function checkValue(
-  schema: TSchema,
-  value: unknown,
-  at: { readonly document: ConfigDocument; readonly path: Path },
-): Checked;
+export function checkValue(schema: TSchema, value: unknown, at: Spot): Checked {
+  const usable = checkable(schema);
+  const filled = Value.Default(usable, convert(usable, value, at));
+  const reader = new Reader();
+  const read = reader.read(usable, filled, at);
+  return {
+    value: read,
+    problems: [...explain(usable, filled, at), ...reader.problems],
+    secrets: reader.secrets,
+  };
+}
+
+/** Turns durations, sizes and dates into numbers, and collects secrets, in what may yet be wrong. */
+class Reader {
+  readonly problems: Problem[] = [];
+  readonly secrets: string[] = [];
+
+  read(schema: TSchema, value: unknown, spot: Spot): unknown {
+    if (spot.document.node(spot.path)?.kind === "scalar" && spot.document.isBroken(spot.path)) return value;
+    const form = formOf(schema);
+    if (form && (typeof value === "string" || Number.isInteger(value))) {
+      return this.#number(form, schema, { value: value as string | number, spot });
+    }
+    if (isSecret(schema) && typeof value === "string") this.secrets.push(value);
+    if (Array.isArray(schema["allOf"])) {
+      return (schema["allOf"] as TSchema[]).reduce((part, inner) => this.read(inner, part, spot), value);
+    }
+    if (variantsOf(schema).length > 0) {
+      const variant = variantFor(schema, value);
+      return variant ? this.read(variant, value, spot) : value;
+    }
+    if (Array.isArray(value))
+      return value.map((item, index) => this.#part(schema, item, within(spot, index)));
+    if (!isMap(value)) return value;
+    const parts = Object.entries(value).map(([key, part]) => [
+      key,
+      this.#part(schema, part, within(spot, key)),
+    ]);
+    return Object.fromEntries(parts);
+  }
+
+  #part(schema: TSchema, value: unknown, spot: Spot): unknown {
+    const part = partOf(schema, spot.path.at(-1) ?? "");
+    return part ? this.read(part, value, spot) : value;
+  }
+
+  #number(form: Form, schema: TSchema, at: { value: string | number; spot: Spot }): unknown {
+    const number = form.read(at.value);
+    if (number === undefined) {
+      this.problems.push(mismatch(schema, at.value, at.spot));
+      return at.value;
+    }
+    const { minimum = -Infinity, maximum = Infinity } = schema as { minimum?: number; maximum?: number };
+    if (number < minimum || number > maximum) {
+      const limit = number < minimum ? `at least ${form.write(minimum)}` : `at most ${form.write(maximum)}`;
+      this.problems.push(at.spot.document.problem(at.spot.path, { message: `expected ${limit}` }));
+    }
+    return number;
+  }
+}

@@ -1,3 +1,6 @@
+import { pathText } from "./problem.ts";
+import type { Problem } from "./problem.ts";
+
 /** A place in a document: the keys and list positions that lead to it. */
 export type Path = readonly (string | number)[];
 
@@ -7,11 +10,107 @@ export interface Place {
   readonly column: number;
 }
 
-/** A configuration file as it was read: plain values, and for each of them where it stands and where it came from. */
-export class ConfigDocument {
-  readonly file: string;
+/** A value of the file with the place where it stands. */
+export type ConfigNode = ScalarNode | ListNode | MapNode;
 
-  constructor(file: string) {
+export interface ScalarNode {
+  readonly kind: "scalar";
+  readonly place: Place;
+  readonly value: string | number | boolean | null;
+  /** Written as a text: in quotes or as a block. */
+  readonly quoted: boolean;
+  /** Where `value` came out of an expansion. */
+  readonly expanded?: ExpandedFrom;
+  /** A problem was reported for it; what follows from that needs no report. */
+  readonly broken?: boolean;
+}
+
+export interface ExpandedFrom {
+  /** As it stands in the file. */
+  readonly source: string;
+  /** The names whose values are in it. */
+  readonly variables: readonly string[];
+}
+
+export interface ListNode {
+  readonly kind: "list";
+  readonly place: Place;
+  readonly items: readonly ConfigNode[];
+}
+
+export interface MapNode {
+  readonly kind: "map";
+  readonly place: Place;
+  readonly entries: ReadonlyMap<string, MapEntry>;
+}
+
+export interface MapEntry {
+  readonly key: Place;
+  readonly value: ConfigNode;
+}
+
+const START: Place = { line: 1, column: 1 };
+
+/** A configuration file as it was read: for each value where it stands and where it came from. */
+export class ConfigDocument {
+  /** As the user named it. */
+  readonly file: string;
+  /** `undefined` if the file could not be read as YAML. */
+  readonly root: ConfigNode | undefined;
+
+  constructor(file: string, root: ConfigNode | undefined) {
     this.file = file;
+    this.root = root;
   }
+
+  /** What stands at a path, if anything does. */
+  node(path: Path): ConfigNode | undefined {
+    return path.reduce<ConfigNode | undefined>((node, step) => child(node, step)?.value, this.root);
+  }
+
+  /** Where the value at a path stands; of a missing one, where the nearest thing around it begins. */
+  valuePlace(path: Path): Place {
+    return this.node(path)?.place ?? (path.length === 0 ? START : this.keyPlace(path.slice(0, -1)));
+  }
+
+  /** Where the key at a path stands; of a list's item the item, of a missing one what is around it. */
+  keyPlace(path: Path): Place {
+    const last = path.at(-1);
+    if (last === undefined) return START;
+    const parent = path.slice(0, -1);
+    return child(this.node(parent), last)?.key ?? this.keyPlace(parent);
+  }
+
+  /** A problem with the value at a path; `place` says otherwise where it is not the value that is wrong. */
+  problem(path: Path, what: { message: string; hint?: string | undefined; place?: Place }): Problem {
+    const { line, column } = what.place ?? this.valuePlace(path);
+    const hint = what.hint === undefined ? {} : { hint: what.hint };
+    return { file: this.file, line, column, path: pathText(path), message: what.message, ...hint };
+  }
+
+  /** True if a problem was already reported for the value at a path or for one inside it. */
+  isBroken(path: Path): boolean {
+    const node = this.node(path);
+    return node !== undefined && hasBroken(node);
+  }
+}
+
+/** The plain value of a node: objects, arrays, strings, numbers, booleans and null. */
+export function plain(node: ConfigNode): unknown {
+  if (node.kind === "scalar") return node.value;
+  if (node.kind === "list") return node.items.map(plain);
+  return Object.fromEntries([...node.entries].map(([key, entry]) => [key, plain(entry.value)]));
+}
+
+function child(node: ConfigNode | undefined, step: string | number): MapEntry | undefined {
+  if (node?.kind === "map" && typeof step === "string") return node.entries.get(step);
+  if (node?.kind !== "list" || typeof step !== "number") return undefined;
+  const item = node.items[step];
+  return item && { key: item.place, value: item };
+}
+
+function hasBroken(node: ConfigNode): boolean {
+  if (node.kind === "scalar") return node.broken === true;
+  const inside = node.kind === "list" ? node.items : [...node.entries.values()].map(({ value }) => value);
+  return inside.some(hasBroken);
 }

@@ -1,29 +1,82 @@
 import { Type } from "@sinclair/typebox";
 import type { SchemaOptions, TSchema, TUnsafe } from "@sinclair/typebox";
+import { isDuration } from "../src/contract/options.ts";
+import { formatDuration, parseDuration } from "./duration.ts";
 
 const FORM = "x-modelyard-form";
+const BYTES = { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
+const SIZE = /^(\d+(?:\.\d+)?)(B|kB|KB|MB|GB|KiB|MiB|GiB)?$/;
+const MOMENT = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|[+-]\d{2}:\d{2})?$/;
 
-/** A size in gateway.yaml, written `512KiB`, `64MiB`, `10MB` or as a number of bytes; read as bytes. */
+/** A way of writing a number as text. */
+export interface Form {
+  /** What is expected, in words. */
+  readonly words: string;
+  /** What a plain number seems to lack. */
+  readonly hint: string;
+  /** The number, or `undefined` for what isn't written in this form. */
+  read(value: string | number): number | undefined;
+  /** A limit as people write it. */
+  write(value: number): string;
+}
+
+const duration: Form = {
+  words: "a duration such as 30s",
+  hint: "a duration needs a unit: ms, s, m, h or d",
+  read: (value) => (typeof value === "string" ? parseDuration(value) : undefined),
+  write: formatDuration,
+};
+
+const size: Form = {
+  words: "a size such as 64MiB",
+  hint: "write a whole number of bytes, or a number with KiB, MiB, GiB, KB, MB or GB",
+  read: readSize,
+  write: (value) => `${value} bytes`,
+};
+
+const moment: Form = {
+  words: "a date such as 2027-01-01 or 2027-01-01T12:00:00Z",
+  hint: "write year-month-day",
+  read: (value) => (typeof value === "string" ? readMoment(value) : undefined),
+  write: (value) => new Date(value).toISOString(),
+};
+
+/** A size, written `512KiB`, `64MiB`, `10MB` or as a number of bytes; read as bytes. */
 export function Size(options: SchemaOptions = {}): TUnsafe<number> {
   return Type.Unsafe<number>({
     ...options,
     type: ["integer", "string"],
-    pattern: "^\\d+(\\.\\d+)?(B|kB|KB|MB|GB|KiB|MiB|GiB)?$",
+    pattern: SIZE.source,
     [FORM]: "size",
   });
 }
 
-/** A moment in gateway.yaml, written `2027-01-01` or `2027-01-01T12:00:00Z`; read as milliseconds since 1970. */
+/** A moment, written `2027-01-01` (0:00 UTC) or `2027-01-01T12:00:00Z`; read as milliseconds since 1970. */
 export function Moment(options: SchemaOptions = {}): TUnsafe<number> {
-  return Type.Unsafe<number>({
-    ...options,
-    type: "string",
-    pattern: "^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d+)?)?(Z|[+-]\\d{2}:\\d{2})?)?$",
-    [FORM]: "moment",
-  });
+  return Type.Unsafe<number>({ ...options, type: "string", pattern: MOMENT.source, [FORM]: "moment" });
 }
 
-/** The form made by `Size()` or `Moment()`, if the schema was. */
-export function formOf(schema: TSchema): unknown {
-  return schema[FORM];
+/** The form of a schema made by `Duration()`, `Size()` or `Moment()`. */
+export function formOf(schema: TSchema): Form | undefined {
+  if (isDuration(schema)) return duration;
+  if (schema[FORM] === "size") return size;
+  return schema[FORM] === "moment" ? moment : undefined;
+}
+
+function readSize(value: string | number): number | undefined {
+  if (typeof value === "number") return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+  const [, amount, unit = "B"] = SIZE.exec(value) ?? [];
+  if (amount === undefined) return undefined;
+  const bytes = Math.round(Number(amount) * BYTES[unit as keyof typeof BYTES]);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+function readMoment(value: string): number | undefined {
+  const [, day, time = "T00:00", zone = "Z"] = MOMENT.exec(value) ?? [];
+  if (day === undefined) return undefined;
+  // Date.parse takes 30 February for 2 March.
+  const midnight = Date.parse(`${day}T00:00Z`);
+  if (Number.isNaN(midnight) || !new Date(midnight).toISOString().startsWith(day)) return undefined;
+  const at = Date.parse(day + time + zone);
+  return Number.isNaN(at) ? undefined : at;
 }

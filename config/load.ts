@@ -1,6 +1,18 @@
-import type { ConfigDocument, Path } from "./document.ts";
+import { dirname, resolve } from "node:path";
+import { checkValue } from "./check.ts";
+import { ConfigDocument, plain } from "./document.ts";
+import type { Path } from "./document.ts";
+import { expandDocument } from "./environment.ts";
+import type { Environment } from "./expand.ts";
+import { parseYaml } from "./parse.ts";
 import type { Problem } from "./problem.ts";
-import type { Settings } from "./schema.ts";
+import { readText } from "./read.ts";
+import { checkRules, isSound } from "./rules.ts";
+import type { ShapedFile } from "./rules.ts";
+import { GatewaySchema } from "./schema.ts";
+import type { GatewayFile, Settings } from "./schema.ts";
+import { settingsOf } from "./settings.ts";
+import { isMap } from "./walk.ts";
 
 /** A configuration file as far as it could be understood. */
 export interface LoadedConfig {
@@ -14,6 +26,8 @@ export interface LoadedConfig {
   /** The enabled upstreams that are well-formed enough to load their plugin, also when the rest is wrong. */
   readonly upstreams: readonly LoadedUpstream[];
   readonly problems: readonly Problem[];
+  /** The values at secret places, those in upstreams' options excepted. */
+  readonly secrets: readonly string[];
 }
 
 export interface LoadedUpstream {
@@ -26,13 +40,80 @@ export interface LoadedUpstream {
 }
 
 /** Reads, expands and checks a configuration file. Never throws for a user's mistake: it is in `problems`. */
-export declare function loadConfig(
+export async function loadConfig(
   file: string,
-  environment?: Readonly<Record<string, string | undefined>>,
-): Promise<LoadedConfig>;
+  environment: Environment = process.env,
+): Promise<LoadedConfig> {
+  const read = await readText(file);
+  if ("text" in read) return loadText(file, read.text, environment);
+  const document = new ConfigDocument(file, undefined);
+  const place = { line: read.line ?? 1, column: 1 };
+  return unusable(document, [document.problem([], { message: read.message, hint: read.hint, place })]);
+}
 
-/** The configuration file to use: `--config PATH`, `--config=PATH`, `GATEWAY_CONFIG`, else `gateway.yaml`. */
-export declare function configPath(
-  argv: readonly string[],
-  environment?: Readonly<Record<string, string | undefined>>,
-): string;
+/** The same for a text that is already there; `file` is only for reports and for `directory`. */
+export function loadText(file: string, text: string, environment: Environment): LoadedConfig {
+  const parsed = parseYaml(file, text);
+  const { document } = parsed;
+  const root = document.root;
+  if (root?.kind !== "map") {
+    return unusable(document, parsed.problems.length > 0 ? parsed.problems : [noMap(document)]);
+  }
+  const expanded = expandDocument(document, environment);
+  return check(expanded.document, [...parsed.problems, ...expanded.problems]);
+}
+
+/**
+ * The configuration file to use: `--config PATH`, `--config=PATH`, `GATEWAY_CONFIG`, else `gateway.yaml`. A `--config`
+ * without a path gives an empty one, which `loadConfig` reports.
+ */
+export function configPath(argv: readonly string[], environment: Environment = process.env): string {
+  const last = argv.findLastIndex((word) => word === "--config" || word.startsWith("--config="));
+  const word = argv[last];
+  if (word === undefined) return environment["GATEWAY_CONFIG"] || "gateway.yaml";
+  return word === "--config" ? (argv[last + 1] ?? "") : word.slice("--config=".length);
+}
+
+function check(document: ConfigDocument, earlier: readonly Problem[]): LoadedConfig {
+  const value = document.root && plain(document.root);
+  const checked = checkValue(GatewaySchema, value, { document, path: [] });
+  const shaped: ShapedFile = {
+    document,
+    value: checked.value as Partial<GatewayFile>,
+    problems: [...earlier, ...checked.problems],
+  };
+  const problems = [...shaped.problems, ...checkRules(shaped)];
+  return {
+    ...unusable(document, problems),
+    settings: problems.length === 0 ? settingsOf(shaped.value as GatewayFile) : undefined,
+    upstreams: loadable(shaped),
+    secrets: checked.secrets,
+  };
+}
+
+function loadable(file: ShapedFile): LoadedUpstream[] {
+  const upstreams: unknown = file.value.upstreams;
+  return Object.entries(isMap(upstreams) ? upstreams : {}).flatMap(([id, upstream]) => {
+    if (!isMap(upstream) || upstream["enabled"] !== true) return [];
+    const plugin = upstream["plugin"];
+    if (typeof plugin !== "string" || !isSound(file, ["upstreams", id, "plugin"])) return [];
+    return [{ id, plugin, options: upstream["options"], path: ["upstreams", id, "options"] }];
+  });
+}
+
+function unusable(document: ConfigDocument, problems: readonly Problem[]): LoadedConfig {
+  const { file } = document;
+  const directory = dirname(resolve(file));
+  return { file, directory, document, settings: undefined, upstreams: [], problems, secrets: [] };
+}
+
+function noMap(document: ConfigDocument): Problem {
+  const hint = "write sections such as  upstreams: { demo: { plugin: echo } }";
+  const { root } = document;
+  if (root === undefined || (root.kind === "scalar" && root.value === null)) {
+    return document.problem([], { message: "the file is empty", hint });
+  }
+  const kind = root.kind === "list" ? "a list" : "a single value";
+  const known = Object.keys(GatewaySchema.properties).join(", ");
+  return document.problem([], { message: `expected a map of ${known}; found ${kind}`, hint });
+}

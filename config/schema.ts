@@ -3,8 +3,8 @@ import type { Static } from "@sinclair/typebox";
 import { Duration, Secret } from "../src/contract/options.ts";
 import { Moment, Size } from "./forms.ts";
 
-/** The longest time a timer of the platform can wait: 2^31 - 1 ms, 24.8 days. */
-const LONGEST = 2_147_483_647;
+/** 24 days: the platform's timers can't wait for more than 2^31 - 1 ms. */
+const LONGEST = 24 * 86_400_000;
 const strict = { additionalProperties: false };
 
 function wait(value: string, description: string) {

@@ -1,0 +1,68 @@
+import { FormatRegistry, Kind, Type } from "@sinclair/typebox";
+import type { TSchema } from "@sinclair/typebox";
+import { formOf } from "./forms.ts";
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: "String",
+  number: "Number",
+  integer: "Integer",
+  boolean: "Boolean",
+  null: "Null",
+  array: "Array",
+  object: "Object",
+};
+
+/**
+ * A copy of a schema that TypeBox can check and fill with defaults: it refuses `Type.Unsafe` (so `Duration()` and
+ * `Secret()`), plain JSON Schema and unknown formats, and skips the defaults inside a `Type.Record`.
+ */
+export function checkable(schema: TSchema): TSchema {
+  const copy: Record<string | symbol, unknown> = { ...known(schema) };
+  for (const keyword of ["properties", "patternProperties", "$defs"]) {
+    if (isRecord(copy[keyword])) copy[keyword] = mapValues(copy[keyword], checkable);
+  }
+  for (const keyword of ["items", "additionalProperties", "not", "contains", "anyOf", "allOf"]) {
+    const part = copy[keyword];
+    if (Array.isArray(part)) copy[keyword] = part.map(checkable);
+    else if (isRecord(part)) copy[keyword] = checkable(part as TSchema);
+  }
+  if (copy[Kind as never] === "Record") copy["patternProperties"] = withDefaults(copy["patternProperties"]);
+  if (typeof copy["format"] === "string" && !FormatRegistry.Has(copy["format"])) delete copy["format"];
+  return copy as unknown as TSchema;
+}
+
+/** The schema with a kind that TypeBox knows. */
+function known(schema: TSchema): TSchema {
+  const kind: unknown = schema[Kind];
+  const form = formOf(schema);
+  if (form) return { ...schema, [Kind]: "Union", anyOf: [Type.Integer(), Type.String()] };
+  if (typeof kind === "string" && kind !== "Unsafe") return schema;
+  if (Array.isArray(schema["enum"])) {
+    return { ...schema, [Kind]: "Union", anyOf: schema["enum"].map((value) => Type.Literal(value)) };
+  }
+  if ("const" in schema) return { ...schema, [Kind]: "Literal" };
+  if (Array.isArray(schema["anyOf"])) return { ...schema, [Kind]: "Union" };
+  const named = KINDS[String(schema["type"])] ?? "Unknown";
+  const parts = named === "Array" ? { items: Type.Unknown() } : { properties: {} };
+  return { ...parts, ...schema, [Kind]: named };
+}
+
+/** TypeBox looks for defaults in a record's values only if the schema of the values has the word itself. */
+function withDefaults(properties: unknown): unknown {
+  return isRecord(properties)
+    ? mapValues(properties, (schema) => ({ default: undefined, ...schema }))
+    : properties;
+}
+
+function mapValues(
+  schemas: Record<string, unknown>,
+  change: (schema: TSchema) => unknown,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, schema]) => [name, change(schema as TSchema)]),
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

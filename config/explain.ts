@@ -1,0 +1,134 @@
+import { Kind } from "@sinclair/typebox";
+import type { TSchema } from "@sinclair/typebox";
+import { Value, ValueErrorType } from "@sinclair/typebox/value";
+import type { ValueError } from "@sinclair/typebox/value";
+import { isSecret } from "../src/contract/options.ts";
+import type { ConfigNode } from "./document.ts";
+import { formOf } from "./forms.ts";
+import { nearest } from "./nearest.ts";
+import type { Problem } from "./problem.ts";
+import { isMap, variantFor, variantsOf, within } from "./walk.ts";
+import type { Spot } from "./walk.ts";
+import { expected, found } from "./words.ts";
+
+/** All that is wrong with a value, one problem a place. */
+export function explain(schema: TSchema, value: unknown, spot: Spot): Problem[] {
+  const seen = new Set<string>();
+  const problems: Problem[] = [];
+  for (const error of Value.Errors(schema, value)) {
+    if (seen.has(error.path)) continue;
+    // An intersection's own error follows those of its parts.
+    if (error.type === ValueErrorType.Intersect) continue;
+    seen.add(error.path);
+    problems.push(...explainOne(error, value, spot));
+  }
+  return problems;
+}
+
+function explainOne(error: ValueError, whole: unknown, top: Spot): Problem[] {
+  const spot = spotOf(error.path, whole, top);
+  if (isUnknownKey(error)) return unknownKeys(error, whole, { top, spot });
+  if (spot.document.isBroken(spot.path)) return [];
+  if (error.value === undefined) {
+    const place = spot.document.keyPlace(spot.path.slice(0, -1));
+    return [
+      spot.document.problem(spot.path, { message: `missing; expected ${expected(error.schema)}`, place }),
+    ];
+  }
+  const variant = variantsOf(error.schema).length > 0 ? variantFor(error.schema, error.value) : undefined;
+  if (variant) return explain(variant, error.value, spot);
+  return [mismatch(error.schema, error.value, spot)];
+}
+
+/** The problem of a value that is not what its schema wants. */
+export function mismatch(schema: TSchema, value: unknown, spot: Spot): Problem {
+  const message = `expected ${expected(schema)}, found ${found(schema, value, spot)}`;
+  return spot.document.problem(spot.path, { message, hint: hintFor(schema, value, spot) });
+}
+
+function isUnknownKey(error: ValueError): boolean {
+  return (
+    error.type === ValueErrorType.ObjectAdditionalProperties ||
+    error.type === ValueErrorType.IntersectUnevaluatedProperties
+  );
+}
+
+function unknownKeys(error: ValueError, whole: unknown, at: { top: Spot; spot: Spot }): Problem[] {
+  const { document, path } = at.spot;
+  const [pattern] = Object.keys((error.schema["patternProperties"] ?? {}) as Record<string, TSchema>);
+  if (pattern === undefined) {
+    const name = String(path.at(-1));
+    return [
+      document.problem(path, { message: unknownKey(name, error.schema), place: document.keyPlace(path) }),
+    ];
+  }
+  // Of a record's names TypeBox reports only the first.
+  const parent = error.path.slice(0, error.path.lastIndexOf("/"));
+  const map =
+    parent === "" ? whole : valueAt(whole, spotOf(parent, whole, at.top).path.slice(at.top.path.length));
+  const names = isMap(map) ? Object.keys(map).filter((name) => !new RegExp(pattern).test(name)) : [];
+  const rule = error.schema["propertyNames"]?.description ?? `a text that matches ${pattern}`;
+  return names.map((name) => {
+    const key = [...path.slice(0, -1), name];
+    const message = `not a name that can be used here; expected ${rule}`;
+    return document.problem(key, { message, place: document.keyPlace(key) });
+  });
+}
+
+function unknownKey(name: string, schema: TSchema): string {
+  const parts = (schema["allOf"] as TSchema[] | undefined) ?? [schema];
+  const known = parts.flatMap((part) => Object.keys((part["properties"] ?? {}) as Record<string, TSchema>));
+  const meant = nearest(name, known);
+  if (meant !== undefined) return `unknown key; did you mean "${meant}"?`;
+  return known.length === 0
+    ? "unknown key; none is known here"
+    : `unknown key; known here: ${known.join(", ")}`;
+}
+
+function hintFor(schema: TSchema, value: unknown, spot: Spot): string | undefined {
+  const node = spot.document.node(spot.path);
+  if (node?.kind === "scalar" && node.expanded && node.expanded.variables.length === 0) {
+    return `it comes from ${isSecret(schema) ? "the expansion" : node.expanded.source}`;
+  }
+  const form = formOf(schema);
+  if (form) return form.hint;
+  if (value === null) return "give it a value, or remove the line";
+  if (schema[Kind] === "Array" && !Array.isArray(value))
+    return "write a list: [a, b], or one line for each, beginning with -";
+  if (typeof value === "string") return textHint(schema, value, node);
+  const wantsText = [schema, ...variantsOf(schema)].some((variant) => variant[Kind] === "String");
+  return wantsText && typeof value !== "object" ? "put it in quotes" : undefined;
+}
+
+function textHint(schema: TSchema, value: string, node: ConfigNode | undefined): string | undefined {
+  const kind: unknown = schema[Kind];
+  const numeric =
+    (kind === "Integer" || kind === "Number") && value.trim() !== "" && !Number.isNaN(Number(value));
+  const quoted = node?.kind === "scalar" && node.quoted;
+  if (quoted && (numeric || (kind === "Boolean" && /^(true|false)$/.test(value)))) return "remove the quotes";
+  if (kind === "Boolean" && /^(yes|no|on|off)$/i.test(value)) return "YAML 1.2 knows only true and false";
+  const words = variantsOf(schema).flatMap((variant) =>
+    typeof variant["const"] === "string" ? [variant["const"]] : [],
+  );
+  const meant = nearest(value, words);
+  return meant === undefined ? undefined : `did you mean ${meant}?`;
+}
+
+/** The place of a JSON pointer (RFC 6901) into `whole`. */
+function spotOf(pointer: string, whole: unknown, top: Spot): Spot {
+  let [spot, value] = [top, whole];
+  for (const escaped of pointer.split("/").slice(1)) {
+    const name = escaped.replaceAll("~1", "/").replaceAll("~0", "~");
+    const step = Array.isArray(value) ? Number(name) : name;
+    spot = within(spot, step);
+    value = valueAt(value, [step]);
+  }
+  return spot;
+}
+
+function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>((whole, step) => {
+    if (Array.isArray(whole)) return whole[Number(step)];
+    return isMap(whole) && Object.hasOwn(whole, step) ? whole[step] : undefined;
+  }, value);
+}

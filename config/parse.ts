@@ -1,0 +1,204 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import type { Alias, Document, Node, Pair, Scalar, YAMLMap } from "yaml";
+import { ConfigDocument } from "./document.ts";
+import type { ConfigNode, MapEntry, MapNode, Place } from "./document.ts";
+import type { Problem } from "./problem.ts";
+import { syntaxMistake } from "./syntax.ts";
+
+/** More values than anybody writes: what has more is made by aliases of aliases. */
+const MOST_VALUES = 100_000;
+const DEEPEST = 64;
+
+/** What could be read, and what is wrong with the YAML itself. */
+export interface Parsed {
+  readonly document: ConfigDocument;
+  readonly problems: readonly Problem[];
+}
+
+/** Reads YAML 1.2 with merge keys (`<<`). After a syntax error the document is empty. Never throws. */
+export function parseYaml(file: string, text: string): Parsed {
+  const lines = new LineCounter();
+  const empty = new ConfigDocument(file, undefined);
+  try {
+    const yaml = parseDocument(text, {
+      version: "1.2",
+      schema: "core",
+      merge: false,
+      uniqueKeys: false,
+      prettyErrors: false,
+      lineCounter: lines,
+    });
+    const broken = syntaxProblems(empty, yaml, { text, lines });
+    if (broken.length > 0) return { document: empty, problems: broken };
+    const builder = new Builder(file, lines);
+    const root = yaml.contents && builder.build(yaml.contents, { path: [], place: { line: 1, column: 1 } });
+    return { document: new ConfigDocument(file, root ?? undefined), problems: builder.problems };
+  } catch (error) {
+    // The parser gives up on what is nested beyond the stack.
+    if (!(error instanceof RangeError)) throw error;
+    return { document: empty, problems: [empty.problem([], { message: "nested too deeply" })] };
+  }
+}
+
+function syntaxProblems(
+  document: ConfigDocument,
+  yaml: Document,
+  source: { text: string; lines: LineCounter },
+): Problem[] {
+  const first = yaml.errors.toSorted((a, b) => a.pos[0] - b.pos[0]).slice(0, 1);
+  // One syntax error makes others; only the first is worth reading. Unknown tags are warnings, and independent.
+  const problems = [...first, ...(first.length > 0 ? [] : yaml.warnings)].map((error) => {
+    const place = placeAt(source.lines, error.pos[0]);
+    const line = source.text.split("\n")[place.line - 1] ?? "";
+    return document.problem([], { ...syntaxMistake(error, line), place });
+  });
+  if (problems.length === 0 && yaml.directives?.yaml.version !== "1.2") {
+    const hint = "remove the %YAML line; the file is read as YAML 1.2";
+    problems.push(document.problem([], { message: "another version of YAML", hint }));
+  }
+  return problems;
+}
+
+interface Where {
+  readonly path: readonly (string | number)[];
+  /** Where an empty value is reported. */
+  readonly place: Place;
+}
+
+/** Turns the parser's tree into ours: aliases and merges resolved, keys checked. */
+class Builder {
+  readonly problems: Problem[] = [];
+  readonly #document: ConfigDocument;
+  readonly #lines: LineCounter;
+  /** Anchors in the order of the file; `undefined` while what they name is still being built. */
+  readonly #anchors = new Map<string, ConfigNode | undefined>();
+  readonly #sizes = new WeakMap<ConfigNode, number>();
+  #full = false;
+
+  constructor(file: string, lines: LineCounter) {
+    this.#document = new ConfigDocument(file, undefined);
+    this.#lines = lines;
+  }
+
+  build(node: Node | null, where: Where): ConfigNode {
+    if (isAlias(node)) return this.#alias(node, where);
+    if (where.path.length > DEEPEST) return this.#broken(where, { message: "nested too deeply" });
+    const anchor = node && "anchor" in node ? node.anchor : undefined;
+    if (anchor !== undefined) this.#anchors.set(anchor, undefined);
+    const built = this.#measure(this.#plain(node, where), where);
+    if (anchor !== undefined) this.#anchors.set(anchor, built);
+    return built;
+  }
+
+  #plain(node: Node | null, where: Where): ConfigNode {
+    const start = this.#placeOf(node, where.place);
+    if (isMap(node)) return this.#map(node, { ...where, place: start });
+    if (isSeq(node)) {
+      const items = node.items.map((item, index) =>
+        this.build(item as Node | null, { path: [...where.path, index], place: start }),
+      );
+      return { kind: "list", place: start, items };
+    }
+    if (!isScalar(node)) return { kind: "scalar", place: where.place, value: null, quoted: false };
+    const empty = node.value === null && (node.source ?? "") === "";
+    const value = node.value as string | number | boolean | null;
+    const quoted = node.type !== undefined && node.type !== "PLAIN";
+    return { kind: "scalar", place: empty ? where.place : start, value, quoted };
+  }
+
+  #map(node: YAMLMap, where: Where): MapNode {
+    const entries = new Map<string, MapEntry>();
+    const merges: MapNode[] = [];
+    for (const pair of node.items as Pair<Node, Node | null>[]) {
+      const place = this.#placeOf(pair.key, where.place);
+      const key = this.#key(pair.key, { path: where.path, place });
+      if (key === undefined) continue;
+      const inside = { path: [...where.path, key], place };
+      if (isMergeKey(pair.key)) merges.push(...this.#merge(this.build(pair.value, inside), inside));
+      else this.#enter(entries, { key, value: this.build(pair.value, inside), ...inside });
+    }
+    for (const [key, entry] of merges.flatMap((merged) => [...merged.entries])) {
+      if (!entries.has(key)) entries.set(key, entry);
+    }
+    return { kind: "map", place: where.place, entries };
+  }
+
+  #enter(entries: Map<string, MapEntry>, entry: Where & { key: string; value: ConfigNode }): void {
+    const first = entries.get(entry.key);
+    if (first) {
+      const message = `given twice; the first is in line ${first.key.line}`;
+      this.#report(entry, { message, hint: "remove one of them" });
+    } else if (entry.key === "__proto__") {
+      this.#report(entry, { message: "no key may be called __proto__" });
+    } else {
+      entries.set(entry.key, { key: entry.place, value: entry.value });
+    }
+  }
+
+  #key(node: Node | null, where: Where): string | undefined {
+    if (isScalar(node) && typeof node.value === "string") return node.value;
+    const kind = isScalar(node) && node.value !== null ? `a ${typeof node.value}` : "no text";
+    this.#report(where, { message: `a key here is ${kind}`, hint: "put the key in quotes" });
+    return undefined;
+  }
+
+  #merge(value: ConfigNode, where: Where): MapNode[] {
+    const maps = value.kind === "list" ? value.items : [value];
+    const wrong = maps.some((map) => map.kind !== "map" && !(map.kind === "scalar" && map.broken));
+    if (wrong) this.#report(where, { message: "<< takes an alias of a map, or a list of them" });
+    return maps.filter((map) => map.kind === "map");
+  }
+
+  #alias(node: Alias, where: Where): ConfigNode {
+    const named = this.#anchors.get(node.source);
+    const at = { ...where, place: this.#placeOf(node, where.place) };
+    if (named) return named;
+    // The name isn't repeated: it may be a secret that begins with * and lacks its quotes.
+    if (this.#anchors.has(node.source)) {
+      return this.#broken(at, { message: "an alias (*) stands inside what it names" });
+    }
+    const hint = 'a text that begins with * needs quotes: "*"';
+    return this.#broken(at, { message: "an alias (*) of a name that no anchor (&) above has", hint });
+  }
+
+  /** Keeps count of what a node would be with all its aliases written out. */
+  #measure(node: ConfigNode, where: Where): ConfigNode {
+    const size = 1 + inside(node).reduce((sum, part) => sum + (this.#sizes.get(part) ?? 1), 0);
+    if (size > MOST_VALUES) {
+      if (!this.#full)
+        this.#report(where, { message: `more than ${MOST_VALUES} values, aliases written out` });
+      this.#full = true;
+      return { kind: "scalar", place: node.place, value: null, quoted: false, broken: true };
+    }
+    this.#sizes.set(node, size);
+    return node;
+  }
+
+  #broken(where: Where, what: { message: string; hint?: string }): ConfigNode {
+    this.#report(where, what);
+    return { kind: "scalar", place: where.place, value: null, quoted: false, broken: true };
+  }
+
+  #report(where: Where, what: { message: string; hint?: string }): void {
+    this.problems.push(this.#document.problem(where.path, { ...what, place: where.place }));
+  }
+
+  #placeOf(node: Node | null, otherwise: Place): Place {
+    const start = node?.range?.[0];
+    return start === undefined ? otherwise : placeAt(this.#lines, start);
+  }
+}
+
+function inside(node: ConfigNode): readonly ConfigNode[] {
+  if (node.kind === "scalar") return [];
+  return node.kind === "list" ? node.items : [...node.entries.values()].map(({ value }) => value);
+}
+
+function isMergeKey(key: Node): boolean {
+  return isScalar(key) && (key as Scalar).type === "PLAIN" && key.value === "<<";
+}
+
+function placeAt(lines: LineCounter, offset: number): Place {
+  const { line, col } = lines.linePos(offset);
+  return { line: Math.max(1, line), column: Math.max(1, col) };
+}

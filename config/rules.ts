@@ -1,0 +1,166 @@
+import type { ConfigDocument, Path } from "./document.ts";
+import { nearest } from "./nearest.ts";
+import { matchesPattern } from "./pattern.ts";
+import { pathText } from "./problem.ts";
+import type { Problem } from "./problem.ts";
+import type { GatewayFile } from "./schema.ts";
+
+/** A file whose shape was checked: what `problems` don't name can be relied on. */
+export interface ShapedFile {
+  readonly document: ConfigDocument;
+  readonly value: Partial<GatewayFile>;
+  readonly problems: readonly Problem[];
+}
+
+/** What the schema can't say: how the parts of the file go together. Parts of a wrong shape are passed over. */
+export function checkRules(file: ShapedFile): Problem[] {
+  return [...checkBodies(file), ...checkKeys(file), ...checkUpstreams(file), ...checkRoutes(file)];
+}
+
+/** True if nothing at a path or inside it has a problem. */
+export function isSound(file: ShapedFile, path: Path): boolean {
+  const text = pathText(path);
+  const around = file.problems.some(
+    (problem) =>
+      problem.path === text || problem.path.startsWith(`${text}.`) || problem.path.startsWith(`${text}[`),
+  );
+  return !around && file.document.node(path) !== undefined;
+}
+
+function checkBodies({ document, value, problems }: ShapedFile): Problem[] {
+  const { max_body, max_bodies } = value.server ?? {};
+  if (typeof max_body !== "number" || typeof max_bodies !== "number" || max_body <= max_bodies) return [];
+  if (problems.some((problem) => problem.path.startsWith("server.max_bod"))) return [];
+  const message = `one request may be larger (${max_body} bytes) than all together (max_bodies, ${max_bodies} bytes)`;
+  return [document.problem(["server", "max_body"], { message, hint: "raise max_bodies, or lower max_body" })];
+}
+
+function checkKeys(file: ShapedFile): Problem[] {
+  const { document, value } = file;
+  const sound = entriesOf(value.keys).filter(([index]) => isSound(file, ["keys", index]));
+  const names = new Map<string, number>();
+  const secrets = new Map<string, string>();
+  const problems: Problem[] = [];
+  for (const [index, entry] of sound) {
+    const at = ["keys", index];
+    const same = names.get(entry.name);
+    if (same !== undefined) {
+      const message = `the name is taken by keys[${same}]`;
+      problems.push(document.problem([...at, "name"], { message, hint: "give each key its own name" }));
+    }
+    names.set(entry.name, same ?? index);
+    problems.push(...checkSecret(file, index, secrets));
+  }
+  return problems;
+}
+
+/** One entry's key or hash; `secrets` has the hashes of the entries before it, with their names. */
+function checkSecret(file: ShapedFile, index: number, secrets: Map<string, string>): Problem[] {
+  const { document, value } = file;
+  const entry = value.keys?.[index];
+  const at = ["keys", index];
+  const written = ["key", "key_sha256"].some((name) => document.node([...at, name]) !== undefined);
+  if (entry === undefined) return [];
+  if (!written) {
+    const message = "neither key nor key_sha256 is given";
+    return [document.problem(at, { message, hint: "give one of them; both empty leave the entry out" })];
+  }
+  if (entry.key && entry.key_sha256) {
+    return [document.problem(at, { message: "both key and key_sha256 are given", hint: "give one of them" })];
+  }
+  const hash = entry.key ? sha256(entry.key.trim()) : entry.key_sha256?.toLowerCase();
+  if (!hash) return [];
+  const same = secrets.get(hash);
+  secrets.set(hash, same ?? entry.name);
+  if (same === undefined) return [];
+  const place = [...at, entry.key ? "key" : "key_sha256"];
+  const message = `the same key as that of ${JSON.stringify(same)}`;
+  return [document.problem(place, { message, hint: "give each entry its own key" })];
+}
+
+function checkUpstreams({ document, value, problems }: ShapedFile): Problem[] {
+  const upstreams = Object.entries(value.upstreams ?? {});
+  // A wrong upstream may have been meant to be enabled.
+  const wrong = problems.some(
+    (problem) => problem.path === "upstreams" || problem.path.startsWith("upstreams."),
+  );
+  if (wrong || upstreams.some(([, upstream]) => upstream.enabled)) return [];
+  const place = document.keyPlace(["upstreams"]);
+  if (upstreams.length === 0) {
+    const hint = "the smallest one is:  upstreams: { demo: { plugin: echo } }";
+    return [document.problem(["upstreams"], { message: "no upstream is given", hint, place })];
+  }
+  const reasons = upstreams.map(([name]) => `${name} (enabled: ${enabledBy(document, name)})`);
+  const hint = `enable one of ${reasons.join(", ")}`;
+  return [document.problem(["upstreams"], { message: "no upstream is enabled", hint, place })];
+}
+
+function enabledBy(document: ConfigDocument, name: string): string {
+  const node = document.node(["upstreams", name, "enabled"]);
+  return (node?.kind === "scalar" && node.expanded?.source) || "false";
+}
+
+function checkRoutes(file: ShapedFile): Problem[] {
+  const sound = entriesOf(file.value.routes).filter(([index]) => isSound(file, ["routes", index, "model"]));
+  const covered = sound.flatMap(([index, route], position) => {
+    const before = sound.slice(0, position).find(([, other]) => covers(other.model, route.model));
+    return before ? [uselessRoute(file, index, before)] : [];
+  });
+  return [...covered, ...checkTargets(file)];
+}
+
+/** An exact name is looked up before all patterns, so a pattern never hides one. */
+function covers(earlier: string, later: string): boolean {
+  return earlier === later || (later.includes("*") && matchesPattern(earlier, later));
+}
+
+function uselessRoute(
+  file: ShapedFile,
+  index: number,
+  before: readonly [number, { model: string }],
+): Problem {
+  const path = ["routes", index, "model"];
+  const [first, { model }] = before;
+  const { line } = file.document.valuePlace(["routes", first, "model"]);
+  const same = model === file.value.routes?.[index]?.model;
+  const message = same
+    ? `the same as routes[${first}] in line ${line}`
+    : `never reached: routes[${first}] in line ${line} takes all that it could`;
+  const hint = same ? "put all targets into one route" : "put the narrower pattern first";
+  return file.document.problem(path, { message, hint });
+}
+
+function checkTargets(file: ShapedFile): Problem[] {
+  const { document, value } = file;
+  const upstreams = document.node(["upstreams"]);
+  const known = upstreams?.kind === "map" ? [...upstreams.entries.keys()] : [];
+  return entriesOf(value.routes).flatMap(([index, route]) =>
+    entriesOf(route?.targets).flatMap(([position, target]) => {
+      const at = ["routes", index, "targets", position];
+      const path = typeof target === "string" ? at : [...at, "upstream"];
+      const name = typeof target === "string" ? target : target?.upstream;
+      if (!isSound(file, path) || typeof name !== "string" || known.includes(name)) return [];
+      return [
+        document.problem(path, {
+          message: "there is no upstream of this name",
+          hint: unknownHint(name, known),
+        }),
+      ];
+    }),
+  );
+}
+
+function unknownHint(name: string, known: readonly string[]): string {
+  const meant = nearest(name, known);
+  if (meant !== undefined) return `did you mean ${meant}?`;
+  return known.length === 0 ? "no upstream is given" : `upstreams are ${known.join(", ")}`;
+}
+
+/** The entries of what should be a list, with their positions. */
+function entriesOf<Entry>(list: readonly Entry[] | undefined): readonly (readonly [number, Entry])[] {
+  return Array.isArray(list) ? list.map((entry: Entry, index) => [index, entry] as const) : [];
+}
+
+function sha256(text: string): string {
+  return new Bun.CryptoHasher("sha256").update(text).digest("hex");
+}

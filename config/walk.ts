@@ -1,0 +1,66 @@
+import { Kind } from "@sinclair/typebox";
+import type { TSchema } from "@sinclair/typebox";
+import { Value } from "@sinclair/typebox/value";
+import type { ConfigDocument, Path } from "./document.ts";
+
+/** The place in a document that a value being checked came from. */
+export interface Spot {
+  readonly document: ConfigDocument;
+  readonly path: Path;
+}
+
+/** The place of a part of a map or a list. */
+export function within(spot: Spot, step: string | number): Spot {
+  return { document: spot.document, path: [...spot.path, step] };
+}
+
+/** True for what a YAML map is read as. */
+export function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The schema of a map's key or a list's item, if the schema says anything about it. */
+export function partOf(schema: TSchema, step: string | number): TSchema | undefined {
+  if (typeof step === "number") {
+    return Array.isArray(schema["items"]) ? schema["items"][step] : schema["items"];
+  }
+  if (isMap(schema["properties"]) && Object.hasOwn(schema["properties"], step)) {
+    return schema["properties"][step] as TSchema;
+  }
+  const patterns = Object.entries((schema["patternProperties"] ?? {}) as Record<string, TSchema>);
+  const [, matching] = patterns.find(([pattern]) => new RegExp(pattern).test(step)) ?? [];
+  return (
+    matching ??
+    (isMap(schema["additionalProperties"]) ? (schema["additionalProperties"] as TSchema) : undefined)
+  );
+}
+
+/** The alternatives of a union; a schema that is none has no alternatives. */
+export function variantsOf(schema: TSchema): readonly TSchema[] {
+  return (schema["anyOf"] as TSchema[] | undefined) ?? [];
+}
+
+/**
+ * The one alternative of a union that a value was meant to be: the one it fits, else the only one that is a map or a
+ * list like it, among several maps the one of which it has the fixed values (as `type: header`).
+ */
+export function variantFor(schema: TSchema, value: unknown): TSchema | undefined {
+  const fitting = variantsOf(schema).find((variant) => Value.Check(variant, value));
+  if (fitting) return fitting;
+  const alike = variantsOf(schema).filter((variant) => isContainerLike(variant, value));
+  if (alike.length < 2) return alike[0];
+  const tagged = alike.filter((variant) => hasFixedValues(variant, value));
+  return tagged.length === 1 ? tagged[0] : undefined;
+}
+
+function isContainerLike(schema: TSchema, value: unknown): boolean {
+  if (Array.isArray(value)) return schema[Kind] === "Array" || schema[Kind] === "Tuple";
+  return isMap(value) && (schema[Kind] === "Object" || schema[Kind] === "Record");
+}
+
+function hasFixedValues(schema: TSchema, value: unknown): boolean {
+  const fixed = Object.entries((schema["properties"] ?? {}) as Record<string, TSchema>).filter(
+    ([, part]) => "const" in part,
+  );
+  return fixed.length > 0 && isMap(value) && fixed.every(([name, part]) => value[name] === part["const"]);
+}

@@ -1,0 +1,105 @@
+import { Kind } from "@sinclair/typebox";
+import type { TSchema } from "@sinclair/typebox";
+import { isSecret } from "../src/contract/options.ts";
+import { formOf } from "./forms.ts";
+import { isMap, variantsOf } from "./walk.ts";
+import type { Spot } from "./walk.ts";
+
+const LONGEST_EXCERPT = 40;
+
+/** What a schema wants, in words; its `title` if it has one. */
+export function expected(schema: TSchema): string {
+  if (typeof schema.title === "string") return schema.title;
+  const form = formOf(schema);
+  if (form) return form.words;
+  if (variantsOf(schema).length > 0) return alternatives(variantsOf(schema).map(expected));
+  switch (schema[Kind]) {
+    case "Literal":
+      return JSON.stringify(schema["const"]);
+    case "String":
+      return text(schema);
+    case "Integer":
+      return `a whole number${range(schema)}`;
+    case "Number":
+      return `a number${range(schema)}`;
+    case "Boolean":
+      return "true or false";
+    case "Null":
+      return "nothing";
+    case "Array":
+    case "Tuple":
+      return `a list${count(schema)}`;
+    case "Object":
+    case "Record":
+      return "a map (key: value)";
+    default:
+      return "something else";
+  }
+}
+
+/** What stands there, in words: never a secret, nor what came from the environment. */
+export function found(schema: TSchema, value: unknown, spot: Spot): string {
+  const node = spot.document.node(spot.path);
+  const variables = node?.kind === "scalar" ? (node.expanded?.variables ?? []) : [];
+  if (variables.length > 0) return `what ${variables.join(" and ")} holds`;
+  if (value === undefined || value === null) return "nothing";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (isMap(value)) return "a map";
+  if (!mayShow(schema)) return typeof value === "string" ? "a text" : `a ${typeof value}`;
+  return typeof value === "string" ? excerpt(value) : JSON.stringify(value);
+}
+
+/** `a`, `a or b`, `a, b or c`. */
+export function alternatives(words: readonly string[]): string {
+  const last = words.at(-1) ?? "";
+  return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} or ${last}`;
+}
+
+/** A text where a section should be may be anything, a key in the wrong place for example. */
+function mayShow(schema: TSchema): boolean {
+  const variants = variantsOf(schema);
+  if (formOf(schema) === undefined && variants.length > 0) return variants.every(mayShow);
+  return !isSecret(schema) && !["Array", "Tuple", "Object", "Record", "Unknown"].includes(schema[Kind]);
+}
+
+function excerpt(value: string): string {
+  // The part of a URL before the @ is a name and a password.
+  const open = value.replace(/\/\/[^/@\s]*@/g, "//…@");
+  return JSON.stringify(open.length > LONGEST_EXCERPT ? `${open.slice(0, LONGEST_EXCERPT)}…` : open);
+}
+
+function text(schema: TSchema): string {
+  if (typeof schema["pattern"] === "string") return `a text that matches ${schema["pattern"]}`;
+  const { minLength = 0, maxLength } = schema as { minLength?: number; maxLength?: number };
+  const most = maxLength === undefined ? "" : `at most ${maxLength} characters`;
+  if (minLength === 1)
+    return most === "" ? "a text that isn't empty" : `a text of 1 to ${maxLength} characters`;
+  const least = minLength > 1 ? `at least ${minLength} characters` : "";
+  const limits = [least, most].filter((limit) => limit !== "").join(" and ");
+  return limits === "" ? "a text" : `a text of ${limits}`;
+}
+
+function range(schema: TSchema): string {
+  const { minimum, maximum } = schema as { minimum?: number; maximum?: number };
+  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`;
+  const limits = limitsOf(schema, {
+    minimum: "at least",
+    exclusiveMinimum: "more than",
+    maximum: "at most",
+    exclusiveMaximum: "less than",
+    multipleOf: "a multiple of",
+  });
+  return limits === "" ? "" : `, ${limits}`;
+}
+
+function count(schema: TSchema): string {
+  const limits = limitsOf(schema, { minItems: "of at least", maxItems: "of at most" });
+  const unique = schema["uniqueItems"] === true ? " in which nothing is twice" : "";
+  return (limits === "" ? "" : ` ${limits}`) + unique;
+}
+
+function limitsOf(schema: TSchema, words: Readonly<Record<string, string>>): string {
+  return Object.entries(words)
+    .flatMap(([keyword, word]) => (keyword in schema ? [`${word} ${Number(schema[keyword])}`] : []))
+    .join(" and ");
+}
