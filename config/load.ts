@@ -117,3 +117,13 @@ function noMap(document: ConfigDocument): Problem {
   const known = Object.keys(GatewaySchema.properties).join(", ");
   return document.problem([], { message: `expected a map of ${known}; found ${kind}`, hint });
 }
+
+/** Bun's own bound when BUN_CONFIG_MAX_HTTP_REQUESTS is not set. */
+const DEFAULT_HTTP_REQUESTS = 256;
+
+/** How many outgoing HTTP requests Bun allows at once in this process, open streams included; set before it starts. */
+export function maxHttpRequests(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): number {
+  return Number(environment["BUN_CONFIG_MAX_HTTP_REQUESTS"]) || DEFAULT_HTTP_REQUESTS;
+}

@@ -1,0 +1,76 @@
+import { version } from "../package.json";
+import type { Plan } from "./gateway.ts";
+import type { Gateway } from "./state/gateway.ts";
+import type { KeyStore } from "./state/keyring.ts";
+import { makeKey } from "./state/keyring.ts";
+
+/** The name of the key that is made when there is none. */
+const FIRST_KEY = "first";
+const MODELS_SHOWN = 12;
+
+/** The key that a person who has just started the gateway can use. */
+export interface KeyNotice {
+  /** What to put into a curl line. */
+  readonly shell: string;
+  readonly text: string;
+}
+
+/**
+ * Tells which key to use, and makes one when there is none anywhere: its hash is stored, and it is shown this
+ * once, on the terminal and not in the log. Configured keys are never shown.
+ */
+export function keyNotice({ settings }: Plan, store: KeyStore): KeyNotice {
+  const stored = store.list();
+  const [configured] = settings.keys;
+  if (configured) {
+    return {
+      shell: "$API_MASTER_KEY",
+      text: `${names(settings.keys)} (from gateway.yaml or the environment)`,
+    };
+  }
+  if (stored.length > 0) {
+    const known = stored.map(({ name, prefix }) => `${name} (${prefix}…)`).join(", ");
+    return {
+      shell: "YOUR_KEY",
+      text: `${known}\n           lost it? make another: bun run modelyard keys create NAME`,
+    };
+  }
+  const key = makeKey(FIRST_KEY, store);
+  return { shell: key, text: `${key}\n           made just now; it is shown only this once, so keep it` };
+}
+
+function names(keys: readonly { readonly name: string }[]): string {
+  return keys.map(({ name }) => name).join(", ");
+}
+
+/** What a person reads after the start: where it listens, what it offers, and a line to try. */
+export async function banner(url: string, gateway: Gateway, key: KeyNotice): Promise<string> {
+  const models = await modelNames(gateway);
+  const body = JSON.stringify({
+    model: models[0] ?? "MODEL",
+    messages: [{ role: "user", content: "Hello!" }],
+    stream: true,
+  });
+  return `
+Modelyard ${version} listens on ${url}
+
+  base URL ${url}/v1
+  models   ${shown(models)}
+  key      ${key.text}
+  docs     ${url}/docs
+
+  try      curl -N ${url}/v1/chat/completions -H "Authorization: Bearer ${key.shell}" \\
+             -H "Content-Type: application/json" -d '${body}'
+
+`;
+}
+
+async function modelNames({ directory, routes }: Gateway): Promise<string[]> {
+  const offers = await directory.offers();
+  return [...new Set([...routes.names, ...offers.map(({ model }) => model.id)])];
+}
+
+function shown(models: readonly string[]): string {
+  const more = models.length - MODELS_SHOWN;
+  return models.slice(0, MODELS_SHOWN).join(", ") + (more > 0 ? ` and ${more} more (GET /v1/models)` : "");
+}

@@ -1,0 +1,29 @@
+import { configPath, loadConfig } from "../../config/load.ts";
+import { build, plan } from "../gateway.ts";
+import { createLogger, flushLog } from "../log.ts";
+import { Redactor } from "../state/redactor.ts";
+import { memoryStorage } from "../stores/memory.ts";
+
+/** `check`: says whether the gateway could start with this file. Throws a ConfigError or a StartupError if not. */
+export async function check(argv: readonly string[]): Promise<number> {
+  const config = await loadConfig(configPath(argv));
+  const planned = await plan(config);
+  const redactor = new Redactor();
+  const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
+  const gateway = await build(planned, { log, storage: memoryStorage(), redactor, fetch: noNetwork });
+  const opened = [...gateway.upstreams.keys()];
+  await gateway.close();
+  flushLog();
+  const missing = planned.upstreams.filter(({ id }) => !opened.includes(id));
+  console.log(
+    `${config.file} is fine: ${opened.length} of ${planned.upstreams.length} upstreams open (${opened.join(", ")})`,
+  );
+  return missing.length === 0 ? 0 : 1;
+}
+
+const noNetwork = Object.assign(
+  async () => {
+    throw new Error("a plugin may not use the network while it is being opened");
+  },
+  { preconnect: () => undefined },
+);

@@ -1,0 +1,7 @@
+import type { RequestError } from "../request-error.ts";
+
+/** OpenAI's error object: `{"error": {message, type, param, code}}`. */
+export function errorBody(error: RequestError): string {
+  const { message, type, param, code } = error;
+  return JSON.stringify({ error: { message, type, param: param ?? null, code } });
+}

@@ -1,0 +1,37 @@
+import type { FoldedFields, JsonObject } from "../../contract/index.ts";
+import { foldExtra } from "../../contract/index.ts";
+
+/** What names an answer: `id`, `created` and `model` are the upstream's where it gives them, else ours. */
+export class Identity {
+  #id: string | undefined;
+  #created: number | undefined;
+  #model: string;
+  /** The upstream's other fields beside `choices`: `system_fingerprint`, citations … */
+  readonly extra: FoldedFields = {};
+
+  constructor(model: string) {
+    this.#model = model;
+  }
+
+  get id(): string {
+    return (this.#id ??= `chatcmpl-${crypto.randomUUID().replaceAll("-", "")}`);
+  }
+
+  /** Seconds since 1970. */
+  get created(): number {
+    return (this.#created ??= Math.floor(Date.now() / 1000));
+  }
+
+  get model(): string {
+    return this.#model;
+  }
+
+  /** Takes in the fields of an `extra` at chunk level. */
+  learn(fields: JsonObject): void {
+    const { id, created, model, ...extra } = fields;
+    if (typeof id === "string" && id !== "") this.#id ??= id;
+    if (typeof created === "number" && created > 0) this.#created ??= created;
+    if (typeof model === "string" && model !== "") this.#model = model;
+    foldExtra(this.extra, extra);
+  }
+}

@@ -1,0 +1,136 @@
+import type { FinishEvent, FoldedFields, JsonObject, ToolCallEvent } from "../../contract/index.ts";
+import { foldExtra, UpstreamError } from "../../contract/index.ts";
+import type { AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
+import { Identity } from "./identity.ts";
+import { reasoningFields } from "./reasoning.ts";
+import { finishFields } from "./stream.ts";
+import { usageBody } from "./usage.ts";
+
+/** A collected answer larger than this is the upstream's fault: nothing grows without a bound. */
+const MAX_COLLECTED = 64 * 1024 * 1024;
+
+/** A plain answer, and where its usage comes from. */
+export interface Completion {
+  readonly body: JsonObject;
+  readonly usage: CountedUsage | undefined;
+}
+
+/**
+ * Collects an answer into OpenAI's `chat.completion`.
+ * https://platform.openai.com/docs/api-reference/chat/object
+ */
+export async function collect(events: AsyncIterable<AnswerEvent>, model: string): Promise<Completion> {
+  const identity = new Identity(model);
+  const choices = new Map<number, Choice>();
+  let usage: CountedUsage | undefined;
+  let size = 0;
+  for await (const event of events) {
+    size += sizeOf(event);
+    if (size > MAX_COLLECTED)
+      throw new UpstreamError("bad-response", "the upstream's answer is larger than 64 MiB");
+    if (event.type === "usage") usage = event;
+    else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
+    else choiceAt(choices, event.choice ?? 0).take(event);
+  }
+  const { id, created } = identity;
+  const body = {
+    id,
+    object: "chat.completion",
+    created,
+    model: identity.model,
+    choices: [...choices].sort(([a], [b]) => a - b).map(([index, choice]) => choice.body(index)),
+    ...(usage && { usage: usageBody(usage.usage) }),
+    ...identity.extra,
+  };
+  return { body, usage };
+}
+
+function choiceAt(choices: Map<number, Choice>, index: number): Choice {
+  let choice = choices.get(index);
+  if (!choice) {
+    choice = new Choice();
+    choices.set(index, choice);
+  }
+  return choice;
+}
+
+/** Characters, near enough: the bound guards memory, not a contract. */
+function sizeOf(event: AnswerEvent): number {
+  if (event.type === "text" || event.type === "reasoning") return event.text.length;
+  if (event.type === "tool-call") return event.arguments?.length ?? 0;
+  return event.type === "extra" ? JSON.stringify(event.fields).length : 0;
+}
+
+type ChoiceEvent = Exclude<AnswerEvent, CountedUsage>;
+
+interface CollectedCall {
+  readonly id: string | undefined;
+  readonly name: string | undefined;
+  arguments: string;
+  readonly fields: FoldedFields;
+}
+
+/** One choice in the making. Strings grow by `+=`, which the engine keeps as a rope. */
+class Choice {
+  #text: string | undefined;
+  #reasoning = "";
+  readonly #details: JsonObject[] = [];
+  readonly #calls: CollectedCall[] = [];
+  readonly #delta: FoldedFields = {};
+  readonly #extra: FoldedFields = {};
+  #finish: FinishEvent | undefined;
+
+  take(event: ChoiceEvent): void {
+    switch (event.type) {
+      case "text":
+        this.#text = (this.#text ?? "") + event.text;
+        break;
+      case "reasoning": {
+        this.#reasoning += event.text;
+        const { reasoning_details: details } = reasoningFields(event);
+        if (Array.isArray(details)) this.#details.push(...(details as JsonObject[]));
+        break;
+      }
+      case "tool-call":
+        this.#toolCall(event);
+        break;
+      case "extra":
+        foldExtra(event.at === "delta" ? this.#delta : this.#extra, event.fields);
+        break;
+      case "finish":
+        this.#finish = event;
+        break;
+    }
+  }
+
+  #toolCall({ index, id, name, arguments: piece = "", fields = {} }: ToolCallEvent): void {
+    const call = (this.#calls[index] ??= { id, name, arguments: "", fields: {} });
+    call.arguments += piece;
+    foldExtra(call.fields, fields);
+  }
+
+  body(index: number): JsonObject {
+    const message = {
+      role: "assistant",
+      content: this.#text ?? (this.#calls.length > 0 ? null : ""),
+      ...(this.#reasoning && { reasoning_content: this.#reasoning }),
+      ...(this.#details.length > 0 && { reasoning_details: this.#details }),
+      ...(this.#calls.length > 0 && { tool_calls: this.#calls.map(toolCallBody) }),
+      refusal: null,
+      ...this.#delta,
+    };
+    return {
+      index,
+      message,
+      logprobs: null,
+      finish_reason: this.#finish?.reason ?? null,
+      ...(this.#finish && finishFields(this.#finish)),
+      ...this.#extra,
+    };
+  }
+}
+
+function toolCallBody({ id, name, arguments: text, fields }: CollectedCall): JsonObject {
+  const extra = Object.keys(fields).length > 0 && { extra_content: fields };
+  return { id, type: "function", function: { name, arguments: text }, ...extra };
+}

@@ -1,0 +1,149 @@
+import type { FinishEvent, JsonObject, ToolCallEvent } from "../../contract/index.ts";
+import type { AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
+import type { RequestError } from "../request-error.ts";
+import { errorBody } from "./error.ts";
+import { Identity } from "./identity.ts";
+import { reasoningFields } from "./reasoning.ts";
+import { usageBody } from "./usage.ts";
+
+/** A comment line: clients skip it, and nobody on the way takes the stream for dead. */
+export const COMMENT_FRAME = ": keep-alive\n\n";
+
+/** The end of a finished stream. */
+export const DONE_FRAME = "data: [DONE]\n\n";
+
+/** The end of a failed one: official SDKs raise it, and no `[DONE]` follows. */
+export function errorFrame(error: RequestError): string {
+  return `data: ${errorBody(error)}\n\n`;
+}
+
+/** Fields of the whole answer that stand in each of its chunks. */
+const IN_EACH_CHUNK = new Set(["id", "created", "model", "system_fingerprint", "service_tier"]);
+
+export interface ChunkWriterOptions {
+  /** The name for the answer's `model` until the upstream gives its own. */
+  readonly model: string;
+  readonly includeUsage: boolean;
+}
+
+/**
+ * Writes an answer as OpenAI's `chat.completion.chunk` frames, one `data:` line each.
+ * https://platform.openai.com/docs/api-reference/chat-streaming
+ */
+export class ChunkWriter {
+  readonly #identity: Identity;
+  readonly #includeUsage: boolean;
+  readonly #begun = new Set<number>();
+  /** All of a frame before `choices`; the same for nearly all frames of a stream, so it is made once. */
+  #head: string | undefined;
+  #tail = "";
+
+  constructor({ model, includeUsage }: ChunkWriterOptions) {
+    this.#identity = new Identity(model);
+    this.#includeUsage = includeUsage;
+  }
+
+  /** The frame for an event; empty where there is nothing to send. */
+  write(event: AnswerEvent): string {
+    switch (event.type) {
+      case "text":
+        return this.#delta(event.choice ?? 0, `"content":${JSON.stringify(event.text)}`);
+      case "reasoning":
+        return this.#delta(event.choice ?? 0, members(reasoningFields(event)));
+      case "tool-call":
+        return this.#delta(event.choice ?? 0, `"tool_calls":[${JSON.stringify(toolCall(event))}]`);
+      case "finish":
+        return this.#finish(event);
+      case "extra":
+        return this.#extra(event);
+      case "usage":
+        return this.#usage(event);
+    }
+  }
+
+  /** What must still be sent before `[DONE]`: fields about the whole answer that came after its last chunk. */
+  rest(): string {
+    return this.#tail === "" ? "" : this.#frame(`{"index":0,"delta":{},"finish_reason":null}`);
+  }
+
+  #delta(choice: number, delta: string): string {
+    return this.#frame(`{"index":${choice},"delta":{${this.#role(choice, delta)}},"finish_reason":null}`);
+  }
+
+  /** The first delta of a choice says whose words they are. */
+  #role(choice: number, delta: string): string {
+    if (this.#begun.has(choice)) return delta;
+    this.#begun.add(choice);
+    return delta === "" ? `"role":"assistant"` : `"role":"assistant",${delta}`;
+  }
+
+  #finish(event: FinishEvent): string {
+    const { choice = 0, reason } = event;
+    const extra = members(finishFields(event));
+    const delta = this.#role(choice, "");
+    return this.#frame(
+      `{"index":${choice},"delta":{${delta}},"finish_reason":"${reason}"${extra && `,${extra}`}}`,
+    );
+  }
+
+  #extra({ at, fields, choice = 0 }: Extract<AnswerEvent, { type: "extra" }>): string {
+    if (at === "delta") return this.#delta(choice, members(fields));
+    if (at === "chunk") {
+      this.#learn(fields);
+      return "";
+    }
+    const extra = members(fields);
+    return this.#frame(
+      `{"index":${choice},"delta":{${this.#role(choice, "")}},"finish_reason":null${extra && `,${extra}`}}`,
+    );
+  }
+
+  /** Fields of the whole answer go out with the next chunk; those that OpenAI repeats, with each. */
+  #learn(fields: JsonObject): void {
+    this.#identity.learn(fields);
+    this.#head = undefined;
+    const once = Object.entries(fields).filter(([name]) => !IN_EACH_CHUNK.has(name));
+    const extra = members(Object.fromEntries(once));
+    if (extra) this.#tail += `,${extra}`;
+  }
+
+  #usage({ usage, source }: CountedUsage): string {
+    if (!this.#includeUsage) return "";
+    const told = `"usage":${JSON.stringify(usageBody(usage))},"x_modelyard":{"usage":"${source}"}`;
+    this.#tail = `,${told}${this.#tail}`;
+    return this.#frame("");
+  }
+
+  #frame(choice: string): string {
+    const tail = this.#tail;
+    this.#tail = "";
+    return `data: ${(this.#head ??= this.#makeHead())}"choices":[${choice}]${tail}}\n\n`;
+  }
+
+  #makeHead(): string {
+    const { id, created, model, extra } = this.#identity;
+    const repeated = members({
+      system_fingerprint: extra["system_fingerprint"],
+      service_tier: extra["service_tier"],
+    });
+    const own = `{"id":${JSON.stringify(id)},"object":"chat.completion.chunk","created":${created},"model":${JSON.stringify(model)},`;
+    return repeated ? `${own}${repeated},` : own;
+  }
+}
+
+/** A tool call's delta: id, type and name only in its first, which is the one that has a name. */
+function toolCall({ index, id, name, arguments: piece = "", fields }: ToolCallEvent): JsonObject {
+  const extra = fields && { extra_content: fields };
+  if (name === undefined) return { index, function: { arguments: piece }, ...extra };
+  return { index, id, type: "function", function: { name, arguments: piece }, ...extra };
+}
+
+/** The upstream's own words about the end, beside `finish_reason`. */
+export function finishFields({ native, stopSequence, fields }: FinishEvent): JsonObject {
+  return { native_finish_reason: native, stop_sequence: stopSequence, ...fields };
+}
+
+/** An object's members without its braces. */
+function members(fields: JsonObject): string {
+  return JSON.stringify(fields).slice(1, -1);
+}

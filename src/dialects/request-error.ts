@@ -1,0 +1,90 @@
+import { FAILURES, UpstreamError } from "../contract/index.ts";
+
+interface Refusal {
+  readonly status: number;
+  /** OpenAI's `error.type`. */
+  readonly type: string;
+}
+
+/** Every code a client can read in `error.code`, with its HTTP status. DESIGN of the HTTP interface: README, "Errors". */
+export const REFUSALS = {
+  invalid_json: { status: 400, type: "invalid_request_error" },
+  invalid_value: { status: 400, type: "invalid_request_error" },
+  missing_required_parameter: { status: 400, type: "invalid_request_error" },
+  unsupported_parameter: { status: 400, type: "invalid_request_error" },
+  context_length_exceeded: { status: 400, type: "invalid_request_error" },
+  invalid_api_key: { status: 401, type: "invalid_request_error" },
+  model_not_allowed: { status: 403, type: "permission_error" },
+  key_expired: { status: 403, type: "permission_error" },
+  model_not_found: { status: 404, type: "invalid_request_error" },
+  unknown_url: { status: 404, type: "invalid_request_error" },
+  method_not_allowed: { status: 405, type: "invalid_request_error" },
+  request_timeout: { status: 408, type: "invalid_request_error" },
+  request_too_large: { status: 413, type: "invalid_request_error" },
+  unsupported_media_type: { status: 415, type: "invalid_request_error" },
+  rate_limit_exceeded: { status: 429, type: "rate_limit_error" },
+  client_closed_request: { status: 499, type: "invalid_request_error" },
+  internal_error: { status: 500, type: "server_error" },
+  upstream_error: { status: 502, type: "server_error" },
+  upstream_truncated: { status: 502, type: "server_error" },
+  upstream_bad_response: { status: 502, type: "server_error" },
+  upstream_unavailable: { status: 503, type: "server_error" },
+  no_credential: { status: 503, type: "server_error" },
+  overloaded: { status: 503, type: "server_error" },
+  shutting_down: { status: 503, type: "server_error" },
+  upstream_timeout: { status: 504, type: "server_error" },
+} as const satisfies Record<string, Refusal>;
+
+export type RefusalCode = keyof typeof REFUSALS;
+
+export interface RequestErrorOptions {
+  readonly cause?: unknown;
+  /** The request field at fault. */
+  readonly param?: string | undefined;
+  /** When it is worth trying again, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+  /** Headers that belong to this answer alone, as `allow` to a 405. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+// What a client is told when nobody knows better: each 429 and 503 says when to come back.
+const DEFAULT_RETRY_AFTER_MS = 1_000;
+
+/** Why a request is not answered: what the client sees, whatever dialect it speaks. */
+export class RequestError extends Error {
+  readonly code: RefusalCode;
+  readonly param: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: RefusalCode, message: string, options: RequestErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "RequestError";
+    this.code = code;
+    this.param = options.param;
+    const comesBack = REFUSALS[code].status === 429 || REFUSALS[code].status === 503;
+    this.retryAfterMs = options.retryAfterMs ?? (comesBack ? DEFAULT_RETRY_AFTER_MS : undefined);
+    this.headers = options.headers ?? {};
+  }
+
+  get status(): number {
+    return REFUSALS[this.code].status;
+  }
+
+  get type(): string {
+    return REFUSALS[this.code].type;
+  }
+}
+
+/** The one place where whatever was thrown becomes what the client sees. */
+export function toRequestError(error: unknown): RequestError {
+  if (error instanceof RequestError) return error;
+  if (UpstreamError.is(error)) {
+    const { message, param, retryAfterMs } = error;
+    return new RequestError(FAILURES[error.code].wire, message, { cause: error, param, retryAfterMs });
+  }
+  // An unforeseen error's text may hold anything, so it goes to the log and not to the client.
+  return new RequestError("internal_error", "the gateway failed to answer; its log says why", {
+    cause: error,
+  });
+}

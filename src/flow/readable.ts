@@ -1,0 +1,45 @@
+import { Heartbeat } from "./heartbeat.ts";
+
+export interface ReadableOptions {
+  /** Told once when the reader leaves before the end. */
+  readonly left: () => void;
+  /** Sent after each `interval` ms of silence, so that nothing on the way takes silence for death. */
+  readonly beat: Uint8Array;
+  readonly interval: number;
+}
+
+/**
+ * Turns an iterator of chunks into the body of a response. A chunk is asked for only when the socket has
+ * room, so a slow reader stops the reading of the source; a reader who leaves ends in `left()` and in the
+ * iterator's `return()`. The iterator must not throw: how a failure looks on the wire is not known here.
+ */
+export function readable(
+  chunks: AsyncIterator<Uint8Array>,
+  options: ReadableOptions,
+): ReadableStream<Uint8Array> {
+  let heart: Heartbeat | undefined;
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        heart = new Heartbeat(options.interval, () => {
+          // Below 0 the reader hasn't taken the last beat yet, and doesn't need another.
+          if ((controller.desiredSize ?? -1) >= 0) controller.enqueue(options.beat);
+        });
+      },
+      async pull(controller) {
+        const next = await chunks.next();
+        heart?.note();
+        if (!next.done) return controller.enqueue(next.value);
+        heart?.[Symbol.dispose]();
+        controller.close();
+      },
+      cancel() {
+        heart?.[Symbol.dispose]();
+        options.left();
+        // Not awaited: it settles only when the wait for the source has been ended by `left`.
+        chunks.return?.()?.then(undefined, () => undefined);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

@@ -1,0 +1,55 @@
+import type { UpstreamSettings } from "../../config/schema.ts";
+import type { Host, Upstream, UpstreamPlugin } from "../contract/index.ts";
+import type { GatewayLogger } from "../log.ts";
+import type { OpenUpstream } from "../state/gateway.ts";
+import type { Redactor } from "../state/redactor.ts";
+import type { Storage } from "../state/storage.ts";
+import { Scope, within } from "./scope.ts";
+
+// open() neither waits for the network nor writes, so one that takes this long hangs.
+const OPEN_DEADLINE_MS = 10_000;
+
+/** An upstream whose plugin is loaded and whose options are checked. */
+export interface PlannedUpstream {
+  readonly id: string;
+  readonly plugin: UpstreamPlugin;
+  readonly options: unknown;
+  readonly settings: UpstreamSettings;
+}
+
+/** What upstreams are lent by the process that opens them. */
+export interface Surroundings {
+  readonly log: GatewayLogger;
+  readonly storage: Storage;
+  readonly redactor: Redactor;
+  readonly fetch: typeof fetch;
+}
+
+/** Opens one upstream; rejects with what its plugin threw, after its clean-ups have run. */
+export async function openUpstream(planned: PlannedUpstream, around: Surroundings): Promise<OpenUpstream> {
+  const { id, plugin, options, settings } = planned;
+  const log = around.log.child({ upstream: id });
+  const scope = new Scope(log);
+  const closing = new AbortController();
+  // The signal first: what still waits for the upstream must not hold up its clean-ups.
+  const close = async () => {
+    closing.abort(new Error(`the upstream "${id}" is being closed`));
+    await scope.close();
+  };
+  const host: Host = {
+    id,
+    log,
+    fetch: around.fetch,
+    signal: closing.signal,
+    storage: around.storage.stateOf(id),
+    secret: (value) => around.redactor.add(value),
+    defer: scope.defer,
+  };
+  try {
+    const upstream = await within<Upstream>(OPEN_DEADLINE_MS, plugin.open(options as never, host));
+    return { id, plugin: plugin.name, upstream, models: settings.models, timeouts: settings.timeouts, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

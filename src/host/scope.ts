@@ -1,0 +1,46 @@
+import type { GatewayLogger } from "../log.ts";
+
+type Cleanup = () => void | Promise<void>;
+
+// A clean-up that hangs must not keep the process from ending.
+const CLEANUP_DEADLINE_MS = 5_000;
+
+/** Clean-ups to be run once, the last registered first. One that fails or hangs doesn't keep the others back. */
+export class Scope {
+  readonly #cleanups: Cleanup[] = [];
+  readonly #log: GatewayLogger;
+  #closing: Promise<void> | undefined;
+
+  constructor(log: GatewayLogger) {
+    this.#log = log;
+  }
+
+  readonly defer = (cleanup: Cleanup): void => {
+    this.#cleanups.push(cleanup);
+  };
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#run());
+  }
+
+  async #run(): Promise<void> {
+    for (let cleanup = this.#cleanups.pop(); cleanup; cleanup = this.#cleanups.pop()) {
+      try {
+        await within(CLEANUP_DEADLINE_MS, cleanup());
+      } catch (error) {
+        this.#log.error("a clean-up failed", { error: String(error) });
+      }
+    }
+  }
+}
+
+/** The promise's outcome, or an error when it takes longer than `ms`. */
+export async function within<T>(ms: number, promise: T | Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`it took longer than ${ms / 1000} s`)), ms);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

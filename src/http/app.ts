@@ -1,0 +1,83 @@
+import { Elysia } from "elysia";
+import type { ServerSettings } from "../../config/schema.ts";
+import { StartupError } from "../state/startup-error.ts";
+import type { Gateway } from "../state/gateway.ts";
+import { Answerer } from "./answer.ts";
+import { Cors } from "./cors.ts";
+import type { Endpoint } from "./endpoints.ts";
+import { ENDPOINTS } from "./endpoints.ts";
+
+// Longer than the idle time of the load balancers in front (nginx: 60 s), so that they, not we, close first.
+const IDLE_TIMEOUT_S = 120;
+
+/** A gateway that listens. */
+export interface Listening {
+  /** As `http://127.0.0.1:8088`. */
+  readonly url: string;
+  /** Takes no new connections; cuts those that are left. */
+  stop(): Promise<void>;
+}
+
+/** Serves the gateway at the configured address. Throws a StartupError when that can't be had. */
+export function listen(gateway: Gateway, server: ServerSettings): Listening {
+  const app = createApp(new Answerer(gateway, new Cors(server.cors_origins)));
+  try {
+    app.listen({
+      hostname: server.host,
+      port: server.port,
+      // Elysia's default would let a second gateway start on the same port and take half of the requests.
+      reusePort: false,
+      idleTimeout: IDLE_TIMEOUT_S,
+      // Bodies are counted by us, who can say in OpenAI's words what was wrong; unread ones stay in the socket.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      development: false,
+    });
+  } catch (cause) {
+    throw cannotListen(server, cause);
+  }
+  const port = app.server?.port ?? server.port;
+  return { url: `http://${hostOf(server.host)}:${port}`, stop: async () => void (await app.stop(true)) };
+}
+
+function createApp(answerer: Answerer): Elysia {
+  const app = new Elysia();
+  // Before the routes: a hook applies only to those that are registered after it.
+  app.onError(({ request, code, server }) => {
+    if (code !== "NOT_FOUND") return undefined;
+    patient(server, request);
+    return answerer.elsewhere(request);
+  });
+  for (const endpoint of ENDPOINTS) addRoute(app, endpoint, answerer);
+  return app;
+}
+
+/** Elysia only routes: it neither parses bodies nor sets headers, so that streams go out as we made them. */
+function addRoute(app: Elysia, endpoint: Endpoint, answerer: Answerer): void {
+  app.route(
+    endpoint.method,
+    endpoint.path,
+    ({ request, server }) => {
+      patient(server, request);
+      return answerer.endpoint(endpoint, request);
+    },
+    { parse: "none" },
+  );
+}
+
+/** Bun would cut a stream, or a handler, that is silent for as long as an idle connection may be. */
+function patient(server: Elysia["server"], request: Request): void {
+  server?.timeout(request, 0);
+}
+
+function hostOf(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function cannotListen({ host, port }: ServerSettings, cause: unknown): StartupError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const why =
+    code === "EADDRINUSE"
+      ? `the port is in use, perhaps by another Modelyard; choose another with PORT=… or server.port`
+      : String(cause);
+  return new StartupError(`can't listen on ${hostOf(host)}:${port}: ${why}`, { cause });
+}

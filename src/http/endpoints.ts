@@ -1,0 +1,37 @@
+import { chatCompletions, listModels, showModel } from "../pipeline.ts";
+import type { Gateway } from "../state/gateway.ts";
+import type { RequestCall } from "../steps/open-call.ts";
+import { docsAsset, docsPage, openapiDocument } from "./docs.ts";
+import { frontPage, health, liveness, readiness } from "./pages.ts";
+
+/** An API endpoint: has a call of its own, which the handler or the end of its answer closes. */
+export type CallHandler = (http: Request, call: RequestCall, gateway: Gateway) => Promise<Response>;
+
+/** A page or a probe: answered at once. */
+export type PageHandler = (http: Request, gateway: Gateway) => Response | Promise<Response>;
+
+export type Endpoint = { readonly method: "GET" | "POST"; readonly path: string } & (
+  | { readonly call: CallHandler }
+  | { readonly page: PageHandler }
+);
+
+/** All that the gateway serves. A path that ends in `/*` stands for all paths below it. */
+export const ENDPOINTS: readonly Endpoint[] = [
+  { method: "POST", path: "/v1/chat/completions", call: chatCompletions },
+  { method: "GET", path: "/v1/models", call: listModels },
+  { method: "GET", path: "/v1/models/*", call: showModel },
+  { method: "GET", path: "/health", page: health },
+  { method: "GET", path: "/health/live", page: liveness },
+  { method: "GET", path: "/health/ready", page: readiness },
+  { method: "GET", path: "/openapi.json", page: openapiDocument },
+  { method: "GET", path: "/docs", page: docsPage },
+  { method: "GET", path: "/docs/*", page: docsAsset },
+  { method: "GET", path: "/", page: frontPage },
+];
+
+/** The endpoints at a path, one for each method. */
+export function endpointsAt(path: string): readonly Endpoint[] {
+  const exact = ENDPOINTS.filter((endpoint) => endpoint.path === path);
+  if (exact.length > 0) return exact;
+  return ENDPOINTS.filter(({ path: own }) => own.endsWith("/*") && path.startsWith(own.slice(0, -1)));
+}

@@ -1,0 +1,102 @@
+/**
+ * The process: arguments, configuration, build, listen, signals.
+ * @module
+ */
+import { configPath, loadConfig, maxHttpRequests } from "../config/load.ts";
+import { ConfigError } from "../config/problem.ts";
+import { banner, keyNotice } from "./banner.ts";
+import { RequestError } from "./dialects/request-error.ts";
+import type { BuiltGateway } from "./gateway.ts";
+import { build, plan } from "./gateway.ts";
+import type { Listening } from "./http/app.ts";
+import { listen } from "./http/app.ts";
+import type { GatewayLogger } from "./log.ts";
+import { createLogger, flushLog } from "./log.ts";
+import { Redactor } from "./state/redactor.ts";
+import { StartupError } from "./state/startup-error.ts";
+import type { Storage } from "./state/storage.ts";
+import { openSqlite } from "./stores/sqlite.ts";
+
+/** Below this, Bun's bound on outgoing requests is met before any of ours. */
+const ENOUGH_HTTP_REQUESTS = 4_096;
+/** How long aborted requests get to tell their clients. */
+const LAST_WORDS_MS = 500;
+
+interface Running {
+  readonly gateway: BuiltGateway;
+  readonly server: Listening;
+  readonly storage: Storage;
+  readonly log: GatewayLogger;
+  /** Milliseconds. */
+  readonly drain: number;
+}
+
+async function start(): Promise<Running> {
+  const config = await loadConfig(configPath(process.argv.slice(2)));
+  const planned = await plan(config);
+  const { settings } = planned;
+  const redactor = new Redactor();
+  const log = createLogger({ ...settings.telemetry, redact: redactor.redact });
+  const storage = openSqlite(settings.storage, config.directory);
+  const gateway = await build(planned, { log, storage, redactor, fetch });
+  const server = listen(gateway, settings.server);
+  const key = keyNotice(planned, storage.keys);
+  await gateway.start();
+  warnOfHttpLimit(log);
+  process.stdout.write(await banner(server.url, gateway, key));
+  return { gateway, server, storage, log, drain: settings.server.drain };
+}
+
+function warnOfHttpLimit(log: GatewayLogger): void {
+  const limit = maxHttpRequests();
+  if (limit >= ENOUGH_HTTP_REQUESTS) return;
+  log.warn(
+    `Bun allows this process only ${limit} outgoing requests at once, open streams included; start it with BUN_CONFIG_MAX_HTTP_REQUESTS=65535`,
+  );
+}
+
+/** Lets running requests end, ends those that take too long, and closes everything. */
+async function stop({ gateway, server, storage, log, drain }: Running): Promise<void> {
+  log.info("shutting down", { running: gateway.calls.running });
+  const drained = gateway.calls.drain();
+  await Promise.race([drained, Bun.sleep(drain)]);
+  if (gateway.calls.running > 0) {
+    log.warn("requests took longer than server.drain and are cut", { running: gateway.calls.running });
+    gateway.calls.abort(new RequestError("shutting_down", "this gateway is shutting down"));
+    await Promise.race([drained, Bun.sleep(LAST_WORDS_MS)]);
+  }
+  await server.stop();
+  await gateway.close();
+  storage.close();
+}
+
+function exit(code: number): never {
+  flushLog();
+  process.exit(code);
+}
+
+/** Ends the process on SIGTERM and SIGINT; a second one doesn't wait. */
+function stopOnSignals(running: Running): void {
+  let stopping = false;
+  const onSignal = () => {
+    if (stopping) exit(1);
+    stopping = true;
+    stop(running).then(
+      () => exit(0),
+      (error: unknown) => {
+        running.log.error("shutting down failed", { error: String(error) });
+        exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+}
+
+try {
+  stopOnSignals(await start());
+} catch (error) {
+  if (!(error instanceof ConfigError || error instanceof StartupError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  exit(1);
+}

@@ -1,0 +1,57 @@
+import type { ChatRequest } from "./contract/index.ts";
+import { modelList, modelObject } from "./dialects/openai-chat/models.ts";
+import { parseChatRequest, wantsUsage } from "./dialects/openai-chat/request.ts";
+import type { Gateway } from "./state/gateway.ts";
+import { authenticate } from "./steps/authenticate.ts";
+import { dispatch } from "./steps/dispatch.ts";
+import { observe } from "./steps/observe.ts";
+import type { RequestCall } from "./steps/open-call.ts";
+import { readBody } from "./steps/read-body.ts";
+import { reply } from "./steps/reply.ts";
+import { route, servedModels } from "./steps/route.ts";
+
+/**
+ * One request as a list of steps, each in a file of its own under steps/. A step may throw; http/ turns any
+ * error into the client's error body.
+ * @module
+ */
+
+/** POST /v1/chat/completions */
+export async function chatCompletions(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
+  const caller = authenticate(http, call, gateway); // 401, 403
+  const request = parseChatRequest(await readBody(http, call, gateway)); // 400, 408, 413, 415
+  const plan = await route(request, { caller, call, gateway }); // 403, 404
+  const answer = dispatch(plan, request, { call, gateway }); // until an upstream commits
+  const observed = answer.then((begun) =>
+    observe(begun, request, { call, gateway, tellUsage: tellsUsage(request) }),
+  );
+  return reply(observed, request, { call, gateway }); // SSE or JSON
+}
+
+/** GET /v1/models */
+export async function listModels(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
+  const caller = authenticate(http, call, gateway);
+  const models = await servedModels(caller, gateway);
+  call.close();
+  return Response.json(modelList(models));
+}
+
+/** GET /v1/models/{id}, in which the id may hold slashes */
+export async function showModel(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
+  const caller = authenticate(http, call, gateway);
+  const id = decodeURIComponent(new URL(http.url).pathname.replace(/^.*?\/models\//, ""));
+  await route({ model: id }, { caller, call, gateway }); // 403, 404 with the nearest names
+  const models = await servedModels(caller, gateway);
+  const model = models.find((candidate) => candidate.id === id) ?? {
+    id,
+    created: undefined,
+    ownedBy: "modelyard",
+  };
+  call.close();
+  return Response.json(modelObject(model));
+}
+
+/** A plain answer always tells its usage, a streamed one when asked. */
+function tellsUsage(request: ChatRequest): boolean {
+  return request.stream !== true || wantsUsage(request);
+}

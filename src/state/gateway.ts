@@ -1,0 +1,47 @@
+import type { TimeoutSettings } from "../../config/schema.ts";
+import type { Upstream } from "../contract/index.ts";
+import type { GatewayLogger } from "../log.ts";
+import type { ByteBudget } from "./byte-budget.ts";
+import type { CallRegistry } from "./call-registry.ts";
+import type { Keyring } from "./keyring.ts";
+import type { ModelDirectory } from "./model-directory.ts";
+import type { RouteTable } from "./route-table.ts";
+import type { TokenCounter } from "./token-counter.ts";
+
+/** All that outlives a request, made once from one configuration: what the steps of the pipeline work with. */
+export interface Gateway {
+  readonly limits: GatewayLimits;
+  readonly keyring: Keyring;
+  readonly upstreams: ReadonlyMap<string, OpenUpstream>;
+  readonly directory: ModelDirectory;
+  readonly routes: RouteTable;
+  readonly bodies: ByteBudget;
+  readonly calls: CallRegistry;
+  readonly tokens: TokenCounter;
+  readonly log: GatewayLogger;
+  /** Removes secrets from a text that leaves the gateway. */
+  readonly redact: (text: string) => string;
+}
+
+/** The bounds of one request; times in ms, sizes in bytes. */
+export interface GatewayLimits {
+  readonly maxBody: number;
+  readonly earlyHeaders: number;
+  /** The longest silence of a stream before a comment line. */
+  readonly heartbeat: number;
+  /** The longest silence of a client that is sending its body. */
+  readonly bodyIdle: number;
+  /** The longest a body may take in all. */
+  readonly bodyTotal: number;
+}
+
+/** One upstream of gateway.yaml, open. */
+export interface OpenUpstream {
+  readonly id: string;
+  readonly plugin: string;
+  readonly upstream: Upstream;
+  /** Patterns of the models it may offer; undefined: all it lists. */
+  readonly models: readonly string[] | undefined;
+  readonly timeouts: TimeoutSettings;
+  close(): Promise<void>;
+}

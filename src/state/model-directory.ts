@@ -1,0 +1,78 @@
+import type { Model } from "../contract/index.ts";
+import type { GatewayLogger } from "../log.ts";
+import type { OpenUpstream } from "./gateway.ts";
+import { matchesAny } from "./pattern.ts";
+
+// A list is asked for again after FRESH; until the new one is there, the old one serves.
+const FRESH_MS = 5 * 60_000;
+const RETRY_MS = 30_000;
+// LibreChat waits 5 s for the list of models, so an upstream that doesn't answer must not cost all of it.
+const LOAD_DEADLINE_MS = 3_000;
+
+interface Shelf {
+  models: readonly Model[];
+  /** When it is to be asked again, by performance.now(). */
+  due: number;
+  loading: Promise<void> | undefined;
+}
+
+/** What each upstream says it offers, asked when needed and kept for a while. */
+export class ModelDirectory {
+  readonly #upstreams: readonly OpenUpstream[];
+  readonly #log: GatewayLogger;
+  readonly #shelves = new Map<OpenUpstream, Shelf>();
+
+  constructor(upstreams: Iterable<OpenUpstream>, log: GatewayLogger) {
+    this.#upstreams = [...upstreams];
+    this.#log = log;
+  }
+
+  /** What every upstream offers, in file order; waits only for lists that were never there. */
+  async offers(): Promise<readonly { upstream: OpenUpstream; model: Model }[]> {
+    await Promise.all(this.#upstreams.map((upstream) => this.#load(upstream)));
+    return this.#upstreams.flatMap((upstream) => this.#known(upstream).map((model) => ({ upstream, model })));
+  }
+
+  /** The upstreams that list a model, in file order. */
+  async offering(id: string): Promise<readonly OpenUpstream[]> {
+    const offers = await this.offers();
+    return [...new Set(offers.filter(({ model }) => model.id === id).map(({ upstream }) => upstream))];
+  }
+
+  #known(upstream: OpenUpstream): readonly Model[] {
+    const models = this.#shelves.get(upstream)?.models ?? [];
+    const { models: allowed } = upstream;
+    return allowed ? models.filter((model) => matchesAny(allowed, model.id)) : models;
+  }
+
+  /** Resolves when there is a list, an old one included, or when there is none to be had. */
+  async #load(upstream: OpenUpstream): Promise<void> {
+    let shelf = this.#shelves.get(upstream);
+    if (!shelf) {
+      shelf = { models: [], due: 0, loading: undefined };
+      this.#shelves.set(upstream, shelf);
+    }
+    const first = shelf.due === 0;
+    if (!shelf.loading && performance.now() >= shelf.due) shelf.loading = this.#ask(upstream, shelf);
+    if (first) await shelf.loading;
+  }
+
+  async #ask(upstream: OpenUpstream, shelf: Shelf): Promise<void> {
+    const deadline = AbortSignal.timeout(LOAD_DEADLINE_MS);
+    try {
+      shelf.models = await Promise.race([upstream.upstream.models(deadline), rejected(deadline)]);
+      shelf.due = performance.now() + FRESH_MS;
+    } catch (error) {
+      shelf.due = performance.now() + RETRY_MS;
+      this.#log.warn("an upstream did not list its models", { upstream: upstream.id, error: String(error) });
+    } finally {
+      shelf.loading = undefined;
+    }
+  }
+}
+
+function rejected(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,37 @@
+// Shorter ones would tear holes into ordinary words.
+const SHORTEST_SECRET = 6;
+// Credentials rotate: those that were replaced long ago are good for nothing, and need not be remembered.
+const MAX_ROTATING = 1_000;
+const MASK = "[redacted]";
+
+/** Knows the values that must never be seen and takes them out of a text: logs, errors, status. */
+export class Redactor {
+  readonly #lasting = new Set<string>();
+  readonly #rotating = new Set<string>();
+
+  /** A secret of the configuration. */
+  addLasting(secret: string): void {
+    if (secret.length >= SHORTEST_SECRET) this.#lasting.add(secret);
+  }
+
+  /** A secret that an upstream came by; of these the latest are remembered. */
+  add(secret: string): void {
+    if (secret.length < SHORTEST_SECRET) return;
+    this.#rotating.delete(secret);
+    this.#rotating.add(secret);
+    if (this.#rotating.size > MAX_ROTATING) {
+      for (const oldest of this.#rotating) {
+        this.#rotating.delete(oldest);
+        break;
+      }
+    }
+  }
+
+  readonly redact = (text: string): string => {
+    let clean = text;
+    for (const secrets of [this.#lasting, this.#rotating]) {
+      for (const secret of secrets) if (clean.includes(secret)) clean = clean.replaceAll(secret, MASK);
+    }
+    return clean;
+  };
+}

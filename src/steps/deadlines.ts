@@ -1,0 +1,90 @@
+import { UpstreamError } from "../contract/index.ts";
+import type { TimeoutSettings } from "../../config/schema.ts";
+
+// An upstream that has said all but doesn't close costs the client no more than this.
+const AFTER_FINISH_MS = 5_000;
+
+type Kind = keyof TimeoutSettings;
+
+export interface DeadlineOptions {
+  readonly upstream: string;
+  readonly timeouts: TimeoutSettings;
+  /** Those that apply to this attempt. */
+  readonly kinds: readonly Kind[];
+  readonly passed: (error: UpstreamError) => void;
+}
+
+/**
+ * The deadlines of one attempt. `connect` ends with `connected()`, `first_event` with `committed()`, from
+ * which on `idle` counts the time that the upstream keeps us waiting; `total` counts everything. One timer,
+ * set for the earliest and moved on when it fires.
+ */
+export class Deadlines implements Disposable {
+  readonly #options: DeadlineOptions;
+  readonly #started = performance.now();
+  readonly #open: Set<Kind>;
+  #idle: number;
+  #waiting: () => number = () => 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: DeadlineOptions) {
+    this.#options = options;
+    this.#open = new Set(options.kinds.filter((kind) => kind !== "idle"));
+    this.#idle = options.timeouts.idle;
+    this.#set();
+  }
+
+  connected(): void {
+    this.#open.delete("connect");
+  }
+
+  /** The first event is there. `waiting` tells for how many ms the next one has been waited for. */
+  committed(waiting: () => number): void {
+    this.#waiting = waiting;
+    this.#open.delete("connect");
+    this.#open.delete("first_event");
+    if (this.#options.kinds.includes("idle")) this.#open.add("idle");
+    this.#set();
+  }
+
+  /** Only the usage can still come. */
+  finished(): void {
+    this.#idle = Math.min(this.#idle, AFTER_FINISH_MS);
+    this.#open.add("idle");
+    this.#set();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#open.clear();
+  }
+
+  #left(kind: Kind): number {
+    if (kind === "idle") return this.#idle - this.#waiting();
+    return this.#options.timeouts[kind] - (performance.now() - this.#started);
+  }
+
+  #set(): void {
+    clearTimeout(this.#timer);
+    const left = Math.min(...[...this.#open].map((kind) => this.#left(kind)));
+    if (left !== Infinity) this.#timer = setTimeout(this.#fired, Math.max(1, left));
+  }
+
+  readonly #fired = (): void => {
+    const due = [...this.#open].find((kind) => this.#left(kind) < 1);
+    if (due) this.#options.passed(this.#error(due));
+    else this.#set();
+  };
+
+  #error(kind: Kind): UpstreamError {
+    const { upstream, timeouts } = this.#options;
+    const seconds = `${(kind === "idle" ? this.#idle : timeouts[kind]) / 1000} s`;
+    const said = {
+      connect: `did not accept a connection within ${seconds}`,
+      first_event: `did not begin to answer within ${seconds}`,
+      idle: `fell silent for ${seconds} in the middle of its answer`,
+      total: `did not finish its answer within ${seconds}`,
+    };
+    return new UpstreamError("timeout", `the upstream "${upstream}" ${said[kind]} (timeouts.${kind})`);
+  }
+}

@@ -1,0 +1,139 @@
+import { RequestError } from "../dialects/request-error.ts";
+import type { BytesTaken } from "../state/byte-budget.ts";
+import type { Gateway } from "../state/gateway.ts";
+import type { RequestCall } from "./open-call.ts";
+
+// `application/json`, `application/vnd.x+json`, `text/json`; a body without a type is taken at its word.
+const JSON_TYPE = /^(?:application|text)\/(?:[\w.-]+\+)?json$/i;
+
+/**
+ * Step 3: reads the body as JSON, within the bounds for one body and for all of them together.
+ * Leaves with `unsupported_media_type`, `request_too_large`, `overloaded`, `request_timeout`, `invalid_json`.
+ */
+export async function readBody(http: Request, call: RequestCall, gateway: Gateway): Promise<unknown> {
+  checkType(http.headers);
+  const length = declaredLength(http.headers, gateway);
+  using taken = gateway.bodies.take(length ?? 0);
+  if (!taken) throw overloaded(gateway);
+  const bytes = await new BodyReader(http, call, gateway).read(length, taken);
+  return parse(bytes);
+}
+
+function checkType(headers: Headers): void {
+  const [type = "", ...parameters] = (headers.get("content-type") ?? "")
+    .split(";")
+    .map((part) => part.trim());
+  const charset = parameters.find((parameter) => /^charset=/i.test(parameter))?.slice("charset=".length);
+  const encoding = headers.get("content-encoding") ?? "identity";
+  if (encoding !== "identity") {
+    throw unsupportedType(`a body with content-encoding ${encoding} can't be read; send it uncompressed`);
+  }
+  if (type !== "" && !JSON_TYPE.test(type)) {
+    throw unsupportedType(
+      `content-type ${type} can't be read; send JSON with content-type: application/json`,
+    );
+  }
+  if (charset && !/^"?utf-?8"?$/i.test(charset)) {
+    throw unsupportedType(`charset ${charset} can't be read; JSON is UTF-8`);
+  }
+}
+
+function unsupportedType(message: string): RequestError {
+  return new RequestError("unsupported_media_type", message);
+}
+
+function declaredLength(headers: Headers, gateway: Gateway): number | undefined {
+  const declared = headers.get("content-length");
+  if (declared === null) return undefined;
+  const length = Number(declared);
+  if (length > gateway.limits.maxBody) throw tooLarge(gateway);
+  return length;
+}
+
+function tooLarge(gateway: Gateway): RequestError {
+  const message = `the body is larger than this gateway takes (server.max_body, ${gateway.limits.maxBody} bytes)`;
+  return new RequestError("request_too_large", message);
+}
+
+function overloaded(gateway: Gateway): RequestError {
+  const message = `the requests in flight hold as many bytes as this gateway takes at once (server.max_bodies, ${gateway.bodies.size} bytes)`;
+  return new RequestError("overloaded", message);
+}
+
+/** Reads one body, and gives up on a client that is too slow, too large, or gone. */
+class BodyReader {
+  readonly #http: Request;
+  readonly #call: RequestCall;
+  readonly #gateway: Gateway;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(http: Request, call: RequestCall, gateway: Gateway) {
+    this.#http = http;
+    this.#call = call;
+    this.#gateway = gateway;
+  }
+
+  async read(length: number | undefined, taken: BytesTaken): Promise<Uint8Array> {
+    const reader = this.#http.body?.getReader();
+    if (!reader) return new Uint8Array();
+    const { promise: givenUp, reject } = Promise.withResolvers<never>();
+    const left = () => reject(this.#call.signal.reason);
+    this.#call.signal.addEventListener("abort", left, { once: true });
+    if (this.#call.signal.aborted) left();
+    try {
+      return await Promise.race([givenUp, this.#readAll({ reader, length, taken, giveUp: reject })]);
+    } finally {
+      clearTimeout(this.#timer);
+      this.#call.signal.removeEventListener("abort", left);
+      // Not awaited: a cancel waits for the client.
+      reader.cancel().then(undefined, () => undefined);
+    }
+  }
+
+  async #readAll({ reader, length, taken, giveUp }: Reading): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = [];
+    let size = 0;
+    for (;;) {
+      this.#expect(giveUp);
+      const { done, value } = await reader.read();
+      if (done) return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces, size);
+      pieces.push(value);
+      size += value.byteLength;
+      if (size > this.#gateway.limits.maxBody) throw tooLarge(this.#gateway);
+      if (length === undefined && !taken.more(value.byteLength)) throw overloaded(this.#gateway);
+    }
+  }
+
+  #expect(giveUp: (reason: unknown) => void): void {
+    clearTimeout(this.#timer);
+    const { bodyIdle, bodyTotal } = this.#gateway.limits;
+    this.#timer = setTimeout(
+      () => giveUp(new RequestError("request_timeout", "the body did not come in time")),
+      Math.max(0, Math.min(bodyIdle, bodyTotal - this.#call.age)),
+    );
+  }
+}
+
+interface Reading {
+  readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly length: number | undefined;
+  readonly taken: BytesTaken;
+  readonly giveUp: (reason: unknown) => void;
+}
+
+function parse(bytes: Uint8Array): unknown {
+  if (bytes.byteLength === 0) throw new RequestError("invalid_json", "the body is empty; send a JSON object");
+  let text: string;
+  try {
+    // Skips a byte order mark, and throws on what is not UTF-8 instead of replacing it.
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new RequestError("invalid_json", "the body is not valid UTF-8", { cause });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RequestError("invalid_json", `the body is not valid JSON: ${reason}`, { cause });
+  }
+}

@@ -1,0 +1,108 @@
+import type { ChatRequest } from "../contract/index.ts";
+import { collect } from "../dialects/openai-chat/message.ts";
+import { wantsUsage } from "../dialects/openai-chat/request.ts";
+import { ChunkWriter, COMMENT_FRAME, DONE_FRAME, errorFrame } from "../dialects/openai-chat/stream.ts";
+import type { RequestError } from "../dialects/request-error.ts";
+import { toRequestError } from "../dialects/request-error.ts";
+import { readable } from "../flow/readable.ts";
+import type { Gateway } from "../state/gateway.ts";
+import type { ObservedAnswer } from "./observe.ts";
+import type { RequestCall } from "./open-call.ts";
+
+const encoder = new TextEncoder();
+const COMMENT = encoder.encode(COMMENT_FRAME);
+
+/** `no-transform` and `x-accel-buffering` keep compressing and buffering proxies from holding events back. */
+const SSE_HEADERS = {
+  "content-type": "text/event-stream; charset=utf-8",
+  "cache-control": "no-cache, no-transform",
+  "x-accel-buffering": "no",
+};
+
+interface Served {
+  readonly call: RequestCall;
+  readonly gateway: Gateway;
+}
+
+/**
+ * Step 7: the answer in the form the client asked for. Until an upstream has committed, a failure becomes an
+ * HTTP status; after it, or once the headers had to go out early, an error frame.
+ * Leaves with whatever the upstreams failed with.
+ */
+export function reply(
+  answer: Promise<ObservedAnswer>,
+  request: ChatRequest,
+  served: Served,
+): Promise<Response> {
+  return request.stream ? streamed(answer, request, served) : plain(answer, request, served);
+}
+
+async function plain(
+  answer: Promise<ObservedAnswer>,
+  request: ChatRequest,
+  { call }: Served,
+): Promise<Response> {
+  const { events, ...head } = await answer;
+  const { body, usage } = await collect(events, request.model);
+  const headers = new Headers({ ...headersOf(head), "content-type": "application/json" });
+  if (usage) headers.set("x-modelyard-usage", usage.source);
+  call.close();
+  return new Response(JSON.stringify(body), { headers });
+}
+
+async function streamed(
+  answer: Promise<ObservedAnswer>,
+  request: ChatRequest,
+  served: Served,
+): Promise<Response> {
+  const { call, gateway } = served;
+  const known = await knownWithin(answer, gateway.limits.earlyHeaders);
+  const body = readable(frames(answer, request, served), {
+    left: call.left,
+    beat: COMMENT,
+    interval: gateway.limits.heartbeat,
+  });
+  return new Response(body, { headers: { ...SSE_HEADERS, ...(known && headersOf(known)) } });
+}
+
+/** The answer, or undefined when there is none yet and the client has waited for headers long enough. */
+async function knownWithin(answer: Promise<ObservedAnswer>, ms: number): Promise<ObservedAnswer | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(late.resolve, ms, undefined);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function headersOf({ upstream, attempts, ignored }: Omit<ObservedAnswer, "events">): Record<string, string> {
+  return {
+    "x-modelyard-upstream": upstream,
+    "x-modelyard-attempts": String(attempts),
+    ...(ignored.length > 0 && { "x-modelyard-ignored": ignored.join(",") }),
+  };
+}
+
+/** The body of a stream: it ends with `[DONE]`, or with an error frame, and never throws. */
+async function* frames(
+  answer: Promise<ObservedAnswer>,
+  request: ChatRequest,
+  { call }: Served,
+): AsyncGenerator<Uint8Array> {
+  const writer = new ChunkWriter({ model: request.model, includeUsage: wantsUsage(request) });
+  let failure: RequestError | undefined = call.gone;
+  try {
+    for await (const event of (await answer).events) {
+      const frame = writer.write(event);
+      if (frame) yield encoder.encode(frame);
+    }
+    failure = undefined;
+    yield encoder.encode(writer.rest() + DONE_FRAME);
+  } catch (error) {
+    failure = toRequestError(error);
+    yield encoder.encode(errorFrame(failure));
+  } finally {
+    call.close(failure);
+  }
+}
