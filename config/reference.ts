@@ -1,0 +1,90 @@
+import type { TSchema } from "@sinclair/typebox";
+import { checkable } from "./checkable.ts";
+import { requiredOf } from "./editor-schema.ts";
+import { formOf } from "./forms.ts";
+import { isMap, variantsOf } from "./walk.ts";
+import { alternatives, expected } from "./words.ts";
+
+const INTRODUCTION = `# gateway.yaml
+
+All that can stand in the file. \`modelyard check\` reports every mistake with its line: an unknown key is one.
+Another file than \`gateway.yaml\` in the working directory is named by \`--config PATH\` or \`GATEWAY_CONFIG\`.
+Made from the schema by \`bun run docs\`.
+
+## Values from the environment
+
+Inside values, after the YAML was read:
+
+| written | means |
+| --- | --- |
+| \`\${NAME}\` | what \`NAME\` holds; an error if it is not set |
+| \`\${NAME:-text}\` | what \`NAME\` holds, or the text if it is not set or empty |
+| \`\${NAME:+text}\` | the text if \`NAME\` is set and not empty, otherwise nothing |
+| \`$\${\` | a plain \`\${\` |
+
+The result becomes what the key wants: with \`PORT=80\`, \`port: \${PORT}\` is the number 80. An empty result is \`false\` where
+true or false is wanted; any other key that may be left out then counts as left out. Inside \`{ }\` and \`[ ]\` an expansion
+needs quotes. Bun also reads the environment from \`.env\`.
+
+## Forms
+
+Durations: \`250ms\`, \`30s\`, \`10m\`, \`24h\`, \`7d\`. Sizes: \`512KiB\`, \`64MiB\`, \`1GiB\`, \`10MB\`, or a number of bytes. The file is
+YAML 1.2 in UTF-8, with anchors, aliases and merge keys (\`<<\`); a key stands only once.
+`;
+
+/** The page that describes every key of gateway.yaml. */
+export function referencePage(schema: TSchema): string {
+  const sections = Object.entries(checkable(schema)["properties"] as Record<string, TSchema>);
+  return [INTRODUCTION, ...sections.map(([name, section]) => sectionText(name, section))].join("\n");
+}
+
+function sectionText(name: string, section: TSchema): string {
+  return `## ${name}\n\n${section.description}\n\n${tables(name, section).join("\n")}`;
+}
+
+/** The table of a map's keys, and those of the maps in it. */
+function tables(name: string, schema: TSchema): string[] {
+  const { map, path } = mapIn(name, schema);
+  if (map === undefined) return [];
+  const entries = Object.entries(map["properties"] as Record<string, TSchema>);
+  const required = requiredOf(map);
+  const rows = entries.map(([key, part]) => row(key, part, required.includes(key)));
+  const head = `\`${path}\`\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |`;
+  return [
+    `${head}\n${rows.join("\n")}\n`,
+    ...entries.flatMap(([key, part]) => tables(`${path}.${key}`, part)),
+  ];
+}
+
+/** The map with fixed keys that a schema is, or that its items, values or alternatives are. */
+function mapIn(path: string, schema: TSchema): { readonly path: string; readonly map?: TSchema } {
+  if (isMap(schema["properties"])) return { path, map: schema };
+  if (isMap(schema["items"])) return mapIn(`${path}[]`, schema["items"] as TSchema);
+  const [values] = Object.values((schema["patternProperties"] ?? {}) as Record<string, TSchema>);
+  if (values) return mapIn(`${path}.NAME`, values);
+  const variant = variantsOf(schema).find((inner) => isMap(inner["properties"]));
+  return variant ? mapIn(path, variant) : { path };
+}
+
+function row(key: string, schema: TSchema, required: boolean): string {
+  const value: unknown = schema.default;
+  const shown =
+    value === undefined || isMap(value)
+      ? ""
+      : `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
+  const cells = [`\`${key}\``, typeOf(schema), required ? "required" : shown, schema.description ?? ""];
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+function typeOf(schema: TSchema): string {
+  if (formOf(schema))
+    return expected(schema)
+      .replace(/ such as.*/, "")
+      .replace(/^an? /, "");
+  if (isMap(schema["items"])) return `list: ${expected(schema["items"] as TSchema)}`;
+  if (schema["type"] === undefined && variantsOf(schema).length === 0) return "map";
+  const words = variantsOf(schema).flatMap((variant) =>
+    "const" in variant ? [`\`${variant["const"]}\``] : [],
+  );
+  return words.length > 0 ? alternatives(words) : expected(schema).replace(/^an? /, "");
+}
