@@ -1,0 +1,89 @@
+import { expect, test } from "bun:test";
+import type { AnswerEvent } from "../../flow/answer-event.ts";
+import { collect } from "./message.ts";
+
+async function collected(...events: AnswerEvent[]) {
+  async function* source(): AsyncGenerator<AnswerEvent> {
+    yield* events;
+  }
+  const { body } = await collect(source(), "asked");
+  return JSON.parse(JSON.stringify(body)) as Record<string, unknown> & { choices: unknown[] };
+}
+
+test("an answer is collected into OpenAI's object, its fields folded", async () => {
+  const body = await collected(
+    { type: "extra", at: "chunk", fields: { id: "up", created: 7, model: "real", system_fingerprint: "fp" } },
+    { type: "reasoning", text: "h" },
+    { type: "reasoning", text: "m", block: 0, signature: "sig" },
+    { type: "text", text: "a" },
+    { type: "extra", at: "choice", fields: { logprobs: { content: [1], refusal: null } } },
+    { type: "text", text: "b" },
+    { type: "extra", at: "choice", fields: { logprobs: { content: [2], refusal: null } } },
+    { type: "tool-call", index: 0, id: "c1", name: "f", arguments: "{" },
+    { type: "tool-call", index: 0, arguments: "}" },
+    { type: "finish", reason: "tool_calls", native: "tool_use" },
+    {
+      type: "usage",
+      usage: { input: 1, output: 2, raw: { prompt_tokens: 1, completion_tokens: 2, cost: 0.5 } },
+      source: "upstream",
+    },
+  );
+  expect(body).toEqual({
+    id: "up",
+    object: "chat.completion",
+    created: 7,
+    model: "real",
+    choices: [
+      {
+        index: 0,
+        message: {
+          role: "assistant",
+          content: "ab",
+          reasoning_content: "hm",
+          reasoning_details: [{ type: "reasoning.text", signature: "sig", index: 0 }],
+          tool_calls: [{ id: "c1", type: "function", function: { name: "f", arguments: "{}" } }],
+          refusal: null,
+        },
+        logprobs: { content: [1, 2], refusal: null },
+        finish_reason: "tool_calls",
+        native_finish_reason: "tool_use",
+      },
+    ],
+    usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3, cost: 0.5 },
+    system_fingerprint: "fp",
+  });
+});
+
+test("choices come in their order, whichever spoke first; tool calls alone have null content", async () => {
+  const { choices } = await collected(
+    { type: "text", text: "second", choice: 1 },
+    { type: "tool-call", index: 0, id: "c", name: "f", arguments: "{}" },
+    { type: "finish", reason: "stop", choice: 1 },
+    { type: "finish", reason: "tool_calls" },
+  );
+  expect(choices).toMatchObject([
+    { index: 0, message: { content: null } },
+    { index: 1, message: { content: "second" } },
+  ]);
+});
+
+test("a refusal grows piece by piece and takes the place of null", async () => {
+  const { choices } = await collected(
+    { type: "extra", at: "delta", fields: { refusal: "I can" } },
+    { type: "extra", at: "delta", fields: { refusal: "not." } },
+    { type: "finish", reason: "stop" },
+  );
+  expect(choices).toMatchObject([{ message: { refusal: "I cannot." } }]);
+});
+
+test("collecting many logprobs takes linear work", async () => {
+  const count = 50_000;
+  async function* source(): AsyncGenerator<AnswerEvent> {
+    for (let i = 0; i < count; i++)
+      yield { type: "extra", at: "choice", fields: { logprobs: { content: [{ i }] } } };
+    yield { type: "finish", reason: "stop" };
+  }
+  const { body } = await collect(source(), "m");
+  const [choice] = body["choices"] as { logprobs: { content: unknown[] } }[];
+  expect(choice?.logprobs.content).toHaveLength(count);
+});

@@ -1,0 +1,79 @@
+import { expect, test } from "bun:test";
+import { RequestError } from "../request-error.ts";
+import { parseChatRequest, wantsUsage } from "./request.ts";
+
+const messages = [{ role: "user", content: "Hi" }];
+
+function refused(body: unknown): Pick<RequestError, "code" | "param" | "message"> {
+  try {
+    parseChatRequest(body);
+  } catch (error) {
+    if (error instanceof RequestError)
+      return { code: error.code, param: error.param, message: error.message };
+    throw error;
+  }
+  throw new Error("it was accepted");
+}
+
+test("fields that the core doesn't know travel on untouched", () => {
+  const body = JSON.parse(
+    '{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"Hi","cache_control":{"type":"ephemeral"}}],"name":"n"}],"x_vendor":{"a":[1]},"__proto__":{"polluted":true}}',
+  ) as unknown;
+  expect(JSON.stringify(parseChatRequest(body))).toBe(JSON.stringify(body));
+});
+
+test("nulls, as clients write them for what they leave out, are fine", () => {
+  const body = {
+    model: "m",
+    messages: [{ role: "assistant", content: null }],
+    stream: null,
+    n: null,
+    stream_options: null,
+  };
+  expect(parseChatRequest(body)).toEqual(body);
+});
+
+test.each([
+  [{ messages }, "missing_required_parameter", "model"],
+  [{ model: "m" }, "missing_required_parameter", "messages"],
+  [{ model: "m", input: "Hi" }, "missing_required_parameter", "messages"],
+  [{ model: "", messages }, "invalid_value", "model"],
+  [{ model: 7, messages }, "invalid_value", "model"],
+  [{ model: "m".repeat(257), messages }, "invalid_value", "model"],
+  [{ model: "m", messages: [] }, "invalid_value", "messages"],
+  [{ model: "m", messages: "Hi" }, "invalid_value", "messages"],
+  [{ model: "m", messages: ["Hi"] }, "invalid_value", "messages[0]"],
+  [{ model: "m", messages: [{ content: "Hi" }] }, "missing_required_parameter", "messages[0].role"],
+  [{ model: "m", messages: [{ role: "user", content: 7 }] }, "invalid_value", "messages[0].content"],
+  [
+    { model: "m", messages: [{ role: "user", content: [{}] }] },
+    "missing_required_parameter",
+    "messages[0].content[0].type",
+  ],
+  [{ model: "m", messages, stream: "yes" }, "invalid_value", "stream"],
+  [{ model: "m", messages, n: 0 }, "invalid_value", "n"],
+  [{ model: "m", messages, n: 1.5 }, "invalid_value", "n"],
+  [{ model: "m", messages, stream_options: true }, "invalid_value", "stream_options"],
+] as const)("%j is refused as %s of %s", (body, code, param) => {
+  expect(refused(body)).toMatchObject({ code, param });
+});
+
+test.each([[null], ["text"], [7], [[]]])("a body that is %j is no request", (body) => {
+  expect(refused(body).message).toContain("the body must be a JSON object");
+});
+
+test("a body for the Responses API is told apart", () => {
+  expect(refused({ model: "m", input: [] }).message).toContain("Responses API");
+});
+
+test("usage is wanted only when include_usage is true", () => {
+  const asked = (options: unknown) =>
+    wantsUsage(parseChatRequest({ model: "m", messages, stream_options: options }));
+  expect([
+    asked({ include_usage: true }),
+    asked({ include_usage: false }),
+    asked({}),
+    asked(null),
+    asked(undefined),
+  ]).toEqual([true, false, false, false, false]);
+});

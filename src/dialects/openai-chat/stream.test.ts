@@ -1,0 +1,151 @@
+import { expect, test } from "bun:test";
+import type { AnswerEvent } from "../../flow/answer-event.ts";
+import { RequestError } from "../request-error.ts";
+import { ChunkWriter, errorFrame } from "./stream.ts";
+
+interface Chunk {
+  id: string;
+  object: string;
+  created: number;
+  model: string;
+  choices: { index: number; delta: Record<string, unknown>; finish_reason: string | null }[];
+  [field: string]: unknown;
+}
+
+function chunks(events: AnswerEvent[], includeUsage = false): Chunk[] {
+  const writer = new ChunkWriter({ model: "asked", includeUsage });
+  const text = events.map((event) => writer.write(event)).join("") + writer.rest();
+  return text
+    .split("\n\n")
+    .filter((frame) => frame !== "")
+    .map((frame) => {
+      expect(frame).toStartWith("data: ");
+      expect(frame).not.toContain("\n");
+      return JSON.parse(frame.slice("data: ".length)) as Chunk;
+    });
+}
+
+test("every chunk names the answer, and only a choice's first delta its role", () => {
+  const seen = chunks([
+    { type: "text", text: 'a\n"b"' },
+    { type: "text", text: "c" },
+    { type: "finish", reason: "stop" },
+  ]);
+  expect(seen.map(({ choices }) => choices[0])).toEqual([
+    { index: 0, delta: { role: "assistant", content: 'a\n"b"' }, finish_reason: null },
+    { index: 0, delta: { content: "c" }, finish_reason: null },
+    { index: 0, delta: {}, finish_reason: "stop" },
+  ]);
+  expect(
+    new Set(seen.map(({ id, object, created, model }) => JSON.stringify([id, object, created, model]))).size,
+  ).toBe(1);
+  expect(seen[0]).toMatchObject({
+    object: "chat.completion.chunk",
+    model: "asked",
+    created: expect.any(Number),
+  });
+});
+
+test("id, created, model and fingerprint are the upstream's; other fields of the whole answer are sent once", () => {
+  const seen = chunks([
+    {
+      type: "extra",
+      at: "chunk",
+      fields: { id: "up-1", created: 7, model: "real", system_fingerprint: "fp", citations: ["x"] },
+    },
+    { type: "text", text: "a" },
+    { type: "finish", reason: "stop" },
+  ]);
+  expect(seen[0]).toMatchObject({
+    id: "up-1",
+    created: 7,
+    model: "real",
+    system_fingerprint: "fp",
+    citations: ["x"],
+  });
+  expect(seen[1]).toMatchObject({ id: "up-1", system_fingerprint: "fp" });
+  expect(seen[1]).not.toHaveProperty("citations");
+});
+
+test("a field about the whole answer that comes after its last chunk isn't lost", () => {
+  const seen = chunks([
+    { type: "text", text: "a" },
+    { type: "finish", reason: "stop" },
+    { type: "extra", at: "chunk", fields: { citations: ["late"] } },
+  ]);
+  expect(seen.at(-1)).toMatchObject({ citations: ["late"] });
+});
+
+test("usage is a chunk of its own with no choices, and only for who asked", () => {
+  const events: AnswerEvent[] = [
+    { type: "text", text: "a" },
+    { type: "finish", reason: "stop" },
+    { type: "usage", usage: { input: 3, cachedInput: 1, output: 5, reasoning: 2 }, source: "estimated" },
+  ];
+  expect(chunks(events)).toHaveLength(2);
+  expect(chunks(events, true).at(-1)).toMatchObject({
+    choices: [],
+    usage: {
+      prompt_tokens: 3,
+      completion_tokens: 5,
+      total_tokens: 8,
+      prompt_tokens_details: { cached_tokens: 1 },
+      completion_tokens_details: { reasoning_tokens: 2 },
+    },
+    x_modelyard: { usage: "estimated" },
+  });
+});
+
+test("tool calls carry id, type and name once; reasoning has its own field and details", () => {
+  const seen = chunks([
+    { type: "reasoning", text: "hm", block: 0 },
+    { type: "reasoning", text: "", block: 0, signature: "sig" },
+    { type: "tool-call", index: 0, id: "c1", name: "f", arguments: "{", fields: { thought: "s" } },
+    { type: "tool-call", index: 0, arguments: "}" },
+    { type: "finish", reason: "tool_calls", native: "tool_use", stopSequence: "END", fields: { x: 1 } },
+  ]);
+  expect(seen.map(({ choices }) => choices[0]?.delta)).toEqual([
+    { role: "assistant", reasoning_content: "hm" },
+    { reasoning_details: [{ type: "reasoning.text", signature: "sig", index: 0 }] },
+    {
+      tool_calls: [
+        {
+          index: 0,
+          id: "c1",
+          type: "function",
+          function: { name: "f", arguments: "{" },
+          extra_content: { thought: "s" },
+        },
+      ],
+    },
+    { tool_calls: [{ index: 0, function: { arguments: "}" } }] },
+    {},
+  ]);
+  expect(seen.at(-1)?.choices[0]).toMatchObject({
+    finish_reason: "tool_calls",
+    native_finish_reason: "tool_use",
+    stop_sequence: "END",
+    x: 1,
+  });
+});
+
+test("extras stand where the upstream put them", () => {
+  const seen = chunks([
+    { type: "extra", at: "delta", fields: { refusal: "no" }, choice: 1 },
+    { type: "extra", at: "choice", fields: { logprobs: { content: [] } }, choice: 1 },
+  ]);
+  expect(seen[0]?.choices[0]).toEqual({
+    index: 1,
+    delta: { role: "assistant", refusal: "no" },
+    finish_reason: null,
+  });
+  expect(seen[1]?.choices[0]).toMatchObject({ index: 1, delta: {}, logprobs: { content: [] } });
+});
+
+test("a failure is one data line with an error object", () => {
+  const frame = errorFrame(new RequestError("upstream_truncated", "it broke\noff"));
+  expect(JSON.parse(frame.slice("data: ".length))).toEqual({
+    error: { message: "it broke\noff", type: "server_error", param: null, code: "upstream_truncated" },
+  });
+  expect(frame.trimEnd()).not.toContain("\n");
+});

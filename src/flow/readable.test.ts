@@ -1,0 +1,64 @@
+import { expect, test } from "bun:test";
+import { readable } from "./readable.ts";
+
+const encoder = new TextEncoder();
+const quiet = { left: () => undefined, beat: encoder.encode(": beat\n\n"), interval: 60_000 };
+
+test("chunks come out in order and the body ends with them", async () => {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for (const text of ["a", "b", "c"]) yield encoder.encode(text);
+  }
+  expect(await new Response(readable(chunks(), quiet)).text()).toBe("abc");
+});
+
+test("nothing is asked of the source before the reader wants it", async () => {
+  let produced = 0;
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      produced += 1;
+      yield encoder.encode("x");
+    }
+  }
+  const reader = readable(chunks(), quiet).getReader();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(produced).toBe(0);
+  await reader.read();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(produced).toBe(1);
+  await reader.cancel();
+});
+
+test("a reader that leaves is told of once, and the source cleans up", async () => {
+  let left = 0;
+  const cleaned = Promise.withResolvers<void>();
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) yield encoder.encode("x");
+    } finally {
+      cleaned.resolve();
+    }
+  }
+  const reader = readable(chunks(), { ...quiet, left: () => (left += 1) }).getReader();
+  await reader.read();
+  await reader.cancel();
+  await cleaned.promise;
+  expect(left).toBe(1);
+});
+
+test("silence is filled with beats, which a reader that takes nothing doesn't pile up", async () => {
+  const go = Promise.withResolvers<void>();
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    await go.promise;
+    yield encoder.encode("data");
+  }
+  const reader = readable(chunks(), { ...quiet, interval: 5 }).getReader();
+  const text = async () => new TextDecoder().decode((await reader.read()).value);
+  expect(await text()).toBe(": beat\n\n");
+  expect(await text()).toBe(": beat\n\n");
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  go.resolve();
+  const rest = [await text(), await text()];
+  while (!rest.at(-1)?.includes("data")) rest.push(await text());
+  expect(rest.length).toBeLessThanOrEqual(4);
+  expect((await reader.read()).done).toBe(true);
+});

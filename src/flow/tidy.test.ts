@@ -1,0 +1,110 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import type { ChatEvent } from "../contract/index.ts";
+import { Tidy } from "./tidy.ts";
+
+function tidied(...events: ChatEvent[]): ChatEvent[] {
+  const tidy = new Tidy();
+  return events.flatMap((event) => tidy.push(event) ?? []);
+}
+
+test("a call's id and name stand in its first event only", () => {
+  expect(
+    tidied(
+      { type: "tool-call", index: 0, id: "a", name: "f", arguments: "{" },
+      { type: "tool-call", index: 0, id: "a", name: "f", arguments: "}" },
+    ),
+  ).toEqual([
+    { type: "tool-call", index: 0, id: "a", name: "f", arguments: "{" },
+    { type: "tool-call", index: 0, arguments: "}" },
+  ]);
+});
+
+test("calls that an upstream all numbers 0 are told apart by their ids", () => {
+  const events = tidied(
+    { type: "tool-call", index: 0, id: "a", name: "f", arguments: "1" },
+    { type: "tool-call", index: 0, id: "b", name: "g", arguments: "2" },
+  );
+  expect(events.map((event) => (event.type === "tool-call" ? [event.index, event.id] : []))).toEqual([
+    [0, "a"],
+    [1, "b"],
+  ]);
+});
+
+test("a call without an id gets one, and arguments that come before the name wait for it", () => {
+  const [event, ...more] = tidied(
+    { type: "tool-call", index: 7, arguments: '{"x"' },
+    { type: "tool-call", index: 7, name: "f", arguments: ":1}" },
+  );
+  expect(more).toEqual([]);
+  expect(event).toMatchObject({
+    index: 0,
+    name: "f",
+    arguments: '{"x":1}',
+    id: expect.stringMatching(/^call_/),
+  });
+});
+
+test("an answer that called tools ends with tool_calls; nothing comes after a finish", () => {
+  const events = tidied(
+    { type: "tool-call", index: 0, id: "a", name: "f", arguments: "{}" },
+    { type: "finish", reason: "stop" },
+    { type: "finish", reason: "length" },
+    { type: "text", text: "late" },
+    { type: "usage", usage: { output: 1 } },
+  );
+  expect(events.slice(1)).toEqual([
+    { type: "finish", reason: "tool_calls" },
+    { type: "usage", usage: { output: 1 } },
+  ]);
+});
+
+test("choices are finished one by one", () => {
+  const tidy = new Tidy();
+  tidy.push({ type: "text", text: "a" });
+  tidy.push({ type: "text", text: "b", choice: 1 });
+  tidy.push({ type: "finish", reason: "stop" });
+  expect(tidy.complete).toBe(false);
+  tidy.push({ type: "finish", reason: "stop", choice: 1 });
+  expect([tidy.complete, tidy.finished]).toEqual([true, 2]);
+});
+
+test("any split and any interleaving of calls re-assembles to the same calls", () => {
+  const call = fc.record({ name: fc.string({ minLength: 1 }), arguments: fc.string() });
+  fc.assert(
+    fc.property(
+      fc.array(call, { minLength: 1, maxLength: 4 }),
+      fc.infiniteStream(fc.nat(7)),
+      (calls, choose) => {
+        const left = calls.map(({ arguments: text }) => [...text]);
+        const begun = new Set<number>();
+        const events: ChatEvent[] = [];
+        const dice = choose[Symbol.iterator]();
+        const roll = (): number => dice.next().value ?? 0;
+        while (begun.size < calls.length || left.some((rest) => rest.length > 0)) {
+          const open = calls.flatMap((_, index) =>
+            !begun.has(index) || left[index]!.length > 0 ? [index] : [],
+          );
+          const index = open[roll() % open.length]!;
+          const piece = left[index]!.splice(0, roll()).join("");
+          const first = !begun.has(index) && { id: `call_${index}`, name: calls[index]!.name };
+          begun.add(index);
+          events.push({ type: "tool-call", index, ...first, arguments: piece });
+        }
+        const whole = new Map<string, { index: number; arguments: string }>();
+        const ids: string[] = [];
+        for (const event of tidied(...events)) {
+          if (event.type !== "tool-call") continue;
+          if (event.id) ids[event.index] = event.id;
+          const id = ids[event.index]!;
+          const before = whole.get(id)?.arguments ?? "";
+          whole.set(id, { index: event.index, arguments: before + (event.arguments ?? "") });
+        }
+        calls.forEach((expected, index) => {
+          expect(whole.get(`call_${index}`)?.arguments).toBe(expected.arguments);
+        });
+        expect([...whole.values()].map(({ index }) => index).sort()).toEqual(calls.map((_, index) => index));
+      },
+    ),
+  );
+});
