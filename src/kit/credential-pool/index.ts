@@ -1,0 +1,14 @@
+/**
+ * A pool of credentials: makes them, refreshes them, lends them out, gives them a rest, replaces them, and
+ * keeps them over restarts.
+ * @module
+ */
+export { credentialPool } from "./pool.ts";
+export type {
+  CredentialAccount,
+  CredentialPool,
+  CredentialSource,
+  Lease,
+  LeaseOptions,
+  PoolOptions,
+} from "./types.ts";

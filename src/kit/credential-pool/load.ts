@@ -1,0 +1,89 @@
+import type { Json } from "../../contract/index.ts";
+import { describe } from "./backoff.ts";
+import { shortId } from "./entry.ts";
+import { hide } from "./environment.ts";
+import type { Environment } from "./environment.ts";
+import type { Roster } from "./roster.ts";
+import { loudly } from "./store.ts";
+import type { Stored } from "./store.ts";
+import type { CredentialAccount } from "./types.ts";
+
+/** A stored credential and the id that it is stored by. */
+type Found<C extends Json> = Stored<C> & { readonly id: string };
+
+/**
+ * Puts the stored credentials into the roster, as many as the pool may have, and gives the accounts that are
+ * still to be opened. Never rejects: what can't be read is logged, and the pool does without.
+ */
+export async function load<C extends Json>(
+  environment: Environment<C>,
+  roster: Roster<C>,
+): Promise<readonly CredentialAccount<C>[]> {
+  const { host, source, settings } = environment;
+  const found: Found<C>[] = [];
+  const opened = new Set<string | undefined>();
+  await loudly(host, "the stored credentials can't be read", async () => {
+    for (const account of await readMarks(environment)) opened.add(account);
+    for (const one of await readAll(environment)) found.push(one);
+  });
+  for (const one of found.sort(byWorth).slice(0, settings.max)) {
+    hide(environment, one.credential);
+    roster.add(one.id, one);
+  }
+  for (const one of found) opened.add(one.account);
+  return (source.accounts ?? []).filter((account) => !opened.has(account.id));
+}
+
+/** The configured accounts that are used up; the marks of others are removed. */
+async function readMarks<C extends Json>({ store, source }: Environment<C>): Promise<readonly string[]> {
+  const configured = new Set(source.accounts?.map((account) => account.id));
+  const usedUp = await store.usedUp();
+  for (const account of usedUp) if (!configured.has(account)) await store.unmark(account);
+  return usedUp;
+}
+
+/** The stored credentials that can be used; the others are removed. */
+async function readAll<C extends Json>(environment: Environment<C>): Promise<readonly Found<C>[]> {
+  const { host, store } = environment;
+  const found: Found<C>[] = [];
+  for (const id of await store.credentials()) {
+    await loudly(host, `the credential ${shortId(id)} can't be read`, async () => {
+      const record = await store.read(id);
+      const objection = objectionTo(environment, record);
+      if (record && objection === undefined) {
+        found.push({ ...record, id });
+        return;
+      }
+      host.log.info("a stored credential is dropped", { credential: shortId(id), why: objection });
+      await store.remove(id);
+    });
+  }
+  return found;
+}
+
+/** Why a stored record can't be used, if it can't. */
+function objectionTo<C extends Json>(
+  { source }: Environment<C>,
+  record: Stored<C> | undefined,
+): string | undefined {
+  if (!record) return "it is not a credential";
+  const { account, credential } = record;
+  if (account !== undefined && !source.accounts?.some(({ id }) => id === account)) {
+    return "its account is no longer configured";
+  }
+  try {
+    // The record may be of another version of the plugin.
+    source.identify(credential);
+    source.secrets(credential);
+    source.expiresAt?.(credential);
+    return undefined;
+  } catch (error) {
+    return describe(error);
+  }
+}
+
+/** Accounts first, because nothing replaces them, then those that were used last. */
+function byWorth(one: Stored<Json>, other: Stored<Json>): number {
+  const accounts = Number(other.account !== undefined) - Number(one.account !== undefined);
+  return accounts !== 0 ? accounts : other.lastUsed - one.lastUsed;
+}

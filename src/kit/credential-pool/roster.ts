@@ -1,0 +1,175 @@
+import type { Json } from "../../contract/index.ts";
+import { describe, NO_BACKOFF, retryAfter } from "./backoff.ts";
+import { shortId } from "./entry.ts";
+import type { Entry, Loan } from "./entry.ts";
+import type { Environment } from "./environment.ts";
+import {
+  afterRateLimit,
+  afterRefresh,
+  afterRejection,
+  afterRetirement,
+  afterSuccess,
+  FRESH,
+} from "./health.ts";
+import { loudly } from "./store.ts";
+import type { Stored } from "./store.ts";
+
+/** A refusal so soon after a refresh isn't about an expired access token. */
+const JUST_REFRESHED = 60_000;
+
+/** How coarsely the time of last use is stored. */
+const COARSE_USE = 10 * 60_000;
+
+/** The credentials of a pool, and what the reports of those who use them do to them. */
+export class Roster<C extends Json> {
+  readonly #environment: Environment<C>;
+  readonly #live = new Map<string, Entry<C>>();
+  /** Retired, but still lent to somebody. */
+  readonly #departing = new Set<Entry<C>>();
+
+  constructor(environment: Environment<C>) {
+    this.#environment = environment;
+  }
+
+  /** How many count against `max`. */
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** All that are not retired. */
+  live(): IterableIterator<Entry<C>> {
+    return this.#live.values();
+  }
+
+  /** All that anybody has to do with, those included that are retired but still lent. */
+  everyone(): readonly Entry<C>[] {
+    return [...this.#live.values(), ...this.#departing];
+  }
+
+  find(id: string): Entry<C> | undefined {
+    return this.#live.get(id);
+  }
+
+  /** Takes in a credential from the storage, or a new one in the form of a record. */
+  add(id: string, record: Stored<C>): Entry<C> {
+    const resting = record.coolUntil > this.#now();
+    const entry: Entry<C> = {
+      id,
+      account: record.account,
+      credential: record.credential,
+      since: record.since,
+      lastUsed: record.lastUsed,
+      expiresAt: this.#expiry(record.credential),
+      refreshedAt: 0,
+      verifiedAt: 0,
+      health: resting ? { ...FRESH, standing: "probing", coolUntil: record.coolUntil } : FRESH,
+      loans: new Set(),
+      work: undefined,
+      backoff: NO_BACKOFF,
+      saveAt: undefined,
+      problem: undefined,
+    };
+    this.#live.set(id, entry);
+    return entry;
+  }
+
+  /** Puts a newer credential in place of an entry's. */
+  renew(entry: Entry<C>, credential: C): void {
+    entry.credential = credential;
+    entry.expiresAt = this.#expiry(credential);
+    entry.since = entry.refreshedAt = this.#now();
+    entry.health = afterRefresh(entry.health);
+    entry.problem = undefined;
+  }
+
+  lend(entry: Entry<C>, exclusive: boolean): Loan {
+    const loan = { exclusive, epoch: entry.health.epoch };
+    const now = this.#now();
+    entry.loans.add(loan);
+    if (now - entry.lastUsed > COARSE_USE) entry.saveAt ??= now;
+    entry.lastUsed = now;
+    return loan;
+  }
+
+  giveBack(entry: Entry<C>, loan: Loan): void {
+    entry.loans.delete(loan);
+    if (entry.health.standing === "dead") this.#bury(entry);
+  }
+
+  succeeded(entry: Entry<C>, loan: Loan): void {
+    const before = entry.health;
+    entry.health = afterSuccess(before, loan.epoch);
+    if (entry.health === before) return;
+    entry.problem = undefined;
+    entry.saveAt = this.#now();
+  }
+
+  rateLimited(entry: Entry<C>, error: unknown): void {
+    const now = this.#now();
+    const before = entry.health.coolUntil;
+    entry.health = afterRateLimit(entry.health, now, retryAfter(error));
+    if (entry.health.coolUntil === before) return;
+    entry.problem = describe(error);
+    entry.saveAt = now;
+    this.#environment.host.log.info("a credential cools", {
+      credential: shortId(entry.id),
+      wait_ms: Math.round(entry.health.coolUntil - now),
+    });
+  }
+
+  rejected(entry: Entry<C>, error: unknown): void {
+    const { source } = this.#environment;
+    const mayRefresh = source.refresh !== undefined && this.#now() - entry.refreshedAt >= JUST_REFRESHED;
+    const health = afterRejection(entry.health, mayRefresh);
+    if (health === entry.health) return;
+    entry.problem = describe(error);
+    if (health.standing === "dead") this.retire(entry, error);
+    else entry.health = health;
+  }
+
+  /** Takes a credential out of use for good, out of the storage too; leases that run on it go on. */
+  retire(entry: Entry<C>, why: unknown): void {
+    entry.health = afterRetirement(entry.health);
+    entry.problem = describe(why);
+    this.#live.delete(entry.id);
+    this.#departing.add(entry);
+    this.#environment.host.log.info("a credential is retired", {
+      credential: shortId(entry.id),
+      error: entry.problem,
+    });
+    // What is at work may still write to the storage: then it is erased when that is done.
+    if (entry.work === undefined) this.erase(entry);
+    this.#bury(entry);
+  }
+
+  /** Takes a retired credential out of the storage, and marks its account. */
+  erase(entry: Entry<C>): void {
+    const { host, store, jobs } = this.#environment;
+    jobs.run(loudly(host, "a retired credential could not be deleted", () => store.remove(entry.id)));
+    if (entry.account === undefined) return;
+    const { account } = entry;
+    jobs.run(loudly(host, "a used-up account could not be marked", () => store.markUsedUp(account)));
+  }
+
+  /** Forgets a retired one when nobody has it any more. */
+  #bury(entry: Entry<C>): void {
+    if (entry.loans.size > 0) return;
+    this.#departing.delete(entry);
+    if (this.#live.has(entry.id)) return;
+    try {
+      this.#environment.source.retired?.(entry.id);
+    } catch (error) {
+      this.#environment.host.log.error("closing what hung on a credential failed", {
+        error: describe(error),
+      });
+    }
+  }
+
+  #expiry(credential: C): number {
+    return this.#environment.source.expiresAt?.(credential) ?? Infinity;
+  }
+
+  #now(): number {
+    return this.#environment.settings.clock.now();
+  }
+}
