@@ -76,7 +76,7 @@ test("any split and any interleaving of calls re-assembles to the same calls", (
       fc.array(call, { minLength: 1, maxLength: 4 }),
       fc.infiniteStream(fc.nat(7)),
       (calls, choose) => {
-        const left = calls.map(({ arguments: text }) => [...text]);
+        const left = calls.map(({ arguments: text }) => Array.from(text));
         const begun = new Set<number>();
         const events: ChatEvent[] = [];
         const dice = choose[Symbol.iterator]();
@@ -103,7 +103,9 @@ test("any split and any interleaving of calls re-assembles to the same calls", (
         calls.forEach((expected, index) => {
           expect(whole.get(`call_${index}`)?.arguments).toBe(expected.arguments);
         });
-        expect([...whole.values()].map(({ index }) => index).sort()).toEqual(calls.map((_, index) => index));
+        expect([...whole.values()].map(({ index }) => index).toSorted((a, b) => a - b)).toEqual(
+          calls.map((_, index) => index),
+        );
       },
     ),
   );

@@ -1,0 +1,60 @@
+import { expect, test } from "bun:test";
+import type { Model } from "../contract/index.ts";
+import { createLogger } from "../log.ts";
+import type { OpenUpstream } from "./gateway.ts";
+import { ModelDirectory } from "./model-directory.ts";
+
+const log = createLogger({ log: "json", level: "error", redact: (line) => line });
+
+function upstream(
+  id: string,
+  models: (signal: AbortSignal) => Promise<readonly Model[]>,
+  allowed?: string[],
+): OpenUpstream {
+  return {
+    id,
+    plugin: "p",
+    upstream: { models, chat: () => [] as never },
+    models: allowed,
+    timeouts: { connect: 1, first_event: 1, idle: 1, total: 1 },
+    close: async () => undefined,
+  };
+}
+
+test("it lists what upstreams offer in file order, within what they may offer, and asks once", async () => {
+  let asked = 0;
+  const directory = new ModelDirectory(
+    [
+      upstream("a", async () => {
+        asked += 1;
+        return [{ id: "x" }, { id: "y" }];
+      }),
+      upstream("b", async () => [{ id: "x" }, { id: "z" }], ["x"]),
+    ],
+    log,
+  );
+  const offers = await directory.offers();
+  await directory.offers();
+  expect(offers.map(({ upstream: { id }, model }) => `${id}:${model.id}`)).toEqual(["a:x", "a:y", "b:x"]);
+  expect((await directory.offering("x")).map(({ id }) => id)).toEqual(["a", "b"]);
+  expect(asked).toBe(1);
+});
+
+test("an upstream that fails, or doesn't answer, costs nobody the others", async () => {
+  const aborted = Promise.withResolvers<void>();
+  const directory = new ModelDirectory(
+    [
+      upstream("broken", async () => {
+        throw new Error("down");
+      }),
+      upstream("hanging", (signal) => {
+        signal.addEventListener("abort", () => aborted.resolve());
+        return new Promise(() => undefined);
+      }),
+      upstream("fine", async () => [{ id: "x" }]),
+    ],
+    log,
+  );
+  expect((await directory.offers()).map(({ model }) => model.id)).toEqual(["x"]);
+  await aborted.promise;
+});

@@ -1,0 +1,19 @@
+import { expect, test } from "bun:test";
+import { Redactor } from "./redactor.ts";
+
+test("secrets are taken out wherever they stand, short ones are not", () => {
+  const redactor = new Redactor();
+  redactor.addLasting("sk-lasting");
+  redactor.add("rotating-1");
+  redactor.add("abc");
+  expect(redactor.redact("a sk-lasting,rotating-1;sk-lasting abc")).toBe(
+    "a [redacted],[redacted];[redacted] abc",
+  );
+});
+
+test("credentials that rotate for ever don't make it grow for ever, and lasting secrets stay", () => {
+  const redactor = new Redactor();
+  redactor.addLasting("sk-lasting");
+  for (let i = 0; i < 5_000; i++) redactor.add(`token-${i}-end`);
+  expect(redactor.redact("token-0-end token-4999-end sk-lasting")).toBe("token-0-end [redacted] [redacted]");
+});

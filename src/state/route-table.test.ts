@@ -1,0 +1,53 @@
+import { expect, test } from "bun:test";
+import type { OpenUpstream } from "./gateway.ts";
+import { RouteTable } from "./route-table.ts";
+
+function upstream(id: string, models?: string[]): OpenUpstream {
+  return {
+    id,
+    plugin: "p",
+    upstream: { models: async () => [], chat: () => [] as never },
+    models,
+    timeouts: { connect: 1, first_event: 1, idle: 1, total: 1 },
+    close: async () => undefined,
+  };
+}
+
+const upstreams = new Map([upstream("a"), upstream("b", ["small-*"])].map((each) => [each.id, each]));
+const table = new RouteTable(
+  [
+    { model: "gpt-*", targets: [{ upstream: "a" }, { upstream: "b", model: "own" }] },
+    { model: "gpt-4", targets: [{ upstream: "b" }] },
+    { model: "a/pinned", targets: [{ upstream: "b", model: "small-1" }] },
+    { model: "closed", targets: [{ upstream: "gone" }] },
+  ],
+  upstreams,
+);
+
+function leads(model: string): string[] | undefined {
+  return table.resolve(model)?.targets.map((target) => `${target.upstream.id}:${target.model}`);
+}
+
+test("an exact route wins over a pattern before it", () => {
+  expect(leads("gpt-4")).toEqual(["b:gpt-4"]);
+});
+
+test("a pattern's targets get the asked name or their own", () => {
+  expect(leads("gpt-5/x")).toEqual(["a:gpt-5/x", "b:own"]);
+});
+
+test("a route for a name wins over the address that the name looks like", () => {
+  expect(leads("a/pinned")).toEqual(["b:small-1"]);
+});
+
+test("an address leads to one upstream, slashes in the model's name included, within what it may offer", () => {
+  expect(leads("a/x/y")).toEqual(["a:x/y"]);
+  expect(leads("b/small-2")).toEqual(["b:small-2"]);
+  expect(leads("b/large")).toBeUndefined();
+  expect(leads("a/")).toBeUndefined();
+  expect(leads("nobody/x")).toBeUndefined();
+});
+
+test("a route to an upstream that isn't open has no targets, and is still the route", () => {
+  expect(table.resolve("closed")).toEqual({ via: "route closed", targets: [] });
+});
