@@ -108,6 +108,7 @@ export class Upkeep<C extends Json> {
     if (newer && !Bun.deepEquals(newer.credential, entry.credential)) {
       this.#use(entry, newer.credential);
     } else {
+      this.#environment.signal.throwIfAborted();
       const limits = { what: "refreshing a credential", ms: REFRESH_DEADLINE, clock: settings.clock };
       const ask = async (signal: AbortSignal): Promise<C> =>
         (await source.refresh?.(entry.credential, signal)) ?? entry.credential;
@@ -141,8 +142,8 @@ export class Upkeep<C extends Json> {
 
   #refreshFailed(entry: Entry<C>, error: unknown): void {
     const { host, settings } = this.#environment;
-    if (entry.health.standing === "dead") return;
     const now = this.#now();
+    if (entry.health.standing === "dead" || error === this.#environment.signal.reason) return;
     const hopeless = entry.account === undefined && now > entry.expiresAt + GIVE_UP;
     if (condemns(error) || hopeless) {
       this.#roster.retire(entry, error);
