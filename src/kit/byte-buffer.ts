@@ -1,0 +1,34 @@
+/** Bytes that are waiting for the rest of theirs. Each byte is copied a bounded number of times on average. */
+export class ByteBuffer {
+  #bytes = new Uint8Array(0);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  append(piece: Uint8Array): void {
+    const length = this.#length + piece.length;
+    if (length > this.#bytes.length) this.#grow(length);
+    this.#bytes.set(piece, this.#length);
+    this.#length = length;
+  }
+
+  /** All bytes, good until the next `append`; the buffer is empty afterwards. */
+  take(): Uint8Array {
+    const taken = this.#bytes.subarray(0, this.#length);
+    this.#length = 0;
+    // One large event must not hold its memory for the rest of a long stream.
+    if (this.#bytes.length > KEPT) this.#bytes = new Uint8Array(0);
+    return taken;
+  }
+
+  #grow(length: number): void {
+    const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2, SMALLEST));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+}
+
+const SMALLEST = 1024;
+const KEPT = 64 * 1024;

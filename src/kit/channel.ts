@@ -1,0 +1,150 @@
+import { UpstreamError } from "../contract/index.ts";
+
+export interface ChannelOptions<T> {
+  /** How many values may wait for the reader. */
+  readonly maxItems: number;
+  /** How much of `sizeOf` may wait for the reader; without it only the number counts. */
+  readonly maxSize?: number;
+  /** The size of a value, in bytes or whatever `maxSize` is meant in. */
+  readonly sizeOf?: (value: T) => number;
+  /** When it aborts before the writer has ended, what is buffered is dropped and the reader gets its reason. */
+  readonly signal?: AbortSignal;
+  /** Runs once when nobody wants more values though the writer hasn't ended: stop what makes them. */
+  readonly onLeave?: () => void;
+}
+
+/**
+ * A bounded bridge from code that pushes (a socket's events) to one reader that pulls. What was pushed is
+ * read in order, then the error or the end. A reader that falls behind further than the bounds gets what is
+ * buffered and then `UpstreamError` `bad-response`; nothing grows.
+ */
+export class Channel<T> implements AsyncIterable<T>, Disposable {
+  readonly #options: ChannelOptions<T>;
+  #buffer: T[] = [];
+  #head = 0;
+  #size = 0;
+  #ending: Ending | undefined;
+  #waiting: PromiseWithResolvers<IteratorResult<T, void>> | undefined;
+  #hasReader = false;
+
+  constructor(options: ChannelOptions<T>) {
+    this.#options = options;
+    if (options.signal?.aborted) this.#abort();
+    else options.signal?.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  /** How many values wait for the reader. */
+  get buffered(): number {
+    return this.#buffer.length - this.#head;
+  }
+
+  /** Takes a value; false if it isn't wanted any more, because the channel ended, is full or was left. */
+  push(value: T): boolean {
+    if (this.#ending) return false;
+    if (this.#waiting) {
+      this.#settleWaiting((waiting) => waiting.resolve({ done: false, value }));
+      return true;
+    }
+    const size = this.#options.sizeOf?.(value) ?? 0;
+    if (this.#isFull(size)) {
+      this.#end({ error: new UpstreamError("bad-response", "the upstream sent more than could be taken") });
+      this.#options.onLeave?.();
+      return false;
+    }
+    this.#size += size;
+    this.#buffer.push(value);
+    return true;
+  }
+
+  /** Ends the channel with an error, which the reader gets after what is buffered. Later calls do nothing. */
+  fail(error: unknown): void {
+    this.#end({ error });
+  }
+
+  /** Ends the channel well. Later calls do nothing. */
+  end(): void {
+    this.#end({});
+  }
+
+  /** Leaves the channel as its reader would: what is buffered is dropped, and `onLeave` runs. */
+  [Symbol.dispose](): void {
+    this.#leave({});
+  }
+
+  /** Gives the one iterator; asking for a second one throws. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<T, void> {
+    if (this.#hasReader) throw new Error("a channel has one reader");
+    this.#hasReader = true;
+    return {
+      next: () => this.#next(),
+      return: async () => {
+        this.#leave({});
+        return DONE;
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  readonly #abort = (): void => this.#leave({ error: this.#options.signal?.reason });
+
+  #isFull(size: number): boolean {
+    const { maxItems, maxSize } = this.#options;
+    return this.buffered >= maxItems || this.#size + size > (maxSize ?? Infinity);
+  }
+
+  #next(): Promise<IteratorResult<T, void>> {
+    if (this.#waiting) return Promise.reject(new Error("a channel's reader waits for one value at a time"));
+    if (this.buffered > 0) return Promise.resolve({ done: false, value: this.#shift() });
+    if (this.#ending) return this.#giveEnding(this.#ending);
+    this.#waiting = Promise.withResolvers();
+    return this.#waiting.promise;
+  }
+
+  #shift(): T {
+    const value = this.#buffer[this.#head] as T;
+    this.#head++;
+    this.#size -= this.#options.sizeOf?.(value) ?? 0;
+    // Cutting off the half that was read, and not each value, keeps the cost of a value constant.
+    if (this.#head * 2 >= this.#buffer.length) {
+      this.#buffer.splice(0, this.#head);
+      this.#head = 0;
+    }
+    return value;
+  }
+
+  async #giveEnding(ending: Ending): Promise<IteratorResult<T, void>> {
+    this.#ending = {};
+    if ("error" in ending) throw ending.error;
+    return DONE;
+  }
+
+  #leave(ending: Ending): void {
+    const isWriting = this.#ending === undefined;
+    this.#buffer = [];
+    this.#head = 0;
+    this.#size = 0;
+    this.#end(ending);
+    if (isWriting) this.#options.onLeave?.();
+  }
+
+  #end(ending: Ending): void {
+    if (this.#ending) return;
+    this.#ending = ending;
+    this.#options.signal?.removeEventListener("abort", this.#abort);
+    this.#settleWaiting((waiting) => waiting.resolve(this.#giveEnding(ending)));
+  }
+
+  #settleWaiting(settle: (waiting: PromiseWithResolvers<IteratorResult<T, void>>) => void): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting) settle(waiting);
+  }
+}
+
+interface Ending {
+  readonly error?: unknown;
+}
+
+const DONE: IteratorReturnResult<void> = { done: true, value: undefined };

@@ -1,0 +1,71 @@
+import type { Json, JsonObject } from "../contract/index.ts";
+import { excerpt, listOf, objectOf, textOf } from "./json.ts";
+import type { Said } from "./json.ts";
+
+/** What an upstream's error body says, whatever its shape. */
+export interface Complaint {
+  /** In its own words, at most 500 characters on one line; empty if it has none. */
+  readonly message: string;
+  /** Its `code`, `type` and `status` where they are words, in lower case. */
+  readonly words: readonly string[];
+  /** Its `code` or `status` where that is an HTTP error status. */
+  readonly status: number | undefined;
+  readonly param: string | undefined;
+}
+
+/**
+ * Reads the error bodies of OpenAI (`{"error": {…}}`), Anthropic (`{"type": "error", "error": {…}}`), Google
+ * (the same in a list, `status` as a word), FastAPI (`{"detail": …}`), plain text and HTML pages.
+ */
+export function complaintIn(body: Said): Complaint {
+  const outer = Array.isArray(body) ? body[0] : body;
+  const members = objectOf(outer);
+  const inner = objectOf(members?.["error"]) ?? objectOf(listOf(members?.["errors"])[0]) ?? members;
+  const codes = [inner?.["code"], inner?.["status"], inner?.["type"], members?.["code"], members?.["type"]];
+  return {
+    message: excerpt(messageIn(outer, 4) || unknownShape(members), MAX_MESSAGE),
+    words: codes.map((code) => textOf(code).toLowerCase()).filter((word) => word !== ""),
+    status: codes.map(Number).find((code) => Number.isInteger(code) && code >= 400 && code < 600),
+    param: textOf(inner?.["param"]) || placeIn(inner?.["detail"]),
+  };
+}
+
+const MAX_MESSAGE = 500;
+
+/** Where the message stands, the most telling place first. */
+const PLACES = ["error", "message", "detail", "error_description", "msg", "errors", "title"];
+
+function messageIn(value: Said, depth: number): string {
+  if (typeof value === "string") return withoutMarkup(value.slice(0, MAX_MESSAGE * 8));
+  if (depth === 0) return "";
+  if (Array.isArray(value))
+    return value
+      .slice(0, 5)
+      .map((each: Json) => messageIn(each, depth - 1))
+      .filter(Boolean)
+      .join("; ");
+  const members = objectOf(value);
+  if (!members) return "";
+  for (const place of PLACES) {
+    const message = messageIn(members[place], depth - 1);
+    if (message !== "") return message;
+  }
+  return "";
+}
+
+function unknownShape(members: JsonObject | undefined): string {
+  return members && Object.keys(members).length > 0 ? JSON.stringify(members) : "";
+}
+
+function withoutMarkup(text: string): string {
+  if (!/^\s*<(!doctype|html|head|body|\?xml|h1|p)\b/i.test(text)) return text;
+  const title = /<title>([^<]+)/i.exec(text)?.[1];
+  return title ?? text.replaceAll(/<(script|style)\b[^>]*>[^<]*/gi, " ").replaceAll(/<[^<>]*>/g, " ");
+}
+
+/** FastAPI names the field at fault as `["body", "messages", 0, "content"]`. */
+function placeIn(detail: Said): string | undefined {
+  const place = listOf(objectOf(listOf(detail)[0])?.["loc"]).filter((part) => part !== "body");
+  const name = place.map((part) => (typeof part === "number" ? `[${part}]` : `.${textOf(part)}`)).join("");
+  return name === "" ? undefined : name.replace(/^\./, "");
+}

@@ -1,0 +1,26 @@
+/**
+ * What authors of plugins need twice, re-exported as `modelyard/kit`.
+ * @module
+ */
+export { Channel } from "./channel.ts";
+export type { ChannelOptions } from "./channel.ts";
+export { systemClock } from "./clock.ts";
+export type { Clock } from "./clock.ts";
+export { credentialPool } from "./credential-pool/index.ts";
+export type {
+  CredentialAccount,
+  CredentialPool,
+  CredentialSource,
+  Lease,
+  LeaseOptions,
+  PoolOptions,
+} from "./credential-pool/index.ts";
+export { failureIn, failureOf } from "./failure.ts";
+export { openaiStream } from "./openai-stream.ts";
+export type { OpenAiStreamOptions } from "./openai-stream.ts";
+export { post } from "./post.ts";
+export type { PostOptions } from "./post.ts";
+export { sse } from "./sse.ts";
+export type { SseOptions } from "./sse.ts";
+export { SseParser } from "./sse-parser.ts";
+export type { SseEvent, SseParserOptions } from "./sse-parser.ts";

@@ -1,0 +1,176 @@
+import { UpstreamError } from "../contract/index.ts";
+import type { ChatEvent, ChatStream } from "../contract/index.ts";
+import { Body, readingFrom } from "./body.ts";
+import { ByteBuffer } from "./byte-buffer.ts";
+import { failureIn, networkErrorCode } from "./failure.ts";
+import { excerpt, listOf, objectOf, parseJson } from "./json.ts";
+import { ChunkReader } from "./openai-stream/chunk-reader.ts";
+import type { ChunkEvents } from "./openai-stream/chunk-reader.ts";
+import { SseParser } from "./sse-parser.ts";
+import type { SseEvent } from "./sse-parser.ts";
+
+export interface OpenAiStreamOptions {
+  /** How many answers were asked for (`n`); 1 unless told. */
+  readonly choices?: number;
+  /** The call's signal: a read that breaks because it was aborted rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The events of an OpenAI chat completion, be it an event stream or one JSON document: the body itself decides.
+ * The answer is whole when each choice that was seen had its finish reason, and `[DONE]` or, with all choices
+ * that were asked for, the end of the body came. Rejects with `UpstreamError`: `truncated` if it broke off,
+ * `bad-response` if it can't be understood, or what an error object in it says. Whoever leaves the loop cancels
+ * the body. Only for answers with a 2xx status, as `post` gives them.
+ */
+export function openaiStream(response: Response, options: OpenAiStreamOptions = {}): ChatStream {
+  const body = new Body(response.body);
+  return readingFrom(body, new Answer(body, options).events());
+}
+
+class Answer {
+  readonly #body: Body;
+  readonly #expected: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #chunks = new ChunkReader();
+  #brokenBy = "";
+
+  constructor(body: Body, options: OpenAiStreamOptions) {
+    this.#body = body;
+    this.#expected = options.choices ?? 1;
+    this.#signal = options.signal;
+  }
+
+  async *events(): AsyncGenerator<ChatEvent, void> {
+    try {
+      const first = await this.#firstPiece();
+      if (this.#body.left) return;
+      if (first && (first[0] === BRACE || first[0] === BRACKET)) yield* this.#document(first);
+      else yield* this.#stream(first);
+    } finally {
+      await this.#body.leave();
+    }
+  }
+
+  async *#stream(first: Uint8Array | undefined): AsyncGenerator<ChatEvent, void> {
+    const parser = new SseParser();
+    for (let piece = first; piece; piece = await this.#read()) {
+      const { events, end } = this.#take(parser.push(piece));
+      for (const event of events) yield event;
+      if (end) return this.#endedWith(end);
+    }
+    if (this.#body.left) return;
+    const { events, end } = this.#take(parser.finish().filter(isWhole));
+    for (const event of events) yield event;
+    if (end) return this.#endedWith(end);
+    const failure = looksLikeEvents(first) ? undefined : notUnderstood(decoder.decode(first));
+    this.#endedWith({ choices: this.#expected, failure });
+  }
+
+  async *#document(first: Uint8Array): AsyncGenerator<ChatEvent, void> {
+    const buffer = new ByteBuffer();
+    for (let piece: Uint8Array | undefined = first; piece; piece = await this.#read()) {
+      buffer.append(piece);
+      if (buffer.length > MAX_DOCUMENT)
+        throw new UpstreamError("bad-response", "the upstream's answer is too large");
+    }
+    if (this.#body.left) return;
+    const text = decoder.decode(buffer.take()).trim();
+    const json = parseJson(text);
+    if (json === undefined && (this.#brokenBy || !/[}\]]$/.test(text))) throw this.#truncated();
+    const completion = objectOf(json) ?? objectOf(listOf(json)[0]);
+    if (!completion) throw notUnderstood(text);
+    const { events, failure } = this.#chunks.read(completion);
+    if (!failure && !Array.isArray(completion["choices"])) throw notUnderstood(text);
+    for (const event of events) yield event;
+    this.#endedWith({ choices: 1, failure });
+  }
+
+  /** All that one piece of the body says, so that what arrives together can go on together. */
+  #take(said: readonly SseEvent[]): Taken {
+    const taken: ChatEvent[] = [];
+    for (const event of said) {
+      if (event.data.trim() === "[DONE]") return { events: taken, end: { choices: 1, failure: undefined } };
+      const { events, failure } = this.#understand(event);
+      taken.push(...events);
+      if (failure) return { events: taken, end: { choices: this.#expected, failure } };
+    }
+    return { events: taken, end: undefined };
+  }
+
+  #understand(event: SseEvent): ChunkEvents {
+    if (event.data.trim() === "") return { events: [], failure: undefined };
+    const json = parseJson(event.data);
+    if (event.event === "error") return { events: [], failure: failureIn(json ?? event.data) };
+    const chunk = objectOf(json);
+    return chunk ? this.#chunks.read(chunk) : { events: [], failure: notUnderstood(event.data) };
+  }
+
+  // What breaks after the last finish reason takes nothing from the answer.
+  #endedWith(end: End): void {
+    if (!this.#chunks.isFinished(end.choices)) throw end.failure ?? this.#truncated();
+  }
+
+  #truncated(): UpstreamError {
+    const why = this.#brokenBy === "" ? "" : ` (${this.#brokenBy})`;
+    return new UpstreamError("truncated", `the upstream's answer broke off before its end${why}`);
+  }
+
+  /** The body from its first byte that isn't blank: some servers send blanks while their model thinks. */
+  async #firstPiece(): Promise<Uint8Array | undefined> {
+    for (let piece = await this.#read(); piece; piece = await this.#read()) {
+      const from = piece.findIndex((byte) => !BLANKS.has(byte));
+      if (from !== -1) return piece.subarray(from);
+    }
+    return undefined;
+  }
+
+  /** The next piece; a connection that breaks is an end like any other, because the answer may be whole. */
+  async #read(): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#body.read();
+    } catch (error) {
+      this.#signal?.throwIfAborted();
+      if (UpstreamError.is(error)) throw error;
+      this.#brokenBy = networkErrorCode(error);
+      return undefined;
+    }
+  }
+}
+
+/** The end of an answer: what it was, and how many choices must have finished for it to be a good one. */
+interface End {
+  readonly choices: number;
+  readonly failure: UpstreamError | undefined;
+}
+
+interface Taken {
+  readonly events: readonly ChatEvent[];
+  readonly end: End | undefined;
+}
+
+const MAX_DOCUMENT = 64 * 1024 * 1024;
+const BRACE = 0x7b;
+const BRACKET = 0x5b;
+// Tab, line feed, carriage return, space, and the three bytes of a byte order mark.
+const BLANKS = new Set([0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf]);
+const decoder = new TextDecoder();
+
+/** Whether the event that the body ended in is more than what a cut has left of one. */
+function isWhole(event: SseEvent): boolean {
+  return event.data.trim() === "[DONE]" || parseJson(event.data) !== undefined;
+}
+
+/** Whether a body begins as an event stream does, so far as it goes. */
+function looksLikeEvents(first: Uint8Array | undefined): boolean {
+  const head = decoder.decode(first?.subarray(0, 8));
+  return ["data", "event", "id", "retry", ":"].some((name) => name.startsWith(head) || head.startsWith(name));
+}
+
+function notUnderstood(said: string): UpstreamError {
+  const start = excerpt(said, 200);
+  return new UpstreamError(
+    "bad-response",
+    `the upstream sent something that is no chat completion: ${start}`,
+  );
+}

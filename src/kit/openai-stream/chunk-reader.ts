@@ -1,0 +1,146 @@
+import type { ChatEvent, JsonObject } from "../../contract/index.ts";
+import { UpstreamError } from "../../contract/index.ts";
+import { failureIn } from "../failure.ts";
+import { listOf, numberOf, objectOf, textOf } from "../json.ts";
+import type { Said } from "../json.ts";
+import { deltaEvents } from "./delta.ts";
+import type { ChoiceEvent } from "./delta.ts";
+import { finishOf } from "./finish.ts";
+import { ToolCalls } from "./tool-calls.ts";
+import { usageOf } from "./usage.ts";
+
+/** What one chunk says, and the failure it ends with if it does. */
+export interface ChunkEvents {
+  readonly events: readonly ChatEvent[];
+  readonly failure: UpstreamError | undefined;
+}
+
+interface Choice {
+  readonly index: number;
+  readonly calls: ToolCalls;
+  isFinished: boolean;
+}
+
+/**
+ * Reads OpenAI's chat completion chunks, and whole completions, which are chunks with `message` in place of
+ * `delta`. https://platform.openai.com/docs/api-reference/chat-streaming/streaming
+ */
+export class ChunkReader {
+  readonly #choices = new Map<number, Choice>();
+  readonly #said = new Map<string, string>();
+  #finished = 0;
+
+  /** True when all choices that were seen, and at least `expected`, have had their finish reason. */
+  isFinished(expected: number): boolean {
+    return this.#finished >= Math.max(this.#choices.size, expected);
+  }
+
+  read(chunk: JsonObject): ChunkEvents {
+    if (hasFailed(chunk)) return { events: [], failure: failureIn(chunk) };
+    const events: ChatEvent[] = [];
+    const fields = this.#news(chunk);
+    if (fields) events.push({ type: "extra", at: "chunk", fields });
+    let failure: UpstreamError | undefined;
+    for (const [place, each] of listOf(chunk["choices"]).entries()) {
+      const choice = objectOf(each);
+      if (choice) failure ??= this.#readChoice(choice, place, events);
+    }
+    const usage = objectOf(chunk["usage"]) ?? objectOf(objectOf(chunk["x_groq"])?.["usage"]);
+    if (usage && this.#isNew("usage", usage)) events.push({ type: "usage", usage: usageOf(usage) });
+    return { events, failure };
+  }
+
+  /** The fields at the top of a chunk that were not said before with the same value. */
+  #news(chunk: JsonObject): JsonObject | undefined {
+    let news: Record<string, JsonObject[string]> | undefined;
+    for (const [name, value] of Object.entries(chunk)) {
+      if (CHUNK_MEMBERS.has(name) || saysNothing(name, value) || !this.#isNew(name, value)) continue;
+      news ??= {};
+      news[name] = value;
+    }
+    return news;
+  }
+
+  #isNew(name: string, value: Said): boolean {
+    const said = typeof value === "string" ? value : JSON.stringify(value);
+    if (this.#said.get(name) === said) return false;
+    // What is larger, or comes after so many names, is passed on each time instead of being remembered.
+    if (said.length <= 4096 && (this.#said.size < 256 || this.#said.has(name))) this.#said.set(name, said);
+    else this.#said.delete(name);
+    return true;
+  }
+
+  #readChoice(said: JsonObject, place: number, events: ChatEvent[]): UpstreamError | undefined {
+    const index = numberOf(said["index"]) ?? place;
+    if (!Number.isInteger(index) || index < 0 || index >= MAX_CHOICES) {
+      return new UpstreamError("bad-response", `the upstream sent a choice with index ${index}`);
+    }
+    const choice = this.#choiceAt(index);
+    // Nothing of a choice may come after its finish; some servers repeat it, or send an empty delta.
+    if (choice.isFinished) return undefined;
+    const delta = objectOf(said["delta"]);
+    const message = delta ?? objectOf(said["message"]);
+    const add = (event: ChoiceEvent): unknown =>
+      events.push(choice.index === 0 ? event : { ...event, choice: choice.index });
+    if (message) deltaEvents(message, choice.calls, !delta).forEach(add);
+    const fields = ownFields(said);
+    if (fields) add({ type: "extra", at: "choice", fields });
+    if (said["error"]) return failureIn(said);
+    const reason = textOf(said["finish_reason"]);
+    if (reason === "") return undefined;
+    const finish = finishOf(reason, textOf(said["native_finish_reason"]));
+    if (UpstreamError.is(finish)) return finish;
+    add(finish);
+    choice.isFinished = true;
+    this.#finished++;
+    return undefined;
+  }
+
+  #choiceAt(index: number): Choice {
+    let choice = this.#choices.get(index);
+    if (!choice) {
+      choice = { index, calls: new ToolCalls(), isFinished: false };
+      this.#choices.set(index, choice);
+    }
+    return choice;
+  }
+}
+
+const MAX_CHOICES = 1024;
+
+// `obfuscation` is padding for one connection's packets: it means nothing on another.
+const CHUNK_MEMBERS = new Set(["object", "choices", "usage", "error", "obfuscation"]);
+
+// `message` beside a delta repeats what was said so far (Perplexity).
+const CHOICE_MEMBERS = new Set([
+  "index",
+  "delta",
+  "message",
+  "finish_reason",
+  "native_finish_reason",
+  "error",
+]);
+
+function ownFields(choice: JsonObject): JsonObject | undefined {
+  let fields: Record<string, JsonObject[string]> | undefined;
+  for (const [name, value] of Object.entries(choice)) {
+    if (value === null || CHOICE_MEMBERS.has(name)) continue;
+    fields ??= {};
+    fields[name] = value;
+  }
+  return fields;
+}
+
+/** Azure's first chunk has an empty id and model, and was created in 1970. */
+function saysNothing(name: string, value: Said): boolean {
+  if (name === "id" || name === "model") return textOf(value) === "";
+  if (name === "created") return !numberOf(value);
+  return value === null;
+}
+
+/** `{"error": …}`, `{"object": "error", …}` (vLLM), `{"type": "error", …}`, or FastAPI's `{"detail": …}`. */
+function hasFailed(chunk: JsonObject): boolean {
+  if (chunk["error"]) return true;
+  if (chunk["choices"]) return false;
+  return chunk["object"] === "error" || chunk["type"] === "error" || Boolean(chunk["detail"]);
+}

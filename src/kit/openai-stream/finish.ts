@@ -1,0 +1,49 @@
+import { UpstreamError } from "../../contract/index.ts";
+import type { FinishEvent, FinishReason } from "../../contract/index.ts";
+
+/**
+ * The `finish` event that an upstream's `finish_reason` stands for; `native` is its own word where that isn't
+ * one of OpenAI's four. A reason that means failure gives the error instead.
+ */
+export function finishOf(reason: string, native: string): FinishEvent | UpstreamError {
+  const word = reason.toLowerCase().replaceAll("-", "_");
+  const failure = FAILED.get(word);
+  if (failure)
+    return new UpstreamError(failure, `the upstream ended its answer with "${reason.slice(0, 100)}"`);
+  const known = REASONS.get(word) ?? "stop";
+  const own = native || reason;
+  return own === known ? { type: "finish", reason: known } : { type: "finish", reason: known, native: own };
+}
+
+// What is not here and not a failure is some upstream's word for its normal end: `eos`, `end_turn`, `complete`.
+const REASONS = new Map<string, FinishReason>([
+  ["length", "length"],
+  ["max_tokens", "length"],
+  ["max_length", "length"],
+  ["max_output_tokens", "length"],
+  ["model_length", "length"],
+  ["token_limit", "length"],
+  ["model_context_window_exceeded", "length"],
+  ["tool_calls", "tool_calls"],
+  ["tool_call", "tool_calls"],
+  ["tool_use", "tool_calls"],
+  ["function_call", "tool_calls"],
+  ["content_filter", "content_filter"],
+  ["content_filtered", "content_filter"],
+  ["safety", "content_filter"],
+  ["recitation", "content_filter"],
+  ["blocklist", "content_filter"],
+  ["prohibited_content", "content_filter"],
+  ["spii", "content_filter"],
+  ["refusal", "content_filter"],
+  ["sensitive", "content_filter"],
+]);
+
+const FAILED = new Map<string, "failed" | "unavailable" | "truncated">([
+  ["error", "failed"],
+  ["network_error", "failed"],
+  ["insufficient_system_resource", "unavailable"],
+  ["abort", "truncated"],
+  ["aborted", "truncated"],
+  ["cancelled", "truncated"],
+]);

@@ -1,0 +1,87 @@
+import { UpstreamError } from "../contract/index.ts";
+import type { Call, JsonObject } from "../contract/index.ts";
+import { Body } from "./body.ts";
+import { ByteBuffer } from "./byte-buffer.ts";
+import { systemClock } from "./clock.ts";
+import type { Clock } from "./clock.ts";
+import { failureOf, networkErrorCode } from "./failure.ts";
+
+export interface PostOptions {
+  /** Usually `host.fetch`. */
+  readonly fetch: typeof fetch;
+  readonly url: string | URL;
+  /** What the upstream needs beside the content type; they win over those that `post` sets. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: JsonObject;
+  /** Holds the deadline for reading an error's body. */
+  readonly clock?: Clock;
+}
+
+/**
+ * Sends JSON and gives the answer once its headers have come, if its status is 2xx. Otherwise throws
+ * `UpstreamError` as `failureOf` says, or `unavailable` if the upstream can't be reached. When `call.signal`
+ * aborts, it rejects with the signal's reason, and so does the body that is being read. Redirects are not
+ * followed: they would carry the credential elsewhere.
+ */
+export async function post(
+  call: Pick<Call, "signal" | "connected">,
+  options: PostOptions,
+): Promise<Response> {
+  const response = await send(call, options);
+  call.connected();
+  if (response.ok) return response;
+  const text = await errorText(response, options.clock ?? systemClock);
+  call.signal.throwIfAborted();
+  throw failureOf(response.status, response.headers, text || redirection(response));
+}
+
+async function send(call: Pick<Call, "signal">, options: PostOptions): Promise<Response> {
+  const headers = new Headers({ "content-type": "application/json" });
+  // A compressing proxy collects events until a block is full.
+  if (options.body["stream"] === true) headers.set("accept-encoding", "identity");
+  for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
+  try {
+    return await options.fetch(options.url, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(options.body),
+      signal: call.signal,
+      redirect: "manual",
+      // Bun's own idle timer would cut a model that thinks for five minutes; the gateway's deadlines rule.
+      timeout: false,
+    });
+  } catch (error) {
+    call.signal.throwIfAborted();
+    throw unreachable(options.url, error);
+  }
+}
+
+// Bun's errors name the whole URL, with a key in its query where the upstream takes it there: they are no cause.
+function unreachable(url: string | URL, error: unknown): UpstreamError {
+  const host = URL.parse(String(url))?.host ?? "the upstream (its URL is not valid)";
+  return new UpstreamError("unavailable", `can't reach ${host}: ${networkErrorCode(error)}`);
+}
+
+function redirection(response: Response): string {
+  const target = URL.parse(response.headers.get("location") ?? "", response.url || undefined);
+  return target ? `the upstream redirects to ${target.origin}${target.pathname}` : "";
+}
+
+/** What can be had of an error's body within 64 KiB and 5 seconds; the status alone is an answer, too. */
+async function errorText(response: Response, clock: Clock): Promise<string> {
+  const body = new Body(response.body);
+  const buffer = new ByteBuffer();
+  const cancelDeadline = clock.after(ERROR_BODY_MS, () => void body.leave());
+  try {
+    await body.readInto(buffer, ERROR_BODY_BYTES);
+  } catch {
+    // The connection broke: what came is what there is.
+  } finally {
+    cancelDeadline();
+    await body.leave();
+  }
+  return new TextDecoder().decode(buffer.take());
+}
+
+const ERROR_BODY_BYTES = 64 * 1024;
+const ERROR_BODY_MS = 5000;

@@ -1,0 +1,33 @@
+import { Body, readingFrom } from "./body.ts";
+import { SseParser } from "./sse-parser.ts";
+import type { SseEvent, SseParserOptions } from "./sse-parser.ts";
+
+export interface SseOptions extends SseParserOptions {
+  /**
+   * Also give the last event if the body ends without the blank line after it. The standard drops such an
+   * event, because it may be cut; many servers of AI models end that way all the same.
+   */
+  readonly unfinishedEvent?: boolean;
+}
+
+/**
+ * The events of a `text/event-stream` body. Leaving the loop cancels the body; a broken connection rejects
+ * with the body's own error, an event that is too large with `UpstreamError` `bad-response`.
+ */
+export function sse(
+  stream: ReadableStream<Uint8Array>,
+  options: SseOptions = {},
+): AsyncIterableIterator<SseEvent, void> {
+  const body = new Body(stream);
+  return readingFrom(body, events(body, options));
+}
+
+async function* events(body: Body, options: SseOptions): AsyncGenerator<SseEvent, void> {
+  const parser = new SseParser(options);
+  try {
+    for (let piece = await body.read(); piece; piece = await body.read()) yield* parser.push(piece);
+    if (options.unfinishedEvent && !body.left) yield* parser.finish();
+  } finally {
+    await body.leave();
+  }
+}
