@@ -1,16 +1,11 @@
 import type { Host, KeyValue } from "modelyard/plugin";
 import { credentialPool } from "../../src/kit/credential-pool/index.ts";
-import type {
-  CredentialPool,
-  CredentialSource,
-  Lease,
-  PoolOptions,
-} from "../../src/kit/credential-pool/index.ts";
+import type { CredentialPool, Lease, PoolOptions } from "../../src/kit/credential-pool/index.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { memoryStorage, testHost } from "./plugin-host.ts";
 import type { TestHost } from "./plugin-host.ts";
 import { TokenServer } from "./token-server.ts";
-import type { Session } from "./token-server.ts";
+import type { Session, SourceChanges } from "./token-server.ts";
 
 /** What a pool says of itself. */
 export interface PoolStatus {
@@ -35,16 +30,12 @@ export class PoolBench {
   #pool: CredentialPool<Session> | undefined;
 
   /** Builds a pool over the same server and storage; the last one is to be closed before. */
-  build(options: Partial<PoolOptions> = {}, source: Partial<CredentialSource<Session>> = {}): this {
+  build(options: Partial<PoolOptions> = {}, source: SourceChanges = {}): this {
     return this.buildIn({}, options, source);
   }
 
   /** The same, in a host that is partly the test's own. */
-  buildIn(
-    host: Partial<Host>,
-    options: Partial<PoolOptions> = {},
-    source: Partial<CredentialSource<Session>> = {},
-  ): this {
+  buildIn(host: Partial<Host>, options: Partial<PoolOptions> = {}, source: SourceChanges = {}): this {
     this.#host = testHost({ storage: this.storage, ...host });
     const settings = { min: 1, max: 3, clock: this.clock, random: () => 0.5, ...options };
     this.#pool = credentialPool(this.server.source(source), settings, this.#host.host);

@@ -10,15 +10,24 @@ export type Session = {
   readonly expires: number;
 };
 
+/** Changes to the server's source; undefined takes something away. */
+export type SourceChanges = {
+  [K in keyof CredentialSource<Session>]?: CredentialSource<Session>[K] | undefined;
+};
+
 interface User {
   refresh: string;
   revoked: boolean;
 }
 
-/** What to do with one call: fail with an error, or take some time. */
+/** What to do with one call. */
 export interface Trouble {
+  /** How long it takes until the server begins with it, in milliseconds. */
   readonly takes?: number;
-  readonly error?: unknown;
+  /** How long the answer takes after the deed is done: a refresh token that was rotated stays rotated. */
+  readonly answers?: number;
+  /** Fail with this, and do nothing. */
+  readonly error?: Error;
 }
 
 /**
@@ -46,9 +55,9 @@ export class TokenServer {
     this.clock = clock;
   }
 
-  /** The source of a pool. Without `refresh` or `verify` if the test says so. */
-  source(overrides: Partial<CredentialSource<Session>> = {}): CredentialSource<Session> {
-    return {
+  /** The source of a pool. */
+  source(changes: SourceChanges = {}): CredentialSource<Session> {
+    const whole: CredentialSource<Session> = {
       identify: (session) => session.user,
       secrets: (session) => [session.access, session.refresh],
       expiresAt: (session) => session.expires,
@@ -56,8 +65,8 @@ export class TokenServer {
       refresh: (session, signal) => this.#refresh(session, signal),
       verify: (session, signal) => this.#verify(session, signal),
       retired: (id) => void this.retired.push(id),
-      ...overrides,
     };
+    return { ...whole, ...changes } as CredentialSource<Session>;
   }
 
   /** An account as the configuration gives it. */
@@ -91,14 +100,16 @@ export class TokenServer {
 
   async #refresh(session: Session, signal: AbortSignal): Promise<Session> {
     this.calls.refresh++;
-    await this.#suffer("refresh", signal);
+    const { answers = 0 } = await this.#suffer("refresh", signal);
     const user = this.#user(session.user);
     if (!user.revoked && user.refresh !== session.refresh) {
       this.reused++;
       user.revoked = true;
     }
     if (user.revoked) throw new UpstreamError("bad-request", "refresh_token_not_found");
-    return this.#issue(session.user);
+    const next = this.#issue(session.user);
+    if (answers > 0) await this.#wait(answers, signal);
+    return next;
   }
 
   async #verify(session: Session, signal: AbortSignal): Promise<boolean> {
@@ -107,10 +118,11 @@ export class TokenServer {
     return this.accepts(session);
   }
 
-  async #suffer(operation: keyof TokenServer["calls"], signal: AbortSignal): Promise<void> {
-    const { takes = 0, error } = this.trouble(operation) ?? {};
-    if (takes > 0) await this.#wait(takes, signal);
-    if (error !== undefined) throw error;
+  async #suffer(operation: keyof TokenServer["calls"], signal: AbortSignal): Promise<Trouble> {
+    const trouble = this.trouble(operation) ?? {};
+    if (trouble.takes) await this.#wait(trouble.takes, signal);
+    if (trouble.error !== undefined) throw trouble.error;
+    return trouble;
   }
 
   #wait(ms: number, signal: AbortSignal): Promise<void> {

@@ -9,6 +9,8 @@ export interface LeaseTerms<C extends Json> {
   readonly entry: Entry<C>;
   readonly loan: Loan;
   readonly roster: Roster<C>;
+  /** Aborted when the pool is closed: what failed then, or later, says nothing about the credential. */
+  readonly closing: AbortSignal;
   /** Called after each report, and when the lease is given back. */
   readonly changed: () => void;
 }
@@ -27,8 +29,8 @@ export class PoolLease<C extends Json> implements Lease<C> {
   }
 
   failed(error: unknown): void {
-    if (!UpstreamError.is(error)) return;
-    const { entry, roster, changed } = this.#terms;
+    const { entry, roster, closing, changed } = this.#terms;
+    if (closing.aborted || !UpstreamError.is(error)) return;
     // A refusal of a credential that was refreshed meanwhile says nothing about the new one.
     if (error.code === "rejected" && this.credential === entry.credential) roster.rejected(entry, error);
     if (error.code === "rate-limited") roster.rateLimited(entry, error);
@@ -36,7 +38,8 @@ export class PoolLease<C extends Json> implements Lease<C> {
   }
 
   succeeded(): void {
-    const { entry, loan, roster, changed } = this.#terms;
+    const { entry, loan, roster, closing, changed } = this.#terms;
+    if (closing.aborted) return;
     roster.succeeded(entry, loan);
     changed();
   }

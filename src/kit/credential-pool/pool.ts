@@ -142,8 +142,13 @@ class Pool<C extends Json> implements CredentialPool<C> {
   }
 
   #lend(entry: Entry<C>, waiter: Waiter<Lease<C>>): Lease<C> {
-    const loan = this.#roster.lend(entry, waiter.exclusive);
-    return new PoolLease({ entry, loan, roster: this.#roster, changed: () => this.#turn() });
+    return new PoolLease({
+      entry,
+      loan: this.#roster.lend(entry, waiter.exclusive),
+      roster: this.#roster,
+      closing: this.#closing.signal,
+      changed: () => this.#turn(),
+    });
   }
 
   /** Begins what is due: refreshing, storing, and retiring what has expired and can't be refreshed. */
