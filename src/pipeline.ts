@@ -1,4 +1,5 @@
 import type { ChatRequest } from "./contract/index.ts";
+import { openaiChat } from "./dialects/openai-chat/index.ts";
 import { modelList, modelObject } from "./dialects/openai-chat/models.ts";
 import { parseChatRequest, wantsUsage } from "./dialects/openai-chat/request.ts";
 import type { Gateway } from "./state/gateway.ts";
@@ -25,7 +26,7 @@ export async function chatCompletions(http: Request, call: RequestCall, gateway:
   const observed = answer.then((begun) =>
     observe(begun, request, { call, gateway, tellUsage: tellsUsage(request) }),
   );
-  return reply(observed, request, { call, gateway }); // SSE or JSON
+  return reply(observed, request, { dialect: openaiChat, call, gateway }); // SSE or JSON
 }
 
 /** GET /v1/models */

@@ -100,6 +100,16 @@ export interface Usage {
  */
 export interface ChatStream extends AsyncIterable<ChatEvent> {}
 
+/** What `embed` gives back: one vector for each input, in their order. */
+export interface EmbedResult {
+  readonly vectors: readonly (readonly number[] | Float32Array)[];
+  readonly usage?: Usage;
+  /** The upstream's own name of the model. */
+  readonly model?: string;
+  /** The upstream's other fields of the whole answer. */
+  readonly fields?: JsonObject;
+}
+
 /** `extra` fields of which the pieces make the whole; of every other field the last value counts. */
 const CONCATENATED = new Set(["refusal", "logprobs"]);
 

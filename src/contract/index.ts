@@ -6,6 +6,7 @@ export { foldExtra } from "./event.ts";
 export type {
   ChatEvent,
   ChatStream,
+  EmbedResult,
   ExtraEvent,
   FinishEvent,
   FinishReason,
@@ -21,7 +22,7 @@ export type { Blame, Failure, UpstreamErrorCode, UpstreamErrorOptions } from "./
 export type { Json, JsonObject } from "./json.ts";
 export { Duration, Secret, Type } from "./options.ts";
 export type { Static, TSchema } from "./options.ts";
-export type { ChatRequest, ContentPart, Message } from "./request.ts";
+export type { ChatRequest, CompletionRequest, ContentPart, EmbedRequest, Message } from "./request.ts";
 export { definePlugin } from "./upstream.ts";
 export type {
   Call,

@@ -11,6 +11,7 @@ export interface ChatRequest {
   readonly messages: readonly Message[];
   /** What the client asked for; the upstream is asked in the same form where it knows both. */
   readonly stream?: boolean | null;
+  readonly stream_options?: { readonly include_usage?: boolean | null } | null;
   /** How many answers; absent means one. */
   readonly n?: number | null;
   readonly [field: string]: Json | undefined;
@@ -26,4 +27,29 @@ export interface Message {
 /** One part of a message's content: `{"type": "text", "text": …}`, `{"type": "image_url", …}` and so on. */
 export interface ContentPart extends JsonObject {
   readonly type: string;
+}
+
+/**
+ * The client's body for OpenAI's legacy `POST /v1/completions`, with `model` already the upstream's own name.
+ * https://platform.openai.com/docs/api-reference/completions/create
+ */
+export interface CompletionRequest {
+  readonly model: string;
+  readonly prompt: string;
+  readonly stream?: boolean | null;
+  readonly stream_options?: { readonly include_usage?: boolean | null } | null;
+  readonly n?: number | null;
+  readonly [field: string]: Json | undefined;
+}
+
+/**
+ * The client's body for OpenAI's `POST /v1/embeddings`, with `model` already the upstream's own name and
+ * `input` as a list; `encoding_format` is the core's affair and not in it.
+ * https://platform.openai.com/docs/api-reference/embeddings/create
+ */
+export interface EmbedRequest {
+  readonly model: string;
+  /** Texts, or texts as token numbers. */
+  readonly input: readonly string[] | readonly (readonly number[])[];
+  readonly [field: string]: Json | undefined;
 }

@@ -1,7 +1,7 @@
-import type { ChatStream } from "./event.ts";
+import type { ChatStream, EmbedResult } from "./event.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Static, TSchema } from "./options.ts";
-import type { ChatRequest } from "./request.ts";
+import type { ChatRequest, CompletionRequest, EmbedRequest } from "./request.ts";
 
 /** A plugin: the code that speaks to one kind of upstream. The default export of its module. */
 export interface UpstreamPlugin<Options extends TSchema = TSchema> {
@@ -34,6 +34,13 @@ export interface Upstream {
    * ends without a `finish` for each choice is an answer that broke off.
    */
   chat(request: ChatRequest, call: Call): ChatStream | Promise<ChatStream>;
+  /**
+   * Continues a text (OpenAI's legacy completions), as text events. Without it the core asks `chat` with the
+   * prompt as a user's message.
+   */
+  complete?(request: CompletionRequest, call: Call): ChatStream | Promise<ChatStream>;
+  /** Turns texts into vectors. */
+  embed?(request: EmbedRequest, call: Call): Promise<EmbedResult>;
   /** What people should see of its state: a pool's credentials by state, a socket's health. No secrets. */
   status?(): Json;
 }

@@ -1,7 +1,6 @@
 import type { ChatRequest } from "../contract/index.ts";
-import { collect } from "../dialects/openai-chat/message.ts";
+import type { Dialect } from "../dialects/dialect.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
-import { ChunkWriter, COMMENT_FRAME, DONE_FRAME, errorFrame } from "../dialects/openai-chat/stream.ts";
 import type { RequestError } from "../dialects/request-error.ts";
 import { toRequestError } from "../dialects/request-error.ts";
 import { readable } from "../flow/readable.ts";
@@ -10,7 +9,6 @@ import type { ObservedAnswer } from "./observe.ts";
 import type { RequestCall } from "./open-call.ts";
 
 const encoder = new TextEncoder();
-const COMMENT = encoder.encode(COMMENT_FRAME);
 
 /** `no-transform` and `x-accel-buffering` keep compressing and buffering proxies from holding events back. */
 const SSE_HEADERS = {
@@ -19,7 +17,11 @@ const SSE_HEADERS = {
   "x-accel-buffering": "no",
 };
 
+/** What the form of an answer depends on. */
+type Asked = Pick<ChatRequest, "model" | "stream" | "stream_options">;
+
 interface Served {
+  readonly dialect: Dialect;
   readonly call: RequestCall;
   readonly gateway: Gateway;
 }
@@ -29,37 +31,29 @@ interface Served {
  * HTTP status; after it, or once the headers had to go out early, an error frame.
  * Leaves with whatever the upstreams failed with.
  */
-export function reply(
-  answer: Promise<ObservedAnswer>,
-  request: ChatRequest,
-  served: Served,
-): Promise<Response> {
+export function reply(answer: Promise<ObservedAnswer>, request: Asked, served: Served): Promise<Response> {
   return request.stream ? streamed(answer, request, served) : plain(answer, request, served);
 }
 
 async function plain(
   answer: Promise<ObservedAnswer>,
-  request: ChatRequest,
-  { call }: Served,
+  request: Asked,
+  { dialect, call }: Served,
 ): Promise<Response> {
   const { events, ...head } = await answer;
-  const { body, usage } = await collect(events, request.model);
+  const { body, usage } = await dialect.collect(events, request.model);
   const headers = new Headers({ ...headersOf(head), "content-type": "application/json" });
   if (usage) headers.set("x-modelyard-usage", usage.source);
   call.close();
   return new Response(JSON.stringify(body), { headers });
 }
 
-async function streamed(
-  answer: Promise<ObservedAnswer>,
-  request: ChatRequest,
-  served: Served,
-): Promise<Response> {
-  const { call, gateway } = served;
+async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served: Served): Promise<Response> {
+  const { dialect, call, gateway } = served;
   const known = await knownWithin(answer, gateway.limits.earlyHeaders);
   const body = readable(frames(answer, request, served), {
     left: call.left,
-    beat: COMMENT,
+    beat: encoder.encode(dialect.comment),
     interval: gateway.limits.heartbeat,
   });
   return new Response(body, { headers: { ...SSE_HEADERS, ...(known && headersOf(known)) } });
@@ -87,10 +81,10 @@ function headersOf({ upstream, attempts, ignored }: Omit<ObservedAnswer, "events
 /** The body of a stream: it ends with `[DONE]`, or with an error frame, and never throws. */
 async function* frames(
   answer: Promise<ObservedAnswer>,
-  request: ChatRequest,
-  { call }: Served,
+  request: Asked,
+  { dialect, call }: Served,
 ): AsyncGenerator<Uint8Array> {
-  const writer = new ChunkWriter({ model: request.model, includeUsage: wantsUsage(request) });
+  const writer = dialect.writer({ model: request.model, includeUsage: wantsUsage(request) });
   let failure: RequestError | undefined = call.gone;
   try {
     for await (const event of (await answer).events) {
@@ -98,10 +92,10 @@ async function* frames(
       if (frame) yield encoder.encode(frame);
     }
     failure = undefined;
-    yield encoder.encode(writer.rest() + DONE_FRAME);
+    yield encoder.encode(writer.end());
   } catch (error) {
     failure = toRequestError(error);
-    yield encoder.encode(errorFrame(failure));
+    yield encoder.encode(writer.failed(failure));
   } finally {
     call.close(failure);
   }

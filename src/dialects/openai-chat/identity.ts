@@ -6,15 +6,18 @@ export class Identity {
   #id: string | undefined;
   #created: number | undefined;
   #model: string;
+  readonly #prefix: string;
   /** The upstream's other fields beside `choices`: `system_fingerprint`, citations … */
   readonly extra: FoldedFields = {};
 
-  constructor(model: string) {
+  /** `prefix` is how the ids of this kind of answer begin. */
+  constructor(model: string, prefix: string) {
     this.#model = model;
+    this.#prefix = prefix;
   }
 
   get id(): string {
-    return (this.#id ??= `chatcmpl-${crypto.randomUUID().replaceAll("-", "")}`);
+    return (this.#id ??= `${this.#prefix}-${crypto.randomUUID().replaceAll("-", "")}`);
   }
 
   /** Seconds since 1970. */

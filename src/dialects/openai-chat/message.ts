@@ -1,33 +1,24 @@
 import type { FinishEvent, FoldedFields, JsonObject, ToolCallEvent } from "../../contract/index.ts";
-import { foldExtra, UpstreamError } from "../../contract/index.ts";
+import { foldExtra } from "../../contract/index.ts";
 import type { AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
+import { Bounded } from "../bounded.ts";
+import type { Collected } from "../dialect.ts";
 import { Identity } from "./identity.ts";
 import { reasoningFields } from "./reasoning.ts";
 import { finishFields } from "./stream.ts";
 import { usageBody } from "./usage.ts";
 
-/** A collected answer larger than this is the upstream's fault: nothing grows without a bound. */
-const MAX_COLLECTED = 64 * 1024 * 1024;
-
-/** A plain answer, and where its usage comes from. */
-export interface Completion {
-  readonly body: JsonObject;
-  readonly usage: CountedUsage | undefined;
-}
-
 /**
  * Collects an answer into OpenAI's `chat.completion`.
  * https://platform.openai.com/docs/api-reference/chat/object
  */
-export async function collect(events: AsyncIterable<AnswerEvent>, model: string): Promise<Completion> {
-  const identity = new Identity(model);
+export async function collect(events: AsyncIterable<AnswerEvent>, model: string): Promise<Collected> {
+  const identity = new Identity(model, "chatcmpl");
   const choices = new Map<number, Choice>();
   let usage: CountedUsage | undefined;
-  let size = 0;
+  const bounded = new Bounded();
   for await (const event of events) {
-    size += sizeOf(event);
-    if (size > MAX_COLLECTED)
-      throw new UpstreamError("bad-response", "the upstream's answer is larger than 64 MiB");
+    bounded.add(event);
     if (event.type === "usage") usage = event;
     else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
     else choiceAt(choices, event.choice ?? 0).take(event);
@@ -52,13 +43,6 @@ function choiceAt(choices: Map<number, Choice>, index: number): Choice {
     choices.set(index, choice);
   }
   return choice;
-}
-
-/** Characters, near enough: the bound guards memory, not a contract. */
-function sizeOf(event: AnswerEvent): number {
-  if (event.type === "text" || event.type === "reasoning") return event.text.length;
-  if (event.type === "tool-call") return event.arguments?.length ?? 0;
-  return event.type === "extra" ? JSON.stringify(event.fields).length : 0;
 }
 
 type ChoiceEvent = Exclude<AnswerEvent, CountedUsage>;

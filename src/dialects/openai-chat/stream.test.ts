@@ -14,7 +14,8 @@ interface Chunk {
 
 function chunks(events: AnswerEvent[], includeUsage = false): Chunk[] {
   const writer = new ChunkWriter({ model: "asked", includeUsage });
-  const text = events.map((event) => writer.write(event)).join("") + writer.rest();
+  const text =
+    events.map((event) => writer.write(event)).join("") + writer.end().replace("data: [DONE]\n\n", "");
   return text
     .split("\n\n")
     .filter((frame) => frame !== "")

@@ -1,5 +1,6 @@
 import type { FinishEvent, JsonObject, ToolCallEvent } from "../../contract/index.ts";
 import type { AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
+import type { FrameWriter, WriterOptions } from "../dialect.ts";
 import type { RequestError } from "../request-error.ts";
 import { errorBody } from "./error.ts";
 import { Identity } from "./identity.ts";
@@ -20,17 +21,11 @@ export function errorFrame(error: RequestError): string {
 /** Fields of the whole answer that stand in each of its chunks. */
 const IN_EACH_CHUNK = new Set(["id", "created", "model", "system_fingerprint", "service_tier"]);
 
-export interface ChunkWriterOptions {
-  /** The name for the answer's `model` until the upstream gives its own. */
-  readonly model: string;
-  readonly includeUsage: boolean;
-}
-
 /**
  * Writes an answer as OpenAI's `chat.completion.chunk` frames, one `data:` line each.
  * https://platform.openai.com/docs/api-reference/chat-streaming
  */
-export class ChunkWriter {
+export class ChunkWriter implements FrameWriter {
   readonly #identity: Identity;
   readonly #includeUsage: boolean;
   readonly #begun = new Set<number>();
@@ -38,12 +33,11 @@ export class ChunkWriter {
   #head: string | undefined;
   #tail = "";
 
-  constructor({ model, includeUsage }: ChunkWriterOptions) {
-    this.#identity = new Identity(model);
+  constructor({ model, includeUsage }: WriterOptions) {
+    this.#identity = new Identity(model, "chatcmpl");
     this.#includeUsage = includeUsage;
   }
 
-  /** The frame for an event; empty where there is nothing to send. */
   write(event: AnswerEvent): string {
     switch (event.type) {
       case "text":
@@ -61,9 +55,14 @@ export class ChunkWriter {
     }
   }
 
-  /** What must still be sent before `[DONE]`: fields about the whole answer that came after its last chunk. */
-  rest(): string {
-    return this.#tail === "" ? "" : this.#frame(`{"index":0,"delta":{},"finish_reason":null}`);
+  /** `[DONE]`, after any fields about the whole answer that came after its last chunk. */
+  end(): string {
+    const rest = this.#tail === "" ? "" : this.#frame(`{"index":0,"delta":{},"finish_reason":null}`);
+    return rest + DONE_FRAME;
+  }
+
+  failed(error: RequestError): string {
+    return errorFrame(error);
   }
 
   #delta(choice: number, delta: string): string {

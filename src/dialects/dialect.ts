@@ -1,0 +1,34 @@
+import type { JsonObject } from "../contract/index.ts";
+import type { AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
+import type { RequestError } from "./request-error.ts";
+
+/** How one kind of client wants to hear an answer. */
+export interface Dialect {
+  /** A comment that fills silence in a stream. */
+  readonly comment: string;
+  /** Writes one streamed answer. */
+  writer(options: WriterOptions): FrameWriter;
+  /** Collects a whole answer. */
+  collect(events: AsyncIterable<AnswerEvent>, model: string): Promise<Collected>;
+}
+
+export interface WriterOptions {
+  /** The name for the answer's `model` until the upstream gives its own. */
+  readonly model: string;
+  readonly includeUsage: boolean;
+}
+
+export interface FrameWriter {
+  /** The frames for an event; empty where there is nothing to send. */
+  write(event: AnswerEvent): string;
+  /** The end of a finished answer. */
+  end(): string;
+  /** The end of a failed one. */
+  failed(error: RequestError): string;
+}
+
+/** A plain answer, and where its usage comes from. */
+export interface Collected {
+  readonly body: JsonObject;
+  readonly usage: CountedUsage | undefined;
+}

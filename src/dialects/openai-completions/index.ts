@@ -1,0 +1,106 @@
+import type { FinishEvent, FoldedFields, JsonObject } from "../../contract/index.ts";
+import { foldExtra } from "../../contract/index.ts";
+import type { AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
+import type { Collected, Dialect, FrameWriter, WriterOptions } from "../dialect.ts";
+import { Bounded } from "../bounded.ts";
+import { Identity } from "../openai-chat/identity.ts";
+import { COMMENT_FRAME, DONE_FRAME, errorFrame } from "../openai-chat/stream.ts";
+import { usageBody } from "../openai-chat/usage.ts";
+import type { RequestError } from "../request-error.ts";
+
+/** OpenAI's legacy completions: a text and nothing else. */
+export const openaiCompletions: Dialect = {
+  comment: COMMENT_FRAME,
+  writer: (options) => new CompletionWriter(options),
+  collect,
+};
+
+const ID_PREFIX = "cmpl";
+
+class CompletionWriter implements FrameWriter {
+  readonly #identity: Identity;
+  readonly #includeUsage: boolean;
+
+  constructor({ model, includeUsage }: WriterOptions) {
+    this.#identity = new Identity(model, ID_PREFIX);
+    this.#includeUsage = includeUsage;
+  }
+
+  write(event: AnswerEvent): string {
+    switch (event.type) {
+      case "text":
+        return this.#frame({ choices: [choiceBody(event.choice, event.text)] });
+      case "finish":
+        return this.#frame({ choices: [{ ...choiceBody(event.choice, ""), finish_reason: reason(event) }] });
+      case "usage":
+        return this.#includeUsage ? this.#frame(usageFields(event)) : "";
+      case "extra":
+        if (event.at === "chunk") this.#identity.learn(event.fields);
+        else if (event.at === "choice") {
+          return this.#frame({ choices: [{ ...choiceBody(event.choice, ""), ...event.fields }] });
+        }
+        return "";
+      // A text has no place for a thought or a tool call.
+      case "reasoning":
+      case "tool-call":
+        return "";
+    }
+  }
+
+  end(): string {
+    return DONE_FRAME;
+  }
+
+  failed(error: RequestError): string {
+    return errorFrame(error);
+  }
+
+  #frame(fields: JsonObject): string {
+    return `data: ${JSON.stringify({ ...head(this.#identity), ...fields })}\n\n`;
+  }
+}
+
+async function collect(events: AsyncIterable<AnswerEvent>, model: string): Promise<Collected> {
+  const identity = new Identity(model, ID_PREFIX);
+  const choices: { text: string; finish?: FinishEvent; extra: FoldedFields }[] = [];
+  const bounded = new Bounded();
+  let usage: CountedUsage | undefined;
+  for await (const event of events) {
+    bounded.add(event);
+    if (event.type === "usage") usage = event;
+    else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
+    else {
+      const choice = (choices[event.choice ?? 0] ??= { text: "", extra: {} });
+      if (event.type === "text") choice.text += event.text;
+      else if (event.type === "finish") choice.finish = event;
+      else if (event.type === "extra") foldExtra(choice.extra, event.fields);
+    }
+  }
+  const body = {
+    ...head(identity),
+    choices: choices.map(({ text, finish, extra }, index) => ({
+      ...choiceBody(index, text),
+      finish_reason: finish ? reason(finish) : null,
+      ...extra,
+    })),
+    ...(usage && { usage: usageBody(usage.usage) }),
+  };
+  return { body, usage };
+}
+
+function head({ id, created, model, extra }: Identity): JsonObject {
+  return { id, object: "text_completion", created, model, ...extra };
+}
+
+function choiceBody(index = 0, text: string): JsonObject {
+  return { index, text, logprobs: null, finish_reason: null };
+}
+
+function usageFields({ usage, source }: CountedUsage): JsonObject {
+  return { choices: [], usage: usageBody(usage), x_modelyard: { usage: source } };
+}
+
+/** Legacy completions know no tools. */
+function reason({ reason: said }: FinishEvent): string {
+  return said === "tool_calls" ? "stop" : said;
+}
