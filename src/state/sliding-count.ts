@@ -1,0 +1,39 @@
+/** How finely a window slides. */
+const SLICES = 10;
+
+/**
+ * How often something happened within the last `window` ms, to a tenth of the window: a fixed number of
+ * slices, so that it takes the same memory whatever the traffic.
+ */
+export class SlidingCount {
+  readonly #slice: number;
+  readonly #counts = new Array<number>(SLICES + 1).fill(0);
+  /** The number of the slice that `#counts` was last brought up to. */
+  #latest = 0;
+
+  constructor(window: number) {
+    this.#slice = window / SLICES;
+  }
+
+  add(now: number): void {
+    this.#advance(now);
+    const index = this.#latest % this.#counts.length;
+    this.#counts[index] = (this.#counts[index] ?? 0) + 1;
+  }
+
+  total(now: number): number {
+    this.#advance(now);
+    return this.#counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  clear(): void {
+    this.#counts.fill(0);
+  }
+
+  #advance(now: number): void {
+    const slice = Math.floor(now / this.#slice);
+    const passed = Math.min(slice - this.#latest, this.#counts.length);
+    for (let step = 1; step <= passed; step++) this.#counts[(this.#latest + step) % this.#counts.length] = 0;
+    if (passed > 0) this.#latest = slice;
+  }
+}

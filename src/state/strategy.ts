@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+
+export const STRATEGIES = ["failover", "weighted", "least_busy", "fastest", "sticky"] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+
+/** What a strategy knows of a target. */
+export interface Candidate {
+  /** `upstream/model`. */
+  readonly name: string;
+  readonly weight: number;
+  /** Requests under way there. */
+  readonly busy: number;
+  /** Average time to the first event in ms, if one was measured. */
+  readonly firstEvent: number | undefined;
+}
+
+export interface Choosing {
+  /** Whom `sticky` keeps with one target: the request's user, or the key. */
+  readonly sticker: string;
+  /** From 0 up to 1, as Math.random. */
+  readonly random: () => number;
+}
+
+/**
+ * The order in which a route's targets are tried. All of them stay in it: what a strategy puts last still
+ * serves when the others fail.
+ */
+export function order<T extends Candidate>(
+  strategy: Strategy,
+  targets: readonly T[],
+  choosing: Choosing,
+): T[] {
+  switch (strategy) {
+    case "failover":
+      return [...targets];
+    case "weighted":
+      return byKey(targets, ({ weight }) => weightedKey(weight, choosing.random()));
+    case "least_busy":
+      return targets.toSorted((a, b) => a.busy / a.weight - b.busy / b.weight);
+    case "fastest":
+      return fastest(targets, choosing.random);
+    case "sticky":
+      return byKey(targets, ({ name, weight }) =>
+        weightedKey(weight, hashed(`${choosing.sticker}\n${name}`)),
+      );
+  }
+}
+
+/** Highest key first. */
+function byKey<T>(items: readonly T[], key: (item: T) => number): T[] {
+  return items
+    .map((item) => ({ item, key: key(item) }))
+    .toSorted((a, b) => b.key - a.key)
+    .map(({ item }) => item);
+}
+
+/**
+ * A draw that is the highest of several as often as its weight's share (Efraimidis and Spirakis 2006): with
+ * chance it draws, with a hash it is weighted rendezvous hashing, in which a lost target moves only its own.
+ */
+function weightedKey(weight: number, draw: number): number {
+  return weight > 0 ? Math.log(Math.max(draw, Number.MIN_VALUE)) / weight : -Infinity;
+}
+
+/** A number from 0 up to 1 that is always the same for a text. */
+function hashed(text: string): number {
+  return createHash("sha256").update(text).digest().readUInt32BE(0) / 2 ** 32;
+}
+
+/**
+ * Of two taken at random the quicker one first (power of two choices: no herd runs to the best), then the
+ * rest as written. One that was never measured goes first, so that it will be.
+ */
+function fastest<T extends Candidate>(targets: readonly T[], random: () => number): T[] {
+  const left = [...targets];
+  const pick = () => left.splice(Math.floor(random() * left.length), 1);
+  const pair = [...pick(), ...pick()];
+  pair.sort((a, b) => (a.firstEvent ?? -1) - (b.firstEvent ?? -1));
+  return [...pair, ...left];
+}

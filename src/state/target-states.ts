@@ -1,0 +1,107 @@
+import type { CircuitSettings, Outcome } from "./circuit.ts";
+import { Circuit } from "./circuit.ts";
+import { Load } from "./load.ts";
+import { RetryBudget } from "./retry-budget.ts";
+import type { Target } from "./route-table.ts";
+
+// `upstream/model` can name any model, so what is known of targets must not grow with what clients think of.
+const MAX_TARGETS = 2_000;
+
+export interface TargetStateSettings {
+  readonly health: CircuitSettings;
+  /** The share of an upstream's calls that may be retries. */
+  readonly retryShare: number;
+}
+
+/** What the gateway has seen of one target. */
+export interface TargetState {
+  readonly circuit: Circuit;
+  readonly load: Load;
+}
+
+/** One request's stay at a target; it must say how it ended, and only the first word counts. */
+export interface Visit {
+  /** The first event came, after so many ms. */
+  answered(ms: number): void;
+  ended(outcome: Outcome): void;
+}
+
+/** The health and the load of every target, and the retry budget of every upstream. */
+export class TargetStates {
+  readonly #settings: TargetStateSettings;
+  readonly #states = new Map<string, TargetState>();
+  readonly #budgets = new Map<string, RetryBudget>();
+  readonly #now: () => number;
+
+  constructor(settings: TargetStateSettings, now: () => number = () => performance.now()) {
+    this.#settings = settings;
+    this.#now = now;
+  }
+
+  of(target: Target): TargetState {
+    const name = targetName(target);
+    let state = this.#states.get(name);
+    if (!state) {
+      state = { circuit: new Circuit(this.#settings.health), load: new Load() };
+      if (this.#states.size >= MAX_TARGETS) this.#forgetOne();
+      this.#states.set(name, state);
+    }
+    return state;
+  }
+
+  /** Milliseconds until a request may go there; 0: now. */
+  wait(target: Target): number {
+    return this.of(target).circuit.wait(this.#now());
+  }
+
+  /** Lets a request go there; undefined while the target's circuit is open. */
+  enter(target: Target): Visit | undefined {
+    const { circuit, load } = this.of(target);
+    const pass = circuit.enter(this.#now());
+    if (!pass) return undefined;
+    load.began();
+    let open = true;
+    return {
+      answered: (ms) => load.answeredAfter(ms),
+      ended: (outcome) => {
+        if (!open) return;
+        open = false;
+        load.ended();
+        pass.ended(outcome, this.#now());
+      },
+    };
+  }
+
+  /** A request's first call to an upstream, by which its retry budget is measured. */
+  called(upstream: string): void {
+    this.#budget(upstream).called(this.#now());
+  }
+
+  /** Takes one retry from an upstream's budget, if there is one. */
+  mayRetry(upstream: string): boolean {
+    return this.#budget(upstream).take(this.#now());
+  }
+
+  #budget(upstream: string): RetryBudget {
+    let budget = this.#budgets.get(upstream);
+    if (!budget) {
+      budget = new RetryBudget(this.#settings.retryShare);
+      this.#budgets.set(upstream, budget);
+    }
+    return budget;
+  }
+
+  /** The oldest that nobody is at. */
+  #forgetOne(): void {
+    for (const [name, { load }] of this.#states) {
+      if (load.busy > 0) continue;
+      this.#states.delete(name);
+      return;
+    }
+  }
+}
+
+/** `upstream/model`, as clients address it. */
+export function targetName({ upstream, model }: Target): string {
+  return `${upstream.id}/${model}`;
+}
