@@ -1,0 +1,132 @@
+import { UpstreamError } from "modelyard/plugin";
+import type { Call, ChatEvent, ChatRequest, Host, Json, Model, Upstream } from "modelyard/plugin";
+import { credentialPool, systemClock } from "modelyard/kit";
+import type { Clock, CredentialPool } from "modelyard/kit";
+import { answerOf } from "./answer.ts";
+import { Auth } from "./auth.ts";
+import { CONNECTION_TIMES } from "./connection.ts";
+import type { ConnectionTimes } from "./connection.ts";
+import { Connections } from "./connections.ts";
+import type { Seat } from "./connections.ts";
+import { credentialSource } from "./credentials.ts";
+import type { Credential } from "./credentials.ts";
+import { listModels } from "./models.ts";
+import type { Options } from "./options.ts";
+import { PromptRuns } from "./prompt-runs.ts";
+import { RecentIds } from "./recent-ids.ts";
+import { mapRequest } from "./request.ts";
+import type { Prompt } from "./request.ts";
+import { Run } from "./run.ts";
+import { Sharing } from "./sharing.ts";
+import type { Loan } from "./sharing.ts";
+import { Supabase } from "./supabase.ts";
+import { newTally } from "./tally.ts";
+
+/** How many executions that are over are remembered. */
+const REMEMBERED_EXECUTIONS = 10_000;
+
+/** What tests hold in their own hands. */
+export interface Timing {
+  readonly clock: Clock;
+  readonly times: ConnectionTimes;
+}
+
+/** The errors by which the service says that it began no run. */
+const NOT_BEGUN = [
+  "rejected",
+  "rate-limited",
+  "bad-request",
+  "unsupported",
+  "no-such-model",
+  "context-length",
+];
+
+/** The langfa.st prompt runner as an upstream. */
+export class Langfast implements Upstream {
+  readonly reportsConnection = true;
+  readonly #tally = newTally();
+  readonly #sharing = new Sharing();
+  readonly #connections: Connections;
+  readonly #pool: CredentialPool<Credential>;
+  readonly #promptRuns: PromptRuns;
+
+  constructor(options: Options, host: Host, timing: Partial<Timing> = {}) {
+    const { clock = systemClock, times = CONNECTION_TIMES } = timing;
+    const supabase = new Supabase(options, host);
+    const connections = new Connections({
+      url: options.socket_url,
+      times,
+      clock,
+      sharing: this.#sharing,
+      tally: this.#tally,
+      over: new RecentIds(REMEMBERED_EXECUTIONS),
+    });
+    const source = credentialSource(new Auth(supabase, clock), options, (id) => connections.retire(id));
+    this.#connections = connections;
+    this.#promptRuns = new PromptRuns(supabase, options.prompt_id);
+    this.#pool = credentialPool(source, { ...options.credentials, clock }, host);
+    host.defer(() => connections.close());
+  }
+
+  start(): void {
+    this.#pool.start();
+  }
+
+  models(): Promise<readonly Model[]> {
+    return Promise.resolve(listModels());
+  }
+
+  async *chat(request: ChatRequest, call: Call): AsyncGenerator<ChatEvent, void> {
+    const prompt = mapRequest(request, call);
+    const loan = await this.#sharing.lease(this.#pool, call);
+    using lease = loan.lease;
+    try {
+      yield* this.#perform(prompt, loan, call);
+    } catch (error) {
+      if (!call.signal.aborted) lease.failed(error);
+      throw error;
+    }
+  }
+
+  status(): Json {
+    return {
+      runs_told_apart_by_id: this.#sharing.isProven,
+      sockets: this.#connections.status(),
+      dropped_events: { ...this.#tally },
+      credentials: this.#pool.status(),
+    };
+  }
+
+  async *#perform(prompt: Prompt, loan: Loan, call: Call): AsyncGenerator<ChatEvent, void> {
+    const { credential } = loan.lease;
+    using run = new Run(call.signal, loan.isExclusive);
+    using seat = this.#connections.join(credential, run);
+    const promptCall = { credential, prompt, signal: run.signal };
+    const preparing = this.#promptRuns.promptFor(promptCall);
+    // While the socket opens; if the prompt can't be had, there is nothing to wait for.
+    preparing.catch((error: unknown) => run.fail(error));
+    await run.connected();
+    call.connected();
+    const reference = await preparing;
+    const begin = (): Promise<readonly string[]> => this.#promptRuns.initiate(promptCall, run.id, reference);
+    void this.#begin(run, seat, { begin, loan });
+    yield* answerOf(run, prompt);
+  }
+
+  /** Begins the run. Its answer isn't waited for: the first text can come before it. Never rejects. */
+  async #begin(
+    run: Run,
+    seat: Seat,
+    { begin, loan }: { begin: () => Promise<readonly string[]>; loan: Loan },
+  ): Promise<void> {
+    run.hasBegun = true;
+    try {
+      const ids = await begin();
+      loan.lease.succeeded();
+      seat.claim(ids);
+    } catch (error) {
+      if (UpstreamError.is(error) && NOT_BEGUN.includes(error.code)) run.hasBegun = false;
+      run.fail(error);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { UpstreamError } from "modelyard/plugin";
+import type { Call, ChatRequest, ContentPart, Json, Message } from "modelyard/plugin";
+import type { LangfastModel } from "./models.ts";
+
+/** A message as the prompt runner takes it: text alone. */
+export type PromptMessage = { readonly role: string; readonly content: string };
+
+type Ignored = Pick<Call, "ignored">;
+
+/** Members of a message that this upstream has no place for and that change what is asked. */
+const REFUSED = ["tool_calls", "function_call", "audio"];
+
+/** Where a paragraph ends: between parts that the client sent apart. */
+const BETWEEN_PARTS = "\n";
+const BETWEEN_INSTRUCTIONS = "\n\n";
+
+/**
+ * The conversation as the model takes it: instructions under the role it knows (or, if it knows none, in front
+ * of the first user message), parts joined line by line. Throws `unsupported` for what isn't text, naming it.
+ */
+export function mapMessages(
+  messages: ChatRequest["messages"],
+  model: LangfastModel,
+  call: Ignored,
+): readonly PromptMessage[] {
+  const mapped = messages.map((message, index) => mapMessage(message, `messages[${index}]`, call));
+  if (model.instructions === "none") return foldInstructions(mapped);
+  return mapped.map((message) =>
+    isInstruction(message) ? { ...message, role: model.instructions } : message,
+  );
+}
+
+function mapMessage(message: Message, place: string, call: Ignored): PromptMessage {
+  const { role, content } = message;
+  if (!["system", "developer", "user", "assistant"].includes(role)) {
+    throw unsupported(`messages with the role ${role}`, `${place}.role`);
+  }
+  for (const name of Object.keys(message)) checkMember(message, { name, place }, call);
+  if (typeof content === "string") return { role, content };
+  const parts = (content ?? []).map((part, index) => textOf(part, `${place}.content[${index}]`, call));
+  return { role, content: parts.join(BETWEEN_PARTS) };
+}
+
+function checkMember(
+  message: Message,
+  { name, place }: { name: string; place: string },
+  call: Ignored,
+): void {
+  if (name === "role" || name === "content" || isNothing(message[name])) return;
+  if (REFUSED.includes(name)) throw unsupported(`messages with ${name}`, `${place}.${name}`);
+  call.ignored(`messages[].${name}`, "a message is a role and a text to this service");
+}
+
+function textOf(part: ContentPart, place: string, call: Ignored): string {
+  const text = part["text"];
+  if (part.type !== "text" || typeof text !== "string") throw unsupported(`${part.type} parts`, place);
+  for (const name of Object.keys(part)) {
+    if (name === "type" || name === "text" || isNothing(part[name])) continue;
+    call.ignored(`messages[].content[].${name}`, "a message is a role and a text to this service");
+  }
+  return text;
+}
+
+/** For a model without instructions they become the beginning of what the user says first. */
+function foldInstructions(messages: readonly PromptMessage[]): readonly PromptMessage[] {
+  const instructions = messages.filter(isInstruction).map(({ content }) => content);
+  const others = messages.filter((message) => !isInstruction(message));
+  if (instructions.length === 0) return others;
+  const first = others.findIndex(({ role }) => role === "user");
+  const said = others[first]?.content;
+  const content = [...instructions, ...(said === undefined ? [] : [said])].join(BETWEEN_INSTRUCTIONS);
+  const folded = { role: "user", content };
+  return first === -1 ? [folded, ...others] : others.with(first, folded);
+}
+
+function isInstruction({ role }: PromptMessage): boolean {
+  return role === "system" || role === "developer";
+}
+
+function isNothing(value: Json | undefined): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+}
+
+function unsupported(what: string, param: string): UpstreamError {
+  return new UpstreamError("unsupported", `langfa.st takes no ${what}`, { param });
+}

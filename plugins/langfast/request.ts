@@ -1,0 +1,42 @@
+import { UpstreamError } from "modelyard/plugin";
+import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
+import { mapMessages } from "./messages.ts";
+import { findModel } from "./models.ts";
+import type { LangfastModel } from "./models.ts";
+import { mapParameters } from "./parameters.ts";
+
+/** A request in the prompt runner's terms. */
+export interface Prompt {
+  readonly model: LangfastModel;
+  /** `prompt_meta` of the protocol. */
+  readonly meta: JsonObject;
+  /** Where the answer is to be cut, as the prompt runner knows no such parameter. */
+  readonly stop: readonly string[];
+  readonly isStreamed: boolean;
+}
+
+/**
+ * Maps a request on the model's own terms. Throws `no-such-model`, `unsupported` or `bad-request` with the
+ * field that is at fault; names with `call.ignored` what is left out.
+ */
+export function mapRequest(request: ChatRequest, call: Pick<Call, "ignored">): Prompt {
+  const model = findModel(request.model);
+  if (!model) throw new UpstreamError("no-such-model", `langfa.st has no model ${request.model}`);
+  const messages = mapMessages(request.messages, model, call);
+  const parameters = mapParameters(request, model, call);
+  return {
+    model,
+    meta: { model: model.id, messages, ...parameters, stream: true },
+    stop: stopSequences(request),
+    isStreamed: request.stream === true,
+  };
+}
+
+function stopSequences(request: ChatRequest): readonly string[] {
+  const stop = request["stop"] ?? [];
+  const sequences = Array.isArray(stop) ? stop : [stop];
+  if (!sequences.every((sequence) => typeof sequence === "string")) {
+    throw new UpstreamError("bad-request", "stop must be a string or a list of strings", { param: "stop" });
+  }
+  return sequences.filter((sequence) => sequence !== "");
+}

@@ -1,0 +1,181 @@
+import { UpstreamError } from "modelyard/plugin";
+import type { Clock } from "modelyard/kit";
+import type { RunnerEvent } from "./events.ts";
+import { HeldEvents } from "./held-events.ts";
+import type { RecentIds } from "./recent-ids.ts";
+import type { Listener } from "./run.ts";
+import type { Sharing } from "./sharing.ts";
+import type { Tally } from "./tally.ts";
+
+/** For how long, in milliseconds, a second end mark of a run is expected after the first. */
+const ECHO = 2_000;
+
+/** What a router shares with those of other sockets. */
+export interface RouterParts {
+  readonly clock: Clock;
+  readonly sharing: Sharing;
+  readonly tally: Tally;
+  /** Executions that are over, on whichever socket they were. */
+  readonly over: RecentIds;
+}
+
+/**
+ * Says whose each event on one socket is. Where there are ids, they decide. An event without one is given to
+ * a run only if it can't be another's; what belongs to nobody is dropped and counted, never guessed.
+ */
+export class Router {
+  readonly #runs = new Set<Listener>();
+  /** Executions and the runs that they belong to. */
+  readonly #owners = new Map<string, Listener>();
+  /** Runs whose executions aren't known yet. */
+  readonly #unnamed = new Set<Listener>();
+  /** A run that was given no ids: the next unknown execution is its own. */
+  #adopter: Listener | undefined;
+  /** Executions that the answer to a request named, as opposed to adopted ones. */
+  readonly #named = new Set<string>();
+  /** Runs that had an event without an id. */
+  readonly #nameless = new WeakSet<Listener>();
+  /** Until when second end marks may still come, one for each run that ended by its last chunk. */
+  #echoes: number[] = [];
+  readonly #held: HeldEvents;
+  /** An end mark without an id that came while the text before it was held. */
+  #heldEnd: { readonly run: Listener; readonly event: RunnerEvent } | undefined;
+  readonly #parts: RouterParts;
+
+  /** Whether something may still come that can't be told from another run's: the socket is not to be used again. */
+  isSpoilt = false;
+  /** Whether that is because the service doesn't name its runs, so that each needs a socket of its own. */
+  isNameless = false;
+
+  constructor(parts: RouterParts) {
+    this.#parts = parts;
+    this.#held = new HeldEvents(parts.clock);
+  }
+
+  get runs(): ReadonlySet<Listener> {
+    return this.#runs;
+  }
+
+  join(run: Listener): void {
+    this.#runs.add(run);
+    this.#unnamed.add(run);
+  }
+
+  /** The run wants nothing more, whether it is over or not. */
+  leave(run: Listener): void {
+    if (!this.#runs.delete(run)) return;
+    if (run.hasBegun && !run.hasEnded) this.isSpoilt = true;
+    if (this.#adopter === run) this.#adopter = undefined;
+    if (this.#heldEnd?.run === run) this.#heldEnd = undefined;
+    for (const [id, owner] of this.#owners) if (owner === run) this.#forget(id);
+    this.#unnamed.delete(run);
+    if (this.#unnamed.size === 0) this.#parts.tally.stray += this.#held.clear();
+  }
+
+  /** The upstream has said which executions are the run's: often one, in some variants none. */
+  claim(run: Listener, ids: readonly string[]): void {
+    if (!this.#runs.has(run)) return;
+    this.#unnamed.delete(run);
+    for (const id of ids) this.#named.add(id);
+    if (ids.length > 0) for (const id of ids) this.#own(run, id);
+    else if (run.isExclusive) this.#adopt(run);
+    else this.#giveUp(run);
+    const end = this.#heldEnd;
+    if (end?.run !== run) return;
+    this.#heldEnd = undefined;
+    this.finished(end.event);
+  }
+
+  chunk(event: RunnerEvent): void {
+    if (event.id === undefined) this.#namelessChunk(event);
+    else this.#route(event.id, event);
+  }
+
+  finished(event: RunnerEvent): void {
+    if (event.id !== undefined) {
+      this.#echoes.shift();
+      return this.#route(event.id, event);
+    }
+    const now = this.#parts.clock.now();
+    this.#echoes = this.#echoes.filter((until) => until > now);
+    if (this.#echoes.shift() !== undefined) this.#parts.tally.late++;
+    else this.#toTheOnlyOne(event);
+  }
+
+  #route(id: string, event: RunnerEvent): void {
+    const { tally } = this.#parts;
+    const owner = this.#owners.get(id);
+    if (owner) this.#deliver(owner, event);
+    else if (this.#parts.over.has(id)) tally.late++;
+    else if (this.#adopter) this.#own(this.#adopter, id, event);
+    else if (this.#unnamed.size > 0) tally.overflowed += this.#held.add(id, event);
+    else tally.stray++;
+  }
+
+  #namelessChunk(event: RunnerEvent): void {
+    this.#parts.sharing.lose();
+    this.#toTheOnlyOne(event);
+  }
+
+  /** For events that say not whose they are: only if there is no doubt. */
+  #toTheOnlyOne(event: RunnerEvent): void {
+    const [only, ...others] = [...this.#runs].filter((run) => run.hasBegun && !run.hasEnded);
+    if (!only || others.length > 0 || this.isSpoilt) {
+      this.#parts.tally.stray++;
+      return;
+    }
+    const isEarly = this.#unnamed.has(only) && this.#held.first() !== undefined;
+    if (event.end === "finished" && isEarly) {
+      this.#heldEnd = { run: only, event };
+      return;
+    }
+    if (event.end !== "finished") this.#markNameless(only);
+    this.#deliver(only, event);
+  }
+
+  #markNameless(run: Listener): void {
+    this.#nameless.add(run);
+    this.isNameless = true;
+  }
+
+  #own(run: Listener, id: string, event = this.#held.take(id)): void {
+    if (this.#adopter === run) this.#adopter = undefined;
+    this.#owners.set(id, run);
+    if (event) this.#deliver(run, event);
+  }
+
+  #adopt(run: Listener): void {
+    const first = this.#held.first();
+    if (first === undefined) this.#adopter = run;
+    else this.#own(run, first);
+  }
+
+  #giveUp(run: Listener): void {
+    this.#parts.sharing.lose();
+    run.fail(new UpstreamError("bad-response", "the service no longer says which execution is whose"));
+  }
+
+  #deliver(run: Listener, event: RunnerEvent): void {
+    if (!run.deliver(event)) {
+      this.#parts.tally.late++;
+      return;
+    }
+    if (event.end === "completed") this.#expectEcho();
+    if (event.end && event.id !== undefined && this.#named.has(event.id) && !this.#nameless.has(run)) {
+      this.#parts.sharing.prove();
+    }
+  }
+
+  /** After the last chunk `completion_finished` may follow; without an id it looks like another run's. */
+  #expectEcho(): void {
+    const now = this.#parts.clock.now();
+    this.#echoes = this.#echoes.filter((until) => until > now);
+    this.#echoes.push(now + ECHO);
+  }
+
+  #forget(id: string): void {
+    this.#owners.delete(id);
+    this.#named.delete(id);
+    this.#parts.over.add(id);
+  }
+}

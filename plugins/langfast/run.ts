@@ -1,0 +1,120 @@
+import { UpstreamError } from "modelyard/plugin";
+import { fold } from "./events.ts";
+import type { RunnerEvent } from "./events.ts";
+
+/** What a connection needs of a run, and tells it. */
+export interface Listener {
+  /** Whether no other run may be on the same credential. */
+  readonly isExclusive: boolean;
+  /** Whether the upstream was asked to begin, so that events can come. */
+  readonly hasBegun: boolean;
+  /** Whether the upstream said that it is over. */
+  readonly hasEnded: boolean;
+  /** The socket stands. */
+  opened(): void;
+  /** Takes an event; false if the run was over before. */
+  deliver(event: RunnerEvent): boolean;
+  /** The run can't go on. */
+  fail(error: unknown): void;
+  /** The socket is gone. */
+  lost(reason: string): void;
+}
+
+/**
+ * One run of a prompt: a letter box between the socket, which can't be paused for one run alone, and a reader
+ * of any speed. Contents are cumulative, so it holds the newest word only and never more than one answer.
+ * Disposing of it ends all that waits for it.
+ */
+export class Run implements Listener, Disposable {
+  /** The `run_id` of the protocol. */
+  readonly id: string = crypto.randomUUID();
+  readonly isExclusive: boolean;
+  hasBegun = false;
+  #hasEnded = false;
+  #isOpen = false;
+  #said = "";
+  #news: RunnerEvent | undefined;
+  #wake: (() => void) | undefined;
+  readonly #over = new AbortController();
+  readonly #caller: AbortSignal;
+  readonly #leave = (): void => this.fail(this.#caller.reason);
+
+  constructor(caller: AbortSignal, isExclusive: boolean) {
+    this.isExclusive = isExclusive;
+    this.#caller = caller;
+    caller.addEventListener("abort", this.#leave, { once: true });
+    if (caller.aborted) this.#leave();
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Aborted when the run can't go on, when nobody waits for it any more, and when it is disposed of. */
+  get signal(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  opened(): void {
+    this.#isOpen = true;
+    this.#wake?.();
+  }
+
+  deliver(event: RunnerEvent): boolean {
+    if (this.#hasEnded) return false;
+    this.#hasEnded = event.end !== undefined || event.failure !== undefined;
+    if (event.failure !== undefined) this.fail(this.#failure(event));
+    else this.#news = fold(this.#news, event);
+    if (event.content) this.#said = event.content;
+    this.#wake?.();
+    return true;
+  }
+
+  fail(error: unknown): void {
+    this.#over.abort(error);
+    this.#wake?.();
+  }
+
+  lost(reason: string): void {
+    if (this.#hasEnded) return;
+    const code = this.#said === "" ? "unavailable" : "truncated";
+    this.fail(new UpstreamError(code, `the connection to the prompt runner is gone: ${reason}`));
+  }
+
+  /** Waits until the socket stands. Throws what the run fails with. */
+  async connected(): Promise<void> {
+    while (!this.#isOpen) await this.#change();
+    this.signal.throwIfAborted();
+  }
+
+  /**
+   * Waits for the next news: all that came since the last, folded into one. Throws what the run fails with,
+   * but gives out first what had come before, unless nobody waits for it any more.
+   */
+  async next(): Promise<RunnerEvent> {
+    for (;;) {
+      this.#caller.throwIfAborted();
+      const news = this.#news;
+      this.#news = undefined;
+      if (news) return news;
+      await this.#change();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#caller.removeEventListener("abort", this.#leave);
+    this.fail(new DOMException("the run is over", "AbortError"));
+  }
+
+  async #change(): Promise<void> {
+    this.signal.throwIfAborted();
+    await new Promise<void>((resolve) => (this.#wake = resolve));
+  }
+
+  #failure({ failure, content = "" }: RunnerEvent): UpstreamError {
+    // Some failures come as the content. What goes on with the answer is the answer, not a message.
+    const isMessage = this.#said === "" || !content.startsWith(this.#said);
+    const message = failure || (isMessage ? content.slice(0, 500).toWellFormed() : "");
+    return new UpstreamError("failed", message || "the prompt runner says that the run failed");
+  }
+}

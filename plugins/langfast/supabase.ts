@@ -1,0 +1,90 @@
+import { UpstreamError } from "modelyard/plugin";
+import type { Host, Json, JsonObject } from "modelyard/plugin";
+import { failureOf } from "modelyard/kit";
+
+/** One call to the service's Supabase project. */
+export interface Question {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  /** The access token; without it only the project's public key is sent. */
+  readonly token?: string;
+  readonly body?: JsonObject;
+  readonly signal: AbortSignal;
+}
+
+/** What came back, whatever its status. */
+export interface Answer {
+  readonly status: number;
+  /** Undefined if it isn't JSON. */
+  readonly body: Json | undefined;
+  /** What the answer means as an error, going by its status and in its own words. */
+  failure(): UpstreamError;
+}
+
+/** Any answer of this service is small; a larger one is something else. */
+const LARGEST_ANSWER = 1024 * 1024;
+
+/** The HTTP side of the service: GoTrue, PostgREST and edge functions behind one URL and one public key. */
+export class Supabase {
+  readonly #url: string;
+  readonly #anonKey: string;
+  readonly #fetch: typeof fetch;
+
+  constructor(options: { readonly supabase_url: string; readonly anon_key: string }, host: Host) {
+    this.#url = options.supabase_url.replace(/\/+$/, "");
+    this.#anonKey = options.anon_key;
+    this.#fetch = host.fetch;
+  }
+
+  /**
+   * Asks, and reads the whole answer. Throws the reason of `signal`, `unavailable` if nothing can be reached or
+   * the connection breaks, and `bad-response` above 1 MiB. Redirects are answers: they would carry tokens away.
+   */
+  async ask(question: Question): Promise<Answer> {
+    try {
+      const response = await this.#send(question);
+      const text = await readText(response);
+      return { status: response.status, body: parse(text), failure: () => failure(response, text) };
+    } catch (error) {
+      question.signal.throwIfAborted();
+      if (UpstreamError.is(error)) throw error;
+      throw new UpstreamError("unavailable", `can't reach ${new URL(this.#url).host}: ${codeOf(error)}`);
+    }
+  }
+
+  #send({ method, path, token, body, signal }: Question): Promise<Response> {
+    const headers = new Headers({ apikey: this.#anonKey });
+    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
+    if (body) headers.set("content-type", "application/json");
+    const payload = body ? { body: JSON.stringify(body) } : {};
+    return this.#fetch(this.#url + path, { method, headers, signal, redirect: "manual", ...payload });
+  }
+}
+
+function failure(response: Response, text: string): UpstreamError {
+  return failureOf(response.status, response.headers, text);
+}
+
+async function readText(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const bytes of response.body ?? []) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length > LARGEST_ANSWER) throw new UpstreamError("bad-response", "the answer is too large");
+  }
+  return text + decoder.decode();
+}
+
+function parse(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+// The message of a network error can hold the URL; its code can't.
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : "the request failed";
+}
