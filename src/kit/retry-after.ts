@@ -16,8 +16,10 @@ function positive(value: string | null, factor: number): number | undefined {
 }
 
 function untilDate(headers: Headers): number | undefined {
-  const until = Date.parse(headers.get("retry-after") ?? "");
-  if (Number.isNaN(until)) return undefined;
+  const date = headers.get("retry-after") ?? "";
+  const until = Date.parse(date);
+  // Date.parse also makes something of "-1".
+  if (Number.isNaN(until) || !date.endsWith("GMT")) return undefined;
   // The upstream's own clock, where it tells it: ours may differ.
   const sent = Date.parse(headers.get("date") ?? "");
   return Math.max(0, until - (Number.isNaN(sent) ? Date.now() : sent));

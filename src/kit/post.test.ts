@@ -1,0 +1,149 @@
+import { describe, expect, test } from "bun:test";
+import { UpstreamError } from "modelyard/plugin";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { testCall } from "../../test/support/plugin-host.ts";
+import { rawServer, silentServer } from "../../test/support/silent-server.ts";
+import { post } from "./post.ts";
+import type { PostOptions } from "./post.ts";
+
+const BODY = { model: "m", messages: [] };
+
+/** A server on the loopback that answers with what `answer` gives. */
+function serve(
+  answer: (request: Request) => Response | Promise<Response>,
+): { url: string } & AsyncDisposable {
+  const server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: answer });
+  return { url: server.url.href, [Symbol.asyncDispose]: () => server.stop(true) };
+}
+
+function ask(url: string, changes: Partial<PostOptions> = {}, call = testCall().call): Promise<Response> {
+  return post(call, { fetch, url, body: BODY, ...changes });
+}
+
+/** The error that a request ends with; fails if it doesn't. */
+async function failure(asked: Promise<unknown>): Promise<UpstreamError> {
+  const error: unknown = await asked.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!UpstreamError.is(error)) throw new Error("expected an UpstreamError", { cause: error });
+  return error;
+}
+
+describe("post", () => {
+  test("sends JSON with the headers it was given, and gives the answer", async () => {
+    await using server = serve(async (request) =>
+      Response.json({ body: await request.json(), headers: Object.fromEntries(request.headers) }),
+    );
+    const response = await ask(server.url, { headers: { authorization: "Bearer k" } });
+    const seen = (await response.json()) as { body: unknown; headers: Record<string, string> };
+    expect(seen.body).toEqual(BODY);
+    expect(seen.headers).toMatchObject({ "content-type": "application/json", authorization: "Bearer k" });
+    expect(seen.headers["accept-encoding"]).toContain("gzip");
+  });
+
+  test("asks for an uncompressed answer when it asks for a stream, unless told otherwise", async () => {
+    await using server = serve((request) => new Response(request.headers.get("accept-encoding")));
+    const body = { ...BODY, stream: true };
+    expect(await (await ask(server.url, { body })).text()).toBe("identity");
+    const headers = { "Accept-Encoding": "gzip" };
+    expect(await (await ask(server.url, { body, headers })).text()).toBe("gzip");
+  });
+
+  test("says that it is connected when the headers have come, also with an error", async () => {
+    await using server = serve(() => new Response("", { status: 200 }));
+    await using broken = serve(() => new Response("", { status: 500 }));
+    const [good, bad] = [testCall(), testCall()];
+    await ask(server.url, {}, good.call);
+    await failure(ask(broken.url, {}, bad.call));
+    expect([good.connected, bad.connected]).toEqual([1, 1]);
+  });
+
+  test("gives the upstream's own message, its parameter and its patience", async () => {
+    const error = { message: "Slow down", param: "messages", type: "requests", code: "rate_limit_exceeded" };
+    await using server = serve(() =>
+      Response.json({ error }, { status: 429, headers: { "retry-after": "7" } }),
+    );
+    expect(await failure(ask(server.url))).toMatchObject({
+      code: "rate-limited",
+      message: "Slow down",
+      param: "messages",
+      retryAfterMs: 7000,
+    });
+  });
+
+  test("follows no redirect, which would take the credential elsewhere", async () => {
+    await using other = serve(() => new Response("reached"));
+    await using server = serve(() => Response.redirect(`${other.url}v1/chat?key=secret`, 307));
+    const error = await failure(ask(server.url));
+    expect(error.code).toBe("bad-response");
+    expect(error.message).toBe(`the upstream redirects to ${other.url}v1/chat`);
+  });
+
+  test("names the host of an upstream that can't be reached, and nothing secret", async () => {
+    const freed = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    freed.stop(true);
+    const error = await failure(ask(`http://user:password@127.0.0.1:${freed.port}/path?key=secret`));
+    expect(error.code).toBe("unavailable");
+    expect(error.message).toBe(`can't reach 127.0.0.1:${freed.port}: ECONNREFUSED`);
+    expect(Bun.inspect(error)).not.toMatch(/password@|key=secret/);
+  });
+
+  test("is unavailable where the name is unknown, TLS fails, or the connection breaks before an answer", async () => {
+    await using plain = serve(() => new Response(""));
+    using reset = rawServer("", "reset");
+    using noHttp = rawServer("220 mail ready\r\n\r\n", "close");
+    const urls = [
+      "http://no-such-host.invalid/",
+      plain.url.replace("http:", "https:"),
+      reset.url,
+      noHttp.url,
+      "nonsense",
+    ];
+    const codes = await Promise.all(urls.map(async (url) => (await failure(ask(url))).code));
+    expect(codes).toEqual(urls.map(() => "unavailable"));
+  });
+
+  test("keeps the reason of an abort, before it is sent, while it waits and while an error is read", async () => {
+    const reason = new Error("the client left");
+    await using silent = silentServer();
+    await using stuck = silentServer("half an err", { status: 500 });
+    const before = testCall();
+    before.abort(reason);
+    await expect(ask(silent.url, {}, before.call)).rejects.toBe(reason);
+    for (const server of [silent, stuck]) {
+      const call = testCall();
+      const asked = ask(server.url, {}, call.call);
+      await server.asked;
+      call.abort(reason);
+      await expect(asked).rejects.toBe(reason);
+      await server.gone;
+    }
+  });
+
+  test("reads an error's body for 5 seconds at most, and then leaves it", async () => {
+    await using server = silentServer("half a message", { status: 503 });
+    const clock = new FakeClock();
+    const headersCame = Promise.withResolvers<void>();
+    const call = { ...testCall().call, connected: () => headersCame.resolve() };
+    const asked = failure(ask(server.url, { clock }, call));
+    await headersCame.promise;
+    await clock.advance(5000);
+    expect(await asked).toMatchObject({ code: "unavailable" });
+    await server.gone;
+    expect(clock.pending).toBe(0);
+  });
+
+  test("reads 64 KiB of an error's body, and then leaves it", async () => {
+    await using server = silentServer("too much ".repeat(20_000), { status: 500 });
+    const error = await failure(ask(server.url));
+    expect(error.message.length).toBeLessThanOrEqual(500);
+    expect(error.message).toStartWith("too much too much");
+    await server.gone;
+  });
+
+  test("has an answer to a body that breaks off", async () => {
+    using server = rawServer("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 100\r\n\r\nsorry", "close");
+    expect((await failure(ask(server.url))).code).toBe("failed");
+  });
+});
