@@ -33,19 +33,33 @@ export function silentServer(start?: string, init?: ResponseInit): SilentServer 
   };
 }
 
-/** A server that answers each connection with exactly these bytes, then closes or resets it. */
-export function rawServer(bytes: string, end: "close" | "reset"): { readonly url: string } & Disposable {
+/** A server that answers each connection with the same bytes, whether or not they are HTTP. */
+export interface RawServer extends Disposable {
+  readonly url: string;
+  /** Breaks off all connections. */
+  breakOff(): void;
+}
+
+/** Sends exactly these bytes, then closes or resets the connection, or keeps it until `breakOff` is called. */
+export function rawServer(bytes: string, end: "close" | "reset" | "keep"): RawServer {
+  const sockets = new Set<Bun.Socket>();
   const server = Bun.listen({
     hostname: "127.0.0.1",
     port: 0,
     socket: {
+      open: (socket) => void sockets.add(socket),
+      close: (socket) => void sockets.delete(socket),
       data(socket) {
         socket.write(bytes);
         socket.flush();
         if (end === "close") socket.end();
-        else socket.terminate();
+        if (end === "reset") socket.terminate();
       },
     },
   });
-  return { url: `http://127.0.0.1:${server.port}/`, [Symbol.dispose]: () => server.stop(true) };
+  return {
+    url: `http://127.0.0.1:${server.port}/`,
+    breakOff: () => sockets.forEach((socket) => socket.end()),
+    [Symbol.dispose]: () => server.stop(true),
+  };
 }
