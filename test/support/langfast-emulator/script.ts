@@ -29,7 +29,7 @@ export type CallScript = CallFault | ((call: number) => CallFault | undefined);
 
 /** How a run breaks. */
 export interface RunFault {
-  /** After how many events; 0 is before the first. */
+  /** After how many events; 0 is before the first. Where the run has no more than these, all goes well. */
   readonly after: number;
   /**
    * `failed`, `error`: a chunk with that `status`. `error-member`: a chunk with an `error` object.
