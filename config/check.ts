@@ -1,8 +1,8 @@
 import type { TSchema } from "@sinclair/typebox";
-import { Value } from "@sinclair/typebox/value";
 import { isSecret } from "../src/contract/options.ts";
 import { checkable } from "./checkable.ts";
 import { convert } from "./convert.ts";
+import { withDefaults } from "./defaults.ts";
 import { explain, mismatch } from "./explain.ts";
 import { formOf } from "./forms.ts";
 import type { Form } from "./forms.ts";
@@ -25,7 +25,7 @@ export interface Checked {
  */
 export function checkValue(schema: TSchema, value: unknown, at: Spot): Checked {
   const usable = checkable(schema);
-  const filled = Value.Default(usable, convert(usable, value, at));
+  const filled = withDefaults(usable, convert(usable, value, at));
   const reader = new Reader();
   const read = reader.read(usable, filled, at);
   return {
@@ -77,7 +77,8 @@ class Reader {
     }
     const { minimum = -Infinity, maximum = Infinity } = schema as { minimum?: number; maximum?: number };
     if (number < minimum || number > maximum) {
-      const limit = number < minimum ? `at least ${form.write(minimum)}` : `at most ${form.write(maximum)}`;
+      const least = minimum === 1 ? "more than 0" : `at least ${form.write(minimum)}`;
+      const limit = number < minimum ? least : `at most ${form.write(maximum)}`;
       this.problems.push(at.spot.document.problem(at.spot.path, { message: `expected ${limit}` }));
     }
     return number;

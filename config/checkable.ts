@@ -13,8 +13,8 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * A copy of a schema that TypeBox can check and fill with defaults: it refuses `Type.Unsafe` (so `Duration()` and
- * `Secret()`), plain JSON Schema and unknown formats, and skips the defaults inside a `Type.Record`.
+ * A copy of a schema that TypeBox can check: it refuses `Type.Unsafe` (so `Duration()` and `Secret()`), plain JSON
+ * Schema and unknown formats.
  */
 export function checkable(schema: TSchema): TSchema {
   const copy: Record<string | symbol, unknown> = { ...known(schema) };
@@ -26,7 +26,6 @@ export function checkable(schema: TSchema): TSchema {
     if (Array.isArray(part)) copy[keyword] = part.map(checkable);
     else if (isRecord(part)) copy[keyword] = checkable(part as TSchema);
   }
-  if (copy[Kind as never] === "Record") copy["patternProperties"] = withDefaults(copy["patternProperties"]);
   if (typeof copy["format"] === "string" && !FormatRegistry.Has(copy["format"])) delete copy["format"];
   return copy as unknown as TSchema;
 }
@@ -45,13 +44,6 @@ function known(schema: TSchema): TSchema {
   const named = KINDS[String(schema["type"])] ?? "Unknown";
   const parts = named === "Array" ? { items: Type.Unknown() } : { properties: {} };
   return { ...parts, ...schema, [Kind]: named };
-}
-
-/** TypeBox looks for defaults in a record's values only if the schema of the values has the word itself. */
-function withDefaults(properties: unknown): unknown {
-  return isRecord(properties)
-    ? mapValues(properties, (schema) => ({ default: undefined, ...schema }))
-    : properties;
 }
 
 function mapValues(

@@ -78,6 +78,7 @@ function unknownKeys(error: ValueError, whole: unknown, at: { top: Spot; spot: S
 function unknownKey(name: string, schema: TSchema): string {
   const parts = (schema["allOf"] as TSchema[] | undefined) ?? [schema];
   const known = parts.flatMap((part) => Object.keys((part["properties"] ?? {}) as Record<string, TSchema>));
+  if (name.includes(":")) return "unknown key; a space is missing after the colon";
   const meant = nearest(name, known);
   if (meant !== undefined) return `unknown key; did you mean "${meant}"?`;
   return known.length === 0

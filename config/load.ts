@@ -7,7 +7,7 @@ import type { Environment } from "./expand.ts";
 import { parseYaml } from "./parse.ts";
 import type { Problem } from "./problem.ts";
 import { readText } from "./read.ts";
-import { checkRules, isSound } from "./rules.ts";
+import { checkRules, isSound, wrongPaths } from "./rules.ts";
 import type { ShapedFile } from "./rules.ts";
 import { GatewaySchema } from "./schema.ts";
 import type { GatewayFile, Settings } from "./schema.ts";
@@ -77,12 +77,13 @@ export function configPath(argv: readonly string[], environment: Environment = p
 function check(document: ConfigDocument, earlier: readonly Problem[]): LoadedConfig {
   const value = document.root && plain(document.root);
   const checked = checkValue(GatewaySchema, value, { document, path: [] });
+  const found = [...earlier, ...checked.problems];
   const shaped: ShapedFile = {
     document,
     value: checked.value as Partial<GatewayFile>,
-    problems: [...earlier, ...checked.problems],
+    wrong: wrongPaths(found),
   };
-  const problems = [...shaped.problems, ...checkRules(shaped)];
+  const problems = distinct([...found, ...checkRules(shaped)]);
   return {
     ...unusable(document, problems),
     settings: problems.length === 0 ? settingsOf(shaped.value as GatewayFile) : undefined,
@@ -99,6 +100,16 @@ function loadable(file: ShapedFile): LoadedUpstream[] {
     if (typeof plugin !== "string" || !isSound(file, ["upstreams", id, "plugin"])) return [];
     return [{ id, plugin, options: upstream["options"], path: ["upstreams", id, "options"] }];
   });
+}
+
+/** What an alias or a merge key repeats has to be mended only once. */
+function distinct(problems: readonly Problem[]): Problem[] {
+  const first = new Map<string, Problem>();
+  for (const problem of problems) {
+    const place = `${problem.line}:${problem.column} ${problem.message}`;
+    if (!first.has(place)) first.set(place, problem);
+  }
+  return [...first.values()];
 }
 
 function unusable(document: ConfigDocument, problems: readonly Problem[]): LoadedConfig {

@@ -25,12 +25,17 @@ export class ConfigError extends Error {
   }
 }
 
-/** All problems as text, in the order of their lines, without colours and without a final line end. */
+/** More than this many lines nobody reads. */
+const MOST_SHOWN = 100;
+
+/** The problems as text, in the order of their lines, without colours and without a final line end. */
 export function report(problems: readonly Problem[]): string {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   const files = [...new Set(sorted.map((problem) => problem.file))].join(", ");
   const count = sorted.length === 1 ? "1 problem" : `${sorted.length} problems`;
-  return [`${count} in ${files}`, ...sorted.map(line)].join("\n");
+  const shown = sorted.slice(0, MOST_SHOWN).map(line);
+  const rest = sorted.length > MOST_SHOWN ? [`and ${sorted.length - MOST_SHOWN} more`] : [];
+  return [`${count} in ${files}`, ...shown, ...rest].join("\n");
 }
 
 function line(problem: Problem): string {
@@ -40,9 +45,19 @@ function line(problem: Problem): string {
   return `${place}${path}: ${problem.message}${hint}`;
 }
 
-/** A path as people write it: `keys[0].name`. */
+/**
+ * A path as people write it: `keys[0].name`. A key that looks like none is cut off: without its space,
+ * `{ key:sk-secret }` is a key with a secret in it.
+ */
 export function pathText(path: readonly (string | number)[]): string {
   return path
-    .map((step, depth) => (typeof step === "number" ? `[${step}]` : `${depth === 0 ? "" : "."}${step}`))
+    .map((step, depth) =>
+      typeof step === "number" ? `[${step}]` : `${depth === 0 ? "" : "."}${keyText(step)}`,
+    )
     .join("");
+}
+
+function keyText(key: string): string {
+  const [begin = ""] = /^[\w./@*+<-]{0,60}/.exec(key) ?? [];
+  return begin === key ? key : `${begin}…`;
 }

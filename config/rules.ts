@@ -5,11 +5,18 @@ import { pathText } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import type { GatewayFile } from "./schema.ts";
 
-/** A file whose shape was checked: what `problems` don't name can be relied on. */
+/** A file whose shape was checked: what isn't `wrong` can be relied on. */
 export interface ShapedFile {
   readonly document: ConfigDocument;
   readonly value: Partial<GatewayFile>;
-  readonly problems: readonly Problem[];
+  /** The paths at which or inside which there are problems, as `wrongPaths` gives them. */
+  readonly wrong: ReadonlySet<string>;
+}
+
+/** The paths of problems and of all that is around them. */
+export function wrongPaths(problems: readonly Problem[]): ReadonlySet<string> {
+  const ends = (path: string) => [...path.matchAll(/[.[]/g)].map(({ index }) => path.slice(0, index));
+  return new Set(problems.flatMap(({ path }) => [path, ...ends(path)]));
 }
 
 /** What the schema can't say: how the parts of the file go together. Parts of a wrong shape are passed over. */
@@ -17,20 +24,15 @@ export function checkRules(file: ShapedFile): Problem[] {
   return [...checkBodies(file), ...checkKeys(file), ...checkUpstreams(file), ...checkRoutes(file)];
 }
 
-/** True if nothing at a path or inside it has a problem. */
+/** True if something stands at a path, and nothing there or inside it has a problem. */
 export function isSound(file: ShapedFile, path: Path): boolean {
-  const text = pathText(path);
-  const around = file.problems.some(
-    (problem) =>
-      problem.path === text || problem.path.startsWith(`${text}.`) || problem.path.startsWith(`${text}[`),
-  );
-  return !around && file.document.node(path) !== undefined;
+  return !file.wrong.has(pathText(path)) && file.document.node(path) !== undefined;
 }
 
-function checkBodies({ document, value, problems }: ShapedFile): Problem[] {
+function checkBodies({ document, value, wrong }: ShapedFile): Problem[] {
   const { max_body, max_bodies } = value.server ?? {};
   if (typeof max_body !== "number" || typeof max_bodies !== "number" || max_body <= max_bodies) return [];
-  if (problems.some((problem) => problem.path.startsWith("server.max_bod"))) return [];
+  if (wrong.has("server.max_body") || wrong.has("server.max_bodies")) return [];
   const message = `one request may be larger (${max_body} bytes) than all together (max_bodies, ${max_bodies} bytes)`;
   return [document.problem(["server", "max_body"], { message, hint: "raise max_bodies, or lower max_body" })];
 }
@@ -65,26 +67,24 @@ function checkSecret(file: ShapedFile, index: number, secrets: Map<string, strin
     const message = "neither key nor key_sha256 is given";
     return [document.problem(at, { message, hint: "give one of them; both empty leave the entry out" })];
   }
-  if (entry.key && entry.key_sha256) {
+  const key = entry.key?.trim();
+  if (key && entry.key_sha256) {
     return [document.problem(at, { message: "both key and key_sha256 are given", hint: "give one of them" })];
   }
-  const hash = entry.key ? sha256(entry.key.trim()) : entry.key_sha256?.toLowerCase();
+  const hash = key ? sha256(key) : entry.key_sha256?.toLowerCase();
   if (!hash) return [];
   const same = secrets.get(hash);
   secrets.set(hash, same ?? entry.name);
   if (same === undefined) return [];
-  const place = [...at, entry.key ? "key" : "key_sha256"];
+  const place = [...at, key ? "key" : "key_sha256"];
   const message = `the same key as that of ${JSON.stringify(same)}`;
   return [document.problem(place, { message, hint: "give each entry its own key" })];
 }
 
-function checkUpstreams({ document, value, problems }: ShapedFile): Problem[] {
+function checkUpstreams({ document, value, wrong }: ShapedFile): Problem[] {
   const upstreams = Object.entries(value.upstreams ?? {});
   // A wrong upstream may have been meant to be enabled.
-  const wrong = problems.some(
-    (problem) => problem.path === "upstreams" || problem.path.startsWith("upstreams."),
-  );
-  if (wrong || upstreams.some(([, upstream]) => upstream.enabled)) return [];
+  if (wrong.has("upstreams") || upstreams.some(([, upstream]) => upstream.enabled)) return [];
   const place = document.keyPlace(["upstreams"]);
   if (upstreams.length === 0) {
     const hint = "the smallest one is:  upstreams: { demo: { plugin: echo } }";
@@ -102,23 +102,25 @@ function enabledBy(document: ConfigDocument, name: string): string {
 
 function checkRoutes(file: ShapedFile): Problem[] {
   const sound = entriesOf(file.value.routes).filter(([index]) => isSound(file, ["routes", index, "model"]));
-  const covered = sound.flatMap(([index, route], position) => {
-    const before = sound.slice(0, position).find(([, other]) => covers(other.model, route.model));
-    return before ? [uselessRoute(file, index, before)] : [];
-  });
-  return [...covered, ...checkTargets(file)];
+  const exact = new Map<string, Numbered>();
+  const patterns: Numbered[] = [];
+  const problems: Problem[] = [];
+  for (const numbered of sound) {
+    const [index, { model }] = numbered;
+    // An exact name is looked up before all patterns, so no pattern hides it.
+    const before = model.includes("*")
+      ? patterns.find(([, earlier]) => matchesPattern(earlier.model, model))
+      : exact.get(model);
+    if (before) problems.push(uselessRoute(file, index, before));
+    else if (model.includes("*")) patterns.push(numbered);
+    else exact.set(model, numbered);
+  }
+  return [...problems, ...checkTargets(file)];
 }
 
-/** An exact name is looked up before all patterns, so a pattern never hides one. */
-function covers(earlier: string, later: string): boolean {
-  return earlier === later || (later.includes("*") && matchesPattern(earlier, later));
-}
+type Numbered = readonly [number, { readonly model: string }];
 
-function uselessRoute(
-  file: ShapedFile,
-  index: number,
-  before: readonly [number, { model: string }],
-): Problem {
+function uselessRoute(file: ShapedFile, index: number, before: Numbered): Problem {
   const path = ["routes", index, "model"];
   const [first, { model }] = before;
   const { line } = file.document.valuePlace(["routes", first, "model"]);
@@ -133,13 +135,13 @@ function uselessRoute(
 function checkTargets(file: ShapedFile): Problem[] {
   const { document, value } = file;
   const upstreams = document.node(["upstreams"]);
-  const known = upstreams?.kind === "map" ? [...upstreams.entries.keys()] : [];
+  const known = new Set(upstreams?.kind === "map" ? upstreams.entries.keys() : []);
   return entriesOf(value.routes).flatMap(([index, route]) =>
     entriesOf(route?.targets).flatMap(([position, target]) => {
       const at = ["routes", index, "targets", position];
       const path = typeof target === "string" ? at : [...at, "upstream"];
       const name = typeof target === "string" ? target : target?.upstream;
-      if (!isSound(file, path) || typeof name !== "string" || known.includes(name)) return [];
+      if (!isSound(file, path) || typeof name !== "string" || known.has(name)) return [];
       return [
         document.problem(path, {
           message: "there is no upstream of this name",
@@ -150,10 +152,10 @@ function checkTargets(file: ShapedFile): Problem[] {
   );
 }
 
-function unknownHint(name: string, known: readonly string[]): string {
+function unknownHint(name: string, known: ReadonlySet<string>): string {
   const meant = nearest(name, known);
   if (meant !== undefined) return `did you mean ${meant}?`;
-  return known.length === 0 ? "no upstream is given" : `upstreams are ${known.join(", ")}`;
+  return known.size === 0 ? "no upstream is given" : `upstreams are ${[...known].join(", ")}`;
 }
 
 /** The entries of what should be a list, with their positions. */

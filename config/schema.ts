@@ -72,8 +72,10 @@ const Key = Type.Object(
         description: "The key itself. When it is empty the whole entry is left out.",
       }),
     ),
+    // A secret because people take it for `key`, and what they wrote would stand in a report.
     key_sha256: Type.Optional(
-      Type.String({
+      Secret({
+        minLength: 0,
         pattern: "^([0-9a-fA-F]{64})?$",
         title: "a SHA-256 hash of 64 hexadecimal digits",
         description:
@@ -203,6 +205,7 @@ export const GatewaySchema = Type.Object(
     }),
     upstreams: Type.Record(Type.String({ pattern: "^(?!\\d+$)[a-z0-9][a-z0-9_-]*$" }), Upstream, {
       ...strict,
+      default: {},
       propertyNames: {
         description: "small letters, digits, - and _, with a letter or a digit first and not digits alone",
       },

@@ -10,8 +10,9 @@ export function settingsOf(file: GatewayFile): Settings {
 type KeyEntry = GatewayFile["keys"][number];
 
 /** An entry whose key is empty is no entry. */
-function keyOf({ key, key_sha256, models = ["*"], ...rest }: KeyEntry): KeySettings[] {
-  if (key) return [{ ...rest, key: key.trim(), models }];
+function keyOf({ key: written = "", key_sha256, models = ["*"], ...rest }: KeyEntry): KeySettings[] {
+  const key = written.trim();
+  if (key !== "") return [{ ...rest, key, models }];
   return key_sha256 ? [{ ...rest, key_sha256: key_sha256.toLowerCase(), models }] : [];
 }
 

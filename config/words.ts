@@ -41,10 +41,11 @@ export function expected(schema: TSchema): string {
 export function found(schema: TSchema, value: unknown, spot: Spot): string {
   const node = spot.document.node(spot.path);
   const variables = node?.kind === "scalar" ? (node.expanded?.variables ?? []) : [];
-  if (variables.length > 0) return `what ${variables.join(" and ")} holds`;
+  if (variables.length > 0) return `the ${value === "" ? "empty " : ""}value of ${variables.join(" and ")}`;
   if (value === undefined || value === null) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (isMap(value)) return "a map";
+  if (value === "") return "an empty text";
   if (!mayShow(schema)) return typeof value === "string" ? "a text" : `a ${typeof value}`;
   return typeof value === "string" ? excerpt(value) : JSON.stringify(value);
 }
@@ -93,6 +94,8 @@ function range(schema: TSchema): string {
 }
 
 function count(schema: TSchema): string {
+  const { minItems, maxItems } = schema as { minItems?: number; maxItems?: number };
+  if (minItems !== undefined && minItems === maxItems) return ` of ${minItems}`;
   const limits = limitsOf(schema, { minItems: "of at least", maxItems: "of at most" });
   const unique = schema["uniqueItems"] === true ? " in which nothing is twice" : "";
   return (limits === "" ? "" : ` ${limits}`) + unique;
