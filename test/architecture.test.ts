@@ -1,0 +1,313 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import {
+  computedImportViolations,
+  contractPackageViolations,
+  importCycles,
+  layerViolations,
+  logViolations,
+  pluginViolations,
+  unusedSteps,
+} from "./support/architecture/layers.ts";
+import { mentions } from "./support/architecture/specifiers.ts";
+import type { SourceTree } from "./support/architecture/tree.ts";
+import { readTree } from "./support/architecture/tree.ts";
+import {
+  confinedPackageViolations,
+  consoleViolations,
+  environmentViolations,
+  exportedNames,
+  nameViolations,
+  sizeViolations,
+} from "./support/architecture/words.ts";
+
+/** What plugins may lean on. A name that leaves is a new `apiVersion`; one that comes is for ever: think twice. */
+const CONTRACT = `
+  Duration FAILURES Secret Type UpstreamError definePlugin foldExtra
+  type Blame, type Call, type Capabilities, type ChatEvent, type ChatRequest, type ChatStream, type CompletionRequest,
+  type ContentPart, type EmbedRequest, type EmbedResult, type ExtraEvent, type Failure, type FinishEvent,
+  type FinishReason, type FoldedFields, type Host, type Json, type JsonObject, type KeyValue, type Logger,
+  type Message, type Model, type ReasoningEvent, type Static, type StoredValue, type TSchema, type TextEvent,
+  type ToolCallEvent, type Upstream, type UpstreamErrorCode, type UpstreamErrorOptions, type UpstreamPlugin,
+  type Usage, type UsageEvent`;
+
+const KIT = `
+  Channel SseParser credentialPool failureIn failureOf openaiStream post sse systemClock
+  type ChannelOptions, type Clock, type CredentialAccount, type CredentialPool, type CredentialSource, type Lease,
+  type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions, type SseEvent, type SseOptions,
+  type SseParserOptions`;
+
+const RULES: Readonly<Record<string, (tree: SourceTree) => string[]>> = {
+  "imports go one way, from the top of the table to its bottom": layerViolations,
+  "the contract leans on no package but TypeBox": contractPackageViolations,
+  "the log imports only types": logViolations,
+  "plugins import what a stranger's plugin could, and the core imports no plugin": pluginViolations,
+  "only the loader of plugins imports a computed path": computedImportViolations,
+  "no import comes back to where it began": importCycles,
+  "each step is one that the pipeline takes": unusedSteps,
+  "packages stay in their own part of the tree": confinedPackageViolations,
+  "the environment is read in one place": environmentViolations,
+  "nothing but the log and the commands writes to the console": consoleViolations,
+  "the core says no plugin's name": nameViolations,
+  "a file can be read in one go": sizeViolations,
+};
+
+const tree = await readTree(join(import.meta.dir, ".."), ["src", "config", "plugins", "test"]);
+
+describe("the sources", () => {
+  test.each(Object.entries(RULES))("%s", (_, violations) => {
+    expect(violations(tree)).toEqual([]);
+  });
+
+  test("export to plugins what was reviewed", () => {
+    expect(exportedNames(tree.get("src/contract/index.ts") ?? "")).toEqual(listed(CONTRACT));
+    expect(exportedNames(tree.get("src/kit/index.ts") ?? "")).toEqual(listed(KIT));
+  });
+});
+
+function listed(names: string): string[] {
+  return (names.match(/(?:type )?\w+/g) ?? []).sort();
+}
+
+function planted(files: Readonly<Record<string, string>>): SourceTree {
+  return new Map(Object.entries(files));
+}
+
+describe("the reader of imports", () => {
+  const forms: Readonly<Record<string, string>> = {
+    "a plain import": `import { a } from "./x.ts";`,
+    "an import over several lines": `import {\n  a,\n  type B, // why\n} from './x.ts';`,
+    "a default and a namespace": `import a, * as b from "./x.ts";`,
+    "an import for its effect": `import "./x.ts";`,
+    "an import behind another statement": `const a = 1; import { b } from "./x.ts";`,
+    "a type-only import": `import type { A } from "./x.ts";`,
+    "inline types": `import { type A } from "./x.ts";`,
+    "a re-export": `export { a } from "./x.ts";`,
+    "a re-export of types": `export type { A } from "./x.ts";`,
+    "a re-export of everything": `export * as a from "./x.ts";`,
+    "a dynamic import": `const a = await import("./x.ts");`,
+    "a dynamic import with a comment": "await import(/* webpack: no */ `./x.ts`);",
+    "a type from an import": `type A = import("./x.ts").A;`,
+    "a require": `const a = require("./x.ts");`,
+    "an import by require": `import a = require("./x.ts");`,
+    "a resolved module": `import.meta.resolve("./x.ts");`,
+    "a worker": `new Worker(new URL("./x.ts", import.meta.url));`,
+  };
+
+  test.each(Object.entries(forms))("sees %s", (_, text) => {
+    expect(mentions(`const before = 1;\n\n${text}\n`).map(({ specifier }) => specifier)).toEqual(["./x.ts"]);
+  });
+
+  test("says on which line, and whether only types are imported", () => {
+    const text = `import type { A } from "./a.ts";\nimport { b } from "./b.ts";\n\nimport("./c.ts");\n`;
+    expect(mentions(text)).toEqual([
+      { specifier: "./a.ts", line: 1, typeOnly: true },
+      { specifier: "./b.ts", line: 2, typeOnly: false },
+      { specifier: "./c.ts", line: 4, typeOnly: false },
+    ]);
+  });
+
+  test("sees that a path is computed", () => {
+    const text = "await import(file);\nawait import(`./${name}.ts`);\n";
+    expect(mentions(text).map(({ specifier }) => specifier)).toEqual([undefined, undefined]);
+  });
+
+  test("takes nothing else for an import", () => {
+    const text = `/**\n * import { a } from "elysia";\n */\nexport const text = "from";\nexport function important(from: string) {\n  return Array.from("abc");\n}\n`;
+    expect(mentions(text)).toEqual([]);
+  });
+});
+
+describe("a planted violation is found:", () => {
+  const layered: readonly (readonly [string, string, string])[] = [
+    ["src/contract/a.ts", "../kit/a.ts", "src/kit/a.ts"],
+    ["src/contract/a.ts", "../../config/schema.ts", "config/schema.ts"],
+    ["src/kit/a.ts", "../flow/a.ts", "src/flow/a.ts"],
+    ["src/flow/a.ts", "modelyard/kit", "src/kit/index.ts"],
+    ["src/dialects/chat/a.ts", "../../state/a.ts", "src/state/a.ts"],
+    ["src/state/a.ts", "../stores/memory.ts", "src/stores/memory.ts"],
+    ["src/stores/a.ts", "../host/a.ts", "src/host/a.ts"],
+    ["src/steps/a.ts", "../stores/a.ts", "src/stores/a.ts"],
+    ["src/steps/a.ts", "../pipeline.ts", "src/pipeline.ts"],
+    ["src/pipeline.ts", "./http/app.ts", "src/http/app.ts"],
+    ["src/http/a.ts", "../gateway.ts", "src/gateway.ts"],
+    ["src/gateway.ts", "./http/app.ts", "src/http/app.ts"],
+    ["config/load.ts", "../src/contract/index.ts", "src/contract/index.ts"],
+    ["config/load.ts", "../src/log", "src/log.ts"],
+  ];
+
+  test.each(layered)("%s imports %s", (from, specifier, file) => {
+    const empty = planted({ [file]: "" });
+    for (const form of [`import type { A } from "${specifier}";`, `await import("${specifier}");`]) {
+      const found = layerViolations(new Map([...empty, [from, `\n${form}`]]));
+      expect(found).toEqual([expect.stringMatching(new RegExp(`^${from}:2: .* may not import ${file}$`))]);
+    }
+  });
+
+  test("a file outside the table", () => {
+    expect(layerViolations(planted({ "src/utils/a.ts": "" }))).toEqual(["src/utils/a.ts is in no layer"]);
+  });
+
+  test("a test may reach across layers", () => {
+    const text = `import { listen } from "../http/app.ts";`;
+    expect(layerViolations(planted({ "src/flow/a.test.ts": text }))).toEqual([]);
+  });
+
+  test("a package in the contract", () => {
+    const text = `import type { A } from "node:http";\nimport { Type } from "@sinclair/typebox/value";`;
+    expect(contractPackageViolations(planted({ "src/contract/a.ts": text }))).toHaveLength(1);
+  });
+
+  test("a value in the log", () => {
+    const text = `import { a } from "./contract/index.ts";\nimport type { B } from "./contract/index.ts";`;
+    expect(logViolations(planted({ "src/log.ts": text }))).toEqual([
+      "src/log.ts:1: the log may import only types",
+    ]);
+  });
+
+  test.each([
+    "../../src/contract/index.ts",
+    "../other/index.ts",
+    "../../config/load.ts",
+    "/plugins/mine/index.ts",
+    "modelyard/host",
+    "modelyard",
+    "bun:sqlite",
+    "bun",
+  ])("a plugin that imports %s", (specifier) => {
+    const tree = planted({ "plugins/mine/a.ts": `import type { A } from "${specifier}";` });
+    expect(pluginViolations(tree)).toHaveLength(1);
+  });
+
+  test.each([
+    "modelyard/plugin",
+    "modelyard/kit",
+    "./b.ts",
+    "../mine/b.ts",
+    "node:net",
+    "net",
+    "@scope/package/part",
+  ])("but not a plugin that imports %s", (specifier) => {
+    const tree = planted({ "plugins/mine/a.ts": `import type { A } from "${specifier}";` });
+    expect(pluginViolations(tree)).toEqual([]);
+  });
+
+  test("the core that imports a plugin, in a test too", () => {
+    const text = `import type { A } from "../../plugins/mine/index.ts";`;
+    const tree = planted({ "src/host/a.ts": text, "src/host/a.test.ts": text });
+    expect(pluginViolations(tree)).toHaveLength(2);
+  });
+
+  test("a computed import outside the loader of plugins", () => {
+    const text = "await import(file);";
+    const tree = planted({ "src/host/resolve.ts": text, "src/steps/a.ts": text });
+    expect(computedImportViolations(tree)).toEqual(["src/steps/a.ts:1: imports a computed path"]);
+  });
+
+  test("a cycle of types", () => {
+    const tree = planted({
+      "src/flow/a.ts": `import type { B } from "./b.ts";`,
+      "src/flow/b.ts": `export type { C } from "./c.ts";`,
+      "src/flow/c.ts": `type A = import("./a.ts").A;`,
+      "src/flow/d.ts": `import "./a.ts";`,
+    });
+    expect(importCycles(tree)).toEqual(["src/flow/a.ts > src/flow/b.ts > src/flow/c.ts > src/flow/a.ts"]);
+  });
+
+  test("a step that the pipeline never takes", () => {
+    const tree = planted({
+      "src/pipeline.ts": `import { a } from "./steps/a.ts";`,
+      "src/steps/a.ts": `import { b } from "./b.ts";`,
+      "src/steps/b.ts": "",
+      "src/steps/c.ts": `import { a } from "./a.ts";`,
+    });
+    expect(unusedSteps(tree)).toEqual(["src/steps/c.ts can't be reached from src/pipeline.ts"]);
+  });
+
+  test("a package outside its part of the tree", () => {
+    const tree = planted({
+      "src/http/app.ts": `import { Elysia } from "elysia";`,
+      "src/steps/a.ts": `import type { Context } from "elysia/types";`,
+      "plugins/mine/a.ts": `import { io } from "socket.io-client";`,
+      "plugins/langfast/socket.ts": `import { io } from "socket.io-client";`,
+    });
+    expect(confinedPackageViolations(tree)).toEqual([
+      "src/steps/a.ts:1: elysia belongs in src/http",
+      "plugins/mine/a.ts:1: socket.io-client belongs in plugins/langfast",
+    ]);
+  });
+
+  test.each([
+    "process.env.HOME",
+    "process?.env",
+    `process["env"]`,
+    "Bun.env",
+    "import.meta.env",
+    "const { env } = process;",
+  ])("%s", (use) => {
+    const tree = planted({ "src/a.ts": use, "plugins/mine/a.ts": use, "config/load.ts": use });
+    expect(environmentViolations(tree)).toHaveLength(2);
+  });
+
+  test.each([`console.log("x")`, `console["log"]`, "console?.log", "const { log } = console"])(
+    "%s",
+    (use) => {
+      const tree = planted({
+        "src/a.ts": use,
+        "plugins/mine/a.ts": use,
+        "src/cli/a.ts": use,
+        "src/log.ts": use,
+      });
+      expect(consoleViolations(tree)).toHaveLength(2);
+    },
+  );
+
+  test("a comment about the console is none", () => {
+    const text = "/**\n * console.log is for commands.\n */\n// console.log\nconst console_ = 1;";
+    expect(consoleViolations(planted({ "src/a.ts": text }))).toEqual([]);
+  });
+
+  test("a plugin's name, in comments and tests too", () => {
+    const tree = planted({
+      "plugins/parrot/index.ts": "",
+      "src/a.ts": "// as Parrot does",
+      "src/a.test.ts": `const plugin = "parrot";`,
+      "src/b.ts": "parroting",
+    });
+    expect(nameViolations(tree)).toEqual([
+      "src/a.ts:1: the core says a plugin's name, parrot",
+      "src/a.test.ts:1: the core says a plugin's name, parrot",
+    ]);
+  });
+
+  test("but not OpenAI's parameter of the same name", () => {
+    const files = {
+      "plugins/echo/index.ts": "",
+      "src/dialects/openai-completions/request.ts": `const NO = ["echo"];`,
+    };
+    expect(nameViolations(planted(files))).toEqual([]);
+    expect(nameViolations(planted({ ...files, "src/steps/a.ts": `"echo"` }))).toHaveLength(1);
+  });
+
+  test("a file that is too long", () => {
+    const tree = planted({
+      "src/pipeline.ts": "\n".repeat(101),
+      "src/a.ts": "\n".repeat(301),
+      "src/b.ts": "\n".repeat(300),
+      "src/a.test.ts": "\n".repeat(999),
+    });
+    expect(sizeViolations(tree)).toEqual([
+      "src/pipeline.ts has 101 lines, 100 at most",
+      "src/a.ts has 301 lines, 300 at most",
+    ]);
+  });
+
+  test("an export that nobody can review", () => {
+    expect(
+      exportedNames(
+        `/** All. */\nexport type { A, B as C } from "./a.ts";\nexport { type D, e } from "./b.ts";\n`,
+      ),
+    ).toEqual(["e", "type A", "type C", "type D"]);
+    expect(() => exportedNames(`export * from "./a.ts";`)).toThrow("can be reviewed");
+  });
+});
