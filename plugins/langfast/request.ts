@@ -32,11 +32,19 @@ export function mapRequest(request: ChatRequest, call: Pick<Call, "ignored">): P
   };
 }
 
+/** OpenAI takes 4; more, or longer ones, would make looking for them dear. */
+const STOP_LIMITS = { sequences: 16, length: 1_000 };
+
 function stopSequences(request: ChatRequest): readonly string[] {
   const stop = request["stop"] ?? [];
   const sequences = Array.isArray(stop) ? stop : [stop];
   if (!sequences.every((sequence) => typeof sequence === "string")) {
     throw new UpstreamError("bad-request", "stop must be a string or a list of strings", { param: "stop" });
+  }
+  const isTooLong = sequences.some((sequence) => sequence.length > STOP_LIMITS.length);
+  if (isTooLong || sequences.length > STOP_LIMITS.sequences) {
+    const limits = `${STOP_LIMITS.sequences} sequences of ${STOP_LIMITS.length} characters`;
+    throw new UpstreamError("unsupported", `stop takes at most ${limits} here`, { param: "stop" });
   }
   return sequences.filter((sequence) => sequence !== "");
 }

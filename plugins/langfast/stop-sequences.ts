@@ -28,16 +28,17 @@ export class StopSequences {
     return this.found === undefined ? this.#held : "";
   }
 
-  /** Where the first sequence begins; of several that begin there the first in the list counts. */
+  /** Where the sequence begins that is complete first, as a model would have noticed it; else the text's end. */
   #find(text: string): number {
-    let first = text.length;
+    let first = { at: text.length, end: Infinity };
     for (const sequence of this.#sequences) {
       const at = text.indexOf(sequence);
-      if (at === -1 || at >= first) continue;
-      first = at;
+      const end = at + sequence.length;
+      if (at === -1 || end > first.end || (end === first.end && at >= first.at)) continue;
+      first = { at, end };
       this.found = sequence;
     }
-    return first;
+    return first.at;
   }
 
   /** The length of the text without an end that could be a sequence's beginning. */

@@ -1,5 +1,7 @@
 import { Value } from "@sinclair/typebox/value";
 import type { Call, ChatEvent, ChatRequest, Host } from "modelyard/plugin";
+import { checkable } from "../../config/checkable.ts";
+import { withDefaults } from "../../config/defaults.ts";
 import { Langfast } from "../../plugins/langfast/langfast.ts";
 import type { Timing } from "../../plugins/langfast/langfast.ts";
 import { options as schema } from "../../plugins/langfast/options.ts";
@@ -69,7 +71,17 @@ export function langfastOptions(emulator: Emulator, overrides: Partial<Options> 
     credentials: { min: 0, max: 1 },
     ...overrides,
   };
-  return Value.Default(schema, given) as Options;
+  return filledOptions(given);
+}
+
+/** Options as they are after the gateway has filled in the defaults. */
+export function filledOptions(given: object): Options {
+  return withDefaults(schema, given) as Options;
+}
+
+/** Whether the gateway would take these options. */
+export function areOptions(given: unknown): boolean {
+  return Value.Check(checkable(schema), given);
 }
 
 /** A streamed request for one user message. */
