@@ -3,7 +3,7 @@ import { isSecret } from "../src/contract/options.ts";
 import { checkable } from "./checkable.ts";
 import { convert } from "./convert.ts";
 import { withDefaults } from "./defaults.ts";
-import { explain, mismatch } from "./explain.ts";
+import { diagnose, mismatch } from "./diagnose.ts";
 import { formOf } from "./forms.ts";
 import type { Form } from "./forms.ts";
 import type { Problem } from "./problem.ts";
@@ -30,7 +30,7 @@ export function checkValue(schema: TSchema, value: unknown, at: Spot): Checked {
   const read = reader.read(usable, filled, at);
   return {
     value: read,
-    problems: [...explain(usable, filled, at), ...reader.problems],
+    problems: [...diagnose(usable, filled, at), ...reader.problems],
     secrets: reader.secrets,
   };
 }

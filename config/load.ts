@@ -11,7 +11,7 @@ import { checkRules, isSound, wrongPaths } from "./rules.ts";
 import type { ShapedFile } from "./rules.ts";
 import { GatewaySchema } from "./schema.ts";
 import type { GatewayFile, Settings } from "./schema.ts";
-import { settingsOf } from "./settings.ts";
+import { settingsOf } from "./normalise.ts";
 import { isMap } from "./walk.ts";
 
 /** A configuration file as far as it could be understood. */

@@ -3,6 +3,18 @@ import type { Static } from "@sinclair/typebox";
 import { Duration, Secret } from "../src/contract/options.ts";
 import { Moment, Size } from "./forms.ts";
 
+export type {
+  KeySettings,
+  RouteSettings,
+  ServerSettings,
+  Settings,
+  StorageSettings,
+  TargetSettings,
+  TelemetrySettings,
+  TimeoutSettings,
+  UpstreamSettings,
+} from "./settings.ts";
+
 /** 24 days: the platform's timers can't wait for more than 2^31 - 1 ms. */
 const LONGEST = 24 * 86_400_000;
 const strict = { additionalProperties: false };
@@ -224,80 +236,3 @@ export const GatewaySchema = Type.Object(
 
 /** gateway.yaml as it was checked: defaults filled in, durations in ms, sizes in bytes. */
 export type GatewayFile = Static<typeof GatewaySchema>;
-
-/** What the gateway is built from: gateway.yaml after all checks, with durations in ms and sizes in bytes. */
-export interface Settings {
-  readonly server: ServerSettings;
-  /** Entries whose key is empty are not among them. */
-  readonly keys: readonly KeySettings[];
-  /** In the order of the file; it has no prototype, so any name can be looked up. */
-  readonly upstreams: Readonly<Record<string, UpstreamSettings>>;
-  readonly routes: readonly RouteSettings[];
-  readonly storage: StorageSettings;
-  readonly telemetry: TelemetrySettings;
-}
-
-export interface ServerSettings {
-  readonly host: string;
-  readonly port: number;
-  readonly cors_origins: readonly string[];
-  /** Bytes. */
-  readonly max_body: number;
-  /** Bytes, not less than `max_body`. */
-  readonly max_bodies: number;
-  /** Milliseconds. */
-  readonly early_headers: number;
-  /** Milliseconds. */
-  readonly drain: number;
-}
-
-/** Exactly one of `key` and `key_sha256` is there. */
-export interface KeySettings {
-  readonly name: string;
-  readonly key?: string;
-  /** 64 hexadecimal digits in lower case. */
-  readonly key_sha256?: string;
-  readonly models: readonly string[];
-  /** Milliseconds since 1970. */
-  readonly expires?: number;
-}
-
-export interface UpstreamSettings {
-  readonly plugin: string;
-  readonly enabled: boolean;
-  readonly optional: boolean;
-  /** Expanded but not yet checked: that is `checkValue` with the plugin's schema. Of a disabled one: as written. */
-  readonly options: unknown;
-  readonly models?: readonly string[];
-  readonly timeouts: TimeoutSettings;
-}
-
-/** Milliseconds, all of them more than 0 and within a timer's reach. */
-export interface TimeoutSettings {
-  readonly connect: number;
-  readonly first_event: number;
-  readonly idle: number;
-  readonly total: number;
-}
-
-export interface RouteSettings {
-  readonly model: string;
-  readonly targets: readonly TargetSettings[];
-}
-
-/** `upstream` is a name in `upstreams`; it may be disabled. */
-export interface TargetSettings {
-  readonly upstream: string;
-  readonly model?: string;
-}
-
-export interface StorageSettings {
-  /** `sqlite:PATH`, the path as written. */
-  readonly database: string;
-  readonly secret?: string;
-}
-
-export interface TelemetrySettings {
-  readonly log: "pretty" | "json";
-  readonly level: "debug" | "info" | "warn" | "error";
-}

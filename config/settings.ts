@@ -1,24 +1,76 @@
-import type { GatewayFile, KeySettings, RouteSettings, Settings, UpstreamSettings } from "./schema.ts";
-
-/** A checked file in the shape the gateway is built from. */
-export function settingsOf(file: GatewayFile): Settings {
-  // Without a prototype, looking up an upstream called `constructor` finds one or nothing.
-  const upstreams = Object.assign(Object.create(null) as Record<string, UpstreamSettings>, file.upstreams);
-  return { ...file, keys: file.keys.flatMap(keyOf), upstreams, routes: file.routes.map(routeOf) };
+/** What the gateway is built from: gateway.yaml after all checks, with durations in ms and sizes in bytes. */
+export interface Settings {
+  readonly server: ServerSettings;
+  /** Entries whose key is empty are not among them. */
+  readonly keys: readonly KeySettings[];
+  /** In the order of the file; it has no prototype, so any name can be looked up. */
+  readonly upstreams: Readonly<Record<string, UpstreamSettings>>;
+  readonly routes: readonly RouteSettings[];
+  readonly storage: StorageSettings;
+  readonly telemetry: TelemetrySettings;
 }
 
-type KeyEntry = GatewayFile["keys"][number];
-
-/** An entry whose key is empty is no entry. */
-function keyOf({ key: written = "", key_sha256, models = ["*"], ...rest }: KeyEntry): KeySettings[] {
-  const key = written.trim();
-  if (key !== "") return [{ ...rest, key, models }];
-  return key_sha256 ? [{ ...rest, key_sha256: key_sha256.toLowerCase(), models }] : [];
+export interface ServerSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly cors_origins: readonly string[];
+  /** Bytes. */
+  readonly max_body: number;
+  /** Bytes, not less than `max_body`. */
+  readonly max_bodies: number;
+  /** Milliseconds. */
+  readonly early_headers: number;
+  /** Milliseconds. */
+  readonly drain: number;
 }
 
-function routeOf({ model, targets }: GatewayFile["routes"][number]): RouteSettings {
-  return {
-    model,
-    targets: targets.map((target) => (typeof target === "string" ? { upstream: target } : target)),
-  };
+/** Exactly one of `key` and `key_sha256` is there. */
+export interface KeySettings {
+  readonly name: string;
+  readonly key?: string;
+  /** 64 hexadecimal digits in lower case. */
+  readonly key_sha256?: string;
+  readonly models: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly expires?: number;
+}
+
+export interface UpstreamSettings {
+  readonly plugin: string;
+  readonly enabled: boolean;
+  readonly optional: boolean;
+  /** Expanded but not yet checked: that is `checkValue` with the plugin's schema. Of a disabled one: as written. */
+  readonly options: unknown;
+  readonly models?: readonly string[];
+  readonly timeouts: TimeoutSettings;
+}
+
+/** Milliseconds, all of them more than 0 and within a timer's reach. */
+export interface TimeoutSettings {
+  readonly connect: number;
+  readonly first_event: number;
+  readonly idle: number;
+  readonly total: number;
+}
+
+export interface RouteSettings {
+  readonly model: string;
+  readonly targets: readonly TargetSettings[];
+}
+
+/** `upstream` is a name in `upstreams`; it may be disabled. */
+export interface TargetSettings {
+  readonly upstream: string;
+  readonly model?: string;
+}
+
+export interface StorageSettings {
+  /** `sqlite:PATH`, the path as written. */
+  readonly database: string;
+  readonly secret?: string;
+}
+
+export interface TelemetrySettings {
+  readonly log: "pretty" | "json";
+  readonly level: "debug" | "info" | "warn" | "error";
 }

@@ -56,8 +56,8 @@ export function alternatives(words: readonly string[]): string {
   return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} or ${last}`;
 }
 
-/** A text where a section should be may be anything, a key in the wrong place for example. */
-function mayShow(schema: TSchema): boolean {
+/** Whether what stands there may be repeated: where a section should be it may be anything, so a key too. */
+export function mayShow(schema: TSchema): boolean {
   const variants = variantsOf(schema);
   if (formOf(schema) === undefined && variants.length > 0) return variants.every(mayShow);
   return !isSecret(schema) && !["Array", "Tuple", "Object", "Record", "Unknown"].includes(schema[Kind]);

@@ -2,17 +2,16 @@ import { Kind } from "@sinclair/typebox";
 import type { TSchema } from "@sinclair/typebox";
 import { Value, ValueErrorType } from "@sinclair/typebox/value";
 import type { ValueError } from "@sinclair/typebox/value";
-import { isSecret } from "../src/contract/options.ts";
 import type { ConfigNode } from "./document.ts";
 import { formOf } from "./forms.ts";
 import { nearest } from "./nearest.ts";
 import type { Problem } from "./problem.ts";
 import { isMap, variantFor, variantsOf, within } from "./walk.ts";
 import type { Spot } from "./walk.ts";
-import { expected, found } from "./words.ts";
+import { expected, found, mayShow } from "./words.ts";
 
 /** All that is wrong with a value, one problem a place. */
-export function explain(schema: TSchema, value: unknown, spot: Spot): Problem[] {
+export function diagnose(schema: TSchema, value: unknown, spot: Spot): Problem[] {
   const seen = new Set<string>();
   const problems: Problem[] = [];
   for (const error of Value.Errors(schema, value)) {
@@ -20,12 +19,12 @@ export function explain(schema: TSchema, value: unknown, spot: Spot): Problem[] 
     // An intersection's own error follows those of its parts.
     if (error.type === ValueErrorType.Intersect) continue;
     seen.add(error.path);
-    problems.push(...explainOne(error, value, spot));
+    problems.push(...diagnoseOne(error, value, spot));
   }
   return problems;
 }
 
-function explainOne(error: ValueError, whole: unknown, top: Spot): Problem[] {
+function diagnoseOne(error: ValueError, whole: unknown, top: Spot): Problem[] {
   const spot = spotOf(error.path, whole, top);
   if (isUnknownKey(error)) return unknownKeys(error, whole, { top, spot });
   if (spot.document.isBroken(spot.path)) return [];
@@ -36,7 +35,7 @@ function explainOne(error: ValueError, whole: unknown, top: Spot): Problem[] {
     ];
   }
   const variant = variantsOf(error.schema).length > 0 ? variantFor(error.schema, error.value) : undefined;
-  if (variant) return explain(variant, error.value, spot);
+  if (variant) return diagnose(variant, error.value, spot);
   return [mismatch(error.schema, error.value, spot)];
 }
 
@@ -89,7 +88,7 @@ function unknownKey(name: string, schema: TSchema): string {
 function hintFor(schema: TSchema, value: unknown, spot: Spot): string | undefined {
   const node = spot.document.node(spot.path);
   if (node?.kind === "scalar" && node.expanded && node.expanded.variables.length === 0) {
-    return `it comes from ${isSecret(schema) ? "the expansion" : node.expanded.source}`;
+    return `it comes from ${mayShow(schema) ? node.expanded.source : "the expansion"}`;
   }
   const form = formOf(schema);
   if (form) return form.hint;

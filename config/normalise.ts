@@ -1,0 +1,25 @@
+import type { GatewayFile } from "./schema.ts";
+import type { KeySettings, RouteSettings, Settings, UpstreamSettings } from "./settings.ts";
+
+/** A checked file in the shape the gateway is built from. */
+export function settingsOf(file: GatewayFile): Settings {
+  // Without a prototype, looking up an upstream called `constructor` finds one or nothing.
+  const upstreams = Object.assign(Object.create(null) as Record<string, UpstreamSettings>, file.upstreams);
+  return { ...file, keys: file.keys.flatMap(keyOf), upstreams, routes: file.routes.map(routeOf) };
+}
+
+type KeyEntry = GatewayFile["keys"][number];
+
+/** An entry whose key is empty is no entry. */
+function keyOf({ key: written = "", key_sha256, models = ["*"], ...rest }: KeyEntry): KeySettings[] {
+  const key = written.trim();
+  if (key !== "") return [{ ...rest, key, models }];
+  return key_sha256 ? [{ ...rest, key_sha256: key_sha256.toLowerCase(), models }] : [];
+}
+
+function routeOf({ model, targets }: GatewayFile["routes"][number]): RouteSettings {
+  return {
+    model,
+    targets: targets.map((target) => (typeof target === "string" ? { upstream: target } : target)),
+  };
+}
