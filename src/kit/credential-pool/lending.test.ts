@@ -40,6 +40,7 @@ describe("who gets which credential", () => {
     using lease = await bench.lease();
     expect(lease.id).toBe(lease.credential.user);
     expect(bench.server.accepts(lease.credential)).toBe(true);
+    expect([...bench.host.secrets]).toEqual([lease.credential.access, lease.credential.refresh]);
   });
 
   test("no credential has more leases than `leases` allows, and a lease given back goes to who waits", async () => {

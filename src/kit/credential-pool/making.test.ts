@@ -81,7 +81,8 @@ describe("how many there are", () => {
 describe("when making fails", () => {
   test("it backs off, longer each time up to 10 min, and starts anew after a success", async () => {
     let broken = true;
-    bench.server.trouble = () => (broken ? { error: new UpstreamError("unavailable", "down") } : undefined);
+    bench.server.trouble = (operation) =>
+      broken && operation === "create" ? { error: new UpstreamError("unavailable", "down") } : undefined;
     await bench.build({ min: 1, max: 1, random: () => 1 }).start();
     const waits: number[] = [];
     for (let round = 0; round < 12; round++) {
@@ -95,6 +96,10 @@ describe("when making fails", () => {
     await bench.clock.advance(600_000);
     expect(bench.states).toEqual(["fresh"]);
     expect(bench.status.error).toBeUndefined();
+    broken = true;
+    bench.server.revoke((await bench.lease()).id);
+    await bench.clock.advance(55 * 60_000);
+    expect(bench.host.logs.at(-1)?.fields?.["failures"]).toBe(1);
   });
 
   test("the back-off is drawn from its whole length, but is never nothing", async () => {

@@ -47,6 +47,14 @@ describe("refreshing before the expiry", () => {
     expect(bench.host.secrets.has(after.credential.refresh)).toBe(true);
   });
 
+  test("makes nobody sign up in the meantime", async () => {
+    await bench.build({ min: 1, max: 2 }).start();
+    refreshing({ takes: 20_000 });
+    await bench.clock.advance(55 * MINUTE + 10_000);
+    expect(bench.states).toEqual(["fresh"]);
+    expect(bench.server.calls).toMatchObject({ create: 1, refresh: 1 });
+  });
+
   test("of a credential that lives shorter than the 5 min happens in the middle of its life", async () => {
     bench.server.lifetime = 2 * MINUTE;
     await bench.build({ max: 1 }).start();
@@ -81,6 +89,18 @@ describe("refreshing before the expiry", () => {
     expect(bench.status.credentials[0]?.error).toBeUndefined();
   });
 
+  test("backs off anew after a success", async () => {
+    await bench.build({ max: 1, random: () => 1 }).start();
+    refreshing({ error: new Error("down") });
+    await bench.clock.advance(56 * MINUTE);
+    bench.server.trouble = () => undefined;
+    await bench.clock.advance(10 * MINUTE);
+    refreshing({ error: new Error("down") });
+    await bench.clock.advance(55 * MINUTE);
+    const waits = bench.host.logs.map(({ fields }) => fields?.["failures"]).filter((count) => count === 1);
+    expect(waits).toHaveLength(2);
+  });
+
   test("obeys a retry-after", async () => {
     await bench.build({ max: 1 }).start();
     refreshing({ error: new UpstreamError("rate-limited", "slow down", { retryAfterMs: 2 * MINUTE }) });
@@ -98,6 +118,7 @@ describe("refreshing before the expiry", () => {
     expect(bench.states).toEqual(["dead", "fresh"]);
     expect(bench.server.retired).toEqual([]);
     expect(await bench.storage.keys()).not.toContain(`credential/${lease.id}`);
+    lease[Symbol.dispose]();
     lease[Symbol.dispose]();
     expect(bench.server.retired).toEqual([lease.id]);
     expect(bench.states).toEqual(["fresh"]);
@@ -195,6 +216,21 @@ describe("a credential that the upstream rejects", () => {
     const asking = bench.ask();
     await asking.settled;
     expect(asking.error).toMatchObject({ code: "no-credential", retryAfterMs: MINUTE });
+  });
+
+  test("is not lent before its refresh because it was rate-limited as well", async () => {
+    await bench.build({ max: 1 }).start();
+    const leases = [await bench.lease(), await bench.lease()];
+    refreshing({ takes: 10_000 });
+    leases[0]?.failed(rejected);
+    leases[1]?.failed(new UpstreamError("rate-limited", "too many", { retryAfterMs: 1000 }));
+    const asking = bench.ask();
+    await bench.clock.advance(9999);
+    expect(bench.states).toEqual(["refreshing"]);
+    expect(asking.waits).toBe(true);
+    await bench.clock.advance(1);
+    expect(bench.states).toEqual(["probing"]);
+    expect(asking.lease).toBeDefined();
   });
 
   test("during a refresh in the background is judged by what comes of that", async () => {

@@ -98,6 +98,15 @@ describe("a credential that is rate-limited", () => {
   });
 });
 
+test("nobody waits for the refresh of one that must rest anyway", async () => {
+  await bench.build({ min: 1, max: 2 }).start();
+  bench.server.trouble = (operation) => (operation === "refresh" ? { takes: 20 * SECOND } : undefined);
+  await bench.clock.advance(55 * 60 * SECOND);
+  await failOnce(tooMany(60 * SECOND));
+  using lease = await bench.lease();
+  expect(lease.id).not.toBe("user-1");
+});
+
 describe("after its rest", () => {
   test("it is probed by one call at a time until one succeeds", async () => {
     await bench.build({ max: 1 }).start();

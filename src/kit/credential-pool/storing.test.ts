@@ -54,6 +54,7 @@ describe("a restart", () => {
 
   test("with a smaller max takes up only so many, those that were used last", async () => {
     await bench.build({ min: 3, max: 3 }).start();
+    await bench.lease();
     await bench.clock.advance(1);
     const used = await bench.lease();
     await bench.close();
@@ -107,6 +108,30 @@ describe("a rotated token", () => {
     expect(lease.credential).toEqual(newer);
     expect(bench.server.reused).toBe(0);
     expect(bench.host.secrets.has(newer.refresh)).toBe(true);
+  });
+
+  test("of another process that came in between is used instead of the own one", async () => {
+    await bench.build({ max: 1 }).start();
+    const { credential: old, id } = await bench.lease();
+    bench.server.trouble = () => ({ takes: 1000 });
+    await bench.clock.advance(55 * MINUTE);
+    const theirs = { ...old, access: "theirs", expires: old.expires + 60 * MINUTE };
+    await bench.storage.set(`credential/${id}`, { credential: theirs });
+    await bench.clock.advance(1000);
+    expect((await bench.lease()).credential).toEqual(theirs);
+    expect(await stored(id)).toEqual(theirs);
+  });
+
+  test("that could not be stored is not forgotten for the one in the storage", async () => {
+    const storage = memoryStorage();
+    let full = false;
+    const set: KeyValue["set"] = (...write) =>
+      full ? Promise.reject(new Error("disk full")) : storage.set(...write);
+    await bench.buildIn({ storage: { ...storage, set } }, { max: 1 }).start();
+    full = true;
+    await bench.clock.advance(55 * MINUTE);
+    await bench.clock.advance(55 * MINUTE);
+    expect(bench.server).toMatchObject({ reused: 0, calls: { create: 1, refresh: 2 } });
   });
 
   test("is stored over a mere note that another process made meanwhile", async () => {

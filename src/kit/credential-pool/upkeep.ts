@@ -124,7 +124,6 @@ export class Upkeep<C extends Json> {
   /** Stores a credential for an entry, and gives what is to be used: it, or what somebody else stored meanwhile. */
   async #store(entry: Entry<C>, credential: C): Promise<C> {
     const { host, store } = this.#environment;
-    if (entry.health.standing === "dead") return credential;
     entry.saveAt = undefined;
     let kept = credential;
     const stored = await loudly(host, "a restart may lose a credential", async () => {

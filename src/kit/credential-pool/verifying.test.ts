@@ -34,6 +34,16 @@ test("one that was unused for 6 h is verified before it is lent, once for all wh
   expect(bench.server.calls.verify).toBe(1);
 });
 
+test("nobody signs up for those who wait for a verification", async () => {
+  await bench.build({ min: 1, max: 3 }, EVERLASTING).start();
+  await bench.clock.advance(7 * HOUR);
+  verifying({ takes: 500 });
+  const asking = bench.ask();
+  await bench.clock.advance(500);
+  expect(asking.lease).toBeDefined();
+  expect(bench.server.calls).toMatchObject({ create: 1, verify: 1 });
+});
+
 test("nothing is verified as long as nobody asks", async () => {
   await bench.build({ max: 1 }, EVERLASTING).start();
   await bench.clock.advance(100 * HOUR);
