@@ -206,6 +206,21 @@ test("schemas that TypeBox itself refuses are checked: plain JSON Schema, enumer
   ]);
 });
 
+test("fixed values, nothing, and maps without keys are said in words", () => {
+  const schema = Type.Object({
+    version: Type.Literal(1),
+    none: Type.Null(),
+    empty: Type.Object({}, strict),
+    never: Type.Optional(Type.Never()),
+  });
+  expect(check(schema, "version: 2\nnone: 0\nempty: { a: 1 }\nnever: 1").lines).toEqual([
+    "4:16 upstreams.mine.options.version: expected 1, found 2",
+    "5:13 upstreams.mine.options.none: expected nothing, found 0",
+    "6:16 upstreams.mine.options.empty.a: unknown key; none is known here",
+    "7:14 upstreams.mine.options.never: expected something else, found 1",
+  ]);
+});
+
 test("the value that is given is not changed", () => {
   const { document } = parseYaml("gateway.yaml", "a: 1");
   const value = Object.freeze({ list: Object.freeze(["1s"]) });

@@ -6,6 +6,7 @@ import { formatDuration, parseDuration } from "./duration.ts";
 const FORM = "x-modelyard-form";
 const BYTES = { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 const SIZE = /^(\d+(?:\.\d+)?)(B|kB|KB|MB|GB|KiB|MiB|GiB)?$/;
+const SHARE = /^(\d+(?:\.\d+)?)%$/;
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|[+-]\d{2}:\d{2})?$/;
 
 /** A way of writing a number as text. */
@@ -34,6 +35,13 @@ const size: Form = {
   write: (value) => `${value} bytes`,
 };
 
+const share: Form = {
+  words: "a share such as 20%",
+  hint: "write a number from 0% to 100%",
+  read: readShare,
+  write: (value) => `${value * 100}%`,
+};
+
 const moment: Form = {
   words: "a date such as 2027-01-01 or 2027-01-01T12:00:00Z",
   hint: "write year-month-day",
@@ -51,16 +59,26 @@ export function Size(options: SchemaOptions = {}): TUnsafe<number> {
   });
 }
 
+/** A share, written `20%`; read as 0.2. */
+export function Share(options: SchemaOptions = {}): TUnsafe<number> {
+  return Type.Unsafe<number>({ ...options, type: "string", pattern: SHARE.source, [FORM]: "share" });
+}
+
 /** A moment, written `2027-01-01` (0:00 UTC) or `2027-01-01T12:00:00Z`; read as milliseconds since 1970. */
 export function Moment(options: SchemaOptions = {}): TUnsafe<number> {
   return Type.Unsafe<number>({ ...options, type: "string", pattern: MOMENT.source, [FORM]: "moment" });
 }
 
-/** The form of a schema made by `Duration()`, `Size()` or `Moment()`. */
+const FORMS: Readonly<Record<string, Form>> = { size, share, moment };
+
+/** The form of a schema made by `Duration()`, `Size()`, `Share()` or `Moment()`. */
 export function formOf(schema: TSchema): Form | undefined {
-  if (isDuration(schema)) return duration;
-  if (schema[FORM] === "size") return size;
-  return schema[FORM] === "moment" ? moment : undefined;
+  return isDuration(schema) ? duration : FORMS[String(schema[FORM])];
+}
+
+function readShare(value: string | number): number | undefined {
+  const [, percent] = SHARE.exec(String(value)) ?? [];
+  return percent === undefined || Number(percent) > 100 ? undefined : Number(percent) / 100;
 }
 
 function readSize(value: string | number): number | undefined {

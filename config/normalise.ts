@@ -17,9 +17,14 @@ function keyOf({ key: written = "", key_sha256, models = ["*"], ...rest }: KeyEn
   return key_sha256 ? [{ ...rest, key_sha256: key_sha256.toLowerCase(), models }] : [];
 }
 
-function routeOf({ model, targets }: GatewayFile["routes"][number]): RouteSettings {
+function routeOf({ targets, ...route }: GatewayFile["routes"][number]): RouteSettings {
   return {
-    model,
-    targets: targets.map((target) => (typeof target === "string" ? { upstream: target } : target)),
+    strategy: "failover",
+    on_context_length: "fail",
+    ...route,
+    targets: targets.map((target) => ({
+      weight: 1,
+      ...(typeof target === "string" ? { upstream: target } : target),
+    })),
   };
 }

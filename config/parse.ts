@@ -19,25 +19,19 @@ export interface Parsed {
 export function parseYaml(file: string, text: string): Parsed {
   const lines = new LineCounter();
   const empty = new ConfigDocument(file, undefined);
-  try {
-    const yaml = parseDocument(text, {
-      version: "1.2",
-      schema: "core",
-      merge: false,
-      uniqueKeys: false,
-      prettyErrors: false,
-      lineCounter: lines,
-    });
-    const broken = syntaxProblems(empty, yaml, { text, lines });
-    if (broken.length > 0) return { document: empty, problems: broken };
-    const builder = new Builder(file, lines);
-    const root = yaml.contents && builder.build(yaml.contents, { path: [], place: { line: 1, column: 1 } });
-    return { document: new ConfigDocument(file, root ?? undefined), problems: builder.problems };
-  } catch (error) {
-    // The parser gives up on what is nested beyond the stack.
-    if (!(error instanceof RangeError)) throw error;
-    return { document: empty, problems: [empty.problem([], { message: "nested too deeply" })] };
-  }
+  const yaml = parseDocument(text, {
+    version: "1.2",
+    schema: "core",
+    merge: false,
+    uniqueKeys: false,
+    prettyErrors: false,
+    lineCounter: lines,
+  });
+  const broken = syntaxProblems(empty, yaml, { text, lines });
+  if (broken.length > 0) return { document: empty, problems: broken };
+  const builder = new Builder(file, lines);
+  const root = yaml.contents && builder.build(yaml.contents, { path: [], place: { line: 1, column: 1 } });
+  return { document: new ConfigDocument(file, root ?? undefined), problems: builder.problems };
 }
 
 function syntaxProblems(

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
 import { Duration, Secret } from "../src/contract/options.ts";
-import { Moment, Size } from "./forms.ts";
+import { Moment, Share, Size } from "./forms.ts";
 
 export type {
   KeySettings,
@@ -154,8 +154,15 @@ const Target = Type.Union([
           description: "That upstream's own name for the model; without it, the asked one.",
         }),
       ),
+      weight: Type.Optional(
+        Type.Number({
+          minimum: 0,
+          description:
+            "Its share under `weighted`, `least_busy` and `sticky`; 1 unless given, 0 for a mere stand-in.",
+        }),
+      ),
     },
-    { ...strict, title: "{upstream, model}" },
+    { ...strict, title: "{upstream, model, weight}" },
   ),
 ]);
 
@@ -165,12 +172,75 @@ const Route = Type.Object(
       minLength: 1,
       description: "The name a client asks for, or a pattern in which `*` stands for any characters.",
     }),
+    strategy: Type.Optional(
+      Type.Union(
+        [
+          Type.Literal("failover"),
+          Type.Literal("weighted"),
+          Type.Literal("least_busy"),
+          Type.Literal("fastest"),
+          Type.Literal("sticky"),
+        ],
+        {
+          default: "failover",
+          description:
+            "Which target is tried first: `failover` in the order written, `weighted` by chance and weight, `least_busy` the one with the fewest requests under way, `fastest` the quicker to its first event of two taken by chance, `sticky` always the same for a request's `user`, or else for its key. The others follow if it fails.",
+        },
+      ),
+    ),
     targets: Type.Array(Target, {
       minItems: 1,
-      description: "The upstreams that answer, tried in this order: names, or `{upstream, model}`.",
+      description: "The upstreams that answer: names, or `{upstream, model, weight}`.",
     }),
+    on_context_length: Type.Optional(
+      Type.Union([Type.Literal("fail"), Type.Literal("next")], {
+        default: "fail",
+        description:
+          "What to do when a target says that the conversation is too long for it: tell the client, or try the next target.",
+      }),
+    ),
   },
   strict,
+);
+
+const Retry = Type.Object(
+  {
+    attempts: Type.Integer({
+      minimum: 1,
+      maximum: 20,
+      default: 3,
+      description: "The most calls to upstreams for one request, before the first event of an answer.",
+    }),
+    backoff: wait("200ms", "The pause before the same target is tried again; it doubles each time."),
+    budget: Share({
+      default: "20%",
+      description:
+        "How many of an upstream's calls within 10 s may be such repetitions; 3 of them are always allowed.",
+    }),
+  },
+  {
+    ...strict,
+    default: {},
+    description: "When a request is tried again. What has begun to be answered never is.",
+  },
+);
+
+const Health = Type.Object(
+  {
+    window: wait("30s", "How far back failures count."),
+    failures: Type.Integer({
+      minimum: 1,
+      default: 5,
+      description:
+        "So many failures within the window, and at least half of all calls, and the target is rested.",
+    }),
+    cooldown: wait("30s", "How long it is rested, before one request may try it again."),
+  },
+  {
+    ...strict,
+    default: {},
+    description: "When a target that fails is left alone (a circuit breaker per target).",
+  },
 );
 
 const Storage = Type.Object(
@@ -180,7 +250,7 @@ const Storage = Type.Object(
       title: "sqlite: and a path, such as sqlite:./data/modelyard.db",
       default: "sqlite:./data/modelyard.db",
       description:
-        "Where plugins' small state and the usage ledger are kept; the path is from this file's folder.",
+        "Where keys made at run time and plugins' small state are kept; the path is from this file's folder.",
     }),
     secret: Type.Optional(
       Secret({
@@ -228,6 +298,8 @@ export const GatewaySchema = Type.Object(
       description:
         "Which model leads to which upstreams. Without a route a model leads to the upstreams that list it, in the order of this file.",
     }),
+    retry: Retry,
+    health: Health,
     storage: Storage,
     telemetry: Telemetry,
   },

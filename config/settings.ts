@@ -6,6 +6,8 @@ export interface Settings {
   /** In the order of the file; it has no prototype, so any name can be looked up. */
   readonly upstreams: Readonly<Record<string, UpstreamSettings>>;
   readonly routes: readonly RouteSettings[];
+  readonly retry: RetrySettings;
+  readonly health: HealthSettings;
   readonly storage: StorageSettings;
   readonly telemetry: TelemetrySettings;
 }
@@ -55,13 +57,32 @@ export interface TimeoutSettings {
 
 export interface RouteSettings {
   readonly model: string;
+  readonly strategy: "failover" | "weighted" | "least_busy" | "fastest" | "sticky";
   readonly targets: readonly TargetSettings[];
+  readonly on_context_length: "fail" | "next";
 }
 
 /** `upstream` is a name in `upstreams`; it may be disabled. */
 export interface TargetSettings {
   readonly upstream: string;
   readonly model?: string;
+  readonly weight: number;
+}
+
+export interface RetrySettings {
+  readonly attempts: number;
+  /** Milliseconds. */
+  readonly backoff: number;
+  /** From 0 to 1. */
+  readonly budget: number;
+}
+
+export interface HealthSettings {
+  /** Milliseconds. */
+  readonly window: number;
+  readonly failures: number;
+  /** Milliseconds. */
+  readonly cooldown: number;
 }
 
 export interface StorageSettings {
