@@ -19,27 +19,24 @@ export async function load<C extends Json>(
   environment: Environment<C>,
   roster: Roster<C>,
 ): Promise<readonly CredentialAccount<C>[]> {
-  const { host, source, settings } = environment;
+  const { host, source, settings, store } = environment;
   const found: Found<C>[] = [];
-  const opened = new Set<string | undefined>();
+  const opened = new Set<string>();
   await loudly(host, "the stored credentials can't be read", async () => {
-    for (const account of await readMarks(environment)) opened.add(account);
+    for (const account of await store.usedUp()) opened.add(account);
     for (const one of await readAll(environment)) found.push(one);
   });
   for (const one of found.sort(byWorth).slice(0, settings.max)) {
     hide(environment, one.credential);
     roster.add(one.id, one);
   }
-  for (const one of found) opened.add(one.account);
-  return (source.accounts ?? []).filter((account) => !opened.has(account.id));
-}
-
-/** The configured accounts that are used up; the marks of others are removed. */
-async function readMarks<C extends Json>({ store, source }: Environment<C>): Promise<readonly string[]> {
-  const configured = new Set(source.accounts?.map((account) => account.id));
-  const usedUp = await store.usedUp();
-  for (const account of usedUp) if (!configured.has(account)) await store.unmark(account);
-  return usedUp;
+  const accounts = source.accounts ?? [];
+  for (const marked of opened) {
+    if (accounts.some(({ id }) => id === marked)) continue;
+    await loudly(host, "the mark of an account remains", () => store.unmark(marked));
+  }
+  for (const one of found) if (one.account !== undefined) opened.add(one.account);
+  return accounts.filter(({ id }) => !opened.has(id));
 }
 
 /** The stored credentials that can be used; the others are removed. */

@@ -17,7 +17,8 @@ export interface CredentialSource<C extends Json> {
   create?(signal: AbortSignal): Promise<C>;
   /**
    * Exchanges it for a newer one before it expires. Refresh tokens rotate, so the result is stored before it
-   * is used, and an old one is never offered again once a newer one came back.
+   * is used, and an old one is never offered again once a newer one came back. One that can't be refreshed
+   * for other reasons than its own is kept and tried again, but not lent after its expiry.
    */
   refresh?(credential: C, signal: AbortSignal): Promise<C>;
   /** Asks whether one that was long unused is still good. */
@@ -38,7 +39,7 @@ export interface CredentialAccount<C extends Json> {
 }
 
 export interface PoolOptions {
-  /** How many are kept ready in the background. */
+  /** How many are kept in the background, those included that must rest for a while. */
   readonly min: number;
   /** How many there may be, those that cool and those being made included. */
   readonly max: number;
@@ -62,7 +63,8 @@ export interface CredentialPool<C extends Json> {
   start(): void;
   /**
    * Lends a credential that is good now, and waits for one in the order of asking. Rejects with the reason of
-   * `call.signal` or of the host's, or with `UpstreamError` `no-credential` when none can become usable soon.
+   * `call.signal` or of the host's, or with `UpstreamError` `no-credential` when none can become usable
+   * within 2 s: its `retryAfterMs` says when that may be.
    */
   lease(call: Pick<Call, "id" | "signal">, options?: LeaseOptions): Promise<Lease<C>>;
   /** For people: counts by state, and each credential's short id, state, leases and last error. No secrets. */
@@ -82,7 +84,8 @@ export interface Lease<C extends Json> extends Disposable {
   readonly credential: C;
   /**
    * Tells how the call failed. `rejected` retires the credential, after one try to refresh it; `rate-limited`
-   * lets it cool for `retryAfterMs`, or a back-off; anything else isn't blamed on the credential.
+   * lets it cool for `retryAfterMs`, or 5 s and twice as long each time up to 10 min; anything else isn't
+   * blamed on the credential.
    */
   failed(error: unknown): void;
   /** Tells that the upstream took the credential: it is trusted again, and its back-off starts anew. */
