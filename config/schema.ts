@@ -1,7 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
-import { Duration, Secret } from "../src/contract/options.ts";
-import { Moment, Share, Size } from "./forms.ts";
+import { Secret } from "../src/contract/options.ts";
+import { Moment, Size } from "./forms.ts";
+import { Health, Retry, Route } from "./routing-schema.ts";
+import { strict, wait } from "./schema-terms.ts";
 
 export type {
   KeySettings,
@@ -14,14 +16,6 @@ export type {
   TimeoutSettings,
   UpstreamSettings,
 } from "./settings.ts";
-
-/** 24 days: the platform's timers can't wait for more than 2^31 - 1 ms. */
-const LONGEST = 24 * 86_400_000;
-const strict = { additionalProperties: false };
-
-function wait(value: string, description: string) {
-  return Duration({ default: value, minimum: 1, maximum: LONGEST, description });
-}
 
 function patterns(description: string) {
   return Type.Array(Type.String({ minLength: 1, title: "a model's name or a pattern such as gpt-4o*" }), {
@@ -141,106 +135,6 @@ const Upstream = Type.Object(
     timeouts: Timeouts,
   },
   strict,
-);
-
-const Target = Type.Union([
-  Type.String({ minLength: 1, title: "an upstream's name" }),
-  Type.Object(
-    {
-      upstream: Type.String({ minLength: 1, description: "The upstream's name." }),
-      model: Type.Optional(
-        Type.String({
-          minLength: 1,
-          description: "That upstream's own name for the model; without it, the asked one.",
-        }),
-      ),
-      weight: Type.Optional(
-        Type.Number({
-          minimum: 0,
-          description:
-            "Its share under `weighted`, `least_busy` and `sticky`; 1 unless given, 0 for a mere stand-in.",
-        }),
-      ),
-    },
-    { ...strict, title: "{upstream, model, weight}" },
-  ),
-]);
-
-const Route = Type.Object(
-  {
-    model: Type.String({
-      minLength: 1,
-      description: "The name a client asks for, or a pattern in which `*` stands for any characters.",
-    }),
-    strategy: Type.Optional(
-      Type.Union(
-        [
-          Type.Literal("failover"),
-          Type.Literal("weighted"),
-          Type.Literal("least_busy"),
-          Type.Literal("fastest"),
-          Type.Literal("sticky"),
-        ],
-        {
-          default: "failover",
-          description:
-            "Which target is tried first: `failover` in the order written, `weighted` by chance and weight, `least_busy` the one with the fewest requests under way, `fastest` the quicker to its first event of two taken by chance, `sticky` always the same for a request's `user`, or else for its key. The others follow if it fails.",
-        },
-      ),
-    ),
-    targets: Type.Array(Target, {
-      minItems: 1,
-      description: "The upstreams that answer: names, or `{upstream, model, weight}`.",
-    }),
-    on_context_length: Type.Optional(
-      Type.Union([Type.Literal("fail"), Type.Literal("next")], {
-        default: "fail",
-        description:
-          "What to do when a target says that the conversation is too long for it: tell the client, or try the next target.",
-      }),
-    ),
-  },
-  strict,
-);
-
-const Retry = Type.Object(
-  {
-    attempts: Type.Integer({
-      minimum: 1,
-      maximum: 20,
-      default: 3,
-      description: "The most calls to upstreams for one request, before the first event of an answer.",
-    }),
-    backoff: wait("200ms", "The pause before the same target is tried again; it doubles each time."),
-    budget: Share({
-      default: "20%",
-      description:
-        "How many of an upstream's calls within 10 s may be such repetitions; 3 of them are always allowed.",
-    }),
-  },
-  {
-    ...strict,
-    default: {},
-    description: "When a request is tried again. What has begun to be answered never is.",
-  },
-);
-
-const Health = Type.Object(
-  {
-    window: wait("30s", "How far back failures count."),
-    failures: Type.Integer({
-      minimum: 1,
-      default: 5,
-      description:
-        "So many failures within the window, and at least half of all calls, and the target is rested.",
-    }),
-    cooldown: wait("30s", "How long it is rested, before one request may try it again."),
-  },
-  {
-    ...strict,
-    default: {},
-    description: "When a target that fails is left alone (a circuit breaker per target).",
-  },
 );
 
 const Storage = Type.Object(
