@@ -40,7 +40,7 @@ export async function listModels(http: Request, call: RequestCall, gateway: Gate
 /** GET /v1/models/{id}, in which the id may hold slashes */
 export async function showModel(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
   const caller = authenticate(http, call, gateway);
-  const id = decodeURIComponent(new URL(http.url).pathname.replace(/^.*?\/models\//, ""));
+  const id = modelId(http.url);
   await route({ model: id }, { caller, call, gateway }); // 403, 404 with the nearest names
   const models = await servedModels(caller, gateway);
   const model = models.find((candidate) => candidate.id === id) ?? {
@@ -50,6 +50,17 @@ export async function showModel(http: Request, call: RequestCall, gateway: Gatew
   };
   call.close();
   return Response.json(modelObject(model));
+}
+
+/** The id in an address, with or without a slash at its end; an escape that is none stands for itself. */
+function modelId(url: string): string {
+  // Not by `new URL`: a client that names no host, or a strange one, leaves an address without its beginning.
+  const id = url.replace(/^(?:https?:\/\/[^/]*)?.*?\/models\//, "").replace(/\/?(?:\?.*)?$/, "");
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id;
+  }
 }
 
 /** A plain answer always tells its usage, a streamed one when asked. */

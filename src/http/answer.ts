@@ -29,7 +29,7 @@ export class Answerer {
 
   /** The answer at any other address: what the client meant, a preflight, or an error. */
   async elsewhere(http: Request): Promise<Response> {
-    const path = canonicalPath(new URL(http.url).pathname);
+    const path = canonicalPath(http.url);
     const here = endpointsAt(path);
     const methods = here.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method]));
     if (http.method === "OPTIONS") {
