@@ -6,6 +6,9 @@ import type { RequestCall } from "./open-call.ts";
 // `application/json`, `application/vnd.x+json`, `text/json`; a body without a type is taken at its word.
 const JSON_TYPE = /^(?:application|text)\/(?:[\w.-]+\+)?json$/i;
 
+/** Deeper than any tool's schema. Who forwards a body that is too deep for JSON.stringify would fail on it. */
+const MAX_DEPTH = 500;
+
 /**
  * Step 3: reads the body as JSON, within the bounds for one body and for all of them together.
  * Leaves with `unsupported_media_type`, `request_too_large`, `overloaded`, `request_timeout`, `invalid_json`.
@@ -130,10 +133,27 @@ function parse(bytes: Uint8Array): unknown {
   } catch (cause) {
     throw new RequestError("invalid_json", "the body is not valid UTF-8", { cause });
   }
+  const value = parseJson(text);
+  if (isDeeperThan(MAX_DEPTH, value)) {
+    throw new RequestError("invalid_json", `the body is nested more than ${MAX_DEPTH} levels deep`);
+  }
+  return value;
+}
+
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new RequestError("invalid_json", `the body is not valid JSON: ${reason}`, { cause });
+    // What stands in quotes is the body's own text, which may be long and belongs into no log.
+    const kind = reason.replace(/^JSON Parse error: /, "").replace(/[:\s]*["'].*$/s, "");
+    throw new RequestError("invalid_json", `the body is not valid JSON: ${kind}`, { cause });
   }
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (levels === 0) return true;
+  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return members.some((member) => isDeeperThan(levels - 1, member));
 }

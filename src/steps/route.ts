@@ -17,6 +17,8 @@ export interface Plan {
 }
 
 const SUGGESTIONS = 3;
+/** A name longer than this is nobody's, and is repeated in no error and no log line. */
+const LONGEST_NAME = 256;
 
 /**
  * Step 4: finds the targets for the model's name: an exact route, the first pattern that fits, the address
@@ -28,6 +30,10 @@ export async function route(
   { caller, call, gateway }: { caller: Caller; call: RequestCall; gateway: Gateway },
 ): Promise<Plan> {
   const asked = request.model;
+  if (asked.length > LONGEST_NAME) {
+    const message = `there is no model with a name of ${asked.length} characters`;
+    throw new RequestError("model_not_found", message, { param: "model" });
+  }
   call.note({ model: asked });
   if (!matchesAny(caller.models, asked)) {
     throw new RequestError("model_not_allowed", `the key "${caller.name}" may not use the model "${asked}"`, {
