@@ -23,10 +23,7 @@ export class RawConnection implements Disposable {
       this.#wake();
     });
     socket.on("error", () => undefined);
-    socket.on("close", () => {
-      this.#ended = true;
-      this.#wake();
-    });
+    for (const event of ["end", "close"]) socket.on(event, () => this.#finish());
   }
 
   /** Connects to the host and port of `url`. */
@@ -39,9 +36,14 @@ export class RawConnection implements Disposable {
     return connection;
   }
 
+  /** What came and was not read by `response`. */
+  get unread(): string {
+    return this.#buffer.toString();
+  }
+
   /** Resolves when the kernel has taken it; false when the other side has closed. */
   write(data: string | Uint8Array): Promise<boolean> {
-    if (this.#ended || this.#socket.destroyed) return Promise.resolve(false);
+    if (this.#socket.destroyed) return Promise.resolve(false);
     // Destroying a socket calls this with an error for each write that it still holds.
     return new Promise((resolve) => this.#socket.write(data, (error) => resolve(!error)));
   }
@@ -52,12 +54,12 @@ export class RawConnection implements Disposable {
   }
 
   /** Resolves when the other side has closed the connection. */
-  async closed(ms = 5_000): Promise<void> {
+  async closed(ms = 4_000): Promise<void> {
     while (!this.#ended) await withinMs(this.#more.promise, "the end of the connection", ms);
   }
 
   /** Waits for the next answer; rejects when the connection is closed before, or after `ms`. */
-  async response({ head = false, ms = 5_000 } = {}): Promise<RawResponse> {
+  async response({ head = false, ms = 4_000 } = {}): Promise<RawResponse> {
     const text = await this.#take(() => this.#headLength(), ms);
     const [statusLine = "", ...lines] = text.toString("latin1").trimEnd().split("\r\n");
     const headers = new Headers(lines.map((line) => splitOnce(line, ":")));
@@ -77,6 +79,11 @@ export class RawConnection implements Disposable {
   /** Sends RST. */
   reset(): void {
     this.#socket.resetAndDestroy();
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    this.#wake();
   }
 
   #wake(): void {

@@ -19,19 +19,26 @@ export interface ScriptedGateway extends RunningGateway {
   quiet(): Promise<void>;
 }
 
-/** The `upstreams` section of a gateway whose only upstream, `scripted`, answers as told. */
-export function scriptedUpstream(answers: Answers): string {
-  const options = JSON.stringify({ answers });
-  return `upstreams:\n  scripted: { plugin: ./scripted.ts, options: ${options} }\n`;
+/** The `upstreams` section, to which more can be added; `settings` stand beside `plugin` and `options`. */
+export function scriptedUpstream(answers: Answers, settings: object = {}): string {
+  const upstream = { plugin: "./scripted.ts", options: { answers }, ...settings };
+  return `upstreams:\n  scripted: ${JSON.stringify(upstream)}\n`;
 }
 
-/** Starts a gateway whose only upstream, `scripted`, answers as told; `yaml` has further sections. */
+export interface ScriptedOptions extends GatewayOptions {
+  /** More upstreams, indented by two spaces, and further sections after them. */
+  readonly yaml?: string;
+  /** The scripted upstream's `timeouts` and other settings. */
+  readonly upstream?: object;
+}
+
+/** Starts a gateway with the upstream `scripted`, which answers as told. */
 export async function startScripted(
   answers: Answers,
-  { yaml = "", ...options }: GatewayOptions & { readonly yaml?: string } = {},
+  { yaml = "", upstream = {}, ...options }: ScriptedOptions = {},
 ): Promise<ScriptedGateway> {
   const files = { ...options.files, "scripted.ts": SCRIPTED_PLUGIN };
-  const running = await startGateway(scriptedUpstream(answers) + yaml, { ...options, files });
+  const running = await startGateway(scriptedUpstream(answers, upstream) + yaml, { ...options, files });
   const { calls, bodies, upstreams } = running.gateway;
   const status = () => upstreams.get("scripted")?.upstream.status?.() as unknown as ScriptedStatus;
   const quiet = () =>
