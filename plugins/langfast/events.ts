@@ -30,9 +30,12 @@ export function readFinished(data: unknown): RunnerEvent {
   return { ...commonMembers(objectFrom(data) ?? {}), end: "finished" };
 }
 
-/** What is known when one event came after another: the newer word on each thing counts. */
+/** What is known when one event came after another: the newer word on each thing counts, until the end mark. */
 export function fold(before: RunnerEvent | undefined, event: RunnerEvent): RunnerEvent {
-  return { ...before, ...event };
+  if (before?.end === undefined) return { ...before, ...event };
+  // A second mark may add what the first left out; a failure that comes after the end takes nothing back.
+  const { failure: _, ...more } = event;
+  return { ...more, ...before };
 }
 
 function commonMembers(chunk: JsonObject): RunnerEvent {

@@ -1,0 +1,25 @@
+import { openaiStream, post } from "modelyard/kit";
+import { definePlugin, Type } from "modelyard/plugin";
+
+/** Forwards each request as it is to an OpenAI-compatible server: the smallest plugin that speaks HTTP. */
+export default definePlugin({
+  apiVersion: 1,
+  name: "forward",
+  options: Type.Object(
+    { url: Type.String({ description: "where `/chat/completions` stands" }) },
+    { additionalProperties: false },
+  ),
+  open({ url }, host) {
+    return {
+      models: async () => [{ id: "m" }],
+      async chat(request, call) {
+        const response = await post(call, {
+          fetch: host.fetch,
+          url: `${url}/chat/completions`,
+          body: request,
+        });
+        return openaiStream(response, { choices: request.n ?? 1, signal: call.signal });
+      },
+    };
+  },
+});
