@@ -1,0 +1,238 @@
+import { describe, expect, test } from "bun:test";
+import type { ChatEvent, JsonObject } from "modelyard/plugin";
+import {
+  read,
+  streamed,
+  delta,
+  stop,
+  finish,
+  text,
+  eventsOf,
+  expectError,
+} from "../../../test/support/openai-answers.ts";
+
+describe("a chunk", () => {
+  test("says new values of a chunk's own fields, and vendor fields, when they change", async () => {
+    const { items } = await read(
+      streamed([
+        { id: "", model: "", created: 0, choices: [], prompt_filter_results: [{ a: 1 }], service_tier: null },
+        { id: "1", model: "m", ...delta({}), prompt_filter_results: [{ a: 1 }] },
+        { id: "1", model: "m-2", ...stop, service_tier: "flex" },
+      ]),
+    );
+    expect(items.filter((event) => event.type === "extra").map((event) => event.fields)).toEqual([
+      { prompt_filter_results: [{ a: 1 }] },
+      { id: "1", model: "m" },
+      { model: "m-2", service_tier: "flex" },
+    ]);
+  });
+
+  test.each([
+    [{ content: "a" }, [text("a")]],
+    [{ role: "assistant", content: "" }, []],
+    [{ content: null, refusal: null, tool_calls: null, reasoning_content: null, audio: null }, []],
+    [{ content: "", refusal: "", annotations: [], tool_calls: [] }, []],
+    [{ reasoning_content: "r" }, [{ type: "reasoning", text: "r" }]],
+    [{ reasoning: "r", content: "" }, [{ type: "reasoning", text: "r" }]],
+    [{ reasoning: "r", reasoning_content: "r" }, [{ type: "reasoning", text: "r" }]],
+    [{ reasoning: "r", content: "a" }, [{ type: "reasoning", text: "r" }, text("a")]],
+    [
+      { reasoning: "r", reasoning_details: [{ text: "r" }] },
+      [
+        { type: "reasoning", text: "r" },
+        { type: "extra", at: "delta", fields: { reasoning_details: [{ text: "r" }] } },
+      ],
+    ],
+    [{ refusal: "no" }, [{ type: "extra", at: "delta", fields: { refusal: "no" } }]],
+    [
+      { audio: { data: "x" }, annotations: [{ url: "u" }], odd: 0 },
+      [{ type: "extra", at: "delta", fields: { audio: { data: "x" }, annotations: [{ url: "u" }], odd: 0 } }],
+    ],
+    [
+      { function_call: { name: "f", arguments: "{" } },
+      [{ type: "extra", at: "delta", fields: { function_call: { name: "f", arguments: "{" } } }],
+    ],
+    [
+      {
+        content: [
+          { type: "text", text: "a" },
+          { type: "thinking", thinking: "t" },
+          { type: "text", text: "b" },
+        ],
+      },
+      [
+        text("ab"),
+        { type: "extra", at: "delta", fields: { content_parts: [{ type: "thinking", thinking: "t" }] } },
+      ],
+    ],
+  ] as [JsonObject, ChatEvent[]][])("understands the delta %j", async (fields, events) => {
+    expect(await eventsOf(fields)).toEqual(events);
+  });
+
+  test("gives what stands beside a delta, but not the message so far", async () => {
+    const more = { logprobs: { content: [] }, stop_reason: 5, message: { content: "so far" }, flags: null };
+    expect(await eventsOf({ content: "a" }, more)).toEqual([
+      text("a"),
+      { type: "extra", at: "choice", fields: { logprobs: { content: [] }, stop_reason: 5 } },
+    ]);
+  });
+
+  test("keeps several choices apart", async () => {
+    const both = [
+      { index: null, delta: { content: "a" } },
+      { index: 1, delta: { content: "b" } },
+    ];
+    const { items, error } = await read(
+      streamed([{ choices: both }, { choices: [{ index: 1, delta: {}, finish_reason: "length" }] }, stop]),
+    );
+    expect(error).toBeUndefined();
+    expect(items).toEqual([
+      text("a"),
+      { type: "text", text: "b", choice: 1 },
+      { type: "finish", reason: "length", choice: 1 },
+      finish,
+    ]);
+  });
+
+  test("reads usage wherever it stands, and once as long as it stays the same", async () => {
+    const usage = { prompt_tokens: 1, completion_tokens: 1 };
+    const { items } = await read(
+      streamed([
+        { ...delta({ content: "a" }), usage },
+        { ...delta({ content: "b" }), usage },
+        { ...delta({ content: "c" }), usage: { ...usage, completion_tokens: 3 } },
+        { ...stop, usage: null, x_groq: { id: "g", usage: { prompt_tokens: 2, completion_tokens: null } } },
+      ]),
+    );
+    expect(items.filter((event) => event.type === "usage").map((event) => event.usage)).toMatchObject([
+      { input: 1, output: 1 },
+      { input: 1, output: 3 },
+      { input: 2, raw: { prompt_tokens: 2, completion_tokens: null } },
+    ]);
+    expect(items.findLast((event) => event.type === "usage")?.usage).not.toHaveProperty("output");
+  });
+});
+
+describe("a finish reason", () => {
+  test.each([
+    ["stop", { reason: "stop" }],
+    ["length", { reason: "length" }],
+    ["tool_calls", { reason: "tool_calls" }],
+    ["content_filter", { reason: "content_filter" }],
+    ["function_call", { reason: "tool_calls", native: "function_call" }],
+    ["eos", { reason: "stop", native: "eos" }],
+    ["STOP", { reason: "stop", native: "STOP" }],
+    ["MAX_TOKENS", { reason: "length", native: "MAX_TOKENS" }],
+    ["tool-calls", { reason: "tool_calls", native: "tool-calls" }],
+    ["SAFETY", { reason: "content_filter", native: "SAFETY" }],
+  ] as const)("%s is kept, and understood", async (reason, expected) => {
+    const { items } = await read(streamed([{ choices: [{ delta: {}, finish_reason: reason }] }]));
+    expect(items).toEqual([{ type: "finish", ...expected }]);
+  });
+
+  test("may stand beside a native one", async () => {
+    const choice = { delta: {}, finish_reason: "stop", native_finish_reason: "end_turn" };
+    const { items } = await read(streamed([{ choices: [choice] }]));
+    expect(items).toEqual([{ type: "finish", reason: "stop", native: "end_turn" }]);
+  });
+
+  test("is empty in chunks that are not the last", async () => {
+    expect(await eventsOf({ content: "a" }, { finish_reason: "" })).toEqual([text("a")]);
+  });
+
+  test.each([
+    ["error", "failed"],
+    ["abort", "truncated"],
+    ["insufficient_system_resource", "unavailable"],
+  ] as const)("%s is a failure, after the text that came with it", async (reason, code) => {
+    const outcome = await read(streamed([delta({ content: "a" }, { finish_reason: reason })]));
+    expect(outcome.items).toEqual([text("a")]);
+    expectError(outcome, code, new RegExp(reason));
+  });
+
+  test("is the last that counts of its choice", async () => {
+    const late = delta({ role: "assistant", content: "" }, { finish_reason: "stop" });
+    expect((await read(streamed([stop, late, delta({ content: "late" })]))).items).toEqual([finish]);
+  });
+});
+
+describe("tool calls", () => {
+  const piece = (...calls: JsonObject[]): JsonObject => delta({ tool_calls: calls });
+  const callsOf = async (...chunks: JsonObject[]): Promise<ChatEvent[]> =>
+    (await read(streamed([...chunks, stop]))).items.slice(0, -1);
+
+  test("keep their index, and say their id and name once", async () => {
+    expect(
+      await callsOf(
+        piece({ index: 0, id: "a", type: "function", function: { name: "f", arguments: "" } }),
+        piece({ index: 0, function: { arguments: '{"x"' } }),
+        piece({ index: 0, id: "a", type: "function", function: { name: "f", arguments: ":1}" } }),
+        piece({ index: 1, id: "b", type: "function", function: { name: "g", arguments: "{}" } }),
+      ),
+    ).toEqual([
+      { type: "tool-call", index: 0, id: "a", name: "f", arguments: "" },
+      { type: "tool-call", index: 0, arguments: '{"x"' },
+      { type: "tool-call", index: 0, arguments: ":1}" },
+      { type: "tool-call", index: 1, id: "b", name: "g", arguments: "{}" },
+    ]);
+  });
+
+  test("that all claim index 0, as Gemini's do, are told apart by their ids", async () => {
+    const whole = (id: string): JsonObject => ({ index: 0, id, function: { name: "f", arguments: "{}" } });
+    const events = await callsOf(
+      piece(whole("a")),
+      piece(whole("b")),
+      piece({ index: 0, function: { arguments: " " } }),
+    );
+    expect(events.map((event) => (event.type === "tool-call" ? [event.index, event.id] : event))).toEqual([
+      [0, "a"],
+      [1, "b"],
+      [1, undefined],
+    ]);
+  });
+
+  test("whose id changes from piece to piece, as old vLLM's do, stay one call", async () => {
+    const events = await callsOf(
+      piece({ index: 0, id: "a", function: { name: "f" } }),
+      piece({ index: 0, id: "b", function: { arguments: "{}" } }),
+    );
+    expect(events).toEqual([
+      { type: "tool-call", index: 0, id: "a", name: "f" },
+      { type: "tool-call", index: 0, arguments: "{}" },
+    ]);
+  });
+
+  test("without an index are numbered by their place, and arguments that are an object become JSON", async () => {
+    expect(
+      await callsOf(
+        piece(
+          { id: "a", function: { name: "f", arguments: { x: 1 } } },
+          { id: "b", function: { name: "g" } },
+        ),
+      ),
+    ).toEqual([
+      { type: "tool-call", index: 0, id: "a", name: "f", arguments: '{"x":1}' },
+      { type: "tool-call", index: 1, id: "b", name: "g" },
+    ]);
+  });
+
+  test("keep the upstream's own members", async () => {
+    const extra_content = { google: { thought_signature: "s" } };
+    expect(
+      await callsOf(
+        piece({ index: 0, id: "a", extra_content, function: { name: "f", strict: true, arguments: null } }),
+        piece({ index: 1, id: "b", type: "custom", custom: { name: "g", input: "i" } }),
+        piece({ index: 1, function: {} }),
+      ),
+    ).toEqual([
+      {
+        type: "tool-call",
+        index: 0,
+        id: "a",
+        name: "f",
+        fields: { extra_content, function: { strict: true } },
+      },
+      { type: "tool-call", index: 1, id: "b", fields: { custom: { name: "g", input: "i" }, type: "custom" } },
+    ]);
+  });
+});
