@@ -58,6 +58,7 @@ function warnOfHttpLimit(log: GatewayLogger): void {
 /** Lets running requests end, ends those that take too long, and closes everything. */
 async function stop({ gateway, server, storage, log, drain }: Running): Promise<void> {
   log.info("shutting down", { running: gateway.calls.running });
+  const end = performance.now() + drain;
   const drained = gateway.calls.drain();
   await Promise.race([drained, Bun.sleep(drain)]);
   if (gateway.calls.running > 0) {
@@ -65,7 +66,8 @@ async function stop({ gateway, server, storage, log, drain }: Running): Promise<
     gateway.calls.abort(new RequestError("shutting_down", "this gateway is shutting down"));
     await Promise.race([drained, Bun.sleep(LAST_WORDS_MS)]);
   }
-  await server.stop();
+  // A request counts as answered before its last bytes have left.
+  await server.stop(Math.max(end - performance.now(), LAST_WORDS_MS));
   await gateway.close();
   storage.close();
 }

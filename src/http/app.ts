@@ -1,5 +1,5 @@
 import { Elysia } from "elysia";
-import type { ServerSettings } from "../../config/schema.ts";
+import type { ServerSettings } from "../../config/settings.ts";
 import { StartupError } from "../state/startup-error.ts";
 import type { Gateway } from "../state/gateway.ts";
 import { Answerer } from "./answer.ts";
@@ -14,8 +14,11 @@ const IDLE_TIMEOUT_S = 120;
 export interface Listening {
   /** As `http://127.0.0.1:8088`. */
   readonly url: string;
-  /** Takes no new connections; cuts those that are left. */
-  stop(): Promise<void>;
+  /**
+   * Takes no new connections. Gives what is already answered up to `patience` ms to reach its client, and cuts
+   * the connections that are left.
+   */
+  stop(patience?: number): Promise<void>;
 }
 
 /** Serves the gateway at the configured address. Throws a StartupError when that can't be had. */
@@ -36,7 +39,13 @@ export function listen(gateway: Gateway, server: ServerSettings): Listening {
     throw cannotListen(server, cause);
   }
   const port = app.server?.port ?? server.port;
-  return { url: `http://${hostOf(server.host)}:${port}`, stop: async () => void (await app.stop(true)) };
+  return {
+    url: `http://${hostOf(server.host)}:${port}`,
+    async stop(patience = 0) {
+      if (patience > 0) await Promise.race([app.server?.stop(), Bun.sleep(patience)]);
+      await app.server?.stop(true);
+    },
+  };
 }
 
 function createApp(answerer: Answerer): Elysia {
