@@ -13,7 +13,7 @@ export interface ConnectionTimes {
   readonly idle: number;
 }
 
-/** The times of the service's own page would be longer; a client's own deadline comes first in any case. */
+/** The gateway's `connect` deadline ends a single run's wait earlier; this one ends a socket that hangs. */
 export const CONNECTION_TIMES: ConnectionTimes = { connect: 20_000, idle: 60_000 };
 
 /** What all connections of an upstream share. */

@@ -44,3 +44,9 @@ test("the newer word on each thing counts", () => {
     finishReason: "stop",
   });
 });
+
+test("what comes after the end adds what was left out, and takes nothing back", () => {
+  const ended = { content: "ab", end: "completed" } as const;
+  expect(fold(ended, { end: "finished", usage: {} })).toEqual({ ...ended, usage: {} });
+  expect(fold(ended, { failure: "too late", content: "x" })).toEqual(ended);
+});

@@ -132,7 +132,10 @@ describe("snapshots", () => {
     expect((await stream.next()).value).toMatchObject({ type: "text" });
     rest.resolve();
     const left = Array.fromAsync(stream);
-    await expect(left).rejects.toMatchObject({ code: "bad-response", message: expect.stringContaining("rewrote") });
+    await expect(left).rejects.toMatchObject({
+      code: "bad-response",
+      message: expect.stringContaining("rewrote"),
+    });
   });
 
   test("that rewrite what was said are the answer where nothing was sent", async () => {
@@ -161,14 +164,25 @@ describe("a run that breaks", () => {
   test.each(["drop", "disconnect"] as const)(
     "by a %s of its socket is truncated, all text kept",
     async (how) => {
-      await using langfast = await openLangfast({ emulator: { script: { fault: { after, how }, pace: 1 } } });
-      const { text, finish, error } = await answerTo(langfast.upstream, asking("#gen 3 480"));
-      expect(error).toMatchObject({ code: "truncated" });
-      expect(text).toBe(langfast.emulator.runs[0]!.text.slice(0, 120));
-      expect(finish).toBeUndefined();
-      langfast.emulator.script = {};
-      expect((await answerTo(langfast.upstream, asking("again"))).text).toBe("again");
-      expect(langfast.emulator.counts.signups).toBe(1);
+      await using langfast = await openLangfast();
+      const { emulator, upstream } = langfast;
+      const heard = Promise.withResolvers<void>();
+      emulator.script = {
+        fault: { after, how },
+        before: (event) => (event === 1 ? heard.promise : undefined),
+      };
+      const said: string[] = [];
+      const reading = (async () => {
+        for await (const event of upstream.chat(asking("#gen 3 480"), testCall().call)) {
+          said.push(event.type === "text" ? event.text : event.type);
+          heard.resolve();
+        }
+      })();
+      await expect(reading).rejects.toMatchObject({ code: "truncated" });
+      expect(said.join("")).toBe(emulator.runs[0]!.text.slice(0, 120));
+      emulator.script = {};
+      expect((await answerTo(upstream, asking("again"))).text).toBe("again");
+      expect(emulator.counts.signups).toBe(1);
     },
   );
 
@@ -182,10 +196,10 @@ describe("a run that breaks", () => {
   test("by falling silent ends with its caller's deadline", async () => {
     const fault: RunFault = { after, how: "silence" };
     await using langfast = await openLangfast({ emulator: { script: { fault } } });
-    const { call, abort } = testCall();
-    const answer = answerTo(langfast.upstream, asking("#gen 3 500"), call);
+    const caller = testCall();
+    const answer = answerTo(langfast.upstream, asking("#gen 3 500"), caller.call);
     await langfast.emulator.waitFor(() => langfast.emulator.runs[0]?.framesSent === after, "silence");
-    abort(new Error("idle"));
+    caller.abort(new Error("idle"));
     expect((await answer).error).toMatchObject({ message: "idle" });
     await langfast.emulator.waitFor(() => langfast.emulator.sockets === 0, "the socket is closed");
   });

@@ -37,6 +37,8 @@ export class Router {
   readonly #nameless = new WeakSet<Listener>();
   /** Until when second end marks may still come, one for each run that ended by its last chunk. */
   #echoes: number[] = [];
+  /** Whether `completion_finished` comes with an id here, so that it can't be taken for another run's. */
+  #isMarkNamed = false;
   readonly #held: HeldEvents;
   /** An end mark without an id that came while the text before it was held. */
   #heldEnd: { readonly run: Listener; readonly event: RunnerEvent } | undefined;
@@ -93,7 +95,8 @@ export class Router {
 
   finished(event: RunnerEvent): void {
     if (event.id !== undefined) {
-      this.#echoes.shift();
+      this.#isMarkNamed = true;
+      this.#echoes = [];
       return this.#route(event.id, event);
     }
     const now = this.#parts.clock.now();
@@ -160,7 +163,7 @@ export class Router {
       this.#parts.tally.late++;
       return;
     }
-    if (event.end === "completed") this.#expectEcho();
+    if (event.end === "completed" && !this.#isMarkNamed) this.#expectEcho();
     if (event.end && event.id !== undefined && this.#named.has(event.id) && !this.#nameless.has(run)) {
       this.#parts.sharing.prove();
     }

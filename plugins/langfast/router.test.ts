@@ -1,0 +1,149 @@
+import { describe, expect, test } from "bun:test";
+import { FakeClock } from "../../test/support/fake-clock.ts";
+import { RecentIds } from "./recent-ids.ts";
+import { Router } from "./router.ts";
+import type { RouterParts } from "./router.ts";
+import { Run } from "./run.ts";
+import { Sharing } from "./sharing.ts";
+import { newTally } from "./tally.ts";
+
+interface Desk {
+  readonly parts: RouterParts;
+  readonly clock: FakeClock;
+  readonly router: Router;
+  /** A run that was begun, and whose executions aren't known yet. */
+  readonly begin: (isExclusive?: boolean) => Run;
+}
+
+function openDesk(): Desk {
+  const clock = new FakeClock();
+  const parts = { clock, sharing: new Sharing(), tally: newTally(), over: new RecentIds(10) };
+  const router = new Router(parts);
+  const begin = (isExclusive = false): Run => {
+    const run = new Run(new AbortController().signal, isExclusive);
+    run.hasBegun = true;
+    router.join(run);
+    return run;
+  };
+  return { parts, clock, router, begin };
+}
+
+describe("events with an id", () => {
+  test("reach the run that the answer named them for, also those that came before it", async () => {
+    const { router, begin } = openDesk();
+    const one = begin();
+    const other = begin();
+    router.chunk({ id: "x", content: "early" });
+    router.claim(other, ["y"]);
+    router.claim(one, ["x"]);
+    router.chunk({ id: "y", content: "other" });
+    expect(await one.next()).toEqual({ id: "x", content: "early" });
+    expect(await other.next()).toEqual({ id: "y", content: "other" });
+  });
+
+  test("of runs that left are late, of unknown ones stray when nobody expects them", () => {
+    const { router, begin, parts } = openDesk();
+    const run = begin();
+    router.claim(run, ["x"]);
+    router.leave(run);
+    router.chunk({ id: "x", content: "late" });
+    router.chunk({ id: "unknown", content: "stray" });
+    expect(parts.tally).toMatchObject({ late: 1, stray: 1 });
+  });
+
+  test("are one exclusive run's where the answer names none, but only of one execution", async () => {
+    const { router, begin, parts } = openDesk();
+    const run = begin(true);
+    router.claim(run, []);
+    router.chunk({ id: "x", content: "a" });
+    router.chunk({ id: "y", content: "b" });
+    expect(await run.next()).toEqual({ id: "x", content: "a" });
+    expect(parts.tally.stray).toBe(1);
+    router.chunk({ id: "x", end: "completed" });
+    expect(parts.sharing.isProven).toBe(false);
+  });
+
+  test("prove that credentials can be shared when a run's end has the id that was named", () => {
+    const { router, begin, parts } = openDesk();
+    const run = begin(true);
+    router.claim(run, ["x"]);
+    router.chunk({ id: "x", content: "a" });
+    expect(parts.sharing.isProven).toBe(false);
+    router.chunk({ id: "x", end: "completed" });
+    expect(parts.sharing.isProven).toBe(true);
+  });
+});
+
+describe("events without an id", () => {
+  test("reach the only run that can be meant, once it has begun", async () => {
+    const { router, begin, parts } = openDesk();
+    const run = begin(true);
+    run.hasBegun = false;
+    router.chunk({ content: "whose?" });
+    expect(parts.tally.stray).toBe(1);
+    run.hasBegun = true;
+    router.chunk({ content: "mine" });
+    expect(await run.next()).toEqual({ content: "mine" });
+    expect(router.isNameless).toBe(true);
+  });
+
+  test("reach nobody after a run was left, because they may be its own", () => {
+    const { router, begin, parts } = openDesk();
+    router.leave(begin());
+    begin();
+    router.chunk({ content: "whose?" });
+    expect(router.isSpoilt).toBe(true);
+    expect(parts.tally.stray).toBe(1);
+  });
+
+  test("that end a run a second time don't end the one beside it", () => {
+    const { router, begin, parts } = openDesk();
+    const one = begin();
+    const other = begin();
+    router.claim(one, ["x"]);
+    router.claim(other, ["y"]);
+    router.chunk({ id: "x", end: "completed" });
+    router.finished({ end: "finished" });
+    expect(other.hasEnded).toBe(false);
+    expect(parts.tally.late).toBe(1);
+    // Nothing more is owed: this one is meant for the run that is left.
+    router.finished({ end: "finished" });
+    expect(other.hasEnded).toBe(true);
+  });
+
+  test("that never came for one run are expected for a while only", async () => {
+    const { router, begin, clock } = openDesk();
+    const one = begin();
+    const other = begin();
+    router.claim(one, ["x"]);
+    router.chunk({ id: "x", end: "completed" });
+    await clock.advance(2_001);
+    router.finished({ end: "finished" });
+    expect(other.hasEnded).toBe(true);
+  });
+
+  test("that end a run wait for the text that is held for it", async () => {
+    const { router, begin } = openDesk();
+    const run = begin(true);
+    router.chunk({ id: "x", content: "all of it" });
+    router.finished({ end: "finished" });
+    expect(run.hasEnded).toBe(false);
+    router.claim(run, ["x"]);
+    expect(await run.next()).toEqual({ id: "x", content: "all of it", end: "finished" });
+  });
+});
+
+test("a run beside others that is given no ids fails, and sharing ends", async () => {
+  const { router, begin, parts } = openDesk();
+  parts.sharing.prove();
+  const run = begin();
+  router.claim(run, []);
+  await expect(run.next()).rejects.toMatchObject({ code: "bad-response" });
+  expect(parts.sharing.isProven).toBe(false);
+});
+
+test("of many ids the newest are remembered", () => {
+  const ids = new RecentIds(2);
+  for (const id of ["a", "b", "c"]) ids.add(id);
+  expect(["a", "b", "c"].map((id) => ids.has(id))).toEqual([false, true, true]);
+});
