@@ -2,18 +2,20 @@ import { checkValue } from "../config/check.ts";
 import type { LoadedConfig, LoadedUpstream } from "../config/load.ts";
 import type { Problem } from "../config/problem.ts";
 import { ConfigError } from "../config/problem.ts";
-import type { KeySettings, Settings } from "../config/schema.ts";
+import type { KeySettings, Settings } from "../config/settings.ts";
 import type { PlannedUpstream, Surroundings } from "./host/open-upstream.ts";
 import { openUpstream } from "./host/open-upstream.ts";
 import { loadPlugin, PluginError } from "./host/resolve.ts";
 import { ByteBudget } from "./state/byte-budget.ts";
 import { CallRegistry } from "./state/call-registry.ts";
-import type { Gateway, OpenUpstream } from "./state/gateway.ts";
+import type { Gateway } from "./state/gateway.ts";
+import type { OpenUpstream } from "./state/open-upstream.ts";
 import type { StoredKey } from "./state/keyring.ts";
 import { hashKey, Keyring } from "./state/keyring.ts";
 import { ModelDirectory } from "./state/model-directory.ts";
 import { RouteTable } from "./state/route-table.ts";
 import { StartupError } from "./state/startup-error.ts";
+import { TargetStates } from "./state/target-states.ts";
 import { TokenCounter } from "./state/token-counter.ts";
 
 const HEARTBEAT_MS = 15_000;
@@ -40,7 +42,7 @@ export interface BuiltGateway extends Gateway {
 export async function plan(config: LoadedConfig): Promise<Plan> {
   const problems: Problem[] = [...config.problems];
   const upstreams: PlannedUpstream[] = [];
-  const secrets: string[] = config.settings?.keys.flatMap(({ key }) => key ?? []) ?? [];
+  const secrets: string[] = [...config.secrets];
   for (const loaded of config.upstreams) {
     const checked = await planUpstream(loaded, config);
     problems.push(...checked.problems);
@@ -95,6 +97,8 @@ export async function build(
     upstreams,
     directory: new ModelDirectory(upstreams.values(), log),
     routes: new RouteTable(settings.routes, upstreams),
+    targets: new TargetStates({ health: settings.health, retryShare: settings.retry.budget }),
+    retry: settings.retry,
     bodies: new ByteBudget(settings.server.max_bodies),
     calls: new CallRegistry(),
     tokens,

@@ -1,14 +1,17 @@
-import type { ChatRequest } from "./contract/index.ts";
 import { openaiChat } from "./dialects/openai-chat/index.ts";
 import { modelList, modelObject } from "./dialects/openai-chat/models.ts";
-import { parseChatRequest, wantsUsage } from "./dialects/openai-chat/request.ts";
+import { parseChatRequest } from "./dialects/openai-chat/request.ts";
+import { openaiCompletions } from "./dialects/openai-completions/index.ts";
+import { parseCompletionsRequest } from "./dialects/openai-completions/request.ts";
+import { embeddingsBody } from "./dialects/openai-embeddings/message.ts";
+import { parseEmbeddingsRequest } from "./dialects/openai-embeddings/request.ts";
 import type { Gateway } from "./state/gateway.ts";
 import { authenticate } from "./steps/authenticate.ts";
-import { dispatch } from "./steps/dispatch.ts";
-import { observe } from "./steps/observe.ts";
+import { dispatchChat, dispatchCompletion, dispatchEmbed } from "./steps/dispatch.ts";
+import { embeddingUsage, observe } from "./steps/observe.ts";
 import type { RequestCall } from "./steps/open-call.ts";
 import { readBody } from "./steps/read-body.ts";
-import { reply } from "./steps/reply.ts";
+import { reply, replyWith } from "./steps/reply.ts";
 import { route, servedModels } from "./steps/route.ts";
 
 /**
@@ -22,11 +25,30 @@ export async function chatCompletions(http: Request, call: RequestCall, gateway:
   const caller = authenticate(http, call, gateway); // 401, 403
   const request = parseChatRequest(await readBody(http, call, gateway)); // 400, 408, 413, 415
   const plan = await route(request, { caller, call, gateway }); // 403, 404
-  const answer = dispatch(plan, request, { call, gateway }); // until an upstream commits
-  const observed = answer.then((begun) =>
-    observe(begun, request, { call, gateway, tellUsage: tellsUsage(request) }),
-  );
+  const answer = dispatchChat(plan, request, { call, gateway }); // until an upstream commits
+  const observed = observe(answer, request, { call, gateway }); // usage
   return reply(observed, request, { dialect: openaiChat, call, gateway }); // SSE or JSON
+}
+
+/** POST /v1/completions */
+export async function completions(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
+  const caller = authenticate(http, call, gateway);
+  const request = parseCompletionsRequest(await readBody(http, call, gateway));
+  const plan = await route(request, { caller, call, gateway });
+  const answer = dispatchCompletion(plan, request, { call, gateway });
+  const observed = observe(answer, request, { call, gateway });
+  return reply(observed, request, { dialect: openaiCompletions, call, gateway });
+}
+
+/** POST /v1/embeddings */
+export async function embeddings(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
+  const caller = authenticate(http, call, gateway);
+  const { request, encoding } = parseEmbeddingsRequest(await readBody(http, call, gateway));
+  const plan = await route(request, { caller, call, gateway });
+  const answer = await dispatchEmbed(plan, request, { call, gateway });
+  const usage = await embeddingUsage(answer.result, request, { call, gateway });
+  const body = embeddingsBody({ result: answer.result, model: request.model, encoding, usage });
+  return replyWith(body, { answered: answer, usage, call });
 }
 
 /** GET /v1/models */
@@ -61,9 +83,4 @@ function modelId(url: string): string {
   } catch {
     return id;
   }
-}
-
-/** A plain answer always tells its usage, a streamed one when asked. */
-function tellsUsage(request: ChatRequest): boolean {
-  return request.stream !== true || wantsUsage(request);
 }

@@ -110,6 +110,8 @@ export interface UpstreamErrorOptions {
   readonly retryAfterMs?: number;
   /** The request field that is at fault, as `messages[1].content`. */
   readonly param?: string;
+  /** The failure is one credential's, and the same upstream can be asked again at once with another. */
+  readonly otherCredential?: boolean;
 }
 
 const BRAND = Symbol.for("modelyard.UpstreamError");
@@ -122,6 +124,7 @@ export class UpstreamError extends Error {
   readonly code: UpstreamErrorCode;
   readonly retryAfterMs: number | undefined;
   readonly param: string | undefined;
+  readonly otherCredential: boolean;
   // A plugin may carry its own copy of this module, so errors are known by a mark, not by their class.
   readonly [BRAND] = true;
 
@@ -131,6 +134,7 @@ export class UpstreamError extends Error {
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
     this.param = options.param;
+    this.otherCredential = options.otherCredential ?? false;
   }
 
   /** True for an UpstreamError from any copy of this module. */

@@ -110,36 +110,57 @@ export interface EmbedResult {
   readonly fields?: JsonObject;
 }
 
-/** `extra` fields of which the pieces make the whole; of every other field the last value counts. */
-const CONCATENATED = new Set(["refusal", "logprobs"]);
+/**
+ * `extra` fields that come in pieces: strings and arrays that are to be concatenated, or the members of an
+ * object that are. Of every other field the last value counts.
+ */
+const IN_PIECES: ReadonlyMap<string, true | readonly string[]> = new Map<string, true | readonly string[]>([
+  ["refusal", true],
+  ["annotations", true],
+  ["reasoning_details", true],
+  ["logprobs", ["content", "refusal"]],
+  ["function_call", ["arguments"]],
+  ["audio", ["data", "transcript"]],
+]);
 
 /** `extra` fields collected so far: see `foldExtra`. */
 export type FoldedFields = Record<string, Json | undefined>;
 
 /**
- * Folds the fields of one more `extra` event into `collected`, which it changes: the string `refusal` and
- * the arrays within `logprobs` are concatenated, everything else is replaced by its last value.
+ * Folds the fields of one more `extra` event into `collected`, which it changes: what comes in pieces
+ * (`refusal`, `logprobs`, `annotations` …) is put together, everything else is replaced by its last value.
  */
 export function foldExtra(collected: FoldedFields, fields: JsonObject): void {
   for (const name of Object.keys(fields)) {
+    const pieces = IN_PIECES.get(name);
     const value = fields[name];
-    if (CONCATENATED.has(name)) append(collected, name, value);
-    else define(collected, name, value);
+    if (pieces === undefined) define(collected, name, value);
+    else if (pieces === true || !isObject(value)) append(collected, name, value);
+    else foldMembers(collected, name, { value, pieces });
   }
 }
 
-/** Appends in place, so that a long answer's logprobs are not copied for each token. */
+function foldMembers(
+  collected: FoldedFields,
+  name: string,
+  more: { value: JsonObject; pieces: readonly string[] },
+): void {
+  const before = collected[name];
+  const folded: FoldedFields = isObject(before) ? (before as FoldedFields) : {};
+  for (const member of Object.keys(more.value)) {
+    if (more.pieces.includes(member)) append(folded, member, more.value[member]);
+    else define(folded, member, more.value[member]);
+  }
+  define(collected, name, folded as JsonObject);
+}
+
+/** Appends arrays in place, so that a long answer's logprobs are not copied for each token. */
 function append(collected: FoldedFields, name: string, value: Json | undefined): void {
   const before = collected[name];
   if (typeof before === "string" && typeof value === "string") define(collected, name, before + value);
   else if (Array.isArray(before) && Array.isArray(value)) before.push(...value);
-  else if (isObject(value)) {
-    const target: FoldedFields = isObject(before) ? (before as FoldedFields) : {};
-    for (const key of Object.keys(value)) append(target, key, value[key]);
-    define(collected, name, target as JsonObject);
-  } else if (Array.isArray(value)) define(collected, name, [...value]);
-  else if (value !== undefined && value !== null) define(collected, name, value);
-  else if (before === undefined) define(collected, name, value);
+  else if (Array.isArray(value)) define(collected, name, [...value]);
+  else define(collected, name, value ?? before ?? value);
 }
 
 /** Assignment, but a field that an upstream calls `__proto__` is a field like any other. */

@@ -1,7 +1,7 @@
-import type { UpstreamSettings } from "../../config/schema.ts";
+import type { UpstreamSettings } from "../../config/settings.ts";
 import type { Host, Upstream, UpstreamPlugin } from "../contract/index.ts";
 import type { GatewayLogger } from "../log.ts";
-import type { OpenUpstream } from "../state/gateway.ts";
+import type { OpenUpstream } from "../state/open-upstream.ts";
 import type { Redactor } from "../state/redactor.ts";
 import type { Storage } from "../state/storage.ts";
 import { Scope, within } from "./scope.ts";

@@ -1,4 +1,4 @@
-import { chatCompletions, listModels, showModel } from "../pipeline.ts";
+import { chatCompletions, completions, embeddings, listModels, showModel } from "../pipeline.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { RequestCall } from "../steps/open-call.ts";
 import { docsAsset, docsPage, openapiDocument } from "./docs.ts";
@@ -18,6 +18,8 @@ export type Endpoint = { readonly method: "GET" | "POST"; readonly path: string 
 /** All that the gateway serves. A path that ends in `/*` stands for all paths below it. */
 export const ENDPOINTS: readonly Endpoint[] = [
   { method: "POST", path: "/v1/chat/completions", call: chatCompletions },
+  { method: "POST", path: "/v1/completions", call: completions },
+  { method: "POST", path: "/v1/embeddings", call: embeddings },
   { method: "GET", path: "/v1/models", call: listModels },
   { method: "GET", path: "/v1/models/*", call: showModel },
   { method: "GET", path: "/health", page: health },

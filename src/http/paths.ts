@@ -6,5 +6,7 @@ export function canonicalPath(url: string): string {
   const path = url.replace(/^https?:\/\/[^/]*/, "").replace(/\?.*$/, "");
   const plain = path.replace(/\/{2,}/g, "/").replace(/^(?:\/v1)+(?=\/|$)/, "/v1");
   const trimmed = plain.length > 1 ? plain.replace(/\/$/, "") : plain;
-  return /^\/(?:chat\/completions|models)(?:\/|$)/.test(trimmed) ? `/v1${trimmed}` : trimmed;
+  return /^\/(?:chat\/completions|completions|embeddings|models)(?:\/|$)/.test(trimmed)
+    ? `/v1${trimmed}`
+    : trimmed;
 }

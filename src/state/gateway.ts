@@ -1,11 +1,12 @@
-import type { TimeoutSettings } from "../../config/schema.ts";
-import type { Upstream } from "../contract/index.ts";
+import type { RetrySettings } from "../../config/settings.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { CallRegistry } from "./call-registry.ts";
 import type { Keyring } from "./keyring.ts";
 import type { ModelDirectory } from "./model-directory.ts";
+import type { OpenUpstream } from "./open-upstream.ts";
 import type { RouteTable } from "./route-table.ts";
+import type { TargetStates } from "./target-states.ts";
 import type { TokenCounter } from "./token-counter.ts";
 
 /** All that outlives a request, made once from one configuration: what the steps of the pipeline work with. */
@@ -15,6 +16,8 @@ export interface Gateway {
   readonly upstreams: ReadonlyMap<string, OpenUpstream>;
   readonly directory: ModelDirectory;
   readonly routes: RouteTable;
+  readonly targets: TargetStates;
+  readonly retry: RetrySettings;
   readonly bodies: ByteBudget;
   readonly calls: CallRegistry;
   readonly tokens: TokenCounter;
@@ -33,15 +36,4 @@ export interface GatewayLimits {
   readonly bodyIdle: number;
   /** The longest a body may take in all. */
   readonly bodyTotal: number;
-}
-
-/** One upstream of gateway.yaml, open. */
-export interface OpenUpstream {
-  readonly id: string;
-  readonly plugin: string;
-  readonly upstream: Upstream;
-  /** Patterns of the models it may offer; undefined: all it lists. */
-  readonly models: readonly string[] | undefined;
-  readonly timeouts: TimeoutSettings;
-  close(): Promise<void>;
 }

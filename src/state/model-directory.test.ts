@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Model } from "../contract/index.ts";
 import { createLogger } from "../log.ts";
-import type { OpenUpstream } from "./gateway.ts";
+import type { OpenUpstream } from "./open-upstream.ts";
 import { ModelDirectory } from "./model-directory.ts";
 
 const log = createLogger({ log: "json", level: "error", redact: (line) => line });

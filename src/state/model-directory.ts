@@ -1,6 +1,6 @@
-import type { Model } from "../contract/index.ts";
+import type { Capabilities, Model } from "../contract/index.ts";
 import type { GatewayLogger } from "../log.ts";
-import type { OpenUpstream } from "./gateway.ts";
+import type { OpenUpstream } from "./open-upstream.ts";
 import { matchesAny } from "./pattern.ts";
 
 // A list is asked for again after FRESH; until the new one is there, the old one serves.
@@ -37,6 +37,12 @@ export class ModelDirectory {
   async offering(id: string): Promise<readonly OpenUpstream[]> {
     const offers = await this.offers();
     return [...new Set(offers.filter(({ model }) => model.id === id).map(({ upstream }) => upstream))];
+  }
+
+  /** What a model can do, as far as its upstream has said; waits for nothing. */
+  capabilities(upstream: OpenUpstream, id: string): Capabilities {
+    const models = this.#shelves.get(upstream)?.models ?? [];
+    return models.find((model) => model.id === id)?.capabilities ?? {};
   }
 
   #known(upstream: OpenUpstream): readonly Model[] {

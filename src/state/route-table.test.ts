@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { OpenUpstream } from "./gateway.ts";
+import type { OpenUpstream } from "./open-upstream.ts";
 import { RouteTable } from "./route-table.ts";
 
 function upstream(id: string, models?: string[]): OpenUpstream {
@@ -14,12 +14,20 @@ function upstream(id: string, models?: string[]): OpenUpstream {
 }
 
 const upstreams = new Map([upstream("a"), upstream("b", ["small-*"])].map((each) => [each.id, each]));
+const plain = { strategy: "failover", on_context_length: "fail" } as const;
 const table = new RouteTable(
   [
-    { model: "gpt-*", targets: [{ upstream: "a" }, { upstream: "b", model: "own" }] },
-    { model: "gpt-4", targets: [{ upstream: "b" }] },
-    { model: "a/pinned", targets: [{ upstream: "b", model: "small-1" }] },
-    { model: "closed", targets: [{ upstream: "gone" }] },
+    {
+      model: "gpt-*",
+      targets: [
+        { upstream: "a", weight: 1 },
+        { upstream: "b", model: "own", weight: 1 },
+      ],
+      ...plain,
+    },
+    { model: "gpt-4", targets: [{ upstream: "b", weight: 1 }], ...plain },
+    { model: "a/pinned", targets: [{ upstream: "b", model: "small-1", weight: 1 }], ...plain },
+    { model: "closed", targets: [{ upstream: "gone", weight: 1 }], ...plain },
   ],
   upstreams,
 );
@@ -49,5 +57,10 @@ test("an address leads to one upstream, slashes in the model's name included, wi
 });
 
 test("a route to an upstream that isn't open has no targets, and is still the route", () => {
-  expect(table.resolve("closed")).toEqual({ via: "route closed", targets: [] });
+  expect(table.resolve("closed")).toEqual({
+    via: "route closed",
+    targets: [],
+    strategy: "failover",
+    onContextLength: "fail",
+  });
 });

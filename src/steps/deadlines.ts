@@ -1,5 +1,5 @@
 import { UpstreamError } from "../contract/index.ts";
-import type { TimeoutSettings } from "../../config/schema.ts";
+import type { TimeoutSettings } from "../../config/settings.ts";
 
 // An upstream that has said all but doesn't close costs the client no more than this.
 const AFTER_FINISH_MS = 5_000;

@@ -1,61 +1,111 @@
-import type { ChatEvent, ChatRequest } from "../contract/index.ts";
-import { FAILURES, UpstreamError } from "../contract/index.ts";
+import type {
+  ChatEvent,
+  ChatRequest,
+  CompletionRequest,
+  EmbedRequest,
+  EmbedResult,
+} from "../contract/index.ts";
+import { UpstreamError } from "../contract/index.ts";
+import { asChat } from "../dialects/openai-completions/request.ts";
 import type { Gateway } from "../state/gateway.ts";
-import type { Target } from "../state/route-table.ts";
+import type { Question } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
+import { LentCall } from "./lent-call.ts";
 import type { RequestCall } from "./open-call.ts";
 import type { Plan } from "./route.ts";
+import { tryTargets } from "./try-targets.ts";
 
-/** An answer that an upstream has begun to give, and that no other can replace any more. */
-export interface Answer {
-  readonly upstream: string;
-  readonly attempts: number;
-  /** Names of parameters that the upstream could not honour. */
-  readonly ignored: readonly string[];
+/** What an upstream has begun to answer, and no other can replace any more. */
+export interface Answer extends Answered {
   readonly events: AsyncIterable<ChatEvent>;
 }
 
+/** Who answered, and how it came about. */
+export interface Answered {
+  readonly upstream: string;
+  /** Calls to upstreams that this request made. */
+  readonly attempts: number;
+  /** Names of parameters that the upstream could not honour. */
+  readonly ignored: readonly string[];
+}
+
+interface Around {
+  readonly call: RequestCall;
+  readonly gateway: Gateway;
+}
+
 /**
- * Step 5: tries the plan's targets in order until one commits.
- * Leaves with the failure of the last target that failed at the request; `unsupported_parameter` only where
- * no target could do what was asked.
+ * Step 5: asks the plan's targets until one commits to an answer.
+ * Leaves with the failure that says most of why none did.
  */
-export async function dispatch(
-  plan: Plan,
-  request: ChatRequest,
-  { call, gateway }: { call: RequestCall; gateway: Gateway },
-): Promise<Answer> {
-  let failure: unknown;
-  for (const [index, target] of plan.targets.entries()) {
-    const number = index + 1;
-    const ignored = new Set<string>();
-    call.note({ upstream: target.upstream.id, attempts: number });
-    try {
-      const events = await attempt({ target, number, request, call, ignored, redact: gateway.redact });
-      return { upstream: target.upstream.id, attempts: number, ignored: [...ignored], events };
-    } catch (error) {
-      failure = worse(failure, error);
-      if (!mayTryNext(error)) throw error;
-      reportFailover(call, target, error);
-    }
-  }
-  throw failure;
+export function dispatchChat(plan: Plan, request: ChatRequest, around: Around): Promise<Answer> {
+  const question = { ...formOf(request), ask: askChat(request) };
+  return dispatch(plan, question, around);
 }
 
-function mayTryNext(error: unknown): boolean {
-  return UpstreamError.is(error) && FAILURES[error.code].mayTryNext;
+/** The same for a text to be continued; upstreams that only hold conversations are asked in one. */
+export function dispatchCompletion(plan: Plan, request: CompletionRequest, around: Around): Promise<Answer> {
+  return dispatch(plan, { ...formOf(request), ask: askCompletion(request) }, around);
 }
 
-/** That one upstream can't do something says less than that another, which can, is down. */
-function worse(before: unknown, now: unknown): unknown {
-  return before !== undefined && UpstreamError.is(now) && now.code === "unsupported" ? before : now;
+function formOf({ stream, n }: Pick<ChatRequest, "stream" | "n">): Pick<Question, "stream" | "choices"> {
+  return { stream: stream === true, choices: n ?? 1 };
 }
 
-function reportFailover(call: RequestCall, { upstream }: Target, error: unknown): void {
-  if (!UpstreamError.is(error)) return;
-  call.log.warn("an upstream did not answer", {
-    upstream: upstream.id,
-    code: error.code,
-    error: error.message,
+function askChat(request: ChatRequest): Question["ask"] {
+  return (upstream, model, call) => upstream.chat({ ...request, model }, call);
+}
+
+function askCompletion(request: CompletionRequest): Question["ask"] {
+  return (upstream, model, call) =>
+    upstream.complete
+      ? upstream.complete({ ...request, model }, call)
+      : upstream.chat(asChat({ ...request, model }), call);
+}
+
+function dispatch(plan: Plan, question: Question, { call, gateway }: Around): Promise<Answer> {
+  return tryTargets(plan, { call, gateway }, async (attempted) => {
+    const begun = await attempt(question, attempted, { call, redact: gateway.redact });
+    return { ...begun, upstream: attempted.target.upstream.id, attempts: attempted.number };
   });
+}
+
+/** Vectors, and who made them. */
+export interface EmbedAnswer extends Answered {
+  readonly result: EmbedResult;
+}
+
+/** Step 5 for embeddings, which have no beginning: they come whole or not at all. */
+export function dispatchEmbed(
+  plan: Plan,
+  request: EmbedRequest,
+  { call, gateway }: Around,
+): Promise<EmbedAnswer> {
+  return tryTargets(plan, { call, gateway }, async ({ target, number, visit }) => {
+    const lent = new LentCall({ target, number, visit, call, redact: gateway.redact, deadlines: ["total"] });
+    const { id, upstream } = target.upstream;
+    try {
+      if (!upstream.embed) throw noEmbeddings(id);
+      const result = await lent.orAborted(upstream.embed({ ...request, model: target.model }, lent));
+      checkVectors(result, request);
+      lent.ended();
+      return { result, upstream: id, attempts: number, ignored: lent.ignoredNames };
+    } catch (error) {
+      const failure = lent.explain(error);
+      lent.ended(failure);
+      throw failure;
+    }
+  });
+}
+
+function noEmbeddings(id: string): UpstreamError {
+  return new UpstreamError("unsupported", `the upstream "${id}" makes no embeddings`, { param: "model" });
+}
+
+function checkVectors({ vectors }: EmbedResult, { input }: EmbedRequest): void {
+  if (vectors.length === input.length) return;
+  throw new UpstreamError(
+    "bad-response",
+    `the upstream gave ${vectors.length} vectors for ${input.length} inputs`,
+  );
 }

@@ -1,13 +1,28 @@
-import type { ChatEvent, ChatRequest, Usage } from "../contract/index.ts";
+import type {
+  ChatEvent,
+  ChatRequest,
+  CompletionRequest,
+  EmbedRequest,
+  EmbedResult,
+  Usage,
+} from "../contract/index.ts";
+import { wantsUsage } from "../dialects/openai-chat/request.ts";
 import type { AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { CountedText } from "../state/token-counter.ts";
-import type { Answer } from "./dispatch.ts";
+import type { Answer, Answered } from "./dispatch.ts";
 import type { RequestCall } from "./open-call.ts";
 
 /** An answer with one usage at its end. */
-export interface ObservedAnswer extends Omit<Answer, "events"> {
+export interface ObservedAnswer extends Answered {
   readonly events: AsyncIterable<AnswerEvent>;
+}
+
+type Asked = ChatRequest | CompletionRequest;
+
+interface Around {
+  readonly call: RequestCall;
+  readonly gateway: Gateway;
 }
 
 // What OpenAI's format adds to each message, and to begin the answer.
@@ -17,31 +32,68 @@ const TOKENS_PER_MESSAGE = 3;
  * Step 6: adds up the usage that the upstream reports, and estimates what it leaves out, where the client
  * will see it: after the answer, by a tokenizer.
  */
-export function observe(
-  { events, ...answer }: Answer,
-  request: ChatRequest,
-  { call, gateway, tellUsage }: { call: RequestCall; gateway: Gateway; tellUsage: boolean },
-): ObservedAnswer {
-  async function* observed(): AsyncGenerator<AnswerEvent> {
-    const account = new Account(request, tellUsage ? gateway.tokens.text() : undefined);
-    for await (const event of events) {
-      account.add(event);
-      if (event.type !== "usage") yield event;
-    }
-    const usage = await account.settle(gateway);
-    call.note({ input: usage?.usage.input, output: usage?.usage.output, usage: usage?.source });
-    if (usage) yield usage;
+export async function observe(
+  answer: Promise<Answer>,
+  request: Asked,
+  around: Around,
+): Promise<ObservedAnswer> {
+  const { events, ...answered } = await answer;
+  return { ...answered, events: observed(events, request, around) };
+}
+
+async function* observed(
+  events: AsyncIterable<ChatEvent>,
+  request: Asked,
+  { call, gateway }: Around,
+): AsyncGenerator<AnswerEvent> {
+  // A plain answer always tells its usage, a streamed one when asked.
+  const told = request.stream !== true || wantsUsage(request);
+  const account = new Account(request, told ? gateway.tokens.text() : undefined);
+  for await (const event of events) {
+    account.add(event);
+    if (event.type !== "usage") yield event;
   }
-  return { ...answer, events: observed() };
+  const usage = await account.settle(gateway);
+  noteUsage(call, usage);
+  if (usage) yield usage;
+}
+
+/** The usage of embeddings, estimated where the upstream told none. */
+export async function embeddingUsage(
+  { usage: told = {} }: EmbedResult,
+  { input }: EmbedRequest,
+  { call, gateway }: Around,
+): Promise<CountedUsage> {
+  const counted: CountedUsage =
+    told.input === undefined
+      ? { type: "usage", usage: { ...told, input: await inputTokens(input, gateway) }, source: "estimated" }
+      : { type: "usage", usage: told, source: "upstream" };
+  noteUsage(call, counted);
+  return counted;
+}
+
+/** Texts are counted; token numbers are tokens. */
+async function inputTokens(input: EmbedRequest["input"], gateway: Gateway): Promise<number> {
+  const text = gateway.tokens.text();
+  let numbers = 0;
+  for (const item of input) {
+    if (typeof item === "string") text.add(item);
+    else numbers += item.length;
+  }
+  return numbers + (await text.tokens());
+}
+
+function noteUsage(call: RequestCall, counted: CountedUsage | undefined): void {
+  call.note({ input: counted?.usage.input, output: counted?.usage.output, usage: counted?.source });
 }
 
 class Account {
-  readonly #request: ChatRequest;
+  readonly #request: Asked;
   /** What the answer said; undefined when nobody will ask. */
   readonly #said: CountedText | undefined;
   #usage: Usage = {};
 
-  constructor(request: ChatRequest, said: CountedText | undefined) {
+  constructor(request: Asked, said: CountedText | undefined) {
     this.#request = request;
     this.#said = said;
   }
@@ -67,14 +119,19 @@ class Account {
   }
 }
 
-async function promptTokens(request: ChatRequest, gateway: Gateway): Promise<number> {
+async function promptTokens(request: Asked, gateway: Gateway): Promise<number> {
   const text = gateway.tokens.text();
-  for (const { role, content } of request.messages) {
+  if (!isChat(request)) text.add(request.prompt);
+  for (const { role, content } of isChat(request) ? request.messages : []) {
     text.add(role);
     if (typeof content === "string") text.add(content);
     else for (const part of content ?? []) if (typeof part["text"] === "string") text.add(part["text"]);
   }
   const { tools } = request;
   if (Array.isArray(tools)) for (const tool of tools) text.add(JSON.stringify(tool));
-  return (await text.tokens()) + TOKENS_PER_MESSAGE * (request.messages.length + 1);
+  return (await text.tokens()) + (isChat(request) ? TOKENS_PER_MESSAGE * (request.messages.length + 1) : 0);
+}
+
+function isChat(request: Asked): request is ChatRequest {
+  return Array.isArray(request["messages"]);
 }

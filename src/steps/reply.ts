@@ -1,10 +1,12 @@
-import type { ChatRequest } from "../contract/index.ts";
+import type { ChatRequest, JsonObject } from "../contract/index.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
 import type { RequestError } from "../dialects/request-error.ts";
 import { toRequestError } from "../dialects/request-error.ts";
+import type { CountedUsage } from "../flow/answer-event.ts";
 import { readable } from "../flow/readable.ts";
 import type { Gateway } from "../state/gateway.ts";
+import type { Answered } from "./dispatch.ts";
 import type { ObservedAnswer } from "./observe.ts";
 import type { RequestCall } from "./open-call.ts";
 
@@ -42,7 +44,15 @@ async function plain(
 ): Promise<Response> {
   const { events, ...head } = await answer;
   const { body, usage } = await dialect.collect(events, request.model);
-  const headers = new Headers({ ...headersOf(head), "content-type": "application/json" });
+  return replyWith(body, { answered: head, usage, call });
+}
+
+/** A plain answer that is there: its JSON, with who answered and where its usage comes from in the headers. */
+export function replyWith(
+  body: JsonObject,
+  { answered, usage, call }: { answered: Answered; usage: CountedUsage | undefined; call: RequestCall },
+): Response {
+  const headers = new Headers({ ...headersOf(answered), "content-type": "application/json" });
   if (usage) headers.set("x-modelyard-usage", usage.source);
   call.close();
   return new Response(JSON.stringify(body), { headers });
@@ -70,7 +80,7 @@ async function knownWithin(answer: Promise<ObservedAnswer>, ms: number): Promise
   }
 }
 
-function headersOf({ upstream, attempts, ignored }: Omit<ObservedAnswer, "events">): Record<string, string> {
+function headersOf({ upstream, attempts, ignored }: Answered): Record<string, string> {
   return {
     "x-modelyard-upstream": upstream,
     "x-modelyard-attempts": String(attempts),

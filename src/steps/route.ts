@@ -1,11 +1,17 @@
 import { nearestFew } from "../../config/nearest.ts";
-import type { ChatRequest } from "../contract/index.ts";
+import { UpstreamError } from "../contract/index.ts";
 import type { OfferedModel } from "../dialects/openai-chat/models.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Caller } from "../state/keyring.ts";
 import { matchesAny } from "../state/pattern.ts";
 import type { Resolution, Target } from "../state/route-table.ts";
+import { UNROUTED } from "../state/route-table.ts";
+import type { Strategy } from "../state/strategy.ts";
+import { order } from "../state/strategy.ts";
+import { targetName } from "../state/target-states.ts";
+import type { Need } from "./needs.ts";
+import { lackOf, needsOf } from "./needs.ts";
 import type { RequestCall } from "./open-call.ts";
 
 /** Where a request may go, in order, for a caller who may ask for it. */
@@ -14,43 +20,91 @@ export interface Plan {
   readonly asked: string;
   /** At least one. */
   readonly targets: readonly Target[];
+  /** Whether the next target is tried when the conversation is too long for one. */
+  readonly onContextLength: "fail" | "next";
+}
+
+/** As much of a request as decides where it goes. */
+export interface Routed {
+  readonly model: string;
+  readonly user?: unknown;
+}
+
+interface Around {
+  readonly caller: Caller;
+  readonly call: RequestCall;
+  readonly gateway: Gateway;
 }
 
 const SUGGESTIONS = 3;
-/** A name longer than this is nobody's, and is repeated in no error and no log line. */
-const LONGEST_NAME = 256;
+const LONGEST_SHOWN = 100;
 
 /**
  * Step 4: finds the targets for the model's name: an exact route, the first pattern that fits, the address
- * `upstream/model`, or the upstreams that list it, in file order.
- * Leaves with `model_not_allowed`, `model_not_found`, `upstream_unavailable`.
+ * `upstream/model`, or the upstreams that list it, in file order. Those that are known not to be able to do
+ * what is asked are left out, and the route's strategy says which comes first.
+ * Leaves with `model_not_allowed`, `model_not_found`, `unsupported_parameter`, `upstream_unavailable`.
  */
-export async function route(
-  request: Pick<ChatRequest, "model">,
-  { caller, call, gateway }: { caller: Caller; call: RequestCall; gateway: Gateway },
-): Promise<Plan> {
+export async function route(request: Routed, { caller, call, gateway }: Around): Promise<Plan> {
   const asked = request.model;
-  if (asked.length > LONGEST_NAME) {
-    const message = `there is no model with a name of ${asked.length} characters`;
-    throw new RequestError("model_not_found", message, { param: "model" });
-  }
-  call.note({ model: asked });
+  call.note({ model: shown(asked) });
   if (!matchesAny(caller.models, asked)) {
-    throw new RequestError("model_not_allowed", `the key "${caller.name}" may not use the model "${asked}"`, {
-      param: "model",
-    });
+    const message = `the key "${caller.name}" may not use the model "${shown(asked)}"`;
+    throw new RequestError("model_not_allowed", message, { param: "model" });
   }
-  const { via, targets } = gateway.routes.resolve(asked) ?? (await listed(asked, gateway));
-  if (targets.length > 0) return { asked, targets };
-  if (via) {
-    throw new RequestError("upstream_unavailable", `${via} leads to no upstream that is open now`);
+  const resolution = await resolve(asked, gateway);
+  if (!resolution) {
+    throw new RequestError("model_not_found", await notFound(asked, caller, gateway), { param: "model" });
   }
-  throw new RequestError("model_not_found", await notFound(asked, caller, gateway), { param: "model" });
+  if (resolution.targets.length === 0) {
+    throw new RequestError("upstream_unavailable", `${resolution.via} leads to no upstream that is open now`);
+  }
+  const able = ableTargets(resolution.targets, needsOf(request), gateway);
+  const sticker = typeof request.user === "string" ? `user ${request.user}` : `key ${caller.name}`;
+  return {
+    asked,
+    targets: inOrder(resolution.strategy, able, { sticker, gateway }),
+    onContextLength: resolution.onContextLength,
+  };
 }
 
-async function listed(model: string, gateway: Gateway): Promise<Resolution> {
+/** Where a name leads; undefined when nobody has such a model. */
+export async function resolve(model: string, gateway: Gateway): Promise<Resolution | undefined> {
+  const routed = gateway.routes.resolve(model);
+  if (routed) return routed;
   const upstreams = await gateway.directory.offering(model);
-  return { via: "", targets: upstreams.map((upstream) => ({ upstream, model })) };
+  if (upstreams.length === 0) return undefined;
+  const targets = upstreams.map((upstream) => ({ upstream, model, weight: 1 }));
+  return { via: "the upstreams that list it", targets, ...UNROUTED };
+}
+
+/** The targets that aren't known to lack what is asked; throws UpstreamError `unsupported` when none is left. */
+function ableTargets(
+  targets: readonly Target[],
+  needs: readonly Need[],
+  gateway: Gateway,
+): readonly Target[] {
+  const lacking = (target: Target) =>
+    lackOf(gateway.directory.capabilities(target.upstream, target.model), needs);
+  const able = targets.filter((target) => !lacking(target));
+  const lack = targets[0] && lacking(targets[0]);
+  if (able.length > 0 || !lack) return able;
+  throw new UpstreamError("unsupported", `no upstream for this model takes ${lack.words}`, {
+    param: lack.param,
+  });
+}
+
+/** The order that a route's strategy gives its targets now. */
+export function inOrder(
+  strategy: Strategy,
+  targets: readonly Target[],
+  { sticker, gateway }: { readonly sticker: string; readonly gateway: Gateway },
+): readonly Target[] {
+  const candidates = targets.map((target) => {
+    const { busy, firstEvent } = gateway.targets.of(target).load;
+    return { target, name: targetName(target), weight: target.weight, busy, firstEvent };
+  });
+  return order(strategy, candidates, { sticker, random: Math.random }).map(({ target }) => target);
 }
 
 async function notFound(asked: string, caller: Caller, gateway: Gateway): Promise<string> {
@@ -60,7 +114,12 @@ async function notFound(asked: string, caller: Caller, gateway: Gateway): Promis
     near.length > 0
       ? `; did you mean ${near.map((name) => `"${name}"`).join(", ")}?`
       : "; GET /v1/models lists them";
-  return `there is no model "${asked}"${hint}`;
+  return `there is no model "${shown(asked)}"${hint}`;
+}
+
+/** A name as it may stand in a message: nobody is helped by ten thousand letters of it. */
+function shown(name: string): string {
+  return name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name;
 }
 
 /** The models a caller may ask for by name: those of exact routes, and all that upstreams list. */

@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { StorageSettings } from "../../config/schema.ts";
+import type { StorageSettings } from "../../config/settings.ts";
 import type { KeyStore, ListedKey, StoredKey } from "../state/keyring.ts";
 import { StartupError } from "../state/startup-error.ts";
 import type { Storage } from "../state/storage.ts";

@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { ChatRequest, CompletionRequest } from "../../contract/index.ts";
+import { UpstreamError } from "../../contract/index.ts";
 import { explain, Nullable } from "../explain.ts";
-import { RequestError } from "../request-error.ts";
 
 /** https://platform.openai.com/docs/api-reference/completions/create */
 export const CompletionsRequestSchema = Type.Object({
@@ -29,13 +29,13 @@ const NOT_IN_CHAT = ["suffix", "echo", "best_of", "logprobs"] as const;
 
 /**
  * The same request for an upstream that only holds conversations: the prompt is what the user says. Fields
- * that mean the same there travel on; throws `unsupported_parameter` for those that a conversation has not.
+ * that mean the same there travel on; throws UpstreamError `unsupported` for those that a conversation has not.
  */
 export function asChat({ prompt, ...rest }: CompletionRequest): ChatRequest {
   const missing = NOT_IN_CHAT.find((field) => asksFor(rest[field]));
   if (missing) {
     const message = `${missing}: the upstream answers conversations only, which have no such parameter`;
-    throw new RequestError("unsupported_parameter", message, { param: missing });
+    throw new UpstreamError("unsupported", message, { param: missing });
   }
   const kept = Object.entries(rest).filter(([field]) => !(NOT_IN_CHAT as readonly string[]).includes(field));
   const { model } = rest;

@@ -1,0 +1,146 @@
+import type { TimeoutSettings } from "../../config/settings.ts";
+import type { Call } from "../contract/index.ts";
+import { UpstreamError } from "../contract/index.ts";
+import { RequestError } from "../dialects/request-error.ts";
+import type { GatewayLogger } from "../log.ts";
+import type { Target } from "../state/route-table.ts";
+import type { Visit } from "../state/target-states.ts";
+import { Deadlines } from "./deadlines.ts";
+import type { RequestCall } from "./open-call.ts";
+
+export interface LentCallOptions {
+  readonly target: Target;
+  /** 1 for the first of this request. */
+  readonly number: number;
+  readonly visit: Visit;
+  readonly call: RequestCall;
+  /** Removes secrets from what an upstream says. */
+  readonly redact: (text: string) => string;
+  /** The deadlines that apply, beside `connect` where the upstream reports its connection. */
+  readonly deadlines: readonly (keyof TimeoutSettings)[];
+}
+
+/**
+ * What an upstream is lent for one attempt. It ends with `ended()`, or when the request does: then the
+ * signal is aborted, the deadlines are off, and the target's visit is over.
+ */
+export class LentCall implements Call {
+  readonly id: string;
+  readonly attempt: number;
+  readonly log: GatewayLogger;
+  readonly #options: LentCallOptions;
+  readonly #controller = new AbortController();
+  readonly #deadlines: Deadlines;
+  readonly #ignored = new Set<string>();
+  readonly #began = performance.now();
+
+  constructor(options: LentCallOptions) {
+    const { target, call, number, deadlines } = options;
+    const { upstream } = target;
+    this.#options = options;
+    this.id = call.id;
+    this.attempt = number;
+    this.log = call.log.child({ upstream: upstream.id });
+    this.#deadlines = new Deadlines({
+      upstream: upstream.id,
+      timeouts: upstream.timeouts,
+      kinds: upstream.upstream.reportsConnection ? ["connect", ...deadlines] : deadlines,
+      passed: (error) => this.#controller.abort(error),
+    });
+    call.signal.addEventListener("abort", this.#requestEnded, { once: true });
+    if (call.signal.aborted) this.#requestEnded();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The names of parameters that the upstream could not honour, so far. */
+  get ignoredNames(): readonly string[] {
+    return [...this.#ignored];
+  }
+
+  connected(): void {
+    this.#deadlines.connected();
+  }
+
+  ignored(parameter: string, why: string): void {
+    this.#ignored.add(parameter);
+    this.log.debug("a parameter is not honoured", { parameter, why });
+  }
+
+  /** The first event is there; `waiting` tells for how many ms the next one has been waited for. */
+  committed(waiting: () => number): void {
+    this.#deadlines.committed(waiting);
+    if (this.#options.deadlines.includes("first_event")) {
+      this.#options.visit.answered(performance.now() - this.#began);
+    }
+  }
+
+  /** Only the usage can still come. */
+  finished(): void {
+    this.#deadlines.finished();
+  }
+
+  /** The promise's outcome, or the reason of the abort as soon as there is one. */
+  async orAborted<T>(promise: Promise<T>): Promise<T> {
+    this.signal.throwIfAborted();
+    const aborted = Promise.withResolvers<never>();
+    const abort = () => aborted.reject(this.signal.reason);
+    this.signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await Promise.race([promise, aborted.promise]);
+    } catch (error) {
+      throw this.signal.aborted ? this.signal.reason : error;
+    } finally {
+      this.signal.removeEventListener("abort", abort);
+    }
+  }
+
+  /** Whatever a plugin threw, as an error that may be shown: secrets removed, and blamed on the right one. */
+  explain(error: unknown): UpstreamError | RequestError {
+    if (error instanceof RequestError) return error;
+    const { redact, target } = this.#options;
+    if (UpstreamError.is(error)) {
+      const message = redact(error.message);
+      return message === error.message ? error : copy(error, message);
+    }
+    const { id, plugin } = target.upstream;
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.log.error(`the plugin ${plugin} threw what is no UpstreamError`, { error: stack });
+    return new UpstreamError("bad-response", `the plugin "${plugin}" of upstream "${id}" failed`, {
+      cause: error,
+    });
+  }
+
+  /** The attempt is over; `error` undefined: well. Only the first word counts. */
+  ended(error?: UpstreamError | RequestError): void {
+    this.#deadlines[Symbol.dispose]();
+    this.#options.call.signal.removeEventListener("abort", this.#requestEnded);
+    this.#options.visit.ended(outcomeOf(error));
+  }
+
+  readonly #requestEnded = (): void => {
+    this.#controller.abort(this.#options.call.signal.reason);
+    this.ended(this.#options.call.gone);
+  };
+}
+
+/** What an attempt's end says about its target. */
+function outcomeOf(error: UpstreamError | RequestError | undefined): Parameters<Visit["ended"]>[0] {
+  if (!error) return "ok";
+  // One credential's trouble says nothing about the target while another can serve, nor does what it can't do.
+  if (error instanceof RequestError || error.otherCredential || error.code === "unsupported")
+    return "abandoned";
+  return { code: error.code, retryAfterMs: error.retryAfterMs };
+}
+
+function copy(error: UpstreamError, message: string): UpstreamError {
+  const { code, cause, retryAfterMs, param, otherCredential } = error;
+  return new UpstreamError(code, message, {
+    cause,
+    otherCredential,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(param !== undefined && { param }),
+  });
+}

@@ -1,0 +1,170 @@
+import type { UpstreamErrorCode } from "../contract/index.ts";
+import { FAILURES, UpstreamError } from "../contract/index.ts";
+import { RequestError } from "../dialects/request-error.ts";
+import { pause } from "../flow/pause.ts";
+import type { Gateway } from "../state/gateway.ts";
+import type { Target } from "../state/route-table.ts";
+import type { Visit } from "../state/target-states.ts";
+import type { RequestCall } from "./open-call.ts";
+import type { Plan } from "./route.ts";
+
+/** A client would rather come back by itself than wait longer than this for another try. */
+const LONGEST_WAIT_MS = 5_000;
+
+/** Failures after which the same target is worth another try; neither a deadline that passed nor nonsense are among them. */
+const PASSING: ReadonlySet<UpstreamErrorCode> = new Set([
+  "unavailable",
+  "failed",
+  "truncated",
+  "bad-response",
+]);
+
+/** Of several failures the client gets the one that says most: these say less than all others, the first least. */
+const LEAST_TELLING: readonly UpstreamErrorCode[] = ["unsupported", "no-such-model", "no-credential"];
+
+/** One try of one target. Whoever gets it says by `visit` how it ended. */
+export interface Try {
+  readonly target: Target;
+  /** How many calls to upstreams this request has made, this one included. */
+  readonly number: number;
+  readonly visit: Visit;
+}
+
+interface Again {
+  readonly target: Target;
+  /** By the age of the request, in ms. */
+  readonly notBefore: number;
+}
+
+/**
+ * Tries a plan's targets until `run` returns: each once, in order, and then those again that failed in
+ * passing, after a growing pause, within the attempts of one request and the retry budget of the upstream.
+ * Targets whose circuit is open are passed over. Rejects with the failure that says most.
+ */
+export function tryTargets<T>(plan: Plan, around: Around, run: (attempt: Try) => Promise<T>): Promise<T> {
+  return new Tries(plan, around).until(run);
+}
+
+interface Around {
+  readonly call: RequestCall;
+  readonly gateway: Gateway;
+}
+
+class Tries {
+  readonly #plan: Plan;
+  readonly #call: RequestCall;
+  readonly #gateway: Gateway;
+  readonly #queue: Target[];
+  #again: Again[] = [];
+  #calls = 0;
+  #failure: UpstreamError | undefined;
+
+  constructor(plan: Plan, { call, gateway }: Around) {
+    this.#plan = plan;
+    this.#call = call;
+    this.#gateway = gateway;
+    this.#queue = [...plan.targets];
+  }
+
+  async until<T>(run: (attempt: Try) => Promise<T>): Promise<T> {
+    for (;;) {
+      const next = this.#first() ?? (await this.#retry());
+      if (!next) throw this.#verdict();
+      this.#call.note({ upstream: next.target.upstream.id, attempts: next.number });
+      try {
+        return await run(next);
+      } catch (error) {
+        this.#failed(next.target, error);
+      }
+    }
+  }
+
+  /** The next target that this request hasn't been to. */
+  #first(): Try | undefined {
+    while (this.#calls < this.#gateway.retry.attempts) {
+      const target = this.#queue.shift();
+      if (!target) return undefined;
+      const visit = this.#gateway.targets.enter(target);
+      if (!visit) continue;
+      this.#gateway.targets.called(target.upstream.id);
+      return { target, visit, number: ++this.#calls };
+    }
+    return undefined;
+  }
+
+  /** The target that is soonest worth another try, after its pause. */
+  async #retry(): Promise<Try | undefined> {
+    this.#again.sort((a, b) => a.notBefore - b.notBefore);
+    for (let next = this.#again.shift(); next; next = this.#again.shift()) {
+      const wait = next.notBefore - this.#call.age;
+      if (this.#calls >= this.#gateway.retry.attempts || wait > LONGEST_WAIT_MS) continue;
+      if (!this.#gateway.targets.mayRetry(next.target.upstream.id)) continue;
+      await pause(wait, this.#call.signal);
+      const visit = this.#gateway.targets.enter(next.target);
+      if (visit) return { target: next.target, visit, number: ++this.#calls };
+    }
+    return undefined;
+  }
+
+  /** Notes a failure; throws it when no other target could do better. */
+  #failed(target: Target, error: unknown): void {
+    if (!UpstreamError.is(error)) throw error;
+    this.#failure = moreTelling(this.#failure, error);
+    if (error.code === "unsupported") this.#calls -= 1;
+    else this.#report(target, error);
+    if (!this.#mayGoOn(error)) throw error;
+    const notBefore = this.#worthAgain(target, error);
+    if (notBefore !== undefined) this.#again.push({ target, notBefore });
+  }
+
+  #mayGoOn(error: UpstreamError): boolean {
+    if (error.code === "context-length") return this.#plan.onContextLength === "next";
+    return FAILURES[error.code].mayTryNext;
+  }
+
+  /** When the same target may be tried again, by the age of the request. */
+  #worthAgain(target: Target, error: UpstreamError): number | undefined {
+    const { age } = this.#call;
+    if (age > target.upstream.timeouts.total) return undefined;
+    if (error.otherCredential) return age;
+    if (!PASSING.has(error.code)) return undefined;
+    const backoff = this.#gateway.retry.backoff * 2 ** (this.#calls - 1) * (0.5 + Math.random() / 2);
+    return age + Math.max(backoff, error.retryAfterMs ?? 0);
+  }
+
+  #report({ upstream }: Target, { code, message }: UpstreamError): void {
+    this.#call.log.warn("an upstream did not answer", { upstream: upstream.id, code, error: message });
+  }
+
+  /** What the client gets when nothing is left to try. */
+  #verdict(): UpstreamError | RequestError {
+    const waits = this.#plan.targets.map((target) => this.#gateway.targets.wait(target));
+    const soonest = Math.min(...waits);
+    if (this.#failure) return withRetryAfter(this.#failure, soonest);
+    const target = this.#plan.targets[waits.indexOf(soonest)];
+    const limited = target && this.#gateway.targets.of(target).circuit.cause === "rate-limited";
+    const message = limited
+      ? `every upstream for "${this.#plan.asked}" is at its own rate limit`
+      : `every upstream for "${this.#plan.asked}" has failed of late and is being rested`;
+    return new RequestError(limited ? "rate_limit_exceeded" : "upstream_unavailable", message, {
+      retryAfterMs: soonest,
+    });
+  }
+}
+
+/** That one upstream can't do something says less than that another, which can, is down. */
+function moreTelling(before: UpstreamError | undefined, now: UpstreamError): UpstreamError {
+  return before && telling(now) < telling(before) ? before : now;
+}
+
+function telling({ code }: UpstreamError): number {
+  const place = LEAST_TELLING.indexOf(code);
+  return place < 0 ? LEAST_TELLING.length : place;
+}
+
+/** A 429 or 503 says when to come back: as the upstream said, or when its circuit closes. */
+function withRetryAfter(error: UpstreamError, wait: number): UpstreamError | RequestError {
+  const { wire, status } = FAILURES[error.code];
+  if (error.retryAfterMs !== undefined || wait <= 0 || (status !== 429 && status !== 503)) return error;
+  return new RequestError(wire, error.message, { cause: error, param: error.param, retryAfterMs: wait });
+}
