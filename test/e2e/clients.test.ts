@@ -373,14 +373,14 @@ describe("streams", () => {
 
 describe("errors", () => {
   test.each([
-    ["limited", 429, "2"],
-    ["down", 503, "1"],
+    ["limited", 429, /^[12]$/],
+    ["down", 503, /^1$/],
     ["no-key", 503, "61"],
   ])("%s says in whole seconds when to come back", async (model, status, seconds) => {
     for (const stream of [false, true]) {
       const response = await post(model, { stream });
       expect(response.status).toBe(status);
-      expect(response.headers.get("retry-after")).toBe(seconds);
+      expect(response.headers.get("retry-after")).toMatch(seconds);
       expect(response.headers.get("content-type")).toStartWith("application/json");
       expect(await response.json()).toMatchObject({ error: { type: expect.any(String), param: null } });
     }

@@ -371,7 +371,8 @@ describe("errors", () => {
   test("a stream that fails before its first event has the failure's status", async () => {
     const stream = client.chat.completions.create({ model: "limited", messages: question, stream: true });
     const error = await rejection(stream, RateLimitError);
-    expect(error.headers.get("retry-after")).toBe("2");
+    // What is left of the 1.5 s for which the upstream wants to be left alone.
+    expect(["1", "2"]).toContain(error.headers.get("retry-after"));
   });
 
   test.each([

@@ -293,7 +293,7 @@ describe("modelyard keys", () => {
     const key = made.stdout.trim();
     expect((await ask(url, "hello", { key })).status).toBe(200);
     const listed = await keys("list");
-    expect(listed.stdout).toMatch(/^bob\tsk-my-\w+…\t/);
+    expect(listed.stdout).toMatch(/^bob\tsk-my-[\w-]+…\t/);
     expect(listed.stdout).not.toContain(key);
     expect((await keys("create", "bob")).code).toBe(1);
     expect((await keys("frobnicate")).code).toBe(2);

@@ -32,13 +32,16 @@ export interface ScriptedOptions extends GatewayOptions {
   readonly upstream?: object;
 }
 
+/** Failures are scripted: nothing is tried again, and nobody is rested for them. */
+const AS_SCRIPTED = "retry: { attempts: 1 }\nhealth: { failures: 1000000 }\n";
+
 /** Starts a gateway with the upstream `scripted`, which answers as told. */
 export async function startScripted(
   answers: Answers,
   { yaml = "", upstream = {}, ...options }: ScriptedOptions = {},
 ): Promise<ScriptedGateway> {
   const files = { ...options.files, "scripted.ts": SCRIPTED_PLUGIN };
-  const running = await startGateway(scriptedUpstream(answers, upstream) + yaml, { ...options, files });
+  const running = await startGateway(scriptedUpstream(answers, upstream) + yaml + AS_SCRIPTED, { ...options, files });
   const { calls, bodies, upstreams } = running.gateway;
   const status = () => upstreams.get("scripted")?.upstream.status?.() as unknown as ScriptedStatus;
   const quiet = () =>
