@@ -289,6 +289,14 @@ describe("a planted violation is found:", () => {
     expect(nameViolations(planted({ ...files, "src/steps/a.ts": `"echo"` }))).toHaveLength(1);
   });
 
+  test("but not the name of a protocol, unless it is a text of its own", () => {
+    const files = { "plugins/openai/index.ts": "", "src/a.ts": "// OpenAI's `openai-chat`" };
+    expect(nameViolations(planted(files))).toEqual([]);
+    expect(nameViolations(planted({ ...files, "src/b.ts": `plugin === "openai"` }))).toEqual([
+      "src/b.ts:1: the core says a plugin's name, openai",
+    ]);
+  });
+
   test("a file that is too long", () => {
     const tree = planted({
       "src/pipeline.ts": "\n".repeat(101),

@@ -25,6 +25,9 @@ const OTHER_MEANINGS = [
   { plugin: "echo", under: "src/dialects/openai-completions", phrase: /["'`]echo["'`]|\becho:/g },
 ];
 
+/** Plugins named after a protocol that the core speaks or writes of: only a text that is nothing but the name counts. */
+const PROTOCOLS = new Set(["openai", "anthropic", "gemini"]);
+
 const MOST_LINES = 300;
 const MOST_PIPELINE_LINES = 100;
 
@@ -50,11 +53,16 @@ export function consoleViolations(tree: SourceTree): string[] {
   return usesOutside(tree, CONSOLE).map((place) => `${place}: use the log instead of the console`);
 }
 
-/** The names of built-in plugins as words anywhere in the core, comments and tests included. */
+/**
+ * The names of built-in plugins as words anywhere in the core, comments and tests included; those that are the
+ * name of a protocol, too, only as a text of their own.
+ */
 export function nameViolations(tree: SourceTree): string[] {
   const plugins = new Set(filesUnder(tree, "plugins").map((path) => path.split("/")[1] ?? ""));
   return [...plugins].flatMap((plugin) => {
-    const word = new RegExp(String.raw`\b${plugin}\b`, "i");
+    const word = PROTOCOLS.has(plugin)
+      ? new RegExp(`(["'\`])${plugin}\\1`)
+      : new RegExp(String.raw`\b${plugin}\b`, "i");
     return filesUnder(tree, "src").flatMap((path) =>
       linesWith(withoutOtherMeanings(path, tree.get(path) ?? "", plugin), word).map(
         (line) => `${path}:${line}: the core says a plugin's name, ${plugin}`,
