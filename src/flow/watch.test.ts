@@ -76,3 +76,30 @@ test("time counts as waiting only while the source is asked", async () => {
   await new Promise((resolve) => setTimeout(resolve, 5));
   expect(watched.waiting).toBeGreaterThan(0);
 });
+
+test("a source that throws at once, or gives no result, rejects like any other", async () => {
+  const never = new AbortController().signal;
+  const throwing = {
+    next: () => {
+      throw new Error("at once");
+    },
+  };
+  await expect(watch(throwing, never).next()).rejects.toThrow("at once");
+  const empty = { next: () => Promise.resolve(undefined as never) };
+  await expect(watch<number>(empty, never).next()).rejects.toThrow(TypeError);
+});
+
+test("a source whose return throws, or is no promise, is left all the same", async () => {
+  const throwing = {
+    next: () => new Promise<never>(() => undefined),
+    return: () => {
+      throw new Error("in return");
+    },
+  };
+  const controller = new AbortController();
+  const waiting = watch(throwing, controller.signal).next();
+  controller.abort(new Error("the client left"));
+  await expect(waiting).rejects.toThrow("the client left");
+  const plain = { ...throwing, return: () => ({ done: true }) as never };
+  expect((await watch(plain, new AbortController().signal).return()).done).toBe(true);
+});

@@ -33,20 +33,25 @@ export class WatchedIterator<T> implements AsyncIterator<T> {
     this.#waitingSince = performance.now();
     return new Promise((resolve, reject) => {
       this.#reject = reject;
-      this.#source.next().then(
-        (result) => {
-          this.#waitingSince = undefined;
-          if (result.done) this.#forget();
-          resolve(result);
-        },
-        (error: unknown) => {
-          this.#waitingSince = undefined;
-          this.#forget();
-          // What a plugin throws once it was aborted says less than why it was aborted.
-          reject(this.#signal.aborted ? this.#signal.reason : error);
-        },
+      // What a plugin throws once it was aborted says less than why it was aborted.
+      this.#pull().then(resolve, (error: unknown) =>
+        reject(this.#signal.aborted ? this.#signal.reason : error),
       );
     });
+  }
+
+  /** A plugin's own iterator may throw at once, or give no result at all: both are rejections here. */
+  async #pull(): Promise<IteratorResult<T>> {
+    try {
+      const result = await this.#source.next();
+      if (result.done) this.#forget();
+      return result;
+    } catch (error) {
+      this.#forget();
+      throw error;
+    } finally {
+      this.#waitingSince = undefined;
+    }
   }
 
   return(): Promise<IteratorResult<T>> {
@@ -63,7 +68,7 @@ export class WatchedIterator<T> implements AsyncIterator<T> {
     if (this.#left) return;
     this.#forget();
     // Not awaited: it settles only when the source's own wait does. Its errors interest nobody now.
-    this.#source.return?.()?.then(undefined, () => undefined);
+    Promise.try(() => this.#source.return?.()).then(undefined, () => undefined);
   }
 
   #forget(): void {

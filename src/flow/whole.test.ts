@@ -61,3 +61,42 @@ test("a failure while another choice is still to come is thrown", async () => {
 test("an upstream that gives fewer choices than asked and ends is believed", async () => {
   expect((await run([text, finish], { choices: 2 })).error).toBeUndefined();
 });
+
+test("an upstream that goes on and on after its end is left, and the answer is whole", async () => {
+  let told = 0;
+  async function* endless(): AsyncGenerator<ChatEvent> {
+    yield text;
+    yield finish;
+    for (;;) {
+      told += 1;
+      yield { type: "usage", usage: { output: told } };
+    }
+  }
+  const late: unknown[] = [];
+  const options = { choices: 1, finished: () => undefined, late: (error: unknown) => late.push(error) };
+  const events = await Array.fromAsync(whole(endless(), options));
+  expect(events.slice(0, 2)).toEqual([text, finish]);
+  expect(told).toBeLessThan(200);
+  expect(late).toHaveLength(1);
+});
+
+test("a second answer that nobody asked for may be long, and counts", async () => {
+  const unasked = Array.from({ length: 200 }, (): ChatEvent => ({ ...text, choice: 1 }));
+  const { error, events } = await run([text, finish, ...unasked, { ...finish, choice: 1 }]);
+  expect(error).toBeUndefined();
+  expect(events).toHaveLength(203);
+});
+
+test("what is no event is an error, and the source is left", async () => {
+  let left = false;
+  async function* source(): AsyncGenerator<ChatEvent> {
+    try {
+      yield { type: "thought", text: "a" } as never;
+    } finally {
+      left = true;
+    }
+  }
+  const options = { choices: 1, finished: () => undefined, late: () => undefined };
+  await expect(Array.fromAsync(whole(source(), options))).rejects.toThrow("its `type` is unknown");
+  expect(left).toBe(true);
+});

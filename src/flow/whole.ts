@@ -1,6 +1,10 @@
 import type { ChatEvent } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
+import { checkEvent } from "./check-event.ts";
 import { Tidy } from "./tidy.ts";
+
+/** More events than these behind the end are no usage: the upstream goes on, and is left. */
+const MAX_AFTER_END = 100;
 
 export interface WholeOptions {
   /** How many choices the client asked for. */
@@ -13,7 +17,8 @@ export interface WholeOptions {
 
 /**
  * Lets an answer end in exactly one of two ways: it returns when each of its choices has had the upstream's
- * own terminal mark, and throws otherwise. A source that merely stops is an UpstreamError `truncated`.
+ * own terminal mark, and throws otherwise. A source that merely stops is an UpstreamError `truncated`; an event
+ * that is none in the contract's sense is a TypeError.
  */
 export async function* whole(
   source: AsyncIterable<ChatEvent>,
@@ -21,9 +26,14 @@ export async function* whole(
 ): AsyncGenerator<ChatEvent> {
   const tidy = new Tidy();
   let told = false;
+  let afterEnd = 0;
   try {
     for await (const event of source) {
+      checkEvent(event);
       const clean = tidy.push(event);
+      if (told && tidy.complete && (afterEnd += 1) > MAX_AFTER_END) {
+        throw new Error("the upstream goes on after its end");
+      }
       if (!told && tidy.complete && tidy.finished >= options.choices) {
         told = true;
         options.finished();

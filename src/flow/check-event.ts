@@ -1,0 +1,55 @@
+import type { ChatEvent, FinishReason } from "../contract/index.ts";
+
+/** More answers than these to one request are a mistake. */
+const MAX_CHOICES = 1_024;
+
+const REASONS: Readonly<Record<FinishReason, true>> = {
+  stop: true,
+  length: true,
+  tool_calls: true,
+  content_filter: true,
+};
+
+const PLACES = ["delta", "choice", "chunk"];
+
+/**
+ * Throws a TypeError that says what is wrong with a thing that a plugin gave as an event: plugins need not be
+ * written in TypeScript, and what goes on from here is written to clients without another look.
+ */
+export function checkEvent(event: ChatEvent): void {
+  const fault = typeof event === "object" && event !== null ? faultIn(event) : "it is no object";
+  if (fault) throw new TypeError(`an event that is not in the contract: ${fault}`);
+}
+
+function faultIn(event: ChatEvent): string | undefined {
+  if (event.type !== "usage" && !isIndex(event.choice ?? 0)) return "`choice` is no index";
+  switch (event.type) {
+    case "text":
+    case "reasoning":
+      return typeof event.text === "string" ? undefined : "`text` is no string";
+    case "tool-call":
+      return isIndex(event.index) && areStrings(event.id, event.name, event.arguments)
+        ? undefined
+        : "`index` is no index, or `id`, `name` or `arguments` is no string";
+    case "extra":
+      return PLACES.includes(event.at) && isObject(event.fields) ? undefined : "`at` or `fields` is wrong";
+    case "finish":
+      return Object.hasOwn(REASONS, event.reason) ? undefined : "`reason` is none";
+    case "usage":
+      return isObject(event.usage) ? undefined : "`usage` is no object";
+    default:
+      return "its `type` is unknown";
+  }
+}
+
+function isIndex(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) < MAX_CHOICES;
+}
+
+function areStrings(...values: unknown[]): boolean {
+  return values.every((value) => value === undefined || typeof value === "string");
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
