@@ -32,7 +32,7 @@ export interface Routed {
 
 interface Around {
   readonly caller: Caller;
-  readonly call: RequestCall;
+  readonly call: Pick<RequestCall, "note">;
   readonly gateway: Gateway;
 }
 

@@ -1,0 +1,84 @@
+import { parseArgs } from "node:util";
+import { configPath, loadConfig } from "../../config/load.ts";
+import { RequestError } from "../dialects/request-error.ts";
+import type { BuiltGateway, Plan } from "../gateway.ts";
+import { build, plan } from "../gateway.ts";
+import { createLogger, flushLog } from "../log.ts";
+import type { Caller } from "../state/keyring.ts";
+import { Redactor } from "../state/redactor.ts";
+import type { Resolution } from "../state/route-table.ts";
+import { StartupError } from "../state/startup-error.ts";
+import { targetName } from "../state/target-states.ts";
+import { resolve, route } from "../steps/route.ts";
+import { memoryStorage } from "../stores/memory.ts";
+import { openSqlite } from "../stores/sqlite.ts";
+
+const ANYBODY: Caller = { name: "any key", models: ["*"], expires: undefined };
+
+/** `explain`: says where a request for a model would go, by the code that sends it there. */
+export async function explain(argv: readonly string[]): Promise<number> {
+  const { model, key } = parseArgs({
+    args: [...argv],
+    options: { model: { type: "string" }, key: { type: "string" }, config: { type: "string" } },
+  }).values;
+  if (!model) {
+    console.error("usage: bun run modelyard explain --model MODEL [--key NAME] [--config PATH]");
+    return 2;
+  }
+  const config = await loadConfig(configPath(argv));
+  const planned = await plan(config);
+  const caller = key === undefined ? ANYBODY : findKey(key, planned, config.directory);
+  const redactor = new Redactor();
+  const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
+  const gateway = await build(planned, { log, storage: memoryStorage(), redactor, fetch });
+  try {
+    return await tell(model, caller, gateway);
+  } finally {
+    await gateway.close();
+    flushLog();
+  }
+}
+
+function findKey(name: string, { settings }: Plan, directory: string): Caller {
+  const configured = settings.keys.find((key) => key.name === name);
+  if (configured) return { ...configured, expires: configured.expires };
+  const storage = openSqlite(settings.storage, directory);
+  const stored = storage.keys.list().find((key) => key.name === name);
+  storage.close();
+  if (stored) return stored;
+  throw new StartupError(`there is no key "${name}", neither in gateway.yaml nor in the database`);
+}
+
+async function tell(model: string, caller: Caller, gateway: BuiltGateway): Promise<number> {
+  console.log(`${caller.name} asks for "${model}"`);
+  try {
+    const { targets, onContextLength } = await route(
+      { model },
+      { caller, gateway, call: { note: () => undefined } },
+    );
+    const resolution = await resolve(model, gateway);
+    if (resolution) console.log(`it leads by ${reason(resolution)}`);
+    for (const [index, target] of targets.entries()) {
+      const weight = resolution?.strategy === "failover" ? "" : `  weight ${target.weight}`;
+      console.log(`  ${index + 1}. ${targetName(target)}${weight}`);
+    }
+    if (onContextLength === "next") console.log("  a conversation that is too long for one goes to the next");
+    return 0;
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error;
+    console.log(`it is refused with ${error.status} ${error.code}: ${error.message}`);
+    return 1;
+  }
+}
+
+const STRATEGIES: Readonly<Record<Resolution["strategy"], string>> = {
+  failover: "tried in this order",
+  weighted: "the first by chance and weight (this is one draw), the others if it fails",
+  least_busy: "the one with the fewest requests under way first",
+  fastest: "the quicker to its first event of two taken by chance first",
+  sticky: "the first is always the same for a request's `user`, or else for its key",
+};
+
+function reason({ via, strategy, targets }: Resolution): string {
+  return targets.length === 1 ? `${via}, to` : `${via}, ${STRATEGIES[strategy]}:`;
+}
