@@ -96,7 +96,7 @@ describe.skipIf(NGINX === null)("the shipped nginx configuration", () => {
       () => "answered",
       () => "left",
     );
-    await gate.reached;
+    await gate.reached();
     leaving.abort();
     expect(await outcome).toBe("left");
     await both.gateway.quiet();
