@@ -17,8 +17,17 @@ test("a source that ends without a wanted item gives nothing", async () => {
   expect(await peek(numbers(2), () => false, limits)).toBeUndefined();
 });
 
-test("a source that goes on and on without a wanted item is an error", async () => {
-  await expect(peek(numbers(10), () => false, limits)).rejects.toThrow("too many");
+test("a source that goes on and on without a wanted item is an error, and is left", async () => {
+  let left = false;
+  async function* source(): AsyncGenerator<number> {
+    try {
+      yield* numbers(10);
+    } finally {
+      left = true;
+    }
+  }
+  await expect(peek(source(), () => false, limits)).rejects.toThrow("too many");
+  expect(left).toBe(true);
 });
 
 test("a reader that leaves early lets the source clean up", async () => {

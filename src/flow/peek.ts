@@ -6,7 +6,7 @@ export interface Peeked<T> {
 
 /**
  * Reads until an item is `wanted`. Undefined: the source ended before. More than `limit` unwanted items are
- * the source's fault and end in `tooMany()`'s error.
+ * the source's fault and end in `tooMany()`'s error. A source that is not read on is told to return.
  */
 export async function peek<T>(
   source: AsyncIterator<T>,
@@ -14,12 +14,17 @@ export async function peek<T>(
   { limit, tooMany }: { readonly limit: number; readonly tooMany: () => Error },
 ): Promise<Peeked<T> | undefined> {
   const head: T[] = [];
-  for (;;) {
-    const next = await source.next();
-    if (next.done) return undefined;
-    head.push(next.value);
-    if (wanted(next.value)) return { head, rest: source };
-    if (head.length >= limit) throw tooMany();
+  try {
+    for (;;) {
+      const next = await source.next();
+      if (next.done) return undefined;
+      head.push(next.value);
+      if (wanted(next.value)) return { head, rest: source };
+      if (head.length >= limit) throw tooMany();
+    }
+  } catch (error) {
+    await source.return?.();
+    throw error;
   }
 }
 

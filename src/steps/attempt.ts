@@ -1,6 +1,7 @@
 import type { Call, ChatEvent, ChatStream, Upstream } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import type { Peeked } from "../flow/peek.ts";
+import { checkEvent } from "../flow/check-event.ts";
 import { peek, resume } from "../flow/peek.ts";
 import { watch } from "../flow/watch.ts";
 import { whole } from "../flow/whole.ts";
@@ -47,7 +48,7 @@ export async function attempt(
     const opening = (async () => question.ask(target.upstream.upstream, target.model, lent))();
     const stream = await lent.orAborted(opening).catch((error: unknown) => {
       // One that comes too late is left at once.
-      opening.then(leave, () => undefined);
+      opening.then(leave).then(undefined, () => undefined);
       throw error;
     });
     const peeked = await committed(stream, lent);
@@ -71,6 +72,7 @@ async function committed(stream: ChatStream, lent: LentCall): Promise<Peeked<Cha
 
 /** Every event except usage and an extra about the whole answer is part of an answer that can't be taken back. */
 function commits(event: ChatEvent): boolean {
+  checkEvent(event);
   return event.type !== "usage" && !(event.type === "extra" && event.at === "chunk");
 }
 
@@ -95,8 +97,6 @@ async function* untilItsEnd(
   }
 }
 
-function leave(stream: ChatStream): void {
-  stream[Symbol.asyncIterator]()
-    .return?.()
-    ?.then(undefined, () => undefined);
+function leave(stream: ChatStream): Promise<unknown> | undefined {
+  return stream[Symbol.asyncIterator]().return?.();
 }

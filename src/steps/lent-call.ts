@@ -1,6 +1,6 @@
 import type { TimeoutSettings } from "../../config/settings.ts";
 import type { Call } from "../contract/index.ts";
-import { UpstreamError } from "../contract/index.ts";
+import { FAILURES, UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { Target } from "../state/route-table.ts";
@@ -101,7 +101,8 @@ export class LentCall implements Call {
   explain(error: unknown): UpstreamError | RequestError {
     if (error instanceof RequestError) return error;
     const { redact, target } = this.#options;
-    if (UpstreamError.is(error)) {
+    // A code that isn't in the table may come from a plugin's own copy of the contract.
+    if (UpstreamError.is(error) && Object.hasOwn(FAILURES, error.code)) {
       const message = redact(error.message);
       return message === error.message ? error : copy(error, message);
     }
@@ -115,6 +116,8 @@ export class LentCall implements Call {
 
   /** The attempt is over; `error` undefined: well. Only the first word counts. */
   ended(error?: UpstreamError | RequestError): void {
+    // Whatever the upstream still does for an answer that failed, it does for nobody.
+    if (error) this.#controller.abort(error);
     this.#deadlines[Symbol.dispose]();
     this.#options.call.signal.removeEventListener("abort", this.#requestEnded);
     this.#options.visit.ended(outcomeOf(error));

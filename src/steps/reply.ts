@@ -19,6 +19,11 @@ const SSE_HEADERS = {
   "x-accel-buffering": "no",
 };
 
+/** What is not visible ASCII, and the comma. */
+const NOT_IN_A_LIST = /[^!-+\--~]/gu;
+/** Proxies refuse headers that are much longer. */
+const LONGEST_LIST = 1_000;
+
 /** What the form of an answer depends on. */
 type Asked = Pick<ChatRequest, "model" | "stream" | "stream_options">;
 
@@ -61,12 +66,20 @@ export function replyWith(
 async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served: Served): Promise<Response> {
   const { dialect, call, gateway } = served;
   const known = await knownWithin(answer, gateway.limits.earlyHeaders);
-  const body = readable(frames(answer, request, served), {
+  const beat = encoder.encode(dialect.comment);
+  const begun = frames(answer, request, served);
+  const body = readable(known ? begun : after(beat, begun), {
     left: call.left,
-    beat: encoder.encode(dialect.comment),
+    beat,
     interval: gateway.limits.heartbeat,
   });
   return new Response(body, { headers: { ...SSE_HEADERS, ...(known && headersOf(known)) } });
+}
+
+/** Bun holds back the end of the headers until there is a piece of the body: so one goes with them. */
+async function* after(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield first;
+  yield* rest;
 }
 
 /** The answer, or undefined when there is none yet and the client has waited for headers long enough. */
@@ -84,8 +97,14 @@ function headersOf({ upstream, attempts, ignored }: Answered): Record<string, st
   return {
     "x-modelyard-upstream": upstream,
     "x-modelyard-attempts": String(attempts),
-    ...(ignored.length > 0 && { "x-modelyard-ignored": ignored.join(",") }),
+    ...(ignored.length > 0 && { "x-modelyard-ignored": listed(ignored) }),
   };
+}
+
+/** Names that clients chose, as a header can hold them. */
+function listed(names: readonly string[]): string {
+  const list = names.map((name) => name.toWellFormed().replace(NOT_IN_A_LIST, encodeURIComponent)).join(",");
+  return list.length <= LONGEST_LIST ? list : `${list.slice(0, LONGEST_LIST)}...`;
 }
 
 /** The body of a stream: it ends with `[DONE]`, or with an error frame, and never throws. */
