@@ -17,7 +17,8 @@ export interface OpenAiStreamOptions {
 }
 
 /**
- * The events of an OpenAI chat completion, be it an event stream or one JSON document: the body itself decides.
+ * The events of an OpenAI chat completion, or of a legacy completion, be it an event stream or one JSON document:
+ * the body itself decides.
  * The answer is whole when each choice that was seen had its finish reason, and `[DONE]` or, with all choices
  * that were asked for, the end of the body came. Rejects with `UpstreamError`: `truncated` if it broke off,
  * `bad-response` if it can't be understood, or what an error object in it says. Whoever leaves the loop cancels
@@ -169,8 +170,5 @@ function looksLikeEvents(first: Uint8Array | undefined): boolean {
 
 function notUnderstood(said: string): UpstreamError {
   const start = excerpt(said, 200);
-  return new UpstreamError(
-    "bad-response",
-    `the upstream sent something that is no chat completion: ${start}`,
-  );
+  return new UpstreamError("bad-response", `the upstream sent something that is no completion: ${start}`);
 }

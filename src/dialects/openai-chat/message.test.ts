@@ -87,3 +87,17 @@ test("collecting many logprobs takes linear work", async () => {
   const [choice] = body["choices"] as { logprobs: { content: unknown[] } }[];
   expect(choice?.logprobs.content).toHaveLength(count);
 });
+
+test("calls of custom tools, and the end of a function call, are as OpenAI writes them", async () => {
+  const body = await collected(
+    { type: "tool-call", index: 0, id: "c1", name: "sql", arguments: "", fields: { type: "custom" } },
+    { type: "tool-call", index: 0, arguments: "SELECT 1", fields: { type: "custom" } },
+    { type: "finish", reason: "tool_calls", native: "function_call" },
+  );
+  expect(body.choices).toMatchObject([
+    {
+      message: { tool_calls: [{ id: "c1", type: "custom", custom: { name: "sql", input: "SELECT 1" } }] },
+      finish_reason: "function_call",
+    },
+  ]);
+});

@@ -3,9 +3,10 @@ import { foldExtra } from "../../contract/index.ts";
 import type { AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
 import { Bounded } from "../bounded.ts";
 import type { Collected } from "../dialect.ts";
+import { finishFields, finishReason } from "./finish.ts";
 import { Identity } from "./identity.ts";
 import { reasoningFields } from "./reasoning.ts";
-import { finishFields } from "./stream.ts";
+import { toolCallBody } from "./tool-call.ts";
 import { usageBody } from "./usage.ts";
 
 /**
@@ -107,14 +108,9 @@ class Choice {
       index,
       message,
       logprobs: null,
-      finish_reason: this.#finish?.reason ?? null,
+      finish_reason: this.#finish ? finishReason(this.#finish) : null,
       ...(this.#finish && finishFields(this.#finish)),
       ...this.#extra,
     };
   }
-}
-
-function toolCallBody({ id, name, arguments: text, fields }: CollectedCall): JsonObject {
-  const extra = Object.keys(fields).length > 0 && { extra_content: fields };
-  return { id, type: "function", function: { name, arguments: text }, ...extra };
 }

@@ -130,6 +130,19 @@ test("tool calls carry id, type and name once; reasoning has its own field and d
   });
 });
 
+test("what OpenAI itself says otherwise stays so: custom tools' calls, and the end of a function call", () => {
+  const seen = chunks([
+    { type: "tool-call", index: 0, id: "c1", name: "sql", arguments: "", fields: { type: "custom", x: 1 } },
+    { type: "tool-call", index: 0, arguments: "SELECT", fields: { type: "custom" } },
+    { type: "finish", reason: "tool_calls", native: "function_call" },
+  ]);
+  expect(seen.map(({ choices }) => choices[0]?.delta["tool_calls"]).slice(0, 2)).toEqual([
+    [{ index: 0, id: "c1", type: "custom", custom: { name: "sql", input: "" }, extra_content: { x: 1 } }],
+    [{ index: 0, custom: { input: "SELECT" } }],
+  ]);
+  expect(seen.at(-1)?.choices[0]).toEqual({ index: 0, delta: {}, finish_reason: "function_call" });
+});
+
 test("extras stand where the upstream put them", () => {
   const seen = chunks([
     { type: "extra", at: "delta", fields: { refusal: "no" }, choice: 1 },

@@ -1,10 +1,12 @@
-import type { FinishEvent, JsonObject, ToolCallEvent } from "../../contract/index.ts";
+import type { FinishEvent, JsonObject } from "../../contract/index.ts";
 import type { AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
 import type { FrameWriter, WriterOptions } from "../dialect.ts";
 import type { RequestError } from "../request-error.ts";
 import { errorBody } from "./error.ts";
+import { finishFields, finishReason } from "./finish.ts";
 import { Identity } from "./identity.ts";
 import { reasoningFields } from "./reasoning.ts";
+import { toolCallDelta } from "./tool-call.ts";
 import { usageBody } from "./usage.ts";
 
 /** A comment line: clients skip it, and nobody on the way takes the stream for dead. */
@@ -45,7 +47,7 @@ export class ChunkWriter implements FrameWriter {
       case "reasoning":
         return this.#delta(event.choice ?? 0, members(reasoningFields(event)));
       case "tool-call":
-        return this.#delta(event.choice ?? 0, `"tool_calls":[${JSON.stringify(toolCall(event))}]`);
+        return this.#delta(event.choice ?? 0, `"tool_calls":[${JSON.stringify(toolCallDelta(event))}]`);
       case "finish":
         return this.#finish(event);
       case "extra":
@@ -77,11 +79,11 @@ export class ChunkWriter implements FrameWriter {
   }
 
   #finish(event: FinishEvent): string {
-    const { choice = 0, reason } = event;
+    const { choice = 0 } = event;
     const extra = members(finishFields(event));
     const delta = this.#role(choice, "");
     return this.#frame(
-      `{"index":${choice},"delta":{${delta}},"finish_reason":"${reason}"${extra && `,${extra}`}}`,
+      `{"index":${choice},"delta":{${delta}},"finish_reason":"${finishReason(event)}"${extra && `,${extra}`}}`,
     );
   }
 
@@ -128,18 +130,6 @@ export class ChunkWriter implements FrameWriter {
     const own = `{"id":${JSON.stringify(id)},"object":"chat.completion.chunk","created":${created},"model":${JSON.stringify(model)},`;
     return repeated ? `${own}${repeated},` : own;
   }
-}
-
-/** A tool call's delta: id, type and name only in its first, which is the one that has a name. */
-function toolCall({ index, id, name, arguments: piece = "", fields }: ToolCallEvent): JsonObject {
-  const extra = fields && { extra_content: fields };
-  if (name === undefined) return { index, function: { arguments: piece }, ...extra };
-  return { index, id, type: "function", function: { name, arguments: piece }, ...extra };
-}
-
-/** The upstream's own words about the end, beside `finish_reason`. */
-export function finishFields({ native, stopSequence, fields }: FinishEvent): JsonObject {
-  return { native_finish_reason: native, stop_sequence: stopSequence, ...fields };
 }
 
 /** An object's members without its braces. */

@@ -216,13 +216,12 @@ describe("tool calls", () => {
     ]);
   });
 
-  test("keep the upstream's own members", async () => {
+  test("keep the upstream's own members; what is in `extra_content` stands beside them", async () => {
     const extra_content = { google: { thought_signature: "s" } };
     expect(
       await callsOf(
-        piece({ index: 0, id: "a", extra_content, function: { name: "f", strict: true, arguments: null } }),
-        piece({ index: 1, id: "b", type: "custom", custom: { name: "g", input: "i" } }),
-        piece({ index: 1, function: {} }),
+        piece({ index: 0, id: "a", x: 1, extra_content, function: { name: "f", strict: true } }),
+        piece({ index: 0, extra_content: "odd", function: { arguments: null } }),
       ),
     ).toEqual([
       {
@@ -230,9 +229,64 @@ describe("tool calls", () => {
         index: 0,
         id: "a",
         name: "f",
-        fields: { extra_content, function: { strict: true } },
+        fields: { google: { thought_signature: "s" }, x: 1, function: { strict: true } },
       },
-      { type: "tool-call", index: 1, id: "b", fields: { custom: { name: "g", input: "i" }, type: "custom" } },
+      { type: "tool-call", index: 0, fields: { extra_content: "odd" } },
+    ]);
+  });
+
+  test("of custom tools say so in each piece, and their input is the arguments", async () => {
+    expect(
+      await callsOf(
+        piece({ index: 0, id: "a", type: "custom", custom: { name: "g", input: "", x: 1 } }),
+        piece({ index: 0, custom: { input: "in" } }),
+        piece({ index: 0, custom: { input: "put" } }),
+      ),
+    ).toEqual([
+      {
+        type: "tool-call",
+        index: 0,
+        id: "a",
+        name: "g",
+        arguments: "",
+        fields: { type: "custom", function: { x: 1 } },
+      },
+      { type: "tool-call", index: 0, arguments: "in", fields: { type: "custom" } },
+      { type: "tool-call", index: 0, arguments: "put", fields: { type: "custom" } },
+    ]);
+  });
+});
+
+describe("a legacy completion", () => {
+  const said = (text: string, more: JsonObject = {}): JsonObject => ({
+    object: "text_completion",
+    choices: [{ index: 0, text, logprobs: null, finish_reason: null, ...more }],
+  });
+
+  test("is text, with its own kind of logprobs", async () => {
+    const logprobs = { tokens: ["a"], token_logprobs: [-0.1], top_logprobs: [{ a: -0.1 }], text_offset: [0] };
+    const outcome = await read(
+      streamed([said("a", { logprobs }), said("b"), said("", { finish_reason: "length" })]),
+    );
+    expect(outcome.items).toEqual([
+      text("a"),
+      { type: "extra", at: "choice", fields: { logprobs } },
+      text("b"),
+      { type: "finish", reason: "length" },
+    ]);
+  });
+
+  test("may be a document", async () => {
+    expect((await read(JSON.stringify(said("all", { finish_reason: "stop" })))).items).toEqual([
+      text("all"),
+      finish,
+    ]);
+  });
+
+  test("has no text beside a delta: that is a member like any other", async () => {
+    expect(await eventsOf({ content: "a" }, { text: "b" })).toEqual([
+      text("a"),
+      { type: "extra", at: "choice", fields: { text: "b" } },
     ]);
   });
 });

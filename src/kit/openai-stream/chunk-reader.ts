@@ -23,7 +23,9 @@ interface Choice {
 
 /**
  * Reads OpenAI's chat completion chunks, and whole completions, which are chunks with `message` in place of
- * `delta`. https://platform.openai.com/docs/api-reference/chat-streaming/streaming
+ * `delta`; those of legacy completions have `text`.
+ * https://platform.openai.com/docs/api-reference/chat-streaming/streaming
+ * https://platform.openai.com/docs/api-reference/completions/object
  */
 export class ChunkReader {
   readonly #choices = new Map<number, Choice>();
@@ -83,7 +85,8 @@ export class ChunkReader {
     const add = (event: ChoiceEvent): unknown =>
       events.push(choice.index === 0 ? event : { ...event, choice: choice.index });
     if (message) deltaEvents(message, choice.calls, !delta).forEach(add);
-    const fields = ownFields(said);
+    else if (textOf(said["text"]) !== "") add({ type: "text", text: textOf(said["text"]) });
+    const fields = ownFields(said, message ? CHAT_MEMBERS : COMPLETION_MEMBERS);
     if (fields) add({ type: "extra", at: "choice", fields });
     if (said["error"]) return failureIn(said);
     const reason = textOf(said["finish_reason"]);
@@ -112,19 +115,14 @@ const MAX_CHOICES = 1024;
 const CHUNK_MEMBERS = new Set(["object", "choices", "usage", "error", "obfuscation"]);
 
 // `message` beside a delta repeats what was said so far (Perplexity).
-const CHOICE_MEMBERS = new Set([
-  "index",
-  "delta",
-  "message",
-  "finish_reason",
-  "native_finish_reason",
-  "error",
-]);
+const CHAT_MEMBERS = new Set(["index", "delta", "message", "finish_reason", "native_finish_reason", "error"]);
 
-function ownFields(choice: JsonObject): JsonObject | undefined {
+const COMPLETION_MEMBERS = new Set([...CHAT_MEMBERS, "text"]);
+
+function ownFields(choice: JsonObject, known: ReadonlySet<string>): JsonObject | undefined {
   let fields: Record<string, JsonObject[string]> | undefined;
   for (const [name, value] of Object.entries(choice)) {
-    if (value === null || CHOICE_MEMBERS.has(name)) continue;
+    if (value === null || known.has(name)) continue;
     fields ??= {};
     fields[name] = value;
   }

@@ -23,7 +23,8 @@ export class ToolCalls {
   }
 
   #readPiece(call: JsonObject, ownIndex: number): ToolCallEvent[] {
-    const invocation = objectOf(call["function"]);
+    const custom = objectOf(call["custom"]);
+    const invocation = custom ?? objectOf(call["function"]);
     const [id, name] = [textOf(call["id"]), textOf(invocation?.["name"])];
     const slot = this.#slotOf(ownIndex, id, name);
     const event: ToolCallEvent = {
@@ -31,8 +32,8 @@ export class ToolCalls {
       index: slot.index,
       ...(id !== "" && slot.id === "" ? { id } : {}),
       ...(name !== "" && slot.name === "" ? { name } : {}),
-      ...argumentsOf(invocation?.["arguments"]),
-      ...fieldsOf(call, invocation),
+      ...argumentsOf(invocation?.[custom ? "input" : "arguments"]),
+      ...fieldsOf(call, invocation, custom !== undefined),
     };
     slot.id ||= id;
     slot.name ||= name;
@@ -57,12 +58,21 @@ function argumentsOf(value: Said): { arguments?: string } {
   return { arguments: typeof value === "string" ? value : JSON.stringify(value) };
 }
 
-/** The upstream's own members of a call and of its function, `type` included where it isn't the usual one. */
-function fieldsOf(call: JsonObject, invocation: JsonObject | undefined): { fields?: JsonObject } {
-  const own = without(call, CALL_MEMBERS);
-  const inside = without(invocation ?? {}, FUNCTION_MEMBERS);
-  const type = textOf(call["type"]);
+/**
+ * The upstream's own members of a call and of its function, `type` included where it isn't the usual one: each
+ * piece of a custom tool's call says that it is one. `extra_content` is where clients get such members, so what
+ * stands there already isn't wrapped once more.
+ */
+function fieldsOf(
+  call: JsonObject,
+  invocation: JsonObject | undefined,
+  isCustom: boolean,
+): { fields?: JsonObject } {
+  const { extra_content: extra, ...own } = without(call, CALL_MEMBERS);
+  const inside = without(invocation ?? {}, isCustom ? CUSTOM_MEMBERS : FUNCTION_MEMBERS);
+  const type = isCustom ? "custom" : textOf(call["type"]);
   const fields: JsonObject = {
+    ...(objectOf(extra) ?? (extra === undefined ? {} : { extra_content: extra })),
     ...own,
     ...(type !== "" && type !== "function" ? { type } : {}),
     ...(Object.keys(inside).length > 0 ? { function: inside } : {}),
@@ -70,8 +80,9 @@ function fieldsOf(call: JsonObject, invocation: JsonObject | undefined): { field
   return Object.keys(fields).length > 0 ? { fields } : {};
 }
 
-const CALL_MEMBERS = new Set(["index", "id", "type", "function"]);
+const CALL_MEMBERS = new Set(["index", "id", "type", "function", "custom"]);
 const FUNCTION_MEMBERS = new Set(["name", "arguments"]);
+const CUSTOM_MEMBERS = new Set(["name", "input"]);
 
 function without(members: JsonObject, known: ReadonlySet<string>): JsonObject {
   return Object.fromEntries(
