@@ -41,7 +41,10 @@ export async function startScripted(
   { yaml = "", upstream = {}, ...options }: ScriptedOptions = {},
 ): Promise<ScriptedGateway> {
   const files = { ...options.files, "scripted.ts": SCRIPTED_PLUGIN };
-  const running = await startGateway(scriptedUpstream(answers, upstream) + yaml + AS_SCRIPTED, { ...options, files });
+  const running = await startGateway(scriptedUpstream(answers, upstream) + yaml + AS_SCRIPTED, {
+    ...options,
+    files,
+  });
   const { calls, bodies, upstreams } = running.gateway;
   const status = () => upstreams.get("scripted")?.upstream.status?.() as unknown as ScriptedStatus;
   const quiet = () =>

@@ -1,0 +1,95 @@
+import { describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { closedGate } from "../support/gate.ts";
+import { CodeProcess, GatewayFolder, startMain } from "../support/gateway-process.ts";
+import { ask, CONFIGURED, folderWith, MISTAKES, MISTAKES_SAID, SERVER } from "../support/process-settings.ts";
+import { HELLO, SCRIPTED_PLUGIN, scriptedUpstream } from "../support/scripted-gateway.ts";
+
+/**
+ * The commands beside the gateway: `bun run modelyard …`.
+ * @module
+ */
+describe("modelyard check", () => {
+  function check(folder: GatewayFolder): CodeProcess {
+    return new CodeProcess("src/cli/main.ts", ["check", "--config", folder.config]);
+  }
+
+  test("a good file ends with 0, writes nothing and starts nothing", async () => {
+    await using gate = closedGate();
+    using folder = folderWith({ hello: HELLO });
+    folder.write("busy.ts", busyPlugin(gate.url));
+    folder.write(
+      "gateway.yaml",
+      `${SERVER}${scriptedUpstream({ hello: HELLO })}  busy: { plugin: ./busy.ts }\n`,
+    );
+    const before = readdirSync(folder.path);
+    await using checking = check(folder);
+    const { code, stdout, stderr } = await checking.ended();
+    expect(code).toBe(0);
+    expect(stdout).toContain("is fine: 2 of 2 upstreams open (scripted, busy)");
+    expect(stderr).toBe("");
+    expect(readdirSync(folder.path)).toEqual(before);
+    expect(gate.waiting).toBe(0);
+  });
+
+  test("mistakes end with 1 and one report", async () => {
+    using folder = new GatewayFolder(MISTAKES, { "scripted.ts": SCRIPTED_PLUGIN });
+    await using checking = check(folder);
+    const { code, stderr } = await checking.ended();
+    expect(code).toBe(1);
+    for (const said of MISTAKES_SAID) expect(stderr).toContain(said);
+    expect(readdirSync(folder.path).toSorted()).toEqual(["gateway.yaml", "scripted.ts"]);
+  });
+
+  test("a plugin that uses the network while it is opened is found out", async () => {
+    await using gate = closedGate();
+    using folder = new GatewayFolder("upstreams: { eager: { plugin: ./eager.ts } }\n", {
+      "eager.ts": eagerPlugin(gate.url),
+    });
+    await using checking = check(folder);
+    const { code, stderr } = await checking.ended();
+    expect(code).toBe(1);
+    expect(stderr).toContain("a plugin may not use the network while it is being opened");
+  });
+});
+
+describe("modelyard keys", () => {
+  test("a key that is made while the gateway runs is good at once, and listed by its beginning", async () => {
+    using folder = folderWith({ hello: HELLO });
+    await using gateway = startMain(folder, CONFIGURED);
+    const url = await gateway.listening();
+    const keys = (...words: string[]) =>
+      new CodeProcess("src/cli/main.ts", ["keys", ...words, "--config", folder.config]).ended();
+    const made = await keys("create", "bob");
+    expect(made.code).toBe(0);
+    const key = made.stdout.trim();
+    expect((await ask(url, "hello", { key })).status).toBe(200);
+    const listed = await keys("list");
+    expect(listed.stdout).toMatch(/^bob\tsk-my-[\w-]+…\t/);
+    expect(listed.stdout).not.toContain(key);
+    expect((await keys("create", "bob")).code).toBe(1);
+    expect((await keys("frobnicate")).code).toBe(2);
+  });
+});
+
+function busyPlugin(url: string): string {
+  return `
+    import { definePlugin, Type, UpstreamError } from "modelyard/plugin";
+    export default definePlugin({
+      apiVersion: 1, name: "busy", options: Type.Object({}),
+      open: (_, host) => ({
+        start: async () => void (await host.fetch(${JSON.stringify(url)})),
+        models: async () => [],
+        chat() { throw new UpstreamError("unavailable", "busy"); },
+      }),
+    });`;
+}
+
+function eagerPlugin(url: string): string {
+  return `
+    import { definePlugin, Type } from "modelyard/plugin";
+    export default definePlugin({
+      apiVersion: 1, name: "eager", options: Type.Object({}),
+      async open(_, host) { await host.fetch(${JSON.stringify(url)}); throw new Error("never"); },
+    });`;
+}
