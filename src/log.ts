@@ -28,6 +28,11 @@ export function createLogger(settings: LogSettings): GatewayLogger {
   });
 }
 
+/** Where an unforeseen error came from, for a log entry. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
 interface Entry {
   readonly level: Level;
   readonly message: string;

@@ -1,5 +1,6 @@
 import { errorBody } from "../dialects/openai-chat/error.ts";
 import { RequestError, toRequestError } from "../dialects/request-error.ts";
+import { stackOf } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
 import { openCall, requestId } from "../steps/open-call.ts";
 import type { Cors } from "./cors.ts";
@@ -78,8 +79,7 @@ export class Answerer {
   #explain(error: unknown): RequestError {
     const refusal = toRequestError(error);
     if (refusal.code === "internal_error") {
-      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      this.#gateway.log.error("a request failed in the gateway itself", { error: stack });
+      this.#gateway.log.error("a request failed in the gateway itself", { error: stackOf(error) });
     }
     return refusal;
   }

@@ -17,3 +17,11 @@ test("credentials that rotate for ever don't make it grow for ever, and lasting 
   for (let i = 0; i < 5_000; i++) redactor.add(`token-${i}-end`);
   expect(redactor.redact("token-0-end token-4999-end sk-lasting")).toBe("token-0-end [redacted] [redacted]");
 });
+
+test("a secret is found as JSON writes it, too", () => {
+  const redactor = new Redactor();
+  redactor.addLasting('pass"word');
+  redactor.add("line\nbreak");
+  const said = JSON.stringify({ first: 'pass"word', second: "line\nbreak" });
+  expect(redactor.redact(said)).toBe('{"first":"[redacted]","second":"[redacted]"}');
+});

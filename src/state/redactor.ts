@@ -11,19 +11,20 @@ export class Redactor {
 
   /** A secret of the configuration. */
   addLasting(secret: string): void {
-    if (secret.length >= SHORTEST_SECRET) this.#lasting.add(secret);
+    if (secret.length < SHORTEST_SECRET) return;
+    for (const form of formsOf(secret)) this.#lasting.add(form);
   }
 
   /** A secret that an upstream came by; of these the latest are remembered. */
   add(secret: string): void {
     if (secret.length < SHORTEST_SECRET) return;
-    this.#rotating.delete(secret);
-    this.#rotating.add(secret);
-    if (this.#rotating.size > MAX_ROTATING) {
-      for (const oldest of this.#rotating) {
-        this.#rotating.delete(oldest);
-        break;
-      }
+    for (const form of formsOf(secret)) {
+      this.#rotating.delete(form);
+      this.#rotating.add(form);
+    }
+    for (const oldest of this.#rotating) {
+      if (this.#rotating.size <= MAX_ROTATING) break;
+      this.#rotating.delete(oldest);
     }
   }
 
@@ -34,4 +35,10 @@ export class Redactor {
     }
     return clean;
   };
+}
+
+/** As it is, and as it stands within JSON: texts are cleaned after they were put into a line. */
+function formsOf(secret: string): string[] {
+  const escaped = JSON.stringify(secret).slice(1, -1);
+  return escaped === secret ? [secret] : [secret, escaped];
 }

@@ -3,6 +3,7 @@ import type { Call } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { GatewayLogger } from "../log.ts";
+import { stackOf } from "../log.ts";
 import type { Target } from "../state/route-table.ts";
 import type { Visit } from "../state/target-states.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -107,8 +108,7 @@ export class LentCall implements Call {
       return message === error.message ? error : copy(error, message);
     }
     const { id, plugin } = target.upstream;
-    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.log.error(`the plugin ${plugin} threw what is no UpstreamError`, { error: stack });
+    this.log.error(`the plugin ${plugin} threw what is no UpstreamError`, { error: stackOf(error) });
     return new UpstreamError("bad-response", `the plugin "${plugin}" of upstream "${id}" failed`, {
       cause: error,
     });

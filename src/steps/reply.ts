@@ -5,6 +5,7 @@ import type { RequestError } from "../dialects/request-error.ts";
 import { toRequestError } from "../dialects/request-error.ts";
 import type { CountedUsage } from "../flow/answer-event.ts";
 import { readable } from "../flow/readable.ts";
+import { stackOf } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Answered } from "./dispatch.ts";
 import type { ObservedAnswer } from "./observe.ts";
@@ -124,6 +125,9 @@ async function* frames(
     yield encoder.encode(writer.end());
   } catch (error) {
     failure = toRequestError(error);
+    if (failure.code === "internal_error") {
+      call.log.error("an answer broke in the gateway itself", { error: stackOf(error) });
+    }
     yield encoder.encode(writer.failed(failure));
   } finally {
     call.close(failure);

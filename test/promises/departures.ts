@@ -13,9 +13,9 @@ export interface Departures {
   readonly phase: string;
   readonly times: number;
   /** Brings the nth request (from 0) there. */
-  scene(nth: number): Promise<Scene>;
+  readonly scene: (nth: number) => Promise<Scene>;
   /** Resolves when nothing is left of the request within the gateway. */
-  quiet(): Promise<void>;
+  readonly quiet: () => Promise<void>;
 }
 
 /**
