@@ -56,6 +56,7 @@ test("the OpenAI SDK gets the whole text, streamed and plain, by either name", a
 });
 
 test("the pieces of a stream come one by one, and never cut a character in two", async () => {
+  emulator.script = { pace: 2 };
   const stream = await client.chat.completions.create({ ...asking("#gen 3 2001"), stream: true });
   const pieces = (await Array.fromAsync(stream)).flatMap(({ choices }) => choices[0]?.delta.content || []);
   expect(pieces.length).toBeGreaterThan(5);

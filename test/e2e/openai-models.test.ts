@@ -18,7 +18,6 @@ const KEYS = `
 keys:
   - { name: all, key: sk-all-0123456789 }
   - { name: few, key: sk-few-0123456789, models: [hello] }
-  - { name: old, key: sk-old-0123456789, expires: 2020-01-01 }
 `;
 
 const question: ChatCompletionMessageParam[] = [{ role: "user", content: "Well?" }];
