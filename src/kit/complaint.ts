@@ -6,11 +6,13 @@ import type { Said } from "./json.ts";
 export interface Complaint {
   /** In its own words, at most 500 characters on one line; empty if it has none. */
   readonly message: string;
-  /** Its `code`, `type` and `status` where they are words, in lower case. */
+  /** Its `code`, `type` and `status` where they are words, and its details' `reason`s, in lower case. */
   readonly words: readonly string[];
   /** Its `code` or `status` where that is an HTTP error status. */
   readonly status: number | undefined;
   readonly param: string | undefined;
+  /** When to come back, in milliseconds from now, where the body says it (Google's `RetryInfo`). */
+  readonly retryAfterMs: number | undefined;
 }
 
 /**
@@ -21,16 +23,26 @@ export function complaintIn(body: Said): Complaint {
   const outer = Array.isArray(body) ? body[0] : body;
   const members = objectOf(outer);
   const inner = objectOf(members?.["error"]) ?? objectOf(listOf(members?.["errors"])[0]) ?? members;
+  const details = listOf(inner?.["details"]).map(objectOf);
   const codes = [inner?.["code"], inner?.["status"], inner?.["type"], members?.["code"], members?.["type"]];
   return {
     message: excerpt(messageIn(outer, 4) || unknownShape(members), MAX_MESSAGE),
-    words: codes.map((code) => textOf(code).toLowerCase()).filter((word) => word !== ""),
+    words: [...codes, ...details.map((detail) => detail?.["reason"])]
+      .map((code) => textOf(code).toLowerCase())
+      .filter((word) => word !== ""),
     status: codes.map(Number).find((code) => Number.isInteger(code) && code >= 400 && code < 600),
     param: textOf(inner?.["param"]) || placeIn(inner?.["detail"]),
+    retryAfterMs: details.map((detail) => durationOf(detail?.["retryDelay"])).find((ms) => ms !== undefined),
   };
 }
 
 const MAX_MESSAGE = 500;
+
+/** A duration as protocol buffers write it in JSON: `34.074s`. */
+function durationOf(value: Said): number | undefined {
+  const text = textOf(value);
+  return /^\d{1,9}(\.\d{1,9})?s$/.test(text) ? Math.ceil(Number(text.slice(0, -1)) * 1000) : undefined;
+}
 
 /** Where the message stands, the most telling place first. */
 const PLACES = ["error", "message", "detail", "error_description", "msg", "errors", "title"];

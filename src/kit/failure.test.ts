@@ -165,6 +165,28 @@ describe("retry-after", () => {
   });
 });
 
+describe("what Google's error details say", () => {
+  const google = (status: number, word: string, details: object[]): string =>
+    JSON.stringify([{ error: { code: status, message: "x", status: word, details } }]);
+
+  test("is when to come back, unless a header does", () => {
+    const body = google(429, "RESOURCE_EXHAUSTED", [{ violations: [] }, { retryDelay: "34.0741s" }]);
+    expect(failed(429, body)).toMatchObject({ code: "rate-limited", retryAfterMs: 34_075 });
+    expect(failed(429, body, { "retry-after": "2" }).retryAfterMs).toBe(2000);
+    expect(failureIn(JSON.parse(body))).toMatchObject({ code: "rate-limited", retryAfterMs: 34_075 });
+  });
+
+  test.each([["later"], ["-1s"], [3], [null]])("is not a delay of %j", (retryDelay) => {
+    expect(failed(429, google(429, "RESOURCE_EXHAUSTED", [{ retryDelay }])).retryAfterMs).toBeUndefined();
+  });
+
+  test("is that the key is wrong, though the status is 400", () => {
+    const body = google(400, "INVALID_ARGUMENT", [{ reason: "API_KEY_INVALID" }]);
+    expect(failed(400, body).code).toBe("rejected");
+    expect(failed(400, google(400, "INVALID_ARGUMENT", [{ reason: "OTHER" }])).code).toBe("bad-request");
+  });
+});
+
 describe("an error object that came without a status", () => {
   test.each([
     [{ error: { message: "x", code: 429 } }, "rate-limited"],

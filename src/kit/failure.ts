@@ -12,7 +12,7 @@ import { retryAfterMs } from "./retry-after.ts";
  */
 export function failureOf(status: number, headers: Headers, body: string): UpstreamError {
   const complaint = complaintIn(parseJson(body) ?? body);
-  return upstreamError({ status, complaint, retryAfterMs: retryAfterMs(headers) });
+  return upstreamError({ status, complaint, retryAfterMs: retryAfterMs(headers) ?? complaint.retryAfterMs });
 }
 
 /**
@@ -23,7 +23,7 @@ export function failureIn(body: Said): UpstreamError {
   const complaint = complaintIn(body);
   const word = complaint.words.find((each) => WORDS.has(each));
   const status = (word === undefined ? undefined : WORDS.get(word)) ?? complaint.status ?? 500;
-  return upstreamError({ status, complaint, retryAfterMs: undefined });
+  return upstreamError({ status, complaint, retryAfterMs: complaint.retryAfterMs });
 }
 
 /** The code of a network error, as `ECONNRESET`: the part of it that carries no URL. */
@@ -58,7 +58,7 @@ function codeOf(status: number, complaint: Complaint): UpstreamErrorCode {
 
 function requestFault(status: number, { message, words }: Complaint): UpstreamErrorCode {
   if (words.some((word) => TOO_LONG_WORDS.has(word)) || TOO_LONG.test(message)) return "context-length";
-  if (WRONG_KEY.test(message)) return "rejected";
+  if (words.includes("api_key_invalid") || WRONG_KEY.test(message)) return "rejected";
   if (MODEL_UNKNOWN.test(message) || (status === 404 && /\bmodels?\b/i.test(message))) return "no-such-model";
   return "bad-request";
 }
