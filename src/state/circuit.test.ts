@@ -40,6 +40,28 @@ test("failures open it, and after the cooldown one probe decides", () => {
   expect([it.state(), it.call("ok")]).toEqual(["closed", true]);
 });
 
+test("a probe closes it when its answer begins, and what fails then counts like any other", () => {
+  const it = drive();
+  for (let i = 0; i < 5; i++) it.call(failing("failed"));
+  it.pass(30_000);
+  const probe = it.enter();
+  probe?.answered();
+  expect([it.state(), it.call("ok")]).toEqual(["closed", true]);
+  probe?.ended(failing("truncated"), it.now());
+  expect(it.state()).toBe("closed");
+  for (let i = 0; i < 4; i++) it.call(failing("failed"));
+  expect(it.state()).toBe("open");
+});
+
+test("an answer that began before it opened doesn't close it by going on", () => {
+  const it = drive();
+  const slow = it.enter();
+  for (let i = 0; i < 5; i++) it.call(failing("failed"));
+  it.pass(30_000);
+  slow?.answered();
+  expect([it.enter() !== undefined, it.enter()]).toEqual([true, undefined]);
+});
+
 test("a failing probe opens it again, an abandoned one leaves the place to the next", () => {
   const it = drive();
   for (let i = 0; i < 5; i++) it.call(failing("timeout"));

@@ -24,7 +24,7 @@ const FAILING_SHARE = 0.5;
 
 /**
  * Keeps requests away from a target that fails. Closed: all may pass. Open: none, until the cooldown is over.
- * Half open: one probe may pass, whose outcome decides. A 429 with a `retry-after` closes the way until then
+ * Half open: one probe may pass; it closes the circuit when its answer begins, or opens it again. A 429 with a `retry-after` closes the way until then
  * without counting as a failure; a refused credential (401, 403) counts only while nothing succeeds beside it,
  * because the other credentials may be good; what is the client's own fault counts as a sign of life.
  */
@@ -66,9 +66,19 @@ export class Circuit {
   enter(now: number): Pass | undefined {
     if (this.wait(now) > 0) return undefined;
     this.#calls.add(now);
-    const pass: Pass = { ended: (outcome, at) => this.#ended(pass, outcome, at) };
+    const pass: Pass = {
+      answered: () => this.#answered(pass),
+      ended: (outcome, at) => this.#ended(pass, outcome, at),
+    };
     if (this.#open) this.#probe = pass;
     return pass;
+  }
+
+  /** A probe has done its work as soon as an answer begins: nobody need wait until a long one has ended. */
+  #answered(pass: Pass): void {
+    if (this.#probe !== pass) return;
+    this.#probe = undefined;
+    this.#alive(true);
   }
 
   #ended(pass: Pass, outcome: Outcome, now: number): void {
@@ -116,6 +126,8 @@ export class Circuit {
 
 /** A request that was let through; it must say how it ended, whatever happens. */
 export interface Pass {
+  /** Its answer has begun. */
+  answered(): void;
   ended(outcome: Outcome, now: number): void;
 }
 

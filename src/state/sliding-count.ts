@@ -7,7 +7,7 @@ const SLICES = 10;
  */
 export class SlidingCount {
   readonly #slice: number;
-  readonly #counts = new Array<number>(SLICES + 1).fill(0);
+  readonly #counts = Array.from({ length: SLICES + 1 }, () => 0);
   /** The number of the slice that `#counts` was last brought up to. */
   #latest = 0;
 

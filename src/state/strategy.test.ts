@@ -67,6 +67,16 @@ test("fastest prefers the quicker of two, tries the unknown, and doesn't send ev
   expect(names(order("fastest", [target("alone")], choosing))).toEqual(["alone"]);
 });
 
+test("a mere stand-in is never the least busy", () => {
+  const targets = [target("stand-in", { weight: 0 }), target("a", { busy: 9 }), target("b", { weight: 0 })];
+  expect(names(order("least_busy", targets, choosing))).toEqual(["a", "stand-in", "b"]);
+});
+
+test("only one request waits for a target that was never measured", () => {
+  const targets = [target("new", { busy: 1 }), target("known", { firstEvent: 500 })];
+  expect(names(order("fastest", targets, choosing))).toEqual(["known", "new"]);
+});
+
 test("sticky keeps everybody where they are, and moves only those whose target is gone", () => {
   const targets = [target("a"), target("b"), target("c")];
   const users = Array.from({ length: 3_000 }, (_, i) => `user-${i}`);

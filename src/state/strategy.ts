@@ -36,7 +36,7 @@ export function order<T extends Candidate>(
     case "weighted":
       return byKey(targets, ({ weight }) => weightedKey(weight, choosing.random()));
     case "least_busy":
-      return targets.toSorted((a, b) => a.busy / a.weight - b.busy / b.weight);
+      return byKey(targets, ({ busy, weight }) => (weight > 0 ? -busy / weight : -Infinity));
     case "fastest":
       return fastest(targets, choosing.random);
     case "sticky":
@@ -46,11 +46,11 @@ export function order<T extends Candidate>(
   }
 }
 
-/** Highest key first. */
+/** Highest key first; equal ones as written. */
 function byKey<T>(items: readonly T[], key: (item: T) => number): T[] {
   return items
     .map((item) => ({ item, key: key(item) }))
-    .toSorted((a, b) => b.key - a.key)
+    .toSorted((a, b) => (a.key === b.key ? 0 : b.key - a.key))
     .map(({ item }) => item);
 }
 
@@ -69,12 +69,17 @@ function hashed(text: string): number {
 
 /**
  * Of two taken at random the quicker one first (power of two choices: no herd runs to the best), then the
- * rest as written. One that was never measured goes first, so that it will be.
+ * rest as written. One that was never measured goes first, so that it will be; but only for one request, and
+ * not for all that come while it keeps that one waiting.
  */
 function fastest<T extends Candidate>(targets: readonly T[], random: () => number): T[] {
   const left = [...targets];
   const pick = () => left.splice(Math.floor(random() * left.length), 1);
   const pair = [...pick(), ...pick()];
-  pair.sort((a, b) => (a.firstEvent ?? -1) - (b.firstEvent ?? -1));
-  return [...pair, ...left];
+  return [...byKey(pair, (target) => -expected(target)), ...left];
+}
+
+/** How long the first event will take, in ms. */
+function expected({ firstEvent, busy }: Candidate): number {
+  return firstEvent ?? (busy > 0 ? Infinity : -1);
 }

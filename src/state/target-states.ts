@@ -21,8 +21,8 @@ export interface TargetState {
 
 /** One request's stay at a target; it must say how it ended, and only the first word counts. */
 export interface Visit {
-  /** The first event came, after so many ms. */
-  answered(ms: number): void;
+  /** The answer has begun; after so many ms where its first event was waited for, and not its end. */
+  answered(ms?: number): void;
   ended(outcome: Outcome): void;
 }
 
@@ -49,6 +49,12 @@ export class TargetStates {
     return state;
   }
 
+  /** How busy and how quick a target is now. */
+  loadOf(target: Target): { readonly busy: number; readonly firstEvent: number | undefined } {
+    const { load } = this.of(target);
+    return { busy: load.busy, firstEvent: load.firstEvent(this.#now()) };
+  }
+
   /** Milliseconds until a request may go there; 0: now. */
   wait(target: Target): number {
     return this.of(target).circuit.wait(this.#now());
@@ -62,7 +68,10 @@ export class TargetStates {
     load.began();
     let open = true;
     return {
-      answered: (ms) => load.answeredAfter(ms),
+      answered: (ms) => {
+        pass.answered();
+        if (ms !== undefined) load.answeredAfter(ms, this.#now());
+      },
       ended: (outcome) => {
         if (!open) return;
         open = false;

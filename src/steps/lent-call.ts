@@ -73,9 +73,8 @@ export class LentCall implements Call {
   /** The first event is there; `waiting` tells for how many ms the next one has been waited for. */
   committed(waiting: () => number): void {
     this.#deadlines.committed(waiting);
-    if (this.#options.deadlines.includes("first_event")) {
-      this.#options.visit.answered(performance.now() - this.#began);
-    }
+    const { deadlines, visit } = this.#options;
+    visit.answered(deadlines.includes("first_event") ? performance.now() - this.#began : undefined);
   }
 
   /** Only the usage can still come. */

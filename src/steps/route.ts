@@ -100,10 +100,12 @@ export function inOrder(
   targets: readonly Target[],
   { sticker, gateway }: { readonly sticker: string; readonly gateway: Gateway },
 ): readonly Target[] {
-  const candidates = targets.map((target) => {
-    const { busy, firstEvent } = gateway.targets.of(target).load;
-    return { target, name: targetName(target), weight: target.weight, busy, firstEvent };
-  });
+  const candidates = targets.map((target) => ({
+    target,
+    name: targetName(target),
+    weight: target.weight,
+    ...gateway.targets.loadOf(target),
+  }));
   return order(strategy, candidates, { sticker, random: Math.random }).map(({ target }) => target);
 }
 
