@@ -28,7 +28,7 @@ beforeAll(async () => {
   gateway = await startGateway(`${tries(1)}upstreams:
   odd:
     plugin: ${JSON.stringify(ODD)}
-    timeouts: { first_event: 100ms, idle: 100ms, total: 500ms }
+    timeouts: { first_event: 200ms, idle: 200ms, total: 600ms }
     options: { token: ${JSON.stringify(TOKEN)} }
 `);
 });
