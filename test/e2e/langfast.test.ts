@@ -55,11 +55,18 @@ test("the OpenAI SDK gets the whole text, streamed and plain, by either name", a
   }
 });
 
-test("the pieces of a stream come one by one, and never cut a character in two", async () => {
-  emulator.script = { pace: 2 };
+test("the pieces of a stream come as they are made, and never cut a character in two", async () => {
+  const begun = Promise.withResolvers<void>();
+  // The second half is made only when the client has heard of the first.
+  emulator.script = { before: (event) => (event >= 6 ? begun.promise : undefined) };
   const stream = await client.chat.completions.create({ ...asking("#gen 3 2001"), stream: true });
-  const pieces = (await Array.fromAsync(stream)).flatMap(({ choices }) => choices[0]?.delta.content || []);
-  expect(pieces.length).toBeGreaterThan(5);
+  const pieces: string[] = [];
+  for await (const { choices } of stream) {
+    const piece = choices[0]?.delta.content;
+    if (piece) pieces.push(piece);
+    if (piece) begun.resolve();
+  }
+  expect(pieces.length).toBeGreaterThan(1);
   expect(pieces.join("")).toBe(generatedText(3, 2_001));
   expect(pieces.slice(0, -1).every((piece) => piece.isWellFormed())).toBeTrue();
 });
@@ -112,11 +119,18 @@ test("a run that fails before its first word has a status, one that fails later 
   expect(early).toBeInstanceOf(InternalServerError);
   expect(String(early)).toContain("no more paper");
 
-  emulator.script = { fault: { after: 4, how: "failed", message: "no more ink" } };
+  const begun = Promise.withResolvers<void>();
+  emulator.script = {
+    fault: { after: 4, how: "failed", message: "no more ink" },
+    before: (event) => (event === 3 ? begun.promise : undefined),
+  };
   const stream = await client.chat.completions.create({ ...asking("#gen 1 300"), stream: true });
   let heard = "";
   const reading = (async () => {
-    for await (const { choices } of stream) heard += choices[0]?.delta.content ?? "";
+    for await (const { choices } of stream) {
+      heard += choices[0]?.delta.content ?? "";
+      if (heard !== "") begun.resolve();
+    }
   })();
   const late: unknown = await reading.catch((reason: unknown) => reason);
   expect(late).toBeInstanceOf(APIError);
