@@ -1,9 +1,10 @@
-/** Resolves after `ms`, or rejects with the signal's reason as soon as it is aborted. */
+/** Resolves after `ms` and not a moment before, or rejects with the signal's reason as soon as it is aborted. */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   if (ms <= 0) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
+  // Bun cuts fractions off, and would be early.
+  const timer = setTimeout(resolve, Math.ceil(ms));
   const aborted = () => reject(signal.reason);
   signal.addEventListener("abort", aborted, { once: true });
   try {

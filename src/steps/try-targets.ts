@@ -56,6 +56,10 @@ class Tries {
   readonly #gateway: Gateway;
   readonly #queue: Target[];
   #again: Again[] = [];
+  /** The upstreams that have failed this request, and not because of what it asks. */
+  readonly #failed = new Set<string>();
+  /** When a target said that it may be asked again, by the age of the request; Infinity: it can't serve this one. */
+  readonly #told = new Map<Target, number>();
   #calls = 0;
   #failure: UpstreamError | undefined;
 
@@ -68,13 +72,14 @@ class Tries {
 
   async until<T>(run: (attempt: Try) => Promise<T>): Promise<T> {
     for (;;) {
+      this.#call.signal.throwIfAborted();
       const next = this.#first() ?? (await this.#retry());
       if (!next) throw this.#verdict();
       this.#call.note({ upstream: next.target.upstream.id, attempts: next.number });
       try {
         return await run(next);
       } catch (error) {
-        this.#failed(next.target, error);
+        this.#note(next.target, error);
       }
     }
   }
@@ -84,10 +89,8 @@ class Tries {
     while (this.#calls < this.#gateway.retry.attempts) {
       const target = this.#queue.shift();
       if (!target) return undefined;
-      const visit = this.#gateway.targets.enter(target);
-      if (!visit) continue;
-      this.#gateway.targets.called(target.upstream.id);
-      return { target, visit, number: ++this.#calls };
+      const attempted = this.#enter(target);
+      if (attempted) return attempted;
     }
     return undefined;
   }
@@ -98,21 +101,38 @@ class Tries {
     for (let next = this.#again.shift(); next; next = this.#again.shift()) {
       const wait = next.notBefore - this.#call.age;
       if (this.#calls >= this.#gateway.retry.attempts || wait > LONGEST_WAIT_MS) continue;
-      if (!this.#gateway.targets.mayRetry(next.target.upstream.id)) continue;
+      // A circuit that is open for longer is not worth the pause.
+      if (this.#gateway.targets.wait(next.target) > Math.max(wait, 0)) continue;
       await pause(wait, this.#call.signal);
-      const visit = this.#gateway.targets.enter(next.target);
-      if (visit) return { target: next.target, visit, number: ++this.#calls };
+      const attempted = this.#enter(next.target);
+      if (attempted) return attempted;
     }
     return undefined;
   }
 
+  /** Goes to a target, unless its circuit has opened, or its upstream has had all the retries it may get. */
+  #enter(target: Target): Try | undefined {
+    const { targets } = this.#gateway;
+    if (targets.wait(target) > 0) return undefined;
+    const { id } = target.upstream;
+    // An upstream that has failed is tried again also by another model of it.
+    if (!this.#failed.has(id)) targets.called(id);
+    else if (!targets.mayRetry(id)) return undefined;
+    const visit = targets.enter(target);
+    return visit && { target, visit, number: ++this.#calls };
+  }
+
   /** Notes a failure; throws it when no other target could do better. */
-  #failed(target: Target, error: unknown): void {
+  #note(target: Target, error: unknown): void {
     if (!UpstreamError.is(error)) throw error;
     this.#failure = moreTelling(this.#failure, error);
     if (error.code === "unsupported") this.#calls -= 1;
     else this.#report(target, error);
     if (!this.#mayGoOn(error)) throw error;
+    const { blame } = FAILURES[error.code];
+    const hopeless = blame === "client" || blame === "route";
+    this.#told.set(target, hopeless ? Infinity : this.#call.age + (error.retryAfterMs ?? 0));
+    if (!hopeless) this.#failed.add(target.upstream.id);
     const notBefore = this.#worthAgain(target, error);
     if (notBefore !== undefined) this.#again.push({ target, notBefore });
   }
@@ -138,7 +158,7 @@ class Tries {
 
   /** What the client gets when nothing is left to try. */
   #verdict(): UpstreamError | RequestError {
-    const waits = this.#plan.targets.map((target) => this.#gateway.targets.wait(target));
+    const waits = this.#plan.targets.map((target) => this.#wait(target));
     const soonest = Math.min(...waits);
     if (this.#failure) return withRetryAfter(this.#failure, soonest);
     const target = this.#plan.targets[waits.indexOf(soonest)];
@@ -149,6 +169,12 @@ class Tries {
     return new RequestError(limited ? "rate_limit_exceeded" : "upstream_unavailable", message, {
       retryAfterMs: soonest,
     });
+  }
+
+  /** Milliseconds until a target may be worth asking again, as it said itself or as its circuit is open. */
+  #wait(target: Target): number {
+    const told = (this.#told.get(target) ?? 0) - this.#call.age;
+    return Math.max(told, this.#gateway.targets.wait(target));
   }
 }
 
@@ -162,9 +188,10 @@ function telling({ code }: UpstreamError): number {
   return place < 0 ? LEAST_TELLING.length : place;
 }
 
-/** A 429 or 503 says when to come back: as the upstream said, or when its circuit closes. */
+/** A 429 or 503 says when to come back: when the first of the targets may be asked again. */
 function withRetryAfter(error: UpstreamError, wait: number): UpstreamError | RequestError {
   const { wire, status } = FAILURES[error.code];
-  if (error.retryAfterMs !== undefined || wait <= 0 || (status !== 429 && status !== 503)) return error;
-  return new RequestError(wire, error.message, { cause: error, param: error.param, retryAfterMs: wait });
+  if (status !== 429 && status !== 503) return error;
+  const retryAfterMs = wait > 0 && wait < Infinity ? wait : undefined;
+  return new RequestError(wire, error.message, { cause: error, param: error.param, retryAfterMs });
 }

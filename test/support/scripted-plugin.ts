@@ -1,4 +1,12 @@
-import type { Call, ChatEvent, ChatRequest, JsonObject, UpstreamErrorCode } from "modelyard/plugin";
+import type {
+  Call,
+  Capabilities,
+  ChatEvent,
+  ChatRequest,
+  JsonObject,
+  Model,
+  UpstreamErrorCode,
+} from "modelyard/plugin";
 import { definePlugin, Type, UpstreamError } from "modelyard/plugin";
 
 /** What an upstream does at one point of its answer: says an event, or one of the things below. */
@@ -26,6 +34,7 @@ export type Step =
 interface Details {
   readonly param: string;
   readonly retryAfterMs: number;
+  readonly otherCredential: boolean;
 }
 
 /** What the upstream's `status()` tells. */
@@ -42,10 +51,14 @@ export default definePlugin({
   options: Type.Object(
     {
       answers: Type.Record(Type.String(), Type.Array(Type.Unknown()), { description: "the steps, by model" }),
+      capabilities: Type.Record(Type.String(), Type.Unknown(), {
+        description: "what it says that a model can do, by model",
+        default: {},
+      }),
     },
     { additionalProperties: false },
   ),
-  open({ answers }, host) {
+  open({ answers, capabilities }, host) {
     const scripts = answers as Readonly<Record<string, readonly Step[]>>;
     const failures = new Map<Step, number>();
     const past = new Set<Step>();
@@ -57,6 +70,11 @@ export default definePlugin({
       if (step.times !== undefined && before >= step.times) return;
       failures.set(step, before + 1);
       throw new UpstreamError(step.fail, step.message, step);
+    }
+
+    function modelOf(id: string): Model {
+      const known = capabilities[id] as Capabilities | undefined;
+      return { id, created: 1_700_000_000, ownedBy: "script", ...(known && { capabilities: known }) };
     }
 
     /** The steps to take this time. */
@@ -79,8 +97,7 @@ export default definePlugin({
     }
 
     return {
-      models: async () =>
-        Object.keys(scripts).map((id) => ({ id, created: 1_700_000_000, ownedBy: "script" })),
+      models: async () => Object.keys(scripts).map(modelOf),
       async *chat(request, call) {
         begun++;
         running++;
