@@ -18,8 +18,9 @@ export type {
 export { failureIn, failureOf } from "./failure.ts";
 export { openaiStream } from "./openai-stream.ts";
 export type { OpenAiStreamOptions } from "./openai-stream.ts";
-export { post } from "./post.ts";
-export type { PostOptions } from "./post.ts";
+export { get, post } from "./post.ts";
+export type { GetOptions, PostOptions } from "./post.ts";
+export { readJson } from "./read-json.ts";
 export { sse } from "./sse.ts";
 export type { SseOptions } from "./sse.ts";
 export { SseParser } from "./sse-parser.ts";

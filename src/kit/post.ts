@@ -6,15 +6,18 @@ import { systemClock } from "./clock.ts";
 import type { Clock } from "./clock.ts";
 import { failureOf, networkErrorCode } from "./failure.ts";
 
-export interface PostOptions {
+export interface GetOptions {
   /** Usually `host.fetch`. */
   readonly fetch: typeof fetch;
   readonly url: string | URL;
-  /** What the upstream needs beside the content type; they win over those that `post` sets. */
+  /** What the upstream needs beside the content type; they win over those that are set here. */
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: JsonObject;
   /** Holds the deadline for reading an error's body. */
   readonly clock?: Clock;
+}
+
+export interface PostOptions extends GetOptions {
+  readonly body: JsonObject;
 }
 
 /**
@@ -27,33 +30,49 @@ export async function post(
   call: Pick<Call, "signal" | "connected">,
   options: PostOptions,
 ): Promise<Response> {
-  const response = await send(call, options);
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  // A compressing proxy collects events until a block is full.
+  if (options.body["stream"] === true) headers["accept-encoding"] = "identity";
+  const init = { method: "POST", headers, body: JSON.stringify(options.body), signal: call.signal };
+  const response = await send(options, init);
   call.connected();
-  if (response.ok) return response;
-  const text = await errorText(response, options.clock ?? systemClock);
-  call.signal.throwIfAborted();
-  throw failureOf(response.status, response.headers, text || redirection(response));
+  return good(response, options, call.signal);
 }
 
-async function send(call: Pick<Call, "signal">, options: PostOptions): Promise<Response> {
-  const headers = new Headers({ "content-type": "application/json" });
-  // A compressing proxy collects events until a block is full.
-  if (options.body["stream"] === true) headers.set("accept-encoding", "identity");
+/** Asks with GET, and ends as `post` does. */
+export async function get(options: GetOptions, signal: AbortSignal): Promise<Response> {
+  return good(await send(options, { method: "GET", headers: {}, signal }), options, signal);
+}
+
+interface Sending {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+async function send(options: GetOptions, sending: Sending): Promise<Response> {
+  const headers = new Headers(sending.headers);
   for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
   try {
     return await options.fetch(options.url, {
-      method: "POST",
+      ...sending,
       headers,
-      body: JSON.stringify(options.body),
-      signal: call.signal,
       redirect: "manual",
       // Bun's own idle timer would cut a model that thinks for five minutes; the gateway's deadlines rule.
       timeout: false,
     });
   } catch (error) {
-    call.signal.throwIfAborted();
+    sending.signal.throwIfAborted();
     throw unreachable(options.url, error);
   }
+}
+
+async function good(response: Response, { clock }: GetOptions, signal: AbortSignal): Promise<Response> {
+  if (response.ok) return response;
+  const text = await errorText(response, clock ?? systemClock);
+  signal.throwIfAborted();
+  throw failureOf(response.status, response.headers, text || redirection(response));
 }
 
 // Bun's errors name the whole URL, with a key in its query where the upstream takes it there: they are no cause.
