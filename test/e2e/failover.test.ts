@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { UpstreamErrorCode } from "modelyard/plugin";
 import { closedGate } from "../support/gate.ts";
 import type { Step } from "../support/scripted-gateway.ts";
-import { HELLO, say, stop } from "../support/scripted-gateway.ts";
+import { HELLO, say } from "../support/scripted-gateway.ts";
 import type { SeveralGateway } from "../support/several-gateway.ts";
 import { startSeveral } from "../support/several-gateway.ts";
 import { readFrames, textOf } from "../support/sse-frames.ts";
