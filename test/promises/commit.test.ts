@@ -123,14 +123,19 @@ test.each(Object.entries(SAID))(
   },
 );
 
-test("when all have failed the client gets the status of the last failure", async () => {
-  firstDoes((exchange) => exchange.reset());
-  second.respond = (exchange) => {
-    exchange.head(429, { "retry-after": "7" });
+test("when all have failed the client gets the last failure's status, and when the first is back", async () => {
+  await using limited = await startFaultUpstream();
+  await using gate = await startGateway(
+    `${tries(2)}upstreams:\n${forwardTo("slow", limited.url)}${forwardTo("quick", limited.url)}`,
+  );
+  const waits = ["9", "7"];
+  limited.respond = (exchange) => {
+    exchange.head(429, { "retry-after": waits.shift() ?? "0" });
     exchange.end();
   };
-  const response = await gateway.chat(streamed);
+  const response = await gate.chat(streamed);
   expect([response.status, response.headers.get("retry-after")]).toEqual([429, "7"]);
+  expect(limited.requests).toHaveLength(2);
 });
 
 describe("a plugin's failure", () => {

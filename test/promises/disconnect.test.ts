@@ -1,12 +1,14 @@
 import { expect, test } from "bun:test";
 import type { Exchange, FaultUpstream } from "../support/fault-upstream.ts";
 import { openaiChunks, startFaultUpstream } from "../support/fault-upstream.ts";
-import { startForward } from "../support/forward-gateway.ts";
+import { forwardTo, startForward } from "../support/forward-gateway.ts";
 import type { GatewayOptions, RunningGateway } from "../support/gateway.ts";
+import { startGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import type { Client } from "./clients.ts";
 import { connecting, fetching } from "./clients.ts";
 import { expectPromptEnds } from "./departures.ts";
+import { pourUntilStalled } from "./pour.ts";
 
 /**
  * Nobody listens, nobody works: when a client leaves, the connection to its upstream is closed, in whatever
@@ -88,6 +90,26 @@ test("in the middle of its own request", async () => {
   expect(upstream.requests).toHaveLength(0);
 });
 
+test("in a pause before another try", async () => {
+  await using upstream = await startFaultUpstream();
+  await using gateway = await startGateway(
+    `retry: { attempts: 2, backoff: 200ms, budget: 100% }
+health: { failures: 1000000 }
+upstreams:
+${forwardTo("forward", upstream.url)}`,
+  );
+  upstream.respond = (exchange) => exchange.reset();
+  // Somebody who stays sees what would come.
+  await gateway.chat(streamed);
+  expect(upstream.requests).toHaveLength(2);
+  const clients = Array.from({ length: TIMES }, () => fetching(gateway, streamed));
+  await until(() => upstream.requests.length === 2 + TIMES, "all first tries");
+  for (const client of clients) client.leave();
+  await quiet(gateway, upstream);
+  await Bun.sleep(500);
+  expect(upstream.requests).toHaveLength(2 + TIMES);
+});
+
 interface Phase extends GatewayOptions {
   readonly body?: object;
   /** Whether the client has the answer's headers when it leaves. */
@@ -127,12 +149,4 @@ function quiet({ gateway }: RunningGateway, upstream: FaultUpstream): Promise<vo
     () => gateway.calls.running === 0 && gateway.bodies.used === 0 && upstream.connections === 0,
     "the end of all calls, bodies and connections",
   );
-}
-
-/** Sends chunk after chunk until nobody takes them any more. */
-async function pourUntilStalled(exchange: Exchange, chunk: string): Promise<void> {
-  for (let stalled = false; !stalled;) {
-    exchange.chunk(chunk);
-    stalled = await Promise.race([exchange.flushed().then(() => false), Bun.sleep(50).then(() => true)]);
-  }
 }

@@ -56,6 +56,10 @@ export class CodeProcess implements AsyncDisposable {
     ]);
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#process.kill(name);
   }
