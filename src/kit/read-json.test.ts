@@ -28,9 +28,9 @@ test("a body that breaks off is truncated", async () => {
 
 test("leaving ends the reading with the reason", async () => {
   using server = rawServer('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"a":', "keep");
-  const { call, abort } = testCall();
-  const reading = readJson(await get({ fetch, url: server.url }, call.signal), call.signal);
-  abort(new Error("left"));
+  const leaver = testCall();
+  const reading = readJson(await get({ fetch, url: server.url }, leaver.call.signal), leaver.call.signal);
+  leaver.abort(new Error("left"));
   await expect(reading).rejects.toThrow("left");
 });
 
@@ -44,8 +44,8 @@ test("asking ends as posting does", async () => {
     code: "unavailable",
   });
   await using silent = silentServer();
-  const { call, abort } = testCall();
-  const asking = get({ fetch, url: silent.url, headers: { a: "b" } }, call.signal);
-  abort(new Error("left"));
+  const leaver = testCall();
+  const asking = get({ fetch, url: silent.url, headers: { a: "b" } }, leaver.call.signal);
+  leaver.abort(new Error("left"));
   await expect(asking).rejects.toThrow("left");
 });

@@ -1,6 +1,11 @@
 import type { Host, KeyValue } from "modelyard/plugin";
 import { credentialPool } from "../../src/kit/credential-pool/index.ts";
-import type { CredentialPool, Lease, PoolOptions } from "../../src/kit/credential-pool/index.ts";
+import type {
+  CredentialPool,
+  Lease,
+  LeaseOptions,
+  PoolOptions,
+} from "../../src/kit/credential-pool/index.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { memoryStorage, testHost } from "./plugin-host.ts";
 import type { TestHost } from "./plugin-host.ts";
@@ -74,12 +79,12 @@ export class PoolBench {
   }
 
   /** A lease for a caller who stays. */
-  lease(options?: { exclusive?: boolean }): Promise<Lease<Session>> {
+  lease(options?: LeaseOptions): Promise<Lease<Session>> {
     return this.pool.lease({ id: "call", signal: new AbortController().signal }, options);
   }
 
   /** Asks for a lease, and tells how that stands. */
-  ask(options?: { exclusive?: boolean }): Asking {
+  ask(options?: LeaseOptions): Asking {
     const leaving = new AbortController();
     return new Asking(this.pool.lease({ id: "call", signal: leaving.signal }, options), leaving);
   }

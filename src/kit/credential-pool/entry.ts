@@ -27,6 +27,10 @@ export interface Entry<C extends Json> {
   /** When it was last found good without being used; 0: never. */
   verifiedAt: number;
   lastUsed: number;
+  /** Its share of the work; undefined if its source doesn't say. */
+  readonly weight: number | undefined;
+  /** When it is its turn beside the others, in units of work; only counts where there are weights. */
+  turn: number;
   health: Health;
   readonly loans: Set<Loan>;
   work: Work | undefined;
@@ -78,17 +82,25 @@ export function isRecent(entry: Entry<Json>, now: number, verifyAfter: number): 
   return now - Math.max(entry.lastUsed, entry.since, entry.verifiedAt) <= verifyAfter;
 }
 
-/** True if its other leases leave room for one more: none beside an exclusive one, and one probe at a time. */
-export function hasRoom(entry: Entry<Json>, exclusive: boolean, leases: number): boolean {
-  if (entry.loans.size >= (exclusive ? 1 : leases)) return false;
-  const { standing, epoch } = entry.health;
-  for (const loan of entry.loans) {
-    if (loan.exclusive || (standing === "probing" && loan.epoch === epoch)) return false;
-  }
-  return true;
+/** How many leases a credential may have at once, and how many of them while it is probing. */
+export interface Room {
+  readonly leases: number;
+  readonly probes: number;
 }
 
-/** The one to lend first: least leases, then least recently used. */
+/** True if its other leases leave room for one more: none beside an exclusive one, and few while it is probing. */
+export function hasRoom(entry: Entry<Json>, exclusive: boolean, { leases, probes }: Room): boolean {
+  if (entry.loans.size >= (exclusive ? 1 : leases)) return false;
+  const { standing, epoch } = entry.health;
+  let probing = 0;
+  for (const loan of entry.loans) {
+    if (loan.exclusive) return false;
+    if (standing === "probing" && loan.epoch === epoch) probing++;
+  }
+  return probing < probes;
+}
+
+/** The one to lend first: by weight the one whose turn it is, else least leases; then least recently used. */
 export function idlest<C extends Json>(entries: Iterable<Entry<C>>): Entry<C> | undefined {
   let best: Entry<C> | undefined;
   for (const entry of entries) if (!best || isIdler(entry, best)) best = entry;
@@ -96,7 +108,9 @@ export function idlest<C extends Json>(entries: Iterable<Entry<C>>): Entry<C> | 
 }
 
 function isIdler(one: Entry<Json>, other: Entry<Json>): boolean {
-  if (one.loans.size !== other.loans.size) return one.loans.size < other.loans.size;
+  if (one.weight !== undefined && one.turn !== other.turn) return one.turn < other.turn;
+  if (one.weight === undefined && one.loans.size !== other.loans.size)
+    return one.loans.size < other.loans.size;
   return one.lastUsed < other.lastUsed;
 }
 

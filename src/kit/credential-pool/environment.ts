@@ -10,6 +10,7 @@ export interface Settings {
   readonly min: number;
   readonly max: number;
   readonly leases: number;
+  readonly probes: number;
   readonly refreshBefore: number;
   readonly verifyAfter: number;
   readonly clock: Clock;
@@ -37,16 +38,18 @@ const VERIFY_AFTER = 6 * 60 * 60_000;
 
 /** Fills in what was left out; a RangeError if the numbers contradict each other. */
 export function settle(options: PoolOptions): Settings {
-  const { min, max, leases = Infinity } = options;
+  const { min, max, leases = Infinity, probes = 1 } = options;
   if (!(max >= 1)) throw new RangeError(`a credential pool's max is at least 1, not ${max}`);
   if (!(min >= 0 && min <= max)) {
     throw new RangeError(`a credential pool's min is between 0 and its max (${max}), not ${min}`);
   }
   if (!(leases >= 1)) throw new RangeError(`a credential takes at least 1 lease, not ${leases}`);
+  if (!(probes >= 1)) throw new RangeError(`a credential is probed by at least 1 lease, not ${probes}`);
   return {
     min,
     max,
     leases,
+    probes,
     refreshBefore: options.refreshBefore ?? REFRESH_BEFORE,
     verifyAfter: options.verifyAfter ?? VERIFY_AFTER,
     clock: options.clock ?? systemClock,

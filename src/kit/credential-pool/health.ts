@@ -30,6 +30,8 @@ export const FRESH: Health = {
 
 const FIRST_COOLING = 5000;
 const LONGEST_COOLING = 10 * 60_000;
+/** How long a credential rests that was refused, if its owner may put that right. */
+export const FORGIVEN_REST = 60_000;
 
 /**
  * The upstream said "too many" (429): rest as long as it asks, at least twice as long as the last time if

@@ -36,13 +36,15 @@ export class Outlook<C extends Json> {
     return supply.making || !this.#mayGrow() ? undefined : supply.next(this.#isWanted(now));
   }
 
-  /** The earliest time at which anybody who waits may be served; Infinity: never. */
-  hope(now: number): number {
+  /** The earliest time at which somebody who waits for none of `except` may be served; Infinity: never. */
+  hope(now: number, except: ReadonlySet<string>): number {
     const { roster, supply } = this.#situation;
     if (supply.making) return now;
     const way = this.#mayGrow() ? supply.next(true) : undefined;
     let hope = way?.backoff.until ?? Infinity;
-    for (const entry of roster.live()) hope = Math.min(hope, hopeOf(entry, now));
+    for (const entry of roster.live()) {
+      if (!except.has(entry.id)) hope = Math.min(hope, hopeOf(entry, now));
+    }
     return hope;
   }
 

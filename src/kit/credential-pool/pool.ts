@@ -76,7 +76,7 @@ class Pool<C extends Json> implements CredentialPool<C> {
     const { signal } = call;
     signal.throwIfAborted();
     this.#closing.signal.throwIfAborted();
-    const waiter = this.#queue.join(options.exclusive ?? false);
+    const waiter = this.#queue.join(options);
     const leave = (): void => {
       this.#queue.dismiss(waiter, signal.reason);
       this.#turn();
@@ -92,6 +92,14 @@ class Pool<C extends Json> implements CredentialPool<C> {
     } finally {
       signal.removeEventListener("abort", leave);
     }
+  }
+
+  offers({ exclusive = false, except }: LeaseOptions = {}): boolean {
+    if (this.#phase !== "open" || this.#closing.signal.aborted) return false;
+    const now = this.#now();
+    return this.#lendable(now).some(
+      (entry) => !except?.has(entry.id) && hasRoom(entry, exclusive, this.#environment.settings),
+    );
   }
 
   status(): JsonObject {
@@ -124,14 +132,13 @@ class Pool<C extends Json> implements CredentialPool<C> {
   /** Lends what is free to those who wait, in their order. */
   #serve(now: number): void {
     const { settings } = this.#environment;
-    const good = [...this.#roster.live()].filter(
-      (entry) => isGood(entry, now) && this.#isTrusted(entry, now),
-    );
+    const good = this.#lendable(now);
     const reserved = new Set<Entry<C>>();
     for (const waiter of this.#queue) {
-      const open = good.filter((entry) => !reserved.has(entry));
-      const free = idlest(open.filter((entry) => hasRoom(entry, waiter.exclusive, settings.leases)));
+      const open = good.filter((entry) => !reserved.has(entry) && !waiter.except.has(entry.id));
+      const free = idlest(open.filter((entry) => hasRoom(entry, waiter.exclusive, settings)));
       if (free) this.#queue.serve(waiter, this.#lend(free, waiter));
+      else if (waiter.except.size > 0) continue;
       else if (!waiter.exclusive) return;
       else if (!this.#supply.making) {
         // Or else those who share would keep each credential busy, and who wants one alone would wait for ever.
@@ -139,6 +146,10 @@ class Pool<C extends Json> implements CredentialPool<C> {
         if (next) reserved.add(next);
       }
     }
+  }
+
+  #lendable(now: number): readonly Entry<C>[] {
+    return [...this.#roster.live()].filter((entry) => isGood(entry, now) && this.#isTrusted(entry, now));
   }
 
   #lend(entry: Entry<C>, waiter: Waiter<Lease<C>>): Lease<C> {
@@ -181,13 +192,17 @@ class Pool<C extends Json> implements CredentialPool<C> {
 
   /** Sends those away who would wait for longer than the grace, and says when to come back. */
   #dismissHopeless(now: number): void {
-    if (this.#queue.size === 0) return;
-    const hope = this.#outlook.hope(now);
-    if (hope <= now + GRACE) return;
     const { problem } = this.#supply;
     const why = problem === undefined ? "" : `: ${describe(problem)}`;
-    const options = hope === Infinity ? {} : { retryAfterMs: hope - now };
+    // Most want any credential: what they may hope for is worked out once.
+    let common: number | undefined;
     for (const waiter of this.#queue) {
+      const isChoosy = waiter.except.size > 0;
+      const hope = isChoosy
+        ? this.#outlook.hope(now, waiter.except)
+        : (common ??= this.#outlook.hope(now, waiter.except));
+      if (hope <= now + GRACE) continue;
+      const options = hope === Infinity ? {} : { retryAfterMs: hope - now };
       const message = `no credential can be used at present${why}`;
       this.#queue.dismiss(
         waiter,

@@ -1,6 +1,12 @@
+import type { LeaseOptions } from "./types.ts";
+
+const NOTHING: ReadonlySet<string> = new Set();
+
 /** Somebody who waits for `T`. */
 export interface Waiter<T> {
   readonly exclusive: boolean;
+  /** Ids of what they don't want. */
+  readonly except: ReadonlySet<string>;
   readonly promise: Promise<T>;
   readonly resolve: (value: T) => void;
   readonly reject: (reason: unknown) => void;
@@ -18,8 +24,8 @@ export class Queue<T> {
     return this.#waiters.values();
   }
 
-  join(exclusive: boolean): Waiter<T> {
-    const waiter = { exclusive, ...Promise.withResolvers<T>() };
+  join({ exclusive = false, except = NOTHING }: LeaseOptions): Waiter<T> {
+    const waiter = { exclusive, except, ...Promise.withResolvers<T>() };
     this.#waiters.add(waiter);
     return waiter;
   }

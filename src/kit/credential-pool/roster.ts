@@ -9,6 +9,7 @@ import {
   afterRejection,
   afterRetirement,
   afterSuccess,
+  FORGIVEN_REST,
   FRESH,
 } from "./health.ts";
 import { loudly } from "./store.ts";
@@ -26,6 +27,8 @@ export class Roster<C extends Json> {
   readonly #live = new Map<string, Entry<C>>();
   /** Retired, but still lent to somebody. */
   readonly #departing = new Set<Entry<C>>();
+  /** The turn of the one that was lent last: nobody can save up turns while they rest. */
+  #turn = 0;
 
   constructor(environment: Environment<C>) {
     this.#environment = environment;
@@ -59,6 +62,8 @@ export class Roster<C extends Json> {
       credential: record.credential,
       since: record.since,
       lastUsed: record.lastUsed,
+      weight: this.#environment.source.weight?.(record.credential),
+      turn: 0,
       expiresAt: this.#expiry(record.credential),
       refreshedAt: 0,
       verifiedAt: 0,
@@ -86,6 +91,8 @@ export class Roster<C extends Json> {
     const loan = { exclusive, epoch: entry.health.epoch };
     const now = this.#now();
     entry.loans.add(loan);
+    this.#turn = Math.max(this.#turn, entry.turn);
+    if (entry.weight !== undefined) entry.turn = this.#turn + 1 / entry.weight;
     if (now - entry.lastUsed > COARSE_USE) entry.saveAt ??= now;
     entry.lastUsed = now;
     return loan;
@@ -105,9 +112,13 @@ export class Roster<C extends Json> {
   }
 
   rateLimited(entry: Entry<C>, error: unknown): void {
+    this.#rest(entry, error, retryAfter(error));
+  }
+
+  #rest(entry: Entry<C>, error: unknown, ms: number | undefined): void {
     const now = this.#now();
     const before = entry.health.coolUntil;
-    entry.health = afterRateLimit(entry.health, now, retryAfter(error));
+    entry.health = afterRateLimit(entry.health, now, ms);
     if (entry.health.coolUntil === before) return;
     entry.problem = describe(error);
     entry.saveAt = now;
@@ -119,6 +130,7 @@ export class Roster<C extends Json> {
 
   rejected(entry: Entry<C>, error: unknown): void {
     const { source } = this.#environment;
+    if (source.forgiving) return this.#rest(entry, error, FORGIVEN_REST);
     const mayRefresh = source.refresh !== undefined && this.#now() - entry.refreshedAt >= JUST_REFRESHED;
     const health = afterRejection(entry.health, mayRefresh);
     if (health === entry.health) return;

@@ -28,6 +28,13 @@ export interface CredentialSource<C extends Json> {
    * no secret (a short hash, say): one that was used up is not tried again until its id changes.
    */
   accounts?: readonly CredentialAccount<C>[];
+  /** Its share of the work beside the others, above 0. Without it the one with the fewest leases is lent. */
+  weight?(credential: C): number;
+  /**
+   * True where a credential that is refused may be put right by its owner (a bill is paid): instead of being
+   * retired it rests, at first for a minute, and is tried again.
+   */
+  readonly forgiving?: boolean;
   /** Told when a credential is retired for good, so that what hangs on it (a socket) can be closed. */
   retired?(id: string): void;
 }
@@ -45,6 +52,8 @@ export interface PoolOptions {
   readonly max: number;
   /** How many leases one credential may have at once; without it there is no bound. */
   readonly leases?: number;
+  /** How many leases one that has rested may have until the upstream has taken it; 1 unless told. */
+  readonly probes?: number;
   /** How long before its expiry a credential is refreshed, in milliseconds; 5 minutes unless told. */
   readonly refreshBefore?: number;
   /** After how long without use a credential is verified before it is trusted, in milliseconds; 6 hours unless told. */
@@ -67,6 +76,8 @@ export interface CredentialPool<C extends Json> {
    * within 2 s: its `retryAfterMs` says when that may be.
    */
   lease(call: Pick<Call, "id" | "signal">, options?: LeaseOptions): Promise<Lease<C>>;
+  /** True if a lease could be had at once. */
+  offers(options?: LeaseOptions): boolean;
   /** For people: counts by state, and each credential's short id, state, leases and last error. No secrets. */
   status(): JsonObject;
 }
@@ -74,6 +85,8 @@ export interface CredentialPool<C extends Json> {
 export interface LeaseOptions {
   /** Only a credential that has no other lease, and gets none meanwhile. */
   readonly exclusive?: boolean;
+  /** None of the credentials with these ids. */
+  readonly except?: ReadonlySet<string>;
 }
 
 /** The loan of a credential. It is given back when disposed of; doing that twice is harmless. */
@@ -83,7 +96,8 @@ export interface Lease<C extends Json> extends Disposable {
   /** The credential as it was when it was lent. */
   readonly credential: C;
   /**
-   * Tells how the call failed. `rejected` retires the credential, after one try to refresh it; `rate-limited`
+   * Tells how the call failed. `rejected` retires the credential, after one try to refresh it, or lets it rest
+   * where the source is forgiving; `rate-limited`
    * lets it cool for `retryAfterMs`, or 5 s and twice as long each time up to 10 min; anything else isn't
    * blamed on the credential.
    */
