@@ -1,0 +1,101 @@
+import type { JsonObject } from "modelyard/plugin";
+import { unsupported } from "./errors.ts";
+import { functionCallId, toolUseId } from "./ids.ts";
+import { isNothing, listOf, numberOf, objectOf, objectsOf, parseJson, textOf } from "./json.ts";
+import type { Said } from "./json.ts";
+import { contentBlocks, nameIgnored } from "./parts.ts";
+import type { Block, Placed } from "./parts.ts";
+import { thoughtBlocks } from "./thoughts.ts";
+import type { BlockInPlace } from "./thoughts.ts";
+
+const KNOWN = new Set([
+  "role",
+  "content",
+  "cache_control",
+  "refusal",
+  "tool_calls",
+  "function_call",
+  "audio",
+  "reasoning_content",
+  "reasoning_details",
+  "content_blocks",
+  // What upstreams said about an answer, and nothing that the next turn needs.
+  "reasoning",
+  "annotations",
+  "text_citations",
+]);
+
+/**
+ * The blocks of an assistant's message. Thinking and server tools' blocks come back where they stood among the
+ * blocks of the answer, because their order is signed; texts and tool calls fill the places between them.
+ */
+export function assistantBlocks(placed: Placed, index: number): readonly Block[] {
+  const { message, place } = placed;
+  nameIgnored(placed, KNOWN);
+  if (!isNothing(message["audio"])) throw unsupported("takes no audio", `${place}.audio`);
+  const refusal = textOf(message["refusal"]);
+  const others = [
+    ...contentBlocks(placed),
+    ...(refusal === "" ? [] : [{ type: "text", text: refusal }]),
+    ...listOf(message["tool_calls"]).map((call, at) => toolUse(call, `${place}.tool_calls[${at}]`)),
+    ...functionCall(message["function_call"], index, place),
+  ];
+  const own = [...thoughtBlocks(placed), ...serverBlocks(message["content_blocks"])];
+  return woven(
+    own.toSorted((one, other) => one.index - other.index),
+    others,
+  );
+}
+
+function woven(own: readonly BlockInPlace[], others: readonly Block[]): readonly Block[] {
+  const left = [...others];
+  const blocks: Block[] = [];
+  for (const { index, block } of own) {
+    blocks.push(...left.splice(0, Math.max(0, index - blocks.length)), block);
+  }
+  return [...blocks, ...left];
+}
+
+function serverBlocks(value: Said): BlockInPlace[] {
+  return objectsOf(value)
+    .filter((each) => textOf(each["type"]) !== "")
+    .map(({ index, ...block }) => ({ index: numberOf(index) ?? 0, block }));
+}
+
+function toolUse(value: Said, place: string): Block {
+  const call = objectOf(value);
+  const invocation = objectOf(call?.["function"]);
+  if (!call || !invocation) throw unsupported("takes only calls of functions", place);
+  return {
+    type: "tool_use",
+    id: toolUseId(textOf(call["id"])),
+    name: textOf(invocation["name"]),
+    input: inputOf(invocation["arguments"], `${place}.function.arguments`),
+    ...ownMembers(call),
+  };
+}
+
+/** What Anthropic's models said of a call beside its name and input. */
+function ownMembers(call: JsonObject): JsonObject {
+  const { caller, toolset_name: toolset } = objectOf(call["extra_content"]) ?? {};
+  const mark = call["cache_control"];
+  return {
+    ...(objectOf(caller) && { caller }),
+    ...(typeof toolset === "string" && { toolset_name: toolset }),
+    ...(objectOf(mark) && { cache_control: mark }),
+  };
+}
+
+function functionCall(value: Said, index: number, place: string): Block[] {
+  const call = objectOf(value);
+  if (!call) return [];
+  const input = inputOf(call["arguments"], `${place}.function_call.arguments`);
+  return [{ type: "tool_use", id: functionCallId(index), name: textOf(call["name"]), input }];
+}
+
+function inputOf(value: Said, place: string): JsonObject {
+  const text = textOf(value).trim();
+  const input = text === "" ? {} : objectOf(parseJson(text));
+  if (!input) throw unsupported("takes only JSON objects as arguments of a tool call", place);
+  return input;
+}

@@ -1,0 +1,141 @@
+import { UpstreamError } from "modelyard/plugin";
+import type { ChatEvent, Json, JsonObject } from "modelyard/plugin";
+import { listOf, objectOf, objectsOf, parseJson, textOf, without } from "./json.ts";
+
+/** A block of the answer that is being said. */
+interface OpenBlock {
+  /** The place of its call among the answer's tool calls, if it is one. */
+  readonly call: number | undefined;
+  /** What has come of a block that has no event of its own; it is given out whole. */
+  readonly whole: Record<string, Json | undefined> | undefined;
+  json: string;
+}
+
+/**
+ * Reads the content blocks of an answer, in pieces or whole. Texts, thoughts and tool calls have events of their
+ * own; every other block (server tools and their results, compactions …) is given as `content_blocks` once it is
+ * complete, with its `index`; citations as `text_citations`.
+ */
+export class Blocks {
+  readonly #open = new Map<number, OpenBlock>();
+  #calls = 0;
+
+  /** A block begins; whole blocks of a plain answer are begun with all they hold, and then ended. */
+  begin(index: number, block: JsonObject): ChatEvent[] {
+    const type = textOf(block["type"]);
+    const isCall = type === "tool_use";
+    const isOther = !isCall && !WITH_EVENTS.has(type);
+    this.#open.set(index, {
+      call: isCall ? this.#calls++ : undefined,
+      whole: isOther ? { ...block } : undefined,
+      json: "",
+    });
+    if (isCall) return this.#toolCall(index, block);
+    if (type === "text") return textEvents(index, block);
+    if (type === "thinking")
+      return thoughtEvents(index, textOf(block["thinking"]), textOf(block["signature"]));
+    if (type !== "redacted_thinking") return [];
+    return [{ type: "reasoning", text: "", block: index, redacted: textOf(block["data"]) }];
+  }
+
+  /** A piece of the block at this place. */
+  add(index: number, delta: JsonObject): ChatEvent[] {
+    switch (textOf(delta["type"])) {
+      case "text_delta":
+        return textEvents(index, delta);
+      case "thinking_delta":
+        return thoughtEvents(index, textOf(delta["thinking"]), "");
+      case "signature_delta":
+        return thoughtEvents(index, "", textOf(delta["signature"]));
+      case "citations_delta":
+        return citationEvents(index, [delta["citation"] ?? null]);
+      case "input_json_delta":
+        return this.#input(index, textOf(delta["partial_json"]));
+      default:
+        return this.#other(index, delta);
+    }
+  }
+
+  /** The block at this place is complete. */
+  end(index: number): ChatEvent[] {
+    const block = this.#open.get(index);
+    this.#open.delete(index);
+    if (!block) return [];
+    if (block.call !== undefined && block.json === "") {
+      return [{ type: "tool-call", index: block.call, arguments: "{}" }];
+    }
+    if (!block.whole) return [];
+    const input = block.json === "" ? {} : { input: parseJson(block.json) ?? block.json };
+    return [extra("content_blocks", { index, ...block.whole, ...input })];
+  }
+
+  #toolCall(index: number, block: JsonObject): ChatEvent[] {
+    const open = this.#open.get(index);
+    const isDirect = objectOf(block["caller"])?.["type"] === "direct";
+    const fields = without(block, isDirect ? MEMBERS_OF_DIRECT_CALLS : CALL_MEMBERS);
+    const input = objectOf(block["input"]) ?? {};
+    // Streams begin with an empty input, which is said piece by piece; plain answers have all of it here.
+    const isWhole = Object.keys(input).length > 0;
+    if (open && isWhole) open.json = JSON.stringify(input);
+    return [
+      {
+        type: "tool-call",
+        index: open?.call ?? 0,
+        id: textOf(block["id"]),
+        name: textOf(block["name"]),
+        ...(isWhole && open && { arguments: open.json }),
+        ...(Object.keys(fields).length > 0 && { fields }),
+      },
+    ];
+  }
+
+  #input(index: number, piece: string): ChatEvent[] {
+    const block = this.#open.get(index);
+    if (!block)
+      throw new UpstreamError("bad-response", "the upstream sent arguments of a call that it didn't begin");
+    if (piece === "") return [];
+    if (block.call !== undefined) {
+      // Only whether there were any counts: they have been given on.
+      block.json = " ";
+      return [{ type: "tool-call", index: block.call, arguments: piece }];
+    }
+    block.json += piece;
+    return [];
+  }
+
+  /** Pieces of blocks without events are put together: texts grow, anything else is replaced. */
+  #other(index: number, delta: JsonObject): ChatEvent[] {
+    const { type, ...members } = delta;
+    const whole = this.#open.get(index)?.whole;
+    if (!whole) return [extra("content_blocks", { index, type: textOf(type), ...members })];
+    for (const [name, value] of Object.entries(members)) {
+      const before = whole[name];
+      whole[name] = typeof before === "string" && typeof value === "string" ? before + value : value;
+    }
+    return [];
+  }
+}
+
+const WITH_EVENTS = new Set(["text", "thinking", "redacted_thinking"]);
+const CALL_MEMBERS = new Set(["type", "id", "name", "input"]);
+const MEMBERS_OF_DIRECT_CALLS = new Set([...CALL_MEMBERS, "caller"]);
+
+function textEvents(index: number, block: JsonObject): ChatEvent[] {
+  const text = textOf(block["text"]);
+  const events: ChatEvent[] = text === "" ? [] : [{ type: "text", text }];
+  return [...events, ...citationEvents(index, listOf(block["citations"]))];
+}
+
+function thoughtEvents(block: number, text: string, signature: string): ChatEvent[] {
+  if (text === "" && signature === "") return [];
+  return [{ type: "reasoning", text, block, ...(signature !== "" && { signature }) }];
+}
+
+function citationEvents(index: number, citations: readonly Json[]): ChatEvent[] {
+  const said = objectsOf(citations).map((citation) => ({ index, ...citation }));
+  return said.length === 0 ? [] : [extra("text_citations", ...said)];
+}
+
+function extra(name: string, ...pieces: readonly JsonObject[]): ChatEvent {
+  return { type: "extra", at: "delta", fields: { [name]: pieces } };
+}

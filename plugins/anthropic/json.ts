@@ -1,0 +1,57 @@
+import type { Json, JsonObject } from "modelyard/plugin";
+
+/** What stands at one place of somebody's JSON: a value, or nothing. */
+export type Said = Json | undefined;
+
+/** The value if it is an object. */
+export function objectOf(value: Said): JsonObject | undefined {
+  return typeof value === "object" && value !== null && !isList(value) ? value : undefined;
+}
+
+/** The value if it is a list; else an empty list. */
+export function listOf(value: Said): readonly Json[] {
+  return isList(value) ? value : [];
+}
+
+/** The objects of a list; else an empty list. */
+export function objectsOf(value: Said): readonly JsonObject[] {
+  return listOf(value).flatMap((each) => {
+    const members = objectOf(each);
+    return members ? [members] : [];
+  });
+}
+
+/** The value if it is a string; else the empty string. */
+export function textOf(value: Said): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** The value if it is a number. */
+export function numberOf(value: Said): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}
+
+/** Whether a value says nothing: it is absent, null, or an empty list. */
+export function isNothing(value: Said): boolean {
+  return value === undefined || value === null || (isList(value) && value.length === 0);
+}
+
+/** An object without these members, and without those that are null. */
+export function without(members: JsonObject, names: ReadonlySet<string>): JsonObject {
+  return Object.fromEntries(
+    Object.entries(members).filter(([name, value]) => !names.has(name) && value !== null),
+  );
+}
+
+/** The value of a JSON text; undefined if it isn't one. */
+export function parseJson(text: string): Said {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+function isList(value: Said): value is readonly Json[] {
+  return Array.isArray(value);
+}

@@ -1,0 +1,116 @@
+import type { ChatEvent, FinishReason, JsonObject } from "modelyard/plugin";
+import { UpstreamError } from "modelyard/plugin";
+import { failureIn } from "modelyard/kit";
+import { Blocks } from "./blocks.ts";
+import { listOf, numberOf, objectOf, textOf, without } from "./json.ts";
+import type { Said } from "./json.ts";
+import { laterUsage, usageOf } from "./usage.ts";
+
+/**
+ * Reads an answer of the Messages API, event by event or whole. It is finished when its end mark
+ * (`message_stop`, or a plain message's end) has come after a `stop_reason`.
+ * https://platform.claude.com/docs/en/build-with-claude/streaming
+ */
+export class MessageReader {
+  readonly #blocks = new Blocks();
+  #usage: JsonObject = {};
+  #end: JsonObject = {};
+  #isFinished = false;
+
+  /** True once the answer's own end mark was seen; what comes after it is no part of it. */
+  get isFinished(): boolean {
+    return this.#isFinished;
+  }
+
+  /** The events that one event of a stream stands for. Throws the `UpstreamError` that an `error` event says. */
+  read(type: string, data: JsonObject): ChatEvent[] {
+    switch (type) {
+      case "ping":
+        return [];
+      case "message_start":
+        return this.#start(objectOf(data["message"]) ?? {});
+      case "content_block_start":
+        return this.#blocks.begin(numberOf(data["index"]) ?? 0, objectOf(data["content_block"]) ?? {});
+      case "content_block_delta":
+        return this.#blocks.add(numberOf(data["index"]) ?? 0, objectOf(data["delta"]) ?? {});
+      case "content_block_stop":
+        return this.#blocks.end(numberOf(data["index"]) ?? 0);
+      case "message_delta":
+        return this.#delta(data);
+      case "message_stop":
+        return this.#stop();
+      case "error":
+        throw failureIn(data);
+      default:
+        // The API may add events: they go on under their own name.
+        return [{ type: "extra", at: "chunk", fields: { [type]: without(data, TYPE) } }];
+    }
+  }
+
+  /** The events of a plain answer. */
+  readWhole(message: JsonObject): ChatEvent[] {
+    const blocks = listOf(message["content"]).flatMap((each, index) => {
+      const block = objectOf(each);
+      return block ? [...this.#blocks.begin(index, block), ...this.#blocks.end(index)] : [];
+    });
+    const { stop_reason, stop_sequence, stop_details, usage } = message;
+    const end = this.#delta({ delta: { stop_reason, stop_sequence, stop_details } });
+    return [
+      ...this.#start({ ...message, usage: undefined }),
+      ...blocks,
+      ...end,
+      ...this.#spent(usage),
+      ...this.#stop(),
+    ];
+  }
+
+  #start(message: JsonObject): ChatEvent[] {
+    const fields = without(message, MESSAGE_MEMBERS);
+    const extra: ChatEvent[] = Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
+    return [...extra, ...this.#spent(message["usage"])];
+  }
+
+  #delta(data: JsonObject): ChatEvent[] {
+    const delta = objectOf(data["delta"]) ?? {};
+    for (const name of END_MEMBERS) this.#end = { ...this.#end, [name]: delta[name] ?? this.#end[name] };
+    const fields = { ...without(delta, END_MEMBERS), ...without(data, DELTA_MEMBERS) };
+    const extra: ChatEvent[] = Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
+    return [...extra, ...this.#spent(data["usage"])];
+  }
+
+  #spent(usage: Said): ChatEvent[] {
+    if (!objectOf(usage)) return [];
+    this.#usage = laterUsage(this.#usage, usage);
+    return [{ type: "usage", usage: usageOf(this.#usage) }];
+  }
+
+  #stop(): ChatEvent[] {
+    const { stop_reason: reason, stop_sequence: sequence, stop_details: details } = this.#end;
+    const native = textOf(reason);
+    if (native === "")
+      throw new UpstreamError("truncated", "the upstream's answer ended without a stop_reason");
+    this.#isFinished = true;
+    return [
+      {
+        type: "finish",
+        reason: REASONS.get(native) ?? "stop",
+        native,
+        ...(typeof sequence === "string" && { stopSequence: sequence }),
+        ...(objectOf(details) && { fields: { stop_details: details } }),
+      },
+    ];
+  }
+}
+
+/** What isn't here is a word for some normal end: `end_turn`, `stop_sequence`, `pause_turn` … */
+const REASONS = new Map<string, FinishReason>([
+  ["max_tokens", "length"],
+  ["model_context_window_exceeded", "length"],
+  ["tool_use", "tool_calls"],
+  ["refusal", "content_filter"],
+]);
+
+const TYPE = new Set(["type"]);
+const END_MEMBERS = new Set(["stop_reason", "stop_sequence", "stop_details"]);
+const MESSAGE_MEMBERS = new Set(["type", "role", "content", "usage", ...END_MEMBERS]);
+const DELTA_MEMBERS = new Set(["type", "delta", "usage"]);

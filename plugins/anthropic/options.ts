@@ -1,0 +1,44 @@
+import { Secret, Type } from "modelyard/plugin";
+import type { Static } from "modelyard/plugin";
+
+/** This plugin's options in gateway.yaml. */
+export const options = Type.Object(
+  {
+    api_key: Type.Optional(Secret({ description: "The API key." })),
+    base_url: Type.String({
+      pattern: "^https?://",
+      default: "https://api.anthropic.com",
+      description: "Where the API is, with or without /v1 at its end.",
+    }),
+    version: Type.String({
+      minLength: 1,
+      default: "2023-06-01",
+      description: "The version of the API (the `anthropic-version` header).",
+    }),
+    beta: Type.Array(Type.String({ minLength: 1 }), {
+      default: [],
+      description: "Beta features to turn on (the `anthropic-beta` header).",
+    }),
+    headers: Type.Record(Type.String(), Secret(), {
+      default: {},
+      description: "Further headers of each request. They win over those that the plugin sets.",
+    }),
+    models: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        minItems: 1,
+        description: "The models it offers. Without it the server's own list counts.",
+      }),
+    ),
+    max_tokens: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description:
+          "The longest answer to a request that says nothing of it. Without it the model's own limit counts, at most 64000, and 8192 for models before 4.5.",
+      }),
+    ),
+  },
+  { additionalProperties: false, description: "Anthropic's Messages API." },
+);
+
+/** The options as `open` gets them. */
+export type Options = Static<typeof options>;

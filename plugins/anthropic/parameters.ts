@@ -1,0 +1,155 @@
+import { UpstreamError } from "modelyard/plugin";
+import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
+import { badRequest, unsupported } from "./errors.ts";
+import { isNothing, objectOf, textOf } from "./json.ts";
+
+/** Parameters that have a file of their own, or are the gateway's. */
+const ELSEWHERE = new Set([
+  "model",
+  "messages",
+  "stream",
+  "max_tokens",
+  "max_completion_tokens",
+  "tools",
+  "tool_choice",
+  "parallel_tool_calls",
+  "reasoning_effort",
+  "thinking",
+  "response_format",
+  "output_config",
+  "temperature",
+  "top_p",
+  "top_k",
+  "system",
+  "betas",
+]);
+
+/** Anthropic's own parameters, which go as they are: https://platform.claude.com/docs/en/api/messages/create */
+const OWN = new Set([
+  "billing_policy",
+  "cache_control",
+  "compaction",
+  "container",
+  "context_management",
+  "diagnostics",
+  "fallback_credit_token",
+  "fallbacks",
+  "inference_geo",
+  "mcp_servers",
+  "speed",
+  "thread",
+]);
+
+type Rule = (value: Json, field: Field) => JsonObject;
+
+interface Field {
+  readonly name: string;
+  readonly request: ChatRequest;
+  readonly call: Pick<Call, "ignored">;
+}
+
+const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
+  ["stop", stopSequences],
+  ["stop_sequences", stopSequences],
+  ["user", userId],
+  ["safety_identifier", userId],
+  ["metadata", metadata],
+  ["service_tier", serviceTier],
+  ["stream_options", streamOptions],
+  ["frequency_penalty", ignoredUnless((value) => value === 0)],
+  ["presence_penalty", ignoredUnless((value) => value === 0)],
+  ["logit_bias", ignoredUnless((value) => Object.keys(objectOf(value) ?? {}).length === 0)],
+  ["store", ignoredUnless((value) => value === false)],
+  ["n", refusedUnless((value) => value === 1)],
+  ["logprobs", refusedUnless((value) => value === false)],
+  ["top_logprobs", refusedUnless((value) => value === 0)],
+  ["modalities", refusedUnless((value) => Array.isArray(value) && value.every((each) => each === "text"))],
+  ...["audio", "functions", "function_call", "moderation", "web_search_options"].map(
+    (name): [string, Rule] => [name, refusedUnless(() => false)],
+  ),
+]);
+
+/**
+ * All parameters that have no file of their own. What would change the answer and can't be had throws
+ * `unsupported`; what Anthropic doesn't know, and would refuse, is named and left out.
+ */
+export function mapParameters(request: ChatRequest, call: Pick<Call, "ignored">): JsonObject {
+  const parameters: Record<string, Json | undefined> = {};
+  for (const [name, value] of Object.entries(request)) {
+    if (ELSEWHERE.has(name) || value === undefined || isNothing(value)) continue;
+    if (OWN.has(name)) parameters[name] = value;
+    else Object.assign(parameters, (RULES.get(name) ?? ignore)(value, { name, request, call }));
+  }
+  return parameters;
+}
+
+function ignore(_: Json, { name, call }: Field): JsonObject {
+  call.ignored(name, "this API has no such parameter");
+  return {};
+}
+
+function ignoredUnless(isHarmless: (value: Json) => boolean): Rule {
+  return (value, field) => (isHarmless(value) ? {} : ignore(value, field));
+}
+
+function refusedUnless(isHarmless: (value: Json) => boolean): Rule {
+  return (value, { name }) => {
+    if (isHarmless(value)) return {};
+    throw unsupported(`has no ${name}`, name);
+  };
+}
+
+function stopSequences(value: Json, { name, request }: Field): JsonObject {
+  const sequences = [request["stop_sequences"], request["stop"]].flatMap((each) => each ?? []);
+  if (!sequences.every((each) => typeof each === "string")) {
+    throw badRequest(`${name} is a string or a list of strings`, name);
+  }
+  const said = sequences.filter((sequence) => sequence !== "");
+  if (said.some((sequence) => sequence.trim() === "")) throw unsupported("can't stop at blanks alone", name);
+  return said.length > 0 ? { stop_sequences: [...new Set(said)] } : {};
+}
+
+/** OpenAI has put `safety_identifier` in the place of `user`. */
+function userId(value: Json, { name, request, call }: Field): JsonObject {
+  if (!isNothing(objectOf(request["metadata"])?.["user_id"])) return ignore(value, { name, request, call });
+  const id = request["safety_identifier"] ?? value;
+  if (id !== value) return ignore(value, { name, request, call });
+  return { metadata: { user_id: id } };
+}
+
+function metadata(value: Json, { call }: Field): JsonObject {
+  const { user_id: id, ...others } = objectOf(value) ?? {};
+  if (Object.keys(others).length > 0) call.ignored("metadata", "this API keeps only user_id");
+  return isNothing(id) ? {} : { metadata: { user_id: id } };
+}
+
+const TIERS = new Map([
+  ["auto", "auto"],
+  ["default", "standard_only"],
+  ["standard_only", "standard_only"],
+]);
+
+function serviceTier(value: Json, field: Field): JsonObject {
+  const tier = TIERS.get(textOf(value));
+  return tier === undefined ? ignore(value, field) : { service_tier: tier };
+}
+
+function streamOptions(value: Json, { call }: Field): JsonObject {
+  const { include_usage: _, ...others } = objectOf(value) ?? {};
+  for (const name of Object.keys(others)) {
+    if (!isNothing(others[name])) call.ignored(`stream_options.${name}`, "this API has no such choice");
+  }
+  return {};
+}
+
+/** The longest answer that the request allows; `max_completion_tokens` is the newer name. */
+export function maxTokensOf(request: ChatRequest, usual: number, call: Pick<Call, "ignored">): number {
+  const { max_completion_tokens: newer, max_tokens: older } = request;
+  if (!isNothing(newer) && !isNothing(older) && newer !== older) {
+    call.ignored("max_tokens", "max_completion_tokens says something else");
+  }
+  const value = newer ?? older ?? usual;
+  if (typeof value === "number" && Number.isInteger(value) && value >= 0) return value;
+  const param = isNothing(newer) ? "max_tokens" : "max_completion_tokens";
+  throw new UpstreamError("bad-request", `${param} is a number of tokens`, { param });
+}

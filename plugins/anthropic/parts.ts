@@ -1,0 +1,90 @@
+import type { Call, ContentPart, JsonObject, Message } from "modelyard/plugin";
+import { badRequest, unsupported } from "./errors.ts";
+import { fileBlock, imageSource } from "./files.ts";
+import { isNothing, objectOf, textOf } from "./json.ts";
+
+/** A content block of the Messages API. */
+export type Block = JsonObject;
+
+/** A message of the conversation, and where it stands in the client's request. */
+export interface Placed {
+  readonly message: Message;
+  readonly place: string;
+  readonly call: Pick<Call, "ignored">;
+}
+
+/**
+ * The blocks of a message's content. What the Messages API knows itself (`document`, `search_result` …) goes
+ * as it is; empty texts, which it refuses, are left out.
+ */
+export function contentBlocks({ message, place, call }: Placed): Block[] {
+  const { content } = message;
+  if (typeof content === "string") return content === "" ? [] : [{ type: "text", text: content }];
+  return (content ?? []).flatMap((part, index) => {
+    const at = `${place}.content[${index}]`;
+    const block = blockOf(part, at, call);
+    return block["type"] === "text" && block["text"] === "" ? [] : [block];
+  });
+}
+
+/** Puts a message's own cache mark on the last of its blocks, where the Messages API wants it. */
+export function marked(blocks: readonly Block[], message: Message): readonly Block[] {
+  const mark = message["cache_control"];
+  const last = blocks.at(-1);
+  if (isNothing(mark) || !last || last["cache_control"]) return blocks;
+  return blocks.with(-1, { ...last, cache_control: mark });
+}
+
+/** Names the members of a message that have no place in the Messages API. */
+export function nameIgnored({ message, call }: Placed, known: ReadonlySet<string>): void {
+  for (const [name, value] of Object.entries(message)) {
+    if (known.has(name) || isNothing(value)) continue;
+    call.ignored(`messages[].${name}`, "messages of this API have no such member");
+  }
+}
+
+function blockOf(part: ContentPart, place: string, call: Pick<Call, "ignored">): Block {
+  const make = MADE.get(part.type);
+  if (!make) return part;
+  const [member, build] = make;
+  for (const [name, value] of Object.entries(part)) {
+    if (name === "type" || name === member || KEPT.has(name) || isNothing(value)) continue;
+    call.ignored(`messages[].content[].${name}`, "content blocks of this API have no such member");
+  }
+  if (part.type === "image_url") nameDetail(part, call);
+  const kept = Object.fromEntries(
+    Object.entries(part).filter(([name, value]) => KEPT.has(name) && value !== null),
+  );
+  return { ...build(part, place), ...kept };
+}
+
+/** How OpenAI's parts become blocks: the member that each has, and what is made of it. */
+const MADE = new Map<string, readonly [string, (part: ContentPart, place: string) => Block]>([
+  ["text", ["text", textBlock]],
+  ["refusal", ["refusal", (part) => ({ type: "text", text: textOf(part["refusal"]) })]],
+  [
+    "image_url",
+    ["image_url", (part, place) => ({ type: "image", source: imageSource(part["image_url"], place) })],
+  ],
+  ["file", ["file", (part, place) => fileBlock(part["file"], place)]],
+  ["input_audio", ["input_audio", refuseAudio]],
+]);
+
+/** Anthropic's own members of OpenAI's parts. */
+const KEPT = new Set(["cache_control", "citations", "context"]);
+
+function textBlock(part: ContentPart, place: string): Block {
+  const { text } = part;
+  if (typeof text !== "string") throw badRequest("a text part needs a text", `${place}.text`);
+  return { type: "text", text };
+}
+
+function refuseAudio(_: ContentPart, place: string): never {
+  throw unsupported("takes no audio", place);
+}
+
+function nameDetail(part: ContentPart, call: Pick<Call, "ignored">): void {
+  const detail = objectOf(part["image_url"])?.["detail"];
+  if (isNothing(detail) || detail === "auto") return;
+  call.ignored("messages[].content[].image_url.detail", "this API has no such choice");
+}

@@ -1,0 +1,75 @@
+import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
+import { formatOf } from "./format.ts";
+import { listOf, objectOf, textOf } from "./json.ts";
+import { mapMessages } from "./messages.ts";
+import { mapParameters, maxTokensOf } from "./parameters.ts";
+import { sampling } from "./sampling.ts";
+import { planThinking } from "./thinking.ts";
+import type { Thinking } from "./thinking.ts";
+import { isDemand, mapTools } from "./tools.ts";
+import type { Traits } from "./traits.ts";
+
+/** A request in the Messages API's terms. */
+export interface MessagesRequest {
+  readonly body: JsonObject;
+  /** Beta features that the client asks for itself (`betas`, as in Anthropic's SDKs). */
+  readonly betas: readonly string[];
+}
+
+/** What is known beside the request. */
+export interface Setting {
+  readonly traits: Traits;
+  /** `max_tokens` of the options, if it is set. */
+  readonly maxTokens: number | undefined;
+  readonly call: Pick<Call, "ignored">;
+}
+
+/**
+ * Maps a request on the Messages API. Throws `unsupported` or `bad-request` with the field at fault; names with
+ * `call.ignored` what is left out.
+ */
+export function mapRequest(
+  request: ChatRequest,
+  { traits, maxTokens: usual, call }: Setting,
+): MessagesRequest {
+  const maxTokens = maxTokensOf(request, usual ?? traits.usualOutput, call);
+  const tools = mapTools(request, { traits, call });
+  const isForced = isDemand(tools.tool_choice);
+  const thinking = planThinking({ request, traits, maxTokens, isForced, call });
+  const conversation = mapMessages(request, call);
+  const system = [...ownSystem(request["system"]), ...conversation.system];
+  const output = outputConfig(request, thinking, formatOf(request, traits, call));
+  const body = {
+    model: request.model,
+    max_tokens: maxTokens,
+    ...(system.length > 0 && { system }),
+    messages: conversation.messages,
+    ...mapParameters(request, call),
+    ...sampling(request, { traits, isThinking: thinking.isOn, call }),
+    ...tools,
+    ...(thinking.thinking !== undefined && { thinking: thinking.thinking }),
+    ...(output && { output_config: output }),
+    ...(request.stream === true && { stream: true }),
+  };
+  return { body, betas: listOf(request["betas"]).map(textOf).filter(Boolean) };
+}
+
+/** Instructions in Anthropic's own place for them. */
+function ownSystem(value: Json | undefined): readonly Json[] {
+  if (typeof value === "string") return value === "" ? [] : [{ type: "text", text: value }];
+  return listOf(value);
+}
+
+/** Effort and format; the client's own `output_config` goes before both. */
+function outputConfig(
+  request: ChatRequest,
+  { effort }: Thinking,
+  format: JsonObject | undefined,
+): JsonObject | undefined {
+  const config = {
+    ...(effort && { effort }),
+    ...(format && { format }),
+    ...objectOf(request["output_config"]),
+  };
+  return Object.keys(config).length > 0 ? config : undefined;
+}

@@ -1,0 +1,78 @@
+import type { Json, JsonObject } from "modelyard/plugin";
+import { isNothing, listOf, objectOf, textOf } from "./json.ts";
+
+/** A JSON schema as structured outputs take it, and the names of what it had to be made without. */
+export interface FittedSchema {
+  readonly schema: JsonObject;
+  readonly dropped: ReadonlySet<string>;
+}
+
+/**
+ * A schema within the subset that Anthropic's structured outputs know: objects are closed, `oneOf` is `anyOf`,
+ * and what can't be enforced stands in the description instead, as Anthropic's own SDKs do it.
+ * https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
+ */
+export function fitSchema(schema: JsonObject): FittedSchema {
+  const dropped = new Set<string>();
+  return { schema: fitted(schema, dropped), dropped };
+}
+
+const KEPT = new Set(["$ref", "type", "enum", "const", "title", "default", "required", "$schema"]);
+const NESTED_IN_LISTS = new Map([
+  ["anyOf", "anyOf"],
+  ["oneOf", "anyOf"],
+  ["allOf", "allOf"],
+]);
+const NESTED_BY_NAME = new Set(["properties", "$defs", "definitions"]);
+const FORMATS = new Set("date-time time date duration email hostname uri ipv4 ipv6 uuid".split(" "));
+
+function fitted(schema: JsonObject, dropped: Set<string>): JsonObject {
+  const result: Record<string, Json> = {};
+  const told: string[] = [];
+  for (const [keyword, value] of Object.entries(schema)) {
+    if (value === undefined || keyword === "description") continue;
+    const nested = nestedIn(keyword, value, dropped);
+    if (nested) result[nested[0]] = nested[1];
+    else if (KEPT.has(keyword) || isTaken(keyword, value)) result[keyword] = value;
+    else if (keyword !== "additionalProperties") {
+      told.push(`${keyword}: ${JSON.stringify(value)}`);
+      dropped.add(keyword);
+    }
+  }
+  if (isObjectType(schema)) {
+    result["additionalProperties"] = false;
+    if (!isClosed(schema)) dropped.add("additionalProperties");
+  }
+  const limits = told.length > 0 ? `{${told.join(", ")}}` : "";
+  const description = [textOf(schema["description"]), limits].filter(Boolean).join("\n\n");
+  return description === "" ? result : { ...result, description };
+}
+
+function nestedIn(keyword: string, value: Json, dropped: Set<string>): readonly [string, Json] | undefined {
+  const list = NESTED_IN_LISTS.get(keyword);
+  if (list !== undefined) return [list, listOf(value).map((each) => inner(each, dropped))];
+  if (keyword === "items") return [keyword, inner(value, dropped)];
+  if (!NESTED_BY_NAME.has(keyword)) return undefined;
+  const members = Object.entries(objectOf(value) ?? {});
+  return [keyword, Object.fromEntries(members.map(([name, each]) => [name, inner(each, dropped)]))];
+}
+
+function inner(value: Json | undefined, dropped: Set<string>): Json {
+  const schema = objectOf(value);
+  return schema ? fitted(schema, dropped) : (value ?? {});
+}
+
+function isTaken(keyword: string, value: Json): boolean {
+  if (keyword === "format") return typeof value === "string" && FORMATS.has(value);
+  return keyword === "minItems" && (value === 0 || value === 1);
+}
+
+function isObjectType({ type, properties }: JsonObject): boolean {
+  const types = typeof type === "string" ? [type] : listOf(type);
+  return types.includes("object") || properties !== undefined;
+}
+
+/** Whether an object may have no other members than those it names; a schema that says nothing was open. */
+function isClosed({ additionalProperties, properties }: JsonObject): boolean {
+  return additionalProperties === false || (isNothing(additionalProperties) && properties !== undefined);
+}

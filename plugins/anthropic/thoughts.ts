@@ -1,0 +1,60 @@
+import type { JsonObject } from "modelyard/plugin";
+import { numberOf, objectsOf, textOf } from "./json.ts";
+import type { Block, Placed } from "./parts.ts";
+
+/** A block that came from the model, and its place among the blocks of its answer. */
+export interface BlockInPlace {
+  readonly index: number;
+  readonly block: Block;
+}
+
+interface Thought {
+  text: string | undefined;
+  signature: string;
+  data: string;
+}
+
+/**
+ * The thinking blocks of an assistant's message, from `reasoning_details` as the gateway gave them out, be they
+ * whole or in the pieces of a stream. Reasoning without a signature can't be given back, and is named.
+ */
+export function thoughtBlocks({ message, call }: Placed): BlockInPlace[] {
+  const details = objectsOf(message["reasoning_details"]);
+  const ours = details.filter(isOurs);
+  const thoughts = gathered(ours);
+  const reasoning = textOf(message["reasoning_content"]) || textOf(message["reasoning"]);
+  const signed = [...thoughts].filter(([, { signature, data }]) => signature !== "" || data !== "");
+  const isUnsigned = signed.length < thoughts.size || (details.length === 0 && reasoning !== "");
+  if (isUnsigned || ours.length < details.length) {
+    const name = details.length === 0 ? "reasoning_content" : "reasoning_details";
+    call.ignored(`messages[].${name}`, "reasoning that this API did not sign can't be given back to it");
+  }
+  // A client that kept the signature alone kept the text as `reasoning_content`.
+  const rest = signed.filter(([, { data }]) => data === "").length === 1 ? reasoning : "";
+  return signed.map(([index, thought]) => ({ index, block: blockOf(thought, rest) }));
+}
+
+function blockOf({ text, signature, data }: Thought, rest: string): Block {
+  if (data !== "") return { type: "redacted_thinking", data };
+  return { type: "thinking", thinking: text ?? rest, signature };
+}
+
+function gathered(details: readonly JsonObject[]): ReadonlyMap<number, Thought> {
+  const thoughts = new Map<number, Thought>();
+  for (const detail of details) {
+    const index = numberOf(detail["index"]) ?? 0;
+    const thought = thoughts.get(index) ?? { text: undefined, signature: "", data: "" };
+    thoughts.set(index, thought);
+    if (typeof detail["text"] === "string") thought.text = (thought.text ?? "") + detail["text"];
+    thought.signature ||= textOf(detail["signature"]);
+    thought.data += textOf(detail["data"]);
+  }
+  return thoughts;
+}
+
+/** Whether a detail may be Anthropic's: those of others can't be told by it, and would be refused. */
+function isOurs(detail: JsonObject): boolean {
+  const format = textOf(detail["format"]);
+  const isKnown = detail["type"] === "reasoning.text" || detail["type"] === "reasoning.encrypted";
+  return isKnown && (format === "" || format.startsWith("anthropic"));
+}

@@ -1,0 +1,120 @@
+import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
+import { badRequest, unsupported } from "./errors.ts";
+import { nameDropped } from "./format.ts";
+import { isNothing, listOf, objectOf, textOf } from "./json.ts";
+import { fitSchema } from "./schema.ts";
+import type { Traits } from "./traits.ts";
+
+/** `tools` and `tool_choice` of a request. */
+export interface Tools {
+  readonly tools?: readonly Json[];
+  readonly tool_choice?: JsonObject;
+}
+
+interface Way {
+  readonly traits: Traits;
+  readonly call: Pick<Call, "ignored">;
+}
+
+/** The tools and their choice in Anthropic's form. Throws `unsupported` or `bad-request` where there is none. */
+export function mapTools(request: ChatRequest, way: Way): Tools {
+  const tools = listOf(request["tools"]).map((tool, index) => toolOf(tool, `tools[${index}]`, way));
+  const choice = choiceOf(request["tool_choice"], way.traits);
+  const isSerial = request["parallel_tool_calls"] === false;
+  if (tools.length === 0) {
+    if (choice && isDemand(choice))
+      throw badRequest("tool_choice demands a tool, and there are none", "tool_choice");
+    return {};
+  }
+  // No choice is the same as "auto", and only a choice can say that one call is enough.
+  const said = choice ?? (isSerial ? { type: "auto" } : undefined);
+  if (!said) return { tools };
+  const isMarked = isSerial && said["type"] !== "none";
+  return { tools, tool_choice: { ...said, ...(isMarked && { disable_parallel_tool_use: true }) } };
+}
+
+/** Whether a choice demands a tool call. */
+export function isDemand(choice: JsonObject | undefined): boolean {
+  return choice?.["type"] === "any" || choice?.["type"] === "tool";
+}
+
+/** Anthropic's own members of a tool, which may stand beside `function` or in it. */
+const OWN = ["cache_control", "defer_loading", "eager_input_streaming", "input_examples", "allowed_callers"];
+const KNOWN_OF_TOOLS = new Set(["type", "function", ...OWN]);
+const KNOWN_OF_FUNCTIONS = new Set(["name", "description", "parameters", "strict", ...OWN]);
+
+/** A function of OpenAI's; any other tool is Anthropic's own (`web_search_20250305` …) and goes as it is. */
+function toolOf(value: Json, place: string, way: Way): Json {
+  const tool = objectOf(value);
+  const definition = objectOf(tool?.["function"]);
+  if (!tool || (tool["type"] === "function" && !definition))
+    throw badRequest("a tool needs a function", place);
+  if (objectOf(tool["custom"]))
+    throw unsupported("takes no tools of type custom with a grammar of their own", place);
+  if (!definition) return value;
+  nameUnknown(tool, { known: KNOWN_OF_TOOLS, place: "tools[]" }, way.call);
+  nameUnknown(definition, { known: KNOWN_OF_FUNCTIONS, place: "tools[].function" }, way.call);
+  const { name, description, parameters } = definition;
+  const schema = objectOf(parameters) ?? { type: "object", properties: {} };
+  return {
+    name: textOf(name),
+    ...(!isNothing(description) && { description }),
+    ...inputSchema(schema, definition["strict"] === true, way),
+    ...ownMembers(tool, definition),
+  };
+}
+
+function inputSchema(schema: JsonObject, isStrict: boolean, { traits, call }: Way): JsonObject {
+  const whole = { type: "object", ...schema };
+  if (!isStrict) return { input_schema: whole };
+  if (!traits.structured) {
+    call.ignored("tools[].function.strict", "this model has no strict tools");
+    return { input_schema: whole };
+  }
+  const { schema: fitted, dropped } = fitSchema(whole);
+  nameDropped(dropped, "tools[].function.parameters", call);
+  return { input_schema: fitted, strict: true };
+}
+
+function ownMembers(tool: JsonObject, definition: JsonObject): JsonObject {
+  const said = OWN.map((name) => [name, definition[name] ?? tool[name]] as const);
+  return Object.fromEntries(said.filter(([, value]) => !isNothing(value)));
+}
+
+function nameUnknown(
+  members: JsonObject,
+  { known, place }: { known: ReadonlySet<string>; place: string },
+  call: Way["call"],
+): void {
+  for (const [name, value] of Object.entries(members)) {
+    if (!known.has(name) && !isNothing(value))
+      call.ignored(`${place}.${name}`, "tools of this API have no such member");
+  }
+}
+
+const CHOICES = new Map([
+  ["auto", "auto"],
+  ["none", "none"],
+  ["required", "any"],
+]);
+
+function choiceOf(value: ChatRequest[string], traits: Traits): JsonObject | undefined {
+  if (isNothing(value)) return undefined;
+  const choice = typeof value === "string" ? wordOf(value) : nameOf(objectOf(value));
+  if (!choice) throw unsupported("knows no such tool_choice", "tool_choice");
+  if (isDemand(choice) && !traits.forcedTools)
+    throw unsupported("can't demand a tool call of this model", "tool_choice");
+  return choice;
+}
+
+function wordOf(word: string): JsonObject | undefined {
+  const type = CHOICES.get(word);
+  return type === undefined ? undefined : { type };
+}
+
+function nameOf(choice: JsonObject | undefined): JsonObject | undefined {
+  if (choice?.["type"] === "function")
+    return { type: "tool", name: textOf(objectOf(choice["function"])?.["name"]) };
+  // Anthropic's own form.
+  return /^(auto|any|tool|none)$/.test(textOf(choice?.["type"])) ? choice : undefined;
+}
