@@ -106,7 +106,11 @@ test("tool calls carry id, type and name once; reasoning has its own field and d
     { type: "finish", reason: "tool_calls", native: "tool_use", stopSequence: "END", fields: { x: 1 } },
   ]);
   expect(seen.map(({ choices }) => choices[0]?.delta)).toEqual([
-    { role: "assistant", reasoning_content: "hm" },
+    {
+      role: "assistant",
+      reasoning_content: "hm",
+      reasoning_details: [{ type: "reasoning.text", text: "hm", index: 0 }],
+    },
     { reasoning_details: [{ type: "reasoning.text", signature: "sig", index: 0 }] },
     {
       tool_calls: [
