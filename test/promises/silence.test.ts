@@ -26,7 +26,7 @@ function fallsSilentAfter(said: string) {
 }
 
 describe("early headers", () => {
-  const early = { limits: { earlyHeaders: 20, heartbeat: 20 } };
+  const early = { limits: { earlyHeaders: 20 } };
 
   test("go out with a comment while the upstream is silent, without what isn't known yet", async () => {
     await using upstream = await startFaultUpstream();
