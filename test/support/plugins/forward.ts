@@ -10,16 +10,22 @@ export default definePlugin({
     { additionalProperties: false },
   ),
   open({ url }, host) {
+    let calls = 0;
+    let heads = 0;
     return {
       models: async () => [{ id: "m" }],
       async chat(request, call) {
+        calls++;
         const response = await post(call, {
           fetch: host.fetch,
           url: `${url}/chat/completions`,
           body: request,
         });
+        heads++;
         return openaiStream(response, { choices: request.n ?? 1, signal: call.signal });
       },
+      /** How often it was called, and how often an answer's headers came. */
+      status: () => ({ calls, heads }),
     };
   },
 });
