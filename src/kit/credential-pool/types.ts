@@ -96,10 +96,9 @@ export interface Lease<C extends Json> extends Disposable {
   /** The credential as it was when it was lent. */
   readonly credential: C;
   /**
-   * Tells how the call failed. `rejected` retires the credential, after one try to refresh it, or lets it rest
-   * where the source is forgiving; `rate-limited`
-   * lets it cool for `retryAfterMs`, or 5 s and twice as long each time up to 10 min; anything else isn't
-   * blamed on the credential.
+   * Tells how the call failed, also after it was given back. `rejected` retires the credential, after one try to
+   * refresh it, or lets it rest where the source is forgiving; `rate-limited` lets it cool for `retryAfterMs`, or
+   * 5 s and twice as long each time up to 10 min; anything else isn't blamed on the credential.
    */
   failed(error: unknown): void;
   /** Tells that the upstream took the credential: it is trusted again, and its back-off starts anew. */

@@ -1,0 +1,186 @@
+import { FAILURES, UpstreamError } from "../contract/index.ts";
+import type { Call, Host, Json } from "../contract/index.ts";
+import type { Clock } from "./clock.ts";
+import { credentialPool } from "./credential-pool/index.ts";
+import type { CredentialPool, Lease } from "./credential-pool/index.ts";
+
+/** An API key that the configuration gives. */
+export interface ApiKey {
+  readonly key: string;
+  /** Its share of the requests beside the others; 1 unless told. */
+  readonly weight?: number;
+}
+
+type Asking = Pick<Call, "id" | "attempt" | "signal">;
+
+/** So many requests' refusals are remembered; who comes back after more than that may get a refused key again. */
+const REMEMBERED = 1000;
+
+/**
+ * The API keys of one upstream, with or without any. A single one is simply used: what the upstream says of it
+ * is what the client hears. Of several one is lent for each attempt, by weight; one that is at its limit (429) or
+ * refused (401, 403) rests and is tried again later, and is not used again for the same request. What fails
+ * because of a key says so with `otherCredential` if another one could serve the request at once.
+ */
+export class ApiKeys {
+  readonly #single: string | undefined;
+  readonly #keys = new Map<string, ApiKey>();
+  readonly #pool: CredentialPool<string> | undefined;
+  /** The last refusal of each key that rests. */
+  readonly #refusals = new Map<string, UpstreamError>();
+  readonly #requests = new Map<string, Refused>();
+
+  constructor(keys: readonly ApiKey[], host: Host, clock?: Clock) {
+    for (const each of keys) {
+      host.secret(each.key);
+      this.#keys.set(nameOf(each.key), each);
+    }
+    this.#single = keys[0]?.key;
+    if (this.#keys.size > 1) this.#pool = this.#poolIn(host, clock);
+  }
+
+  /** Must be called when the upstream starts. */
+  start(): void {
+    this.#pool?.start();
+  }
+
+  /** The keys in the order of the configuration, for what is no request of a client's. */
+  get all(): readonly string[] {
+    return [...this.#keys.values()].map(({ key }) => key);
+  }
+
+  /** Runs `use` with a key, or with none where none is configured. */
+  async lend<T>(call: Asking, use: (key: string | undefined) => Promise<T>): Promise<T> {
+    if (!this.#pool) return use(this.#single);
+    using lease = await this.#lease(this.#pool, call);
+    return this.#used(lease, call, use(this.#keys.get(lease.id)?.key));
+  }
+
+  /** The same for an answer that comes piece by piece: a failure within it may be the key's, too. */
+  async lendFor<T>(
+    call: Asking,
+    use: (key: string | undefined) => Promise<AsyncIterable<T>>,
+  ): Promise<AsyncIterable<T>> {
+    if (!this.#pool) return use(this.#single);
+    using lease = await this.#lease(this.#pool, call);
+    const stream = await this.#used(lease, call, use(this.#keys.get(lease.id)?.key));
+    return rethrowing(stream, (error) => this.#blame(lease, call, error));
+  }
+
+  /** For people, without secrets. */
+  status(): Json {
+    return this.#pool?.status() ?? { keys: this.#keys.size };
+  }
+
+  async #lease(pool: CredentialPool<string>, call: Asking): Promise<Lease<string>> {
+    try {
+      return await pool.lease(call, { except: this.#refusedFor(call) });
+    } catch (error) {
+      if (!UpstreamError.is(error) || error.code !== "no-credential") throw error;
+      throw this.#explained(error);
+    }
+  }
+
+  async #used<T>(lease: Lease<string>, call: Asking, using: Promise<T>): Promise<T> {
+    try {
+      const result = await using;
+      lease.succeeded();
+      this.#refusals.delete(lease.id);
+      return result;
+    } catch (error) {
+      throw this.#blame(lease, call, error);
+    }
+  }
+
+  #blame(lease: Lease<string>, call: Asking, error: unknown): unknown {
+    if (!UpstreamError.is(error) || FAILURES[error.code].blame !== "credential") return error;
+    lease.failed(error);
+    this.#refusals.set(lease.id, error);
+    const except = new Set([...this.#refusedFor(call), lease.id]);
+    this.#remember(call, except);
+    if (!this.#pool?.offers({ except })) return error;
+    const { code, message, retryAfterMs, param } = error;
+    return new UpstreamError(code, message, {
+      cause: error,
+      otherCredential: true,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+      ...(param !== undefined && { param }),
+    });
+  }
+
+  #refusedFor({ id, attempt }: Asking): ReadonlySet<string> {
+    const refused = this.#requests.get(id);
+    // Clients may give several requests the same id: an attempt that doesn't come later is another request's.
+    return refused && refused.attempt < attempt ? refused.keys : NONE;
+  }
+
+  #remember({ id, attempt }: Asking, keys: ReadonlySet<string>): void {
+    this.#requests.delete(id);
+    this.#requests.set(id, { attempt, keys });
+    if (this.#requests.size <= REMEMBERED) return;
+    for (const oldest of this.#requests.keys()) return void this.#requests.delete(oldest);
+  }
+
+  /** Why there is no key to be had, in the words of the upstream that refused them. */
+  #explained(error: UpstreamError): UpstreamError {
+    const refusals = [...this.#refusals.values()];
+    const cause = refusals.find(({ code }) => code === "rate-limited") ?? refusals[0];
+    if (!cause) return error;
+    const { retryAfterMs } = error;
+    return new UpstreamError(cause.code, `no API key can be used at present: ${cause.message}`, {
+      cause,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    });
+  }
+
+  #poolIn(host: Host, clock: Clock | undefined): CredentialPool<string> {
+    const names = [...this.#keys.keys()];
+    return credentialPool<string>(
+      {
+        // The keys themselves stay out of the storage: they stand in the configuration.
+        identify: (name) => name,
+        secrets: () => [],
+        accounts: names.map((name) => ({ id: name, open: async () => name })),
+        weight: (name) => this.#keys.get(name)?.weight ?? 1,
+        forgiving: true,
+      },
+      // A rest says nothing of the requests of another size or for another model, so nobody waits for a probe.
+      { min: names.length, max: names.length, probes: Infinity, ...(clock && { clock }) },
+      host,
+    );
+  }
+}
+
+interface Refused {
+  /** The last attempt of the request in which a key was refused. */
+  readonly attempt: number;
+  readonly keys: ReadonlySet<string>;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Tells keys apart without giving them away. */
+function nameOf(key: string): string {
+  return `key-${new Bun.CryptoHasher("sha256").update(key).digest("hex").slice(0, 8)}`;
+}
+
+function rethrowing<T>(stream: AsyncIterable<T>, change: (error: unknown) => unknown): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]() {
+      const inner = stream[Symbol.asyncIterator]();
+      return {
+        async next() {
+          try {
+            return await inner.next();
+          } catch (error) {
+            throw change(error);
+          }
+        },
+        async return() {
+          await inner.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
