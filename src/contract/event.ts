@@ -98,7 +98,16 @@ export interface Usage {
  * more; free what you hold in `finally` or `using`, and race your waits with `call.signal`, because a
  * generator isn't interrupted while it awaits.
  */
-export interface ChatStream extends AsyncIterable<ChatEvent> {}
+export interface ChatStream extends AsyncIterable<ChatEvent> {
+  /**
+   * The same events, those together that arrived together. A stream that can tell offers it, and the core
+   * then spends on each packet what it would spend on each event; `openaiStream` and `sse` of the kit do.
+   */
+  [BATCHES]?(): AsyncIterator<readonly ChatEvent[], void>;
+}
+
+/** See `ChatStream`. */
+export const BATCHES: unique symbol = Symbol.for("modelyard.batches");
 
 /** What `embed` gives back: one vector for each input, in their order. */
 export interface EmbedResult {
@@ -118,6 +127,8 @@ const IN_PIECES: ReadonlyMap<string, true | readonly string[]> = new Map<string,
   ["refusal", true],
   ["annotations", true],
   ["reasoning_details", true],
+  ["text_citations", true],
+  ["content_blocks", true],
   ["logprobs", ["content", "refusal"]],
   ["function_call", ["arguments"]],
   ["audio", ["data", "transcript"]],

@@ -2,7 +2,7 @@
  * All that a plugin sees of the gateway, re-exported as `modelyard/plugin`.
  * @module
  */
-export { foldExtra } from "./event.ts";
+export { BATCHES, foldExtra } from "./event.ts";
 export type {
   ChatEvent,
   ChatStream,

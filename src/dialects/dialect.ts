@@ -9,7 +9,7 @@ export interface Dialect {
   /** Writes one streamed answer. */
   writer(options: WriterOptions): FrameWriter;
   /** Collects a whole answer. */
-  collect(events: AsyncIterable<AnswerEvent>, model: string): Promise<Collected>;
+  collect(events: AsyncIterable<readonly AnswerEvent[]>, model: string): Promise<Collected>;
 }
 
 export interface WriterOptions {

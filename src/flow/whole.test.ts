@@ -14,8 +14,8 @@ async function run(
   events: ChatEvent[],
   { choices = 1, failure }: { choices?: number; failure?: Error } = {},
 ): Promise<Seen> {
-  async function* source(): AsyncGenerator<ChatEvent> {
-    yield* events;
+  async function* source(): AsyncGenerator<ChatEvent[]> {
+    for (const event of events) yield [event];
     if (failure) throw failure;
   }
   const seen: Seen = { events: [], finished: 0, late: [] };
@@ -25,7 +25,7 @@ async function run(
       finished: () => (seen.finished += 1),
       late: (error: unknown) => seen.late.push(error),
     };
-    for await (const event of whole(source(), options)) seen.events.push(event);
+    for await (const batch of whole(source(), options)) seen.events.push(...batch);
   } catch (error) {
     seen.error = error;
   }
@@ -64,17 +64,16 @@ test("an upstream that gives fewer choices than asked and ends is believed", asy
 
 test("an upstream that goes on and on after its end is left, and the answer is whole", async () => {
   let told = 0;
-  async function* endless(): AsyncGenerator<ChatEvent> {
-    yield text;
-    yield finish;
+  async function* endless(): AsyncGenerator<ChatEvent[]> {
+    yield [text, finish];
     for (;;) {
       told += 1;
-      yield { type: "usage", usage: { output: told } };
+      yield [{ type: "usage", usage: { output: told } }];
     }
   }
   const late: unknown[] = [];
   const options = { choices: 1, finished: () => undefined, late: (error: unknown) => late.push(error) };
-  const events = await Array.fromAsync(whole(endless(), options));
+  const events = (await Array.fromAsync(whole(endless(), options))).flat();
   expect(events.slice(0, 2)).toEqual([text, finish]);
   expect(told).toBeLessThan(200);
   expect(late).toHaveLength(1);
@@ -89,9 +88,9 @@ test("a second answer that nobody asked for may be long, and counts", async () =
 
 test("what is no event is an error, and the source is left", async () => {
   let left = false;
-  async function* source(): AsyncGenerator<ChatEvent> {
+  async function* source(): AsyncGenerator<ChatEvent[]> {
     try {
-      yield { type: "thought", text: "a" } as never;
+      yield [{ type: "thought", text: "a" } as never];
     } finally {
       left = true;
     }
@@ -99,4 +98,14 @@ test("what is no event is an error, and the source is left", async () => {
   const options = { choices: 1, finished: () => undefined, late: () => undefined };
   await expect(Array.fromAsync(whole(source(), options))).rejects.toThrow("its `type` is unknown");
   expect(left).toBe(true);
+});
+
+test("what came before a broken event in the same packet is still said", async () => {
+  async function* source(): AsyncGenerator<ChatEvent[]> {
+    yield [text, { type: "thought" } as never];
+  }
+  const options = { choices: 1, finished: () => undefined, late: () => undefined };
+  const answer = whole(source(), options);
+  expect((await answer.next()).value).toEqual([text]);
+  await expect(answer.next()).rejects.toThrow("its `type` is unknown");
 });

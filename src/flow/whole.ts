@@ -21,29 +21,69 @@ export interface WholeOptions {
  * that is none in the contract's sense is a TypeError.
  */
 export async function* whole(
-  source: AsyncIterable<ChatEvent>,
+  source: AsyncIterable<readonly ChatEvent[]>,
   options: WholeOptions,
-): AsyncGenerator<ChatEvent> {
-  const tidy = new Tidy();
-  let told = false;
-  let afterEnd = 0;
+): AsyncGenerator<readonly ChatEvent[]> {
+  const answer = new Answer(options);
   try {
-    for await (const event of source) {
-      checkEvent(event);
-      const clean = tidy.push(event);
-      if (told && tidy.complete && (afterEnd += 1) > MAX_AFTER_END) {
-        throw new Error("the upstream goes on after its end");
-      }
-      if (!told && tidy.complete && tidy.finished >= options.choices) {
-        told = true;
-        options.finished();
-      }
-      if (clean) yield clean;
+    for await (const batch of source) {
+      const { events, failure } = answer.take(batch);
+      if (events.length > 0) yield events;
+      if (failure) throw failure;
     }
   } catch (error) {
-    if (!tidy.complete || tidy.finished < options.choices) throw error;
+    if (!answer.isWhole) throw error;
     options.late(error);
     return;
   }
-  if (!tidy.complete) throw new UpstreamError("truncated", "the upstream's answer broke off before its end");
+  if (!answer.hasEnded)
+    throw new UpstreamError("truncated", "the upstream's answer broke off before its end");
+}
+
+/** What one answer has said so far, as far as its end depends on it. */
+class Answer {
+  readonly #options: WholeOptions;
+  readonly #tidy = new Tidy();
+  #told = false;
+  #afterEnd = 0;
+
+  constructor(options: WholeOptions) {
+    this.#options = options;
+  }
+
+  /** Every choice that has begun has ended. */
+  get hasEnded(): boolean {
+    return this.#tidy.complete;
+  }
+
+  /** So has every choice that was asked for. */
+  get isWhole(): boolean {
+    return this.#tidy.complete && this.#tidy.finished >= this.#options.choices;
+  }
+
+  /** The events as clients should see them; on a failure, those before it. */
+  take(batch: readonly ChatEvent[]): { events: ChatEvent[]; failure: unknown } {
+    const events: ChatEvent[] = [];
+    try {
+      for (const event of batch) {
+        checkEvent(event);
+        const clean = this.#tidy.push(event);
+        if (clean) events.push(clean);
+        this.#noticeEnd();
+      }
+    } catch (failure) {
+      return { events, failure };
+    }
+    return { events, failure: undefined };
+  }
+
+  #noticeEnd(): void {
+    if (this.#told) {
+      if (this.hasEnded) this.#afterEnd += 1;
+      if (this.#afterEnd > MAX_AFTER_END) throw new Error("the upstream goes on after its end");
+    } else if (this.isWhole) {
+      this.#told = true;
+      this.#options.finished();
+    }
+  }
 }

@@ -1,3 +1,5 @@
+import { BATCHES } from "../contract/index.ts";
+import type { ChatEvent, ChatStream } from "../contract/index.ts";
 import type { ByteBuffer } from "./byte-buffer.ts";
 
 /** A response body that is read piece by piece, and can be left at any time. */
@@ -52,4 +54,17 @@ export function readingFrom<T>(body: Body, items: AsyncGenerator<T, void>): Asyn
       return this;
     },
   };
+}
+
+/** An answer that is read from `body`, as single events or in the batches in which it arrived. */
+export function answerFrom(body: Body, batches: AsyncGenerator<readonly ChatEvent[], void>): ChatStream {
+  const inBatches = readingFrom(body, batches);
+  return {
+    [BATCHES]: () => inBatches,
+    [Symbol.asyncIterator]: () => readingFrom(body, singly(inBatches)),
+  };
+}
+
+async function* singly(batches: AsyncIterable<readonly ChatEvent[]>): AsyncGenerator<ChatEvent, void> {
+  for await (const batch of batches) yield* batch;
 }

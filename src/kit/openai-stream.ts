@@ -1,6 +1,6 @@
 import { UpstreamError } from "../contract/index.ts";
 import type { ChatEvent, ChatStream } from "../contract/index.ts";
-import { Body, readingFrom } from "./body.ts";
+import { answerFrom, Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { failureIn, networkErrorCode } from "./failure.ts";
 import { excerpt, listOf, objectOf, parseJson } from "./json.ts";
@@ -26,7 +26,7 @@ export interface OpenAiStreamOptions {
  */
 export function openaiStream(response: Response, options: OpenAiStreamOptions = {}): ChatStream {
   const body = new Body(response.body);
-  return readingFrom(body, new Answer(body, options).events());
+  return answerFrom(body, new Answer(body, options).batches());
 }
 
 class Answer {
@@ -42,7 +42,7 @@ class Answer {
     this.#signal = options.signal;
   }
 
-  async *events(): AsyncGenerator<ChatEvent, void> {
+  async *batches(): AsyncGenerator<readonly ChatEvent[], void> {
     try {
       const first = await this.#firstPiece();
       if (this.#body.left) return;
@@ -53,22 +53,22 @@ class Answer {
     }
   }
 
-  async *#stream(first: Uint8Array | undefined): AsyncGenerator<ChatEvent, void> {
+  async *#stream(first: Uint8Array | undefined): AsyncGenerator<readonly ChatEvent[], void> {
     const parser = new SseParser();
     for (let piece = first; piece; piece = await this.#read()) {
       const { events, end } = this.#take(parser.push(piece));
-      for (const event of events) yield event;
+      if (events.length > 0) yield events;
       if (end) return this.#endedWith(end);
     }
     if (this.#body.left) return;
     const { events, end } = this.#take(parser.finish().filter(isWhole));
-    for (const event of events) yield event;
+    if (events.length > 0) yield events;
     if (end) return this.#endedWith(end);
     const failure = looksLikeEvents(first) ? undefined : notUnderstood(decoder.decode(first));
     this.#endedWith({ choices: this.#expected, failure });
   }
 
-  async *#document(first: Uint8Array): AsyncGenerator<ChatEvent, void> {
+  async *#document(first: Uint8Array): AsyncGenerator<readonly ChatEvent[], void> {
     const buffer = new ByteBuffer();
     for (let piece: Uint8Array | undefined = first; piece; piece = await this.#read()) {
       buffer.append(piece);
@@ -83,7 +83,7 @@ class Answer {
     if (!completion) throw notUnderstood(text);
     const { events, failure } = this.#chunks.read(completion);
     if (!failure && !Array.isArray(completion["choices"])) throw notUnderstood(text);
-    for (const event of events) yield event;
+    if (events.length > 0) yield events;
     this.#endedWith({ choices: 1, failure });
   }
 

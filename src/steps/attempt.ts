@@ -1,6 +1,7 @@
 import type { Call, ChatEvent, ChatStream, Upstream } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import type { Peeked } from "../flow/peek.ts";
+import { batchesOf } from "../flow/batches.ts";
 import { checkEvent } from "../flow/check-event.ts";
 import { peek, resume } from "../flow/peek.ts";
 import { watch } from "../flow/watch.ts";
@@ -29,7 +30,8 @@ interface Around {
 export interface BegunAnswer {
   /** Names of parameters that the upstream could not honour. */
   readonly ignored: readonly string[];
-  readonly events: AsyncIterable<ChatEvent>;
+  /** Those together that arrived together. */
+  readonly events: AsyncIterable<readonly ChatEvent[]>;
 }
 
 /**
@@ -61,8 +63,8 @@ export async function attempt(
 }
 
 /** Waits for the event that commits. */
-async function committed(stream: ChatStream, lent: LentCall): Promise<Peeked<ChatEvent>> {
-  const events = watch(stream[Symbol.asyncIterator](), lent.signal);
+async function committed(stream: ChatStream, lent: LentCall): Promise<Peeked<readonly ChatEvent[]>> {
+  const events = watch(batchesOf(stream), lent.signal);
   const tooMany = () => new UpstreamError("bad-response", "the upstream's answer doesn't begin");
   const peeked = await peek(events, commits, { limit: MAX_BEFORE_COMMIT, tooMany });
   if (!peeked) throw new UpstreamError("truncated", "the upstream ended without an answer");
@@ -71,16 +73,18 @@ async function committed(stream: ChatStream, lent: LentCall): Promise<Peeked<Cha
 }
 
 /** Every event except usage and an extra about the whole answer is part of an answer that can't be taken back. */
-function commits(event: ChatEvent): boolean {
-  checkEvent(event);
-  return event.type !== "usage" && !(event.type === "extra" && event.at === "chunk");
+function commits(batch: readonly ChatEvent[]): boolean {
+  return batch.some((event) => {
+    checkEvent(event);
+    return event.type !== "usage" && !(event.type === "extra" && event.at === "chunk");
+  });
 }
 
 async function* untilItsEnd(
-  peeked: Peeked<ChatEvent>,
+  peeked: Peeked<readonly ChatEvent[]>,
   choices: number,
   lent: LentCall,
-): AsyncGenerator<ChatEvent> {
+): AsyncGenerator<readonly ChatEvent[]> {
   let failure = undefined;
   try {
     yield* whole(resume(peeked), {
@@ -98,5 +102,5 @@ async function* untilItsEnd(
 }
 
 function leave(stream: ChatStream): Promise<unknown> | undefined {
-  return stream[Symbol.asyncIterator]().return?.();
+  return batchesOf(stream).return?.();
 }

@@ -17,7 +17,8 @@ import { tryTargets } from "./try-targets.ts";
 
 /** What an upstream has begun to answer, and no other can replace any more. */
 export interface Answer extends Answered {
-  readonly events: AsyncIterable<ChatEvent>;
+  /** Those together that arrived together. */
+  readonly events: AsyncIterable<readonly ChatEvent[]>;
 }
 
 /** Who answered, and how it came about. */

@@ -15,7 +15,7 @@ import type { RequestCall } from "./open-call.ts";
 
 /** An answer with one usage at its end. */
 export interface ObservedAnswer extends Answered {
-  readonly events: AsyncIterable<AnswerEvent>;
+  readonly events: AsyncIterable<readonly AnswerEvent[]>;
 }
 
 type Asked = ChatRequest | CompletionRequest;
@@ -42,20 +42,21 @@ export async function observe(
 }
 
 async function* observed(
-  events: AsyncIterable<ChatEvent>,
+  events: AsyncIterable<readonly ChatEvent[]>,
   request: Asked,
   { call, gateway }: Around,
-): AsyncGenerator<AnswerEvent> {
+): AsyncGenerator<readonly AnswerEvent[]> {
   // A plain answer always tells its usage, a streamed one when asked.
   const told = request.stream !== true || wantsUsage(request);
   const account = new Account(request, told ? gateway.tokens.text() : undefined);
-  for await (const event of events) {
-    account.add(event);
-    if (event.type !== "usage") yield event;
+  for await (const batch of events) {
+    for (const event of batch) account.add(event);
+    const said = batch.filter((event) => event.type !== "usage");
+    if (said.length > 0) yield said;
   }
   const usage = await account.settle(gateway);
   noteUsage(call, usage);
-  if (usage) yield usage;
+  if (usage) yield [usage];
 }
 
 /** The usage of embeddings, estimated where the upstream told none. */

@@ -117,9 +117,10 @@ async function* frames(
   const writer = dialect.writer({ model: request.model, includeUsage: wantsUsage(request) });
   let failure: RequestError | undefined = call.gone;
   try {
-    for await (const event of (await answer).events) {
-      const frame = writer.write(event);
-      if (frame) yield encoder.encode(frame);
+    for await (const batch of (await answer).events) {
+      let text = "";
+      for (const event of batch) text += writer.write(event);
+      if (text) yield encoder.encode(text);
     }
     failure = undefined;
     yield encoder.encode(writer.end());

@@ -3,8 +3,8 @@ import type { AnswerEvent } from "../../flow/answer-event.ts";
 import { collect } from "./message.ts";
 
 async function collected(...events: AnswerEvent[]) {
-  async function* source(): AsyncGenerator<AnswerEvent> {
-    yield* events;
+  async function* source(): AsyncGenerator<AnswerEvent[]> {
+    yield events;
   }
   const { body } = await collect(source(), "asked");
   return JSON.parse(JSON.stringify(body)) as Record<string, unknown> & { choices: unknown[] };
@@ -40,7 +40,7 @@ test("an answer is collected into OpenAI's object, its fields folded", async () 
           role: "assistant",
           content: "ab",
           reasoning_content: "hm",
-          reasoning_details: [{ type: "reasoning.text", signature: "sig", index: 0 }],
+          reasoning_details: [{ type: "reasoning.text", text: "m", signature: "sig", index: 0 }],
           tool_calls: [{ id: "c1", type: "function", function: { name: "f", arguments: "{}" } }],
           refusal: null,
         },
@@ -78,10 +78,10 @@ test("a refusal grows piece by piece and takes the place of null", async () => {
 
 test("collecting many logprobs takes linear work", async () => {
   const count = 50_000;
-  async function* source(): AsyncGenerator<AnswerEvent> {
+  async function* source(): AsyncGenerator<AnswerEvent[]> {
     for (let i = 0; i < count; i++)
-      yield { type: "extra", at: "choice", fields: { logprobs: { content: [{ i }] } } };
-    yield { type: "finish", reason: "stop" };
+      yield [{ type: "extra", at: "choice", fields: { logprobs: { content: [{ i }] } } }];
+    yield [{ type: "finish", reason: "stop" }];
   }
   const { body } = await collect(source(), "m");
   const [choice] = body["choices"] as { logprobs: { content: unknown[] } }[];

@@ -5,7 +5,7 @@ import { Bounded } from "../bounded.ts";
 import type { Collected } from "../dialect.ts";
 import { finishFields, finishReason } from "./finish.ts";
 import { Identity } from "./identity.ts";
-import { reasoningFields } from "./reasoning.ts";
+import { ReasoningDetails } from "./reasoning.ts";
 import { toolCallBody } from "./tool-call.ts";
 import { usageBody } from "./usage.ts";
 
@@ -13,16 +13,21 @@ import { usageBody } from "./usage.ts";
  * Collects an answer into OpenAI's `chat.completion`.
  * https://platform.openai.com/docs/api-reference/chat/object
  */
-export async function collect(events: AsyncIterable<AnswerEvent>, model: string): Promise<Collected> {
+export async function collect(
+  answer: AsyncIterable<readonly AnswerEvent[]>,
+  model: string,
+): Promise<Collected> {
   const identity = new Identity(model, "chatcmpl");
   const choices = new Map<number, Choice>();
   let usage: CountedUsage | undefined;
   const bounded = new Bounded();
-  for await (const event of events) {
-    bounded.add(event);
-    if (event.type === "usage") usage = event;
-    else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
-    else choiceAt(choices, event.choice ?? 0).take(event);
+  for await (const batch of answer) {
+    for (const event of batch) {
+      bounded.add(event);
+      if (event.type === "usage") usage = event;
+      else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
+      else choiceAt(choices, event.choice ?? 0).take(event);
+    }
   }
   const { id, created } = identity;
   const body = {
@@ -59,7 +64,7 @@ interface CollectedCall {
 class Choice {
   #text: string | undefined;
   #reasoning = "";
-  readonly #details: JsonObject[] = [];
+  readonly #details = new ReasoningDetails();
   readonly #calls: CollectedCall[] = [];
   readonly #delta: FoldedFields = {};
   readonly #extra: FoldedFields = {};
@@ -70,12 +75,10 @@ class Choice {
       case "text":
         this.#text = (this.#text ?? "") + event.text;
         break;
-      case "reasoning": {
+      case "reasoning":
         this.#reasoning += event.text;
-        const { reasoning_details: details } = reasoningFields(event);
-        if (Array.isArray(details)) this.#details.push(...(details as JsonObject[]));
+        this.#details.take(event);
         break;
-      }
       case "tool-call":
         this.#toolCall(event);
         break;
@@ -95,11 +98,12 @@ class Choice {
   }
 
   body(index: number): JsonObject {
+    const details = this.#details.list();
     const message = {
       role: "assistant",
       content: this.#text ?? (this.#calls.length > 0 ? null : ""),
       ...(this.#reasoning && { reasoning_content: this.#reasoning }),
-      ...(this.#details.length > 0 && { reasoning_details: this.#details }),
+      ...(details.length > 0 && { reasoning_details: details }),
       ...(this.#calls.length > 0 && { tool_calls: this.#calls.map(toolCallBody) }),
       refusal: null,
       ...this.#delta,

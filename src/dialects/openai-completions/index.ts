@@ -60,20 +60,23 @@ class CompletionWriter implements FrameWriter {
   }
 }
 
-async function collect(events: AsyncIterable<AnswerEvent>, model: string): Promise<Collected> {
+interface Choice {
+  text: string;
+  finish?: FinishEvent;
+  readonly extra: FoldedFields;
+}
+
+async function collect(answer: AsyncIterable<readonly AnswerEvent[]>, model: string): Promise<Collected> {
   const identity = new Identity(model, ID_PREFIX);
-  const choices: { text: string; finish?: FinishEvent; extra: FoldedFields }[] = [];
+  const choices: Choice[] = [];
   const bounded = new Bounded();
   let usage: CountedUsage | undefined;
-  for await (const event of events) {
-    bounded.add(event);
-    if (event.type === "usage") usage = event;
-    else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
-    else {
-      const choice = (choices[event.choice ?? 0] ??= { text: "", extra: {} });
-      if (event.type === "text") choice.text += event.text;
-      else if (event.type === "finish") choice.finish = event;
-      else if (event.type === "extra") foldExtra(choice.extra, event.fields);
+  for await (const batch of answer) {
+    for (const event of batch) {
+      bounded.add(event);
+      if (event.type === "usage") usage = event;
+      else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
+      else take((choices[event.choice ?? 0] ??= { text: "", extra: {} }), event);
     }
   }
   const body = {
@@ -86,6 +89,12 @@ async function collect(events: AsyncIterable<AnswerEvent>, model: string): Promi
     ...(usage && { usage: usageBody(usage.usage) }),
   };
   return { body, usage };
+}
+
+function take(choice: Choice, event: Exclude<AnswerEvent, CountedUsage>): void {
+  if (event.type === "text") choice.text += event.text;
+  else if (event.type === "finish") choice.finish = event;
+  else if (event.type === "extra") foldExtra(choice.extra, event.fields);
 }
 
 function head({ id, created, model, extra }: Identity): JsonObject {
