@@ -1,0 +1,108 @@
+import type { ChatEvent, Json, JsonObject, UpstreamError, UsageEvent } from "modelyard/plugin";
+import { elements, isObject, member, textIn } from "./json.ts";
+import { finishOf } from "./finish.ts";
+import { logprobsOf } from "./logprobs.ts";
+
+/** An event of a choice. */
+type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
+
+/** What a piece of a candidate says, and the failure it ends with if it does. */
+export interface Said {
+  readonly events: readonly ChoiceEvent[];
+  readonly failure: UpstreamError | undefined;
+}
+
+const READ = new Set(["content", "finishReason", "finishMessage", "index", "logprobsResult"]);
+
+/** One of the answers of a response, as its pieces come. https://ai.google.dev/api/generate-content#candidate */
+export class Candidate {
+  #calls = 0;
+  /** By name, what was last said beside the content: each piece of a stream repeats it. */
+  readonly #beside = new Map<string, string>();
+  isFinished = false;
+
+  read(candidate: JsonObject): Said {
+    const parts = elements(member(candidate["content"], "parts")).filter(isObject);
+    const events = parts.flatMap((part) => this.#part(part));
+    const others = otherParts(parts);
+    if (others) events.push({ type: "extra", at: "delta", fields: others });
+    const reason = textIn(candidate, "finishReason");
+    const end = isReason(reason) ? finishOf(reason, textIn(candidate, "finishMessage")) : undefined;
+    // Nothing about an answer that has failed: it would commit what could still be had elsewhere.
+    if (end && end instanceof Error) return { events, failure: end };
+    const fields = this.#fields(candidate);
+    if (fields) events.push({ type: "extra", at: "choice", fields });
+    if (end) events.push(end);
+    this.isFinished = end !== undefined;
+    return { events, failure: undefined };
+  }
+
+  #part(part: JsonObject): ChoiceEvent[] {
+    const signature = textIn(part, "thoughtSignature");
+    const google = signature === "" ? undefined : { google: { thought_signature: signature } };
+    const call = part["functionCall"];
+    if (isObject(call)) return [this.#call(call, google)];
+    const events: ChoiceEvent[] = [];
+    const text = textIn(part, "text");
+    if (text !== "") events.push({ type: part["thought"] === true ? "reasoning" : "text", text });
+    if (google) events.push({ type: "extra", at: "delta", fields: { extra_content: google } });
+    return events;
+  }
+
+  #call(call: JsonObject, fields: JsonObject | undefined): ChoiceEvent {
+    const id = textIn(call, "id");
+    return {
+      type: "tool-call",
+      index: this.#calls++,
+      // Without one of Gemini's the core makes one: the client gives it back, and the name is found by it.
+      ...(id !== "" && { id }),
+      name: textIn(call, "name"),
+      arguments: JSON.stringify(call["args"] ?? {}),
+      ...(fields && { fields }),
+    };
+  }
+
+  /** What stands beside the content and is new, under Gemini's own names; logprobs as OpenAI has them. */
+  #fields(candidate: JsonObject): JsonObject | undefined {
+    const fields: Record<string, Json | undefined> = {};
+    for (const [name, value] of Object.entries(candidate)) {
+      if (READ.has(name) || value === null) continue;
+      const said = JSON.stringify(value);
+      if (this.#beside.get(name) === said) continue;
+      this.#beside.set(name, said);
+      fields[name] = value;
+    }
+    const result = candidate["logprobsResult"];
+    if (isObject(result)) {
+      fields["logprobs"] = logprobsOf(result);
+      if (result["logProbabilitySum"] !== undefined)
+        fields["logProbabilitySum"] = result["logProbabilitySum"];
+    }
+    return Object.keys(fields).length > 0 ? fields : undefined;
+  }
+}
+
+function isReason(reason: string): boolean {
+  return reason !== "" && reason !== "FINISH_REASON_UNSPECIFIED";
+}
+
+/** Parts that are neither text nor calls: images as OpenRouter gives them, everything else as Gemini does. */
+function otherParts(parts: readonly JsonObject[]): JsonObject | undefined {
+  const images: JsonObject[] = [];
+  const others: JsonObject[] = [];
+  for (const part of parts) {
+    if ("functionCall" in part || "text" in part || Object.keys(part).every((name) => SIGNS.has(name)))
+      continue;
+    const mimeType = textIn(part["inlineData"], "mimeType");
+    if (!mimeType.startsWith("image/")) others.push(part);
+    else images.push(image(`data:${mimeType};base64,${textIn(part["inlineData"], "data")}`));
+  }
+  if (images.length + others.length === 0) return undefined;
+  return { ...(images.length > 0 && { images }), ...(others.length > 0 && { content_parts: others }) };
+}
+
+const SIGNS = new Set(["thought", "thoughtSignature"]);
+
+function image(url: string): JsonObject {
+  return { type: "image_url", image_url: { url } };
+}

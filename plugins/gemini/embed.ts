@@ -1,0 +1,60 @@
+import { UpstreamError } from "modelyard/plugin";
+import type { Call, EmbedRequest, Json, JsonObject, Usage } from "modelyard/plugin";
+import { elements, isObject, member } from "./json.ts";
+import type { ModelName } from "./model-name.ts";
+import { unsupported } from "./refusal.ts";
+import { usageOf } from "./usage.ts";
+
+/** The most that one call takes. */
+const BATCH = 100;
+
+interface Around {
+  readonly model: ModelName;
+  readonly call: Pick<Call, "ignored">;
+}
+
+/**
+ * The bodies of `:batchEmbedContents` for a request, in the order of its texts; throws `unsupported` for texts as token
+ * numbers. https://ai.google.dev/api/embeddings
+ */
+export function embedBodies(request: EmbedRequest, { model, call }: Around): readonly JsonObject[] {
+  for (const [name, value] of Object.entries(request)) {
+    if (KNOWN.has(name) || value === undefined || value === null) continue;
+    call.ignored(name, "Gemini has no such parameter");
+  }
+  const outputDimensionality = request["dimensions"] ?? undefined;
+  const requests = request.input.map((text, index) => {
+    if (typeof text !== "string")
+      throw unsupported(`input[${index}]`, "Gemini takes texts, no token numbers");
+    return { model: model.resource, content: { parts: [{ text }] }, outputDimensionality };
+  });
+  const bodies: JsonObject[] = [];
+  for (let from = 0; from < requests.length; from += BATCH) {
+    bodies.push({ requests: requests.slice(from, from + BATCH) });
+  }
+  return bodies;
+}
+
+const KNOWN = new Set(["model", "input", "dimensions"]);
+
+/** The vectors of an answer; `bad-response` unless there are as many as texts. */
+export function vectorsIn(answer: Json, expected: number): readonly (readonly number[])[] {
+  const vectors = elements(member(answer, "embeddings")).map((each) => elements(member(each, "values")));
+  const areVectors = vectors.every(
+    (vector) => vector.length > 0 && vector.every((value) => typeof value === "number"),
+  );
+  if (vectors.length === expected && areVectors) return vectors as readonly (readonly number[])[];
+  throw new UpstreamError("bad-response", `Gemini sent ${vectors.length} vectors for ${expected} texts`);
+}
+
+/** What all answers spent together; nothing where one doesn't say. */
+export function embedUsage(answers: readonly Json[]): Usage | undefined {
+  let input = 0;
+  for (const answer of answers) {
+    const raw = member(answer, "usageMetadata");
+    const tokens = isObject(raw) ? usageOf(raw).input : undefined;
+    if (tokens === undefined) return undefined;
+    input += tokens;
+  }
+  return { input };
+}

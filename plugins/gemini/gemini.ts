@@ -1,0 +1,137 @@
+import { UpstreamError } from "modelyard/plugin";
+import type {
+  Call,
+  ChatEvent,
+  ChatRequest,
+  EmbedRequest,
+  EmbedResult,
+  Host,
+  Json,
+  JsonObject,
+  Model,
+  Upstream,
+} from "modelyard/plugin";
+import { get, post, readJson } from "modelyard/kit";
+import type { Clock } from "modelyard/kit";
+import { answerOf } from "./answer.ts";
+import { embedBodies, embedUsage, vectorsIn } from "./embed.ts";
+import { elements, textIn } from "./json.ts";
+import { Keys } from "./keys.ts";
+import { modelName } from "./model-name.ts";
+import { modelsIn } from "./models.ts";
+import { keysOf } from "./options.ts";
+import type { Options } from "./options.ts";
+import { generateRequest } from "./request.ts";
+
+/** A list of models longer than so many pages of 1000 has no end. */
+const MAX_PAGES = 20;
+
+/** Google's Gemini API as an upstream. */
+export class Gemini implements Upstream {
+  readonly #options: Options;
+  readonly #host: Host;
+  readonly #base: string;
+  readonly #keys: Keys;
+
+  constructor(options: Options, host: Host, clock?: Clock) {
+    this.#options = options;
+    this.#host = host;
+    this.#base = options.base_url.replace(/\/+$/, "");
+    this.#keys = new Keys(keysOf(options), host, clock);
+  }
+
+  start(): void {
+    this.#keys.start();
+  }
+
+  async models(signal: AbortSignal): Promise<readonly Model[]> {
+    if (this.#options.models.length > 0) return this.#options.models.map((id) => ({ id, ownedBy: "google" }));
+    const headers = this.#headers(this.#keys.next());
+    const models: Model[] = [];
+    let token = "";
+    for (let page = 0; page < MAX_PAGES; page++) {
+      const query = token === "" ? "" : `&pageToken=${encodeURIComponent(token)}`;
+      const url = `${this.#base}/models?pageSize=1000${query}`;
+      const said = await readJson(await get({ fetch: this.#host.fetch, url, headers }, signal), signal);
+      models.push(...modelsIn(said));
+      token = textIn(said, "nextPageToken");
+      if (token === "") break;
+    }
+    return models;
+  }
+
+  async *chat(request: ChatRequest, call: Call): AsyncGenerator<ChatEvent, void> {
+    const model = modelName(request.model);
+    const body = generateRequest(request, { model, options: this.#options, call });
+    const method = request.stream === true ? "streamGenerateContent?alt=sse" : "generateContent";
+    const asked = { path: `${model.resource}:${method}`, body };
+    yield* this.#keys.lend(call, (key) => this.#answer(call, key, { ...asked, choices: request.n ?? 1 }));
+  }
+
+  async embed(request: EmbedRequest, call: Call): Promise<EmbedResult> {
+    const model = modelName(request.model);
+    const bodies = embedBodies(request, { model, call });
+    const path = `${model.resource}:batchEmbedContents`;
+    const answers: Json[] = [];
+    for await (const said of this.#keys.lend(call, (key) => this.#each(call, key, { path, bodies }))) {
+      answers.push(said);
+    }
+    const vectors = answers.flatMap((said, index) =>
+      vectorsIn(said, elements(bodies[index]?.["requests"]).length),
+    );
+    const usage = embedUsage(answers);
+    return { vectors, ...(usage && { usage }) };
+  }
+
+  status(): Json {
+    return this.#keys.status();
+  }
+
+  async *#answer(
+    call: Call,
+    key: string,
+    asked: Asked & { choices: number },
+  ): AsyncGenerator<ChatEvent, void> {
+    const response = await this.#send(call, key, asked);
+    yield* answerOf(response, { choices: asked.choices, signal: call.signal });
+  }
+
+  /** One after the other: what was already had is lost if a later one fails. */
+  async *#each(
+    call: Call,
+    key: string,
+    { path, bodies }: { path: string; bodies: readonly JsonObject[] },
+  ): AsyncGenerator<Json, void> {
+    for (const body of bodies) yield await readJson(await this.#send(call, key, { path, body }), call.signal);
+  }
+
+  async #send(call: Call, key: string, { path, body }: Asked): Promise<Response> {
+    const headers = this.#headers(key);
+    const url = `${this.#base}/${path}`;
+    try {
+      return await post(call, { fetch: this.#host.fetch, url, headers, body });
+    } catch (error) {
+      throw blamedOnKey(error);
+    }
+  }
+
+  #headers(key: string): Record<string, string> {
+    // A compressing proxy collects events until a block is full.
+    return { "accept-encoding": "identity", ...this.#options.headers, "x-goog-api-key": key };
+  }
+}
+
+interface Asked {
+  /** Below the base URL. */
+  readonly path: string;
+  readonly body: JsonObject;
+}
+
+/** Google says with status 400 that it doesn't serve this address or this account: no fault of the client's. */
+function blamedOnKey(error: unknown): unknown {
+  if (!UpstreamError.is(error) || error.code !== "bad-request" || !NOT_SERVED.test(error.message))
+    return error;
+  return new UpstreamError("rejected", error.message, { cause: error });
+}
+
+const NOT_SERVED = /location is not supported|free tier is not available|enable billing/i;

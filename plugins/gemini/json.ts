@@ -1,0 +1,45 @@
+import type { Json, JsonObject } from "modelyard/plugin";
+
+/** What stands at one place of a JSON value, or nothing. */
+export type Maybe = Json | undefined;
+
+/** Whether a value is a JSON object, not null and no list. */
+export function isObject(value: Maybe): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A member of a value that is an object. */
+export function member(value: Maybe, name: string): Maybe {
+  return isObject(value) ? value[name] : undefined;
+}
+
+/** The elements of a list; none of anything else. */
+export function elements(value: Maybe): readonly Json[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** A member that is a text; else the empty one. */
+export function textIn(value: Maybe, name: string): string {
+  const text = member(value, name);
+  return typeof text === "string" ? text : "";
+}
+
+/** A member that is a number. */
+export function numberIn(value: Maybe, name: string): number | undefined {
+  const number = member(value, name);
+  return typeof number === "number" && Number.isFinite(number) ? number : undefined;
+}
+
+/** Whether a member of a request says nothing: absent, null or an empty list. */
+export function isNothing(value: Maybe): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+}
+
+/** The value of a JSON text; undefined if it is none. */
+export function parsed(text: string): Maybe {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,113 @@
+import type { Call, ContentPart, Json, JsonObject } from "modelyard/plugin";
+import { isNothing, isObject, textIn } from "./json.ts";
+import type { ModelName } from "./model-name.ts";
+import { badRequest, unsupported } from "./refusal.ts";
+
+/** A part of a message, and around it. */
+export interface PartPlace {
+  /** As `messages[1].content[0]`. */
+  readonly path: string;
+  readonly model: ModelName;
+  readonly call: Pick<Call, "ignored">;
+}
+
+type Rule = (own: JsonObject, place: PartPlace) => JsonObject;
+
+/** For each type of part: the member that holds it, what of that is read, and what becomes of it. */
+const RULES = new Map<string, readonly [readonly string[], Rule]>([
+  ["image_url", [["url"], byUrl]],
+  ["video_url", [["url"], byUrl]],
+  ["input_audio", [["data", "format"], audio]],
+  ["file", [["file_data", "file_id"], file]],
+]);
+
+/** A part that isn't text as Gemini takes it: `inlineData`, or `fileData` where Google has it or fetches it. */
+export function mediaPart(part: ContentPart, place: PartPlace): JsonObject {
+  const [members, rule] = RULES.get(part.type) ?? [];
+  const given = part[part.type];
+  const own: Json | undefined = typeof given === "string" ? { url: given } : given;
+  if (!members || !rule) throw unsupported(place.path, `Gemini takes no parts of type "${part.type}"`);
+  if (!isObject(own)) throw badRequest(`${place.path}.${part.type}`, "an object");
+  nameOthers(part, ["type", part.type], { ...place, path: "messages[].content[]" });
+  nameOthers(own, members, { ...place, path: `messages[].content[].${part.type}` });
+  return rule(own, place);
+}
+
+/** Names the members of a part that are not read. */
+export function nameOthers(part: JsonObject, known: readonly string[], { path, call }: PartPlace): void {
+  for (const [name, value] of Object.entries(part)) {
+    if (known.includes(name) || isNothing(value) || (name === "detail" && value === "auto")) continue;
+    call.ignored(`${path}.${name}`, "Gemini's parts have no such member");
+  }
+}
+
+function byUrl(own: JsonObject, place: PartPlace): JsonObject {
+  return locatedAt(textIn(own, "url"), place);
+}
+
+function audio(own: JsonObject): JsonObject {
+  const format = textIn(own, "format") || "wav";
+  return { inlineData: { mimeType: `audio/${format}`, data: textIn(own, "data") } };
+}
+
+function file(own: JsonObject, place: PartPlace): JsonObject {
+  const data = textIn(own, "file_data");
+  const id = textIn(own, "file_id");
+  if (data !== "") return locatedAt(data, place);
+  if (/^files\/[\w-]+$/.test(id)) return { fileData: { fileUri: `${FILES_ORIGIN}/v1beta/${id}` } };
+  if (id.startsWith("https://") || id.startsWith("gs://")) return locatedAt(id, place);
+  throw unsupported(place.path, "Gemini has only files of its own: files/NAME, its https address, or gs://");
+}
+
+const FILES_ORIGIN = "https://generativelanguage.googleapis.com";
+
+/** Nothing is fetched from here: a `data:` URL is sent as it is, of others Google gets the address. */
+function locatedAt(url: string, place: PartPlace): JsonObject {
+  if (/^data:/i.test(url)) return { inlineData: dataOf(url, place) };
+  const address = URL.parse(url);
+  const isOwn = address?.protocol === "gs:" || address?.origin === FILES_ORIGIN;
+  if (!isOwn && address?.protocol !== "https:" && address?.protocol !== "http:") {
+    throw unsupported(place.path, "Gemini takes data:, https: and gs: addresses");
+  }
+  // https://ai.google.dev/gemini-api/docs/file-input-methods
+  if (!isOwn && place.model.version > 0 && place.model.version < 2.5) {
+    throw unsupported(place.path, "models before Gemini 2.5 fetch no addresses; send a data: URL");
+  }
+  const extension = /\.(\w+)$/.exec(address?.pathname ?? "")?.[1]?.toLowerCase() ?? "";
+  const mimeType = MIME_TYPES.get(extension);
+  return { fileData: { fileUri: url, ...(mimeType && { mimeType }) } };
+}
+
+const MIME_TYPES = new Map([
+  ["png", "image/png"],
+  ["jpg", "image/jpeg"],
+  ["jpeg", "image/jpeg"],
+  ["webp", "image/webp"],
+  ["heic", "image/heic"],
+  ["heif", "image/heif"],
+  ["gif", "image/gif"],
+  ["pdf", "application/pdf"],
+  ["txt", "text/plain"],
+  ["mp3", "audio/mp3"],
+  ["wav", "audio/wav"],
+  ["mp4", "video/mp4"],
+  ["webm", "video/webm"],
+]);
+
+/** https://www.rfc-editor.org/rfc/rfc2397 */
+function dataOf(url: string, { path }: PartPlace): JsonObject {
+  const comma = url.indexOf(",");
+  if (comma === -1) throw badRequest(path, "a data: URL with data");
+  const [mimeType = "", ...parameters] = url.slice("data:".length, comma).split(";");
+  const isBase64 = parameters.some((parameter) => parameter.trim().toLowerCase() === "base64");
+  const data = url.slice(comma + 1);
+  return { mimeType: mimeType || "text/plain", data: isBase64 ? data : encoded(data, path) };
+}
+
+function encoded(data: string, path: string): string {
+  try {
+    return Buffer.from(decodeURIComponent(data)).toString("base64");
+  } catch {
+    throw badRequest(path, "a data: URL with data");
+  }
+}

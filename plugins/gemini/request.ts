@@ -1,0 +1,35 @@
+import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
+import { isObject } from "./json.ts";
+import { conversation } from "./messages.ts";
+import type { ModelName } from "./model-name.ts";
+import type { Options } from "./options.ts";
+import { parameters } from "./parameters.ts";
+import { safetySettings } from "./safety.ts";
+import { googleFields, thinkingConfig } from "./thinking.ts";
+import { toolFields } from "./tools.ts";
+
+interface Around {
+  readonly model: ModelName;
+  readonly options: Pick<Options, "safety" | "thoughts">;
+  readonly call: Pick<Call, "ignored">;
+}
+
+/**
+ * Gemini's `GenerateContentRequest` for a chat request. Throws `bad-request` or `unsupported` with the field that is
+ * at fault; names with `call.ignored` what is left out. https://ai.google.dev/api/generate-content
+ */
+export function generateRequest(request: ChatRequest, { model, options, call }: Around): JsonObject {
+  const { config, body } = parameters(request, call);
+  const google = googleFields(request);
+  const own = isObject(google["thinking_config"]) ? google["thinking_config"] : {};
+  const thinking = thinkingConfig({ request, model, thoughts: options.thoughts, own, call });
+  const generationConfig = { ...config, ...(thinking && { thinkingConfig: thinking }) };
+  return {
+    ...conversation(request.messages, { model, call }),
+    ...toolFields(request, call),
+    ...safetySettings(request, options.safety),
+    ...(google["cached_content"] !== undefined && { cachedContent: google["cached_content"] }),
+    ...body,
+    ...(Object.keys(generationConfig).length > 0 && { generationConfig }),
+  };
+}

@@ -1,0 +1,209 @@
+import type { Call, Json, JsonObject } from "modelyard/plugin";
+import { elements, isObject } from "./json.ts";
+import type { Maybe } from "./json.ts";
+import { badRequest, unsupported } from "./refusal.ts";
+
+interface Place {
+  /** Where the schema stands in the request, as `response_format.json_schema.schema`. */
+  readonly path: string;
+  readonly call: Pick<Call, "ignored">;
+}
+
+/**
+ * A JSON Schema cut down to what Gemini says it heeds (`responseJsonSchema` of
+ * https://ai.google.dev/api/generate-content#generationconfig). What has another form there is converted: `const`,
+ * `allOf`, `nullable`, `definitions`, null among the values of an enum, keywords beside a `$ref`. Keywords that only
+ * narrow are left out and named with `call.ignored`; what can't be said at all throws `unsupported` with its path.
+ */
+export function geminiSchema(schema: Json, { path, call }: Place): JsonObject {
+  if (!isObject(schema)) throw badRequest(path, "a JSON Schema");
+  const { $defs, definitions, ...rest } = schema;
+  const shared = { ...objectOr(definitions), ...objectOr($defs) };
+  const converter = new Converter(schema, call);
+  const body = converter.convert(rest, path);
+  if (Object.keys(shared).length === 0) return body;
+  return { ...body, $defs: converter.each(shared, `${path}.$defs`) };
+}
+
+type Members = Record<string, Json | undefined>;
+type Rule = (converter: Converter, value: Json, path: string) => JsonObject;
+
+/** More than these are not copied in place of their `$ref`: definitions that double at each step would never end. */
+const MAX_COPIES = 1000;
+
+/** What the documents name for each type; others are refused there. */
+const FORMATS = new Set(["date-time", "date", "time", "float", "double", "int32", "int64"]);
+
+class Converter {
+  readonly #root: JsonObject;
+  readonly #call: Pick<Call, "ignored">;
+  /** The references that are being copied in place: one within itself has no end. */
+  readonly #open = new Set<string>();
+  #copies = 0;
+
+  constructor(root: JsonObject, call: Pick<Call, "ignored">) {
+    this.#root = root;
+    this.#call = call;
+  }
+
+  convert(schema: Maybe, path: string): JsonObject {
+    if (schema === true) return {};
+    if (schema === false) throw unsupported(path, "Gemini knows no schema that nothing fulfils");
+    if (!isObject(schema)) throw badRequest(path, "a JSON Schema");
+    if (typeof schema["$ref"] === "string") return this.#reference(schema["$ref"], schema, path);
+    if (Array.isArray(schema["allOf"])) return this.convert(this.#merged(schema, path), path);
+    return this.#withNull(schema, this.#members(schema, path));
+  }
+
+  ignore(path: string): JsonObject {
+    this.#call.ignored(path, "Gemini's schemas have no such keyword");
+    return {};
+  }
+
+  each(schemas: Maybe, path: string): JsonObject {
+    if (!isObject(schemas)) throw badRequest(path, "an object of schemas");
+    return Object.fromEntries(
+      Object.entries(schemas).map(([name, schema]) => [name, this.convert(schema, `${path}.${name}`)]),
+    );
+  }
+
+  list(schemas: Maybe, path: string): readonly JsonObject[] {
+    return elements(schemas).map((schema, index) => this.convert(schema, `${path}[${index}]`));
+  }
+
+  #members(schema: JsonObject, path: string): Members {
+    const members: Members = {};
+    for (const [keyword, value] of Object.entries(schema)) {
+      if (value === undefined) continue;
+      const rule = RULES.get(keyword);
+      if (rule) Object.assign(members, rule(this, value, `${path}.${keyword}`));
+      else this.ignore(`${path}.${keyword}`);
+    }
+    return members;
+  }
+
+  /** OpenAPI's `nullable`, and null among the values of an enum: those may only be texts and numbers. */
+  #withNull(schema: JsonObject, members: Members): JsonObject {
+    const isNullable = schema["nullable"] === true || elements(schema["enum"]).includes(null);
+    if (!isNullable) return members;
+    const types = elements(members["type"]).filter((type) => type !== "null");
+    if (types.length > 0) members["type"] = types.length === 1 ? types[0] : types;
+    return { anyOf: [members, { type: "null" }] };
+  }
+
+  #reference(reference: string, schema: JsonObject, path: string): JsonObject {
+    const target = this.#target(reference, path);
+    const { $ref: _, ...beside } = schema;
+    const isShared = /^#(\/(\$defs|definitions)\/[^/]+)?$/.test(reference);
+    // Beside a `$ref` Gemini takes nothing else.
+    if (isShared && (Object.keys(beside).length === 0 || this.#isEndless(reference))) {
+      for (const keyword of Object.keys(beside)) this.ignore(`${path}.${keyword}`);
+      return { $ref: reference.replace("#/definitions/", "#/$defs/") };
+    }
+    if (this.#isEndless(reference)) throw unsupported(path, "Gemini takes such a $ref only to $defs");
+    this.#open.add(reference);
+    this.#copies++;
+    const copy = this.convert({ ...target, ...beside }, path);
+    this.#open.delete(reference);
+    return copy;
+  }
+
+  #isEndless(reference: string): boolean {
+    return this.#open.has(reference) || this.#copies >= MAX_COPIES;
+  }
+
+  /** What a `$ref` within the schema leads to (RFC 6901). */
+  #target(reference: string, path: string): JsonObject {
+    if (!reference.startsWith("#")) throw unsupported(path, "Gemini takes no $ref to another document");
+    const names = reference.split("/").slice(1);
+    const target = names.reduce<Maybe>((value, name) => {
+      const key = decoded(name).replaceAll("~1", "/").replaceAll("~0", "~");
+      return typeof value === "object" && value !== null && Object.hasOwn(value, key)
+        ? (value as JsonObject)[key]
+        : undefined;
+    }, this.#root);
+    if (!isObject(target)) throw badRequest(path, "a $ref to a part of this schema");
+    return target;
+  }
+
+  /** One schema that says what it and its `allOf` say; named where they disagree, as the first then counts. */
+  #merged({ allOf, ...schema }: JsonObject, path: string): JsonObject {
+    const all = elements(allOf).map((each) => {
+      const reference = isObject(each) ? each["$ref"] : undefined;
+      const target = typeof reference === "string" ? this.#target(reference, path) : {};
+      return isObject(each) ? { ...target, ...each, $ref: undefined } : {};
+    });
+    if (this.#copies++ >= MAX_COPIES)
+      throw unsupported(`${path}.allOf`, "Gemini knows no allOf, and it has no end");
+    return all.reduce<JsonObject>((first, second) => this.#both(first, second, path), schema);
+  }
+
+  #both(first: JsonObject, second: JsonObject, path: string): JsonObject {
+    for (const [keyword, value] of Object.entries(second)) {
+      const isOpen = first[keyword] === undefined || JOINED.has(keyword) || value === undefined;
+      if (!isOpen && JSON.stringify(first[keyword]) !== JSON.stringify(value)) this.ignore(`${path}.allOf`);
+    }
+    const properties = { ...objectOr(second["properties"]), ...objectOr(first["properties"]) };
+    const required = [...new Set([...elements(first["required"]), ...elements(second["required"])])];
+    const nested = [...elements(first["allOf"]), ...elements(second["allOf"])];
+    return {
+      ...second,
+      ...first,
+      ...(Object.keys(properties).length > 0 && { properties }),
+      ...(required.length > 0 && { required }),
+      allOf: nested.length > 0 ? nested : undefined,
+    };
+  }
+}
+
+/** Keywords of which `#both` joins the values, and those of which either will do. */
+const JOINED = new Set(["properties", "required", "allOf", "title", "description"]);
+
+const RULES = new Map<string, Rule>([
+  ...["type", "title", "description", "minItems", "maxItems", "minimum", "maximum", "required"].map(kept),
+  ...["propertyOrdering", "$id", "$anchor"].map(kept),
+  // They say nothing about values.
+  ...["$schema", "$comment", "nullable"].map((keyword): [string, Rule] => [keyword, () => ({})]),
+  ["properties", (converter, value, path) => ({ properties: converter.each(value, path) })],
+  ["$defs", (converter, value, path) => ({ $defs: converter.each(value, path) })],
+  ["items", (converter, value, path) => ({ items: converter.convert(value, path) })],
+  ...["anyOf", "oneOf", "prefixItems"].map((keyword): [string, Rule] => [
+    keyword,
+    (converter, value, path) => ({ [keyword]: converter.list(value, path) }),
+  ]),
+  [
+    "additionalProperties",
+    (converter, value, path) => ({
+      additionalProperties: typeof value === "boolean" ? value : converter.convert(value, path),
+    }),
+  ],
+  ["enum", (converter, value, path) => enumOf(elements(value), () => converter.ignore(path))],
+  ["const", (converter, value, path) => enumOf([value], () => converter.ignore(path))],
+  [
+    "format",
+    (converter, value, path) =>
+      typeof value === "string" && FORMATS.has(value) ? { format: value } : converter.ignore(path),
+  ],
+]);
+
+function kept(keyword: string): [string, Rule] {
+  return [keyword, (_, value) => ({ [keyword]: value })];
+}
+
+function enumOf(values: readonly Json[], ignore: () => JsonObject): JsonObject {
+  const possible = values.filter((value) => value !== null);
+  const areTaken = possible.every((value) => typeof value === "string" || typeof value === "number");
+  return areTaken && possible.length > 0 ? { enum: possible } : ignore();
+}
+
+function objectOr(value: Maybe): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}

@@ -1,0 +1,87 @@
+import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
+import { elements, isNothing, isObject, member, textIn } from "./json.ts";
+import { badRequest, unsupported } from "./refusal.ts";
+import { geminiSchema } from "./schema.ts";
+
+type Ignored = Pick<Call, "ignored">;
+
+/** `tools` and `toolConfig` for a request's functions and its choice among them. */
+export function toolFields(request: ChatRequest, call: Ignored): JsonObject {
+  const functionDeclarations = elements(request["tools"]).map((tool, index) =>
+    declaration(tool, index, call),
+  );
+  const config = toolChoice(request["tool_choice"]);
+  if (functionDeclarations.length === 0) {
+    if (config && config["mode"] === "ANY")
+      throw badRequest("tool_choice", "left out where there are no tools");
+    return {};
+  }
+  return {
+    tools: [{ functionDeclarations }],
+    ...(config && { toolConfig: { functionCallingConfig: config } }),
+  };
+}
+
+const FUNCTION_MEMBERS = new Set(["name", "description", "parameters"]);
+
+function declaration(tool: Json, index: number, call: Ignored): JsonObject {
+  const place = `tools[${index}]`;
+  const type = textIn(tool, "type");
+  if (type !== "function") throw unsupported(place, `Gemini takes functions here, no tool of type "${type}"`);
+  const own = member(tool, "function");
+  const name = textIn(own, "name");
+  if (!isObject(own) || name === "") throw badRequest(`${place}.function.name`, "a function's name");
+  for (const [field, value] of Object.entries(own)) {
+    // The schema is what Gemini always holds a call to as far as it can.
+    if (FUNCTION_MEMBERS.has(field) || isNothing(value) || value === false) continue;
+    call.ignored(`tools[].function.${field}`, "Gemini's functions have no such member");
+  }
+  const description = textIn(own, "description");
+  return {
+    name,
+    ...(description !== "" && { description }),
+    ...parametersOf(own["parameters"], place, call),
+  };
+}
+
+function parametersOf(parameters: Json | undefined, place: string, call: Ignored): JsonObject {
+  // A function that takes nothing has no schema here: an object without properties is refused by some models.
+  if (isNothing(parameters) || parameters === undefined) return {};
+  const properties = member(parameters, "properties");
+  const isEmpty = isObject(properties) && Object.keys(properties).length === 0;
+  if (isObject(parameters) && (Object.keys(parameters).length === 0 || (isEmpty && !parameters["$ref"])))
+    return {};
+  return { parametersJsonSchema: geminiSchema(parameters, { path: `${place}.function.parameters`, call }) };
+}
+
+const MODES = new Map([
+  ["auto", "AUTO"],
+  ["none", "NONE"],
+  ["required", "ANY"],
+]);
+
+/** https://ai.google.dev/api/caching#FunctionCallingConfig */
+function toolChoice(choice: Json | undefined): JsonObject | undefined {
+  if (choice === undefined || choice === null) return undefined;
+  const mode = typeof choice === "string" ? MODES.get(choice) : undefined;
+  if (mode) return { mode };
+  const type = textIn(choice, "type");
+  if (type === "function") return { mode: "ANY", allowedFunctionNames: [nameIn(choice, "tool_choice")] };
+  const allowed = member(choice, "allowed_tools");
+  if (type === "allowed_tools" && textIn(allowed, "mode") === "required") {
+    const names = elements(member(allowed, "tools")).map((tool) =>
+      nameIn(tool, "tool_choice.allowed_tools.tools"),
+    );
+    return { mode: "ANY", allowedFunctionNames: names };
+  }
+  throw unsupported(
+    "tool_choice",
+    "Gemini takes auto, none, required, a function, or allowed tools that are required",
+  );
+}
+
+function nameIn(choice: Json, path: string): string {
+  const name = textIn(member(choice, "function"), "name");
+  if (name === "") throw badRequest(path, "one that names a function");
+  return name;
+}
