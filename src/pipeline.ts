@@ -12,7 +12,8 @@ import { embeddingUsage, observe } from "./steps/observe.ts";
 import type { RequestCall } from "./steps/open-call.ts";
 import { readBody } from "./steps/read-body.ts";
 import { reply, replyWith } from "./steps/reply.ts";
-import { route, servedModels } from "./steps/route.ts";
+import { route } from "./steps/route.ts";
+import { servedModel, servedModels } from "./steps/served-models.ts";
 
 /**
  * One request as a list of steps, each in a file of its own under steps/. A step may throw; http/ turns any
@@ -63,13 +64,8 @@ export async function listModels(http: Request, call: RequestCall, gateway: Gate
 export async function showModel(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
   const caller = authenticate(http, call, gateway);
   const id = modelId(http.url);
-  await route({ model: id }, { caller, call, gateway }); // 403, 404 with the nearest names
-  const models = await servedModels(caller, gateway);
-  const model = models.find((candidate) => candidate.id === id) ?? {
-    id,
-    created: undefined,
-    ownedBy: "modelyard",
-  };
+  const { targets } = await route({ model: id }, { caller, call, gateway }); // 403, 404 with the nearest names
+  const model = await servedModel(id, targets, gateway);
   call.close();
   return Response.json(modelObject(model));
 }

@@ -58,3 +58,13 @@ test("an upstream that fails, or doesn't answer, costs nobody the others", async
   expect((await directory.offers()).map(({ model }) => model.id)).toEqual(["x"]);
   await aborted.promise;
 });
+
+test("asking what a model can do waits for nothing, and has the list asked for", async () => {
+  const listed = Promise.withResolvers<readonly Model[]>();
+  const one = upstream("a", () => listed.promise);
+  const directory = new ModelDirectory([one], log);
+  expect(directory.capabilities(one, "x")).toEqual({});
+  listed.resolve([{ id: "x", capabilities: { tools: false } }]);
+  await directory.offers();
+  expect(directory.capabilities(one, "x")).toEqual({ tools: false });
+});

@@ -39,8 +39,9 @@ export class ModelDirectory {
     return [...new Set(offers.filter(({ model }) => model.id === id).map(({ upstream }) => upstream))];
   }
 
-  /** What a model can do, as far as its upstream has said; waits for nothing. */
+  /** What a model can do, as far as its upstream has said; waits for nothing, but asks for a list that is due. */
   capabilities(upstream: OpenUpstream, id: string): Capabilities {
+    void this.#load(upstream);
     const models = this.#shelves.get(upstream)?.models ?? [];
     return models.find((model) => model.id === id)?.capabilities ?? {};
   }

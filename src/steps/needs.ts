@@ -35,10 +35,36 @@ export function lackOf(capabilities: Capabilities, needs: readonly Need[]): Need
 function imageIn(messages: unknown): string | undefined {
   if (!Array.isArray(messages)) return undefined;
   for (const [index, message] of messages.entries()) {
-    const { content } = message as { content?: unknown };
+    // Only a chat request's messages were checked.
+    const content = (message as { content?: unknown } | null)?.content;
     if (!Array.isArray(content)) continue;
-    const part = content.findIndex((candidate) => (candidate as { type?: unknown }).type === "image_url");
+    const part = content.findIndex((each: { type?: unknown } | null) => each?.type === "image_url");
     if (part >= 0) return `messages[${index}].content[${part}]`;
   }
   return undefined;
+}
+
+const ABILITIES = ["tools", "vision", "json_schema", "reasoning"] as const;
+const LENGTHS = ["context", "output"] as const;
+
+/**
+ * What can be asked of a model behind which there are several: whatever one of them can do, as requests go to
+ * those that are able. Of lengths it is the shortest known, as any of them may be the one that answers.
+ */
+export function combined(models: readonly Capabilities[]): Capabilities {
+  const [first = {}, ...others] = models;
+  if (others.length === 0) return first;
+  const abilities = ABILITIES.map((name) => [name, anyOf(models.map((model) => model[name]))]);
+  const lengths = LENGTHS.map((name) => [name, shortest(models.map((model) => model[name]))]);
+  return Object.fromEntries([...abilities, ...lengths].filter(([, value]) => value !== undefined));
+}
+
+function anyOf(values: readonly (boolean | undefined)[]): boolean | undefined {
+  if (values.includes(true)) return true;
+  return values.includes(undefined) ? undefined : false;
+}
+
+function shortest(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length > 0 ? Math.min(...known) : undefined;
 }

@@ -1,6 +1,5 @@
 import { nearestFew } from "../../config/nearest.ts";
 import { UpstreamError } from "../contract/index.ts";
-import type { OfferedModel } from "../dialects/openai-chat/models.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Caller } from "../state/keyring.ts";
@@ -13,6 +12,7 @@ import { targetName } from "../state/target-states.ts";
 import type { Need } from "./needs.ts";
 import { lackOf, needsOf } from "./needs.ts";
 import type { RequestCall } from "./open-call.ts";
+import { servedModels } from "./served-models.ts";
 
 /** Where a request may go, in order, for a caller who may ask for it. */
 export interface Plan {
@@ -84,6 +84,7 @@ function ableTargets(
   needs: readonly Need[],
   gateway: Gateway,
 ): readonly Target[] {
+  if (needs.length === 0) return targets;
   const lacking = (target: Target) =>
     lackOf(gateway.directory.capabilities(target.upstream, target.model), needs);
   const able = targets.filter((target) => !lacking(target));
@@ -122,18 +123,4 @@ async function notFound(asked: string, caller: Caller, gateway: Gateway): Promis
 /** A name as it may stand in a message: nobody is helped by ten thousand letters of it. */
 function shown(name: string): string {
   return name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name;
-}
-
-/** The models a caller may ask for by name: those of exact routes, and all that upstreams list. */
-export async function servedModels(caller: Caller, gateway: Gateway): Promise<OfferedModel[]> {
-  const offers = await gateway.directory.offers();
-  const models = new Map<string, OfferedModel>();
-  for (const id of gateway.routes.names) models.set(id, { id, created: undefined, ownedBy: "modelyard" });
-  for (const { upstream, model } of offers) {
-    const { id, created, ownedBy = upstream.id } = model;
-    if (models.get(id)?.created === undefined) models.set(id, { id, created, ownedBy });
-  }
-  return [...models.values()].filter(
-    ({ id }) => matchesAny(caller.models, id) && (gateway.routes.resolve(id)?.targets.length ?? 1) > 0,
-  );
 }

@@ -1,0 +1,59 @@
+import type { Model } from "../contract/index.ts";
+import type { OfferedModel } from "../dialects/openai-chat/models.ts";
+import type { Gateway } from "../state/gateway.ts";
+import type { Caller } from "../state/keyring.ts";
+import type { OpenUpstream } from "../state/open-upstream.ts";
+import { matchesAny } from "../state/pattern.ts";
+import type { Target } from "../state/route-table.ts";
+import { combined } from "./needs.ts";
+
+interface Offer {
+  readonly upstream: OpenUpstream;
+  readonly model: Model;
+}
+
+/** The models a caller may ask for by name and be answered: those of exact routes, and all that upstreams list. */
+export async function servedModels(caller: Caller, gateway: Gateway): Promise<OfferedModel[]> {
+  const offers = Map.groupBy(await gateway.directory.offers(), ({ model }) => model.id);
+  const ids = [...new Set([...gateway.routes.names, ...offers.keys()])];
+  return ids
+    .filter((id) => matchesAny(caller.models, id))
+    .flatMap((id) => {
+      const listed = offers.get(id) ?? [];
+      const targets =
+        gateway.routes.resolve(id)?.targets ?? listed.map(({ upstream }) => ({ upstream, model: id }));
+      return targets.length > 0 ? [offered(id, { targets, listed, gateway })] : [];
+    });
+}
+
+/** One model, by any name that leads to these targets. */
+export async function servedModel(
+  id: string,
+  targets: readonly Place[],
+  gateway: Gateway,
+): Promise<OfferedModel> {
+  const offers = await gateway.directory.offers();
+  return offered(id, { targets, listed: offers.filter(({ model }) => model.id === id), gateway });
+}
+
+type Place = Pick<Target, "upstream" | "model">;
+
+interface Known {
+  readonly targets: readonly Place[];
+  /** By whom the id itself is listed. */
+  readonly listed: readonly Offer[];
+  readonly gateway: Gateway;
+}
+
+function offered(id: string, { targets, listed, gateway }: Known): OfferedModel {
+  const named = listed.find(({ model }) => model.created !== undefined) ?? listed[0];
+  const capabilities = combined(
+    targets.map(({ upstream, model }) => gateway.directory.capabilities(upstream, model)),
+  );
+  return {
+    id,
+    created: named?.model.created,
+    ownedBy: named ? (named.model.ownedBy ?? named.upstream.id) : "modelyard",
+    capabilities: Object.keys(capabilities).length > 0 ? capabilities : undefined,
+  };
+}
