@@ -85,6 +85,7 @@ export async function build(
   for (const secret of secrets) redactor.addLasting(secret);
   const upstreams = await openAll(planned, around);
   const tokens = new TokenCounter(log);
+  const directory = new ModelDirectory(upstreams.values(), log);
   return {
     limits: {
       maxBody: settings.server.max_body,
@@ -95,8 +96,8 @@ export async function build(
     },
     keyring: new Keyring(settings.keys.map(storedKey), storage.keys),
     upstreams,
-    directory: new ModelDirectory(upstreams.values(), log),
-    routes: new RouteTable(settings.routes, upstreams),
+    directory,
+    routes: new RouteTable(settings.routes, upstreams, (upstream, model) => directory.lists(upstream, model)),
     targets: new TargetStates({ health: settings.health, retryShare: settings.retry.budget }),
     retry: settings.retry,
     bodies: new ByteBudget(settings.server.max_bodies),

@@ -23,8 +23,9 @@ export interface GatewayLogger extends Logger {
 export function createLogger(settings: LogSettings): GatewayLogger {
   const format = settings.log === "json" ? formatJson : formatPretty;
   const lowest = LEVELS.indexOf(settings.level);
-  return logger({}, (level, message, fields) => {
-    if (LEVELS.indexOf(level) >= lowest) enqueue(settings.redact(format({ level, message, fields })));
+  return new LineLogger({}, (level, message, fields) => {
+    if (LEVELS.indexOf(level) >= lowest)
+      enqueue(settings.redact(format({ level, message, fields: fields() })));
   });
 }
 
@@ -39,18 +40,37 @@ interface Entry {
   readonly fields: JsonObject;
 }
 
-type Write = (level: Level, message: string, fields: JsonObject) => void;
+/** `fields` are put together only for an entry that is written. */
+type Write = (level: Level, message: string, fields: () => JsonObject) => void;
 
-function logger(fixed: JsonObject, write: Write): GatewayLogger {
-  const at = (level: Level) => (message: string, fields?: JsonObject) =>
-    write(level, message, { ...fixed, ...fields });
-  return {
-    debug: at("debug"),
-    info: at("info"),
-    warn: at("warn"),
-    error: at("error"),
-    child: (fields) => logger({ ...fixed, ...fields }, write),
-  };
+class LineLogger implements GatewayLogger {
+  readonly #fixed: JsonObject;
+  readonly #write: Write;
+
+  constructor(fixed: JsonObject, write: Write) {
+    this.#fixed = fixed;
+    this.#write = write;
+  }
+
+  debug(message: string, fields?: JsonObject): void {
+    this.#write("debug", message, () => ({ ...this.#fixed, ...fields }));
+  }
+
+  info(message: string, fields?: JsonObject): void {
+    this.#write("info", message, () => ({ ...this.#fixed, ...fields }));
+  }
+
+  warn(message: string, fields?: JsonObject): void {
+    this.#write("warn", message, () => ({ ...this.#fixed, ...fields }));
+  }
+
+  error(message: string, fields?: JsonObject): void {
+    this.#write("error", message, () => ({ ...this.#fixed, ...fields }));
+  }
+
+  child(fields: JsonObject): GatewayLogger {
+    return new LineLogger({ ...this.#fixed, ...fields }, this.#write);
+  }
 }
 
 function formatJson({ level, message, fields }: Entry): string {

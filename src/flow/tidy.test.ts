@@ -45,6 +45,13 @@ test("a call without an id gets one, and arguments that come before the name wai
   });
 });
 
+test("a call that never gets a name is an error and not a call lost", () => {
+  const unnamed: ChatEvent = { type: "tool-call", index: 0, id: "a", arguments: "{}" };
+  expect(() => tidied(unnamed, { type: "finish", reason: "tool_calls" })).toThrow("without naming it");
+  const endless = Array.from({ length: 20 }, () => ({ ...unnamed, arguments: "x".repeat(100_000) }));
+  expect(() => tidied(...endless)).toThrow("without naming it");
+});
+
 test("an answer that called tools ends with tool_calls; nothing comes after a finish", () => {
   const events = tidied(
     { type: "tool-call", index: 0, id: "a", name: "f", arguments: "{}" },

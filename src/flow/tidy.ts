@@ -1,4 +1,8 @@
 import type { ChatEvent, FinishEvent, ToolCallEvent } from "../contract/index.ts";
+import { UpstreamError } from "../contract/index.ts";
+
+/** More arguments than these before a call's name are no call. */
+const MAX_EARLY = 1024 * 1024;
 
 interface ToolCall {
   /** The place in the answer, counted by us from 0. */
@@ -65,16 +69,22 @@ export class Tidy {
     const { id: _, name, arguments: piece = "", ...rest } = event;
     if (call.named) return { ...rest, index: call.index, arguments: piece };
     call.early += piece;
+    if (call.early.length > MAX_EARLY) throw unnamed();
     if (!name) return undefined;
     call.named = true;
     return { ...rest, index: call.index, id: call.id, name, arguments: call.early };
   }
 
   #finish(choice: Choice, event: FinishEvent): FinishEvent {
+    for (const call of choice.open.values()) if (!call.named) throw unnamed();
     choice.finished = true;
     this.#finished += 1;
     return event.reason === "stop" && choice.calls > 0 ? { ...event, reason: "tool_calls" } : event;
   }
+}
+
+function unnamed(): UpstreamError {
+  return new UpstreamError("bad-response", "the upstream called a tool without naming it");
 }
 
 function newCallId(): string {

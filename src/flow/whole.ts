@@ -62,7 +62,7 @@ class Answer {
   }
 
   /** The events as clients should see them; on a failure, those before it. */
-  take(batch: readonly ChatEvent[]): { events: ChatEvent[]; failure: unknown } {
+  take(batch: readonly ChatEvent[]): { events: ChatEvent[]; failure: Error | undefined } {
     const events: ChatEvent[] = [];
     try {
       for (const event of batch) {
@@ -71,8 +71,8 @@ class Answer {
         if (clean) events.push(clean);
         this.#noticeEnd();
       }
-    } catch (failure) {
-      return { events, failure };
+    } catch (error) {
+      return { events, failure: error instanceof Error ? error : new Error(String(error)) };
     }
     return { events, failure: undefined };
   }

@@ -46,6 +46,11 @@ export class ModelDirectory {
     return models.find((model) => model.id === id)?.capabilities ?? {};
   }
 
+  /** Whether an upstream is known to list a model; waits for nothing. */
+  lists(upstream: OpenUpstream, id: string): boolean {
+    return this.#known(upstream).some((model) => model.id === id);
+  }
+
   #known(upstream: OpenUpstream): readonly Model[] {
     const models = this.#shelves.get(upstream)?.models ?? [];
     const { models: allowed } = upstream;

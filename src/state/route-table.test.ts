@@ -30,6 +30,7 @@ const table = new RouteTable(
     { model: "closed", targets: [{ upstream: "gone", weight: 1 }], ...plain },
   ],
   upstreams,
+  (upstream, model) => upstream.id === "a" && model === "a/auto",
 );
 
 function leads(model: string): string[] | undefined {
@@ -56,11 +57,24 @@ test("an address leads to one upstream, slashes in the model's name included, wi
   expect(leads("nobody/x")).toBeUndefined();
 });
 
+test("a name that its upstream lists is no address, though it looks like one", () => {
+  expect(leads("a/auto")).toBeUndefined();
+  expect(leads("a/a/auto")).toEqual(["a:a/auto"]);
+});
+
 test("a route to an upstream that isn't open has no targets, and is still the route", () => {
   expect(table.resolve("closed")).toEqual({
     via: "route closed",
     targets: [],
+    absent: ["gone"],
     strategy: "failover",
     onContextLength: "fail",
   });
+});
+
+test("all ways of a name are known, the one that is taken first", () => {
+  const ways = (model: string) => [...table.ways(model)].map(({ via }) => via);
+  expect(ways("gpt-4")).toEqual(["route gpt-4", "route gpt-*"]);
+  expect(ways("a/pinned")).toEqual(["route a/pinned", "address a/pinned"]);
+  expect(ways("nobody/x")).toEqual([]);
 });

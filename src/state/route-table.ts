@@ -16,13 +16,18 @@ export interface Resolution {
   readonly via: string;
   /** As written; empty when none of the named upstreams is open. */
   readonly targets: readonly Target[];
+  /** The upstreams that are named as well, but are disabled or could not be opened. */
+  readonly absent: readonly string[];
   readonly strategy: Strategy;
   /** Whether the next target is tried when a conversation is too long for one. */
   readonly onContextLength: "fail" | "next";
 }
 
+/** Whether an upstream is known to list a model under a name. */
+export type Lists = (upstream: OpenUpstream, model: string) => boolean;
+
 /** The ways of a model that no route of the file is for. */
-export const UNROUTED = { strategy: "failover", onContextLength: "fail" } as const;
+export const UNROUTED = { strategy: "failover", onContextLength: "fail", absent: [] } as const;
 
 /**
  * Which model goes where, as far as gateway.yaml says it: an exact route, the first pattern that fits, or an
@@ -32,9 +37,11 @@ export class RouteTable {
   readonly #exact = new Map<string, RouteSettings>();
   readonly #patterns: readonly RouteSettings[];
   readonly #upstreams: ReadonlyMap<string, OpenUpstream>;
+  readonly #lists: Lists;
 
-  constructor(routes: readonly RouteSettings[], upstreams: ReadonlyMap<string, OpenUpstream>) {
+  constructor(routes: readonly RouteSettings[], upstreams: ReadonlyMap<string, OpenUpstream>, lists: Lists) {
     this.#upstreams = upstreams;
+    this.#lists = lists;
     this.#patterns = routes.filter((route) => isPattern(route.model));
     for (const route of routes) if (!isPattern(route.model)) this.#exact.set(route.model, route);
   }
@@ -44,19 +51,30 @@ export class RouteTable {
     return [...this.#exact.keys()];
   }
 
+  /** Where a name leads; undefined when the file has nothing for it. */
   resolve(model: string): Resolution | undefined {
-    const route =
-      this.#exact.get(model) ?? this.#patterns.find((candidate) => matches(candidate.model, model));
-    if (route) {
-      const { strategy, on_context_length: onContextLength } = route;
-      return {
-        via: `route ${route.model}`,
-        targets: this.#targetsOf(route, model),
-        strategy,
-        onContextLength,
-      };
-    }
-    return this.#address(model);
+    return this.ways(model).next().value;
+  }
+
+  /** Every way that the file has for a name. The first is taken. */
+  *ways(model: string): Generator<Resolution, undefined> {
+    const exact = this.#exact.get(model);
+    if (exact) yield this.#by(exact, model);
+    for (const route of this.#patterns) if (matches(route.model, model)) yield this.#by(route, model);
+    const address = this.#address(model);
+    if (address) yield address;
+  }
+
+  #by(route: RouteSettings, asked: string): Resolution {
+    const { model, strategy, on_context_length: onContextLength, targets } = route;
+    const absent = targets.map(({ upstream }) => upstream).filter((id) => !this.#upstreams.has(id));
+    return {
+      via: `route ${model}`,
+      targets: this.#targetsOf(route, asked),
+      absent: [...new Set(absent)],
+      strategy,
+      onContextLength,
+    };
   }
 
   #targetsOf(route: RouteSettings, asked: string): Target[] {
@@ -71,6 +89,8 @@ export class RouteTable {
     const upstream = this.#upstreams.get(model.slice(0, Math.max(slash, 0)));
     if (!upstream) return undefined;
     const name = model.slice(slash + 1);
+    // Some list names that look like addresses of themselves (OpenRouter's `openrouter/auto`): what is listed is meant.
+    if (this.#lists(upstream, model)) return undefined;
     if (name === "" || (upstream.models && !matchesAny(upstream.models, name))) return undefined;
     return { via: `address ${model}`, targets: [{ upstream, model: name, weight: 1 }], ...UNROUTED };
   }

@@ -63,6 +63,9 @@ function overloaded(gateway: Gateway): RequestError {
   return new RequestError("overloaded", message);
 }
 
+/** Skips a byte order mark, and throws on what is not UTF-8 instead of replacing it. */
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 /** A body up to this is expected at once, and read in one piece: that costs half of what a stream of pieces does. */
 const ONE_PIECE = 1024 * 1024;
 
@@ -140,8 +143,7 @@ function parse(bytes: Uint8Array): unknown {
   if (bytes.byteLength === 0) throw new RequestError("invalid_json", "the body is empty; send a JSON object");
   let text: string;
   try {
-    // Skips a byte order mark, and throws on what is not UTF-8 instead of replacing it.
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = decoder.decode(bytes);
   } catch (cause) {
     throw new RequestError("invalid_json", "the body is not valid UTF-8", { cause });
   }

@@ -47,7 +47,8 @@ class SqliteStorage implements Storage {
   readonly #seal: Seal;
 
   constructor(file: string, secret: string | undefined) {
-    mkdirSync(dirname(file), { recursive: true });
+    // What lies in a folder made here (the log of the database, too) is its owner's affair only.
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     this.#database = new Database(file, { create: true, strict: true });
     try {
       this.#database.run("PRAGMA busy_timeout = 2000");
