@@ -9,18 +9,20 @@ import { Redactor } from "../state/redactor.ts";
 import type { Resolution } from "../state/route-table.ts";
 import { StartupError } from "../state/startup-error.ts";
 import { targetName } from "../state/target-states.ts";
+import { refuseExpired } from "../steps/authenticate.ts";
+import type { Plan as RoutePlan } from "../steps/route.ts";
 import { resolve, route } from "../steps/route.ts";
 import { memoryStorage } from "../stores/memory.ts";
 import { openSqlite } from "../stores/sqlite.ts";
 
 const ANYBODY: Caller = { name: "any key", models: ["*"], expires: undefined };
 
-/** `explain`: says where a request for a model would go, by the code that sends it there. */
+/**
+ * `explain`: says where a request for a model would go, by the code that sends it there. Gives 0 when it would
+ * go anywhere, 1 when it would be refused, 2 when it was not asked properly.
+ */
 export async function explain(argv: readonly string[]): Promise<number> {
-  const { model, key } = parseArgs({
-    args: [...argv],
-    options: { model: { type: "string" }, key: { type: "string" }, config: { type: "string" } },
-  }).values;
+  const { model, key } = question(argv);
   if (!model) {
     console.error("usage: bun run modelyard explain --model MODEL [--key NAME] [--config PATH]");
     return 2;
@@ -39,6 +41,16 @@ export async function explain(argv: readonly string[]): Promise<number> {
   }
 }
 
+function question(argv: readonly string[]): { readonly model?: string; readonly key?: string } {
+  const options = { model: { type: "string" }, key: { type: "string" }, config: { type: "string" } } as const;
+  try {
+    return parseArgs({ args: [...argv], options }).values;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return {};
+  }
+}
+
 function findKey(name: string, { settings }: Plan, directory: string): Caller {
   const configured = settings.keys.find((key) => key.name === name);
   if (configured) return { ...configured, expires: configured.expires };
@@ -52,22 +64,36 @@ function findKey(name: string, { settings }: Plan, directory: string): Caller {
 async function tell(model: string, caller: Caller, gateway: BuiltGateway): Promise<number> {
   console.log(`${caller.name} asks for "${model}"`);
   try {
-    const { targets, onContextLength } = await route(
-      { model },
-      { caller, gateway, call: { note: () => undefined } },
-    );
+    refuseExpired(caller);
+    const plan = await route({ model }, { caller, gateway, call: { note: () => undefined } });
     const resolution = await resolve(model, gateway);
-    if (resolution) console.log(`it leads by ${reason(resolution)}`);
-    for (const [index, target] of targets.entries()) {
-      const weight = resolution?.strategy === "failover" ? "" : `  weight ${target.weight}`;
-      console.log(`  ${index + 1}. ${targetName(target)}${weight}`);
-    }
-    if (onContextLength === "next") console.log("  a conversation that is too long for one goes to the next");
+    if (resolution) tellWay(plan, resolution);
+    await tellOthers(model, plan, gateway);
     return 0;
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
     console.log(`it is refused with ${error.status} ${error.code}: ${error.message}`);
     return 1;
+  }
+}
+
+function tellWay({ targets, onContextLength }: RoutePlan, resolution: Resolution): void {
+  console.log(`it leads by ${reason(resolution)}`);
+  for (const [index, target] of targets.entries()) {
+    const weight = resolution.strategy === "failover" ? "" : `  weight ${target.weight}`;
+    console.log(`  ${index + 1}. ${targetName(target)}${weight}`);
+  }
+  for (const id of resolution.absent) console.log(`  not ${id}: it is disabled, or could not be opened`);
+  if (onContextLength === "next") console.log("  a conversation that is too long for one goes to the next");
+}
+
+/** What else the name could have meant, so that nobody wonders why it doesn't. */
+async function tellOthers(model: string, { targets }: RoutePlan, gateway: BuiltGateway): Promise<void> {
+  const [, ...others] = gateway.routes.ways(model);
+  for (const { via } of others) console.log(`  ${via} would fit as well, but comes later`);
+  const asked = new Set(targets.map(({ upstream }) => upstream));
+  for (const upstream of await gateway.directory.offering(model)) {
+    if (!asked.has(upstream)) console.log(`  ${upstream.id} lists it as well, but is not asked`);
   }
 }
 

@@ -19,10 +19,14 @@ export function authenticate(http: Request, call: RequestCall, gateway: Gateway)
   const caller = keys.map((key) => gateway.keyring.find(key)).find((found) => found !== undefined);
   if (!caller) throw unauthorized("the API key is not one of this gateway's");
   call.note({ key: caller.name });
-  if (caller.expires !== undefined && caller.expires <= Date.now()) {
-    throw new RequestError("key_expired", `the key "${caller.name}" expired on ${day(caller.expires)}`);
-  }
+  refuseExpired(caller);
   return caller;
+}
+
+/** Throws `key_expired` for a key whose time is over. */
+export function refuseExpired({ name, expires }: Caller): void {
+  if (expires === undefined || expires > Date.now()) return;
+  throw new RequestError("key_expired", `the key "${name}" expired on ${day(expires)}`);
 }
 
 function presentedKeys(headers: Headers): string[] {
