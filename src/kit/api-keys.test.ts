@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { UpstreamError } from "modelyard/plugin";
+import { BATCHES, UpstreamError } from "modelyard/plugin";
+import type { ChatEvent } from "modelyard/plugin";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { testCall, testHost } from "../../test/support/plugin-host.ts";
 import type { TestHost } from "../../test/support/plugin-host.ts";
 import { ApiKeys } from "./api-keys.ts";
 import type { ApiKey } from "./api-keys.ts";
+import { openaiStream } from "./openai-stream.ts";
 
 const SECOND = 1000;
+const SAID: ChatEvent = { type: "text", text: "said" };
 const REFUSED = new UpstreamError("rejected", "pay your bill");
 const tooMany = (seconds: number): UpstreamError =>
   new UpstreamError("rate-limited", "too many", { retryAfterMs: seconds * SECOND });
@@ -131,23 +134,34 @@ describe("of several keys", () => {
   test("a failure within an answer is blamed, too, and leaving reaches the answer", async () => {
     const keys = await started(...TWO);
     const left: string[] = [];
-    async function* answer(error?: Error): AsyncGenerator<string> {
+    async function* answer(error?: Error): AsyncGenerator<ChatEvent, void> {
       try {
-        yield "said";
+        yield SAID;
         if (error) throw error;
-        yield "more";
+        yield SAID;
       } finally {
         left.push("left");
       }
     }
     const stream = await keys.lendFor(call(), async () => answer(tooMany(30)));
+    expect(stream[BATCHES]).toBeUndefined();
     expect(await failure(Array.fromAsync(stream))).toMatchObject({ otherCredential: true });
     expect([await attempt(keys), await attempt(keys)]).toEqual(["b", "b"]);
     for await (const said of await keys.lendFor(call(), async () => answer())) {
-      expect(said).toBe("said");
+      expect(said).toEqual(SAID);
       break;
     }
     expect(left).toEqual(["left", "left"]);
+  });
+
+  test("an answer that comes in batches still does, and its failure is blamed there, too", async () => {
+    const keys = await started(...TWO);
+    const body = `data: {"choices":[{"delta":{"content":"said"}}]}\n\n`.repeat(2);
+    const end = `data: {"error":{"code":"rate_limit_exceeded","message":"too many"}}\n\n`;
+    const stream = await keys.lendFor(call(), async () => openaiStream(new Response(body + end)));
+    const batches = stream[BATCHES]?.();
+    expect(await batches?.next()).toEqual({ done: false, value: [SAID, SAID] });
+    expect(await failure(Promise.resolve(batches?.next()))).toMatchObject({ otherCredential: true });
   });
 
   test("neither status nor storage holds a key", async () => {

@@ -1,5 +1,5 @@
-import { FAILURES, UpstreamError } from "../contract/index.ts";
-import type { Call, Host, Json } from "../contract/index.ts";
+import { BATCHES, FAILURES, UpstreamError } from "../contract/index.ts";
+import type { Call, ChatStream, Host, Json } from "../contract/index.ts";
 import type { Clock } from "./clock.ts";
 import { credentialPool } from "./credential-pool/index.ts";
 import type { CredentialPool, Lease } from "./credential-pool/index.ts";
@@ -57,10 +57,7 @@ export class ApiKeys {
   }
 
   /** The same for an answer that comes piece by piece: a failure within it may be the key's, too. */
-  async lendFor<T>(
-    call: Asking,
-    use: (key: string | undefined) => Promise<AsyncIterable<T>>,
-  ): Promise<AsyncIterable<T>> {
+  async lendFor(call: Asking, use: (key: string | undefined) => Promise<ChatStream>): Promise<ChatStream> {
     if (!this.#pool) return use(this.#single);
     using lease = await this.#lease(this.#pool, call);
     const stream = await this.#used(lease, call, use(this.#keys.get(lease.id)?.key));
@@ -164,23 +161,28 @@ function nameOf(key: string): string {
   return `key-${new Bun.CryptoHasher("sha256").update(key).digest("hex").slice(0, 8)}`;
 }
 
-function rethrowing<T>(stream: AsyncIterable<T>, change: (error: unknown) => unknown): AsyncIterable<T> {
+type Change = (error: unknown) => unknown;
+
+function rethrowing(stream: ChatStream, change: Change): ChatStream {
+  const batches = stream[BATCHES]?.bind(stream);
   return {
-    [Symbol.asyncIterator]() {
-      const inner = stream[Symbol.asyncIterator]();
-      return {
-        async next() {
-          try {
-            return await inner.next();
-          } catch (error) {
-            throw change(error);
-          }
-        },
-        async return() {
-          await inner.return?.();
-          return { done: true, value: undefined };
-        },
-      };
+    [Symbol.asyncIterator]: () => iterating(stream[Symbol.asyncIterator](), change),
+    ...(batches && { [BATCHES]: () => iterating(batches(), change) }),
+  };
+}
+
+function iterating<T>(inner: AsyncIterator<T, void>, change: Change): AsyncIterator<T, void> {
+  return {
+    async next() {
+      try {
+        return await inner.next();
+      } catch (error) {
+        throw change(error);
+      }
+    },
+    async return() {
+      await inner.return?.();
+      return { done: true, value: undefined };
     },
   };
 }
