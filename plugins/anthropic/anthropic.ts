@@ -1,9 +1,20 @@
-import type { Call, ChatRequest, ChatStream, Host, JsonObject, Model, Upstream } from "modelyard/plugin";
-import { post } from "modelyard/kit";
+import { UpstreamError } from "modelyard/plugin";
+import type {
+  Call,
+  ChatRequest,
+  ChatStream,
+  Host,
+  Json,
+  JsonObject,
+  Model,
+  Upstream,
+} from "modelyard/plugin";
+import { ApiKeys, post } from "modelyard/kit";
 import { answerOf } from "./answer.ts";
 import { blamed } from "./errors.ts";
 import { textOf } from "./json.ts";
 import { fetchModels, modelOf } from "./models.ts";
+import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";
 import { mapRequest } from "./request.ts";
 import { traitsOf } from "./traits.ts";
@@ -12,6 +23,7 @@ import { traitsOf } from "./traits.ts";
 export class Anthropic implements Upstream {
   readonly #options: Options;
   readonly #host: Host;
+  readonly #keys: ApiKeys;
   readonly #url: string;
   /** What the server said of its models when it was last asked. */
   #infos: ReadonlyMap<string, JsonObject> = new Map();
@@ -19,18 +31,18 @@ export class Anthropic implements Upstream {
   constructor(options: Options, host: Host) {
     this.#options = options;
     this.#host = host;
+    this.#keys = new ApiKeys(keysOf(options), host);
     this.#url = `${options.base_url.replace(/\/+$/, "").replace(/\/v1$/, "")}/v1`;
+  }
+
+  start(): void {
+    this.#keys.start();
   }
 
   async models(signal: AbortSignal): Promise<readonly Model[]> {
     const { models } = this.#options;
     if (models) return models.map((id) => modelOf(id, undefined));
-    const infos = await fetchModels({
-      fetch: this.#host.fetch,
-      url: this.#url,
-      headers: this.#headers([]),
-      signal,
-    });
+    const infos = await this.#listed(signal);
     this.#infos = new Map(infos.map((info) => [textOf(info["id"]), info]));
     return [...this.#infos].map(([id, info]) => modelOf(id, info));
   }
@@ -38,22 +50,35 @@ export class Anthropic implements Upstream {
   async chat(request: ChatRequest, call: Call): Promise<ChatStream> {
     const traits = traitsOf(request.model, this.#infos.get(request.model));
     const { body, betas } = mapRequest(request, { traits, maxTokens: this.#options.max_tokens, call });
-    try {
-      const url = `${this.#url}/messages`;
-      const response = await post(call, {
-        fetch: this.#host.fetch,
-        url,
-        headers: this.#headers(betas),
-        body,
-      });
-      return answerOf(response, call);
-    } catch (error) {
-      throw blamed(error);
-    }
+    const { fetch } = this.#host;
+    return this.#keys.lendFor(call, async (key) => {
+      try {
+        const headers = this.#headers(key, betas);
+        return answerOf(await post(call, { fetch, url: `${this.#url}/messages`, headers, body }), call);
+      } catch (error) {
+        throw blamed(error);
+      }
+    });
   }
 
-  #headers(betas: readonly string[]): Record<string, string> {
-    const { api_key: key, version, beta, headers } = this.#options;
+  status(): Json {
+    return this.#keys.status();
+  }
+
+  /** The server's list, by the first key that it takes. */
+  async #listed(signal: AbortSignal): Promise<readonly JsonObject[]> {
+    const { fetch } = this.#host;
+    const ask = (key: string | undefined) =>
+      fetchModels({ fetch, url: this.#url, headers: this.#headers(key, []), signal });
+    const [first, ...others] = this.#keys.all;
+    let asked = ask(first);
+    for (const key of others)
+      asked = asked.catch((error: unknown) => (isRejection(error) ? ask(key) : Promise.reject(error)));
+    return asked;
+  }
+
+  #headers(key: string | undefined, betas: readonly string[]): Record<string, string> {
+    const { version, beta, headers } = this.#options;
     const features = [...new Set([...beta, ...betas])];
     return {
       ...(key !== undefined && { "x-api-key": key }),
@@ -62,4 +87,8 @@ export class Anthropic implements Upstream {
       ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     };
   }
+}
+
+function isRejection(error: unknown): boolean {
+  return UpstreamError.is(error) && error.code === "rejected";
 }

@@ -1,10 +1,28 @@
 import { Secret, Type } from "modelyard/plugin";
 import type { Static } from "modelyard/plugin";
+import type { ApiKey } from "modelyard/kit";
+
+const apiKey = Type.Object(
+  {
+    key: Secret({ description: "The API key." }),
+    weight: Type.Number({
+      exclusiveMinimum: 0,
+      default: 1,
+      description: "Its share of the requests beside the others.",
+    }),
+  },
+  { additionalProperties: false },
+);
 
 /** This plugin's options in gateway.yaml. */
 export const options = Type.Object(
   {
     api_key: Type.Optional(Secret({ description: "The API key." })),
+    api_keys: Type.Array(apiKey, {
+      default: [],
+      description:
+        "Several API keys that share the requests; one that is refused or at its limit rests for a while.",
+    }),
     base_url: Type.String({
       pattern: "^https?://",
       default: "https://api.anthropic.com",
@@ -42,3 +60,11 @@ export const options = Type.Object(
 
 /** The options as `open` gets them. */
 export type Options = Static<typeof options>;
+
+/** The configured keys. Throws if there is none, and no header that says who asks either. */
+export function keysOf({ api_key: key, api_keys: keys, headers }: Options): readonly ApiKey[] {
+  const all = [...(key === undefined ? [] : [{ key }]), ...keys];
+  const names = Object.keys(headers).map((name) => name.toLowerCase());
+  if (all.length > 0 || names.includes("authorization") || names.includes("x-api-key")) return all;
+  throw new Error("api_key (or api_keys) is missing");
+}

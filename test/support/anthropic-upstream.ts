@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ChatEvent, ChatRequest, JsonObject } from "modelyard/plugin";
-import plugin from "../../plugins/anthropic/index.ts";
 import type { Options } from "../../plugins/anthropic/options.ts";
 import { traitsOf } from "../../plugins/anthropic/traits.ts";
 import { mapRequest } from "../../plugins/anthropic/request.ts";
@@ -39,8 +38,8 @@ export interface Mapped {
 /** The plugin's upstream for a server at `url`. */
 export function anthropicAt(url: string, changes: Partial<Options> = {}): Anthropic {
   const { host } = testHost();
-  const { version, beta, headers } = { version: "2023-06-01", beta: [], headers: {} };
-  return new Anthropic({ api_key: "sk-ant-test", base_url: url, version, beta, headers, ...changes }, host);
+  const defaults = { api_keys: [], version: "2023-06-01", beta: [], headers: {} };
+  return new Anthropic({ api_key: "sk-ant-test", base_url: url, ...defaults, ...changes }, host);
 }
 
 /** Asks an upstream, and reads its answer to the end. */
@@ -56,6 +55,3 @@ export async function ask(
     return { items: [], error };
   }
 }
-
-/** The plugin itself, for its options. */
-export const anthropic = plugin;
