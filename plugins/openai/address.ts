@@ -1,0 +1,39 @@
+import type { Options } from "./options.ts";
+import { PRESETS } from "./presets.ts";
+
+/** Where Azure's own hosts are, and the API management in front of many of them. */
+const AZURE = /^https:\/\/[^/]+\.(azure\.com|azure-api\.net)(:\d+)?(\/|$)|\/openai\/deployments\//i;
+
+/** Where a server's endpoints are, and the headers of a request to them. */
+export class Address {
+  readonly #base: string;
+  readonly #options: Options;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.#base = options.base_url ?? (options.preset ? PRESETS[options.preset].url : "");
+  }
+
+  /** The URL of an endpoint, as `chat/completions`; `model` is for addresses that name it. */
+  url(endpoint: string, model = ""): string {
+    const url = new URL(this.#base.replaceAll("{model}", encodeURIComponent(model)));
+    url.pathname = `${url.pathname.replace(/\/+$/, "")}/${endpoint}`;
+    for (const [name, value] of Object.entries(this.#options.query)) url.searchParams.set(name, value);
+    return url.href;
+  }
+
+  /** The headers of a request with this key, or with none. */
+  headers(key: string | undefined): Record<string, string> {
+    const { organization, project, headers } = this.#options;
+    return {
+      ...(key !== undefined && this.#credential(key)),
+      ...(organization !== undefined && { "openai-organization": organization }),
+      ...(project !== undefined && { "openai-project": project }),
+      ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+    };
+  }
+
+  #credential(key: string): Record<string, string> {
+    return AZURE.test(this.#base) ? { "api-key": key } : { authorization: `Bearer ${key}` };
+  }
+}

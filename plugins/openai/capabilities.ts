@@ -1,0 +1,73 @@
+import type { Capabilities, Json, JsonObject } from "modelyard/plugin";
+import { at, countOf, listOf } from "./json.ts";
+
+/** Reads one capability from a model's entry in a list; undefined where the entry doesn't say. */
+type Reader<T> = (entry: JsonObject) => T | undefined;
+
+const flag =
+  (path: string): Reader<boolean> =>
+  (entry) => {
+    const value = at(entry, path);
+    return typeof value === "boolean" ? value : undefined;
+  };
+
+const listed =
+  (path: string, word: string): Reader<boolean> =>
+  (entry) =>
+    listOf(at(entry, path))?.some((each: Json) => each === word);
+
+const count =
+  (path: string): Reader<number> =>
+  (entry) =>
+    countOf(at(entry, path));
+
+/** Where servers say what a model can do; the first place that says it counts. */
+const PLACES: {
+  readonly [C in keyof Capabilities]-?: readonly Reader<NonNullable<Capabilities[C]>>[];
+} = {
+  tools: [
+    listed("supported_parameters", "tools"), // OpenRouter
+    flag("capabilities.function_calling"), // Mistral
+    flag("supports_tools"), // Fireworks
+  ],
+  vision: [
+    listed("architecture.input_modalities", "image"), // OpenRouter
+    flag("capabilities.vision"), // Mistral
+    flag("supports_image_input"), // Fireworks
+    flag("supports_image_in"), // Moonshot
+  ],
+  json_schema: [
+    listed("supported_parameters", "structured_outputs"), // OpenRouter
+  ],
+  reasoning: [
+    listed("supported_parameters", "reasoning"), // OpenRouter
+    flag("capabilities.reasoning"), // Mistral
+    flag("supports_reasoning"), // Moonshot
+  ],
+  context: [
+    count("context_length"), // OpenRouter, Together, Fireworks, Moonshot
+    count("context_window"), // Groq
+    count("max_model_len"), // vLLM
+    count("max_context_length"), // Mistral
+    count("metadata.context_length"), // DeepInfra
+    count("meta.n_ctx"), // llama.cpp
+    count("meta.n_ctx_train"), // llama.cpp, older
+  ],
+  output: [
+    count("top_provider.max_completion_tokens"), // OpenRouter
+    count("max_completion_tokens"), // Groq
+    count("metadata.max_tokens"), // DeepInfra
+  ],
+};
+
+/** What a model's entry in a list says that it can do; undefined if it says nothing of that. */
+export function capabilitiesIn(entry: JsonObject): Capabilities | undefined {
+  const found = Object.entries(PLACES).flatMap(([name, readers]) => {
+    for (const read of readers) {
+      const value = read(entry);
+      if (value !== undefined) return [[name, value] as const];
+    }
+    return [];
+  });
+  return found.length === 0 ? undefined : Object.fromEntries(found);
+}

@@ -1,0 +1,60 @@
+import { UpstreamError } from "modelyard/plugin";
+import type { EmbedResult, Json, JsonObject } from "modelyard/plugin";
+import { listOf, objectOf, textOf } from "./json.ts";
+
+const BYTES_PER_NUMBER = 4;
+
+/**
+ * The vectors in an answer to `POST /embeddings`, one for each of `inputs`, in the order of their `index`:
+ * lists of numbers, or base64 of little-endian 32 bit floats.
+ * https://platform.openai.com/docs/api-reference/embeddings/object
+ */
+export function embeddingsIn(said: Json, inputs: number): EmbedResult {
+  const { data, model, usage, object: _, ...fields } = objectOf(said);
+  const list = listOf(data) ?? [];
+  const vectors = new Map(list.map((each, place) => [indexOf(each, place), vectorOf(each)]));
+  const ordered = Array.from({ length: inputs }, (_, index) => vectors.get(index));
+  if (!ordered.every((vector) => vector !== undefined) || list.length !== inputs) {
+    throw new UpstreamError(
+      "bad-response",
+      `the upstream sent ${list.length} embeddings for ${inputs} inputs`,
+    );
+  }
+  const name = textOf(model);
+  return {
+    vectors: ordered,
+    ...usageIn(objectOf(usage)),
+    ...(name !== undefined && { model: name }),
+    ...(Object.keys(fields).length > 0 && { fields }),
+  };
+}
+
+function indexOf(embedding: Json, place: number): number {
+  const { index } = objectOf(embedding);
+  return typeof index === "number" ? index : place;
+}
+
+function vectorOf(said: Json): readonly number[] | Float32Array | undefined {
+  const { embedding } = objectOf(said);
+  if (typeof embedding === "string") return decoded(embedding);
+  return isVector(embedding) ? embedding : undefined;
+}
+
+function isVector(value: Json | undefined): value is readonly number[] {
+  return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === "number");
+}
+
+function decoded(base64: string): Float32Array | undefined {
+  const bytes = Buffer.from(base64, "base64");
+  if (bytes.length === 0 || bytes.length % BYTES_PER_NUMBER !== 0) return undefined;
+  const vector = new Float32Array(bytes.length / BYTES_PER_NUMBER);
+  for (let index = 0; index < vector.length; index++) {
+    vector[index] = bytes.readFloatLE(index * BYTES_PER_NUMBER);
+  }
+  return vector;
+}
+
+function usageIn(raw: JsonObject): Pick<EmbedResult, "usage"> {
+  const input = raw["prompt_tokens"] ?? raw["total_tokens"];
+  return typeof input === "number" ? { usage: { input, raw } } : {};
+}

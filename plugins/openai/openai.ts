@@ -1,0 +1,148 @@
+import { UpstreamError } from "modelyard/plugin";
+import type {
+  Call,
+  ChatRequest,
+  ChatStream,
+  CompletionRequest,
+  EmbedRequest,
+  EmbedResult,
+  Host,
+  Json,
+  JsonObject,
+  Model,
+  Upstream,
+} from "modelyard/plugin";
+import { ApiKeys, get, openaiStream, post, readJson } from "modelyard/kit";
+import { Address } from "./address.ts";
+import { embeddingsIn } from "./embeddings.ts";
+import { modelsIn, modelsNamed } from "./models.ts";
+import type { Options } from "./options.ts";
+import { askingForUsage, notAskingForUsage, refusesToTellUsage } from "./stream-options.ts";
+
+/** Answers of a server that doesn't have an endpoint. */
+const NO_SUCH_ENDPOINT = new Set([404, 405, 501]);
+
+/** A server that speaks OpenAI's API, as an upstream. Requests travel as the client wrote them. */
+export class OpenAi implements Upstream {
+  readonly #options: Options;
+  readonly #address: Address;
+  readonly #fetch: typeof fetch;
+  readonly #keys: ApiKeys;
+  /** False once the server has refused to be asked. */
+  #asksForUsage = true;
+
+  constructor(options: Options, host: Host) {
+    const { api_key: key, api_keys: keys = key === undefined ? [] : [{ key }] } = options;
+    for (const secret of Object.values(options.headers)) host.secret(secret);
+    this.#options = options;
+    this.#address = new Address(options);
+    this.#fetch = options.proxy === undefined ? host.fetch : through(options.proxy, host.fetch);
+    this.#keys = new ApiKeys(keys, host);
+  }
+
+  start(): void {
+    this.#keys.start();
+  }
+
+  async models(signal: AbortSignal): Promise<readonly Model[]> {
+    if (this.#options.models) return modelsNamed(this.#options.models);
+    const [first, ...others] = this.#keys.all;
+    try {
+      return await this.#list(first, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      for (const key of isKeysFault(error) ? others : []) {
+        const models = await this.#list(key, signal).catch(() => undefined);
+        if (models) return models;
+      }
+      throw error;
+    }
+  }
+
+  async chat(request: ChatRequest, call: Call): Promise<ChatStream> {
+    return this.#keys.lendFor(call, (key) =>
+      this.#complete({ call, key, endpoint: "chat/completions" }, request),
+    );
+  }
+
+  async complete(request: CompletionRequest, call: Call): Promise<ChatStream> {
+    const ask = (key: string | undefined) => this.#complete({ call, key, endpoint: "completions" }, request);
+    return this.#keys.lendFor(call, ask);
+  }
+
+  async embed(request: EmbedRequest, call: Call): Promise<EmbedResult> {
+    return this.#keys.lend(call, async (key) => {
+      const response = await this.#post({ call, key, endpoint: "embeddings" }, request);
+      return embeddingsIn(await readJson(response, call.signal), request.input.length);
+    });
+  }
+
+  status(): Json {
+    return this.#keys.status();
+  }
+
+  async #list(key: string | undefined, signal: AbortSignal): Promise<readonly Model[]> {
+    const url = this.#address.url("models");
+    const headers = this.#address.headers(key);
+    return modelsIn(await readJson(await get({ fetch: this.#fetch, url, headers }, signal), signal));
+  }
+
+  async #complete(asked: Asked, request: ChatRequest | CompletionRequest): Promise<ChatStream> {
+    const response = await this.#postAskingForUsage(asked, request);
+    return openaiStream(response, { choices: request.n ?? 1, signal: asked.call.signal });
+  }
+
+  async #postAskingForUsage(asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
+    if (!this.#asksForUsage) return this.#post(asked, notAskingForUsage(request));
+    try {
+      return await this.#post(asked, askingForUsage(request));
+    } catch (error) {
+      if (request.stream !== true || !UpstreamError.is(error) || !refusesToTellUsage(error)) throw error;
+      this.#asksForUsage = false;
+      return this.#post(asked, notAskingForUsage(request));
+    }
+  }
+
+  async #post({ call, key, endpoint }: Asked, body: JsonObject): Promise<Response> {
+    const model = typeof body["model"] === "string" ? body["model"] : "";
+    const url = this.#address.url(endpoint, model);
+    let status = 0;
+    const noting = wrapped(this.#fetch, async (...sent) => {
+      const response = await this.#fetch(...sent);
+      ({ status } = response);
+      return response;
+    });
+    try {
+      return await post(call, { fetch: noting, url, headers: this.#address.headers(key), body });
+    } catch (error) {
+      const isMissing =
+        NO_SUCH_ENDPOINT.has(status) && UpstreamError.is(error) && error.code !== "no-such-model";
+      if (!isMissing || endpoint === "chat/completions") throw error;
+      throw new UpstreamError("unsupported", `the upstream has no /${endpoint}: ${error.message}`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** One call of an endpoint. */
+interface Asked {
+  readonly call: Call;
+  readonly key: string | undefined;
+  readonly endpoint: string;
+}
+
+function isKeysFault(error: unknown): boolean {
+  return UpstreamError.is(error) && (error.code === "rejected" || error.code === "rate-limited");
+}
+
+function through(proxy: string, inner: typeof fetch): typeof fetch {
+  return wrapped(inner, (input, init) => inner(input, { ...init, proxy }));
+}
+
+function wrapped(
+  inner: typeof fetch,
+  call: (...sent: Parameters<typeof fetch>) => Promise<Response>,
+): typeof fetch {
+  return Object.assign(call, { preconnect: inner.preconnect });
+}

@@ -1,0 +1,33 @@
+/** A well-known server: where it is, and whether it wants an API key. */
+export interface Preset {
+  readonly url: string;
+  readonly needsKey: boolean;
+}
+
+const hosted = (url: string): Preset => ({ url, needsKey: true });
+const local = (port: number): Preset => ({ url: `http://127.0.0.1:${port}/v1`, needsKey: false });
+
+/** The servers that can be named instead of giving their address, which their own documentation gives. */
+export const PRESETS = {
+  openai: hosted("https://api.openai.com/v1"),
+  openrouter: hosted("https://openrouter.ai/api/v1"),
+  groq: hosted("https://api.groq.com/openai/v1"),
+  deepseek: hosted("https://api.deepseek.com/v1"),
+  mistral: hosted("https://api.mistral.ai/v1"),
+  together: hosted("https://api.together.xyz/v1"),
+  fireworks: hosted("https://api.fireworks.ai/inference/v1"),
+  xai: hosted("https://api.x.ai/v1"),
+  cerebras: hosted("https://api.cerebras.ai/v1"),
+  perplexity: hosted("https://api.perplexity.ai"),
+  deepinfra: hosted("https://api.deepinfra.com/v1/openai"),
+  huggingface: hosted("https://router.huggingface.co/v1"),
+  moonshot: hosted("https://api.moonshot.ai/v1"),
+  nvidia: hosted("https://integrate.api.nvidia.com/v1"),
+  sambanova: hosted("https://api.sambanova.ai/v1"),
+  ollama: local(11434),
+  vllm: local(8000),
+  llamacpp: local(8080),
+  lmstudio: local(1234),
+} as const satisfies Readonly<Record<string, Preset>>;
+
+export type PresetName = keyof typeof PRESETS;
