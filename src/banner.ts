@@ -24,7 +24,8 @@ export function keyNotice({ settings }: Plan, store: KeyStore): KeyNotice {
   const [configured] = settings.keys;
   if (configured) {
     return {
-      shell: "$API_MASTER_KEY",
+      // The shipped file takes its key `master` from this variable.
+      shell: configured.name === "master" ? "$API_MASTER_KEY" : "YOUR_KEY",
       text: `${names(settings.keys)} (from gateway.yaml or the environment)`,
     };
   }

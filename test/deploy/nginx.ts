@@ -1,7 +1,11 @@
+/**
+ * Run by `bun run test:nginx` and by .ci/run: it needs nginx, which a user of the README's test command may not have.
+ * @module
+ */
 import { describe, expect, test } from "bun:test";
 import { TEST_KEY } from "../support/gateway.ts";
 import { closedGate } from "../support/gate.ts";
-import { NGINX, startNginx } from "../support/nginx.ts";
+import { startNginx } from "../support/nginx.ts";
 import { rawFetch } from "../support/raw-http.ts";
 import type { Answers, ScriptedGateway } from "../support/scripted-gateway.ts";
 import { HELLO, say, startScripted, stop } from "../support/scripted-gateway.ts";
@@ -55,8 +59,7 @@ function textOf(response: Response): ReadableStreamDefaultReader<string> {
   return response.body.pipeThrough(new TextDecoderStream()).getReader();
 }
 
-// CI installs nginx and lets no skipped test pass.
-describe.skipIf(NGINX === null)("the shipped nginx configuration", () => {
+describe("the shipped nginx configuration", () => {
   test("lets each event through before the next one is made", async () => {
     await using first = closedGate();
     await using second = closedGate();
