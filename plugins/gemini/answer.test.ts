@@ -198,6 +198,12 @@ describe("a stream", () => {
 });
 
 describe("a document", () => {
+  test("that isn't there is no answer", async () => {
+    const { signal } = new AbortController();
+    const { error } = await outcomeOf(answerOf(new Response(null), { choices: 1, signal }));
+    expect(error).toMatchObject({ code: "truncated" });
+  });
+
   test("says all that stands beside its text", async () => {
     const { items, error } = await read(await fixture("plain.json"));
     expect(error).toBeUndefined();

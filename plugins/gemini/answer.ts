@@ -19,7 +19,7 @@ export interface AnswerOptions {
  * `UpstreamError`: `truncated` if it broke off, `bad-response` if it can't be understood, or what an error in it says.
  */
 export function answerOf(response: Response, options: AnswerOptions): AsyncGenerator<ChatEvent, void> {
-  return new Answer(options).events(response.body ?? new ReadableStream());
+  return new Answer(options).events(response.body ?? new Blob().stream());
 }
 
 class Answer {

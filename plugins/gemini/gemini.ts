@@ -1,8 +1,8 @@
 import { UpstreamError } from "modelyard/plugin";
 import type {
   Call,
-  ChatEvent,
   ChatRequest,
+  ChatStream,
   EmbedRequest,
   EmbedResult,
   Host,
@@ -11,12 +11,11 @@ import type {
   Model,
   Upstream,
 } from "modelyard/plugin";
-import { get, post, readJson } from "modelyard/kit";
+import { ApiKeys, get, post, readJson } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
 import { answerOf } from "./answer.ts";
 import { embedBodies, embedUsage, vectorsIn } from "./embed.ts";
 import { elements, textIn } from "./json.ts";
-import { Keys } from "./keys.ts";
 import { modelName } from "./model-name.ts";
 import { modelsIn } from "./models.ts";
 import { keysOf } from "./options.ts";
@@ -31,13 +30,13 @@ export class Gemini implements Upstream {
   readonly #options: Options;
   readonly #host: Host;
   readonly #base: string;
-  readonly #keys: Keys;
+  readonly #keys: ApiKeys;
 
   constructor(options: Options, host: Host, clock?: Clock) {
     this.#options = options;
     this.#host = host;
     this.#base = options.base_url.replace(/\/+$/, "");
-    this.#keys = new Keys(keysOf(options), host, clock);
+    this.#keys = new ApiKeys(keysOf(options), host, clock);
   }
 
   start(): void {
@@ -46,7 +45,7 @@ export class Gemini implements Upstream {
 
   async models(signal: AbortSignal): Promise<readonly Model[]> {
     if (this.#options.models.length > 0) return this.#options.models.map((id) => ({ id, ownedBy: "google" }));
-    const headers = this.#headers(this.#keys.next());
+    const headers = this.#headers(this.#keys.all[0]);
     const models: Model[] = [];
     let token = "";
     for (let page = 0; page < MAX_PAGES; page++) {
@@ -60,25 +59,27 @@ export class Gemini implements Upstream {
     return models;
   }
 
-  async *chat(request: ChatRequest, call: Call): AsyncGenerator<ChatEvent, void> {
+  chat(request: ChatRequest, call: Call): Promise<ChatStream> {
     const model = modelName(request.model);
     const body = generateRequest(request, { model, options: this.#options, call });
     const method = request.stream === true ? "streamGenerateContent?alt=sse" : "generateContent";
     const asked = { path: `${model.resource}:${method}`, body };
-    yield* this.#keys.lend(call, (key) => this.#answer(call, key, { ...asked, choices: request.n ?? 1 }));
+    const options = { choices: request.n ?? 1, signal: call.signal };
+    return this.#keys.lendFor(call, async (key) => answerOf(await this.#send(call, key, asked), options));
   }
 
   async embed(request: EmbedRequest, call: Call): Promise<EmbedResult> {
     const model = modelName(request.model);
-    const bodies = embedBodies(request, { model, call });
     const path = `${model.resource}:batchEmbedContents`;
+    const vectors: (readonly number[])[] = [];
     const answers: Json[] = [];
-    for await (const said of this.#keys.lend(call, (key) => this.#each(call, key, { path, bodies }))) {
-      answers.push(said);
+    for (const body of embedBodies(request, { model, call })) {
+      const answer = await this.#keys.lend(call, async (key) =>
+        readJson(await this.#send(call, key, { path, body }), call.signal),
+      );
+      vectors.push(...vectorsIn(answer, elements(body["requests"]).length));
+      answers.push(answer);
     }
-    const vectors = answers.flatMap((said, index) =>
-      vectorsIn(said, elements(bodies[index]?.["requests"]).length),
-    );
     const usage = embedUsage(answers);
     return { vectors, ...(usage && { usage }) };
   }
@@ -87,25 +88,7 @@ export class Gemini implements Upstream {
     return this.#keys.status();
   }
 
-  async *#answer(
-    call: Call,
-    key: string,
-    asked: Asked & { choices: number },
-  ): AsyncGenerator<ChatEvent, void> {
-    const response = await this.#send(call, key, asked);
-    yield* answerOf(response, { choices: asked.choices, signal: call.signal });
-  }
-
-  /** One after the other: what was already had is lost if a later one fails. */
-  async *#each(
-    call: Call,
-    key: string,
-    { path, bodies }: { path: string; bodies: readonly JsonObject[] },
-  ): AsyncGenerator<Json, void> {
-    for (const body of bodies) yield await readJson(await this.#send(call, key, { path, body }), call.signal);
-  }
-
-  async #send(call: Call, key: string, { path, body }: Asked): Promise<Response> {
+  async #send(call: Call, key: string | undefined, { path, body }: Asked): Promise<Response> {
     const headers = this.#headers(key);
     const url = `${this.#base}/${path}`;
     try {
@@ -115,9 +98,13 @@ export class Gemini implements Upstream {
     }
   }
 
-  #headers(key: string): Record<string, string> {
+  #headers(key: string | undefined): Record<string, string> {
     // A compressing proxy collects events until a block is full.
-    return { "accept-encoding": "identity", ...this.#options.headers, "x-goog-api-key": key };
+    return {
+      "accept-encoding": "identity",
+      ...this.#options.headers,
+      ...(key !== undefined && { "x-goog-api-key": key }),
+    };
   }
 }
 

@@ -14,11 +14,14 @@ export interface ModelName {
 // Nothing that could lead to another method or address, though the key is sent along.
 const SANE = /^(?!.*\.\.)[\w.@-]+(\/[\w.@-]+)*$/;
 
+/** Google's names for its newest models, which have been of the third version or later since it came. */
+const LATEST = /^gemini-(pro|flash|flash-lite)-latest$/;
+
 /** Reads a model's name; throws `no-such-model` for one that can't be Google's. */
 export function modelName(model: string): ModelName {
   const id = model.replace(/^models\//, "");
   if (!SANE.test(id)) throw new UpstreamError("no-such-model", `Gemini has no model ${id}`);
   const resource = id.includes("/") ? id : `models/${id}`;
-  const version = Number(/^gemini-(\d+(\.\d+)?)-/.exec(id)?.[1] ?? 0);
+  const version = LATEST.test(id) ? 3 : Number(/^gemini-(\d+(\.\d+)?)-/.exec(id)?.[1] ?? 0);
   return { resource, id, version, isPro: /-pro\b/.test(id) };
 }

@@ -1,5 +1,6 @@
 import { Secret, Type } from "modelyard/plugin";
 import type { Static } from "modelyard/plugin";
+import type { ApiKey } from "modelyard/kit";
 
 const THRESHOLDS = [
   "OFF",
@@ -34,15 +35,28 @@ const safety = Type.Object(
   },
 );
 
+const apiKey = Type.Object(
+  {
+    key: Secret({ description: "The API key." }),
+    weight: Type.Number({
+      exclusiveMinimum: 0,
+      default: 1,
+      description: "Its share of the requests beside the others.",
+    }),
+  },
+  { additionalProperties: false },
+);
+
 /** This plugin's options in gateway.yaml. */
 export const options = Type.Object(
   {
     api_key: Type.Optional(
       Secret({ description: "The API key; it is sent as a header, never in the address." }),
     ),
-    api_keys: Type.Array(Secret(), {
+    api_keys: Type.Array(apiKey, {
       default: [],
-      description: "Several API keys, taken in turn; one that is refused or at its limit is rested.",
+      description:
+        "Several API keys that share the requests; one that is refused or at its limit rests for a while.",
     }),
     base_url: Type.String({
       pattern: "^https?://",
@@ -71,8 +85,8 @@ export const options = Type.Object(
 export type Options = Static<typeof options>;
 
 /** The configured keys. Throws if there is none. */
-export function keysOf({ api_key: key, api_keys: keys }: Options): readonly string[] {
-  const all = [...new Set([...(key === undefined ? [] : [key]), ...keys])];
+export function keysOf({ api_key: key, api_keys: keys }: Options): readonly ApiKey[] {
+  const all = [...(key === undefined ? [] : [{ key }]), ...keys];
   if (all.length === 0) throw new Error("api_key (or api_keys) is missing");
   return all;
 }

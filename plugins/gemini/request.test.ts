@@ -143,6 +143,7 @@ describe("thinking", () => {
     ["gemini-3-flash-preview", "none", { thinkingLevel: "MINIMAL" }, true],
     ["gemini-3.8-flash", "minimal", { includeThoughts: true, thinkingLevel: "LOW" }, false],
     ["models/gemini-3.1-flash-lite", "high", { includeThoughts: true, thinkingLevel: "HIGH" }, false],
+    ["gemini-flash-latest", "minimal", { includeThoughts: true, thinkingLevel: "LOW" }, false],
     ["gemini-2.0-flash", "high", undefined, true],
     ["gemini-2.0-flash", "none", undefined, false],
     ["gemma-3-27b-it", "high", undefined, true],
