@@ -1,6 +1,6 @@
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { formatOf } from "./format.ts";
-import { listOf, objectOf, textOf } from "./json.ts";
+import { listOf, objectOf, objectsOf, textOf } from "./json.ts";
 import { mapMessages } from "./messages.ts";
 import { mapParameters, maxTokensOf } from "./parameters.ts";
 import { sampling } from "./sampling.ts";
@@ -35,8 +35,9 @@ export function mapRequest(
   const maxTokens = maxTokensOf(request, usual ?? traits.usualOutput, call);
   const tools = mapTools(request, { traits, call });
   const isForced = isDemand(tools.tool_choice);
-  const thinking = planThinking({ request, traits, maxTokens, isForced, call });
   const conversation = mapMessages(request, call);
+  const isThoughtless = lacksThought(conversation.messages);
+  const thinking = planThinking({ request, traits, maxTokens, isForced, isThoughtless, call });
   const system = [...ownSystem(request["system"]), ...conversation.system];
   const output = outputConfig(request, thinking, formatOf(request, traits, call));
   const body = {
@@ -52,6 +53,14 @@ export function mapRequest(
     ...(request.stream === true && { stream: true }),
   };
   return { body, betas: listOf(request["betas"]).map(textOf).filter(Boolean) };
+}
+
+/** Whether the conversation goes on with the results of a turn whose thoughts didn't come back with it. */
+function lacksThought(messages: readonly JsonObject[]): boolean {
+  const turn = messages.findLast(({ role }) => role === "assistant");
+  const [first, ...others] = objectsOf(turn?.["content"]).map(({ type }) => textOf(type));
+  const isCall = [first, ...others].includes("tool_use");
+  return isCall && first !== "thinking" && first !== "redacted_thinking";
 }
 
 /** Instructions in Anthropic's own place for them. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { JsonObject } from "modelyard/plugin";
 import { mapped } from "../../test/support/anthropic-upstream.ts";
 
 const enabled = (budget_tokens: number) => ({ thinking: { type: "enabled", budget_tokens } });
@@ -68,6 +69,26 @@ describe("an effort that can't be followed is named", () => {
       body: { output_config: { effort: "high" } },
       ignored: [],
     });
+  });
+
+  test("where the results of a turn come without its thoughts, which only older models need", () => {
+    const tool_calls = [{ id: "t", type: "function", function: { name: "now", arguments: "{}" } }];
+    const asked = (turn: JsonObject, model: string) =>
+      mapped(
+        {
+          reasoning_effort: "high",
+          messages: [
+            { role: "user", content: "When?" },
+            { role: "assistant", content: "Let me see.", tool_calls, ...turn },
+            { role: "tool", tool_call_id: "t", content: "noon" },
+          ],
+        },
+        model,
+      );
+    const reasoning_details = [{ type: "reasoning.encrypted", data: "x", index: 0 }];
+    expect(asked({}, "claude-sonnet-4-5").ignored).toEqual(["reasoning_effort"]);
+    expect(asked({ reasoning_details }, "claude-sonnet-4-5").ignored).toEqual([]);
+    expect(asked({}, "claude-opus-4-6").ignored).toEqual([]);
   });
 
   test("where the request's own thinking decides", () => {

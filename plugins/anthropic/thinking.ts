@@ -19,6 +19,8 @@ export interface Asked {
   readonly maxTokens: number;
   /** Whether a tool call is demanded: then older models may not be told to think. */
   readonly isForced: boolean;
+  /** Whether the last turn called tools and has lost its thoughts: older models may not think on then. */
+  readonly isThoughtless: boolean;
   readonly call: Pick<Call, "ignored">;
 }
 
@@ -85,6 +87,8 @@ function byEffort(asked: Asked, level: Effort): Thinking {
 
 function byBudget(asked: Asked, level: Effort): Thinking {
   if (asked.isForced) return unheard(asked, FORCED);
+  if (asked.isThoughtless)
+    return unheard(asked, "the turn that called tools came back without its reasoning_details");
   const most = Math.floor(asked.maxTokens * MOST_OF_ALL);
   if (most < LEAST_BUDGET) return unheard(asked, "max_tokens leaves no room for thinking");
   return { thinking: { type: "enabled", budget_tokens: Math.min(BUDGETS[level], most) }, isOn: true };
