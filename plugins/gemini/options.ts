@@ -63,9 +63,9 @@ export const options = Type.Object(
       default: "https://generativelanguage.googleapis.com/v1beta",
       description: "Where the API is, its version included.",
     }),
-    headers: Type.Record(Type.String(), Type.String(), {
+    headers: Type.Record(Type.String(), Secret(), {
       default: {},
-      description: "More headers for each call.",
+      description: "Further headers of each call.",
     }),
     models: Type.Array(Type.String({ minLength: 1 }), {
       default: [],
