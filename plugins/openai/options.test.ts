@@ -19,7 +19,7 @@ describe("options", () => {
   ])("are %j", async (given) => {
     expect(areOptions(filledOptions(given))).toBe(true);
     await using opened = await openaiWith(given);
-    expect(opened.upstream.chat).toBeFunction();
+    expect(opened.upstream.status()).toBeObject();
   });
 
   test.each([
