@@ -204,6 +204,41 @@ test.each(["text.sse", "tools.sse", "server-tools.sse", "refusal.sse", "overload
   },
 );
 
+test("however the arguments of parallel calls are cut into deltas, they are the same", async () => {
+  const input = fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1, maxKeys: 4 });
+  const pieces = fc.array(fc.nat(), { maxLength: 6 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(input, pieces), { minLength: 1, maxLength: 3 }), async (calls) => {
+      const said = calls.map(([members, places], index) => {
+        const text = JSON.stringify(members);
+        const ends = [...places.map((place) => place % text.length), text.length].toSorted((a, b) => a - b);
+        const deltas = ends.map((end, at) =>
+          event({
+            type: "content_block_delta",
+            index,
+            delta: { type: "input_json_delta", partial_json: text.slice(ends[at - 1] ?? 0, end) },
+          }),
+        );
+        const content_block = { type: "tool_use", id: `t${index}`, name: "f", input: {} };
+        const begin = event({ type: "content_block_start", index, content_block });
+        return [begin, ...deltas, event({ type: "content_block_stop", index })].join("");
+      });
+      const end = event({ type: "message_delta", delta: { stop_reason: "tool_use" } });
+      const { items } = await read([...said, end, event({ type: "message_stop" })].join(""));
+      expect(together(items).slice(0, -1)).toEqual(
+        calls.map(([members], index) => ({
+          type: "tool-call",
+          index,
+          id: `t${index}`,
+          name: "f",
+          arguments: JSON.stringify(members),
+        })),
+      );
+    }),
+    { numRuns: 100 },
+  );
+});
+
 test("a refusal ends as content_filter, with Anthropic's own details", async () => {
   const { items } = await read(recorded("refusal.sse"));
   expect(items.at(-1)).toEqual({
@@ -288,6 +323,7 @@ test("what the API adds goes on under its own name, and what comes after the end
   const { items, error } = await read(
     event({ type: "message_start", message: { id: "m", container: { id: "c" }, content: [] } }) +
       event({ type: "novelty", news: 1 }) +
+      event({ type: "content_block_delta", index: 7, delta: { type: "mood_delta", mood: "good" } }) +
       event({ type: "content_block_start", index: 0, content_block: { type: "compaction", content: "" } }) +
       event({ type: "content_block_delta", index: 0, delta: { type: "compaction_delta", content: "So " } }) +
       event({ type: "content_block_delta", index: 0, delta: { type: "compaction_delta", content: "far" } }) +
@@ -304,6 +340,11 @@ test("what the API adds goes on under its own name, and what comes after the end
   expect(items).toEqual([
     { type: "extra", at: "chunk", fields: { id: "m", container: { id: "c" } } },
     { type: "extra", at: "chunk", fields: { novelty: { news: 1 } } },
+    {
+      type: "extra",
+      at: "delta",
+      fields: { content_deltas: [{ index: 7, type: "mood_delta", mood: "good" }] },
+    },
     {
       type: "extra",
       at: "delta",

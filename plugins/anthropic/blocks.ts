@@ -105,9 +105,10 @@ export class Blocks {
 
   /** Pieces of blocks without events are put together: texts grow, anything else is replaced. */
   #other(index: number, delta: JsonObject): ChatEvent[] {
-    const { type, ...members } = delta;
+    const { type: _, ...members } = delta;
     const whole = this.#open.get(index)?.whole;
-    if (!whole) return [extra("content_blocks", { index, type: textOf(type), ...members })];
+    // A piece of a block with events of its own that isn't known yet: it is no block that could come back.
+    if (!whole) return [extra("content_deltas", { index, ...delta })];
     for (const [name, value] of Object.entries(members)) {
       const before = whole[name];
       whole[name] = typeof before === "string" && typeof value === "string" ? before + value : value;
