@@ -44,7 +44,7 @@ export function dispatchChat(plan: Plan, request: ChatRequest, around: Around): 
   return dispatch(plan, question, around);
 }
 
-/** The same for a text to be continued; upstreams that only hold conversations are asked in one. */
+/** The same for a text to be continued; upstreams or models that only hold conversations are asked in one. */
 export function dispatchCompletion(plan: Plan, request: CompletionRequest, around: Around): Promise<Answer> {
   return dispatch(plan, { ...formOf(request), ask: askCompletion(request) }, around);
 }
@@ -58,10 +58,17 @@ function askChat(request: ChatRequest): Question["ask"] {
 }
 
 function askCompletion(request: CompletionRequest): Question["ask"] {
-  return (upstream, model, call) =>
-    upstream.complete
-      ? upstream.complete({ ...request, model }, call)
-      : upstream.chat(asChat({ ...request, model }), call);
+  return async (upstream, model, call) => {
+    const asked = { ...request, model };
+    if (!upstream.complete) return upstream.chat(asChat(asked), call);
+    try {
+      return await upstream.complete(asked, call);
+    } catch (error) {
+      // A server may have the endpoint for some of its models only.
+      if (!UpstreamError.is(error) || error.code !== "unsupported") throw error;
+      return upstream.chat(asChat(asked), call);
+    }
+  };
 }
 
 function dispatch(plan: Plan, question: Question, { call, gateway }: Around): Promise<Answer> {
@@ -104,6 +111,10 @@ function noEmbeddings(id: string): UpstreamError {
 }
 
 function checkVectors({ vectors }: EmbedResult, { input }: EmbedRequest): void {
+  for (const vector of vectors) {
+    if (Array.isArray(vector) || vector instanceof Float32Array) continue;
+    throw new UpstreamError("bad-response", "the upstream gave a vector that is no list of numbers");
+  }
   if (vectors.length === input.length) return;
   throw new UpstreamError(
     "bad-response",

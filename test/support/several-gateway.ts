@@ -34,7 +34,7 @@ export function severalUpstreams(upstreams: Readonly<Record<string, Several>>): 
   return `upstreams:\n${entries.join("")}`;
 }
 
-/** Starts a gateway with these upstreams in this order; `yaml` has routes, retry and so on. */
+/** Starts a gateway with these upstreams in this order; `yaml` has more upstreams, routes and so on. */
 export async function startSeveral(
   upstreams: Readonly<Record<string, Several>>,
   yaml = "",
@@ -44,7 +44,7 @@ export async function startSeveral(
   const running = await startGateway(`${severalUpstreams(upstreams)}${yaml}`, { ...options, files });
   const { gateway } = running;
   const status = (id: string) => gateway.upstreams.get(id)?.upstream.status?.() as unknown as ScriptedStatus;
-  const ids = [...gateway.upstreams.keys()];
+  const ids = [...gateway.upstreams.keys()].filter((id) => id in upstreams);
   return {
     ...running,
     status,

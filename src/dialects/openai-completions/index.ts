@@ -68,7 +68,7 @@ interface Choice {
 
 async function collect(answer: AsyncIterable<readonly AnswerEvent[]>, model: string): Promise<Collected> {
   const identity = new Identity(model, ID_PREFIX);
-  const choices: Choice[] = [];
+  const choices = new Map<number, Choice>();
   const bounded = new Bounded();
   let usage: CountedUsage | undefined;
   for await (const batch of answer) {
@@ -76,19 +76,30 @@ async function collect(answer: AsyncIterable<readonly AnswerEvent[]>, model: str
       bounded.add(event);
       if (event.type === "usage") usage = event;
       else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
-      else take((choices[event.choice ?? 0] ??= { text: "", extra: {} }), event);
+      else take(choiceAt(choices, event.choice ?? 0), event);
     }
   }
   const body = {
     ...head(identity),
-    choices: choices.map(({ text, finish, extra }, index) => ({
-      ...choiceBody(index, text),
-      finish_reason: finish ? reason(finish) : null,
-      ...extra,
-    })),
+    choices: [...choices]
+      .sort(([a], [b]) => a - b)
+      .map(([index, { text, finish, extra }]) => ({
+        ...choiceBody(index, text),
+        finish_reason: finish ? reason(finish) : null,
+        ...extra,
+      })),
     ...(usage && { usage: usageBody(usage.usage) }),
   };
   return { body, usage };
+}
+
+function choiceAt(choices: Map<number, Choice>, index: number): Choice {
+  let choice = choices.get(index);
+  if (!choice) {
+    choice = { text: "", extra: {} };
+    choices.set(index, choice);
+  }
+  return choice;
 }
 
 function take(choice: Choice, event: Exclude<AnswerEvent, CountedUsage>): void {

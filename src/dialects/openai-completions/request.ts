@@ -3,6 +3,7 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { ChatRequest, CompletionRequest } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { explain, Nullable } from "../explain.ts";
+import { RequestError } from "../request-error.ts";
 
 /** https://platform.openai.com/docs/api-reference/completions/create */
 export const CompletionsRequestSchema = Type.Object({
@@ -19,30 +20,52 @@ const compiled = TypeCompiler.Compile(CompletionsRequestSchema);
 
 /** The client's body, checked; throws a RequestError that names the field at fault. */
 export function parseCompletionsRequest(body: unknown): CompletionRequest {
+  if (typeof body === "object" && body !== null) refuseMistaken(body);
   if (!compiled.Check(body)) throw explain(compiled, body);
   const { prompt } = body;
   return { ...body, prompt: typeof prompt === "string" ? prompt : (prompt[0] ?? "") };
 }
 
-/** What a conversation can't express. */
-const NOT_IN_CHAT = ["suffix", "echo", "best_of", "logprobs"] as const;
+/** What is a good request elsewhere gets more of an answer than that it doesn't fit. */
+function refuseMistaken(body: { readonly prompt?: unknown; readonly messages?: unknown }): void {
+  if (body.messages !== undefined) {
+    const message = "this is a conversation (`messages`), which belongs to /v1/chat/completions";
+    throw new RequestError("invalid_value", message, { param: "messages" });
+  }
+  const { prompt } = body;
+  if (
+    Array.isArray(prompt) &&
+    (prompt.length > 1 || (prompt.length === 1 && typeof prompt[0] !== "string"))
+  ) {
+    const message =
+      "prompt: one text a request is continued here; send several as several requests, and token numbers as text";
+    throw new RequestError("invalid_value", message, { param: "prompt" });
+  }
+}
+
+/** What a conversation can't express, and the values with which each field asks for nothing. */
+const NOT_IN_CHAT: Readonly<Record<string, readonly unknown[]>> = {
+  suffix: [""],
+  echo: [false],
+  best_of: [1],
+  logprobs: [],
+};
 
 /**
  * The same request for an upstream that only holds conversations: the prompt is what the user says. Fields
  * that mean the same there travel on; throws UpstreamError `unsupported` for those that a conversation has not.
  */
 export function asChat({ prompt, ...rest }: CompletionRequest): ChatRequest {
-  const missing = NOT_IN_CHAT.find((field) => asksFor(rest[field]));
+  const missing = Object.keys(NOT_IN_CHAT).find((field) => asksFor(field, rest[field]));
   if (missing) {
     const message = `${missing}: the upstream answers conversations only, which have no such parameter`;
     throw new UpstreamError("unsupported", message, { param: missing });
   }
-  const kept = Object.entries(rest).filter(([field]) => !(NOT_IN_CHAT as readonly string[]).includes(field));
+  const kept = Object.entries(rest).filter(([field]) => !Object.hasOwn(NOT_IN_CHAT, field));
   const { model } = rest;
   return { ...Object.fromEntries(kept), model, messages: [{ role: "user", content: prompt }] };
 }
 
-/** Whether a value is more than what the field's default says. */
-function asksFor(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== false && value !== "" && value !== 1;
+function asksFor(field: string, value: unknown): boolean {
+  return value !== undefined && value !== null && !NOT_IN_CHAT[field]?.includes(value);
 }
