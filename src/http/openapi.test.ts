@@ -1,0 +1,35 @@
+import { expect, test } from "bun:test";
+import { ENDPOINTS } from "./endpoints.ts";
+import { DOCUMENT } from "./openapi.ts";
+
+interface Described {
+  readonly requestBody?: { content: { "application/json": { schema: { properties?: object } } } };
+  readonly responses: Readonly<Record<string, object>>;
+}
+
+const PATHS = DOCUMENT.paths as Readonly<Record<string, Readonly<Record<string, Described>>>>;
+
+test("every endpoint of the API is described, and none that isn't there", () => {
+  const served = ENDPOINTS.filter(({ path }) => path.startsWith("/v1") || path.startsWith("/health"));
+  const endpoints = served.map(({ method, path }) => `${method} ${path.replace("/*", "/{id}")}`);
+  const described = Object.entries(PATHS).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(described.toSorted()).toEqual(endpoints.toSorted());
+});
+
+test("every endpoint that takes a body says what it must hold", () => {
+  const posts = Object.entries(PATHS).flatMap(([path, { post }]) => (post ? [{ path, post }] : []));
+  expect(posts.map(({ path }) => path)).toEqual([
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+  ]);
+  for (const { post } of posts) {
+    expect(Object.keys(post.requestBody?.content["application/json"].schema.properties ?? {})).toContain(
+      "model",
+    );
+    for (const status of ["200", "400", "401", "404", "429", "503"])
+      expect(post.responses).toContainKey(status);
+  }
+});
