@@ -1,24 +1,13 @@
 import { Secret, Type } from "modelyard/plugin";
 import type { Static } from "modelyard/plugin";
+import { apiKeyOption } from "modelyard/kit";
 import type { ApiKey } from "modelyard/kit";
-
-const apiKey = Type.Object(
-  {
-    key: Secret({ description: "The API key." }),
-    weight: Type.Number({
-      exclusiveMinimum: 0,
-      default: 1,
-      description: "Its share of the requests beside the others.",
-    }),
-  },
-  { additionalProperties: false },
-);
 
 /** This plugin's options in gateway.yaml. */
 export const options = Type.Object(
   {
     api_key: Type.Optional(Secret({ description: "The API key." })),
-    api_keys: Type.Array(apiKey, {
+    api_keys: Type.Array(apiKeyOption, {
       default: [],
       description:
         "Several API keys that share the requests; one that is refused or at its limit rests for a while.",

@@ -1,4 +1,5 @@
 import { Secret, Type } from "modelyard/plugin";
+import { apiKeyOption } from "modelyard/kit";
 import type { Static } from "modelyard/plugin";
 import { PRESETS } from "./presets.ts";
 import type { PresetName } from "./presets.ts";
@@ -23,18 +24,6 @@ const model = Type.Object(
   STRICT,
 );
 
-const apiKey = Type.Object(
-  {
-    key: Secret({ description: "An API key." }),
-    weight: Type.Number({
-      exclusiveMinimum: 0,
-      default: 1,
-      description: "Its share of the requests beside the other keys.",
-    }),
-  },
-  STRICT,
-);
-
 /** This plugin's options in gateway.yaml. */
 export const options = Type.Object(
   {
@@ -53,7 +42,7 @@ export const options = Type.Object(
     ),
     api_key: Type.Optional(Secret({ description: "The API key. Local servers mostly need none." })),
     api_keys: Type.Optional(
-      Type.Array(apiKey, {
+      Type.Array(apiKeyOption, {
         minItems: 1,
         description:
           "Several API keys that share the requests. One that is at its limit or refused rests, and is tried again later.",

@@ -1,8 +1,21 @@
-import { BATCHES, FAILURES, UpstreamError } from "../contract/index.ts";
+import { BATCHES, FAILURES, Secret, Type, UpstreamError } from "../contract/index.ts";
 import type { Call, ChatStream, Host, Json } from "../contract/index.ts";
 import type { Clock } from "./clock.ts";
 import { credentialPool } from "./credential-pool/index.ts";
 import type { CredentialPool, Lease } from "./credential-pool/index.ts";
+
+/** One of several API keys, as a plugin's options have it. */
+export const apiKeyOption = Type.Object(
+  {
+    key: Secret({ description: "The API key." }),
+    weight: Type.Number({
+      exclusiveMinimum: 0,
+      default: 1,
+      description: "Its share of the requests beside the others.",
+    }),
+  },
+  { additionalProperties: false },
+);
 
 /** An API key that the configuration gives. */
 export interface ApiKey {

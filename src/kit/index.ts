@@ -2,7 +2,7 @@
  * What authors of plugins need twice, re-exported as `modelyard/kit`.
  * @module
  */
-export { ApiKeys } from "./api-keys.ts";
+export { apiKeyOption, ApiKeys } from "./api-keys.ts";
 export type { ApiKey } from "./api-keys.ts";
 export { Channel } from "./channel.ts";
 export type { ChannelOptions } from "./channel.ts";

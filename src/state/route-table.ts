@@ -1,7 +1,8 @@
+import { matchesPattern } from "../../config/pattern.ts";
 import type { RouteSettings } from "../../config/settings.ts";
 import type { OpenUpstream } from "./open-upstream.ts";
 import type { Strategy } from "./strategy.ts";
-import { isPattern, matches, matchesAny } from "./pattern.ts";
+import { isPattern, matchesAny } from "./pattern.ts";
 
 /** Where an attempt goes: an upstream, and the model's name there. */
 export interface Target {
