@@ -61,7 +61,7 @@ export class RouteTable {
   *ways(model: string): Generator<Resolution, undefined> {
     const exact = this.#exact.get(model);
     if (exact) yield this.#by(exact, model);
-    for (const route of this.#patterns) if (matches(route.model, model)) yield this.#by(route, model);
+    for (const route of this.#patterns) if (matchesPattern(route.model, model)) yield this.#by(route, model);
     const address = this.#address(model);
     if (address) yield address;
   }
