@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { jsonAnswer, openaiCompletion, startFaultUpstream } from "../../test/support/fault-upstream.ts";
+import type { Exchange, FaultUpstream } from "../../test/support/fault-upstream.ts";
+import { startGateway } from "../../test/support/gateway.ts";
+import type { RunningGateway } from "../../test/support/gateway.ts";
+
+/**
+ * Keys behind a whole gateway: what its clients see.
+ * @module
+ */
+const REQUEST = { model: "m", messages: [{ role: "user", content: "Hi" }] };
+
+let server: FaultUpstream;
+beforeEach(async () => {
+  server = await startFaultUpstream();
+});
+afterEach(() => server[Symbol.asyncDispose]());
+
+function gatewayWith(options: string): Promise<RunningGateway> {
+  return startGateway(
+    `upstreams: { it: { plugin: openai, options: { base_url: "${server.url}", models: [m], ${options} } } }\n`,
+  );
+}
+
+function slowDown(exchange: Exchange): void {
+  exchange.send(
+    jsonAnswer({ error: { message: "slow down", code: "rate_limit_exceeded" } }, 429, {
+      "retry-after": "30",
+    }),
+  );
+}
+
+const keyOf = ({ headers }: Exchange): string | null => headers.get("authorization");
+
+test("a request whose key is at its limit or refused goes on with another, and the client notices nothing", async () => {
+  server.respond = (exchange) => {
+    if (keyOf(exchange) === "Bearer key-a") return slowDown(exchange);
+    if (keyOf(exchange) === "Bearer key-b")
+      return exchange.send(jsonAnswer({ error: { message: "no" } }, 401));
+    return exchange.send(jsonAnswer(openaiCompletion("Hello")));
+  };
+  await using gateway = await gatewayWith("api_keys: [{ key: key-a }, { key: key-b }, { key: key-c }]");
+  const statuses: number[] = [];
+  for (let time = 0; time < 4; time++) statuses.push((await gateway.chat(REQUEST)).status);
+  expect(statuses).toEqual([200, 200, 200, 200]);
+  const counts = Object.groupBy(server.requests, (exchange) => keyOf(exchange) ?? "");
+  expect([counts["Bearer key-a"]?.length, counts["Bearer key-b"]?.length]).toEqual([1, 1]);
+});
+
+test.each(["api_key: key-a", "api_keys: [{ key: key-a }, { key: key-b }]"])(
+  "when no key is left (%s) the client gets the server's 429 with its retry-after, now and until then",
+  async (keys) => {
+    server.respond = slowDown;
+    await using gateway = await gatewayWith(keys);
+    for (let time = 0; time < 3; time++) {
+      const response = await gateway.chat(REQUEST);
+      expect(response.status).toBe(429);
+      expect(Number(response.headers.get("retry-after"))).toBeWithin(28, 31);
+      expect(await response.json()).toMatchObject({ error: { code: "rate_limit_exceeded" } });
+    }
+    const asked = server.requests.map(keyOf);
+    expect(new Set(asked).size).toBe(asked.length);
+  },
+);
+
+test("a key that the server's error repeats is not repeated to the client", async () => {
+  server.respond = (exchange) =>
+    exchange.send(jsonAnswer({ error: { message: "Incorrect API key provided: sk-very-secret" } }, 401));
+  await using gateway = await gatewayWith("api_key: sk-very-secret");
+  const response = await gateway.chat(REQUEST);
+  expect(response.status).toBe(502);
+  expect(await response.text()).not.toContain("sk-very-secret");
+});
