@@ -33,7 +33,6 @@ export class OpenAi implements Upstream {
 
   constructor(options: Options, host: Host) {
     const { api_key: key, api_keys: keys = key === undefined ? [] : [{ key }] } = options;
-    for (const secret of Object.values(options.headers)) host.secret(secret);
     this.#options = options;
     this.#address = new Address(options);
     this.#fetch = options.proxy === undefined ? host.fetch : through(options.proxy, host.fetch);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { parse } from "yaml";
 import { startGateway } from "../../test/support/gateway.ts";
 import { areOptions, filledOptions, openaiWith } from "../../test/support/openai-upstream.ts";
 import { testHost } from "../../test/support/plugin-host.ts";
@@ -65,6 +66,23 @@ test("presets are addresses that OpenAI's paths can be added to", () => {
     expect(url).not.toMatch(/\/$|\/chat/);
   }
 });
+
+test("the README's examples are options, of at most six lines each", async () => {
+  const readme = await Bun.file(new URL("README.md", import.meta.url)).text();
+  const examples = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = ""]) => yaml);
+  expect(examples.length).toBeGreaterThan(4);
+  for (const yaml of examples) {
+    const { upstreams, options } = parse(yaml) as { upstreams?: Record<string, Example>; options?: object };
+    const given = options ?? Object.values(upstreams ?? {})[0]?.options ?? {};
+    expect(areOptions(filledOptions(given))).toBe(true);
+    await using _opened = await openaiWith(given);
+    expect(yaml.trim().split("\n").length).toBeLessThanOrEqual(6);
+  }
+});
+
+interface Example {
+  readonly options: object;
+}
 
 describe("in gateway.yaml", () => {
   const yaml = (options: string): string => `upstreams: { it: { plugin: openai, options: ${options} } }\n`;

@@ -124,6 +124,15 @@ describe("of several keys", () => {
     expect(await failure(attempt(keys))).toMatchObject({ code: "rejected" });
   });
 
+  test("one is lent until the call is over", async () => {
+    const keys = await started(...TWO);
+    await keys.lend(call(), async () => {
+      await clock.advance(0);
+      expect(keys.status()).toMatchObject({ states: { leased: 1, fresh: 1 } });
+    });
+    expect(keys.status()).toMatchObject({ states: { leased: 0, fresh: 2 } });
+  });
+
   test("what isn't blamed on the key changes nothing", async () => {
     const keys = await started(...TWO);
     const error = new UpstreamError("failed", "fell over");

@@ -66,7 +66,8 @@ export class ApiKeys {
   async lend<T>(call: Asking, use: (key: string | undefined) => Promise<T>): Promise<T> {
     if (!this.#pool) return use(this.#single);
     using lease = await this.#lease(this.#pool, call);
-    return this.#used(lease, call, use(this.#keys.get(lease.id)?.key));
+    // Without the await the lease would be given back before the call is over.
+    return await this.#used(lease, call, use(this.#keys.get(lease.id)?.key));
   }
 
   /** The same for an answer that comes piece by piece: a failure within it may be the key's, too. */

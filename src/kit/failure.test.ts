@@ -38,6 +38,12 @@ describe("the status of an answer says what failed", () => {
 });
 
 describe("what the body says refines it", () => {
+  test("a text that moderation flags is the client's fault, not the key's", () => {
+    const message = 'Your chosen model requires moderation and your input was flagged for "violence".';
+    expect(failed(403, { error: { code: 403, message } }).code).toBe("bad-request");
+    expect(failed(403, { error: { code: 403, message: "This key is disabled" } }).code).toBe("rejected");
+  });
+
   test.each([
     [400, openai("too long", "context_length_exceeded")],
     [400, openai("This model's maximum context length is 8192 tokens. However, you requested 9000.")],

@@ -50,6 +50,7 @@ function upstreamError(answer: FailedAnswer): UpstreamError {
 
 function codeOf(status: number, complaint: Complaint): UpstreamErrorCode {
   if (complaint.words.some((word) => NO_SUCH_MODEL.has(word))) return "no-such-model";
+  if (status === 403 && FLAGGED.test(complaint.message)) return "bad-request";
   if (REQUEST_FAULTS.has(status)) return requestFault(status, complaint);
   const code = BY_STATUS.get(status);
   if (code) return code;
@@ -99,6 +100,9 @@ const TOO_LONG = new RegExp(
 
 const MODEL_UNKNOWN =
   /\b(unknown|invalid|no such) model\b|\bmodel\b.{0,200}\b(not found|not exist|not a valid model)|not a valid model/i;
+
+// OpenRouter's moderation answers 403, which says nothing of the key: or else one client's text would rest them all.
+const FLAGGED = /\b(input|prompt|content|message)s?\b.{0,40}\bflagged\b/i;
 
 // Gemini answers a wrong key with 400.
 const WRONG_KEY = /api key (not valid|expired)/i;
