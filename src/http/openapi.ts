@@ -89,13 +89,17 @@ const EMBEDDINGS = {
 
 const STATUS = { type: "object", properties: { status: { type: "string" } } };
 
+const API = "API";
+const PROBES = "Probes";
+
 /** An endpoint that takes a request for a model. */
-function asking(summary: string, { description, schema, answer }: Asking): object {
+function asking(summary: string, { description, schema, example, answer }: Asking): object {
   return {
     post: {
+      tags: [API],
       summary,
       description: `${description} Fields that are not listed here travel on to the upstream; those it can't honour are named in \`x-modelyard-ignored\` or refused.`,
-      requestBody: { required: true, content: { "application/json": { schema } } },
+      requestBody: { required: true, content: { "application/json": { schema, example } } },
       responses: { 200: answer, ...refusals([400, 401, 403, 404, 408, 413, 415, 429, 500, 502, 503, 504]) },
     },
   };
@@ -104,6 +108,8 @@ function asking(summary: string, { description, schema, answer }: Asking): objec
 interface Asking {
   readonly description: string;
   readonly schema: object;
+  /** What the documents' "Try it out" begins with. */
+  readonly example: object;
   readonly answer: object;
 }
 
@@ -130,22 +136,26 @@ export const DOCUMENT = {
     "/v1/chat/completions": asking("Answer a conversation", {
       description: "OpenAI's chat completions.",
       schema: ChatRequestSchema,
+      example: { model: "echo", messages: [{ role: "user", content: "Hello!" }], stream: false },
       answer: ANSWER,
     }),
     "/v1/completions": asking("Continue a text", {
       description:
         "OpenAI's legacy completions. Where the upstream only holds conversations, the prompt is what the user says.",
       schema: CompletionsRequestSchema,
+      example: { model: "echo", prompt: "Once upon a time" },
       answer: ANSWER,
     }),
     "/v1/embeddings": asking("Turn texts into vectors", {
       description:
         "OpenAI's embeddings. The vectors are written as `encoding_format` says, whatever the upstream gives.",
       schema: EmbeddingsRequestSchema,
+      example: { model: "text-embedding-3-small", input: ["Hello!"] },
       answer: json("One vector for each input, in their order", EMBEDDINGS),
     }),
     "/v1/models": {
       get: {
+        tags: [API],
         summary: "List the models this key may use",
         responses: {
           200: json("The list", {
@@ -158,6 +168,7 @@ export const DOCUMENT = {
     },
     "/v1/models/{id}": {
       get: {
+        tags: [API],
         summary: "Show one model",
         parameters: [{ name: "id", in: "path", required: true, schema: { type: "string" } }],
         responses: { 200: json("The model", MODEL), ...refusals([401, 403, 404]) },
@@ -165,16 +176,23 @@ export const DOCUMENT = {
     },
     "/health": {
       get: {
+        tags: [PROBES],
         summary: "State and version; no upstream is asked",
         security: [],
         responses: { 200: json("Serving", STATUS), 503: json("Shutting down", STATUS) },
       },
     },
     "/health/live": {
-      get: { summary: "The process answers", security: [], responses: { 200: json("Alive", STATUS) } },
+      get: {
+        tags: [PROBES],
+        summary: "The process answers",
+        security: [],
+        responses: { 200: json("Alive", STATUS) },
+      },
     },
     "/health/ready": {
       get: {
+        tags: [PROBES],
         summary: "Requests may be sent here",
         security: [],
         responses: { 200: json("Ready", STATUS), 503: json("Shutting down", STATUS) },
