@@ -89,7 +89,7 @@ class Tries {
     while (this.#calls < this.#gateway.retry.attempts) {
       const target = this.#queue.shift();
       if (!target) return undefined;
-      const attempted = this.#enter(target);
+      const attempted = this.#mayCall(target) ? this.#enter(target) : undefined;
       if (attempted) return attempted;
     }
     return undefined;
@@ -101,8 +101,9 @@ class Tries {
     for (let next = this.#again.shift(); next; next = this.#again.shift()) {
       const wait = next.notBefore - this.#call.age;
       if (this.#calls >= this.#gateway.retry.attempts || wait > LONGEST_WAIT_MS) continue;
-      // A circuit that is open for longer is not worth the pause.
+      // Neither a circuit that is open for longer nor a spent budget is worth the pause.
       if (this.#gateway.targets.wait(next.target) > Math.max(wait, 0)) continue;
+      if (!this.#gateway.targets.mayRetry(next.target.upstream.id)) continue;
       await pause(wait, this.#call.signal);
       const attempted = this.#enter(next.target);
       if (attempted) return attempted;
@@ -110,15 +111,19 @@ class Tries {
     return undefined;
   }
 
-  /** Goes to a target, unless its circuit has opened, or its upstream has had all the retries it may get. */
-  #enter(target: Target): Try | undefined {
+  /** Whether a target can be gone to now: its circuit lets it, and it is a first try or within the budget of retries. */
+  #mayCall(target: Target): boolean {
     const { targets } = this.#gateway;
-    if (targets.wait(target) > 0) return undefined;
     const { id } = target.upstream;
+    if (targets.wait(target) > 0) return false;
     // An upstream that has failed is tried again also by another model of it.
-    if (!this.#failed.has(id)) targets.called(id);
-    else if (!targets.mayRetry(id)) return undefined;
-    const visit = targets.enter(target);
+    if (this.#failed.has(id)) return targets.mayRetry(id);
+    targets.called(id);
+    return true;
+  }
+
+  #enter(target: Target): Try | undefined {
+    const visit = this.#gateway.targets.enter(target);
     return visit && { target, visit, number: ++this.#calls };
   }
 

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { Several, SeveralGateway } from "../support/several-gateway.ts";
 import { startSeveral } from "../support/several-gateway.ts";
+import { until } from "../support/until.ts";
 
 /**
  * Retries help one request, and must not become a storm over an upstream that is down for all of them.
@@ -67,6 +68,21 @@ test("an idle gateway with one upstream retries all the same, and three times in
     calls.push(gateway.status("dead").begun);
   }
   expect(calls).toEqual([3, 5, 6]);
+});
+
+test("a request that gets no retry is answered at once, and not after the pause before it", async () => {
+  const yaml = routeTo(["dead"]).replace("backoff: 1ms", "backoff: 1s");
+  await using gateway = await startSeveral({ dead: DEAD }, yaml);
+  // These take the three retries of an idle gateway, and wait for them for half a second at least.
+  const waiting = Array.from({ length: 3 }, () => statusOf(gateway));
+  await until(() => gateway.status("dead").begun === 3, "their first calls");
+  await until(() => gateway.status("dead").running === 0, "their pauses");
+  const began = performance.now();
+  expect(await statusOf(gateway)).toBe(503);
+  expect(performance.now() - began).toBeLessThan(400);
+  expect(gateway.status("dead").begun).toBe(4);
+  await Promise.all(waiting);
+  expect(gateway.status("dead").begun).toBe(7);
 });
 
 test("with the circuit breaker, a dead upstream is hardly asked at all", async () => {
