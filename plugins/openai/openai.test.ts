@@ -221,6 +221,15 @@ describe("legacy completions", () => {
     expect(error).toMatchObject({ code: "unsupported" });
   });
 
+  test("of a model that only holds conversations are unsupported", async () => {
+    const message = "This is a chat model and not supported in the v1/completions endpoint.";
+    server.respond = (exchange) =>
+      exchange.send(jsonAnswer({ error: { message, param: "model", code: null } }, 404));
+    await using opened = await openaiWith({ base_url: server.url });
+    const { error } = await answerOf(opened.upstream.complete(request, testCall().call));
+    expect(error).toMatchObject({ code: "unsupported" });
+  });
+
   test("of a model that isn't there say so", async () => {
     server.respond = (exchange) =>
       exchange.send(jsonAnswer({ error: { message: "no", code: "model_not_found" } }, 404));

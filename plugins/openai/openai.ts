@@ -22,6 +22,9 @@ import { askingForUsage, notAskingForUsage, refusesToTellUsage } from "./stream-
 /** Answers of a server that doesn't have an endpoint. */
 const NO_SUCH_ENDPOINT = new Set([404, 405, 501]);
 
+/** OpenAI's own words for a model that has no completions: it is there, and the endpoint is not for it. */
+const SAYS_CHAT_ONLY = /chat model|chat\/completions/i;
+
 /** A server that speaks OpenAI's API, as an upstream. Requests travel as the client wrote them. */
 export class OpenAi implements Upstream {
   readonly #options: Options;
@@ -114,9 +117,9 @@ export class OpenAi implements Upstream {
     try {
       return await post(call, { fetch: noting, url, headers: this.#address.headers(key), body });
     } catch (error) {
-      const isMissing =
-        NO_SUCH_ENDPOINT.has(status) && UpstreamError.is(error) && error.code !== "no-such-model";
-      if (!isMissing || endpoint === "chat/completions") throw error;
+      if (endpoint === "chat/completions" || !NO_SUCH_ENDPOINT.has(status) || !UpstreamError.is(error))
+        throw error;
+      if (error.code === "no-such-model" && !SAYS_CHAT_ONLY.test(error.message)) throw error;
       throw new UpstreamError("unsupported", `the upstream has no /${endpoint}: ${error.message}`, {
         cause: error,
       });

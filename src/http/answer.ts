@@ -71,6 +71,7 @@ export class Answerer {
       const refusal = this.#explain(error);
       call.close(refusal);
       response = this.#refusal(refusal);
+      if (call.attempts > 0) response.headers.set("x-modelyard-attempts", String(call.attempts));
     }
     response.headers.set("x-request-id", call.id);
     return response;

@@ -136,14 +136,14 @@ export const DOCUMENT = {
     "/v1/chat/completions": asking("Answer a conversation", {
       description: "OpenAI's chat completions.",
       schema: ChatRequestSchema,
-      example: { model: "echo", messages: [{ role: "user", content: "Hello!" }], stream: false },
+      example: { model: "gpt-4o-mini", messages: [{ role: "user", content: "Hello!" }], stream: false },
       answer: ANSWER,
     }),
     "/v1/completions": asking("Continue a text", {
       description:
         "OpenAI's legacy completions. Where the upstream only holds conversations, the prompt is what the user says.",
       schema: CompletionsRequestSchema,
-      example: { model: "echo", prompt: "Once upon a time" },
+      example: { model: "gpt-4o-mini", prompt: "Once upon a time" },
       answer: ANSWER,
     }),
     "/v1/embeddings": asking("Turn texts into vectors", {

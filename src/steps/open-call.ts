@@ -68,6 +68,11 @@ export class RequestCall {
     this.close(this.gone);
   };
 
+  /** Calls to upstreams that this request has made. */
+  get attempts(): number {
+    return Number(this.#facts["attempts"] ?? 0);
+  }
+
   /** Adds to what the log line will say. */
   note(facts: JsonObject): void {
     Object.assign(this.#facts, facts);

@@ -76,7 +76,9 @@ describe("before the first event", () => {
       { a: dead, b: dead, c: dead, d: dead, e: dead },
       through(["a", "b", "c", "d", "e"]),
     );
-    expect((await ask(gateway)).status).toBe(503);
+    const response = await ask(gateway);
+    expect(response.status).toBe(503);
+    expect(response.headers.get("x-modelyard-attempts")).toBe("3");
     expect(gateway.calls()).toEqual({ a: 1, b: 1, c: 1, d: 0, e: 0 });
   });
 
