@@ -11,13 +11,8 @@ import type { Plan } from "./route.ts";
 /** A client would rather come back by itself than wait longer than this for another try. */
 const LONGEST_WAIT_MS = 5_000;
 
-/** Failures after which the same target is worth another try; neither a deadline that passed nor nonsense are among them. */
-const PASSING: ReadonlySet<UpstreamErrorCode> = new Set([
-  "unavailable",
-  "failed",
-  "truncated",
-  "bad-response",
-]);
+/** Failures after which the same target is worth another try. A deadline that passed is not among them, nor is nonsense. */
+const PASSING: ReadonlySet<UpstreamErrorCode> = new Set(["unavailable", "failed", "truncated"]);
 
 /** Of several failures the client gets the one that says most: these say less than all others, the first least. */
 const LEAST_TELLING: readonly UpstreamErrorCode[] = ["unsupported", "no-such-model", "no-credential"];

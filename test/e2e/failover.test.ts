@@ -155,7 +155,7 @@ const ALONE: readonly (readonly [UpstreamErrorCode, number, string, number])[] =
   ["unavailable", 503, "upstream_unavailable", 3],
   ["failed", 502, "upstream_error", 3],
   ["truncated", 502, "upstream_truncated", 3],
-  ["bad-response", 502, "upstream_bad_response", 3],
+  ["bad-response", 502, "upstream_bad_response", 1],
 ];
 
 /** Whether the next target is asked. */
