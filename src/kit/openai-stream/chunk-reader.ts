@@ -29,7 +29,7 @@ interface Choice {
  */
 export class ChunkReader {
   readonly #choices = new Map<number, Choice>();
-  readonly #said = new Map<string, string>();
+  readonly #said = new Map<string, Said>();
   #finished = 0;
 
   /** True when all choices that were seen, and at least `expected`, have had their finish reason. */
@@ -43,9 +43,10 @@ export class ChunkReader {
     const fields = this.#news(chunk);
     if (fields) events.push({ type: "extra", at: "chunk", fields });
     let failure: UpstreamError | undefined;
-    for (const [place, each] of listOf(chunk["choices"]).entries()) {
-      const choice = objectOf(each);
-      if (choice) failure ??= this.#readChoice(choice, place, events);
+    const choices = listOf(chunk["choices"]);
+    for (let place = 0; place < choices.length && !failure; place++) {
+      const choice = objectOf(choices[place]);
+      if (choice) failure = this.#readChoice(choice, place, events);
     }
     const usage = objectOf(chunk["usage"]) ?? objectOf(objectOf(chunk["x_groq"])?.["usage"]);
     if (usage && this.#isNew("usage", usage)) events.push({ type: "usage", usage: usageOf(usage) });
@@ -55,7 +56,9 @@ export class ChunkReader {
   /** The fields at the top of a chunk that were not said before with the same value. */
   #news(chunk: JsonObject): JsonObject | undefined {
     let news: Record<string, JsonObject[string]> | undefined;
-    for (const [name, value] of Object.entries(chunk)) {
+    // Not by entries: each chunk of each stream comes this way, and those make a list for each member.
+    for (const name of Object.keys(chunk)) {
+      const value = chunk[name];
       if (CHUNK_MEMBERS.has(name) || saysNothing(name, value) || !this.#isNew(name, value)) continue;
       news ??= {};
       news[name] = value;
@@ -64,10 +67,11 @@ export class ChunkReader {
   }
 
   #isNew(name: string, value: Said): boolean {
-    const said = typeof value === "string" ? value : JSON.stringify(value);
+    const said = typeof value === "object" ? JSON.stringify(value) : value;
     if (this.#said.get(name) === said) return false;
     // What is larger, or comes after so many names, is passed on each time instead of being remembered.
-    if (said.length <= 4096 && (this.#said.size < 256 || this.#said.has(name))) this.#said.set(name, said);
+    if (String(said).length <= 4096 && (this.#said.size < 256 || this.#said.has(name)))
+      this.#said.set(name, said);
     else this.#said.delete(name);
     return true;
   }
@@ -121,7 +125,8 @@ const COMPLETION_MEMBERS = new Set([...CHAT_MEMBERS, "text"]);
 
 function ownFields(choice: JsonObject, known: ReadonlySet<string>): JsonObject | undefined {
   let fields: Record<string, JsonObject[string]> | undefined;
-  for (const [name, value] of Object.entries(choice)) {
+  for (const name of Object.keys(choice)) {
+    const value = choice[name];
     if (value === null || known.has(name)) continue;
     fields ??= {};
     fields[name] = value;

@@ -52,7 +52,8 @@ const NO_PARTS: readonly Json[] = [];
 
 function othersIn(delta: JsonObject, parts: readonly Json[], isWhole: boolean): JsonObject | undefined {
   let fields: Record<string, Said> | undefined = parts.length > 0 ? { content_parts: parts } : undefined;
-  for (const [name, value] of Object.entries(delta)) {
+  for (const name of Object.keys(delta)) {
+    const value = delta[name];
     if (value === null || isRead(name, value) || (!isWhole && isEmpty(value))) continue;
     fields ??= {};
     fields[name] = value;
