@@ -7,6 +7,8 @@ import { makeKey } from "./state/keyring.ts";
 /** The name of the key that is made when there is none. */
 const FIRST_KEY = "first";
 const MODELS_SHOWN = 12;
+/** Whoever waits at the terminal doesn't wait longer for slow upstreams' lists. */
+const PATIENCE_MS = 500;
 
 /** The key that a person who has just started the gateway can use. */
 export interface KeyNotice {
@@ -48,7 +50,7 @@ function names(keys: readonly { readonly name: string }[]): string {
 export async function banner(url: string, gateway: Gateway, key: KeyNotice): Promise<string> {
   const models = await modelNames(gateway);
   const body = JSON.stringify({
-    model: models[0] ?? "MODEL",
+    model: models.names[0] ?? "MODEL",
     messages: [{ role: "user", content: "Hello!" }],
     stream: true,
   });
@@ -66,12 +68,19 @@ Modelyard ${version} listens on ${url}
 `;
 }
 
-async function modelNames({ directory, routes }: Gateway): Promise<string[]> {
-  const offers = await directory.offers();
-  return [...new Set([...routes.names, ...offers.map(({ model }) => model.id)])];
+/** The models that are known by now, and whether these are all. */
+async function modelNames({ directory, routes }: Gateway): Promise<{ names: string[]; all: boolean }> {
+  const all = await Promise.race([
+    directory.offers().then(() => true),
+    Bun.sleep(PATIENCE_MS).then(() => false),
+  ]);
+  const offered = directory.known().map(({ model }) => model.id);
+  return { names: [...new Set([...routes.names, ...offered])], all };
 }
 
-function shown(models: readonly string[]): string {
-  const more = models.length - MODELS_SHOWN;
-  return models.slice(0, MODELS_SHOWN).join(", ") + (more > 0 ? ` and ${more} more (GET /v1/models)` : "");
+function shown({ names, all }: { names: readonly string[]; all: boolean }): string {
+  const more = names.length - MODELS_SHOWN;
+  const some =
+    names.slice(0, MODELS_SHOWN).join(", ") + (more > 0 ? ` and ${more} more (GET /v1/models)` : "");
+  return all ? some : `${some}${some && ", "}and those of upstreams that haven't answered yet`;
 }

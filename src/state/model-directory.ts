@@ -16,6 +16,12 @@ interface Shelf {
   loading: Promise<void> | undefined;
 }
 
+/** A model that an upstream offers. */
+export interface Offer {
+  readonly upstream: OpenUpstream;
+  readonly model: Model;
+}
+
 /** What each upstream says it offers, asked when needed and kept for a while. */
 export class ModelDirectory {
   readonly #upstreams: readonly OpenUpstream[];
@@ -28,8 +34,13 @@ export class ModelDirectory {
   }
 
   /** What every upstream offers, in file order; waits only for lists that were never there. */
-  async offers(): Promise<readonly { upstream: OpenUpstream; model: Model }[]> {
+  async offers(): Promise<readonly Offer[]> {
     await Promise.all(this.#upstreams.map((upstream) => this.#load(upstream)));
+    return this.known();
+  }
+
+  /** The same as far as it is known now; waits for nothing. */
+  known(): readonly Offer[] {
     return this.#upstreams.flatMap((upstream) => this.#known(upstream).map((model) => ({ upstream, model })));
   }
 

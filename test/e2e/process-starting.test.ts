@@ -24,10 +24,24 @@ import { parseFrames, textOf } from "../support/sse-frames.ts";
 async function runTryLine(stdout: string, environment: Record<string, string> = {}): Promise<string> {
   const line = /\n  try +(curl [^]*)\n\n$/.exec(stdout)?.[1] ?? "false";
   const env = { PATH: process.env["PATH"] ?? "", ...environment };
+  if (!Bun.which("curl")) return fetchAsCurl(line, environment);
   const shell = Bun.spawn(["sh", "-c", line], { env, stdout: "pipe", stderr: "ignore" });
   const text = await new Response(shell.stdout).text();
   expect(await shell.exited).toBe(0);
   return text;
+}
+
+/** What curl would get, on a machine that has none. */
+async function fetchAsCurl(line: string, environment: Record<string, string>): Promise<string> {
+  const filled = line.replace(/\$(\w+)/g, (_, name: string) => environment[name] ?? "");
+  const url = /(http:\/\/\S+)/.exec(filled)?.[1] ?? "";
+  const headers = [...filled.matchAll(/-H "([^:]+): ([^"]+)"/g)].map(([, name = "", value = ""]) => [
+    name,
+    value,
+  ]);
+  const body = /-d '([^']+)'/.exec(filled)?.[1] ?? "";
+  const response = await fetch(url, { method: "POST", headers: headers as [string, string][], body });
+  return response.text();
 }
 
 function shownKey(stdout: string): string {
@@ -60,6 +74,19 @@ test("it says where it listens, what it offers, the first key once, and a line t
   expect(second.stdout).toContain(`first (${key.slice(0, 10)}…)`);
   expect(second.stdout).not.toContain(key);
   expect((await ask(url, "hello", { key })).status).toBe(200);
+});
+
+test("upstreams that are slow to list their models hold up nobody", async () => {
+  const slow = `import { definePlugin, Type } from "modelyard/plugin";
+    export default definePlugin({ apiVersion: 1, name: "slow", options: Type.Object({}),
+      open: () => ({ models: () => new Promise(() => undefined), chat() { throw new Error("never asked"); } }) });`;
+  using folder = folderWith({ hello: HELLO }, `${SERVER}${KEYS}`);
+  folder.write("slow.ts", slow);
+  const yaml = await Bun.file(folder.config).text();
+  folder.write("gateway.yaml", yaml.replace("upstreams:\n", "upstreams:\n  slow: { plugin: ./slow.ts }\n"));
+  await using gateway = startMain(folder, CONFIGURED);
+  await gateway.listening();
+  expect(gateway.stdout).toContain("models   hello, and those of upstreams that haven't answered yet\n");
 });
 
 test("a configured key is used, and never shown, not even at the most talkative level", async () => {
