@@ -23,27 +23,21 @@ export interface KeyNotice {
  */
 export function keyNotice({ settings }: Plan, store: KeyStore): KeyNotice {
   const stored = store.list();
-  const [configured] = settings.keys;
-  if (configured) {
-    return {
-      // The shipped file takes its key `master` from this variable.
-      shell: configured.name === "master" ? "$API_MASTER_KEY" : "YOUR_KEY",
-      text: `${names(settings.keys)} (from gateway.yaml or the environment)`,
-    };
+  if (settings.keys.length === 0 && stored.length === 0) {
+    const key = makeKey(FIRST_KEY, store);
+    return { shell: key, text: `${key}\n           made just now; it is shown only this once, so keep it` };
   }
-  if (stored.length > 0) {
-    const known = stored.map(({ name, prefix }) => `${name} (${prefix}…)`).join(", ");
-    return {
-      shell: "YOUR_KEY",
-      text: `${known}\n           lost it? make another: bun run modelyard keys create NAME`,
-    };
-  }
-  const key = makeKey(FIRST_KEY, store);
-  return { shell: key, text: `${key}\n           made just now; it is shown only this once, so keep it` };
-}
-
-function names(keys: readonly { readonly name: string }[]): string {
-  return keys.map(({ name }) => name).join(", ");
+  const known = [
+    ...settings.keys.map(({ name, expires }) =>
+      expires !== undefined && expires <= Date.now() ? `${name} (expired)` : name,
+    ),
+    ...stored.map(({ name, prefix }) => `${name} (${prefix}…)`),
+  ];
+  const more =
+    settings.keys.length === 0
+      ? "\n           lost it? make another: bun run modelyard keys create NAME"
+      : "";
+  return { shell: "YOUR_KEY", text: known.join(", ") + more };
 }
 
 /** What a person reads after the start: where it listens, what it offers, and a line to try. */

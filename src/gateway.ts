@@ -6,6 +6,7 @@ import type { KeySettings, Settings } from "../config/settings.ts";
 import type { PlannedUpstream, Surroundings } from "./host/open-upstream.ts";
 import { openUpstream } from "./host/open-upstream.ts";
 import { loadPlugin, PluginError } from "./host/resolve.ts";
+import type { GatewayLogger } from "./log.ts";
 import { ByteBudget } from "./state/byte-budget.ts";
 import { CallRegistry } from "./state/call-registry.ts";
 import type { Gateway } from "./state/gateway.ts";
@@ -15,6 +16,7 @@ import { hashKey, Keyring } from "./state/keyring.ts";
 import { ModelDirectory } from "./state/model-directory.ts";
 import { RouteTable } from "./state/route-table.ts";
 import { StartupError } from "./state/startup-error.ts";
+import type { CircuitChange } from "./state/target-states.ts";
 import { TargetStates } from "./state/target-states.ts";
 import { TokenCounter } from "./state/token-counter.ts";
 
@@ -98,7 +100,11 @@ export async function build(
     upstreams,
     directory,
     routes: new RouteTable(settings.routes, upstreams, (upstream, model) => directory.lists(upstream, model)),
-    targets: new TargetStates({ health: settings.health, retryShare: settings.retry.budget }),
+    targets: new TargetStates({
+      health: settings.health,
+      retryShare: settings.retry.budget,
+      changed: (change) => reportCircuit(log, change),
+    }),
     retry: settings.retry,
     bodies: new ByteBudget(settings.server.max_bodies),
     calls: new CallRegistry(),
@@ -111,6 +117,11 @@ export async function build(
       await closeAll(upstreams);
     },
   };
+}
+
+function reportCircuit(log: GatewayLogger, { target, state, cause, ms }: CircuitChange): void {
+  if (state === "open") log.warn("a target is left alone for a while", { target, cause, ms });
+  else log.info("a target is back", { target });
 }
 
 async function openAll(

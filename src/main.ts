@@ -22,6 +22,12 @@ const ENOUGH_HTTP_REQUESTS = 4_096;
 /** How long aborted requests get to tell their clients. */
 const LAST_WORDS_MS = 500;
 
+/**
+ * `bun run` passes a Ctrl-C on that the terminal has already sent to the whole group: what comes again within
+ * this time is the same one.
+ */
+const ECHO_MS = 1_000;
+
 interface Running {
   readonly gateway: BuiltGateway;
   readonly server: Listening;
@@ -57,7 +63,9 @@ function warnOfHttpLimit(log: GatewayLogger): void {
 
 /** Lets running requests end, ends those that take too long, and closes everything. */
 async function stop({ gateway, server, storage, log, drain }: Running): Promise<void> {
-  log.info("shutting down", { running: gateway.calls.running });
+  log.info("shutting down; asked again, it doesn't wait for running answers", {
+    running: gateway.calls.running,
+  });
   const end = performance.now() + drain;
   const drained = gateway.calls.drain();
   await Promise.race([drained, Bun.sleep(drain)]);
@@ -77,12 +85,15 @@ function exit(code: number): never {
   process.exit(code);
 }
 
-/** Ends the process on SIGTERM and SIGINT; a second one doesn't wait. */
+/** Ends the process on SIGTERM and SIGINT; who asks again doesn't want to wait. */
 function stopOnSignals(running: Running): void {
-  let stopping = false;
+  let since: number | undefined;
   const onSignal = () => {
-    if (stopping) exit(1);
-    stopping = true;
+    if (since !== undefined) {
+      if (performance.now() - since > ECHO_MS) exit(1);
+      return;
+    }
+    since = performance.now();
     stop(running).then(
       () => exit(0),
       (error: unknown) => {

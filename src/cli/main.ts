@@ -21,6 +21,7 @@ const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
                       where a request for a model would go, and why; asks no model,
                       only upstreams for their lists
   keys create NAME    make a key for a client; it is shown once
+  keys delete NAME    take one back, at once
   keys list           the keys made so far`;
 
 const [name = "", ...argv] = process.argv.slice(2);

@@ -22,8 +22,7 @@ export class Answerer {
 
   /** The answer of a known endpoint. */
   async endpoint(endpoint: Endpoint, http: Request): Promise<Response> {
-    const response =
-      "call" in endpoint ? await this.#call(endpoint.call, http) : await this.#page(endpoint, http);
+    const response = "call" in endpoint ? await this.#call(endpoint, http) : await this.#page(endpoint, http);
     this.#cors.mark(http, response.headers);
     return response;
   }
@@ -60,8 +59,9 @@ export class Answerer {
     }
   }
 
-  async #call(handler: CallHandler, http: Request): Promise<Response> {
+  async #call({ path, call: handler }: CallEndpoint, http: Request): Promise<Response> {
     const call = openCall(http, this.#gateway);
+    call.note({ path });
     let response: Response;
     try {
       if (this.#gateway.calls.draining)
@@ -95,7 +95,15 @@ export class Answerer {
   }
 }
 
+type CallEndpoint = Extract<Endpoint, { readonly call: CallHandler }>;
+
 function unknownUrl(http: Request, path: string): RequestError {
+  if (path === "/v1") {
+    return new RequestError(
+      "unknown_url",
+      "this is the base URL, to which a client adds /chat/completions, for example",
+    );
+  }
   const message = `there is nothing at ${http.method} ${path}; GET /docs lists what this gateway serves`;
   return new RequestError("unknown_url", message);
 }

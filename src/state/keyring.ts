@@ -20,6 +20,8 @@ export interface KeyStore {
   find(hash: string): StoredKey | undefined;
   list(): readonly ListedKey[];
   add(key: StoredKey, prefix: string): void;
+  /** True if there was one of this name. */
+  delete(name: string): boolean;
 }
 
 export interface ListedKey extends StoredKey {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Model } from "../contract/index.ts";
+import { UpstreamError } from "../contract/index.ts";
 import { createLogger } from "../log.ts";
 import type { OpenUpstream } from "./open-upstream.ts";
 import { ModelDirectory } from "./model-directory.ts";
@@ -67,4 +68,20 @@ test("asking what a model can do waits for nothing, and has the list asked for",
   listed.resolve([{ id: "x", capabilities: { tools: false } }]);
   await directory.offers();
   expect(directory.capabilities(one, "x")).toEqual({ tools: false });
+});
+
+test("an upstream that is out of reach is known to be silent until it says what it offers", async () => {
+  let reachable = false;
+  const down = upstream("down", async () => {
+    if (reachable) return [{ id: "late" }];
+    throw new UpstreamError("unavailable", "nobody is there");
+  });
+  const listless = upstream("listless", async () => {
+    throw new UpstreamError("bad-request", "404, there is no such page");
+  });
+  const directory = new ModelDirectory([down, listless], log);
+  expect(await directory.offering("late")).toEqual([]);
+  expect(directory.silent().map(({ id }) => id)).toEqual(["down"]);
+  reachable = true;
+  expect(directory.silent().map(({ id }) => id)).toEqual(["down"]);
 });

@@ -1,16 +1,24 @@
-import type { Capabilities, Model } from "../contract/index.ts";
+import type { Capabilities, Model, UpstreamErrorCode } from "../contract/index.ts";
+import { UpstreamError } from "../contract/index.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { OpenUpstream } from "./open-upstream.ts";
 import { matchesAny } from "./pattern.ts";
 
 // A list is asked for again after FRESH; until the new one is there, the old one serves.
 const FRESH_MS = 5 * 60_000;
-const RETRY_MS = 30_000;
+const RETRY_MS = 10_000;
 // LibreChat waits 5 s for the list of models, so an upstream that doesn't answer must not cost all of it.
 const LOAD_DEADLINE_MS = 3_000;
 
+/** Failures that say nothing about what an upstream offers. */
+const OUT_OF_REACH: ReadonlySet<UpstreamErrorCode> = new Set(["unavailable", "timeout", "failed"]);
+
 interface Shelf {
   models: readonly Model[];
+  /** Whether there ever was a list. */
+  listed: boolean;
+  /** Whether it was out of reach when it was last asked. */
+  silent: boolean;
   /** When it is to be asked again, by performance.now(). */
   due: number;
   loading: Promise<void> | undefined;
@@ -50,6 +58,14 @@ export class ModelDirectory {
     return [...new Set(offers.filter(({ model }) => model.id === id).map(({ upstream }) => upstream))];
   }
 
+  /** The upstreams that have never said what they offer, because they are out of reach. */
+  silent(): readonly OpenUpstream[] {
+    return this.#upstreams.filter((upstream) => {
+      const shelf = this.#shelves.get(upstream);
+      return shelf?.silent && !shelf.listed;
+    });
+  }
+
   /** What a model can do, as far as its upstream has said; waits for nothing, but asks for a list that is due. */
   capabilities(upstream: OpenUpstream, id: string): Capabilities {
     void this.#load(upstream);
@@ -72,22 +88,25 @@ export class ModelDirectory {
   async #load(upstream: OpenUpstream): Promise<void> {
     let shelf = this.#shelves.get(upstream);
     if (!shelf) {
-      shelf = { models: [], due: 0, loading: undefined };
+      shelf = { models: [], listed: false, silent: false, due: 0, loading: undefined };
       this.#shelves.set(upstream, shelf);
     }
-    const first = shelf.due === 0;
     if (!shelf.loading && performance.now() >= shelf.due) shelf.loading = this.#ask(upstream, shelf);
-    if (first) await shelf.loading;
+    if (!shelf.listed) await shelf.loading;
   }
 
   async #ask(upstream: OpenUpstream, shelf: Shelf): Promise<void> {
     const deadline = AbortSignal.timeout(LOAD_DEADLINE_MS);
     try {
       shelf.models = await Promise.race([upstream.upstream.models(deadline), rejected(deadline)]);
+      shelf.listed = true;
+      shelf.silent = false;
       shelf.due = performance.now() + FRESH_MS;
     } catch (error) {
+      shelf.silent = deadline.aborted || (UpstreamError.is(error) && OUT_OF_REACH.has(error.code));
       shelf.due = performance.now() + RETRY_MS;
-      this.#log.warn("an upstream did not list its models", { upstream: upstream.id, error: String(error) });
+      const message = error instanceof Error ? error.message : String(error);
+      this.#log.warn("an upstream did not list its models", { upstream: upstream.id, error: message });
     } finally {
       shelf.loading = undefined;
     }

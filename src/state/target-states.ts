@@ -1,4 +1,5 @@
-import type { CircuitSettings, Outcome } from "./circuit.ts";
+import type { UpstreamErrorCode } from "../contract/index.ts";
+import type { CircuitSettings, CircuitState, Outcome } from "./circuit.ts";
 import { Circuit } from "./circuit.ts";
 import { Load } from "./load.ts";
 import { RetryBudget } from "./retry-budget.ts";
@@ -11,6 +12,18 @@ export interface TargetStateSettings {
   readonly health: CircuitSettings;
   /** The share of an upstream's calls that may be retries. */
   readonly retryShare: number;
+  /** Told when a target's circuit opens or closes. */
+  readonly changed?: (change: CircuitChange) => void;
+}
+
+export interface CircuitChange {
+  /** `upstream/model` */
+  readonly target: string;
+  readonly state: CircuitState;
+  /** Why it opened. */
+  readonly cause: UpstreamErrorCode;
+  /** For how long it is open. */
+  readonly ms: number;
 }
 
 /** What the gateway has seen of one target. */
@@ -69,16 +82,27 @@ export class TargetStates {
     let open = true;
     return {
       answered: (ms) => {
-        pass.answered();
+        this.#telling(target, () => pass.answered());
         if (ms !== undefined) load.answeredAfter(ms, this.#now());
       },
       ended: (outcome) => {
         if (!open) return;
         open = false;
         load.ended();
-        pass.ended(outcome, this.#now());
+        this.#telling(target, () => pass.ended(outcome, this.#now()));
       },
     };
+  }
+
+  /** Does something to a target's circuit, and says so when that opens or closes it. */
+  #telling(target: Target, change: () => void): void {
+    const { circuit } = this.of(target);
+    const before = circuit.state(this.#now());
+    change();
+    const state = circuit.state(this.#now());
+    if (state === before) return;
+    const { cause } = circuit;
+    this.#settings.changed?.({ target: targetName(target), state, cause, ms: Math.round(this.wait(target)) });
   }
 
   /** A request's first call to an upstream, by which its retry budget is measured. */

@@ -37,6 +37,8 @@ interface Around {
 }
 
 const SUGGESTIONS = 3;
+/** When an upstream that is out of reach will have been asked again. */
+const COME_BACK_MS = 10_000;
 const LONGEST_SHOWN = 100;
 
 /**
@@ -54,6 +56,7 @@ export async function route(request: Routed, { caller, call, gateway }: Around):
   }
   const resolution = await resolve(asked, gateway);
   if (!resolution) {
+    refuseWhileSilent(asked, gateway);
     throw new RequestError("model_not_found", await notFound(asked, caller, gateway), { param: "model" });
   }
   if (resolution.targets.length === 0) {
@@ -66,6 +69,14 @@ export async function route(request: Routed, { caller, call, gateway }: Around):
     targets: inOrder(resolution.strategy, able, { sticker, gateway }),
     onContextLength: resolution.onContextLength,
   };
+}
+
+/** Nobody can say that a model isn't there while an upstream that may have it can't be asked. */
+function refuseWhileSilent(asked: string, { directory }: Gateway): void {
+  const silent = directory.silent().map(({ id }) => `"${id}"`);
+  if (silent.length === 0) return;
+  const message = `no upstream lists "${shown(asked)}"; ${silent.join(", ")} can't be asked for models just now`;
+  throw new RequestError("upstream_unavailable", message, { retryAfterMs: COME_BACK_MS });
 }
 
 /** Where a name leads; undefined when nobody has such a model. */

@@ -17,7 +17,7 @@ export function memoryStorage(): Storage {
 }
 
 class MemoryKeys implements KeyStore {
-  readonly #keys: ListedKey[] = [];
+  #keys: ListedKey[] = [];
 
   find(hash: string): StoredKey | undefined {
     return this.#keys.find((key) => key.hash === hash);
@@ -25,6 +25,12 @@ class MemoryKeys implements KeyStore {
 
   list(): readonly ListedKey[] {
     return this.#keys;
+  }
+
+  delete(name: string): boolean {
+    const before = this.#keys.length;
+    this.#keys = this.#keys.filter((key) => key.name !== name);
+    return this.#keys.length < before;
   }
 
   add(key: StoredKey, prefix: string): void {

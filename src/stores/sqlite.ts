@@ -137,6 +137,10 @@ class SqliteKeys implements KeyStore {
     return this.#database.query<KeyRow, []>("SELECT * FROM keys ORDER BY made, name").all().map(listed);
   }
 
+  delete(name: string): boolean {
+    return this.#database.query("DELETE FROM keys WHERE name = ?").run(name).changes > 0;
+  }
+
   add({ hash, name, models, expires }: StoredKey, prefix: string): void {
     this.#database
       .query("INSERT INTO keys (hash, name, prefix, models, expires, made) VALUES (?, ?, ?, ?, ?, ?)")

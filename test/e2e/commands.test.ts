@@ -68,7 +68,33 @@ describe("modelyard keys", () => {
     expect(listed.stdout).toMatch(/^bob\tsk-my-[\w-]+…\t/);
     expect(listed.stdout).not.toContain(key);
     expect((await keys("create", "bob")).code).toBe(1);
-    expect((await keys("frobnicate")).code).toBe(2);
+    expect((await keys("delete", "bob")).code).toBe(0);
+    expect((await ask(url, "hello", { key })).status).toBe(401);
+    expect((await keys("delete", "bob")).code).toBe(1);
+  });
+
+  test("what isn't understood is refused, and makes no key", async () => {
+    using folder = folderWith({ hello: HELLO }, "keys: [{ name: alice, key: sk-alice-0123456789 }]\n");
+    const keys = (...words: string[]) =>
+      new CodeProcess("src/cli/main.ts", ["keys", ...words, "--config", folder.config]).ended();
+    for (const words of [
+      ["frobnicate"],
+      ["create"],
+      ["create", "eve", "--models", "hello"],
+      ["list", "all"],
+    ]) {
+      const { code, stdout, stderr } = await keys(...words);
+      expect([code, stdout]).toEqual([2, ""]);
+      expect(stderr).toContain("usage:");
+    }
+    const taken = await keys("create", "alice");
+    expect([taken.code, taken.stderr]).toEqual([
+      1,
+      expect.stringContaining('there is a key "alice" already'),
+    ]);
+    const inFile = await keys("delete", "alice");
+    expect([inFile.code, inFile.stderr]).toEqual([1, expect.stringContaining("stands in gateway.yaml")]);
+    expect((await keys("list")).stdout).toBe("");
   });
 });
 

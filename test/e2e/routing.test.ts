@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { startGateway } from "../support/gateway.ts";
 import type { Step } from "../support/scripted-gateway.ts";
 import { HELLO } from "../support/scripted-gateway.ts";
 import type { Several, SeveralGateway } from "../support/several-gateway.ts";
@@ -171,4 +172,19 @@ test("routes that can't be reached and upstreams that aren't there are mistakes 
   );
   expect(message).toContain("never reached");
   expect(message).toContain("there is no upstream of this name");
+});
+
+test("a model that only an upstream out of reach may have is not called unknown", async () => {
+  const down = `import { definePlugin, Type, UpstreamError } from "modelyard/plugin";
+    export default definePlugin({ apiVersion: 1, name: "down", options: Type.Object({}),
+      open: () => ({ models: async () => { throw new UpstreamError("unavailable", "nobody is there"); }, chat() { throw new Error("never asked"); } }) });`;
+  await using gateway = await startGateway("upstreams: { down: { plugin: ./down.ts } }\n", {
+    files: { "down.ts": down },
+  });
+  const response = await gateway.chat({ model: "small", messages: [{ role: "user", content: "Hi" }] });
+  expect(response.status).toBe(503);
+  expect(response.headers.get("retry-after")).toBe("10");
+  expect(await response.json()).toMatchObject({
+    error: { code: "upstream_unavailable", message: expect.stringContaining('"down" can\'t be asked') },
+  });
 });

@@ -31,7 +31,8 @@ export class Identity {
 
   /** Takes in the fields of an `extra` at chunk level. */
   learn(fields: JsonObject): void {
-    const { id, created, model, ...extra } = fields;
+    // What a gateway like this one says upstream is about that one's answer.
+    const { id, created, model, x_modelyard: _, ...extra } = fields;
     if (typeof id === "string" && id !== "") this.#id ??= id;
     if (typeof created === "number" && created > 0) this.#created ??= created;
     if (typeof model === "string" && model !== "") this.#model = model;

@@ -77,6 +77,16 @@ test("a field about the whole answer that comes after its last chunk isn't lost"
   expect(seen.at(-1)).toMatchObject({ citations: ["late"] });
 });
 
+test("what another gateway says of itself goes no further", () => {
+  const seen = chunks([
+    { type: "text", text: "a" },
+    { type: "finish", reason: "stop" },
+    { type: "extra", at: "chunk", fields: { x_modelyard: { usage: "upstream" } } },
+  ]);
+  expect(seen).toHaveLength(2);
+  expect(JSON.stringify(seen)).not.toContain("x_modelyard");
+});
+
 test("usage is a chunk of its own with no choices, and only for who asked", () => {
   const events: AnswerEvent[] = [
     { type: "text", text: "a" },

@@ -20,8 +20,8 @@ export function errorFrame(error: RequestError): string {
   return `data: ${errorBody(error)}\n\n`;
 }
 
-/** Fields of the whole answer that stand in each of its chunks. */
-const IN_EACH_CHUNK = new Set(["id", "created", "model", "system_fingerprint", "service_tier"]);
+/** Fields of the whole answer that stand in each of its chunks, and what another gateway says of itself. */
+const NOT_ONCE = new Set(["id", "created", "model", "system_fingerprint", "service_tier", "x_modelyard"]);
 
 /**
  * Writes an answer as OpenAI's `chat.completion.chunk` frames, one `data:` line each.
@@ -103,7 +103,7 @@ export class ChunkWriter implements FrameWriter {
   #learn(fields: JsonObject): void {
     this.#identity.learn(fields);
     this.#head = undefined;
-    const once = Object.entries(fields).filter(([name]) => !IN_EACH_CHUNK.has(name));
+    const once = Object.entries(fields).filter(([name]) => !NOT_ONCE.has(name));
     const extra = members(Object.fromEntries(once));
     if (extra) this.#tail += `,${extra}`;
   }
