@@ -12,6 +12,12 @@ const KINDS: Readonly<Record<string, string>> = {
   object: "Object",
 };
 
+/** What TypeBox wants of a kind and plain JSON Schema may leave out. */
+const PARTS: Readonly<Record<string, object>> = {
+  Array: { items: Type.Unknown() },
+  Object: { properties: {} },
+};
+
 /**
  * A copy of a schema that TypeBox can check: it refuses `Type.Unsafe` (so `Duration()` and `Secret()`), plain JSON
  * Schema and unknown formats.
@@ -42,8 +48,7 @@ function known(schema: TSchema): TSchema {
   if ("const" in schema) return { ...schema, [Kind]: "Literal" };
   if (Array.isArray(schema["anyOf"])) return { ...schema, [Kind]: "Union" };
   const named = KINDS[String(schema["type"])] ?? "Unknown";
-  const parts = named === "Array" ? { items: Type.Unknown() } : { properties: {} };
-  return { ...parts, ...schema, [Kind]: named };
+  return { ...PARTS[named], ...schema, [Kind]: named };
 }
 
 function mapValues(

@@ -91,6 +91,15 @@ test.each([
   expect(accepts(schema as JsonSchema, parse(yaml))).toBe(accepted);
 });
 
+test("no table of the page is empty, and what is no map has none", async () => {
+  const page = await Bun.file(`${import.meta.dir}/reference.md`).text();
+  const tables = page.split("| --- | --- | --- | --- |\n").slice(1);
+  expect(tables.length).toBeGreaterThan(8);
+  for (const table of tables) expect(table).toStartWith("| `");
+  expect(page).not.toContain("`keys[].key`");
+  expect(page).not.toContain("`storage.secret`");
+});
+
 test("every key of the file is described", async () => {
   const page = await Bun.file(`${import.meta.dir}/reference.md`).text();
   const undescribed: string[] = [];

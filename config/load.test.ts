@@ -37,12 +37,12 @@ test("the predecessor's variables mean what they meant", async () => {
     MIN_CREDENTIALS: "1",
     MAX_CREDENTIALS: "5",
     LANGFAST_ANON_KEY: "anon",
-    MODELYARD_SECRET: "hush",
+    MODELYARD_SECRET: "hush, little secret",
   });
   expect(settings?.server).toMatchObject({ host: "0.0.0.0", port: 9000 });
   expect(settings?.keys).toEqual([{ name: "master", key: "sk-0123456789", models: ["*"] }]);
-  expect(settings?.storage.secret).toBe("hush");
-  expect(secrets).toEqual(expect.arrayContaining(["sk-0123456789", "hush"]));
+  expect(settings?.storage.secret).toBe("hush, little secret");
+  expect(secrets).toEqual(expect.arrayContaining(["sk-0123456789", "hush, little secret"]));
   expect(upstreams[1]).toMatchObject({
     id: "langfast",
     options: { anon_key: "anon", credentials: { min: "1", max: "5" } },

@@ -148,8 +148,9 @@ const Storage = Type.Object(
     }),
     secret: Type.Optional(
       Secret({
+        minLength: 16,
         description:
-          "Encrypts what plugins store. Without it a random one is made at the first start and kept beside the database.",
+          "Encrypts what plugins store; at least 16 characters, such as `openssl rand -hex 32` makes. Without it a random one is made at the first start and kept beside the database.",
       }),
     ),
   },
