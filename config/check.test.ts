@@ -221,6 +221,22 @@ test("fixed values, nothing, and maps without keys are said in words", () => {
   ]);
 });
 
+test("maps with a number of keys say what they want of it, and never a key that was written", () => {
+  const parts = { text: Type.Optional(Type.String()), wait: Type.Optional(Duration()) };
+  const one = { ...strict, minProperties: 1, maxProperties: 1 };
+  const schema = Type.Object({
+    steps: Type.Array(Type.Object(parts, one)),
+    names: Type.Record(Type.String(), Type.String(), { minProperties: 2 }),
+  });
+  const steps = "steps: [{ text: a, wait: 1s }, {}, soon, { text: a }]";
+  expect(check(schema, `${steps}\nnames: { hidden: b }`).lines).toEqual([
+    "4:15 upstreams.mine.options.steps[0]: expected a map with exactly one of text, wait, found a map with 2 keys",
+    "4:38 upstreams.mine.options.steps[1]: expected a map with exactly one of text, wait, found a map with no keys",
+    "4:42 upstreams.mine.options.steps[2]: expected a map with exactly one of text, wait, found a text",
+    "5:14 upstreams.mine.options.names: expected a map whose number of keys is at least 2, found a map with 1 key",
+  ]);
+});
+
 test("the value that is given is not changed", () => {
   const { document } = parseYaml("gateway.yaml", "a: 1");
   const value = Object.freeze({ list: Object.freeze(["1s"]) });

@@ -31,7 +31,7 @@ export function expected(schema: TSchema): string {
       return `a list${count(schema)}`;
     case "Object":
     case "Record":
-      return "a map (key: value)";
+      return map(schema);
     default:
       return "something else";
   }
@@ -44,7 +44,7 @@ export function found(schema: TSchema, value: unknown, spot: Spot): string {
   if (variables.length > 0) return `the ${value === "" ? "empty " : ""}value of ${variables.join(" and ")}`;
   if (value === undefined || value === null) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
-  if (isMap(value)) return "a map";
+  if (isMap(value)) return isCounted(schema) ? `a map with ${keyCount(value)}` : "a map";
   if (value === "") return "an empty text";
   if (!mayShow(schema)) return typeof value === "string" ? "a text" : `a ${typeof value}`;
   return typeof value === "string" ? excerpt(value) : JSON.stringify(value);
@@ -99,6 +99,27 @@ function count(schema: TSchema): string {
   const limits = limitsOf(schema, { minItems: "of at least", maxItems: "of at most" });
   const unique = schema["uniqueItems"] === true ? " in which nothing is twice" : "";
   return (limits === "" ? "" : ` ${limits}`) + unique;
+}
+
+/** Whether it matters how many keys a map has. */
+function isCounted(schema: TSchema): boolean {
+  return "minProperties" in schema || "maxProperties" in schema;
+}
+
+function keyCount(value: object): string {
+  const count = Object.keys(value).length;
+  return count === 0 ? "no keys" : `${count} ${count === 1 ? "key" : "keys"}`;
+}
+
+function map(schema: TSchema): string {
+  if (!isCounted(schema)) return "a map (key: value)";
+  const { minProperties, maxProperties } = schema as { minProperties?: number; maxProperties?: number };
+  const known = Object.keys((schema["properties"] ?? {}) as Record<string, TSchema>);
+  if (minProperties === 1 && maxProperties === 1 && known.length > 0) {
+    return `a map with exactly one of ${known.join(", ")}`;
+  }
+  const limits = limitsOf(schema, { minProperties: "at least", maxProperties: "at most" });
+  return `a map whose number of keys is ${limits}`;
 }
 
 function limitsOf(schema: TSchema, words: Readonly<Record<string, string>>): string {
