@@ -46,10 +46,25 @@ export async function openUpstream(planned: PlannedUpstream, around: Surrounding
     defer: scope.defer,
   };
   try {
-    const upstream = await within<Upstream>(OPEN_DEADLINE_MS, plugin.open(options as never, host));
+    const opened = await within<unknown>(OPEN_DEADLINE_MS, plugin.open(options as never, host));
+    const upstream = checkedUpstream(opened, plugin.name);
     return { id, plugin: plugin.name, upstream, models: settings.models, timeouts: settings.timeouts, close };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Types don't hold a plugin that nobody compiled to anything. */
+function checkedUpstream(opened: unknown, plugin: string): Upstream {
+  if (typeof opened !== "object" || opened === null) {
+    throw new Error(`open() of the plugin "${plugin}" must return an object with models and chat`);
+  }
+  const { models, chat } = opened as Partial<Upstream>;
+  const missing = Object.entries({ models, chat }).filter(([, member]) => typeof member !== "function");
+  if (missing.length > 0) {
+    const names = missing.map(([name]) => name).join(", and no function ");
+    throw new Error(`what open() of the plugin "${plugin}" returns has no function ${names}`);
+  }
+  return opened as Upstream;
 }

@@ -60,6 +60,14 @@ test("what can't be found is named, with the name that was meant", async () => {
   expect(error.hint).toContain("did you mean");
 });
 
+test.each([
+  ["mine.ts", "./mine.ts"],
+  ["folder/mine.mjs", "./folder/mine.mjs"],
+  ["my-own-upstream", "./my-own-upstream.ts"],
+])("of %s, which may be meant as a file, the hint says to write %s", async (name, path) => {
+  expect((await refused(name)).hint).toStartWith(`write ${path} for a file`);
+});
+
 test("a syntax error is reported with file, line and column", async () => {
   expect((await refused(write("syntax.ts", "export default {\n  name: ,\n}"))).message).toMatch(
     /syntax\.ts:2:\d+/,

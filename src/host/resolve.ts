@@ -60,15 +60,18 @@ function locate(name: string, directory: string): string {
   try {
     return Bun.resolveSync(name, directory);
   } catch (cause) {
-    const near = nearest(name, builtIns());
-    const hint = near
-      ? `did you mean "${near}"?`
-      : `write ./${name}.ts for a file beside this one, or install the package here`;
     throw new PluginError(
       `"${name}" is neither a built-in plugin (${builtIns().join(", ")}) nor an installed package`,
-      { hint, cause },
+      { hint: meantBy(name), cause },
     );
   }
+}
+
+function meantBy(name: string): string {
+  if (/\.[cm]?[jt]s$/.test(name)) return `write ./${name} for a file in the folder of gateway.yaml`;
+  const near = nearest(name, builtIns());
+  if (near !== undefined) return `did you mean "${near}"?`;
+  return `write ./${name}.ts for a file in the folder of gateway.yaml, or install the package there`;
 }
 
 /** The names of the plugins that come with the gateway. */
