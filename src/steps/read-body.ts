@@ -158,11 +158,21 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    // What stands in quotes is the body's own text, which may be long and belongs into no log.
-    const kind = reason.replace(/^JSON Parse error: /, "").replace(/[:\s]*["'].*$/s, "");
-    throw new RequestError("invalid_json", `the body is not valid JSON: ${kind}`, { cause });
+    throw new RequestError("invalid_json", `the body is not valid JSON${complaintOf(cause)}`, { cause });
   }
+}
+
+// The engine goes on with the body's own text, which may be long and belongs into no log.
+const COMPLAINT =
+  /^JSON Parse error: (Expected '[:,\]}]'|Unexpected (?:EOF|identifier)|Unterminated string|Unrecognized token|Property name must be a string literal|Single quotes \('\) are not allowed|Invalid (?:number|escape character|digits after decimal point))/;
+
+/** What the engine says of the mistake, as far as the words are its own. */
+function complaintOf(error: unknown): string {
+  const [, said] = (error instanceof Error && COMPLAINT.exec(error.message)) || [];
+  if (said === undefined) return "";
+  return said === "Unexpected EOF"
+    ? "; it ends too early"
+    : `; the parser says: ${said.replace(/^[A-Z]/, (first) => first.toLowerCase())}`;
 }
 
 function isDeeperThan(levels: number, value: unknown): boolean {

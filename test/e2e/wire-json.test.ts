@@ -54,6 +54,21 @@ test.each(["", " ", "{", "{}}", "{'a':1}", "undefined", "NaN", '{"a":1,}', "\u00
   },
 );
 
+test.each([
+  ["{secret: 1}", "; the parser says: expected '}'"],
+  ['{"secret" 1}', "; the parser says: expected ':'"],
+  ['{"a": 1, "secret"', "; the parser says: expected ':'"],
+  ["{'secret': 1}", "; the parser says: single quotes (') are not allowed"],
+  ['{"a": secret}', "; the parser says: unexpected identifier"],
+  ['{"a": "secret', "; the parser says: unterminated string"],
+  ['["secret",', "; it ends too early"],
+  ["\u0000secret", "; the parser says: unrecognized token"],
+  ['{"secret": 1}}', ""],
+])("of the body %j the client hears a whole sentence without its own text", async (body, said) => {
+  const { message } = errorOf(await rawFetch(gateway.url, posted(body)));
+  expect(message).toBe(`the body is not valid JSON${said}`);
+});
+
 test.each(["null", "7", '"text"', "[]", "true"])("the body %s is a 400 too", async (body) => {
   const answer = await rawFetch(gateway.url, posted(body));
   expect([answer.status, errorOf(answer).code]).toEqual([400, "invalid_value"]);
