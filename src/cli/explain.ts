@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { configPath, loadConfig } from "../../config/load.ts";
+import type { Settings } from "../../config/settings.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { BuiltGateway, Plan } from "../gateway.ts";
 import { build, plan } from "../gateway.ts";
@@ -13,7 +15,7 @@ import { refuseExpired } from "../steps/authenticate.ts";
 import type { Plan as RoutePlan } from "../steps/route.ts";
 import { resolve, route } from "../steps/route.ts";
 import { memoryStorage } from "../stores/memory.ts";
-import { openSqlite } from "../stores/sqlite.ts";
+import { databaseFile, openSqlite } from "../stores/sqlite.ts";
 
 const ANYBODY: Caller = { name: "any key", models: ["*"], expires: undefined };
 
@@ -54,15 +56,22 @@ function question(argv: readonly string[]): { readonly model?: string; readonly 
 function findKey(name: string, { settings }: Plan, directory: string): Caller {
   const configured = settings.keys.find((key) => key.name === name);
   if (configured) return { ...configured, expires: configured.expires };
-  const storage = openSqlite(settings.storage, directory);
-  const stored = storage.keys.list().find((key) => key.name === name);
-  storage.close();
+  const stored = storedKeys(settings, directory).find((key) => key.name === name);
   if (stored) return stored;
   throw new StartupError(`there is no key "${name}", neither in gateway.yaml nor in the database`);
 }
 
+/** The keys made at run time; asking for them makes no database where there is none. */
+function storedKeys({ storage: settings }: Settings, directory: string): readonly Caller[] {
+  if (!existsSync(databaseFile(settings, directory))) return [];
+  const storage = openSqlite(settings, directory);
+  const keys = storage.keys.list();
+  storage.close();
+  return keys;
+}
+
 async function tell(model: string, caller: Caller, gateway: BuiltGateway): Promise<number> {
-  console.log(`${caller.name} asks for "${model}"`);
+  console.log(`"${model}" with ${caller === ANYBODY ? "any key" : `the key "${caller.name}"`}`);
   try {
     refuseExpired(caller);
     const plan = await route({ model }, { caller, gateway, call: { note: () => undefined } });
@@ -72,13 +81,13 @@ async function tell(model: string, caller: Caller, gateway: BuiltGateway): Promi
     return 0;
   } catch (error) {
     if (!(error instanceof RequestError)) throw error;
-    console.log(`it is refused with ${error.status} ${error.code}: ${error.message}`);
+    console.log(`is refused with ${error.status} ${error.code}: ${error.message}`);
     return 1;
   }
 }
 
 function tellWay({ targets, onContextLength }: RoutePlan, resolution: Resolution): void {
-  console.log(`it leads by ${reason(resolution)}`);
+  console.log(`goes by ${reason(resolution)}`);
   for (const [index, target] of targets.entries()) {
     const weight = resolution.strategy === "failover" ? "" : `  weight ${target.weight}`;
     console.log(`  ${index + 1}. ${targetName(target)}${weight}`);

@@ -30,15 +30,20 @@ const CHECK = "secret_check";
  * Opens the database of gateway.yaml, made when it isn't there yet. Paths start from `directory`.
  * Throws a StartupError when it can't be used; nothing in it is changed then.
  */
-export function openSqlite({ database, secret }: StorageSettings, directory: string): Storage {
-  const file = resolve(directory, database.slice("sqlite:".length));
+export function openSqlite(settings: StorageSettings, directory: string): Storage {
+  const file = databaseFile(settings, directory);
   try {
-    return new SqliteStorage(file, secret);
+    return new SqliteStorage(file, settings.secret);
   } catch (cause) {
     if (cause instanceof StartupError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new StartupError(`the database ${file} can't be used: ${reason} (storage.database)`, { cause });
   }
+}
+
+/** Where the database of gateway.yaml lies. */
+export function databaseFile({ database }: StorageSettings, directory: string): string {
+  return resolve(directory, database.slice("sqlite:".length));
 }
 
 class SqliteStorage implements Storage {

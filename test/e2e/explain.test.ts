@@ -41,23 +41,23 @@ async function explain(...parameters: string[]) {
 }
 
 const LEADS: Readonly<Record<string, string>> = {
-  "gpt-4": `any key asks for "gpt-4"
-it leads by route gpt-*, to
+  "gpt-4": `"gpt-4" with any key
+goes by route gpt-*, to
   1. one/gpt-4
   not off: it is disabled, or could not be opened
   a conversation that is too long for one goes to the next
 `,
-  shared: `any key asks for "shared"
-it leads by the upstreams that list it, tried in this order:
+  shared: `"shared" with any key
+goes by the upstreams that list it, tried in this order:
   1. one/shared
   2. two/shared
 `,
-  "one/anything": `any key asks for "one/anything"
-it leads by address one/anything, to
+  "one/anything": `"one/anything" with any key
+goes by address one/anything, to
   1. one/anything
 `,
-  "two/shared": `any key asks for "two/shared"
-it leads by route two/shared, to
+  "two/shared": `"two/shared" with any key
+goes by route two/shared, to
   1. one/shared
   address two/shared would fit as well, but comes later
 `,
@@ -84,7 +84,7 @@ describe("modelyard explain", () => {
   test("says what a key may, by its name", async () => {
     const allowed = await explain("--model", "gpt-4", "--key", "few");
     expect(allowed.code).toBe(0);
-    expect(allowed.stdout).toStartWith('few asks for "gpt-4"\n');
+    expect(allowed.stdout).toStartWith('"gpt-4" with the key "few"\n');
     const refused = await explain("--model", "one/gpt-4", "--key", "few");
     expect(refused.code).toBe(1);
     expect(refused.stdout).toContain("refused with 403 model_not_allowed");
