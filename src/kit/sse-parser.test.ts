@@ -137,6 +137,12 @@ describe("a large event", () => {
     expect(() => parser.push(encoder.encode(`data: ${"é".repeat(25)}\n`))).toThrow(tooLarge);
   });
 
+  test("is refused when it has too many lines without anything in them", () => {
+    const parser = new SseParser({ maxEventBytes: 100 });
+    parser.push(encoder.encode("data: \n".repeat(16)));
+    expect(() => parser.push(encoder.encode("data: \n"))).toThrow(tooLarge);
+  });
+
   test("may be as large as the bound, again and again", () => {
     const parser = new SseParser({ maxEventBytes: 100 });
     for (let count = 0; count < 5; count++) {

@@ -85,6 +85,8 @@ export class SseParser {
     if (text.includes("\r")) text = text.replaceAll(/\r\n?/g, "\n");
     for (let from = 0, to = text.indexOf("\n"); to !== -1; from = to + 1, to = text.indexOf("\n", from)) {
       if (to === from) this.#dispatch();
+      // Nearly all lines are such, and need not be taken apart.
+      else if (text.startsWith(DATA, from)) this.#addData(text.slice(from + DATA.length, to), isAscii);
       else this.#readLine(text.slice(from, to), isAscii);
     }
   }
@@ -93,13 +95,17 @@ export class SseParser {
     const colon = line.indexOf(":");
     const name = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
-    if (name === "data") {
-      this.#data.push(value);
-      this.#dataBytes += isAscii ? line.length : Buffer.byteLength(line);
-      this.#checkSize(this.#dataBytes);
-    } else if (name === "event") this.#event = value;
+    if (name === "data") this.#addData(value, isAscii);
+    else if (name === "event") this.#event = value;
     else if (name === "id" && !value.includes("\0")) this.#id = value;
     else if (name === "retry" && /^[0-9]+$/.test(value)) this.#retry = Number(value);
+  }
+
+  #addData(value: string, isAscii: boolean): void {
+    this.#data.push(value);
+    // The name counts too, or any number of empty lines would pass.
+    this.#dataBytes += DATA.length + (isAscii ? value.length : Buffer.byteLength(value));
+    this.#checkSize(this.#dataBytes);
   }
 
   #dispatch(): void {
@@ -121,6 +127,7 @@ export class SseParser {
   }
 }
 
+const DATA = "data: ";
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const TWO_LINE_ENDS = new Uint8Array([LINE_FEED, LINE_FEED]);
