@@ -1,0 +1,237 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as kit from "modelyard/kit";
+import { FAILURES } from "modelyard/plugin";
+import { startGateway } from "../test/support/gateway.ts";
+import type { RunningGateway } from "../test/support/gateway.ts";
+import { jobServer, TOKEN } from "../test/support/job-server.ts";
+import type { JobServer } from "../test/support/job-server.ts";
+import { readFrames } from "../test/support/sse-frames.ts";
+import { withinMs } from "../test/support/until.ts";
+
+/**
+ * The page for authors of plugins does what it says.
+ * @module
+ */
+const ROOT = join(import.meta.dir, "..");
+const page = await Bun.file(join(import.meta.dir, "README.md")).text();
+
+/** The page's only block in a language that holds `mark`. */
+function block(language: string, mark: string): string {
+  const blocks = [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(
+    ([, its, text]) => its === language && text?.includes(mark),
+  );
+  expect(blocks).toHaveLength(1);
+  return blocks[0]?.[2] ?? "";
+}
+
+/** The cells of the table that begins with these heads, without the heads. */
+function table(...heads: readonly string[]): string[][] {
+  const lines = page.split("\n");
+  const cells = (line: string) => line.split("|").map((cell) => cell.trim());
+  const first = lines.findIndex((line) => heads.every((head, at) => cells(line)[at + 1] === head));
+  const rest = lines.slice(first + 2);
+  return rest.slice(0, rest.indexOf("")).map((line) => cells(line).slice(1, -1));
+}
+
+const PLUGIN = block("ts", "// jobs.ts");
+const SETTINGS = block("yaml", "plugin: ./jobs.ts") + block("yaml", "telemetry:").replace("debug", "error");
+
+function startWith(server: JobServer, token = TOKEN, poll = "5ms"): Promise<RunningGateway> {
+  const yaml = SETTINGS.replace("http://127.0.0.1:9000", server.url).replace("200ms", poll);
+  return startGateway(yaml, { files: { "jobs.ts": PLUGIN }, environment: { JOBS_TOKEN: token } });
+}
+
+function asking(model: string, fields: object = {}): object {
+  return { model, messages: [{ role: "user", content: "Tell me" }], ...fields };
+}
+
+/** What a stream says until it says `words`. */
+async function saidUntil(words: string, response: Response): Promise<string> {
+  let said = "";
+  for await (const piece of response.body ?? []) {
+    said += new TextDecoder().decode(piece);
+    if (said.includes(words)) break;
+  }
+  return said;
+}
+
+async function failureOf(response: Response) {
+  const { error } = (await response.json()) as { error: { code: string; message: string; param: string } };
+  return { status: response.status, ...error };
+}
+
+describe("the page's plugin", () => {
+  let server: JobServer;
+  let gateway: RunningGateway;
+
+  beforeAll(async () => {
+    server = jobServer();
+    gateway = await startWith(server);
+  });
+  afterAll(async () => {
+    await gateway[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+
+  test("answers plainly, with the server's own token counts", async () => {
+    const response = await gateway.chat(asking("tale", { temperature: 1 }));
+    expect(response.status).toBe(200);
+    expect(response.headers.get("x-modelyard-ignored")).toBe("temperature");
+    expect(await response.json()).toMatchObject({
+      choices: [{ message: { content: "Once upon a time." }, finish_reason: "stop" }],
+      usage: { prompt_tokens: 2, completion_tokens: 4 },
+    });
+  });
+
+  test("streams what was added, piece by piece", async () => {
+    const frames = await readFrames(await gateway.chat(asking("tale", { stream: true })));
+    const pieces = frames.chunks.flatMap(({ choices }) => choices[0]?.delta.content || []);
+    expect(pieces).toEqual(["Once ", "upon a ", "time."]);
+    expect(frames.data.at(-1)).toBe("[DONE]");
+  });
+
+  test("takes a message in parts, and lists the server's engines", async () => {
+    const content = [{ type: "text", text: "Tell me" }];
+    const parted = await gateway.chat({ model: "tale", messages: [{ role: "user", content }] });
+    expect(parted.status).toBe(200);
+    expect(server.prompts.at(-1)).toBe("Tell me");
+    const headers = { authorization: `Bearer ${gateway.key}` };
+    const listed = await fetch(`${gateway.baseURL}/models`, { headers });
+    expect(JSON.stringify(await listed.json())).toContain('"id":"endless"');
+  });
+
+  test("hands on how long the server wants to be left alone", async () => {
+    const response = await gateway.chat(asking("slow-down"));
+    expect(response.headers.get("retry-after")).toBe("7");
+    expect(await failureOf(response)).toMatchObject({
+      status: 429,
+      code: "rate_limit_exceeded",
+      message: expect.stringContaining("one at a time"),
+    });
+  });
+
+  test("says what broke a job, and ends it", async () => {
+    const cancelled = server.cancelling();
+    expect(await failureOf(await gateway.chat(asking("broken")))).toMatchObject({
+      status: 502,
+      code: "upstream_error",
+      message: expect.stringContaining("the engine is on fire"),
+    });
+    await withinMs(cancelled, "the end of the job");
+  });
+
+  test("ends a stream whose words were changed with an error", async () => {
+    const cancelled = server.cancelling();
+    const { text, data } = await readFrames(await gateway.chat(asking("fickle", { stream: true })));
+    expect(text).toContain('"content":"Yes"');
+    expect(text).not.toContain('"content":"No"');
+    expect(data.at(-1)).toContain("upstream_bad_response");
+    await withinMs(cancelled, "the end of the job");
+  });
+
+  test("knows no engine but the server's", async () => {
+    const failure = await failureOf(await gateway.chat(asking("jobs/unheard-of")));
+    expect(failure).toMatchObject({ status: 404, code: "model_not_found" });
+  });
+
+  test.each([
+    ["tools", { tools: [{ type: "function", function: { name: "f" } }] }],
+    ["n", { n: 2 }],
+    ["messages", { messages: [{ role: "user", content: [{ type: "image_url", image_url: {} }] }] }],
+  ])("refuses %s, and makes no job for it", async (param, fields) => {
+    const made = server.prompts.length;
+    const failure = await failureOf(await gateway.chat(asking("tale", fields)));
+    expect(failure).toMatchObject({ status: 400, code: "unsupported_parameter", param });
+    expect(server.prompts).toHaveLength(made);
+  });
+
+  test.each([true, false])(
+    "ends the job of a client that leaves, and no other (stream: %p)",
+    async (stream) => {
+      const before = server.cancelled.length;
+      await (await gateway.chat(asking("tale", { stream }))).text();
+      const leaving = new AbortController();
+      const looked = server.looked();
+      const cancelled = server.cancelling();
+      const answer = gateway.chat(asking("endless", { stream }), { signal: leaving.signal });
+      const ended = answer.then((response) => response.text()).catch((error: unknown) => error);
+      const job = await withinMs(looked, "a look at the job");
+      leaving.abort();
+      expect(await ended).toBeInstanceOf(Error);
+      expect(await withinMs(cancelled, "the end of the job")).toBe(job);
+      expect(server.cancelled.slice(before)).toEqual([job]);
+    },
+  );
+});
+
+test.each(["endless", "mute"])("with the engine %s no wait outlives the client", async (engine) => {
+  await using server = jobServer();
+  await using gateway = await startWith(server, TOKEN, "10m");
+  const leaving = new AbortController();
+  const looked = server.looked();
+  const cancelled = server.cancelling();
+  const answer = gateway.chat(asking(engine, { stream: true }), { signal: leaving.signal });
+  const read = answer.then((response) => saidUntil("Once", response)).catch((error: unknown) => error);
+  const job = await withinMs(looked, "a look at the job");
+  // Its first words come before the pause, so whoever has read them leaves during the pause.
+  if (engine === "endless") expect(await withinMs(read, "the first words")).toContain("Once");
+  leaving.abort();
+  expect(await withinMs(cancelled, "the end of the job")).toBe(job);
+  await read;
+});
+
+test("a token that the server refuses is a 502 without the token", async () => {
+  await using server = jobServer();
+  await using gateway = await startWith(server, "no-such-token");
+  const failure = await failureOf(await gateway.chat(asking("jobs/tale")));
+  expect(failure).toMatchObject({ status: 502, code: "upstream_error" });
+  expect(failure.message).toContain("nobody knows");
+  expect(failure.message).not.toContain("no-such-token");
+});
+
+describe("the page", () => {
+  test("fits on one", () => {
+    expect(page.split("\n").length).toBeLessThanOrEqual(210);
+  });
+
+  test("has every failure as the contract has it, and no other", () => {
+    const failures = Object.entries(FAILURES).map(([code, { status, wire, mayTryNext, blame, meaning }]) => [
+      `\`${code}\``,
+      String(status),
+      `\`${wire}\``,
+      mayTryNext ? "yes" : "no",
+      blame,
+      meaning,
+    ]);
+    expect(table("code", "status", "for the client")).toEqual(failures);
+  });
+
+  test("has every name of the kit, and no other", () => {
+    const names = table("name", "when").flatMap(([cell = ""]) => cell.split(", "));
+    expect(names.toSorted()).toEqual(
+      Object.keys(kit)
+        .map((name) => `\`${name}\``)
+        .toSorted(),
+    );
+  });
+
+  test("gives editors types outside the checkout", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "modelyard-types-"));
+    try {
+      symlinkSync(ROOT, join(folder, "modelyard"));
+      const mine = join(folder, "mine");
+      mkdirSync(mine);
+      await Bun.write(join(mine, "jobs.ts"), PLUGIN);
+      await Bun.write(join(mine, "tsconfig.json"), block("json", "paths"));
+      const compiler = join(ROOT, "node_modules/.bin/tsc");
+      const check = Bun.spawn([compiler, "--noEmit", "-p", mine], { stdout: "pipe" });
+      expect(await new Response(check.stdout).text()).toBe("");
+      expect(await check.exited).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 60_000);
+});
