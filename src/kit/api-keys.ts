@@ -3,6 +3,7 @@ import type { Call, ChatStream, Host, Json } from "../contract/index.ts";
 import type { Clock } from "./clock.ts";
 import { credentialPool } from "./credential-pool/index.ts";
 import type { CredentialPool, Lease } from "./credential-pool/index.ts";
+import { Refusals, withOtherCredential } from "./refusals.ts";
 
 /** One of several API keys, as a plugin's options have it. */
 export const apiKeyOption = Type.Object(
@@ -26,9 +27,6 @@ export interface ApiKey {
 
 type Asking = Pick<Call, "id" | "attempt" | "signal">;
 
-/** So many requests' refusals are remembered; who comes back after more than that may get a refused key again. */
-const REMEMBERED = 1000;
-
 /**
  * The API keys of one upstream, with or without any. A single one is simply used: what the upstream says of it
  * is what the client hears. Of several one is lent for each attempt, by weight; one that is at its limit (429) or
@@ -41,7 +39,7 @@ export class ApiKeys {
   readonly #pool: CredentialPool<string> | undefined;
   /** The last refusal of each key that rests. */
   readonly #refusals = new Map<string, UpstreamError>();
-  readonly #requests = new Map<string, Refused>();
+  readonly #requests = new Refusals();
 
   constructor(keys: readonly ApiKey[], host: Host, clock?: Clock) {
     for (const each of keys) {
@@ -85,7 +83,7 @@ export class ApiKeys {
 
   async #lease(pool: CredentialPool<string>, call: Asking): Promise<Lease<string>> {
     try {
-      return await pool.lease(call, { except: this.#refusedFor(call) });
+      return await pool.lease(call, { except: this.#requests.of(call) });
     } catch (error) {
       if (!UpstreamError.is(error) || error.code !== "no-credential") throw error;
       throw this.#explained(error);
@@ -107,29 +105,8 @@ export class ApiKeys {
     if (!UpstreamError.is(error) || FAILURES[error.code].blame !== "credential") return error;
     lease.failed(error);
     this.#refusals.set(lease.id, error);
-    const except = new Set([...this.#refusedFor(call), lease.id]);
-    this.#remember(call, except);
-    if (!this.#pool?.offers({ except })) return error;
-    const { code, message, retryAfterMs, param } = error;
-    return new UpstreamError(code, message, {
-      cause: error,
-      otherCredential: true,
-      ...(retryAfterMs !== undefined && { retryAfterMs }),
-      ...(param !== undefined && { param }),
-    });
-  }
-
-  #refusedFor({ id, attempt }: Asking): ReadonlySet<string> {
-    const refused = this.#requests.get(id);
-    // Clients may give several requests the same id: an attempt that doesn't come later is another request's.
-    return refused && refused.attempt < attempt ? refused.keys : NONE;
-  }
-
-  #remember({ id, attempt }: Asking, keys: ReadonlySet<string>): void {
-    this.#requests.delete(id);
-    this.#requests.set(id, { attempt, keys });
-    if (this.#requests.size <= REMEMBERED) return;
-    for (const oldest of this.#requests.keys()) return void this.#requests.delete(oldest);
+    const except = this.#requests.add(call, lease.id);
+    return this.#pool?.offers({ except }) ? withOtherCredential(error) : error;
   }
 
   /** Why there is no key to be had, in the words of the upstream that refused them. */
@@ -161,14 +138,6 @@ export class ApiKeys {
     );
   }
 }
-
-interface Refused {
-  /** The last attempt of the request in which a key was refused. */
-  readonly attempt: number;
-  readonly keys: ReadonlySet<string>;
-}
-
-const NONE: ReadonlySet<string> = new Set();
 
 /** Tells keys apart without giving them away. */
 function nameOf(key: string): string {

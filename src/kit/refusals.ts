@@ -1,0 +1,47 @@
+import { UpstreamError } from "../contract/index.ts";
+import type { Call } from "../contract/index.ts";
+
+/** So many requests' refusals are remembered; who comes back after more than that may get a refused credential again. */
+const REMEMBERED = 1000;
+
+interface Refused {
+  /** The last attempt of the request in which one was refused. */
+  readonly attempt: number;
+  readonly ids: ReadonlySet<string>;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Which credentials were refused in which request, so that no request tries one of them twice. */
+export class Refusals {
+  readonly #requests = new Map<string, Refused>();
+
+  /** The ids of those that earlier attempts of this request have met. */
+  of({ id, attempt }: Pick<Call, "id" | "attempt">): ReadonlySet<string> {
+    const refused = this.#requests.get(id);
+    // Clients may give several requests the same id: an attempt that doesn't come later is another request's.
+    return refused && refused.attempt < attempt ? refused.ids : NONE;
+  }
+
+  /** Remembers one more; gives all of this request, it included. */
+  add(call: Pick<Call, "id" | "attempt">, credential: string): ReadonlySet<string> {
+    const { id, attempt } = call;
+    const ids = new Set([...this.of(call), credential]);
+    this.#requests.delete(id);
+    this.#requests.set(id, { attempt, ids });
+    const [oldest] = this.#requests.keys();
+    if (this.#requests.size > REMEMBERED && oldest !== undefined) this.#requests.delete(oldest);
+    return ids;
+  }
+}
+
+/** The same failure, saying that the same upstream can be asked again at once with another credential. */
+export function withOtherCredential(error: UpstreamError): UpstreamError {
+  const { code, message, retryAfterMs, param } = error;
+  return new UpstreamError(code, message, {
+    cause: error,
+    otherCredential: true,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(param !== undefined && { param }),
+  });
+}
