@@ -12,6 +12,12 @@ export interface Loan {
 /** What is being done with a credential in the background. One thing at a time, so that none undoes another. */
 export type Work = "refreshing" | "verifying" | "saving";
 
+/**
+ * What speaks for a credential: this process has made it or seen it taken (`proven`), or only the storage has it
+ * (`kept`); a `suspect` is one of those after another of them was rejected: the service may have forgotten all.
+ */
+export type Trust = "proven" | "kept" | "suspect";
+
 /** A credential in the pool. Times are milliseconds since 1970. */
 export interface Entry<C extends Json> {
   readonly id: string;
@@ -26,6 +32,7 @@ export interface Entry<C extends Json> {
   refreshedAt: number;
   /** When it was last found good without being used; 0: never. */
   verifiedAt: number;
+  trust: Trust;
   lastUsed: number;
   /** Its share of the work; undefined if its source doesn't say. */
   readonly weight: number | undefined;
@@ -77,8 +84,9 @@ export function isGood(entry: Entry<Json>, now: number): boolean {
   return state === "fresh" || state === "leased" || state === "probing";
 }
 
-/** True if it was used, verified, refreshed or made less than `verifyAfter` ago. */
-export function isRecent(entry: Entry<Json>, now: number, verifyAfter: number): boolean {
+/** True if it is no suspect, and was used, verified, refreshed or made less than `verifyAfter` ago. */
+export function isTrusted(entry: Entry<Json>, now: number, verifyAfter: number): boolean {
+  if (entry.trust === "suspect") return false;
   return now - Math.max(entry.lastUsed, entry.since, entry.verifiedAt) <= verifyAfter;
 }
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { UpstreamError } from "modelyard/plugin";
 import { PoolBench } from "../../../test/support/pool-bench.ts";
 
 let bench: PoolBench;
@@ -176,5 +177,40 @@ describe("an exclusive lease", () => {
     alone.leave();
     await later.settled;
     expect(later.lease).toBeDefined();
+  });
+});
+
+describe("hope", () => {
+  const limited = (retryAfterMs: number) => new UpstreamError("rate-limited", "slow down", { retryAfterMs });
+
+  test("is there as long as one is busy, is being refreshed, can be made or rests for a moment only", async () => {
+    await bench.build({ min: 1, max: 1 }).start();
+    expect(bench.pool.hasHope()).toBe(true);
+    const lease = await bench.lease({ exclusive: true });
+    expect(bench.pool.hasHope()).toBe(true);
+    expect(bench.pool.hasHope({ except: new Set([lease.id]) })).toBe(false);
+    bench.server.trouble = () => ({ takes: 1000 });
+    await bench.clock.advance(0);
+    lease.failed(new UpstreamError("rejected", "who?"));
+    expect(bench.status.states["refreshing"]).toBe(1);
+    expect(bench.pool.hasHope()).toBe(true);
+    lease[Symbol.dispose]();
+    await bench.clock.advance(1000);
+    const again = await bench.lease();
+    again.failed(limited(2000));
+    expect(bench.pool.hasHope()).toBe(true);
+    again.failed(limited(2001));
+    expect(bench.pool.hasHope()).toBe(false);
+  });
+
+  test("is not there before the start, without a way to get one, and after the end", async () => {
+    bench.build({ min: 0, max: 1 });
+    expect(bench.pool.hasHope()).toBe(false);
+    await bench.start();
+    expect(bench.pool.hasHope()).toBe(true);
+    await bench.close();
+    expect(bench.pool.hasHope()).toBe(false);
+    await bench.build({ min: 0, max: 1 }, { create: undefined }).start();
+    expect(bench.pool.hasHope()).toBe(false);
   });
 });

@@ -28,8 +28,9 @@ export async function load<C extends Json>(
   });
   for (const one of found.sort(byWorth).slice(0, settings.max)) {
     hide(environment, one.credential);
-    roster.add(one.id, one);
+    roster.add(one.id, one, "kept");
   }
+  if (roster.size > 0) host.log.info(`${credentials(roster.size)} kept from before`);
   const accounts = source.accounts ?? [];
   for (const marked of opened) {
     if (accounts.some(({ id }) => id === marked)) continue;
@@ -77,6 +78,10 @@ function objectionTo<C extends Json>(
   } catch (error) {
     return describe(error);
   }
+}
+
+function credentials(count: number): string {
+  return count === 1 ? "1 credential is" : `${count} credentials are`;
 }
 
 /** Accounts first, because nothing replaces them, then those that were used last. */

@@ -2,7 +2,7 @@ import type { Call, Host, Json, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { Alarm } from "./alarm.ts";
 import { describe } from "./backoff.ts";
-import { hasRoom, idlest, isGood, isRecent, refreshAt } from "./entry.ts";
+import { hasRoom, idlest, isGood, isTrusted, refreshAt } from "./entry.ts";
 import type { Entry } from "./entry.ts";
 import { settle } from "./environment.ts";
 import type { Environment } from "./environment.ts";
@@ -21,6 +21,7 @@ import type { CredentialPool, CredentialSource, Lease, LeaseOptions, PoolOptions
 
 /** Somebody waits rather than being sent away if a credential may be usable within this time. */
 const GRACE = 2000;
+const NONE: ReadonlySet<string> = new Set();
 
 /**
  * A pool of credentials for an upstream. Build it in `open`, start it in `start`; it ends with the host. A
@@ -102,6 +103,12 @@ class Pool<C extends Json> implements CredentialPool<C> {
     );
   }
 
+  hasHope({ except = NONE }: Pick<LeaseOptions, "except"> = {}): boolean {
+    if (this.#phase !== "open" || this.#closing.signal.aborted) return false;
+    const now = this.#now();
+    return this.#outlook.hope(now, except) <= now + GRACE;
+  }
+
   status(): JsonObject {
     return statusOf({
       entries: this.#roster.everyone(),
@@ -173,13 +180,11 @@ class Pool<C extends Json> implements CredentialPool<C> {
     }
   }
 
-  /** Verifies as many long unused ones as there are people waiting for more. */
+  /** Verifies those that are suspected, and as many long unused ones as there are people waiting for more. */
   #verify(now: number): void {
     for (const entry of this.#roster.live()) {
-      if (this.#outlook.unmet(now) <= 0) return;
-      if (entry.work === undefined && isGood(entry, now) && !this.#isTrusted(entry, now)) {
-        this.#upkeep.verify(entry);
-      }
+      if (entry.work !== undefined || !isGood(entry, now) || this.#isTrusted(entry, now)) continue;
+      if (entry.trust === "suspect" || this.#outlook.unmet(now) > 0) this.#upkeep.verify(entry);
     }
   }
 
@@ -213,7 +218,7 @@ class Pool<C extends Json> implements CredentialPool<C> {
 
   #isTrusted(entry: Entry<C>, now: number): boolean {
     const { source, settings } = this.#environment;
-    return !source.verify || isRecent(entry, now, settings.verifyAfter);
+    return !source.verify || isTrusted(entry, now, settings.verifyAfter);
   }
 
   #closeWith(host: Host): void {

@@ -1,7 +1,7 @@
 import type { Json } from "../../contract/index.ts";
 import { describe, NO_BACKOFF, retryAfter } from "./backoff.ts";
 import { shortId } from "./entry.ts";
-import type { Entry, Loan } from "./entry.ts";
+import type { Entry, Loan, Trust } from "./entry.ts";
 import type { Environment } from "./environment.ts";
 import {
   afterRateLimit,
@@ -54,7 +54,7 @@ export class Roster<C extends Json> {
   }
 
   /** Takes in a credential from the storage, or a new one in the form of a record. */
-  add(id: string, record: Stored<C>): Entry<C> {
+  add(id: string, record: Stored<C>, trust: Trust): Entry<C> {
     const resting = record.coolUntil > this.#now();
     const entry: Entry<C> = {
       id,
@@ -67,6 +67,7 @@ export class Roster<C extends Json> {
       expiresAt: this.#expiry(record.credential),
       refreshedAt: 0,
       verifiedAt: 0,
+      trust,
       health: resting ? { ...FRESH, standing: "probing", coolUntil: record.coolUntil } : FRESH,
       loans: new Set(),
       work: undefined,
@@ -83,6 +84,7 @@ export class Roster<C extends Json> {
     entry.credential = credential;
     entry.expiresAt = this.#expiry(credential);
     entry.since = entry.refreshedAt = this.#now();
+    entry.trust = "proven";
     entry.health = afterRefresh(entry.health);
     entry.problem = undefined;
   }
@@ -105,6 +107,7 @@ export class Roster<C extends Json> {
 
   succeeded(entry: Entry<C>, loan: Loan): void {
     const before = entry.health;
+    entry.trust = "proven";
     entry.health = afterSuccess(before, loan.epoch);
     if (entry.health === before) return;
     entry.problem = undefined;
@@ -131,12 +134,18 @@ export class Roster<C extends Json> {
   rejected(entry: Entry<C>, error: unknown): void {
     const { source } = this.#environment;
     if (source.forgiving) return this.#rest(entry, error, FORGIVEN_REST);
+    if (entry.trust !== "proven") this.#suspectOthers();
     const mayRefresh = source.refresh !== undefined && this.#now() - entry.refreshedAt >= JUST_REFRESHED;
     const health = afterRejection(entry.health, mayRefresh);
     if (health === entry.health) return;
     entry.problem = describe(error);
     if (health.standing === "dead") this.retire(entry, error);
     else entry.health = health;
+  }
+
+  /** All that only the storage vouches for are to be verified before they are lent. */
+  #suspectOthers(): void {
+    for (const entry of this.#live.values()) if (entry.trust === "kept") entry.trust = "suspect";
   }
 
   /** Takes a credential out of use for good, out of the storage too; leases that run on it go on. */

@@ -29,6 +29,15 @@ describe("a restart", () => {
     expect(after.map(({ id }) => id).toSorted()).toEqual(before.map(({ id }) => id).toSorted());
     expect(bench.server.calls).toEqual({ create: 3, refresh: 0, verify: 0, open: 0 });
     expect(bench.host.secrets.has(after[0]!.credential.access)).toBe(true);
+    expect(bench.logged("info")).toEqual(["3 credentials are kept from before"]);
+  });
+
+  test("that finds nothing says nothing, and one is one", async () => {
+    await bench.build({ min: 1 }).start();
+    expect(bench.logged("info")).toEqual(["a credential is made"]);
+    await bench.close();
+    await bench.build({ min: 1 }).start();
+    expect(bench.logged("info")).toEqual(["1 credential is kept from before"]);
   });
 
   test("after a night refreshes them before they are lent", async () => {

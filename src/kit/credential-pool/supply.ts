@@ -102,7 +102,7 @@ export class Supply<C extends Json> {
       throw new UpstreamError("bad-response", "a new credential is expired: is the clock right?");
     }
     const record = { credential, account, since: now, lastUsed: 0, coolUntil: 0 };
-    this.#roster.add(id, record).saveAt = now;
+    this.#roster.add(id, record, "proven").saveAt = now;
     host.log.info("a credential is made", { credential: shortId(id), account });
   }
 

@@ -21,7 +21,10 @@ export interface CredentialSource<C extends Json> {
    * for other reasons than its own is kept and tried again, but not lent after its expiry.
    */
   refresh?(credential: C, signal: AbortSignal): Promise<C>;
-  /** Asks whether one that was long unused is still good. */
+  /**
+   * Asks whether one is still good that was long unused, or that comes from the storage like another one that
+   * was rejected.
+   */
   verify?(credential: C, signal: AbortSignal): Promise<boolean>;
   /**
    * Configured accounts: each is opened once and then kept like any other credential. `id` must be stable and
@@ -78,6 +81,8 @@ export interface CredentialPool<C extends Json> {
   lease(call: Pick<Call, "id" | "signal">, options?: LeaseOptions): Promise<Lease<C>>;
   /** True if a lease could be had at once. */
   offers(options?: LeaseOptions): boolean;
+  /** True if who asks for a lease now is not sent away with `no-credential`, but served or let wait. */
+  hasHope(options?: Pick<LeaseOptions, "except">): boolean;
   /** For people: counts by state, and each credential's short id, state, leases and last error. No secrets. */
   status(): JsonObject;
 }

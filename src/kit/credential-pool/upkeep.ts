@@ -56,11 +56,15 @@ export class Upkeep<C extends Json> {
         const good = await withDeadline(ask, { ...limits, signal: closing });
         if (!good) throw new UpstreamError("rejected", "the credential is no longer good");
         entry.verifiedAt = this.#now();
+        entry.trust = "proven";
       } catch (error) {
         if (condemns(error)) this.#roster.rejected(entry, error);
         else if (UpstreamError.is(error) && error.code === "rate-limited")
           this.#roster.rateLimited(entry, error);
-        else entry.verifiedAt = this.#now();
+        else {
+          entry.verifiedAt = this.#now();
+          if (entry.trust === "suspect") entry.trust = "kept";
+        }
       }
     });
   }

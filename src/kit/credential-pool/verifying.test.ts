@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { UpstreamError } from "modelyard/plugin";
 import { PoolBench } from "../../../test/support/pool-bench.ts";
-import type { SourceChanges, Trouble } from "../../../test/support/token-server.ts";
+import type { Session, SourceChanges, Trouble } from "../../../test/support/token-server.ts";
+import type { Lease } from "./types.ts";
 
 const HOUR = 60 * 60_000;
 /** Refreshing would prove it good each hour; without an expiry only use and verification do. */
@@ -129,4 +130,61 @@ test("one that comes from the storage is verified unless it was used within that
   await bench.build({ max: 1 }, EVERLASTING).start();
   using _lease = await bench.lease();
   expect(bench.server.calls).toMatchObject({ create: 1, verify: 1 });
+});
+
+describe("of several credentials from the storage one that is rejected", () => {
+  const rejected = new UpstreamError("rejected", "never heard of");
+
+  /** Three from the storage, of which one was lent. */
+  async function restart(): Promise<Lease<Session>> {
+    await bench.build({ min: 3, max: 3 }, EVERLASTING).start();
+    await bench.close();
+    await bench.build({ min: 3, max: 3 }, EVERLASTING).start();
+    return bench.lease();
+  }
+
+  test("makes the others be verified before they are lent, so that none of them has to be tried", async () => {
+    const first = await restart();
+    for (const key of await bench.storage.keys("credential/")) bench.server.revoke(key.split("/")[1]!);
+    first.failed(rejected);
+    const asking = bench.ask();
+    await asking.settled;
+    expect(bench.server.accepts(asking.lease!.credential)).toBe(true);
+    await bench.clock.advance(1000);
+    expect(bench.server.calls).toMatchObject({ verify: 2, refresh: 3, create: 6 });
+  });
+
+  test("costs the others nothing but that if they are good, and only once", async () => {
+    const first = await restart();
+    verifying({ takes: 500 });
+    first.failed(rejected);
+    await bench.clock.advance(499);
+    expect(bench.states.filter((state) => state === "verifying")).toHaveLength(2);
+    await bench.clock.advance(1);
+    const [second, third] = [await bench.lease(), await bench.lease()];
+    second.failed(rejected);
+    third.failed(rejected);
+    await bench.clock.advance(1000);
+    expect(bench.server.calls).toMatchObject({ verify: 2, create: 3 });
+  });
+
+  test("says nothing of those that were seen to be good since", async () => {
+    const first = await restart();
+    const others = [await bench.lease(), await bench.lease()];
+    for (const other of others) other.succeeded();
+    first.failed(rejected);
+    await bench.clock.advance(1000);
+    expect(bench.server.calls.verify).toBe(0);
+  });
+
+  test("lets them be lent all the same where nobody can tell", async () => {
+    const first = await restart();
+    bench.server.trouble = (operation) =>
+      operation === "verify" ? { error: new UpstreamError("unavailable", "down") } : { takes: 60_000 };
+    first.failed(rejected);
+    const asking = bench.ask();
+    await bench.clock.advance(0);
+    expect(asking.lease?.id).not.toBe(first.id);
+    expect(bench.server.calls.verify).toBe(2);
+  });
 });
