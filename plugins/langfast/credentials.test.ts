@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { Call } from "modelyard/plugin";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { startEmulator } from "../../test/support/langfast-emulator/index.ts";
 import type { Emulator } from "../../test/support/langfast-emulator/index.ts";
@@ -12,6 +13,11 @@ const MINUTE = 60_000;
 /** An upstream whose time, and the emulator's, stands still. */
 async function openInStillTime(clock: FakeClock): Promise<LangfastUnderTest> {
   return await openLangfast({ emulator: { now: () => clock.now() }, timing: { clock } });
+}
+
+/** The call of the core's second try for the same request. */
+function nextAttempt(): Call {
+  return testCall({ attempt: 2 }).call;
 }
 
 /** Resolves when something was logged as a warning, while time stands still. */
@@ -50,8 +56,11 @@ describe("a credential", () => {
     const { emulator, upstream } = langfast;
     await answerTo(upstream, asking("hello"));
     emulator.expireAccess(emulator.users[0]!.id);
-    expect((await answerTo(upstream, asking("hello"))).error).toMatchObject({ code: "rejected" });
-    expect((await answerTo(upstream, asking("again"))).text).toBe("again");
+    expect((await answerTo(upstream, asking("hello"))).error).toMatchObject({
+      code: "rejected",
+      otherCredential: true,
+    });
+    expect((await answerTo(upstream, asking("again"), nextAttempt())).text).toBe("again");
     expect(emulator.counts).toMatchObject({ signups: 1, refreshes: 1 });
   });
 
@@ -61,10 +70,47 @@ describe("a credential", () => {
     await answerTo(upstream, asking("hello"));
     const { id } = emulator.users[0]!;
     emulator.revoke(id);
-    await answerTo(upstream, asking("hello"));
-    expect((await answerTo(upstream, asking("again"))).text).toBe("again");
+    expect((await answerTo(upstream, asking("hello"))).error).toMatchObject({
+      code: "rejected",
+      otherCredential: true,
+    });
+    expect((await answerTo(upstream, asking("again"), nextAttempt())).text).toBe("again");
     expect(emulator.counts.signups).toBe(2);
     await emulator.waitFor(() => emulator.users[0]!.sockets === 0, "the old socket is closed");
+  });
+
+  test("that is at its limit is spared for the rest of the request, whether it rests or not", async () => {
+    await using langfast = await openLangfast({ options: { credentials: { min: 0, max: 2 } } });
+    const { emulator, upstream } = langfast;
+    emulator.script = { initiate: { status: 429, retryAfter: 1, times: 1 } };
+    const { error } = await answerTo(upstream, asking("hello"));
+    expect(error).toMatchObject({ code: "rate-limited", retryAfterMs: 1000, otherCredential: true });
+    expect((await answerTo(upstream, asking("again"), nextAttempt())).text).toBe("again");
+    expect(emulator.runs.map(({ userId }) => userId)).toEqual([emulator.users[1]!.id]);
+  });
+
+  test("that is at its limit while no other can be had ends the request with that", async () => {
+    await using langfast = await openLangfast({
+      emulator: { script: { initiate: { status: 429, retryAfter: 1 } } },
+    });
+    const { error } = await answerTo(langfast.upstream, asking("hello"));
+    // It would be good again in a second, but not for this request.
+    expect(error).toMatchObject({ code: "rate-limited", otherCredential: false });
+  });
+
+  test("that is refused after the first word is not replaced within the answer", async () => {
+    await using langfast = await openLangfast({ options: { credentials: { min: 0, max: 2 } } });
+    const { emulator, upstream } = langfast;
+    // The service refuses what it has already begun: the words come before the refusal.
+    emulator.script = {
+      initiate: { status: 401, carriedOut: true },
+      namesExecution: false,
+      early: 4,
+      before: (event) => (event < 4 ? undefined : new Promise(() => {})),
+    };
+    const { text, error } = await answerTo(upstream, asking("#gen 1 300"));
+    expect(text).not.toBe("");
+    expect(error).toMatchObject({ code: "rejected", otherCredential: false });
   });
 
   test("and what it is made of are named as secrets, and stand in no status and no log", async () => {

@@ -1,7 +1,7 @@
-import { UpstreamError } from "modelyard/plugin";
+import { FAILURES, UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatRequest, Host, Json, Model, Upstream } from "modelyard/plugin";
-import { credentialPool, systemClock } from "modelyard/kit";
-import type { Clock, CredentialPool } from "modelyard/kit";
+import { credentialPool, Refusals, systemClock, withOtherCredential } from "modelyard/kit";
+import type { Clock, CredentialPool, Lease } from "modelyard/kit";
 import { answerOf } from "./answer.ts";
 import { Auth } from "./auth.ts";
 import { CONNECTION_TIMES } from "./connection.ts";
@@ -46,6 +46,7 @@ export class Langfast implements Upstream {
   readonly reportsConnection = true;
   readonly #tally = newTally();
   readonly #sharing = new Sharing();
+  readonly #limited = new Refusals();
   readonly #connections: Connections;
   readonly #pool: CredentialPool<Credential>;
   readonly #promptRuns: PromptRuns;
@@ -78,13 +79,19 @@ export class Langfast implements Upstream {
 
   async *chat(request: ChatRequest, call: Call): AsyncGenerator<ChatEvent, void> {
     const prompt = mapRequest(request, call);
-    const loan = await this.#sharing.lease(this.#pool, call);
+    const { id, signal } = call;
+    const loan = await this.#sharing.lease(this.#pool, { id, signal, except: this.#limited.of(call) });
     using lease = loan.lease;
+    let hasSpoken = false;
     try {
-      yield* this.#perform(prompt, loan, call);
+      for await (const event of this.#perform(prompt, loan, call)) {
+        hasSpoken = true;
+        yield event;
+      }
     } catch (error) {
-      if (!call.signal.aborted) lease.failed(error);
-      throw error;
+      if (signal.aborted) throw error;
+      lease.failed(error);
+      throw hasSpoken ? error : this.#blamed(lease, call, error);
     }
   }
 
@@ -111,6 +118,15 @@ export class Langfast implements Upstream {
     const begin = (): Promise<readonly string[]> => this.#promptRuns.initiate(promptCall, run.id, reference);
     void this.#begin(run, seat, { begin, loan });
     yield* answerOf(run, prompt);
+  }
+
+  /** A failure before the first word; if the credential is to blame, it says whether another could do better. */
+  #blamed(lease: Lease<Credential>, call: Call, error: unknown): unknown {
+    if (!UpstreamError.is(error) || FAILURES[error.code].blame !== "credential") return error;
+    // One that was rejected isn't lent again by the pool unless it was refreshed; a rest may be over too soon.
+    const isLimited = error.code === "rate-limited";
+    const except = isLimited ? this.#limited.add(call, lease.id) : this.#limited.of(call);
+    return this.#pool.hasHope({ except }) ? withOtherCredential(error) : error;
   }
 
   /** Begins the run. Its answer isn't waited for: the first text can come before it. Never rejects. */

@@ -8,6 +8,11 @@ export interface Loan {
   readonly isExclusive: boolean;
 }
 
+/** Who asks for a credential, and which ones they don't want. */
+export interface LoanCall extends Pick<Call, "id" | "signal"> {
+  readonly except: ReadonlySet<string>;
+}
+
 /**
  * Whether one credential may carry many runs at once. It may as soon as a whole run, its end included, was told
  * by the id that its request's answer had named; and no longer when a chunk without an id is seen.
@@ -33,10 +38,12 @@ export class Sharing {
   }
 
   /** Lends a credential in the way that is right when it is got, waiting as the pool does. */
-  async lease(pool: CredentialPool<Credential>, call: Pick<Call, "id" | "signal">): Promise<Loan> {
+  async lease(pool: CredentialPool<Credential>, call: LoanCall): Promise<Loan> {
     for (;;) {
       const isExclusive = !this.#isProven;
-      const lease = isExclusive ? await this.#leaseAlone(pool, call) : await pool.lease(call);
+      const lease = isExclusive
+        ? await this.#leaseAlone(pool, call)
+        : await pool.lease(call, { except: call.except });
       if (!lease) continue;
       if (isExclusive || this.#isProven) return { lease, isExclusive };
       lease[Symbol.dispose]();
@@ -46,14 +53,14 @@ export class Sharing {
   /** Undefined if the proof came meanwhile: those who wait for a credential of their own needn't any more. */
   async #leaseAlone(
     pool: CredentialPool<Credential>,
-    call: Pick<Call, "id" | "signal">,
+    { id, signal, except }: LoanCall,
   ): Promise<Lease<Credential> | undefined> {
     const proof = this.#proof.signal;
-    using either = eitherOf(call.signal, proof);
+    using either = eitherOf(signal, proof);
     try {
-      return await pool.lease({ id: call.id, signal: either.signal }, { exclusive: true });
+      return await pool.lease({ id, signal: either.signal }, { except, exclusive: true });
     } catch (error) {
-      if (proof.aborted && !call.signal.aborted) return undefined;
+      if (proof.aborted && !signal.aborted) return undefined;
       throw error;
     }
   }
