@@ -32,7 +32,8 @@ const CONTRACT = `
   type Usage, type UsageEvent`;
 
 const KIT = `
-  ApiKeys apiKeyOption Channel SseParser credentialPool failureIn failureOf get openaiStream post readJson sse systemClock
+  ApiKeys apiKeyOption Channel Refusals SseParser credentialPool failureIn failureOf get openaiStream post readJson sse
+  systemClock withOtherCredential
   type ApiKey, type ChannelOptions, type Clock, type CredentialAccount, type CredentialPool, type CredentialSource,
   type GetOptions, type Lease, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,
   type SseEvent, type SseOptions, type SseParserOptions`;
