@@ -27,18 +27,17 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["verbosity", (field) => choice(field, field.model.verbosity ? LEVELS : [])],
   ["summary", summary],
   ["response_format", responseFormat],
-  ["n", refusedUnless((value) => value === 1)],
-  ["logprobs", refusedUnless((value) => value === false)],
-  ["top_logprobs", refusedUnless((value) => value === 0)],
-  ["modalities", refusedUnless((value) => Array.isArray(value) && value.every((each) => each === "text"))],
-  ["tools", refusedUnless(isEmptyList)],
-  ["functions", refusedUnless(isEmptyList)],
-  ["tool_choice", refusedUnless((value) => value === "none")],
-  ["function_call", refusedUnless((value) => value === "none")],
-  ...["audio", "prediction", "web_search_options"].map((name): [string, Rule] => [
-    name,
-    refusedUnless(() => false),
-  ]),
+  ["n", refusing("gives one answer only (n: 1)", (value) => value === 1)],
+  ["logprobs", refusing("gives no logprobs", (value) => value === false)],
+  ["top_logprobs", refusing("gives no logprobs", (value) => value === 0)],
+  ["modalities", refusing('gives text only (modalities: ["text"])', isTextOnly)],
+  ["tools", refusing("takes no tools", isEmptyList)],
+  ["functions", refusing("takes no functions", isEmptyList)],
+  ["tool_choice", refusing('takes no tools (tool_choice: "none")', (value) => value === "none")],
+  ["function_call", refusing('takes no functions (function_call: "none")', (value) => value === "none")],
+  ["audio", refusing("gives text only, no audio")],
+  ["prediction", refusing("takes no prediction")],
+  ["web_search_options", refusing("has no web search")],
 ]);
 
 const LEVELS = ["low", "medium", "high"];
@@ -117,11 +116,16 @@ function responseFormat({ name, value, model }: Field): JsonObject {
   return { response_format: value };
 }
 
-function refusedUnless(isHarmless: (value: Json) => boolean): Rule {
+/** Refuses what isn't harmless, saying what the service does instead. */
+function refusing(instead: string, isHarmless: (value: Json) => boolean = () => false): Rule {
   return ({ name, value }) => {
-    if (!isHarmless(value)) throw unsupported(name, `langfa.st takes no such ${name}`);
+    if (!isHarmless(value)) throw unsupported(name, `langfa.st ${instead}`);
     return {};
   };
+}
+
+function isTextOnly(value: Json): boolean {
+  return Array.isArray(value) && value.every((each) => each === "text");
 }
 
 function isEmptyList(value: Json): boolean {

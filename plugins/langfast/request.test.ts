@@ -182,6 +182,19 @@ describe("parameters", () => {
     expect(refusal(given.model, given.more)).toEqual({ code: "unsupported", param: given.param });
   });
 
+  test.each([
+    { more: { n: 2 }, said: "langfa.st gives one answer only (n: 1)" },
+    { more: { top_logprobs: 3 }, said: "langfa.st gives no logprobs" },
+    { more: { modalities: ["audio"] }, said: 'langfa.st gives text only (modalities: ["text"])' },
+    { more: { tools: [{}] }, said: "langfa.st takes no tools" },
+    { more: { tool_choice: "auto" }, said: 'langfa.st takes no tools (tool_choice: "none")' },
+    { more: { function_call: "auto" }, said: 'langfa.st takes no functions (function_call: "none")' },
+    { more: { audio: {} }, said: "langfa.st gives text only, no audio" },
+    { more: { web_search_options: {} }, said: "langfa.st has no web search" },
+  ])("are refused with what the service does instead: $said", ({ more, said }) => {
+    expect(() => map("gpt-4o", more)).toThrow(new UpstreamError("unsupported", said));
+  });
+
   test("that ask for nothing are no reason to refuse", () => {
     const more = { tools: [], tool_choice: "none", n: 1, logprobs: false, modalities: ["text"], stop: null };
     expect(map("gpt-4o", more).ignored).toEqual([]);
