@@ -62,3 +62,14 @@ test("silence is filled with beats, which a reader that takes nothing doesn't pi
   expect(rest.length).toBeLessThanOrEqual(4);
   expect((await reader.read()).done).toBe(true);
 });
+
+test("a body that nobody has begun to read keeps no timer", async () => {
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield encoder.encode("data");
+  }
+  const body = readable(chunks(), { ...quiet, interval: 5 });
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  const reader = body.getReader();
+  expect(new TextDecoder().decode((await reader.read()).value)).toBe("data");
+  await reader.cancel();
+});

@@ -20,17 +20,16 @@ export function readable(
   let heart: Heartbeat | undefined;
   return new ReadableStream<Uint8Array>(
     {
-      start(controller) {
-        heart = new Heartbeat(options.interval, () => {
+      async pull(controller) {
+        // Not before somebody reads: a body that nobody ever reads is never cancelled, and its timer would go on.
+        heart ??= new Heartbeat(options.interval, () => {
           // Below 0 the reader hasn't taken the last beat yet, and doesn't need another.
           if ((controller.desiredSize ?? -1) >= 0) controller.enqueue(options.beat);
         });
-      },
-      async pull(controller) {
         const next = await chunks.next();
-        heart?.note();
+        heart.note();
         if (!next.done) return controller.enqueue(next.value);
-        heart?.[Symbol.dispose]();
+        heart[Symbol.dispose]();
         controller.close();
       },
       cancel() {

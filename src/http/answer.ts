@@ -22,9 +22,10 @@ export class Answerer {
 
   /** The answer of a known endpoint. */
   async endpoint(endpoint: Endpoint, http: Request): Promise<Response> {
-    const response = "call" in endpoint ? await this.#call(endpoint, http) : await this.#page(endpoint, http);
-    this.#cors.mark(http, response.headers);
-    return response;
+    return this.#mark(
+      http,
+      "call" in endpoint ? await this.#call(endpoint, http) : await this.#page(endpoint, http),
+    );
   }
 
   /** The answer at any other address: what the client meant, a preflight, or an error. */

@@ -99,3 +99,10 @@ test("a sane x-request-id of the client's own is kept, another is not", async ()
   const long = await post("hello", {}, { "x-request-id": "x".repeat(500) });
   expect(long.headers.get("x-request-id")).toMatch(/^req_/);
 });
+
+test("pages and probes have an x-request-id like every other answer", async () => {
+  for (const path of ["/", "/health", "/health/ready", "/docs", "/openapi.json", "/docs/nothing"]) {
+    const response = await fetch(`${gateway.url}${path}`, { headers: { "x-request-id": "trace-7" } });
+    expect(response.headers.get("x-request-id")).toBe("trace-7");
+  }
+});
