@@ -5,10 +5,10 @@ export { Type };
 export type { Static, TSchema } from "@sinclair/typebox";
 
 /** The mark by which the core finds secrets in a plugin's options. */
-export const SECRET = "x-modelyard-secret";
+const SECRET = "x-modelyard-secret";
 
 /** The mark by which the core finds durations in a plugin's options. */
-export const DURATION = "x-modelyard-duration";
+const DURATION = "x-modelyard-duration";
 
 /**
  * A string option that must never be seen: the core removes its value from logs, errors and status.

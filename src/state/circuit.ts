@@ -24,9 +24,10 @@ const FAILING_SHARE = 0.5;
 
 /**
  * Keeps requests away from a target that fails. Closed: all may pass. Open: none, until the cooldown is over.
- * Half open: one probe may pass; it closes the circuit when its answer begins, or opens it again. A 429 with a `retry-after` closes the way until then
- * without counting as a failure; a refused credential (401, 403) counts only while nothing succeeds beside it,
- * because the other credentials may be good; what is the client's own fault counts as a sign of life.
+ * Half open: one probe may pass; it closes the circuit when its answer begins, or opens it again. A 429 with a
+ * `retry-after` closes the way until then without counting as a failure; a refused credential (401, 403) counts
+ * only while nothing succeeds beside it, because the other credentials may be good; what is the client's own
+ * fault counts as a sign of life.
  */
 export class Circuit {
   readonly #settings: CircuitSettings;

@@ -6,10 +6,7 @@ import type { Gateway } from "../state/gateway.ts";
 // What may stand in a log line and in a header without further thought.
 const SANE_ID = /^[\w.:-]{1,128}$/;
 
-/**
- * Step 1: gives the request its id, the signal that ends all work for it, and its one log line.
- * Leaves with `shutting_down`.
- */
+/** Step 1: gives the request its id, the signal that ends all work for it, and its one log line. */
 export function openCall(http: Request, gateway: Gateway): RequestCall {
   return new RequestCall(requestId(http), http.signal, gateway);
 }
@@ -46,10 +43,6 @@ export class RequestCall {
   /** Aborted when nobody waits for the answer any more; the reason is a RequestError. */
   get signal(): AbortSignal {
     return this.#controller.signal;
-  }
-
-  get draining(): boolean {
-    return this.#gateway.calls.draining;
   }
 
   /** Milliseconds since the request came. */

@@ -107,7 +107,7 @@ function ableTargets(
 }
 
 /** The order that a route's strategy gives its targets now. */
-export function inOrder(
+function inOrder(
   strategy: Strategy,
   targets: readonly Target[],
   { sticker, gateway }: { readonly sticker: string; readonly gateway: Gateway },

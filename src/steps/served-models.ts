@@ -1,16 +1,10 @@
-import type { Model } from "../contract/index.ts";
 import type { OfferedModel } from "../dialects/openai-chat/models.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Caller } from "../state/keyring.ts";
-import type { OpenUpstream } from "../state/open-upstream.ts";
+import type { Offer } from "../state/model-directory.ts";
 import { matchesAny } from "../state/pattern.ts";
 import type { Target } from "../state/route-table.ts";
 import { combined } from "./needs.ts";
-
-interface Offer {
-  readonly upstream: OpenUpstream;
-  readonly model: Model;
-}
 
 /** The models a caller may ask for by name and be answered: those of exact routes, and all that upstreams list. */
 export async function servedModels(caller: Caller, gateway: Gateway): Promise<OfferedModel[]> {
