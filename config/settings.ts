@@ -3,12 +3,16 @@ export interface Settings {
   readonly server: ServerSettings;
   /** Entries whose key is empty are not among them. */
   readonly keys: readonly KeySettings[];
+  readonly key_defaults: KeyDefaultSettings;
   /** In the order of the file; it has no prototype, so any name can be looked up. */
   readonly upstreams: Readonly<Record<string, UpstreamSettings>>;
   readonly routes: readonly RouteSettings[];
   readonly retry: RetrySettings;
   readonly health: HealthSettings;
+  readonly cache: CacheSettings;
   readonly storage: StorageSettings;
+  /** The file of prices, its path as written. */
+  readonly prices: string;
   readonly telemetry: TelemetrySettings;
 }
 
@@ -33,8 +37,33 @@ export interface KeySettings {
   /** 64 hexadecimal digits in lower case. */
   readonly key_sha256?: string;
   readonly models: readonly string[];
+  /** Its own limits; those that are left out are the defaults'. */
+  readonly limits: LimitSettings;
+  readonly budget?: BudgetSettings;
   /** Milliseconds since 1970. */
   readonly expires?: number;
+}
+
+/** How much may be asked; a limit that is left out is none. All are whole numbers of at least 1. */
+export interface LimitSettings {
+  readonly requests_per_minute?: number;
+  readonly requests_per_day?: number;
+  readonly tokens_per_minute?: number;
+  readonly concurrent_requests?: number;
+}
+
+/** What may be spent within a calendar day, week (from Monday) or month, in UTC. At least one of both is there. */
+export interface BudgetSettings {
+  readonly usd?: number;
+  readonly tokens?: number;
+  readonly per: "day" | "week" | "month";
+}
+
+/** For keys that don't say otherwise. */
+export interface KeyDefaultSettings {
+  readonly limits: LimitSettings;
+  /** The tokens that are reserved for an answer whose request doesn't bound it. */
+  readonly output_estimate: number;
 }
 
 export interface UpstreamSettings {
@@ -45,6 +74,7 @@ export interface UpstreamSettings {
   readonly options: unknown;
   readonly models?: readonly string[];
   readonly timeouts: TimeoutSettings;
+  readonly limits: LimitSettings;
 }
 
 /** Milliseconds, all of them more than 0 and within a timer's reach. */
@@ -85,10 +115,23 @@ export interface HealthSettings {
   readonly cooldown: number;
 }
 
+export interface CacheSettings {
+  /** Bytes; 0: no cache. */
+  readonly max_size: number;
+  /** Bytes. */
+  readonly max_entry: number;
+  /** Milliseconds. */
+  readonly ttl: number;
+  readonly mode: "off" | "deterministic" | "all";
+  readonly scope: "key" | "shared";
+}
+
 export interface StorageSettings {
   /** `sqlite:PATH`, the path as written. */
   readonly database: string;
   readonly secret?: string;
+  /** How long rows of the usage ledger are kept, in milliseconds. */
+  readonly retention: number;
 }
 
 export interface TelemetrySettings {

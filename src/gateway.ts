@@ -156,6 +156,6 @@ async function closeAll(upstreams: ReadonlyMap<string, OpenUpstream>): Promise<v
   await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
 }
 
-function storedKey({ name, key, key_sha256: hash, models, expires }: KeySettings): StoredKey {
-  return { name, hash: hash ?? hashKey(key ?? ""), models, expires };
+function storedKey({ name, key, key_sha256: hash, models, expires, limits, budget }: KeySettings): StoredKey {
+  return { name, hash: hash ?? hashKey(key ?? ""), models, expires, limits, budget };
 }

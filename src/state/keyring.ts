@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { BudgetSettings, LimitSettings } from "../../config/settings.ts";
 
 /** A client's virtual key: what it may do. The key itself is known only by its SHA-256. */
 export interface Caller {
@@ -7,6 +8,8 @@ export interface Caller {
   readonly models: readonly string[];
   /** Milliseconds since 1970; undefined: never. */
   readonly expires: number | undefined;
+  readonly limits: LimitSettings;
+  readonly budget: BudgetSettings | undefined;
 }
 
 /** A key of gateway.yaml or of the database. */
@@ -60,6 +63,9 @@ const PREFIX_LENGTH = 10;
 /** Makes a random key of 192 bits, and stores all of it but itself. */
 export function makeKey(name: string, store: KeyStore): string {
   const key = `sk-my-${Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url")}`;
-  store.add({ name, hash: hashKey(key), models: ["*"], expires: undefined }, key.slice(0, PREFIX_LENGTH));
+  store.add(
+    { name, hash: hashKey(key), models: ["*"], expires: undefined, limits: {}, budget: undefined },
+    key.slice(0, PREFIX_LENGTH),
+  );
   return key;
 }

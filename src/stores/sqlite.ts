@@ -2,26 +2,14 @@ import { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { StorageSettings } from "../../config/settings.ts";
-import type { KeyStore, ListedKey, StoredKey } from "../state/keyring.ts";
+import type { KeyStore } from "../state/keyring.ts";
 import { StartupError } from "../state/startup-error.ts";
 import type { Storage } from "../state/storage.ts";
+import { migrate } from "./migrations.ts";
 import { Seal } from "./seal.ts";
 import { storageSecret } from "./secret.ts";
 import { SealedState } from "./sealed-state.ts";
-
-/** The version of the tables below. */
-const SCHEMA_VERSION = 1;
-const SCHEMA = `
-  CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-  CREATE TABLE keys (
-    hash TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, prefix TEXT NOT NULL,
-    models TEXT NOT NULL, expires INTEGER, made INTEGER NOT NULL
-  ) WITHOUT ROWID;
-  CREATE TABLE plugin_state (
-    upstream TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, sealed BLOB NOT NULL,
-    PRIMARY KEY (upstream, key)
-  ) WITHOUT ROWID;
-`;
+import { SqliteKeys } from "./sqlite-keys.ts";
 
 /** What the secret is checked against at each start. */
 const CHECK = "secret_check";
@@ -81,22 +69,7 @@ function prepareTables(database: Database, file: string): boolean {
   database.run("PRAGMA journal_mode = WAL");
   // With WAL, NORMAL can lose the last commits on power loss, but never corrupts.
   database.run("PRAGMA synchronous = NORMAL");
-  return database
-    .transaction(() => {
-      const { user_version: version } = database.query("PRAGMA user_version").get() as {
-        user_version: number;
-      };
-      if (version > SCHEMA_VERSION) {
-        throw new StartupError(
-          `the database ${file} was written by a newer Modelyard; use that, or another file`,
-        );
-      }
-      if (version === SCHEMA_VERSION) return false;
-      database.run(SCHEMA);
-      database.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
-      return true;
-    })
-    .immediate();
+  return migrate(database, file);
 }
 
 function checkSecret(database: Database, seal: Seal): void {
@@ -115,44 +88,4 @@ function checkSecret(database: Database, seal: Seal): void {
       { cause },
     );
   }
-}
-
-interface KeyRow {
-  hash: string;
-  name: string;
-  prefix: string;
-  models: string;
-  expires: number | null;
-  made: number;
-}
-
-class SqliteKeys implements KeyStore {
-  readonly #database: Database;
-
-  constructor(database: Database) {
-    this.#database = database;
-  }
-
-  find(hash: string): StoredKey | undefined {
-    const row = this.#database.query<KeyRow, [string]>("SELECT * FROM keys WHERE hash = ?").get(hash);
-    return row ? listed(row) : undefined;
-  }
-
-  list(): readonly ListedKey[] {
-    return this.#database.query<KeyRow, []>("SELECT * FROM keys ORDER BY made, name").all().map(listed);
-  }
-
-  delete(name: string): boolean {
-    return this.#database.query("DELETE FROM keys WHERE name = ?").run(name).changes > 0;
-  }
-
-  add({ hash, name, models, expires }: StoredKey, prefix: string): void {
-    this.#database
-      .query("INSERT INTO keys (hash, name, prefix, models, expires, made) VALUES (?, ?, ?, ?, ?, ?)")
-      .run(hash, name, prefix, JSON.stringify(models), expires ?? null, Date.now());
-  }
-}
-
-function listed({ models, expires, ...row }: KeyRow): ListedKey {
-  return { ...row, models: JSON.parse(models) as string[], expires: expires ?? undefined };
 }
