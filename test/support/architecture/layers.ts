@@ -16,6 +16,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/log.ts": ["src/contract"],
   "src/kit": ["src/contract"],
   "src/flow": FLOW,
+  "src/conformance": [...FLOW, "src/flow", "config"],
   "src/dialects": DIALECTS,
   "src/state": STATE,
   "src/stores": BESIDE_STATE,
@@ -72,6 +73,7 @@ export function pluginViolations(tree: SourceTree): string[] {
 
 function mayPluginImport({ from, file, specifier, package: name }: Arrow): boolean {
   if (specifier === "modelyard/plugin" || specifier === "modelyard/kit") return true;
+  if (specifier === "modelyard/conformance") return from.endsWith("/conformance.ts");
   if (file !== undefined) return isUnder(file, from.split("/").slice(0, 2).join("/"));
   return name !== undefined && !/^(modelyard|bun|bun:.*)$/.test(name);
 }
