@@ -1,0 +1,75 @@
+import { bodyOf, LANES } from "../order.ts";
+import { AnswerCheck } from "./answer-check.ts";
+import { Connection } from "./connection.ts";
+import type { Load, Target } from "./job.ts";
+import { Tally } from "./tally.ts";
+
+/** One of a load's connections, with what it asks ready to be sent. */
+export class Asker {
+  readonly tally: Tally;
+  readonly #connection: Connection;
+  readonly #request: Buffer;
+  readonly #order: Load["order"];
+
+  /** `number` counts the connections of a load: each has a text of its own. */
+  constructor(load: Load, number: number, tally = new Tally()) {
+    this.tally = tally;
+    this.#order = { ...load.order, lane: number % LANES };
+    this.#connection = new Connection(load.target.port);
+    this.#request = requestTo(load.target, bodyOf(this.#order, load.bytes));
+  }
+
+  /** Asks once and counts what comes of it; `begun` is called at the first text. */
+  async ask(begun?: () => void): Promise<void> {
+    const check = new Beginning(this.#order, begun);
+    const askedAt = performance.now();
+    try {
+      await this.#connection.ask(this.#request, check);
+      check.end();
+      this.tally.completed(check, askedAt);
+    } catch (error) {
+      this.tally.failed(error);
+    }
+  }
+
+  /** Asks, and leaves at the first text. */
+  async leave(): Promise<void> {
+    let hasBegun = false;
+    const check = new Beginning(this.#order, () => {
+      hasBegun = true;
+      this.#connection.close();
+    });
+    await this.#connection.ask(this.#request, check).catch((error: unknown) => {
+      if (!hasBegun) this.tally.failed(error);
+    });
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+}
+
+/** Tells of the first text. */
+class Beginning extends AnswerCheck {
+  readonly #begun: (() => void) | undefined;
+
+  constructor(order: Load["order"], begun: (() => void) | undefined) {
+    super(order);
+    this.#begun = begun;
+  }
+
+  override body(piece: string): void {
+    const isFirst = this.firstAt === undefined;
+    super.body(piece);
+    if (isFirst && this.firstAt !== undefined) this.#begun?.();
+  }
+}
+
+/** The bytes of a chat request. */
+export function requestTo({ port, headers }: Target, body: string): Buffer {
+  const all = { host: `127.0.0.1:${port}`, "content-type": "application/json", ...headers };
+  const lines = Object.entries({ ...all, "content-length": body.length }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
+  return Buffer.from(`POST /v1/chat/completions HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
+}

@@ -1,0 +1,43 @@
+import type { Order } from "../order.ts";
+import type { Spread } from "../statistics.ts";
+
+/** Where requests go, and the headers that they need there. */
+export interface Target {
+  readonly port: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What is asked, over and over; the lane of the order is another for each connection. */
+export interface Load {
+  readonly target: Target;
+  readonly order: Order;
+  /** Least size of a request's body. */
+  readonly bytes: number;
+}
+
+export type Job =
+  /** `connections` that each ask again as soon as they are answered, for `ms`. */
+  | { readonly kind: "repeat"; readonly load: Load; readonly connections: number; readonly ms: number }
+  /** `count` streams at once, whose starts are spread over `ramp` ms. */
+  | { readonly kind: "streams"; readonly load: Load; readonly count: number; readonly ramp: number }
+  /** `count` streams that stay open; ends when each has had its first text. */
+  | { readonly kind: "hold"; readonly load: Load; readonly count: number }
+  /** Lets the stub end the streams that are held, and waits for their ends. */
+  | { readonly kind: "release"; readonly stub: Target }
+  /** One connection to each target, and `count` requests to each of them, in turns. */
+  | { readonly kind: "turns"; readonly loads: readonly Load[]; readonly count: number }
+  /** `count` streams of which every second is left after its first text. */
+  | { readonly kind: "leave"; readonly load: Load; readonly connections: number; readonly count: number };
+
+/** What came of a job, or, for `turns`, of its part for one target. */
+export interface Outcome {
+  /** Answers that were complete and exact; and, of those that should have been, how many were not. */
+  readonly complete: number;
+  readonly failed: number;
+  /** Why, for the first few. */
+  readonly failures: readonly string[];
+  /** Milliseconds from the request to its first text, between texts, and to the answer's end. */
+  readonly first: Spread;
+  readonly gap: Spread;
+  readonly whole: Spread;
+}

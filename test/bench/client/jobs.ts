@@ -1,0 +1,114 @@
+import { bodyOf } from "../order.ts";
+import { Asker, requestTo } from "./asker.ts";
+import { Connection } from "./connection.ts";
+import type { Job, Load, Outcome, Target } from "./job.ts";
+import { Tally } from "./tally.ts";
+
+type JobOf<Kind extends Job["kind"]> = Extract<Job, { kind: Kind }>;
+
+/** Streams that are held open between two jobs. */
+interface Held {
+  readonly askers: readonly Asker[];
+  readonly ends: Promise<unknown>;
+  readonly tally: Tally;
+}
+
+let held: Held | undefined;
+
+/** Does a job; gives one outcome, or for `turns` one for each target. */
+export async function carryOut(job: Job): Promise<readonly Outcome[]> {
+  switch (job.kind) {
+    case "repeat":
+      return [await repeat(job)];
+    case "streams":
+      return [await streams(job)];
+    case "hold":
+      return [await hold(job)];
+    case "release":
+      return [await release(job)];
+    case "turns":
+      return turns(job);
+    case "leave":
+      return [await leave(job)];
+  }
+}
+
+async function repeat({ load, connections, ms }: JobOf<"repeat">): Promise<Outcome> {
+  const end = performance.now() + ms;
+  return withAskers(load, connections, async (asker) => {
+    while (performance.now() < end) await asker.ask();
+  });
+}
+
+async function streams({ load, count, ramp }: JobOf<"streams">): Promise<Outcome> {
+  return withAskers(load, count, async (asker, number) => {
+    await Bun.sleep((ramp * number) / count);
+    await asker.ask();
+  });
+}
+
+async function hold({ load, count }: JobOf<"hold">): Promise<Outcome> {
+  const tally = new Tally();
+  const askers = askersFor(load, count, tally);
+  const ends: Promise<void>[] = [];
+  await Promise.all(
+    askers.map(async (asker, number) => {
+      await Bun.sleep(number / 2);
+      const begun = Promise.withResolvers<void>();
+      const end = asker.ask(begun.resolve);
+      ends.push(end);
+      await Promise.race([begun.promise, end]);
+    }),
+  );
+  held = { askers, ends: Promise.all(ends), tally };
+  return tally.outcome;
+}
+
+async function release({ stub }: JobOf<"release">): Promise<Outcome> {
+  if (!held) throw new Error("no streams are held");
+  const { askers, ends, tally } = held;
+  held = undefined;
+  await tellStub(stub);
+  await ends;
+  for (const asker of askers) asker.close();
+  return tally.outcome;
+}
+
+async function tellStub(stub: Target): Promise<void> {
+  const connection = new Connection(stub.port);
+  const order = { kind: "release", lane: 0, tokens: 0, interval: 0 } as const;
+  await connection.ask(requestTo(stub, bodyOf(order, 0)), { head() {}, body() {} });
+  connection.close();
+}
+
+async function turns({ loads, count }: JobOf<"turns">): Promise<readonly Outcome[]> {
+  const askers = loads.map((load) => new Asker(load, 0));
+  for (let turn = 0; turn < count; turn++) {
+    for (const asker of askers) await asker.ask();
+  }
+  for (const asker of askers) asker.close();
+  return askers.map(({ tally }) => tally.outcome);
+}
+
+async function leave({ load, connections, count }: JobOf<"leave">): Promise<Outcome> {
+  let asked = 0;
+  return withAskers(load, connections, async (asker) => {
+    while (asked++ < count) await (asked % 2 === 0 ? asker.ask() : asker.leave());
+  });
+}
+
+async function withAskers(
+  load: Load,
+  count: number,
+  work: (asker: Asker, number: number) => Promise<void>,
+): Promise<Outcome> {
+  const tally = new Tally();
+  const askers = askersFor(load, count, tally);
+  await Promise.all(askers.map(work));
+  for (const asker of askers) asker.close();
+  return tally.outcome;
+}
+
+function askersFor(load: Load, count: number, tally: Tally): Asker[] {
+  return Array.from({ length: count }, (_, number) => new Asker(load, number, tally));
+}

@@ -1,0 +1,40 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MODEL } from "../order.ts";
+import { ServerProcess } from "../process.ts";
+import { contenderOf } from "./contender.ts";
+import type { ContenderName } from "./contender.ts";
+
+const KEY = "sk-bench-0123456789";
+
+/** The part of gateway.yaml that leads to the stub. */
+export function stubUpstream(stubUrl: string): string {
+  return `
+upstreams:
+  stub:
+    plugin: openai
+    options: { base_url: "${stubUrl}/v1", api_key: sk-stub-0123456789, models: [${MODEL}] }
+`;
+}
+
+/**
+ * Modelyard as shipped, from this checkout: what the file doesn't say is at its default, the log too. `yaml` is
+ * what it has besides `server` and `keys`.
+ */
+export async function startModelyard(name: ContenderName, yaml: string) {
+  const directory = mkdtempSync(join(tmpdir(), "modelyard-bench-"));
+  const config = join(directory, "gateway.yaml");
+  writeFileSync(config, `server: { port: 0 }\nkeys: [{ name: bench, key: ${KEY} }]\n${yaml}`);
+  const command = [process.execPath, "src/main.ts", "--config", config];
+  const contender = contenderOf(name, await ServerProcess.listening(command), {
+    authorization: `Bearer ${KEY}`,
+  });
+  return {
+    ...contender,
+    async [Symbol.asyncDispose]() {
+      await contender[Symbol.asyncDispose]();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import type { Load } from "../client/job.ts";
+import { completeness, costOf, interleaved, pick } from "../measure.ts";
+import { eventsOf } from "../order.ts";
+import type { Order } from "../order.ts";
+import { present } from "../settings.ts";
+import { Stage } from "../stage.ts";
+import type { Scenario } from "./scenario.ts";
+
+const ORDER: Order = { kind: "burst", lane: 0, tokens: 100, interval: 0 };
+
+/** Streams whose events the upstream sends all at once. */
+export const burst: Scenario = {
+  name: "burst",
+  async run(settings) {
+    const { connections, round, warmUp } = settings.sizes;
+    await using stage = await Stage.open();
+    const contenders = await stage.startAll(present(["nginx", "raw-bun", "modelyard", "portkey"], settings));
+    const repeat = (target: Load["target"], ms: number) =>
+      stage.client.run({ kind: "repeat", load: { target, order: ORDER, bytes: 1024 }, connections, ms });
+    for (const { target } of contenders) await repeat(target, warmUp);
+    const measured = await interleaved(contenders, settings.rounds, async (contender) => {
+      const { result, cpu } = await costOf(contender, () => repeat(contender.target, round));
+      return {
+        cpu: cpu / (result.complete * eventsOf(ORDER)),
+        exact: completeness(contender, result, settings),
+      };
+    });
+    const scenario = burst.name;
+    return [
+      {
+        scenario,
+        name: `CPU per event, ${eventsOf(ORDER)} sent at once`,
+        unit: "µs",
+        rounds: pick(measured, ({ cpu }) => cpu),
+        targets: [
+          { is: "times", of: "raw-bun", atMost: 2 },
+          { is: "times", of: "portkey", atMost: 1 / 10 },
+        ],
+      },
+      {
+        scenario,
+        name: "complete and exact",
+        unit: "%",
+        rounds: pick(measured, ({ exact }) => exact),
+        targets: [{ is: "at least", atLeast: 100 }],
+      },
+    ];
+  },
+};

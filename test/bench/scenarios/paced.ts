@@ -1,0 +1,99 @@
+import type { LoadClient } from "../load-client.ts";
+import type { Outcome, Target } from "../client/job.ts";
+import type { Contender, ContenderName } from "../contenders/contender.ts";
+import type { Figure } from "../figure.ts";
+import { completeness, costOf, interleaved, pick } from "../measure.ts";
+import { eventsOf } from "../order.ts";
+import type { Order } from "../order.ts";
+import { present } from "../settings.ts";
+import type { Settings } from "../settings.ts";
+import { Stage } from "../stage.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** Milliseconds between the events of a stream: a model that says ten tokens a second. */
+export const PACE = 100;
+
+/** Milliseconds over which the starts are spread: some paces, so that the streams don't all speak at one moment. */
+const RAMP = 5 * PACE;
+
+/** What one round of paced streams shows. */
+export interface PacedRound extends Outcome {
+  /** CPU in µs per event that the upstream sent. */
+  readonly cpu: number;
+  /** Per cent of the streams. */
+  readonly exact: number;
+}
+
+/** Many streams at once, each of which gets one event at a time. */
+export const paced: Scenario = {
+  name: "paced",
+  async run(settings) {
+    await using stage = await Stage.open();
+    const contenders = await stage.startAll(present(["nginx", "raw-bun", "modelyard", "portkey"], settings));
+    const count = settings.sizes.pacedStreams;
+    return figuresOf(await measurePaced(stage.client, contenders, { settings, count }), count);
+  },
+};
+
+/** Measures `count` paced streams at a time, in interleaved rounds after a short warm-up. */
+export async function measurePaced(
+  client: LoadClient,
+  contenders: readonly Contender[],
+  { settings, count }: { readonly settings: Settings; readonly count: number },
+): Promise<ReadonlyMap<ContenderName, readonly PacedRound[]>> {
+  const order: Order = { kind: "paced", lane: 0, tokens: settings.sizes.pacedTokens, interval: PACE };
+  const streams = (target: Target, tokens: number) =>
+    client.run({
+      kind: "streams",
+      load: { target, order: { ...order, tokens }, bytes: 1024 },
+      count,
+      ramp: RAMP,
+    });
+  for (const { target } of contenders) await streams(target, 2);
+  return interleaved(contenders, settings.rounds, async (contender) => {
+    const { result, cpu } = await costOf(contender, () => streams(contender.target, order.tokens));
+    const exact = completeness(contender, result, settings);
+    return { ...result, exact, cpu: cpu / (result.complete * eventsOf(order)) };
+  });
+}
+
+function figuresOf(measured: ReadonlyMap<ContenderName, readonly PacedRound[]>, count: number): Figure[] {
+  const scenario = paced.name;
+  return [
+    {
+      scenario,
+      name: `CPU per event, ${count} streams`,
+      unit: "µs",
+      rounds: pick(measured, ({ cpu }) => cpu),
+      targets: [{ is: "times", of: "raw-bun", atMost: 1.5 }],
+    },
+    {
+      scenario,
+      name: "complete and exact",
+      unit: "%",
+      rounds: pick(measured, ({ exact }) => exact),
+      targets: [{ is: "at least", atLeast: 100 }],
+    },
+    {
+      scenario,
+      name: "first text, p50",
+      unit: "ms",
+      rounds: pick(measured, ({ first }) => first.p50),
+      targets: [],
+    },
+    {
+      scenario,
+      name: "first text, p99",
+      unit: "ms",
+      rounds: pick(measured, ({ first }) => first.p99),
+      targets: [],
+    },
+    {
+      scenario,
+      name: `gap between events sent every ${PACE} ms, p99`,
+      unit: "ms",
+      rounds: pick(measured, ({ gap }) => gap.p99),
+      targets: [],
+    },
+  ];
+}

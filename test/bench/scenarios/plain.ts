@@ -1,0 +1,79 @@
+import type { LoadClient } from "../load-client.ts";
+import type { Load } from "../client/job.ts";
+import type { Contender } from "../contenders/contender.ts";
+import type { Target } from "../figure.ts";
+import { completeness, costOf, interleaved, pick } from "../measure.ts";
+import type { Order } from "../order.ts";
+import { present } from "../settings.ts";
+import type { Settings } from "../settings.ts";
+import { Stage } from "../stage.ts";
+import { runWrk, WRK } from "../wrk.ts";
+import type { Answered } from "../wrk.ts";
+import type { Scenario } from "./scenario.ts";
+
+const KIB = 1024;
+const ORDER: Order = { kind: "plain", lane: 0, tokens: 300, interval: 0 };
+
+/** Plain JSON answers of 300 tokens to small requests, and to large ones. */
+export const plain = plainScenario("plain", KIB, [
+  { is: "times", of: "raw-bun", atMost: 1.6 },
+  { is: "times", of: "portkey", atMost: 1 / 20 },
+]);
+export const plain64k = plainScenario("plain64k", 64 * KIB, [{ is: "times", of: "raw-bun", atMost: 2.5 }]);
+
+function plainScenario(name: string, bytes: number, targets: readonly Target[]): Scenario {
+  return {
+    name,
+    async run(settings) {
+      await using stage = await Stage.open();
+      const contenders = await stage.startAll(
+        present(["nginx", "raw-bun", "modelyard", "portkey"], settings),
+      );
+      const loadOf = ({ target }: Contender): Load => ({ target, order: ORDER, bytes });
+      for (const contender of contenders) {
+        await checkAnswers(stage.client, contender, loadOf(contender), settings);
+      }
+      const measured = await interleaved(contenders, settings.rounds, async (contender) => {
+        const cost = await costOf(contender, () => ask(stage.client, loadOf(contender), settings));
+        return { cpu: cost.cpu / cost.result.requests, rate: cost.result.requests / cost.result.seconds };
+      });
+      return [
+        {
+          scenario: name,
+          name: "CPU per request",
+          unit: "µs",
+          rounds: pick(measured, ({ cpu }) => cpu),
+          targets,
+        },
+        {
+          scenario: name,
+          name: "requests",
+          unit: "/s",
+          rounds: pick(measured, ({ rate }) => rate),
+          targets: [],
+        },
+      ];
+    },
+  };
+}
+
+/** The warm-up, by our own client, since wrk doesn't look at what it gets. */
+async function checkAnswers(client: LoadClient, contender: Contender, load: Load, settings: Settings) {
+  const { connections, warmUp } = settings.sizes;
+  const outcome = await client.run({ kind: "repeat", load, connections, ms: warmUp });
+  completeness(contender, outcome, settings);
+}
+
+/** One round of load: by wrk where it is there, else by our own client. */
+export async function ask(client: LoadClient, load: Load, settings: Settings): Promise<Answered> {
+  const { connections, round } = settings.sizes;
+  if (settings.usesTools && WRK !== null) {
+    const answered = await runWrk(load, connections, round);
+    if (answered.failed > 0) settings.note(`wrk: ${answered.failed} of ${answered.requests} requests failed`);
+    return answered;
+  }
+  const begun = performance.now();
+  const outcome = await client.run({ kind: "repeat", load, connections, ms: round });
+  const seconds = (performance.now() - begun) / 1e3;
+  return { requests: outcome.complete, seconds, failed: outcome.failed };
+}

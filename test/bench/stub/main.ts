@@ -1,0 +1,113 @@
+/**
+ * The stub upstream: speaks OpenAI's API as far as the benchmark needs it, straight on sockets, so that it is
+ * never what limits a figure. Prints the port on which it listens.
+ * @module
+ */
+import type { Socket } from "bun";
+import { orderIn } from "../order.ts";
+import type { Order } from "../order.ts";
+import {
+  burstAnswer,
+  NOT_FOUND,
+  plainAnswer,
+  RELEASED,
+  streamEnd,
+  streamStart,
+  tokenChunk,
+} from "./answers.ts";
+import { RequestReader } from "./request-reader.ts";
+
+const held = new Set<Connection>();
+
+/** One client's connection: what it asks, and how far the answer is. */
+class Connection {
+  readonly #reader = new RequestReader();
+  readonly #socket: Socket<Connection>;
+  #pending: Buffer[] = [];
+  #timer: Timer | undefined;
+  #heldOrder: Order | undefined;
+
+  constructor(socket: Socket<Connection>) {
+    this.#socket = socket;
+  }
+
+  take(piece: Buffer): void {
+    const request = this.#reader.take(piece);
+    if (request) this.#answer(orderIn(request));
+  }
+
+  #answer(order: Order | undefined): void {
+    if (!order) return this.#write(NOT_FOUND);
+    switch (order.kind) {
+      case "plain":
+        return this.#write(plainAnswer(order));
+      case "burst":
+        return this.#write(burstAnswer(order));
+      case "paced":
+        return this.#pace(order);
+      case "hold":
+        return this.#hold(order);
+      case "release":
+        for (const connection of held) connection.release();
+        return this.#write(RELEASED);
+    }
+  }
+
+  #pace(order: Order): void {
+    let sent = 1;
+    this.#write(streamStart(order));
+    this.#timer = setInterval(() => {
+      if (sent < order.tokens) return this.#write(tokenChunk(order.lane, sent++));
+      clearInterval(this.#timer);
+      this.#write(streamEnd(order));
+    }, order.interval);
+  }
+
+  #hold(order: Order): void {
+    this.#heldOrder = order;
+    held.add(this);
+    this.#write(streamStart(order));
+  }
+
+  /** Says the rest of a held answer. */
+  release(): void {
+    const order = this.#heldOrder;
+    held.delete(this);
+    if (!order) return;
+    for (let n = 1; n < order.tokens; n++) this.#write(tokenChunk(order.lane, n));
+    this.#write(streamEnd(order));
+  }
+
+  #write(bytes: Buffer): void {
+    if (this.#pending.length > 0) return void this.#pending.push(bytes);
+    const written = this.#socket.write(bytes);
+    if (written < bytes.length) this.#pending.push(bytes.subarray(Math.max(written, 0)));
+  }
+
+  drain(): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const bytes of pending) this.#write(bytes);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    held.delete(this);
+  }
+}
+
+const server = Bun.listen<Connection>({
+  hostname: "127.0.0.1",
+  port: 0,
+  socket: {
+    open(socket) {
+      socket.data = new Connection(socket);
+    },
+    data: (socket, bytes) => socket.data.take(bytes),
+    drain: (socket) => socket.data.drain(),
+    close: (socket) => socket.data.close(),
+    // A client that resets its connection is closed right after; there is nothing more to do for it.
+    error() {},
+  },
+});
+console.log(`listens on http://127.0.0.1:${server.port}`);
