@@ -8,6 +8,9 @@ const AZURE = /^https:\/\/[^/]+\.(azure\.com|azure-api\.net)(:\d+)?(\/|$)|\/open
 export class Address {
   readonly #base: string;
   readonly #options: Options;
+  /** Each request needs the same ones. */
+  readonly #urls = new Map<string, string>();
+  readonly #headers = new Map<string | undefined, Readonly<Record<string, string>>>();
 
   constructor(options: Options) {
     this.#options = options;
@@ -16,6 +19,16 @@ export class Address {
 
   /** The URL of an endpoint, as `chat/completions`; `model` is for addresses that name it. */
   url(endpoint: string, model = ""): string {
+    if (this.#base.includes("{model}")) return this.#makeUrl(endpoint, model);
+    let url = this.#urls.get(endpoint);
+    if (url === undefined) {
+      url = this.#makeUrl(endpoint, model);
+      this.#urls.set(endpoint, url);
+    }
+    return url;
+  }
+
+  #makeUrl(endpoint: string, model: string): string {
     const url = new URL(this.#base.replaceAll("{model}", encodeURIComponent(model)));
     url.pathname = `${url.pathname.replace(/\/+$/, "")}/${endpoint}`;
     for (const [name, value] of Object.entries(this.#options.query)) url.searchParams.set(name, value);
@@ -23,7 +36,16 @@ export class Address {
   }
 
   /** The headers of a request with this key, or with none. */
-  headers(key: string | undefined): Record<string, string> {
+  headers(key: string | undefined): Readonly<Record<string, string>> {
+    let headers = this.#headers.get(key);
+    if (!headers) {
+      headers = this.#makeHeaders(key);
+      this.#headers.set(key, headers);
+    }
+    return headers;
+  }
+
+  #makeHeaders(key: string | undefined): Record<string, string> {
     const { organization, project, headers } = this.#options;
     return {
       ...(key !== undefined && this.#credential(key)),

@@ -108,6 +108,9 @@ export class OpenAi implements Upstream {
   async #post({ call, key, endpoint }: Asked, body: JsonObject): Promise<Response> {
     const model = typeof body["model"] === "string" ? body["model"] : "";
     const url = this.#address.url(endpoint, model);
+    const headers = this.#address.headers(key);
+    // Every server has this one.
+    if (endpoint === "chat/completions") return post(call, { fetch: this.#fetch, url, headers, body });
     let status = 0;
     const noting = wrapped(this.#fetch, async (...sent) => {
       const response = await this.#fetch(...sent);
@@ -115,10 +118,9 @@ export class OpenAi implements Upstream {
       return response;
     });
     try {
-      return await post(call, { fetch: noting, url, headers: this.#address.headers(key), body });
+      return await post(call, { fetch: noting, url, headers, body });
     } catch (error) {
-      if (endpoint === "chat/completions" || !NO_SUCH_ENDPOINT.has(status) || !UpstreamError.is(error))
-        throw error;
+      if (!NO_SUCH_ENDPOINT.has(status) || !UpstreamError.is(error)) throw error;
       if (error.code === "no-such-model" && !SAYS_CHAT_ONLY.test(error.message)) throw error;
       throw new UpstreamError("unsupported", `the upstream has no /${endpoint}: ${error.message}`, {
         cause: error,

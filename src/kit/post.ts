@@ -33,31 +33,33 @@ export async function post(
   const headers: Record<string, string> = { "content-type": "application/json" };
   // A compressing proxy collects events until a block is full.
   if (options.body["stream"] === true) headers["accept-encoding"] = "identity";
-  const init = { method: "POST", headers, body: JSON.stringify(options.body), signal: call.signal };
-  const response = await send(options, init);
+  const { signal } = call;
+  const body = JSON.stringify(options.body);
+  const response = await send(options, { method: "POST", headers, body, signal });
   call.connected();
-  return good(response, options, call.signal);
+  return response.ok ? response : failed(response, options, signal);
 }
 
 /** Asks with GET, and ends as `post` does. */
 export async function get(options: GetOptions, signal: AbortSignal): Promise<Response> {
-  return good(await send(options, { method: "GET", headers: {}, signal }), options, signal);
+  const response = await send(options, { method: "GET", headers: {}, signal });
+  return response.ok ? response : failed(response, options, signal);
 }
 
 interface Sending {
   readonly method: string;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Made for this request, by names in small letters. */
+  readonly headers: Record<string, string>;
   readonly body?: string;
   readonly signal: AbortSignal;
 }
 
 async function send(options: GetOptions, sending: Sending): Promise<Response> {
-  const headers = new Headers(sending.headers);
-  for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
+  const { headers } = sending;
+  for (const name in options.headers) headers[name.toLowerCase()] = options.headers[name] ?? "";
   try {
     return await options.fetch(options.url, {
       ...sending,
-      headers,
       redirect: "manual",
       // Bun's own idle timer would cut a model that thinks for five minutes; the gateway's deadlines rule.
       timeout: false,
@@ -68,8 +70,7 @@ async function send(options: GetOptions, sending: Sending): Promise<Response> {
   }
 }
 
-async function good(response: Response, { clock }: GetOptions, signal: AbortSignal): Promise<Response> {
-  if (response.ok) return response;
+async function failed(response: Response, { clock }: GetOptions, signal: AbortSignal): Promise<never> {
   const text = await errorText(response, clock ?? systemClock);
   signal.throwIfAborted();
   throw failureOf(response.status, response.headers, text || redirection(response));
