@@ -35,6 +35,8 @@ export class ModelDirectory {
   readonly #upstreams: readonly OpenUpstream[];
   readonly #log: GatewayLogger;
   readonly #shelves = new Map<OpenUpstream, Shelf>();
+  /** Who lists each model, in file order; undefined until it is asked for after a list has changed. */
+  #listing: Map<string, OpenUpstream[]> | undefined;
 
   constructor(upstreams: Iterable<OpenUpstream>, log: GatewayLogger) {
     this.#upstreams = [...upstreams];
@@ -43,7 +45,7 @@ export class ModelDirectory {
 
   /** What every upstream offers, in file order; waits only for lists that were never there. */
   async offers(): Promise<readonly Offer[]> {
-    await Promise.all(this.#upstreams.map((upstream) => this.#load(upstream)));
+    await Promise.all(this.#upstreams.map((upstream) => this.#refresh(upstream)));
     return this.known();
   }
 
@@ -52,10 +54,26 @@ export class ModelDirectory {
     return this.#upstreams.flatMap((upstream) => this.#known(upstream).map((model) => ({ upstream, model })));
   }
 
-  /** The upstreams that list a model, in file order. */
-  async offering(id: string): Promise<readonly OpenUpstream[]> {
-    const offers = await this.offers();
-    return [...new Set(offers.filter(({ model }) => model.id === id).map(({ upstream }) => upstream))];
+  /** The upstreams that list a model, in file order; a promise only while there are lists that were never there. */
+  offering(id: string): readonly OpenUpstream[] | Promise<readonly OpenUpstream[]> {
+    let waits = false;
+    for (const upstream of this.#upstreams) if (this.#refresh(upstream)) waits = true;
+    return waits ? this.offers().then(() => this.#listingOf(id)) : this.#listingOf(id);
+  }
+
+  #listingOf(id: string): readonly OpenUpstream[] {
+    this.#listing ??= this.#makeListing();
+    return this.#listing.get(id) ?? [];
+  }
+
+  #makeListing(): Map<string, OpenUpstream[]> {
+    const listing = new Map<string, OpenUpstream[]>();
+    for (const { upstream, model } of this.known()) {
+      const before = listing.get(model.id);
+      if (!before) listing.set(model.id, [upstream]);
+      else if (!before.includes(upstream)) before.push(upstream);
+    }
+    return listing;
   }
 
   /** The upstreams that have never said what they offer, because they are out of reach. */
@@ -68,7 +86,7 @@ export class ModelDirectory {
 
   /** What a model can do, as far as its upstream has said; waits for nothing, but asks for a list that is due. */
   capabilities(upstream: OpenUpstream, id: string): Capabilities {
-    void this.#load(upstream);
+    void this.#refresh(upstream);
     const models = this.#shelves.get(upstream)?.models ?? [];
     return models.find((model) => model.id === id)?.capabilities ?? {};
   }
@@ -84,21 +102,22 @@ export class ModelDirectory {
     return allowed ? models.filter((model) => matchesAny(allowed, model.id)) : models;
   }
 
-  /** Resolves when there is a list, an old one included, or when there is none to be had. */
-  async #load(upstream: OpenUpstream): Promise<void> {
+  /** Asks for a list that is due; what comes back resolves when there is one, or none to be had. */
+  #refresh(upstream: OpenUpstream): Promise<void> | undefined {
     let shelf = this.#shelves.get(upstream);
     if (!shelf) {
       shelf = { models: [], listed: false, silent: false, due: 0, loading: undefined };
       this.#shelves.set(upstream, shelf);
     }
     if (!shelf.loading && performance.now() >= shelf.due) shelf.loading = this.#ask(upstream, shelf);
-    if (!shelf.listed) await shelf.loading;
+    return shelf.listed ? undefined : shelf.loading;
   }
 
   async #ask(upstream: OpenUpstream, shelf: Shelf): Promise<void> {
     const deadline = AbortSignal.timeout(LOAD_DEADLINE_MS);
     try {
       shelf.models = await Promise.race([upstream.upstream.models(deadline), rejected(deadline)]);
+      this.#listing = undefined;
       shelf.listed = true;
       shelf.silent = false;
       shelf.due = performance.now() + FRESH_MS;

@@ -82,27 +82,27 @@ export class TargetStates {
     let open = true;
     return {
       answered: (ms) => {
-        this.#telling(target, () => pass.answered());
+        this.#telling(target, circuit, () => pass.answered());
         if (ms !== undefined) load.answeredAfter(ms, this.#now());
       },
       ended: (outcome) => {
         if (!open) return;
         open = false;
         load.ended();
-        this.#telling(target, () => pass.ended(outcome, this.#now()));
+        this.#telling(target, circuit, (now) => pass.ended(outcome, now));
       },
     };
   }
 
   /** Does something to a target's circuit, and says so when that opens or closes it. */
-  #telling(target: Target, change: () => void): void {
-    const { circuit } = this.of(target);
-    const before = circuit.state(this.#now());
-    change();
-    const state = circuit.state(this.#now());
+  #telling(target: Target, circuit: Circuit, change: (now: number) => void): void {
+    const now = this.#now();
+    const before = circuit.state(now);
+    change(now);
+    const state = circuit.state(now);
     if (state === before) return;
     const { cause } = circuit;
-    this.#settings.changed?.({ target: targetName(target), state, cause, ms: Math.round(this.wait(target)) });
+    this.#settings.changed?.({ target: targetName(target), state, cause, ms: Math.round(circuit.wait(now)) });
   }
 
   /** A request's first call to an upstream, by which its retry budget is measured. */

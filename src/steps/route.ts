@@ -83,7 +83,8 @@ function refuseWhileSilent(asked: string, { directory }: Gateway): void {
 export async function resolve(model: string, gateway: Gateway): Promise<Resolution | undefined> {
   const routed = gateway.routes.resolve(model);
   if (routed) return routed;
-  const upstreams = await gateway.directory.offering(model);
+  const listing = gateway.directory.offering(model);
+  const upstreams = listing instanceof Promise ? await listing : listing;
   if (upstreams.length === 0) return undefined;
   const targets = upstreams.map((upstream) => ({ upstream, model, weight: 1 }));
   return { via: "the upstreams that list it", targets, ...UNROUTED };
@@ -112,6 +113,7 @@ function inOrder(
   targets: readonly Target[],
   { sticker, gateway }: { readonly sticker: string; readonly gateway: Gateway },
 ): readonly Target[] {
+  if (targets.length === 1 || strategy === "failover") return targets;
   const candidates = targets.map((target) => ({
     target,
     name: targetName(target),
