@@ -1,7 +1,35 @@
+import { describe, test } from "bun:test";
 import type { UpstreamPlugin } from "../contract/index.ts";
 import type { Fixtures } from "./fixtures.ts";
+import { messageOf } from "./report.ts";
+import { LEVELS, RULES } from "./rules.ts";
+import type { Level } from "./rules.ts";
+import { testRule } from "./run.ts";
 
-/** Registers the kit's rules as tests of `bun test`, level by level. */
+// A rule that is broken may wait several times for what never comes.
+const TIMEOUT_MS = 60_000;
+
+/**
+ * Registers the kit's rules as tests of `bun test`, level by level. A rule that doesn't apply is printed with its
+ * reason.
+ */
 export function describeUpstream(plugin: UpstreamPlugin, fixtures: Fixtures): void {
-  throw new Error(`no rules yet for ${plugin.name} and ${fixtures.model}`);
+  describe(`${plugin.name} conforms`, () => {
+    for (const level of Object.keys(LEVELS).map(Number) as Level[]) {
+      describe(`level ${level}, ${LEVELS[level]}`, () => {
+        for (const { id, title } of RULES.filter((rule) => rule.level === level)) {
+          test(`${id}: ${title}`, () => expectKept(id, { plugin, fixtures }), TIMEOUT_MS);
+        }
+      });
+    }
+  });
+}
+
+async function expectKept(
+  id: (typeof RULES)[number]["id"],
+  under: { plugin: UpstreamPlugin; fixtures: Fixtures },
+) {
+  const result = await testRule(id, under);
+  if (result.outcome === "broken") throw new Error(messageOf(result));
+  if (result.outcome === "skipped") process.stdout.write(`– ${id} doesn't apply: ${result.detail}\n`);
 }

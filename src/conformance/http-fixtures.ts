@@ -3,7 +3,7 @@ import type { Json, JsonObject } from "../contract/index.ts";
 import type { Fixtures } from "./fixtures.ts";
 import { httpUpstream } from "./http-upstream.ts";
 import type { HttpReply, HttpRequest } from "./http-upstream.ts";
-import type { Answer, Scenario } from "./scenarios.ts";
+import type { Answer, Scenario, ScenarioName } from "./scenarios.ts";
 
 /** How an upstream speaks HTTP: what it says in its own words; how it breaks is the kit's affair. */
 export interface HttpSetup extends Pick<Fixtures, "model" | "unsupported" | "handled"> {
@@ -24,8 +24,6 @@ export interface HttpSetup extends Pick<Fixtures, "model" | "unsupported" | "han
   /** The answer to every GET; a list of models, mostly. Default `{}`. */
   readonly models?: Json;
 }
-
-const JSON_TYPE = { "content-type": "application/json" };
 
 /** Fixtures for a plugin whose upstream answers each chat with one HTTP request, streamed or not. */
 export function httpFixtures(setup: HttpSetup): Fixtures {
@@ -56,11 +54,9 @@ interface Exchange {
 async function respond(setup: HttpSetup, scenario: Scenario, { request, reply }: Exchange): Promise<void> {
   if (scenario.name === "silent") return;
   const refusal = STATUSES[scenario.name];
-  if (request.method === "GET") return respondJson(reply, 200, setup.models ?? {});
+  if (request.method === "GET") return respondJson(reply, setup.models ?? {});
   if (refusal !== undefined) return refuse(setup, scenario, { reply, status: refusal });
-  const asksForStream =
-    setup.isStreamed ?? ((asked) => (asked.json as JsonObject | undefined)?.["stream"] === true);
-  const streamed = setup.stream && (!setup.plain || asksForStream(request));
+  const streamed = setup.stream && (!setup.plain || asksForStream(setup, request));
   const type = streamed ? (setup.streamType ?? "text/event-stream") : "application/json";
   const whole = streamed
     ? setup.stream?.(scenario.answer)
@@ -71,6 +67,11 @@ async function respond(setup: HttpSetup, scenario: Scenario, { request, reply }:
     reply,
     failure: streamed ? setup.failure?.(scenario.complaint) : undefined,
   });
+}
+
+function asksForStream(setup: HttpSetup, request: HttpRequest): boolean {
+  if (setup.isStreamed) return setup.isStreamed(request);
+  return (request.json as JsonObject | undefined)?.["stream"] === true;
 }
 
 /** A plain answer's last half is what says that it is whole. */
@@ -89,16 +90,18 @@ function refuse(
   const { complaint, retryAfterSeconds } = scenario;
   const body = setup.error?.(complaint, status) ?? { error: { message: complaint } };
   const headers = status === 429 ? { "retry-after": String(retryAfterSeconds) } : {};
-  respondJson(reply, status, body, headers);
+  respondJson(reply, body, { status, headers });
 }
 
 function respondJson(
   reply: HttpReply,
-  status: number,
   body: Json,
-  headers: Record<string, string> = {},
+  {
+    status = 200,
+    headers = {},
+  }: { readonly status?: number; readonly headers?: Record<string, string> } = {},
 ): void {
-  reply.head(status, { ...JSON_TYPE, ...headers });
+  reply.head(status, { "content-type": "application/json", ...headers });
   reply.end(JSON.stringify(body));
 }
 
@@ -110,34 +113,20 @@ interface Performance {
 
 /** What comes after the first half, or in place of the second. */
 async function play(pieces: readonly string[], { scenario, reply, failure }: Performance): Promise<void> {
-  const half = Math.ceil(pieces.length / 2);
-  switch (scenario.name) {
-    case "begun":
-      return;
-    case "split":
-      return singly(pieces, reply);
-    case "endless":
-      return forEver(pieces, reply);
-    case "stall":
-      return say(pieces.slice(0, half), reply);
-    case "end":
-      await say(pieces.slice(0, -1), reply);
-      return reply.end();
-    case "cut":
-      await say(pieces.slice(0, half), reply);
-      await turn();
-      return reply.reset();
-    case "garbage":
-      await say(pieces.slice(0, half), reply);
-      return reply.end(GARBAGE);
-    case "failing":
-      await say(pieces.slice(0, half), reply);
-      return reply.end(failure ?? "");
-    default:
-      await say(pieces, reply);
-      reply.end();
-  }
+  const half = pieces.slice(0, Math.ceil(pieces.length / 2));
+  const { name } = scenario;
+  if (name === "begun") return;
+  if (name === "split") return singly(pieces, reply);
+  if (name === "endless") return forEver(pieces, reply);
+  const said = name === "end" ? pieces.slice(0, -1) : BREAKING.has(name) ? half : pieces;
+  await say(said, reply);
+  if (name === "stall") return;
+  if (name === "cut") return reply.reset();
+  if (name === "garbage") return reply.end(GARBAGE);
+  reply.end(name === "failing" ? failure : "");
 }
+
+const BREAKING: ReadonlySet<ScenarioName> = new Set<ScenarioName>(["stall", "cut", "garbage", "failing"]);
 
 // For a parser of event streams, of lines and of JSON alike.
 const GARBAGE = "data: }{ \u0000 <html>Bad gateway</html>\n\n}{\n";

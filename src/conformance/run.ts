@@ -1,6 +1,28 @@
 import type { UpstreamPlugin } from "../contract/index.ts";
+import { ANSWERS } from "./answers.ts";
+import { Bench } from "./bench.ts";
+import { CANCELLING } from "./cancelling.ts";
+import type { Check } from "./check.ts";
+import { CREDENTIALS } from "./credentials.ts";
+import { ENDS } from "./ends.ts";
 import type { Fixtures } from "./fixtures.ts";
-import type { Report } from "./report.ts";
+import { LEAKS } from "./leaks.ts";
+import { PARAMETERS } from "./parameters.ts";
+import type { Report, Result } from "./report.ts";
+import { RULES } from "./rules.ts";
+import type { RuleId } from "./rules.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { SURFACE } from "./surface.ts";
+import { Broken, inWords, NotApplicable } from "./verdict.ts";
+
+const PATIENCE_MS = 3_000;
+
+const CHECKS = new Map<string, Check>(
+  [...ANSWERS, ...ENDS, ...PARAMETERS, ...CANCELLING, ...LEAKS, ...CREDENTIALS, ...SURFACE].map((check) => [
+    check.rule,
+    check,
+  ]),
+);
 
 export interface TestOptions {
   /** Only the rules whose ids begin so: `4`, `2.3`. Default: all. */
@@ -9,11 +31,65 @@ export interface TestOptions {
   readonly patience?: number;
 }
 
-/** Puts a plugin to the kit's rules. Never rejects: what goes wrong is in the report. */
+/** Puts a plugin to the kit's rules, one after the other. Never rejects: what goes wrong is in the report. */
 export async function testUpstream(
   plugin: UpstreamPlugin,
   fixtures: Fixtures,
   options: TestOptions = {},
 ): Promise<Report> {
-  throw new Error(`no rules yet for ${plugin.name}, ${fixtures.model}, ${options.only}`);
+  const results: Result[] = [];
+  for (const { id } of RULES.filter((rule) => rule.id.startsWith(options.only ?? ""))) {
+    results.push(await testRule(id, { plugin, fixtures, patience: options.patience ?? PATIENCE_MS }));
+  }
+  const passed = results.every(({ outcome }) => outcome !== "broken");
+  const ms = results.reduce((sum, result) => sum + result.ms, 0);
+  return { plugin: plugin.name, passed, results, ms };
+}
+
+/** What is put to a rule. */
+export interface UnderTest {
+  readonly plugin: UpstreamPlugin;
+  readonly fixtures: Fixtures;
+  readonly patience?: number;
+}
+
+/** Puts a plugin to one rule. */
+export async function testRule(
+  id: RuleId,
+  { plugin, fixtures, patience = PATIENCE_MS }: UnderTest,
+): Promise<Result> {
+  const rule = RULES.find((each) => each.id === id);
+  const check = CHECKS.get(id);
+  if (!rule || !check) throw new Error(`there is no rule "${id}"`);
+  const reason = whyNot(check, fixtures);
+  if (reason !== undefined) return { rule, outcome: "skipped", detail: reason, ms: 0 };
+  const begun = performance.now();
+  const { outcome, detail } = await outcomeOf(check, new Bench(plugin, fixtures, patience));
+  return { rule, outcome, detail, ms: Math.round(performance.now() - begun) };
+}
+
+/** Why a rule doesn't apply, if the fixtures say so. */
+export function whyNot({ rule, plays }: Check, { unsupported = {} }: Fixtures): string | undefined {
+  const [number = ""] = rule.split(" ");
+  const scenario = plays.find((name) => unsupported[name] !== undefined);
+  return unsupported[rule] ?? unsupported[number] ?? (scenario && unsupported[scenario]);
+}
+
+async function outcomeOf(check: Check, bench: Bench): Promise<Pick<Result, "outcome" | "detail">> {
+  try {
+    const remark = await check.run(bench);
+    return { outcome: "kept", detail: remark === "" ? undefined : (remark ?? undefined) };
+  } catch (error) {
+    if (error instanceof NotApplicable) return { outcome: "skipped", detail: error.message };
+    if (error instanceof Broken) return { outcome: "broken", detail: error.message };
+    return { outcome: "broken", detail: `the fixtures, or the kit itself, failed with ${inWords(error)}` };
+  }
+}
+
+/** What `unsupported` names that is neither a scenario nor a rule. */
+export function unknownNames({ unsupported = {} }: Fixtures): readonly string[] {
+  const numbers = RULES.flatMap(({ id }) => [id, id.split(" ")[0] ?? id]);
+  return Object.keys(unsupported).filter(
+    (name) => !Object.hasOwn(SCENARIOS, name) && !numbers.includes(name),
+  );
 }

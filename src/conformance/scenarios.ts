@@ -72,22 +72,19 @@ export function scenarioOf(name: ScenarioName): Scenario {
   return { name, answer: answerOf(name), complaint: COMPLAINT, retryAfterSeconds: RETRY_AFTER_S };
 }
 
+/** What is said in scenarios that are about what is said; in all others it is the greeting. */
+const SPECIAL: { readonly [name in ScenarioName]?: Answer } = {
+  reasoning: answerWith([...THOUGHTS.map(reasoning), ...HELLO.map(text)], "stop"),
+  tools: answerWith(
+    CALLS.map((call, index) => ({ type: "tool-call", index, ...call })),
+    "tool_calls",
+  ),
+  length: answerWith(HELLO.map(text), "length"),
+  endless: answerWith(ENDLESS.map(text), "stop"),
+};
+
 function answerOf(name: ScenarioName): Answer {
-  switch (name) {
-    case "reasoning":
-      return answerWith([...THOUGHTS.map(reasoning), ...HELLO.map(text)], "stop");
-    case "tools":
-      return answerWith(
-        CALLS.map((call, index) => ({ type: "tool-call", index, ...call })),
-        "tool_calls",
-      );
-    case "length":
-      return answerWith(HELLO.map(text), "length");
-    case "endless":
-      return answerWith(ENDLESS.map(text), "stop");
-    default:
-      return answerWith(HELLO.map(text), "stop");
-  }
+  return SPECIAL[name] ?? answerWith(HELLO.map(text), "stop");
 }
 
 function answerWith(events: readonly AnswerEvent[], finish: FinishReason): Answer {

@@ -1,0 +1,92 @@
+import type { Asked } from "./asked.ts";
+import type { Bench, Stage } from "./bench.ts";
+import { expectIdle } from "./bench.ts";
+import type { Check } from "./check.ts";
+import { isAsked } from "./ends.ts";
+import type { ScenarioName } from "./scenarios.ts";
+import { Broken, inWords } from "./verdict.ts";
+import { pause } from "./waiting.ts";
+
+// Long enough for headers that were sent over loopback to have been read.
+const READ_MS = 30;
+
+/** Level 4, first half: nobody waits for an answer that nobody wants. */
+export const CANCELLING: readonly Check[] = [
+  { rule: "4.1 silent", plays: ["silent"], run: (bench) => givenUp(bench, "silent", true) },
+  { rule: "4.2 begun", plays: ["begun"], run: (bench) => givenUp(bench, "begun", true) },
+  { rule: "4.3 mid-stream", plays: ["stall"], run: midStream },
+  { rule: "4.4 paused", plays: ["endless"], run: paused },
+  { rule: "4.5 plain", plays: ["silent"], run: (bench) => givenUp(bench, "silent", false) },
+  { rule: "4.6 return", plays: ["endless"], run: returned },
+];
+
+async function givenUp(bench: Bench, name: ScenarioName, stream: boolean): Promise<void> {
+  await bench.on(name, async (stage) => {
+    const asked = stage.ask({ stream });
+    asked.begin();
+    await expectAsked(stage, asked, bench.patience);
+    await pause(READ_MS);
+    await expectEnd(stage, asked, bench.patience);
+  });
+}
+
+async function midStream(bench: Bench): Promise<void> {
+  await bench.on("stall", async (stage) => {
+    const asked = stage.ask();
+    // The upstream says half of the answer; after the first word the next wait is begun.
+    while (asked.outcome.text === "" && !asked.isOver)
+      await asked.step("though the upstream had said something");
+    expectGoingOn(asked);
+    asked.begin();
+    await pause(READ_MS);
+    await expectEnd(stage, asked, bench.patience);
+  });
+}
+
+async function paused(bench: Bench): Promise<void> {
+  await bench.on("endless", async (stage) => {
+    const asked = stage.ask();
+    while (asked.outcome.text === "" && !asked.isOver)
+      await asked.step("though the upstream talks on and on");
+    expectGoingOn(asked);
+    await pause(READ_MS);
+    asked.call.abort();
+    if (!(await asked.leave())) throw new Broken("after the abort return() doesn't end");
+    await expectIdle(stage.played, bench.patience);
+  });
+}
+
+async function returned(bench: Bench): Promise<void> {
+  await bench.on("endless", async (stage) => {
+    const asked = stage.ask();
+    while (asked.outcome.text === "" && !asked.isOver)
+      await asked.step("though the upstream talks on and on");
+    expectGoingOn(asked);
+    if (!(await asked.leave())) throw new Broken("return() doesn't end: free what you hold in `finally`");
+    await expectIdle(stage.played, bench.patience);
+  });
+}
+
+async function expectAsked(stage: Stage, asked: Asked, patience: number): Promise<void> {
+  if (await isAsked(stage, patience)) return;
+  const { error } = asked.outcome;
+  throw new Broken(`the upstream was never asked${error === undefined ? "" : `: ${inWords(error)}`}`);
+}
+
+function expectGoingOn({ isOver, outcome }: Asked): void {
+  if (isOver) throw new Broken(`the answer was over before it was given up, with ${inWords(outcome.error)}`);
+}
+
+async function expectEnd(stage: Stage, asked: Asked, patience: number): Promise<void> {
+  expectGoingOn(asked);
+  asked.call.abort();
+  if (!(await asked.settles())) {
+    throw new Broken(
+      `${patience} ms after \`call.signal\` was aborted the plugin still waits: race every wait with it`,
+    );
+  }
+  // An event that was on its way may come yet; after it the end must.
+  if (!asked.isOver && !(await asked.leave())) throw new Broken("after the abort return() doesn't end");
+  if (asked.outcome.finishes.length > 0) throw new Broken("an answer that was given up was given a `finish`");
+  await expectIdle(stage.played, patience);
+}

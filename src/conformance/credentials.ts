@@ -1,0 +1,137 @@
+import { UpstreamError } from "../contract/index.ts";
+import type { Bench, Opened } from "./bench.ts";
+import { expectText } from "./bench.ts";
+import type { Check } from "./check.ts";
+import { expectCode } from "./ends.ts";
+import type { TestUpstream } from "./fixtures.ts";
+import { TestStorage } from "./lent.ts";
+import { RETRY_AFTER_S, scenarioOf } from "./scenarios.ts";
+import type { ScenarioName } from "./scenarios.ts";
+import { Broken, inWords, NotApplicable } from "./verdict.ts";
+
+const SHORTEST_SECRET = 6;
+const MOST_REFUSALS = 2;
+// The wait is counted from when the plugin read it.
+const SLACK_MS = 2_000;
+
+/** Level 5: credentials are used as the upstream says, kept, and never shown. */
+export const CREDENTIALS: readonly Check[] = [
+  { rule: "5.1 refused", plays: ["refused"], run: refused },
+  { rule: "5.2 limited", plays: ["limited"], run: limited },
+  { rule: "5.3 refresh", plays: ["text"], run: refresh },
+  { rule: "5.4 restart", plays: ["text"], run: restart },
+  { rule: "5.5 announced", plays: ["text"], run: announced },
+  { rule: "5.6 unseen", plays: [], run: unseen },
+];
+
+async function refused(bench: Bench): Promise<void> {
+  for (const stream of [true, false]) {
+    const { error, finishes } = await bench.answerIn("refused", { stream });
+    if (error === undefined || finishes.length > 0) throw new Broken("a refused credential is no failure");
+    expectCode(error, ["rejected"]);
+  }
+}
+
+async function limited(bench: Bench): Promise<void> {
+  const { error, finishes } = await bench.answerIn("limited");
+  if (error === undefined || finishes.length > 0) throw new Broken("a limit is no failure");
+  expectCode(error, ["rate-limited"]);
+  const expected = RETRY_AFTER_S * 1_000;
+  const found = UpstreamError.is(error) ? error.retryAfterMs : undefined;
+  if (found !== undefined && Math.abs(found - expected) <= SLACK_MS) return;
+  throw new Broken(
+    `the upstream said to come back in ${expected} ms, retryAfterMs is ${found ?? "not given"}`,
+  );
+}
+
+async function refresh(bench: Bench): Promise<void> {
+  await bench.on("text", async ({ ask, played }) => {
+    if (!played.expire)
+      throw new NotApplicable("its credentials don't expire (the fixtures have no `expire`)");
+    expectText(await ask().all(), scenarioOf("text").answer.text);
+    played.expire();
+    for (let time = 0; ; time++) {
+      const outcome = await ask().all();
+      if (outcome.error === undefined) return expectText(outcome, scenarioOf("text").answer.text);
+      if (time === MOST_REFUSALS) {
+        throw new Broken(
+          `requests still fail after the credential has expired, with ${inWords(outcome.error)}`,
+        );
+      }
+      expectCode(outcome.error, ["rejected", "no-credential"]);
+    }
+  });
+}
+
+async function restart(bench: Bench): Promise<void> {
+  await using played = await bench.play("text");
+  if (played.signUps === undefined)
+    throw new NotApplicable("it makes no credentials (the fixtures have no `signUps`)");
+  const storage = new TestStorage();
+  await liveOnce(bench, played, storage);
+  const before = played.signUps;
+  await liveOnce(bench, played, storage);
+  if (played.signUps === before) return;
+  throw new Broken(`there were ${before} sign-ups before the restart and ${played.signUps} after it`);
+}
+
+async function liveOnce(bench: Bench, played: TestUpstream, storage: TestStorage): Promise<Opened> {
+  const opened = await bench.open(played, storage);
+  try {
+    await opened.start();
+    expectText(await opened.ask().all(), scenarioOf("text").answer.text);
+    return opened;
+  } finally {
+    await opened.host.close();
+  }
+}
+
+async function announced(bench: Bench): Promise<void> {
+  await using played = await bench.play("text");
+  if (!played.secrets)
+    throw new NotApplicable("the upstream hands out no secrets (the fixtures have no `secrets`)");
+  const { host, optionSecrets } = await liveOnce(bench, played, new TestStorage());
+  const silent = played.secrets.filter(
+    (secret) => !host.secrets.has(secret) && !optionSecrets.includes(secret),
+  );
+  if (silent.length === 0) return;
+  throw new Broken(
+    `of ${played.secrets.length} secrets that the upstream handed out ${silent.length} were not announced`,
+  );
+}
+
+const TELLING: readonly ScenarioName[] = ["text", "failing", "broken", "refused", "limited"];
+
+async function unseen(bench: Bench): Promise<void> {
+  for (const name of TELLING.filter((each) => bench.fixtures.unsupported?.[each] === undefined)) {
+    await bench.on(name, async ({ ask, opened, played }) => {
+      const { error } = await ask().all();
+      const listed = await opened.models(MODELS_MS);
+      const secrets = [...opened.optionSecrets, ...opened.host.secrets, ...(played.secrets ?? [])];
+      const places = {
+        "a log line": opened.host.lines.join("\n"),
+        "an error": `${messagesOf(error)}\n${messagesOf(listed)}`,
+        "the status": JSON.stringify(opened.upstream.status?.()) ?? "",
+      };
+      for (const [place, said] of Object.entries(places)) {
+        const secret = secrets.find((each) => each.length >= SHORTEST_SECRET && said.includes(each));
+        if (secret === undefined) continue;
+        throw new Broken(`in the scenario \`${name}\` the secret ${masked(secret)} stands in ${place}`);
+      }
+    });
+  }
+}
+
+const MODELS_MS = 1_000;
+
+function masked(secret: string): string {
+  return `"${secret.slice(0, 4)}…" (${secret.length} characters)`;
+}
+
+/** What an error and its causes say. */
+function messagesOf(error: unknown): string {
+  const said: string[] = [];
+  for (let each = error; each instanceof Error && said.length < 10; each = each.cause)
+    said.push(each.message);
+  return said.join("\n");
+}

@@ -1,0 +1,150 @@
+import { UpstreamError } from "../contract/index.ts";
+import type { ChatRequest, Message } from "../contract/index.ts";
+import type { Outcome } from "./asked.ts";
+import type { Bench, Stage } from "./bench.ts";
+import { CHAT_FIELDS, COMPANIONS, EXACT } from "./chat-fields.ts";
+import type { ChatField } from "./chat-fields.ts";
+import type { Check } from "./check.ts";
+import { MESSAGES } from "./messages.ts";
+import { scenarioOf } from "./scenarios.ts";
+import { Broken, inWords } from "./verdict.ts";
+
+/** Level 3: what the client asks for isn't lost on the way. */
+export const PARAMETERS: readonly Check[] = [
+  { rule: "3.1 tool-calls", plays: ["tools"], run: (bench) => toolCalls(bench, true) },
+  { rule: "3.2 plain-tool-calls", plays: ["tools"], run: (bench) => toolCalls(bench, false) },
+  { rule: "3.3 messages", plays: ["text"], run: messages },
+  { rule: "3.4 fields", plays: ["text"], run: fields },
+  { rule: "3.5 values", plays: ["text"], run: values },
+];
+
+async function toolCalls(bench: Bench, stream: boolean): Promise<void> {
+  const expected = scenarioOf("tools").answer.toolCalls;
+  const { tools } = CHAT_FIELDS;
+  const { toolCalls: calls, finishes, error } = await bench.answerIn("tools", { stream, tools });
+  if (error !== undefined) throw new Broken(`the answer failed with ${inWords(error)}`);
+  const indexes = calls.map(({ index }) => index).join(", ");
+  if (indexes !== "0, 1")
+    throw new Broken(`the upstream made two calls; the plugin's indexes are: ${indexes}`);
+  for (const [index, call] of calls.entries()) {
+    const wanted = expected[index];
+    if (call.names.join("") !== wanted?.name) {
+      throw new Broken(`call ${index} is named "${call.names.join("")}" and not "${wanted?.name}"`);
+    }
+    if (!isSameJson(call.arguments, wanted.arguments)) {
+      throw new Broken(`the arguments of call ${index} are ${call.arguments} and not ${wanted.arguments}`);
+    }
+  }
+  const [first, second] = calls.map(({ ids }) => ids.join(""));
+  if (first !== "" && first === second) throw new Broken(`both calls have the id "${first}"`);
+  const reasons = finishes.map(({ reason }) => reason).join(", ");
+  if (reasons !== "tool_calls") throw new Broken(`the finish reason is "${reasons}" and not "tool_calls"`);
+}
+
+function isSameJson(one: string, other: string): boolean {
+  try {
+    return Bun.deepEquals(JSON.parse(one), JSON.parse(other));
+  } catch {
+    return false;
+  }
+}
+
+/** What became of one thing that was asked for. */
+interface Fate {
+  readonly received: string;
+  readonly ignored: readonly string[];
+  readonly outcome: Outcome;
+}
+
+async function fateOf({ played, ask }: Stage, more: Partial<ChatRequest>): Promise<Fate> {
+  const before = played.received.length;
+  const asked = ask(more);
+  // What the upstream answers doesn't matter here: it plays its scenario, whatever was asked.
+  await asked.all();
+  const received = played.received.slice(before).map(withoutNoise).join("\n");
+  return { received, ignored: [...asked.call.ignored.keys()], outcome: asked.outcome };
+}
+
+// What differs between two requests that ask for the same: ids, times, lengths.
+function withoutNoise(request: string): string {
+  return request
+    .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi, "<id>")
+    .replaceAll(/\b\d{9,}\b/g, "<number>")
+    .replaceAll(/^content-length: .*$/gim, "");
+}
+
+/** Whether it was named as ignored or refused, by this field or a part of it. */
+function isToldOf(name: string, { ignored, outcome }: Fate): boolean {
+  const isIt = (told: string) => told === name || told.startsWith(`${name}.`) || told.startsWith(`${name}[`);
+  const refusal = UpstreamError.is(outcome.error) ? outcome.error : undefined;
+  const isRefusal = refusal?.code === "unsupported" || refusal?.code === "bad-request";
+  return ignored.some(isIt) || (isRefusal && isIt(refusal.param ?? ""));
+}
+
+async function messages(bench: Bench): Promise<void> {
+  await bench.on("text", async (stage) => {
+    for (const [what, { messages: said, marks }] of Object.entries(MESSAGES)) {
+      const fate = await fateOf(stage, { messages: said as readonly Message[] });
+      const lost = marks.filter((mark) => !fate.received.includes(mark));
+      if (lost.length === 0 || isToldOf("messages", fate) || isToldOf("tools", fate)) continue;
+      if (bench.fixtures.handled?.["messages"] !== undefined) continue;
+      throw new Broken(
+        `of ${what} nothing reached the upstream that holds "${lost[0]}", and nobody was told`,
+      );
+    }
+  });
+}
+
+async function fields(bench: Bench): Promise<string> {
+  const handled = bench.fixtures.handled ?? {};
+  const names = Object.keys(CHAT_FIELDS) as ChatField[];
+  const lost = await bench.on("text", async (stage) => {
+    const found: string[] = [];
+    for (const name of names.filter((field) => handled[field] === undefined)) {
+      if (!(await isHonest(stage, name))) found.push(name);
+    }
+    return found;
+  });
+  if (lost.length > 0) {
+    throw new Broken(
+      `dropped in silence: ${lost.join(", ")}. Send it, or say call.ignored(field, why), or throw UpstreamError("unsupported", …, { param })`,
+    );
+  }
+  const own = Object.entries(handled).map(([field, how]) => `${field}: ${how}`);
+  return own.join("; ");
+}
+
+async function isHonest(stage: Stage, name: ChatField): Promise<boolean> {
+  const companions = companionsOf(name);
+  const without = await fateOf(stage, companions);
+  const fate = await fateOf(stage, { ...companions, [name]: CHAT_FIELDS[name] });
+  if (isToldOf(name, fate)) return true;
+  // The companion may be what is refused: then the field doesn't come to matter.
+  if (Object.keys(companions).some((companion) => isToldOf(companion, fate))) return true;
+  return fate.received !== without.received;
+}
+
+function companionsOf(name: ChatField): Partial<ChatRequest> {
+  return Object.fromEntries((COMPANIONS[name] ?? []).map((field) => [field, CHAT_FIELDS[field]]));
+}
+
+async function values(bench: Bench): Promise<void> {
+  await bench.on("text", async (stage) => {
+    for (const name of Object.keys(EXACT) as (keyof typeof EXACT)[]) {
+      const without = await fateOf(stage, {});
+      const fate = await fateOf(stage, { [name]: CHAT_FIELDS[name] });
+      if (isToldOf(name, fate) || fate.received === without.received) continue;
+      const missing = EXACT[name]?.find((value) => !holds(fate.received, value));
+      if (missing === undefined) continue;
+      throw new Broken(
+        `the client gave ${name} ${JSON.stringify(CHAT_FIELDS[name])}; no ${missing} reached the upstream`,
+      );
+    }
+  });
+}
+
+/** A number stands there as a number, not as a part of another one. */
+function holds(received: string, value: string): boolean {
+  if (Number.isNaN(Number(value))) return received.includes(value);
+  return new RegExp(`(?<![\\d.-])${value.replaceAll(".", "\\.")}(?![\\d.])`).test(received);
+}
