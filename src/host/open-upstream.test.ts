@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect, jest, test } from "bun:test";
 import { Type } from "../contract/index.ts";
 import type { Host, Upstream } from "../contract/index.ts";
 import { createLogger } from "../log.ts";
@@ -11,7 +11,15 @@ const timeouts = { connect: 1_000, first_event: 1_000, idle: 1_000, total: 1_000
 /** Opens an upstream of a plugin that nobody compiled, so that `open` may return anything. */
 function opening(open: (options: unknown, host: Host) => unknown) {
   const plugin = { apiVersion: 1 as const, name: "mine", options: Type.Object({}), open };
-  const settings = { plugin: "mine", enabled: true, optional: false, options: {}, models: ["*"], timeouts };
+  const settings = {
+    plugin: "mine",
+    enabled: true,
+    optional: false,
+    options: {},
+    models: ["*"],
+    timeouts,
+    limits: {},
+  };
   const planned = { id: "first", plugin: plugin as never, options: {}, settings };
   const redactor = new Redactor();
   const log = createLogger({ log: "json", level: "error", redact: redactor.redact });
@@ -49,4 +57,20 @@ test("methods may stand on a class", async () => {
   const opened = await opening(() => new Mine());
   expect(opened.upstream).toBeInstanceOf(Mine);
   await opened.close();
+});
+
+test("an open that never ends is given up, and what it deferred runs", async () => {
+  const ran: string[] = [];
+  jest.useFakeTimers();
+  try {
+    const hanging = opening((_, host) => {
+      host.defer(() => void ran.push("deferred"));
+      return new Promise(() => undefined);
+    });
+    jest.advanceTimersByTime(10_000);
+    await expect(hanging).rejects.toThrow("longer than 10 s: open() may only check and build");
+  } finally {
+    jest.useRealTimers();
+  }
+  expect(ran).toEqual(["deferred"]);
 });

@@ -8,6 +8,7 @@ import { Scope, within } from "./scope.ts";
 
 // open() neither waits for the network nor writes, so one that takes this long hangs.
 const OPEN_DEADLINE_MS = 10_000;
+const OPEN_ADVICE = ": open() may only check and build; what waits belongs in start()";
 
 /** An upstream whose plugin is loaded and whose options are checked. */
 export interface PlannedUpstream {
@@ -46,7 +47,8 @@ export async function openUpstream(planned: PlannedUpstream, around: Surrounding
     defer: scope.defer,
   };
   try {
-    const opened = await within<unknown>(OPEN_DEADLINE_MS, plugin.open(options as never, host));
+    const opening = plugin.open(options as never, host);
+    const opened = await within<unknown>(OPEN_DEADLINE_MS, opening, OPEN_ADVICE);
     const upstream = checkedUpstream(opened, plugin.name);
     return { id, plugin: plugin.name, upstream, models: settings.models, timeouts: settings.timeouts, close };
   } catch (error) {

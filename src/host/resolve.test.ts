@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, jest, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadPlugin, PluginError } from "./resolve.ts";
+import { PluginError } from "./plugin-error.ts";
+import { loadPlugin } from "./resolve.ts";
 
 let folder = "";
 
@@ -17,6 +18,13 @@ const GOOD = `
   export default definePlugin({
     apiVersion: 1, name: "mine", options: Type.Object({}),
     open: () => ({ models: async () => [{ id: typeof sse }], chat() { throw new UpstreamError("failed", "x"); } }),
+  });`;
+
+const pluginCalled = (name: string) => `
+  import { Type } from "modelyard/plugin";
+  export default definePlugin({
+    apiVersion: 1, name: "${name}", options: Type.Object({}),
+    open: () => ({ models: async () => [], chat() { throw new Error("never asked"); } }),
   });`;
 
 async function refused(name: string): Promise<PluginError> {
@@ -68,25 +76,79 @@ test.each([
   expect((await refused(name)).hint).toStartWith(`write ${path} for a file`);
 });
 
-test("a syntax error is reported with file, line and column", async () => {
-  expect((await refused(write("syntax.ts", "export default {\n  name: ,\n}"))).message).toMatch(
-    /syntax\.ts:2:\d+/,
-  );
+test("a folder, and a package without an entry, are refused", async () => {
+  mkdirSync(join(folder, "a-folder"));
+  expect((await refused("./a-folder")).hint).toContain("index.ts");
+  mkdirSync(join(folder, "empty/node_modules/hollow"), { recursive: true });
+  writeFileSync(join(folder, "empty/node_modules/hollow/package.json"), `{"name":"hollow"}`);
+  const loading = loadPlugin("hollow", join(folder, "empty"));
+  await expect(loading).rejects.toThrow("has no entry that can be loaded");
 });
 
-test("a throw while loading, and a missing package, are reported with their own words", async () => {
-  expect((await refused(write("throws.ts", `throw new Error("no licence");`))).message).toContain(
-    "no licence",
-  );
-  expect((await refused(write("missing.ts", `import "not-installed-anywhere";`))).message).toContain(
-    "not-installed-anywhere",
-  );
+test("the gateway's own modules are used, whatever copy lies beside the plugin, also by files it imports", async () => {
+  const home = join(folder, "with-copy");
+  const copy = join(home, "node_modules/modelyard");
+  mkdirSync(copy, { recursive: true });
+  const entries = `{"./plugin":"./a.ts","./kit":"./a.ts"}`;
+  writeFileSync(join(copy, "package.json"), `{"name":"modelyard","type":"module","exports":${entries}}`);
+  writeFileSync(join(copy, "a.ts"), `throw new Error("the copy was loaded");`);
+  writeFileSync(join(home, "part.ts"), `export { definePlugin } from "modelyard/plugin";`);
+  writeFileSync(join(home, "mine.ts"), `import { definePlugin } from "./part.ts";\n${pluginCalled("part")}`);
+  expect((await loadPlugin("./mine.ts", home)).name).toBe("part");
+});
+
+test("a syntax error is reported with file, line and column, in an imported file too", async () => {
+  const place = /syntax\.ts:2:\d+: /;
+  expect((await refused(write("syntax.ts", "export default {\n  name: ,\n}"))).message).toMatch(place);
+  const outer = write("outer.ts", `import "./syntax.ts";`);
+  expect((await refused(outer)).message).toMatch(place);
+});
+
+test("what is thrown while a file is loaded is reported with its place", async () => {
+  const error = await refused(write("throws.ts", `\n  throw new Error("no licence");`));
+  expect(error.message).toMatch(/throws\.ts:2:\d+: no licence$/);
+  expect((await refused(write("text.ts", `throw "a text";`))).message).toContain("it throws a text");
+});
+
+test("a missing package is named with the line that imports it, and with how to install it", async () => {
+  const error = await refused(write("missing.ts", `\nimport "@nobody/has-this/part";`));
+  expect(error.message).toMatch(/missing\.ts:2:8: .*"@nobody\/has-this\/part", which is not installed$/);
+  expect(error.hint).toBe(`run \`bun add @nobody/has-this\` in ${folder}`);
+});
+
+test.each([
+  ["file.ts", `import "./nowhere.ts";`, `file.ts:1:8: it imports "./nowhere.ts", which doesn't exist`],
+  ["node.ts", `import "node:nothing";`, `"node:nothing", which Bun doesn't have`],
+  ["ours.ts", `import "modelyard/host";`, `"modelyard/host", which doesn't exist`],
+  ["name.ts", `export { Foo } from "modelyard/plugin";`, "'Foo' not found in"],
+])("%s, which imports what isn't there, is refused with what it was", async (name, text, message) => {
+  expect((await refused(write(name, text))).message).toContain(message);
+});
+
+test("a file that waits for ever at its top level is given up", async () => {
+  const file = write("waits.ts", "await new Promise(() => undefined);\nexport default 1;");
+  jest.useFakeTimers();
+  try {
+    const loading = refused(file);
+    jest.advanceTimersByTime(10_000);
+    expect((await loading).message).toContain("it took longer than 10 s: nothing may be waited for");
+  } finally {
+    jest.useRealTimers();
+  }
 });
 
 test.each([
   ["nothing.ts", "export const a = 1;", "no plugin as its default export"],
   ["version.ts", "export default { apiVersion: 2 };", "apiVersion 2, this gateway speaks 1"],
-  ["parts.ts", "export default { apiVersion: 1, name: 'x' };", "options, open"],
+  ["unversioned.ts", "export default { name: 'x' };", "doesn't say which apiVersion"],
+  ["named.ts", "export default { apiVersion: 1, name: 'My plugin' };", "`name` must be a text of lower case"],
+  ["parts.ts", "export default { apiVersion: 1, name: 'x' };", "`options` must be a schema"],
+  [
+    "json.ts",
+    "export default { apiVersion: 1, name: 'x', options: { type: 'object' } };",
+    "`options` must be",
+  ],
+  ["shut.ts", "export default { apiVersion: 1, name: 'x' };", "`open` must be a function"],
 ])("%s is refused with what is wrong", async (name, text, message) => {
   expect((await refused(write(name, text))).message).toContain(message);
 });

@@ -34,10 +34,10 @@ export class Scope {
   }
 }
 
-/** The promise's outcome, or an error when it takes longer than `ms`. */
-export async function within<T>(ms: number, promise: T | Promise<T>): Promise<T> {
+/** The promise's outcome, or an error when it takes longer than `ms`, which ends with `advice`. */
+export async function within<T>(ms: number, promise: T | Promise<T>, advice = ""): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`it took longer than ${ms / 1000} s`)), ms);
+  const timer = setTimeout(() => late.reject(new Error(`it took longer than ${ms / 1000} s${advice}`)), ms);
   try {
     return await Promise.race([promise, late.promise]);
   } finally {

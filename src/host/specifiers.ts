@@ -1,0 +1,28 @@
+import * as contract from "../contract/index.ts";
+import * as kit from "../kit/index.ts";
+
+/** What plugins may import of the gateway. */
+export const SPECIFIERS: readonly string[] = ["modelyard/plugin", "modelyard/kit", "modelyard/conformance"];
+
+let provided = false;
+
+/**
+ * Makes this gateway's own modules known to plugins, wherever their files lie and whatever copy of the package
+ * lies beside them.
+ */
+export function provideSpecifiers(): void {
+  if (provided) return;
+  provided = true;
+  Bun.plugin({
+    name: "modelyard",
+    setup(build) {
+      build.module("modelyard/plugin", () => ({ exports: contract, loader: "object" }));
+      build.module("modelyard/kit", () => ({ exports: kit, loader: "object" }));
+      // Only tests ask for it: a gateway that serves doesn't load it.
+      build.module("modelyard/conformance", async () => ({
+        exports: await import("../conformance/index.ts"),
+        loader: "object",
+      }));
+    },
+  });
+}
