@@ -27,17 +27,3 @@ export async function peek<T>(
     throw error;
   }
 }
-
-/** The peeked items and then the rest, as if nobody had looked. */
-export async function* resume<T>({ head, rest }: Peeked<T>): AsyncGenerator<T> {
-  try {
-    yield* head;
-    for (;;) {
-      const next = await rest.next();
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    await rest.return?.();
-  }
-}

@@ -11,6 +11,7 @@ export function watch<T>(source: AsyncIterator<T>, signal: AbortSignal): Watched
 export class WatchedIterator<T> implements AsyncIterator<T> {
   readonly #source: AsyncIterator<T>;
   readonly #signal: AbortSignal;
+  #resolve: ((result: IteratorResult<T>) => void) | undefined;
   #reject: ((reason: unknown) => void) | undefined;
   #waitingSince: number | undefined;
   #left = false;
@@ -31,28 +32,33 @@ export class WatchedIterator<T> implements AsyncIterator<T> {
     if (this.#signal.aborted) return Promise.reject(this.#signal.reason);
     if (this.#left) return Promise.resolve({ done: true, value: undefined });
     this.#waitingSince = performance.now();
-    return new Promise((resolve, reject) => {
-      this.#reject = reject;
-      // What a plugin throws once it was aborted says less than why it was aborted.
-      this.#pull().then(resolve, (error: unknown) =>
-        reject(this.#signal.aborted ? this.#signal.reason : error),
-      );
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<T>>();
+    this.#resolve = resolve;
+    this.#reject = reject;
+    try {
+      // A plugin's own iterator may give no promise at all.
+      Promise.resolve(this.#source.next()).then(this.#arrived, this.#failed);
+    } catch (error) {
+      this.#failed(error);
+    }
+    return promise;
   }
 
-  /** A plugin's own iterator may throw at once, or give no result at all: both are rejections here. */
-  async #pull(): Promise<IteratorResult<T>> {
-    try {
-      const result = await this.#source.next();
-      if (result.done) this.#forget();
-      return result;
-    } catch (error) {
-      this.#forget();
-      throw error;
-    } finally {
-      this.#waitingSince = undefined;
+  readonly #arrived = (result: IteratorResult<T>): void => {
+    this.#waitingSince = undefined;
+    if (typeof result !== "object" || result === null) {
+      return this.#failed(new TypeError("what came from next() is no iterator result"));
     }
-  }
+    if (result.done) this.#forget();
+    this.#resolve?.(result);
+  };
+
+  readonly #failed = (error: unknown): void => {
+    this.#waitingSince = undefined;
+    this.#forget();
+    // What a plugin throws once it was aborted says less than why it was aborted.
+    this.#reject?.(this.#signal.aborted ? this.#signal.reason : error);
+  };
 
   return(): Promise<IteratorResult<T>> {
     this.#leave();

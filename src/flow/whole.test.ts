@@ -3,6 +3,13 @@ import type { ChatEvent } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import { whole } from "./whole.ts";
 
+const UNTOLD = {
+  choices: 1,
+  finished: () => undefined,
+  late: () => undefined,
+  ended: (error: unknown) => error,
+};
+
 interface Seen {
   events: ChatEvent[];
   error?: unknown;
@@ -24,8 +31,9 @@ async function run(
       choices,
       finished: () => (seen.finished += 1),
       late: (error: unknown) => seen.late.push(error),
+      ended: (error: unknown) => error,
     };
-    for await (const batch of whole(source(), options)) seen.events.push(...batch);
+    for await (const batch of whole({ head: [], rest: source() }, options)) seen.events.push(...batch);
   } catch (error) {
     seen.error = error;
   }
@@ -72,8 +80,13 @@ test("an upstream that goes on and on after its end is left, and the answer is w
     }
   }
   const late: unknown[] = [];
-  const options = { choices: 1, finished: () => undefined, late: (error: unknown) => late.push(error) };
-  const events = (await Array.fromAsync(whole(endless(), options))).flat();
+  const options = {
+    choices: 1,
+    finished: () => undefined,
+    late: (error: unknown) => late.push(error),
+    ended: (error: unknown) => error,
+  };
+  const events = (await Array.fromAsync(whole({ head: [], rest: endless() }, options))).flat();
   expect(events.slice(0, 2)).toEqual([text, finish]);
   expect(told).toBeLessThan(200);
   expect(late).toHaveLength(1);
@@ -95,8 +108,9 @@ test("what is no event is an error, and the source is left", async () => {
       left = true;
     }
   }
-  const options = { choices: 1, finished: () => undefined, late: () => undefined };
-  await expect(Array.fromAsync(whole(source(), options))).rejects.toThrow("its `type` is unknown");
+  await expect(Array.fromAsync(whole({ head: [], rest: source() }, UNTOLD))).rejects.toThrow(
+    "its `type` is unknown",
+  );
   expect(left).toBe(true);
 });
 
@@ -104,8 +118,25 @@ test("what came before a broken event in the same packet is still said", async (
   async function* source(): AsyncGenerator<ChatEvent[]> {
     yield [text, { type: "thought" } as never];
   }
-  const options = { choices: 1, finished: () => undefined, late: () => undefined };
-  const answer = whole(source(), options);
+  const answer = whole({ head: [], rest: source() }, UNTOLD);
   expect((await answer.next()).value).toEqual([text]);
   await expect(answer.next()).rejects.toThrow("its `type` is unknown");
+});
+
+test("what was looked at before comes first, and whoever leaves is told of once and leaves the source", async () => {
+  let left = 0;
+  let ended = 0;
+  const rest = {
+    next: async () => ({ done: false as const, value: [text] }),
+    return: async () => {
+      left += 1;
+      return { done: true as const, value: undefined };
+    },
+  };
+  const answer = whole({ head: [[text, text]], rest }, { ...UNTOLD, ended: () => (ended += 1) });
+  expect((await answer.next()).value).toEqual([text, text]);
+  expect((await answer.next()).value).toEqual([text]);
+  await answer.return?.();
+  expect(await answer.next()).toEqual({ done: true, value: undefined });
+  expect([left, ended]).toEqual([1, 1]);
 });

@@ -3,7 +3,7 @@ import { UpstreamError } from "../contract/index.ts";
 import type { Peeked } from "../flow/peek.ts";
 import { batchesOf } from "../flow/batches.ts";
 import { checkEvent } from "../flow/check-event.ts";
-import { peek, resume } from "../flow/peek.ts";
+import { peek } from "../flow/peek.ts";
 import { watch } from "../flow/watch.ts";
 import { whole } from "../flow/whole.ts";
 import type { RequestCall } from "./open-call.ts";
@@ -80,25 +80,23 @@ function commits(batch: readonly ChatEvent[]): boolean {
   });
 }
 
-async function* untilItsEnd(
+/** The answer from its first event on, which ends the attempt when it ends. */
+function untilItsEnd(
   peeked: Peeked<readonly ChatEvent[]>,
   choices: number,
   lent: LentCall,
-): AsyncGenerator<readonly ChatEvent[]> {
-  let failure = undefined;
-  try {
-    yield* whole(resume(peeked), {
-      choices,
-      finished: () => lent.finished(),
-      late: (error) =>
-        lent.log.warn("the upstream failed after its answer was complete", { error: String(error) }),
-    });
-  } catch (error) {
-    failure = lent.explain(error);
-    throw failure;
-  } finally {
-    lent.ended(failure);
-  }
+): AsyncIterableIterator<readonly ChatEvent[]> {
+  return whole(peeked, {
+    choices,
+    finished: () => lent.finished(),
+    late: (error) =>
+      lent.log.warn("the upstream failed after its answer was complete", { error: String(error) }),
+    ended: (error) => {
+      const failure = error === undefined ? undefined : lent.explain(error);
+      lent.ended(failure);
+      return failure;
+    },
+  });
 }
 
 function leave(stream: ChatStream): Promise<unknown> | undefined {
