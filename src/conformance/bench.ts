@@ -9,7 +9,7 @@ import { TestCall, TestHost, TestStorage } from "./lent.ts";
 import { scenarioOf } from "./scenarios.ts";
 import type { Scenario, ScenarioName } from "./scenarios.ts";
 import { Broken, inWords, quoted } from "./verdict.ts";
-import { comesTrue, LATE, within } from "./waiting.ts";
+import { comesTrue, LATE, pause, within } from "./waiting.ts";
 
 // A plugin that doesn't let go has been told so by then.
 const LEAVING_MS = 100;
@@ -158,8 +158,18 @@ export function expectText({ text, error, finishes }: Outcome, expected: string)
   if (finishes.length === 0) throw new Broken("the answer came in full and has no `finish`");
 }
 
+// Where the upstream can't be watched, the request has gone out by then.
+const SENDING_MS = 20;
+
+/** Whether the upstream comes to be at work on something within the kit's patience. */
+export async function isAsked({ played }: Stage, patience: number): Promise<boolean> {
+  if (played.active !== undefined) return comesTrue(() => (played.active ?? 0) > 0, patience);
+  await pause(SENDING_MS);
+  return true;
+}
+
 /** Throws unless the upstream is at work on nothing within the kit's patience. */
 export async function expectIdle(played: TestUpstream, patience: number): Promise<void> {
-  if (await comesTrue(() => played.active === 0, patience)) return;
+  if (played.active === undefined || (await comesTrue(() => played.active === 0, patience))) return;
   throw new Broken(`${patience} ms later the upstream is still at work on it`);
 }

@@ -1,8 +1,7 @@
 import type { Asked } from "./asked.ts";
 import type { Bench, Stage } from "./bench.ts";
-import { expectIdle } from "./bench.ts";
+import { expectIdle, isAsked } from "./bench.ts";
 import type { Check } from "./check.ts";
-import { isAsked } from "./ends.ts";
 import type { ScenarioName } from "./scenarios.ts";
 import { Broken, inWords } from "./verdict.ts";
 import { pause } from "./waiting.ts";

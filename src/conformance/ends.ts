@@ -7,7 +7,7 @@ import type { Check } from "./check.ts";
 import { COMPLAINT, scenarioOf } from "./scenarios.ts";
 import type { ScenarioName } from "./scenarios.ts";
 import { Broken, inWords, quoted } from "./verdict.ts";
-import { comesTrue, pause } from "./waiting.ts";
+import { pause } from "./waiting.ts";
 
 const BROKEN_OFF: readonly UpstreamErrorCode[] = ["truncated", "bad-response", "unavailable", "failed"];
 const FAILED: readonly UpstreamErrorCode[] = ["failed", "unavailable"];
@@ -149,7 +149,7 @@ async function bounded(bench: Bench): Promise<string> {
 /** Watches what the upstream gets rid of while nobody reads, until that stands still. */
 async function heldBack({ played }: Stage): Promise<string> {
   let [before, steady] = [-1, 0];
-  while (steady < STEADY_LOOKS && played.active > 0) {
+  while (steady < STEADY_LOOKS && played.active !== 0) {
     const { sent = 0 } = played;
     if (sent > MOST_BYTES) {
       throw new Broken(`while nobody read, the plugin took ${Math.round(sent / 2 ** 20)} MiB and went on`);
@@ -159,7 +159,7 @@ async function heldBack({ played }: Stage): Promise<string> {
     await pause(LOOK_MS);
   }
   const megabytes = ((played.sent ?? 0) / 2 ** 20).toFixed(1);
-  return played.active > 0 ? `held back after ${megabytes} MiB` : `left after ${megabytes} MiB`;
+  return played.active !== 0 ? `held back after ${megabytes} MiB` : `left after ${megabytes} MiB`;
 }
 
 async function plainEnds(bench: Bench): Promise<void> {
@@ -171,9 +171,4 @@ async function plainEnds(bench: Bench): Promise<void> {
       throw error instanceof Broken ? new Broken(`in the scenario \`${name}\` ${error.message}`) : error;
     }
   }
-}
-
-/** Whether the upstream has been asked, within the kit's patience. */
-export async function isAsked({ played }: Stage, patience: number): Promise<boolean> {
-  return comesTrue(() => played.active > 0, patience);
 }

@@ -17,8 +17,8 @@ export interface Fixtures {
 export interface TestUpstream extends AsyncDisposable {
   /** The plugin's options for this upstream, as they would stand in gateway.yaml. */
   readonly options: JsonObject;
-  /** How many answers it is at work on now. A run that nobody has cancelled is one. */
-  readonly active: number;
+  /** How many answers it is at work on now. A run that nobody has cancelled is one. Without it only the plugin is watched. */
+  readonly active?: number;
   /** What it has been asked so far, whole requests as text, in their order. */
   readonly received: readonly string[];
   /** Connections that it has accepted so far; without it `open` is only watched for `fetch` and requests. */

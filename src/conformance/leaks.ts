@@ -108,10 +108,10 @@ async function closed(bench: Bench): Promise<void> {
   await opened.host.close();
   const [fault] = opened.host.faults;
   if (fault !== undefined) throw new Broken(fault);
-  const isLeft = (): boolean => (played.connections ?? 0) === 0 && played.active === 0;
+  const isLeft = (): boolean => (played.connections ?? 0) === 0 && (played.active ?? 0) === 0;
   if (!(await comesTrue(isLeft, bench.patience))) {
     throw new Broken(
-      `${played.connections ?? played.active} connections of the upstream are still open after closing`,
+      `${played.connections ?? played.active ?? 0} connections of the upstream are still open after closing`,
     );
   }
   const [asked, writes] = [played.received.length, opened.storage.writes];
@@ -138,7 +138,7 @@ async function rejections(bench: Bench): Promise<void> {
     await bench.on(name, async ({ ask, played }) => {
       const asked = ask();
       const reading = asked.all().catch(() => undefined);
-      await comesTrue(() => asked.isOver || played.active > 0, bench.patience);
+      await comesTrue(() => asked.isOver || played.active !== 0, bench.patience);
       await pause(AFTERMATH_MS / 4);
       asked.call.abort();
       await reading;

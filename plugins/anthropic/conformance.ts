@@ -1,0 +1,78 @@
+import { httpFixtures } from "modelyard/conformance";
+import type { Answer, AnswerEvent } from "modelyard/conformance";
+import type { JsonObject } from "modelyard/plugin";
+
+const MODEL = "claude-sonnet-4-5";
+const REASONS = { stop: "end_turn", length: "max_tokens", tool_calls: "tool_use", content_filter: "refusal" };
+
+/** Anthropic's Messages API, as the conformance kit plays it. */
+export default httpFixtures({
+  model: MODEL,
+  options: (url) => ({ base_url: url, api_key: "sk-ant-conformance-0123456789" }),
+  models: { data: [{ type: "model", id: MODEL, display_name: "Sonnet" }], has_more: false },
+  stream: (answer) => [
+    frame("message_start", { message: { ...message(answer), content: [], stop_reason: null } }),
+    ...answer.events.flatMap(framesOf(answer)),
+    frame("message_delta", { delta: { stop_reason: REASONS[answer.finish] }, usage: usageOf(answer) }) +
+      frame("message_stop", {}),
+  ],
+  plain: message,
+  failure: (complaint) => frame("error", { error: { type: "api_error", message: complaint } }),
+  error: (complaint) => ({ type: "error", error: { type: "api_error", message: complaint } }),
+});
+
+function frame(type: string, members: JsonObject): string {
+  return `event: ${type}\ndata: ${JSON.stringify({ type, ...members })}\n\n`;
+}
+
+/** A block is begun where its kind begins, and ended where the next one does, or the answer. */
+function framesOf({ events }: Answer): (event: AnswerEvent, place: number) => string[] {
+  const isJoined = (place: number) =>
+    events[place]?.type === events[place - 1]?.type && events[place]?.type !== "tool-call";
+  return (event, place) => {
+    const index = events.slice(1, place + 1).filter((_, before) => !isJoined(before + 1)).length;
+    return [
+      ...(place > 0 && isJoined(place)
+        ? []
+        : [frame("content_block_start", { index, content_block: blockOf(event) })]),
+      frame("content_block_delta", { index, delta: deltaOf(event) }),
+      ...(isJoined(place + 1) ? [] : [frame("content_block_stop", { index })]),
+    ];
+  };
+}
+
+function blockOf(event: AnswerEvent): JsonObject {
+  if (event.type === "text") return { type: "text", text: "" };
+  if (event.type === "reasoning") return { type: "thinking", thinking: "", signature: "" };
+  return { type: "tool_use", id: event.id, name: event.name, input: {} };
+}
+
+function deltaOf(event: AnswerEvent): JsonObject {
+  if (event.type === "text") return { type: "text_delta", text: event.text };
+  if (event.type === "reasoning") return { type: "thinking_delta", thinking: event.text };
+  return { type: "input_json_delta", partial_json: event.arguments };
+}
+
+function message(answer: Answer): JsonObject {
+  const { text, reasoning, toolCalls } = answer;
+  const calls = toolCalls.map(({ id, name, arguments: json }) => {
+    return { type: "tool_use", id, name, input: JSON.parse(json) as JsonObject };
+  });
+  return {
+    id: "msg_1",
+    type: "message",
+    role: "assistant",
+    model: MODEL,
+    content: [
+      ...(reasoning === "" ? [] : [{ type: "thinking", thinking: reasoning, signature: "" }]),
+      ...(text === "" ? [] : [{ type: "text", text }]),
+      ...calls,
+    ],
+    stop_reason: REASONS[answer.finish],
+    usage: usageOf(answer),
+  };
+}
+
+function usageOf({ usage: { input, output } }: Answer): JsonObject {
+  return { input_tokens: input, output_tokens: output };
+}

@@ -1,0 +1,62 @@
+import type { Answer, AnswerEvent, Fixtures, Scenario } from "modelyard/conformance";
+import type { JsonObject } from "modelyard/plugin";
+
+const NO_NETWORK = "it has no network that could do that";
+const NO_UPSTREAM =
+  "there is no upstream that a field could reach: the answer is what was said, or a script's";
+
+/** The echo's own script, as the conformance kit writes it. */
+const fixtures: Fixtures = {
+  model: "echo",
+  upstream: (scenario) => ({
+    options: { models: ["echo"], script: [{ match: "*", steps: stepsOf(scenario) }] },
+    received: [],
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }),
+  unsupported: {
+    split: NO_NETWORK,
+    begun: NO_NETWORK,
+    cut: NO_NETWORK,
+    garbage: NO_NETWORK,
+    "2.9": "nobody sends it anything",
+    "3.3": NO_UPSTREAM,
+    "3.4": NO_UPSTREAM,
+    "3.5": NO_UPSTREAM,
+  },
+};
+
+export default fixtures;
+
+function stepsOf({ name, answer, complaint, retryAfterSeconds }: Scenario): JsonObject[] {
+  const said = answer.events.map(stepOf);
+  const half = said.slice(0, said.length / 2);
+  const failure = (code: string, more: JsonObject = {}) => ({ error: { code, message: complaint, ...more } });
+  switch (name) {
+    case "silent":
+      return [{ hang: true }];
+    case "stall":
+      return [...half, { hang: true }];
+    case "end":
+      return [...said, { cut: true }];
+    case "failing":
+      return [...half, failure("failed")];
+    case "broken":
+      return [failure("failed")];
+    case "refused":
+      return [failure("rejected")];
+    case "limited":
+      return [failure("rate-limited", { retry_after: `${retryAfterSeconds}s` })];
+    default:
+      return [...said, ...endOf(answer)];
+  }
+}
+
+function stepOf(event: AnswerEvent): JsonObject {
+  if (event.type === "text") return { text: event.text };
+  if (event.type === "reasoning") return { reasoning: event.text };
+  return { tool_call: { id: event.id, name: event.name, arguments: event.arguments } };
+}
+
+function endOf({ finish, usage }: Answer): JsonObject[] {
+  return [{ finish }, { usage: { ...usage } }];
+}

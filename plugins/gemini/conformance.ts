@@ -1,0 +1,57 @@
+import { httpFixtures } from "modelyard/conformance";
+import type { Answer } from "modelyard/conformance";
+import type { JsonObject } from "modelyard/plugin";
+
+const MODEL = "gemini-3-flash";
+const REASONS = { stop: "STOP", length: "MAX_TOKENS", tool_calls: "STOP", content_filter: "SAFETY" };
+
+/** Google's Gemini API, as the conformance kit plays it. */
+export default httpFixtures({
+  model: MODEL,
+  options: (url) => ({ base_url: `${url}/v1beta`, api_key: "AIza-conformance-0123456789" }),
+  models: { models: [{ name: `models/${MODEL}`, supportedGenerationMethods: ["generateContent"] }] },
+  isStreamed: ({ path }) => path.includes(":streamGenerateContent"),
+  stream: (answer) => [
+    ...answer.events.map((event) => frame({ candidates: [candidate([partOf(event)])] })),
+    frame({
+      candidates: [{ ...candidate([{ text: "" }]), finishReason: REASONS[answer.finish] }],
+      usageMetadata: usageOf(answer),
+    }),
+  ],
+  plain: (answer) => ({
+    candidates: [{ ...candidate(partsOf(answer)), finishReason: REASONS[answer.finish] }],
+    usageMetadata: usageOf(answer),
+  }),
+  failure: (complaint) => frame({ error: { code: 500, message: complaint, status: "INTERNAL" } }),
+  error: (complaint, status) => ({ error: { code: status, message: complaint, status: "UNKNOWN" } }),
+});
+
+function frame(chunk: JsonObject): string {
+  return `data: ${JSON.stringify({ ...chunk, modelVersion: MODEL, responseId: "r1" })}\r\n\r\n`;
+}
+
+function candidate(parts: readonly JsonObject[]): JsonObject {
+  return { index: 0, content: { role: "model", parts } };
+}
+
+function partOf(event: Answer["events"][number]): JsonObject {
+  if (event.type === "text") return { text: event.text };
+  if (event.type === "reasoning") return { text: event.text, thought: true };
+  return callOf(event);
+}
+
+function partsOf({ text, reasoning, toolCalls }: Answer): JsonObject[] {
+  return [
+    ...(reasoning === "" ? [] : [{ text: reasoning, thought: true }]),
+    ...(text === "" ? [] : [{ text }]),
+    ...toolCalls.map(callOf),
+  ];
+}
+
+function callOf({ name, arguments: json = "{}" }: { name?: string; arguments?: string }): JsonObject {
+  return { functionCall: { name, args: JSON.parse(json) as JsonObject } };
+}
+
+function usageOf({ usage: { input, output } }: Answer): JsonObject {
+  return { promptTokenCount: input, candidatesTokenCount: output, totalTokenCount: input + output };
+}
