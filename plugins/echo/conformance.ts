@@ -1,4 +1,4 @@
-import type { Answer, AnswerEvent, Fixtures, Scenario } from "modelyard/conformance";
+import type { Answer, AnswerEvent, Fixtures, Scenario, ScenarioName } from "modelyard/conformance";
 import type { JsonObject } from "modelyard/plugin";
 
 const NO_NETWORK = "it has no network that could do that";
@@ -31,24 +31,16 @@ function stepsOf({ name, answer, complaint, retryAfterSeconds }: Scenario): Json
   const said = answer.events.map(stepOf);
   const half = said.slice(0, said.length / 2);
   const failure = (code: string, more: JsonObject = {}) => ({ error: { code, message: complaint, ...more } });
-  switch (name) {
-    case "silent":
-      return [{ hang: true }];
-    case "stall":
-      return [...half, { hang: true }];
-    case "end":
-      return [...said, { cut: true }];
-    case "failing":
-      return [...half, failure("failed")];
-    case "broken":
-      return [failure("failed")];
-    case "refused":
-      return [failure("rejected")];
-    case "limited":
-      return [failure("rate-limited", { retry_after: `${retryAfterSeconds}s` })];
-    default:
-      return [...said, ...endOf(answer)];
-  }
+  const steps: { readonly [scenario in ScenarioName]?: JsonObject[] } = {
+    silent: [{ hang: true }],
+    stall: [...half, { hang: true }],
+    end: [...said, { cut: true }],
+    failing: [...half, failure("failed")],
+    broken: [failure("failed")],
+    refused: [failure("rejected")],
+    limited: [failure("rate-limited", { retry_after: `${retryAfterSeconds}s` })],
+  };
+  return steps[name] ?? [...said, ...endOf(answer)];
 }
 
 function stepOf(event: AnswerEvent): JsonObject {

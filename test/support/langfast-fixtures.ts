@@ -1,6 +1,6 @@
-import type { Fixtures, Scenario, TestUpstream } from "modelyard/conformance";
+import type { Fixtures, Scenario, ScenarioName, TestUpstream } from "modelyard/conformance";
 import { startEmulator } from "./langfast-emulator/index.ts";
-import type { Emulator, EmulatorScript } from "./langfast-emulator/index.ts";
+import type { CallFault, Emulator, EmulatorScript } from "./langfast-emulator/index.ts";
 
 const NO_FRAMING = "Socket.IO frames what it sends; half a message never arrives";
 const HALF = 4;
@@ -65,29 +65,17 @@ function scriptOf({ name, answer, complaint, retryAfterSeconds }: Scenario): Emu
     usage: { prompt_tokens: answer.usage.input, completion_tokens: answer.usage.output },
     finishReason: answer.finish,
   };
-  switch (name) {
-    case "silent":
-      return { ...whole, fault: { after: 0, how: "silence" } };
-    case "stall":
-      return { ...whole, fault: { after: HALF, how: "silence" } };
-    case "cut":
-      return { ...whole, fault: { after: HALF, how: "drop" } };
-    case "end":
-      return { ...whole, fault: { after: HALF, how: "disconnect" } };
-    case "failing":
-      return { ...whole, fault: { after: HALF, how: "failed", message: complaint } };
-    case "broken":
-      return { ...whole, initiate: { status: 500, body: { error: complaint } } };
-    case "refused":
-      return { ...whole, initiate: { status: 401, body: { error: complaint } } };
-    case "limited":
-      return {
-        ...whole,
-        initiate: { status: 429, body: { error: complaint }, retryAfter: retryAfterSeconds },
-      };
-    case "endless":
-      return { ...whole, pace: 5 };
-    default:
-      return whole;
-  }
+  const refusal = (status: number, more: CallFault = {}) => ({ status, body: { error: complaint }, ...more });
+  const scripts: { readonly [scenario in ScenarioName]?: EmulatorScript } = {
+    silent: { fault: { after: 0, how: "silence" } },
+    stall: { fault: { after: HALF, how: "silence" } },
+    cut: { fault: { after: HALF, how: "drop" } },
+    end: { fault: { after: HALF, how: "disconnect" } },
+    failing: { fault: { after: HALF, how: "failed", message: complaint } },
+    broken: { initiate: refusal(500) },
+    refused: { initiate: refusal(401) },
+    limited: { initiate: refusal(429, { retryAfter: retryAfterSeconds }) },
+    endless: { pace: 5 },
+  };
+  return { ...whole, ...scripts[name] };
 }
