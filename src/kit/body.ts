@@ -56,12 +56,26 @@ export function readingFrom<T>(body: Body, items: AsyncGenerator<T, void>): Asyn
   };
 }
 
-/** An answer that is read from `body`, as single events or in the batches in which it arrived. */
-export function answerFrom(body: Body, batches: AsyncGenerator<readonly ChatEvent[], void>): ChatStream {
-  const inBatches = readingFrom(body, batches);
+/** Reads an answer from a body, batch by batch. */
+export interface BatchIterator {
+  readonly body: Body;
+  next(): Promise<IteratorResult<readonly ChatEvent[], void>>;
+}
+
+/** An answer as single events, or in the batches in which it arrived. Whoever leaves it cancels the body. */
+export function answerFrom(batches: BatchIterator): ChatStream {
+  const { body } = batches;
+  const leavable: AsyncIterableIterator<readonly ChatEvent[], void> = {
+    next: () => batches.next(),
+    async return() {
+      await body.leave();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => leavable,
+  };
   return {
-    [BATCHES]: () => inBatches,
-    [Symbol.asyncIterator]: () => readingFrom(body, singly(inBatches)),
+    [BATCHES]: () => leavable,
+    [Symbol.asyncIterator]: () => readingFrom(body, singly(leavable)),
   };
 }
 

@@ -1,11 +1,13 @@
 import { UpstreamError } from "../contract/index.ts";
 import type { ChatEvent, ChatStream } from "../contract/index.ts";
+import type { BatchIterator } from "./body.ts";
 import { answerFrom, Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { failureIn, networkErrorCode } from "./failure.ts";
 import { excerpt, listOf, objectOf, parseJson } from "./json.ts";
 import { ChunkReader } from "./openai-stream/chunk-reader.ts";
 import type { ChunkEvents } from "./openai-stream/chunk-reader.ts";
+import { TwinChunk } from "./openai-stream/twin-chunk.ts";
 import { SseParser } from "./sse-parser.ts";
 import type { SseEvent } from "./sse-parser.ts";
 
@@ -25,86 +27,129 @@ export interface OpenAiStreamOptions {
  * the body. Only for answers with a 2xx status, as `post` gives them.
  */
 export function openaiStream(response: Response, options: OpenAiStreamOptions = {}): ChatStream {
-  const body = new Body(response.body);
-  return answerFrom(body, new Answer(body, options).batches());
+  return answerFrom(new Answer(new Body(response.body), options));
 }
 
-class Answer {
-  readonly #body: Body;
+/** Reads an answer in the batches in which it arrives. An iterator, because a generator costs several promises each. */
+class Answer implements BatchIterator {
+  readonly body: Body;
   readonly #expected: number;
   readonly #signal: AbortSignal | undefined;
   readonly #chunks = new ChunkReader();
+  readonly #twin = new TwinChunk();
+  #first: Uint8Array | undefined;
+  /** Set as soon as the body has shown that it is an event stream. */
+  #parser: SseParser | undefined;
+  #end: End | undefined;
   #brokenBy = "";
 
   constructor(body: Body, options: OpenAiStreamOptions) {
-    this.#body = body;
+    this.body = body;
     this.#expected = options.choices ?? 1;
     this.#signal = options.signal;
   }
 
-  async *batches(): AsyncGenerator<readonly ChatEvent[], void> {
+  async next(): Promise<IteratorResult<readonly ChatEvent[], void>> {
     try {
-      const first = await this.#firstPiece();
-      if (this.#body.left) return;
-      if (first && (first[0] === BRACE || first[0] === BRACKET)) yield* this.#document(first);
-      else yield* this.#stream(first);
-    } finally {
-      await this.#body.leave();
+      while (!this.body.left) {
+        if (this.#end) {
+          this.#endedWith(this.#end);
+          break;
+        }
+        const events = this.#parser ? await this.#more(this.#parser) : await this.#begin();
+        if (events.length > 0 && !this.body.left) return { done: false, value: events };
+      }
+    } catch (error) {
+      await this.body.leave();
+      throw error;
     }
+    await this.body.leave();
+    return { done: true, value: undefined };
   }
 
-  async *#stream(first: Uint8Array | undefined): AsyncGenerator<readonly ChatEvent[], void> {
-    const parser = new SseParser();
-    for (let piece = first; piece; piece = await this.#read()) {
-      const { events, end } = this.#take(parser.push(piece));
-      if (events.length > 0) yield events;
-      if (end) return this.#endedWith(end);
-    }
-    if (this.#body.left) return;
-    const { events, end } = this.#take(parser.finish().filter(isWhole));
-    if (events.length > 0) yield events;
-    if (end) return this.#endedWith(end);
+  async #begin(): Promise<readonly ChatEvent[]> {
+    const first = await this.#firstPiece();
+    if (this.body.left) return [];
+    if (first && (first[0] === BRACE || first[0] === BRACKET)) return this.#document(first);
+    this.#parser = new SseParser();
+    // Enough to say what it was, should it be no event stream.
+    this.#first = first?.slice(0, 1_000);
+    return this.#piece(this.#parser, first);
+  }
+
+  async #more(parser: SseParser): Promise<readonly ChatEvent[]> {
+    return this.#piece(parser, await this.#read());
+  }
+
+  /** What a piece of an event stream says; undefined: it has ended. */
+  #piece(parser: SseParser, piece: Uint8Array | undefined): readonly ChatEvent[] {
+    if (this.body.left) return [];
+    if (piece) return this.#take(parser.push(piece));
+    const events = this.#take(parser.finish().filter(isWhole));
+    const first = this.#first;
     const failure = looksLikeEvents(first) ? undefined : notUnderstood(decoder.decode(first));
-    this.#endedWith({ choices: this.#expected, failure });
+    this.#end ??= { choices: this.#expected, failure };
+    return events;
   }
 
-  async *#document(first: Uint8Array): AsyncGenerator<readonly ChatEvent[], void> {
-    const buffer = new ByteBuffer();
-    for (let piece: Uint8Array | undefined = first; piece; piece = await this.#read()) {
-      buffer.append(piece);
-      if (buffer.length > MAX_DOCUMENT)
-        throw new UpstreamError("bad-response", "the upstream's answer is too large");
-    }
-    if (this.#body.left) return;
-    const text = decoder.decode(buffer.take()).trim();
+  async #document(first: Uint8Array): Promise<readonly ChatEvent[]> {
+    const text = decoder.decode(await this.#whole(first)).trim();
+    if (this.body.left) return [];
     const json = parseJson(text);
     if (json === undefined && (this.#brokenBy || !/[}\]]$/.test(text))) throw this.#truncated();
     const completion = objectOf(json) ?? objectOf(listOf(json)[0]);
     if (!completion) throw notUnderstood(text);
     const { events, failure } = this.#chunks.read(completion);
     if (!failure && !Array.isArray(completion["choices"])) throw notUnderstood(text);
-    if (events.length > 0) yield events;
-    this.#endedWith({ choices: 1, failure });
+    this.#end = { choices: 1, failure };
+    return events;
+  }
+
+  /** The body from its first piece to its end; nearly always that is one piece, and nothing is copied. */
+  async #whole(first: Uint8Array): Promise<Uint8Array> {
+    const second = await this.#read();
+    if (!second) return first;
+    const buffer = new ByteBuffer();
+    buffer.append(first);
+    for (let piece: Uint8Array | undefined = second; piece; piece = await this.#read()) {
+      buffer.append(piece);
+      if (buffer.length > MAX_DOCUMENT)
+        throw new UpstreamError("bad-response", "the upstream's answer is too large");
+    }
+    return buffer.take();
   }
 
   /** All that one piece of the body says, so that what arrives together can go on together. */
-  #take(said: readonly SseEvent[]): Taken {
+  #take(said: readonly SseEvent[]): readonly ChatEvent[] {
     const taken: ChatEvent[] = [];
     for (const event of said) {
-      if (event.data.trim() === "[DONE]") return { events: taken, end: { choices: 1, failure: undefined } };
-      const { events, failure } = this.#understand(event);
-      taken.push(...events);
-      if (failure) return { events: taken, end: { choices: this.#expected, failure } };
+      const twin = this.#twin.read(event.data);
+      if (twin && event.event === "message") taken.push(twin);
+      else this.#understand(event, taken);
+      if (this.#end) break;
     }
-    return { events: taken, end: undefined };
+    return taken;
   }
 
-  #understand(event: SseEvent): ChunkEvents {
-    if (event.data.trim() === "") return { events: [], failure: undefined };
-    const json = parseJson(event.data);
-    if (event.event === "error") return { events: [], failure: failureIn(json ?? event.data) };
+  /** Adds what an event says, and notes whether the answer ends with it. */
+  #understand({ event, data }: SseEvent, taken: ChatEvent[]): void {
+    const text = data.trim();
+    if (text === "") return;
+    if (text === "[DONE]") {
+      this.#end = { choices: 1, failure: undefined };
+      return;
+    }
+    const { events, failure } = this.#chunk(event, data);
+    for (const each of events) taken.push(each);
+    if (failure) this.#end = { choices: this.#expected, failure };
+    else this.#twin.learn(data, events);
+  }
+
+  #chunk(event: string, data: string): ChunkEvents {
+    const json = parseJson(data);
+    if (event === "error") return { events: [], failure: failureIn(json ?? data) };
     const chunk = objectOf(json);
-    return chunk ? this.#chunks.read(chunk) : { events: [], failure: notUnderstood(event.data) };
+    return chunk ? this.#chunks.read(chunk) : { events: [], failure: notUnderstood(data) };
   }
 
   // What breaks after the last finish reason takes nothing from the answer.
@@ -129,7 +174,7 @@ class Answer {
   /** The next piece; a connection that breaks is an end like any other, because the answer may be whole. */
   async #read(): Promise<Uint8Array | undefined> {
     try {
-      return await this.#body.read();
+      return await this.body.read();
     } catch (error) {
       this.#signal?.throwIfAborted();
       if (UpstreamError.is(error)) throw error;
@@ -143,11 +188,6 @@ class Answer {
 interface End {
   readonly choices: number;
   readonly failure: UpstreamError | undefined;
-}
-
-interface Taken {
-  readonly events: readonly ChatEvent[];
-  readonly end: End | undefined;
 }
 
 const MAX_DOCUMENT = 64 * 1024 * 1024;
