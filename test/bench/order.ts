@@ -4,8 +4,8 @@
  * @module
  */
 
-/** How the stub answers: in one piece, with all events at once, one by one, or not to the end until released. */
-export const KINDS = ["plain", "burst", "paced", "hold", "release"] as const;
+/** How the stub answers: in one piece, with all events at once, or with one after the other. */
+export const KINDS = ["plain", "burst", "paced"] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface Order {
@@ -29,7 +29,7 @@ const FRAME_EVENTS = 4;
 const PARAGRAPH = 'It was said, "so be it", and nobody in the room had an answer.\n'.repeat(8);
 
 /** How many events the stub sends for it; `[DONE]` counts. */
-export function eventsOf(order: Order): number {
+export function eventsOf(order: Pick<Order, "tokens">): number {
   return order.tokens + FRAME_EVENTS;
 }
 
@@ -51,17 +51,24 @@ export function textOf({ lane, tokens }: Order): string {
   return text;
 }
 
-/** The JSON of a chat request of at least `bytes` bytes, a conversation in several messages, that carries the order. */
-export function bodyOf(order: Order, bytes: number): string {
-  const { kind, lane, tokens, interval } = order;
-  const messages = [{ role: "user", content: `#${kind} ${lane} ${tokens} ${interval} ` }];
-  const stream = kind === "plain" ? {} : { stream: true, stream_options: { include_usage: true } };
-  const paragraph = JSON.stringify({ role: "user", content: PARAGRAPH }).length + 1;
-  const empty = JSON.stringify({ model: MODEL, messages, ...stream }).length;
-  for (let length = empty; length < bytes; length += paragraph) {
+interface Message {
+  readonly role: string;
+  readonly content: string;
+}
+
+/** A conversation of about `bytes` bytes that begins with the order. */
+export function messagesOf({ kind, lane, tokens, interval }: Order, bytes: number): readonly Message[] {
+  const messages: Message[] = [{ role: "user", content: `#${kind} ${lane} ${tokens} ${interval} ` }];
+  for (let length = 0; length < bytes; length += PARAGRAPH.length) {
     messages.push({ role: messages.length % 2 === 0 ? "user" : "assistant", content: PARAGRAPH });
   }
-  return JSON.stringify({ model: MODEL, messages, ...stream });
+  return messages;
+}
+
+/** The JSON of a chat request of about `bytes` bytes that carries the order. */
+export function bodyOf(order: Order, bytes: number): string {
+  const stream = order.kind === "plain" ? {} : { stream: true, stream_options: { include_usage: true } };
+  return JSON.stringify({ model: MODEL, messages: messagesOf(order, bytes), ...stream });
 }
 
 /** The order in a request; undefined when there is none. */

@@ -48,6 +48,16 @@ export class ServerProcess implements AsyncDisposable {
     return { server, url: `http://127.0.0.1:${port}` };
   }
 
+  /** The end of what it has written. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Resolves when its output is as it should be. */
+  async says(condition: () => boolean): Promise<void> {
+    await until(condition, "a process's word", START_MS);
+  }
+
   /** CPU time spent so far, user and system, all threads, in seconds. */
   get cpuSeconds(): number {
     const fields = statFields(this.#process.pid);

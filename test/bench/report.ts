@@ -26,8 +26,8 @@ export function markdown(run: Run): string {
     `${figure.name} [${figure.unit}]`,
     ...columns.map((name) => number(medianOf(figure, name))),
     number(ratio(figure)),
-    figure.targets.map(targetText).join(", "),
-    figure.targets.map((target) => verdict(isMet(figure, target))).join(", "),
+    (figure.targets ?? []).map(targetText).join(", "),
+    (figure.targets ?? []).map((target) => verdict(isMet(figure, target))).join(", "),
     spread(figure),
   ]);
   const rule = head.map((_, column) => (column < 2 ? "---" : "--:"));
@@ -43,7 +43,7 @@ export function json(run: Run): string {
       Object.keys(figure.rounds).map((name) => [name, medianOf(figure, name as never)]),
     ),
     ratio: ratio(figure),
-    verdicts: figure.targets.map((target) => isMet(figure, target) ?? null),
+    verdicts: (figure.targets ?? []).map((target) => isMet(figure, target) ?? null),
   }));
   return JSON.stringify({ ...run, figures }, null, 2);
 }
@@ -64,19 +64,12 @@ function ratio(figure: Figure): number | undefined {
   return own === undefined || raw === undefined || figure.unit === "%" ? undefined : own / raw;
 }
 
-function targetText(target: Target): string {
-  switch (target.is) {
-    case "times":
-      return target.atMost < 0.5
-        ? `${target.of} ÷ ${number(1 / target.atMost)}`
-        : `≤ ${target.atMost} × ${target.of}`;
-    case "plus":
-      return `≤ ${target.of} + ${target.atMost}`;
-    case "at most":
-      return `≤ ${target.atMost}`;
-    case "at least":
-      return `≥ ${target.atLeast}`;
-  }
+function targetText({ is, times = {}, plus }: Target): string {
+  const terms = Object.entries(times).map(([name, factor]) =>
+    factor === 1 ? name : `${number(factor)} × ${name}`,
+  );
+  if (plus !== undefined) terms.push(String(plus));
+  return `${is === "at most" ? "≤" : "≥"} ${terms.join(" + ")}`;
 }
 
 function verdict(met: boolean | undefined): string {

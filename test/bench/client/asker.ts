@@ -19,9 +19,9 @@ export class Asker {
     this.#request = requestTo(load.target, bodyOf(this.#order, load.bytes));
   }
 
-  /** Asks once and counts what comes of it; `begun` is called at the first text. */
-  async ask(begun?: () => void): Promise<void> {
-    const check = new Beginning(this.#order, begun);
+  /** Asks once and counts what comes of it. */
+  async ask(): Promise<void> {
+    const check = new BegunCheck(this.#order, () => this.tally.began());
     const askedAt = performance.now();
     try {
       await this.#connection.ask(this.#request, check);
@@ -30,17 +30,16 @@ export class Asker {
     } catch (error) {
       this.tally.failed(error);
     }
+    if (check.firstAt !== undefined) this.tally.ended();
   }
 
-  /** Asks, and leaves at the first text. */
+  /** Asks, and leaves at the first text; that it came is what counts. */
   async leave(): Promise<void> {
-    let hasBegun = false;
-    const check = new Beginning(this.#order, () => {
-      hasBegun = true;
-      this.#connection.close();
-    });
+    const check = new BegunCheck(this.#order, () => this.#connection.close());
+    const askedAt = performance.now();
     await this.#connection.ask(this.#request, check).catch((error: unknown) => {
-      if (!hasBegun) this.tally.failed(error);
+      if (check.firstAt === undefined) this.tally.failed(error);
+      else this.tally.completed(check, askedAt);
     });
   }
 
@@ -49,11 +48,11 @@ export class Asker {
   }
 }
 
-/** Tells of the first text. */
-class Beginning extends AnswerCheck {
-  readonly #begun: (() => void) | undefined;
+/** A check that tells of the first text. */
+class BegunCheck extends AnswerCheck {
+  readonly #begun: () => void;
 
-  constructor(order: Load["order"], begun: (() => void) | undefined) {
+  constructor(order: Load["order"], begun: () => void) {
     super(order);
     this.#begun = begun;
   }
@@ -61,7 +60,7 @@ class Beginning extends AnswerCheck {
   override body(piece: string): void {
     const isFirst = this.firstAt === undefined;
     super.body(piece);
-    if (isFirst && this.firstAt !== undefined) this.#begun?.();
+    if (isFirst && this.firstAt !== undefined) this.#begun();
   }
 }
 

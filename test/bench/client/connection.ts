@@ -39,10 +39,11 @@ export class Connection {
       hostname: "127.0.0.1",
       port: this.#port,
       socket: {
-        data: (_, piece) => this.#take(piece),
+        data: (socket, piece) => void (socket === this.#socket && this.#take(piece)),
         drain: () => this.#unsent && this.#send(this.#unsent),
-        close: () => this.#closed("the connection was closed"),
-        error: (_, error) => this.#closed(error.message),
+        // One that was left may end only when its successor is already in use.
+        close: (socket) => void (socket === this.#socket && this.#closed("the connection was closed")),
+        error: (socket, error) => void (socket === this.#socket && this.#closed(error.message)),
       },
     });
   }

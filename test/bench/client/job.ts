@@ -20,10 +20,6 @@ export type Job =
   | { readonly kind: "repeat"; readonly load: Load; readonly connections: number; readonly ms: number }
   /** `count` streams at once, whose starts are spread over `ramp` ms. */
   | { readonly kind: "streams"; readonly load: Load; readonly count: number; readonly ramp: number }
-  /** `count` streams that stay open; ends when each has had its first text. */
-  | { readonly kind: "hold"; readonly load: Load; readonly count: number }
-  /** Lets the stub end the streams that are held, and waits for their ends. */
-  | { readonly kind: "release"; readonly stub: Target }
   /** One connection to each target, and `count` requests to each of them, in turns. */
   | { readonly kind: "turns"; readonly loads: readonly Load[]; readonly count: number }
   /** `count` streams of which every second is left after its first text. */
@@ -34,6 +30,8 @@ export interface Outcome {
   /** Answers that were complete and exact; and, of those that should have been, how many were not. */
   readonly complete: number;
   readonly failed: number;
+  /** How many streams were open at the same moment, at most: their first text was there, and not their end. */
+  readonly open: number;
   /** Why, for the first few. */
   readonly failures: readonly string[];
   /** Milliseconds from the request to its first text, between texts, and to the answer's end. */

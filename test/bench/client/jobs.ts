@@ -1,19 +1,8 @@
-import { bodyOf } from "../order.ts";
-import { Asker, requestTo } from "./asker.ts";
-import { Connection } from "./connection.ts";
-import type { Job, Load, Outcome, Target } from "./job.ts";
+import { Asker } from "./asker.ts";
+import type { Job, Load, Outcome } from "./job.ts";
 import { Tally } from "./tally.ts";
 
 type JobOf<Kind extends Job["kind"]> = Extract<Job, { kind: Kind }>;
-
-/** Streams that are held open between two jobs. */
-interface Held {
-  readonly askers: readonly Asker[];
-  readonly ends: Promise<unknown>;
-  readonly tally: Tally;
-}
-
-let held: Held | undefined;
 
 /** Does a job; gives one outcome, or for `turns` one for each target. */
 export async function carryOut(job: Job): Promise<readonly Outcome[]> {
@@ -22,10 +11,6 @@ export async function carryOut(job: Job): Promise<readonly Outcome[]> {
       return [await repeat(job)];
     case "streams":
       return [await streams(job)];
-    case "hold":
-      return [await hold(job)];
-    case "release":
-      return [await release(job)];
     case "turns":
       return turns(job);
     case "leave":
@@ -45,40 +30,6 @@ async function streams({ load, count, ramp }: JobOf<"streams">): Promise<Outcome
     await Bun.sleep((ramp * number) / count);
     await asker.ask();
   });
-}
-
-async function hold({ load, count }: JobOf<"hold">): Promise<Outcome> {
-  const tally = new Tally();
-  const askers = askersFor(load, count, tally);
-  const ends: Promise<void>[] = [];
-  await Promise.all(
-    askers.map(async (asker, number) => {
-      await Bun.sleep(number / 2);
-      const begun = Promise.withResolvers<void>();
-      const end = asker.ask(begun.resolve);
-      ends.push(end);
-      await Promise.race([begun.promise, end]);
-    }),
-  );
-  held = { askers, ends: Promise.all(ends), tally };
-  return tally.outcome;
-}
-
-async function release({ stub }: JobOf<"release">): Promise<Outcome> {
-  if (!held) throw new Error("no streams are held");
-  const { askers, ends, tally } = held;
-  held = undefined;
-  await tellStub(stub);
-  await ends;
-  for (const asker of askers) asker.close();
-  return tally.outcome;
-}
-
-async function tellStub(stub: Target): Promise<void> {
-  const connection = new Connection(stub.port);
-  const order = { kind: "release", lane: 0, tokens: 0, interval: 0 } as const;
-  await connection.ask(requestTo(stub, bodyOf(order, 0)), { head() {}, body() {} });
-  connection.close();
 }
 
 async function turns({ loads, count }: JobOf<"turns">): Promise<readonly Outcome[]> {

@@ -8,10 +8,23 @@ const EXAMPLES = 3;
 export class Tally {
   #complete = 0;
   #failed = 0;
+  #open = 0;
+  #mostOpen = 0;
   readonly #failures: string[] = [];
   readonly #first: number[] = [];
   readonly #whole: number[] = [];
   readonly #gaps: number[] = [];
+
+  /** Counts a stream whose first text has come as open. */
+  began(): void {
+    this.#open++;
+    this.#mostOpen = Math.max(this.#mostOpen, this.#open);
+  }
+
+  /** Counts it as open no longer. */
+  ended(): void {
+    this.#open--;
+  }
 
   /** Counts an answer that was asked for at `askedAt` and has ended well. */
   completed(check: AnswerCheck, askedAt: number): void {
@@ -30,6 +43,7 @@ export class Tally {
     return {
       complete: this.#complete,
       failed: this.#failed,
+      open: this.#mostOpen,
       failures: this.#failures,
       first: spreadOf(this.#first),
       gap: spreadOf(this.#gaps),

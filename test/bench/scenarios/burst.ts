@@ -1,4 +1,5 @@
 import type { Load } from "../client/job.ts";
+import { exactness } from "../figure.ts";
 import { completeness, costOf, interleaved, pick } from "../measure.ts";
 import { eventsOf } from "../order.ts";
 import type { Order } from "../order.ts";
@@ -33,17 +34,14 @@ export const burst: Scenario = {
         unit: "µs",
         rounds: pick(measured, ({ cpu }) => cpu),
         targets: [
-          { is: "times", of: "raw-bun", atMost: 2 },
-          { is: "times", of: "portkey", atMost: 1 / 10 },
+          { is: "at most", times: { "raw-bun": 2 } },
+          { is: "at most", times: { portkey: 1 / 10 } },
         ],
       },
-      {
+      exactness(
         scenario,
-        name: "complete and exact",
-        unit: "%",
-        rounds: pick(measured, ({ exact }) => exact),
-        targets: [{ is: "at least", atLeast: 100 }],
-      },
+        pick(measured, ({ exact }) => exact),
+      ),
     ];
   },
 };

@@ -16,10 +16,10 @@ const ORDER: Order = { kind: "plain", lane: 0, tokens: 300, interval: 0 };
 
 /** Plain JSON answers of 300 tokens to small requests, and to large ones. */
 export const plain = plainScenario("plain", KIB, [
-  { is: "times", of: "raw-bun", atMost: 1.6 },
-  { is: "times", of: "portkey", atMost: 1 / 20 },
+  { is: "at most", times: { "raw-bun": 1.6 } },
+  { is: "at most", times: { portkey: 1 / 20 } },
 ]);
-export const plain64k = plainScenario("plain64k", 64 * KIB, [{ is: "times", of: "raw-bun", atMost: 2.5 }]);
+export const plain64k = plainScenario("plain64k", 64 * KIB, [{ is: "at most", times: { "raw-bun": 2.5 } }]);
 
 function plainScenario(name: string, bytes: number, targets: readonly Target[]): Scenario {
   return {
@@ -35,7 +35,11 @@ function plainScenario(name: string, bytes: number, targets: readonly Target[]):
       }
       const measured = await interleaved(contenders, settings.rounds, async (contender) => {
         const cost = await costOf(contender, () => ask(stage.client, loadOf(contender), settings));
-        return { cpu: cost.cpu / cost.result.requests, rate: cost.result.requests / cost.result.seconds };
+        return {
+          cpu: cost.cpu / cost.result.requests,
+          rate: cost.result.requests / cost.result.seconds,
+          memory: (contender.server?.rss ?? NaN) / KIB,
+        };
       });
       return [
         {
@@ -50,8 +54,8 @@ function plainScenario(name: string, bytes: number, targets: readonly Target[]):
           name: "requests",
           unit: "/s",
           rounds: pick(measured, ({ rate }) => rate),
-          targets: [],
         },
+        { scenario: name, name: "RSS warm", unit: "MiB", rounds: pick(measured, ({ memory }) => memory) },
       ];
     },
   };

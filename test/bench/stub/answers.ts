@@ -13,7 +13,6 @@ export const STREAM_HEAD = Buffer.from(
 );
 
 export const NOT_FOUND = Buffer.from("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
-export const RELEASED = Buffer.from("HTTP/1.1 204 No Content\r\n\r\n");
 
 /** One whole JSON answer with its head. */
 export const plainAnswer = remembered((order: Order): Buffer => {

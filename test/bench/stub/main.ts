@@ -6,18 +6,8 @@
 import type { Socket } from "bun";
 import { orderIn } from "../order.ts";
 import type { Order } from "../order.ts";
-import {
-  burstAnswer,
-  NOT_FOUND,
-  plainAnswer,
-  RELEASED,
-  streamEnd,
-  streamStart,
-  tokenChunk,
-} from "./answers.ts";
+import { burstAnswer, NOT_FOUND, plainAnswer, streamEnd, streamStart, tokenChunk } from "./answers.ts";
 import { RequestReader } from "./request-reader.ts";
-
-const held = new Set<Connection>();
 
 /** One client's connection: what it asks, and how far the answer is. */
 class Connection {
@@ -25,7 +15,6 @@ class Connection {
   readonly #socket: Socket<Connection>;
   #pending: Buffer[] = [];
   #timer: Timer | undefined;
-  #heldOrder: Order | undefined;
 
   constructor(socket: Socket<Connection>) {
     this.#socket = socket;
@@ -45,11 +34,6 @@ class Connection {
         return this.#write(burstAnswer(order));
       case "paced":
         return this.#pace(order);
-      case "hold":
-        return this.#hold(order);
-      case "release":
-        for (const connection of held) connection.release();
-        return this.#write(RELEASED);
     }
   }
 
@@ -61,21 +45,6 @@ class Connection {
       clearInterval(this.#timer);
       this.#write(streamEnd(order));
     }, order.interval);
-  }
-
-  #hold(order: Order): void {
-    this.#heldOrder = order;
-    held.add(this);
-    this.#write(streamStart(order));
-  }
-
-  /** Says the rest of a held answer. */
-  release(): void {
-    const order = this.#heldOrder;
-    held.delete(this);
-    if (!order) return;
-    for (let n = 1; n < order.tokens; n++) this.#write(tokenChunk(order.lane, n));
-    this.#write(streamEnd(order));
   }
 
   #write(bytes: Buffer): void {
@@ -92,7 +61,6 @@ class Connection {
 
   close(): void {
     clearInterval(this.#timer);
-    held.delete(this);
   }
 }
 
