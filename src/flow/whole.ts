@@ -37,7 +37,7 @@ class WholeAnswer implements AsyncIterableIterator<Batch> {
   readonly #progress: Progress;
   #taken = 0;
   /** What is thrown once the events before it are delivered. */
-  #failure: unknown;
+  #failure: Error | undefined;
   #isOver = false;
 
   constructor({ head, rest }: Peeked<Batch>, options: WholeOptions) {
@@ -50,7 +50,7 @@ class WholeAnswer implements AsyncIterableIterator<Batch> {
   async next(): Promise<IteratorResult<Batch>> {
     try {
       while (!this.#isOver) {
-        if (this.#failure !== undefined) throw this.#failure;
+        if (this.#failure) throw this.#failure;
         const batch = this.#head[this.#taken++] ?? (await this.#read());
         if (!batch) return this.#end();
         const { events, failure } = this.#progress.take(batch);
@@ -124,7 +124,7 @@ class Progress {
   }
 
   /** The events as clients should see them; on a failure, those before it. */
-  take(batch: Batch): { readonly events: Batch; readonly failure: unknown } {
+  take(batch: Batch): { readonly events: Batch; readonly failure: Error | undefined } {
     const events: ChatEvent[] = [];
     try {
       for (const event of batch) {
@@ -133,8 +133,8 @@ class Progress {
         if (clean) events.push(clean);
         this.#noticeEnd();
       }
-    } catch (failure) {
-      return { events, failure };
+    } catch (error) {
+      return { events, failure: error instanceof Error ? error : new Error(String(error)) };
     }
     return { events, failure: undefined };
   }
