@@ -8,11 +8,13 @@ import type {
 import { UpstreamError } from "../contract/index.ts";
 import { asChat } from "../dialects/openai-completions/request.ts";
 import type { Gateway } from "../state/gateway.ts";
+import type { CacheState } from "../state/ledger.ts";
 import type { Question } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
+import type { Errand } from "./errand.ts";
 import { LentCall } from "./lent-call.ts";
-import type { RequestCall } from "./open-call.ts";
 import type { Plan } from "./route.ts";
+import type { Try } from "./try-targets.ts";
 import { tryTargets } from "./try-targets.ts";
 
 /** What an upstream has begun to answer, and no other can replace any more. */
@@ -28,15 +30,22 @@ export interface Answered {
   readonly attempts: number;
   /** Names of parameters that the upstream could not honour. */
   readonly ignored: readonly string[];
+  /** The upstream's own name for the model. */
+  readonly upstreamModel: string;
+  readonly cache: CacheState;
+  /** How old a cached answer is, in whole seconds. */
+  readonly age?: number;
+  /** Whether it is this request that pays for the upstream's work, now; of those who share an answer one does. */
+  pays(): boolean;
 }
 
 interface Around {
-  readonly call: RequestCall;
+  readonly call: Errand;
   readonly gateway: Gateway;
 }
 
 /**
- * Step 5: asks the plan's targets until one commits to an answer.
+ * Step 7: asks the plan's targets until one commits to an answer.
  * Leaves with the failure that says most of why none did.
  */
 export function dispatchChat(plan: Plan, request: ChatRequest, around: Around): Promise<Answer> {
@@ -74,8 +83,20 @@ function askCompletion(request: CompletionRequest): Question["ask"] {
 function dispatch(plan: Plan, question: Question, { call, gateway }: Around): Promise<Answer> {
   return tryTargets(plan, { call, gateway }, async (attempted) => {
     const begun = await attempt(question, attempted, { call, redact: gateway.redact });
-    return { ...begun, upstream: attempted.target.upstream.id, attempts: attempted.number };
+    return { ...begun, ...answeredBy(attempted) };
   });
+}
+
+/** What a call of one's own, made for nobody else, has to say of itself. */
+function answeredBy({ target, number }: Pick<Try, "target" | "number">): Omit<Answered, "ignored"> {
+  const { upstream, model } = target;
+  return {
+    upstream: upstream.id,
+    upstreamModel: model,
+    attempts: number,
+    cache: "bypass",
+    pays: () => true,
+  };
 }
 
 /** Vectors, and who made them. */
@@ -83,7 +104,7 @@ export interface EmbedAnswer extends Answered {
   readonly result: EmbedResult;
 }
 
-/** Step 5 for embeddings, which have no beginning: they come whole or not at all. */
+/** Step 7 for embeddings, which have no beginning: they come whole or not at all. */
 export function dispatchEmbed(
   plan: Plan,
   request: EmbedRequest,
@@ -97,7 +118,7 @@ export function dispatchEmbed(
       const result = await lent.orAborted(upstream.embed({ ...request, model: target.model }, lent));
       checkVectors(result, request);
       lent.ended();
-      return { result, upstream: id, attempts: number, ignored: lent.ignoredNames };
+      return { result, ignored: lent.ignoredNames, ...answeredBy({ target, number }) };
     } catch (error) {
       const failure = lent.explain(error);
       lent.ended(failure);

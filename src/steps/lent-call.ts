@@ -7,14 +7,14 @@ import { stackOf } from "../log.ts";
 import type { Target } from "../state/route-table.ts";
 import type { Visit } from "../state/target-states.ts";
 import { Deadlines } from "./deadlines.ts";
-import type { RequestCall } from "./open-call.ts";
+import type { Errand } from "./errand.ts";
 
 export interface LentCallOptions {
   readonly target: Target;
   /** 1 for the first of this request. */
   readonly number: number;
   readonly visit: Visit;
-  readonly call: RequestCall;
+  readonly call: Errand;
   /** Removes secrets from what an upstream says. */
   readonly redact: (text: string) => string;
   /** The deadlines that apply, beside `connect` where the upstream reports its connection. */

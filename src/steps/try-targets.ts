@@ -5,7 +5,7 @@ import { pause } from "../flow/pause.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Target } from "../state/route-table.ts";
 import type { Visit } from "../state/target-states.ts";
-import type { RequestCall } from "./open-call.ts";
+import type { Errand } from "./errand.ts";
 import type { Plan } from "./route.ts";
 
 /** A client would rather come back by itself than wait longer than this for another try. */
@@ -41,13 +41,13 @@ export function tryTargets<T>(plan: Plan, around: Around, run: (attempt: Try) =>
 }
 
 interface Around {
-  readonly call: RequestCall;
+  readonly call: Errand;
   readonly gateway: Gateway;
 }
 
 class Tries {
   readonly #plan: Plan;
-  readonly #call: RequestCall;
+  readonly #call: Errand;
   readonly #gateway: Gateway;
   readonly #queue: Target[];
   #again: Again[] = [];
@@ -70,7 +70,8 @@ class Tries {
       this.#call.signal.throwIfAborted();
       const next = this.#first() ?? (await this.#retry());
       if (!next) throw this.#verdict();
-      this.#call.note({ upstream: next.target.upstream.id, attempts: next.number });
+      const { upstream, model: upstreamModel } = next.target;
+      this.#call.note({ upstream: upstream.id, upstreamModel, attempts: next.number });
       try {
         return await run(next);
       } catch (error) {
