@@ -94,6 +94,11 @@ export class Asked {
     return this.outcome;
   }
 
+  /** Whether it waits for what comes next. */
+  get isWaiting(): boolean {
+    return this.#step !== undefined;
+  }
+
   /** Begins to wait for what comes next, without waiting. */
   begin(): void {
     this.#step ??= this.#read();

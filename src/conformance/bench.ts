@@ -72,6 +72,18 @@ export class Bench {
     }
   }
 
+  /** One life of the plugin with one whole answer, for an upstream that plays `text`. */
+  async live(played: TestUpstream, storage: TestStorage): Promise<Opened> {
+    const opened = await this.open(played, storage);
+    try {
+      await opened.start();
+      expectText(await opened.ask().all(), scenarioOf("text").answer.text);
+      return opened;
+    } finally {
+      await opened.host.close();
+    }
+  }
+
   /** The whole of one answer in a scenario. */
   async answerIn(name: ScenarioName, more: Partial<ChatRequest> = {}): Promise<Outcome> {
     return this.on(name, ({ ask }) => ask(more).all());

@@ -1,9 +1,8 @@
 import { UpstreamError } from "../contract/index.ts";
-import type { Bench, Opened } from "./bench.ts";
+import type { Bench } from "./bench.ts";
 import { expectText } from "./bench.ts";
 import type { Check } from "./check.ts";
 import { expectCode } from "./ends.ts";
-import type { TestUpstream } from "./fixtures.ts";
 import { TestStorage } from "./lent.ts";
 import { RETRY_AFTER_S, scenarioOf } from "./scenarios.ts";
 import type { ScenarioName } from "./scenarios.ts";
@@ -68,29 +67,18 @@ async function restart(bench: Bench): Promise<void> {
   if (played.signUps === undefined)
     throw new NotApplicable("it makes no credentials (the fixtures have no `signUps`)");
   const storage = new TestStorage();
-  await liveOnce(bench, played, storage);
+  await bench.live(played, storage);
   const before = played.signUps;
-  await liveOnce(bench, played, storage);
+  await bench.live(played, storage);
   if (played.signUps === before) return;
   throw new Broken(`there were ${before} sign-ups before the restart and ${played.signUps} after it`);
-}
-
-async function liveOnce(bench: Bench, played: TestUpstream, storage: TestStorage): Promise<Opened> {
-  const opened = await bench.open(played, storage);
-  try {
-    await opened.start();
-    expectText(await opened.ask().all(), scenarioOf("text").answer.text);
-    return opened;
-  } finally {
-    await opened.host.close();
-  }
 }
 
 async function announced(bench: Bench): Promise<void> {
   await using played = await bench.play("text");
   if (!played.secrets)
     throw new NotApplicable("the upstream hands out no secrets (the fixtures have no `secrets`)");
-  const { host, optionSecrets } = await liveOnce(bench, played, new TestStorage());
+  const { host, optionSecrets } = await bench.live(played, new TestStorage());
   const silent = played.secrets.filter(
     (secret) => !host.secrets.has(secret) && !optionSecrets.includes(secret),
   );

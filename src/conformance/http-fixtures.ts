@@ -3,6 +3,7 @@ import type { Json, JsonObject } from "../contract/index.ts";
 import type { Fixtures } from "./fixtures.ts";
 import { httpUpstream } from "./http-upstream.ts";
 import type { HttpReply, HttpRequest } from "./http-upstream.ts";
+import { pause } from "./waiting.ts";
 import type { Answer, Scenario, ScenarioName } from "./scenarios.ts";
 
 /** How an upstream speaks HTTP: what it says in its own words; how it breaks is the kit's affair. */
@@ -139,13 +140,23 @@ async function say(pieces: readonly string[], reply: HttpReply): Promise<void> {
   }
 }
 
+/** A packet ends after each byte of a character that has several, and is on its way before the next one. */
 async function singly(pieces: readonly string[], reply: HttpReply): Promise<void> {
-  for (const byte of Buffer.from(pieces.join(""))) {
-    await reply.write(Uint8Array.of(byte));
-    await turn();
+  const bytes = Buffer.from(pieces.join(""));
+  let start = 0;
+  for (const [place, byte] of bytes.entries()) {
+    if (byte < FIRST_OF_MANY) continue;
+    await reply.write(bytes.subarray(start, place + 1));
+    await pause(PACKET_MS);
+    start = place + 1;
   }
+  await reply.write(bytes.subarray(start));
   reply.end();
 }
+
+// In UTF-8 every byte of a character that has several is at least this one.
+const FIRST_OF_MANY = 0x80;
+const PACKET_MS = 3;
 
 /** The beginning once, and then a piece from the middle again and again. */
 async function forEver(pieces: readonly string[], reply: HttpReply): Promise<void> {

@@ -27,14 +27,10 @@ async function reopen(bench: Bench): Promise<void> {
   await using played = await bench.play("text");
   const storage = new TestStorage();
   for (const time of ["the first", "the second"]) {
-    const opened = await bench.open(played, storage);
     try {
-      await opened.start();
-      expectText(await opened.ask().all(), scenarioOf("text").answer.text);
+      await bench.live(played, storage);
     } catch (error) {
       throw new Broken(`opened for ${time} time: ${error instanceof Error ? error.message : String(error)}`);
-    } finally {
-      await opened.host.close();
     }
   }
 }
@@ -65,7 +61,7 @@ async function openWithoutWrites(bench: Bench): Promise<void> {
 }
 
 /** One life with a whole answer and one that is given up. */
-async function live(bench: Bench): Promise<void> {
+async function lifeOf(bench: Bench): Promise<void> {
   await bench.on("text", async ({ ask }) => ask().all());
   if (bench.fixtures.unsupported?.stall !== undefined) return;
   await bench.on("stall", async ({ ask }) => {
@@ -78,7 +74,7 @@ async function live(bench: Bench): Promise<void> {
 
 async function timers(bench: Bench): Promise<void> {
   using watch = new TimerWatch();
-  await live(bench);
+  await lifeOf(bench);
   if (await comesTrue(() => watch.pending.length === 0, bench.patience)) return;
   const places = [...new Set(watch.pending)].join(", ");
   throw new Broken(
@@ -88,10 +84,10 @@ async function timers(bench: Bench): Promise<void> {
 
 async function descriptors(bench: Bench): Promise<string> {
   // What a process opens once and keeps isn't a leak.
-  await live(bench);
+  await lifeOf(bench);
   const before = openDescriptors();
   if (before === undefined) throw new NotApplicable("open files can't be counted on this system");
-  for (let cycle = 0; cycle < CYCLES; cycle++) await live(bench);
+  for (let cycle = 0; cycle < CYCLES; cycle++) await lifeOf(bench);
   const isBack = (): boolean => (openDescriptors() ?? 0) < before + CYCLES;
   if (await comesTrue(isBack, bench.patience)) return `${openDescriptors()} open, ${before} before`;
   const after = openDescriptors();

@@ -37,7 +37,7 @@ const ENDLESS = Array.from({ length: 64 }, () => "endless ".repeat(512));
 /** What the upstream does in each scenario. What an upstream can't do is left out with `unsupported`. */
 export const SCENARIOS = {
   text: "gives the answer in full, streamed or plain, whichever was asked for",
-  split: "the same, streamed, but the network cuts it into single bytes, also within a character",
+  split: "the same, streamed, but the network cuts every character that has several bytes between them",
   length: "the same with the finish reason `length`",
   reasoning: "gives reasoning and then text",
   tools: "calls two tools",

@@ -1,0 +1,86 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describeUpstream, messageOf, RULES, testUpstream } from "modelyard/conformance";
+import type { Fixtures } from "modelyard/conformance";
+import type { UpstreamPlugin } from "modelyard/plugin";
+import { provideSpecifiers } from "../../src/host/specifiers.ts";
+import lineFixtures from "./line-fixtures.ts";
+import line from "./line.ts";
+import { LINE, REJECTING, WIRE } from "./mutants.ts";
+import type { Mutant } from "./mutants.ts";
+import wireFixtures from "./wire-fixtures.ts";
+import wire from "./wire.ts";
+
+/** What hangs needs not be waited for long: it is known to hang. */
+const PATIENCE_MS = 700;
+
+const folder = mkdtempSync(join(tmpdir(), "mutants-"));
+const caught: string[] = [];
+provideSpecifiers();
+
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+  process.stdout.write(`mutation score: ${caught.length} of ${WIRE.length + LINE.length + 1}\n`);
+});
+
+// The good ones keep every rule.
+describeUpstream(wire, wireFixtures);
+describeUpstream(line, lineFixtures);
+
+describe.each([
+  ["wire", WIRE, wireFixtures],
+  ["line", LINE, lineFixtures],
+] as const)("a fault in the plugin %s is found by the rule meant for it:", (name, mutants, fixtures) => {
+  test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("%s", async (_, mutant) => {
+    await expectCaught(name, mutant, fixtures);
+    caught.push(mutant.name);
+  });
+});
+
+test("a rejection that is left to nobody is found by the command", async () => {
+  const fixtures = join(import.meta.dir, "line-fixtures.ts");
+  const command = [process.execPath, join(import.meta.dir, "judge.ts"), written("line", REJECTING)];
+  const judge = Bun.spawn([...command, "--fixtures", fixtures, "--only", "4.13"], {
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const said = await new Response(judge.stdout).text();
+  expect(said).toContain("✗ 4.13 rejections");
+  expect(said).toContain(REJECTING.says);
+  expect(await judge.exited).toBe(1);
+  caught.push(REJECTING.name);
+});
+
+test("every rule has a mutant, or is one of those that another rule implies", () => {
+  const met = new Set([...WIRE, ...LINE, REJECTING].map(({ rule }) => rule));
+  // These three break only together with 4.1 or 4.6.
+  const implied = ["4.2 begun", "4.4 paused"];
+  expect(RULES.filter(({ id }) => !met.has(id)).map(({ id }) => id)).toEqual(implied as never);
+});
+
+/** Writes the mutant's file, far from the gateway's own. */
+function written(name: string, mutant: Mutant): string {
+  const text = mutant.edits.reduce(edited, readFileSync(join(import.meta.dir, `${name}.ts`), "utf8"));
+  const file = join(folder, `${name}-${mutant.name.replaceAll(/\W+/g, "-")}.ts`);
+  writeFileSync(file, text);
+  return file;
+}
+
+async function expectCaught(name: string, mutant: Mutant, fixtures: Fixtures): Promise<void> {
+  const { default: plugin } = (await import(written(name, mutant))) as { default: UpstreamPlugin };
+  const { results } = await testUpstream(plugin, fixtures, { only: mutant.rule, patience: PATIENCE_MS });
+  const [result] = results;
+  expect(result?.outcome).toBe("broken");
+  const message = messageOf(result!);
+  expect(message).toContain(mutant.rule);
+  expect(message).toContain(mutant.says);
+  expect(message).toContain(result!.rule.why);
+  expect(message).toContain("docs/plugins.md#");
+}
+
+function edited(text: string, [from, to]: readonly [string, string]): string {
+  expect(text.split(from).length - 1).toBe(1);
+  return text.replace(from, () => to);
+}

@@ -1,0 +1,34 @@
+import { httpFixtures } from "modelyard/conformance";
+import type { Answer } from "modelyard/conformance";
+import type { JsonObject } from "modelyard/plugin";
+
+/** The upstream of the plugin `wire`. */
+export default httpFixtures({
+  model: "wire-1",
+  options: (url) => ({ base_url: url, token: "wire-token-0123456789" }),
+  models: { models: ["wire-1", "wire-2"] },
+  stream: (answer) => [
+    ...answer.events.map((event) => {
+      if (event.type === "text") return frame({ say: event.text });
+      if (event.type === "reasoning") return frame({ think: event.text });
+      return frame({ calls: [{ n: event.index, id: event.id, name: event.name, with: event.arguments }] });
+    }),
+    frame({ done: answer.finish, tokens: tokensOf(answer) }),
+  ],
+  plain: (answer) => ({
+    say: answer.text,
+    think: answer.reasoning,
+    calls: answer.toolCalls.map(({ id, name, arguments: json }, n) => ({ n, id, name, with: json })),
+    tokens: tokensOf(answer),
+    done: answer.finish,
+  }),
+  failure: (complaint) => frame({ oops: complaint }),
+});
+
+function frame(said: JsonObject): string {
+  return `data: ${JSON.stringify(said)}\n\n`;
+}
+
+function tokensOf({ usage }: Answer): JsonObject {
+  return { in: usage.input, out: usage.output };
+}
