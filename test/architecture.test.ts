@@ -38,6 +38,12 @@ const KIT = `
   type GetOptions, type Lease, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,
   type SseEvent, type SseOptions, type SseParserOptions`;
 
+const CONFORMANCE = `
+  LEVELS RULES SCENARIOS describeUpstream httpFixtures httpUpstream messageOf reportText testUpstream unknownNames
+  type Answer, type AnswerEvent, type Fixtures, type HttpReply, type HttpRequest, type HttpSetup,
+  type HttpUpstreamSetup, type Level, type Outcome, type Report, type Result, type Rule, type RuleId, type Scenario,
+  type ScenarioName, type TestOptions, type TestUpstream`;
+
 const RULES: Readonly<Record<string, (tree: SourceTree) => string[]>> = {
   "imports go one way, from the top of the table to its bottom": layerViolations,
   "the contract leans on no package but TypeBox": contractPackageViolations,
@@ -63,6 +69,7 @@ describe("the sources", () => {
   test("export to plugins what was reviewed", () => {
     expect(exportedNames(tree.get("src/contract/index.ts") ?? "")).toEqual(listed(CONTRACT));
     expect(exportedNames(tree.get("src/kit/index.ts") ?? "")).toEqual(listed(KIT));
+    expect(exportedNames(tree.get("src/conformance/index.ts") ?? "")).toEqual(listed(CONFORMANCE));
   });
 });
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S BUN_CONFIG_MAX_HTTP_REQUESTS=65535 bun --no-install
 /**
  * `bun run modelyard COMMAND`.
  * @module
@@ -7,14 +8,17 @@ import { StartupError } from "../state/startup-error.ts";
 import { check } from "./check.ts";
 import { explain } from "./explain.ts";
 import { keys } from "./keys.ts";
+import { plugin } from "./plugin.ts";
+import { serve } from "./serve.ts";
 
 /** A command: gets the arguments after its name, and gives back the exit code. */
 type Command = (argv: readonly string[]) => Promise<number>;
 
-const COMMANDS: Readonly<Record<string, Command>> = { check, explain, keys };
+const COMMANDS: Readonly<Record<string, Command>> = { serve, check, explain, keys, plugin };
 
 const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
 
+  serve               run the gateway, as \`bun run start\` does
   check               check gateway.yaml: opens every upstream and closes it again,
                       without network and without writing anything
   explain --model MODEL [--key NAME]
@@ -22,7 +26,10 @@ const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
                       only upstreams for their lists
   keys create NAME    make a key for a client; it is shown once
   keys delete NAME    take one back, at once
-  keys list           the keys made so far`;
+  keys list           the keys made so far
+  plugin new NAME [--kind http|sse] [--dir PATH]
+                      write a small plugin that works, with its tests
+  plugin test PATH    put a plugin to the conformance kit, offline`;
 
 const [name = "", ...argv] = process.argv.slice(2);
 const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
@@ -31,9 +38,10 @@ if (!command) {
   process.exit(name === "" || name === "--help" ? 0 : 2);
 }
 try {
-  process.exitCode = await command(argv);
+  // A plugin's timers and sockets don't keep a command that is done.
+  process.exit(await command(argv));
 } catch (error) {
   if (!(error instanceof ConfigError || error instanceof StartupError)) throw error;
   console.error(error.message);
-  process.exitCode = 1;
+  process.exit(1);
 }

@@ -1,0 +1,115 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const TEMPLATES = import.meta.dir;
+const SHARED = "common";
+/** The name that the templates give the plugin. */
+const PLACEHOLDER = /new-plugin/g;
+/** A template with the name of a test would be run as one here. */
+const RENAMED = new Map([["conformance-test.ts", "conformance.test.ts"]]);
+
+/** The kinds of upstreams there are templates for: each is a folder here. */
+export function kinds(): string[] {
+  return readdirSync(TEMPLATES, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== SHARED)
+    .map((entry) => entry.name)
+    .sort();
+}
+
+/** The files of a new plugin of this kind, by name. `gateway` is the folder of the package modelyard. */
+export function filesOf(name: string, kind: string, gateway: string): ReadonlyMap<string, string> {
+  const templates = [SHARED, kind].flatMap((folder) =>
+    readdirSync(join(TEMPLATES, folder)).map((file): [string, string] => {
+      const text = readFileSync(join(TEMPLATES, folder, file), "utf8");
+      return [RENAMED.get(file) ?? file, text.replace(PLACEHOLDER, name)];
+    }),
+  );
+  return new Map([
+    ...templates,
+    ["package.json", json(packageOf(name, gateway))],
+    ["tsconfig.json", json(TYPES)],
+    ["gateway.yaml", gatewayYaml(name)],
+    ["README.md", readme(name)],
+    [".gitignore", "node_modules/\ndata/\n.env\n"],
+  ]);
+}
+
+function json(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+function packageOf(name: string, gateway: string) {
+  return {
+    name,
+    version: "0.1.0",
+    type: "module",
+    exports: "./index.ts",
+    scripts: {
+      test: "bun test",
+      emulator: "bun emulator.ts",
+      check: "modelyard check",
+      start: "modelyard serve",
+    },
+    devDependencies: { modelyard: `file:${gateway}`, "bun-types": "1.4.5", typescript: "7.0.2" },
+  };
+}
+
+const TYPES = {
+  compilerOptions: {
+    target: "ESNext",
+    module: "Preserve",
+    moduleResolution: "bundler",
+    lib: ["ESNext", "DOM", "DOM.Iterable", "DOM.AsyncIterable"],
+    types: ["bun-types"],
+    noEmit: true,
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    verbatimModuleSyntax: true,
+    allowImportingTsExtensions: true,
+    resolveJsonModule: true,
+    skipLibCheck: true,
+  },
+  include: ["*.ts"],
+};
+
+function gatewayYaml(name: string): string {
+  return `server:
+  port: \${PORT:-8088}
+keys:
+  - name: me
+    key: \${API_MASTER_KEY:-sk-try-it}
+upstreams:
+  ${name}:
+    plugin: ./index.ts
+    options:
+      base_url: \${UPSTREAM_URL:-http://127.0.0.1:9000}
+      api_key: \${UPSTREAM_KEY:-key-of-the-emulator}
+`;
+}
+
+function readme(name: string): string {
+  return `# ${name}
+
+An upstream plugin for Modelyard.
+
+| file | |
+| --- | --- |
+| \`index.ts\` | the plugin |
+| \`options.ts\` | what stands under \`options\` in gateway.yaml |
+| \`request.ts\` | what of a request is sent |
+| \`conformance.ts\` | the upstream as the conformance kit plays it |
+| \`emulator.ts\` | a stand-in for the upstream, to try the plugin with |
+
+\`\`\`sh
+bun install
+bun test            # the conformance kit: its rules, one test each
+bun run emulator    # in one terminal
+bun run start       # in another: the gateway, on port 8088
+curl http://127.0.0.1:8088/v1/chat/completions -H "Authorization: Bearer sk-try-it" \\
+  -H "Content-Type: application/json" -d '{"model": "small", "messages": [{"role": "user", "content": "Hello!"}]}'
+\`\`\`
+
+Now make it your upstream's: change the format in \`conformance.ts\`, then \`index.ts\` until \`bun test\` is content.
+`;
+}

@@ -1,0 +1,19 @@
+import { httpFixtures } from "modelyard/conformance";
+
+/** The upstream as the conformance kit plays it. */
+export default httpFixtures({
+  model: "small",
+  options: (url) => ({ base_url: url, api_key: "key-for-tests-0123456789" }),
+  models: { models: ["small", "large"] },
+  plain: ({ text, finish, usage }) => ({
+    text,
+    end: finish,
+    tokens: { read: usage.input, written: usage.output },
+  }),
+  unsupported: {
+    tools: "the upstream knows no tools",
+    reasoning: "the upstream gives no reasoning",
+    stall: "an answer comes whole",
+    endless: "an answer comes whole",
+  },
+});

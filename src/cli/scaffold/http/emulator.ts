@@ -1,0 +1,21 @@
+/**
+ * A stand-in for the upstream, to try the plugin with: `bun emulator.ts`. It repeats what it is told.
+ * @module
+ */
+interface Question {
+  readonly messages: readonly { readonly content: string }[];
+}
+
+export const server = Bun.serve({
+  hostname: "127.0.0.1",
+  port: 9000,
+  routes: {
+    "/models": () => Response.json({ models: ["small", "large"] }),
+    "/answers": async (request) => {
+      const { messages } = (await request.json()) as Question;
+      const text = `You said: ${messages.at(-1)?.content}`;
+      return Response.json({ text, end: "stop", tokens: { read: 5, written: 7 } });
+    },
+  },
+});
+console.log(`the emulator listens on ${server.url}`);

@@ -1,0 +1,19 @@
+import { httpFixtures } from "modelyard/conformance";
+import type { JsonObject } from "modelyard/plugin";
+
+/** The upstream as the conformance kit plays it. */
+export default httpFixtures({
+  model: "small",
+  options: (url) => ({ base_url: url, api_key: "key-for-tests-0123456789" }),
+  models: { models: ["small", "large"] },
+  stream: ({ events, finish, usage }) => [
+    ...events.map((event) => piece({ text: event.type === "text" ? event.text : "" })),
+    piece({ end: finish, tokens: { read: usage.input, written: usage.output } }),
+  ],
+  failure: (complaint) => piece({ error: complaint }),
+  unsupported: { tools: "the upstream knows no tools", reasoning: "the upstream gives no reasoning" },
+});
+
+function piece(data: JsonObject): string {
+  return `data: ${JSON.stringify(data)}\n\n`;
+}
