@@ -1,79 +1,184 @@
-import type { Usage } from "../contract/index.ts";
-import type { UsageSource } from "../flow/answer-event.ts";
+import type { GatewayLogger } from "../log.ts";
+import { Entry, LedgerPage } from "./ledger-page.ts";
+import type { Admitted, Closed, LedgerEntry } from "./ledger-row.ts";
+import type { LedgerStore } from "./ledger-store.ts";
+import { LedgerTrouble } from "./ledger-trouble.ts";
+
+export type {
+  Admitted,
+  CacheState,
+  Closed,
+  LedgerEntry,
+  Outcome,
+  PastAdmission,
+  Spent,
+} from "./ledger-row.ts";
+
+export interface LedgerOptions {
+  readonly log: GatewayLogger;
+  /** How long rows are kept, in ms. */
+  readonly retention: number;
+  /** How long what happened may wait to be written, in ms. */
+  readonly interval?: number;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+const INTERVAL_MS = 250;
+/** Rows of one transaction. */
+const PAGE_ROWS = 200;
+/** How long one turn of the event loop may be spent on writing. */
+const TURN_MS = 5;
+/** How soon it is tried again when it couldn't be written. */
+const RETRY_MS = 25;
+/** Rows that wait at most; requests beyond them are answered, but only counted. */
+const MAX_PENDING = 50_000;
+const PRUNE_MS = 60 * 60_000;
+/** How long closing waits for somebody else to end their writing. */
+const LAST_TRY_MS = 2_000;
 
 /**
- * How an admitted request ended. `crashed`: the process ended first. Requests that were refused before they were
- * admitted are counters, not rows.
+ * The usage ledger: one row for each admitted request, with its outcome. Rows are gathered in memory and written
+ * together, off the path of the requests; when the process dies, at most the last `interval` of them is lost.
+ * Where they can't be written, they wait, and the requests go on.
  */
-export type Outcome = "ok" | "client_abort" | "upstream_error" | "truncated" | "crashed";
+export class Ledger {
+  readonly #store: LedgerStore;
+  readonly #options: Required<LedgerOptions>;
+  readonly #trouble: LedgerTrouble;
+  /** What waits, oldest first; what comes goes to the last. */
+  #pages: LedgerPage[] = [];
+  #pageNumber = 0;
+  #rowNumber = 0;
+  #pending = 0;
+  #dropped = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pruning: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
 
-/** What the response cache had to do with a request; `follow`: it shared another's call to the upstream. */
-export type CacheState = "hit" | "miss" | "follow" | "bypass";
+  /** Closes what a crashed process left open. Throws a StartupError when the store can't be used. */
+  constructor(store: LedgerStore, options: LedgerOptions) {
+    this.#store = store;
+    this.#options = { interval: INTERVAL_MS, now: Date.now, ...options };
+    this.#trouble = new LedgerTrouble(options.log, this.#options.now);
+    const crashed = store.begin();
+    if (crashed > 0) options.log.warn("requests were cut off when a gateway crashed", { requests: crashed });
+    this.#pruneIn(0);
+  }
 
-/** What is known of a request when it is admitted. */
-export interface Admitted {
-  /** The request's id, as in `x-request-id`; a client may give the same to several. */
-  readonly request: string;
-  /** The key's name. */
-  readonly key: string;
-  /** The model as the client named it. */
-  readonly model: string;
-  /** As `/v1/chat/completions`. */
-  readonly endpoint: string;
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  /** Tokens that were reserved of the key's limit. */
-  readonly reserved: number;
-}
+  /** Rows that wait to be written. */
+  get pending(): number {
+    return this.#pending;
+  }
 
-/** What is known of it when it has ended. */
-export interface Closed {
-  readonly outcome: Outcome;
-  /** The HTTP status, or the one that would have been sent had the headers not gone out before. */
-  readonly status: number;
-  /** The error's code; undefined where there was none. */
-  readonly code?: string | undefined;
-  /** Who answered, or was asked last; undefined where nobody was asked. */
-  readonly upstream?: string | undefined;
-  /** The upstream's own name for the model. */
-  readonly upstreamModel?: string | undefined;
-  /** Calls to upstreams. */
-  readonly attempts: number;
-  /** Of what was delivered; a count that nobody knows is absent. */
-  readonly usage: Usage;
-  readonly usageSource?: UsageSource | undefined;
-  /** USD; null: the price is not known. */
-  readonly cost: number | null;
-  /** Which price list it was computed from. */
-  readonly priceVersion?: string | undefined;
-  readonly cache: CacheState;
-  /** Tokens charged to the key's limit. What was reserved and not charged is released; it may be less than 0. */
-  readonly settled: number;
-  /** From the request's first byte to the answer's first event, in ms. */
-  readonly firstEventMs?: number | undefined;
-  /** From the request's first byte to its end, in ms. */
-  readonly totalMs: number;
-}
+  /** Requests without a row, because too many waited already. */
+  get dropped(): number {
+    return this.#dropped;
+  }
 
-/** One admitted request, until its end. */
-export interface LedgerEntry {
-  /** Books its end; only the first call counts. */
-  close(closed: Closed): void;
-}
+  /** Begins a request's row. */
+  open(admitted: Admitted): LedgerEntry {
+    if (this.#pending >= MAX_PENDING) return this.#drop();
+    this.#rowNumber += 1;
+    const entry = new Entry(this.#rowNumber, admitted, this.#rewrite);
+    this.#add(entry).counts.open(admitted);
+    return entry;
+  }
 
-/** What a key has used within a time. */
-export interface Spent {
-  /** USD, of the requests whose price is known. */
-  readonly usd: number;
-  /** Input and output. */
-  readonly tokens: number;
-}
+  /** Writes what waits, if it can be written now. */
+  flush(): void {
+    this.#writePages(Infinity);
+  }
 
-/** An admission of the past, for limits that a restart must not forget. */
-export interface PastAdmission {
-  readonly key: string;
-  /** Milliseconds since 1970. */
-  readonly at: number;
-  /** What it was charged: settled, or else reserved. */
-  readonly tokens: number;
+  /** Writes what waits and stops; nothing must be opened or closed afterwards. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#pruning);
+    const end = performance.now() + LAST_TRY_MS;
+    while (!this.#writePages(Infinity) && performance.now() < end) Bun.sleepSync(RETRY_MS);
+    clearTimeout(this.#timer);
+    if (this.#pending > 0) {
+      this.#options.log.error("rows of the usage ledger couldn't be written and are lost", {
+        rows: this.#pending,
+      });
+    }
+  }
+
+  readonly #rewrite = (entry: Entry, closed: Closed): void => {
+    // It has a row: it may wait beyond the bound, of which there are never more than requests at once.
+    this.#add(entry).counts.close(entry.admitted, closed);
+  };
+
+  #add(entry: Entry): LedgerPage {
+    const page = this.#page();
+    page.rows.push(entry);
+    entry.page = page;
+    this.#pending += 1;
+    return page;
+  }
+
+  #drop(): LedgerEntry {
+    this.#dropped += 1;
+    this.#page().dropped += 1;
+    return { close: () => undefined };
+  }
+
+  /** The page that isn't full yet. */
+  #page(): LedgerPage {
+    const last = this.#pages.at(-1);
+    if (last && last.rows.length < PAGE_ROWS) return last;
+    this.#pageNumber += 1;
+    const page = new LedgerPage(this.#pageNumber);
+    this.#pages.push(page);
+    this.#timer ??= setTimeout(this.#turn, this.#options.interval);
+    return page;
+  }
+
+  readonly #turn = (): void => {
+    this.#timer = undefined;
+    const went = this.#writePages(TURN_MS);
+    if (this.#pages.length > 0) this.#timer = setTimeout(this.#turn, went ? 0 : RETRY_MS);
+  };
+
+  /** False when it couldn't be written. */
+  #writePages(forMs: number): boolean {
+    const end = performance.now() + forMs;
+    for (let page = this.#pages[0]; page; page = this.#pages[0]) {
+      if (!this.#write(page)) return false;
+      page.written();
+      this.#pending -= page.rows.length;
+      this.#pages.shift();
+      if (performance.now() > end) break;
+    }
+    return true;
+  }
+
+  #write(page: LedgerPage): boolean {
+    try {
+      const isWritten = this.#store.write(page);
+      if (isWritten) this.#trouble.over();
+      else this.#trouble.waiting({ pending: this.#pending, dropped: this.#dropped });
+      return isWritten;
+    } catch (error) {
+      this.#trouble.failed(error, { pending: this.#pending, dropped: this.#dropped });
+      return false;
+    }
+  }
+
+  #pruneIn(ms: number): void {
+    this.#pruning = setTimeout(this.#prune, ms);
+    // Rows that wait keep the process alive, old ones don't.
+    this.#pruning.unref();
+  }
+
+  readonly #prune = (): void => {
+    let deleted = 0;
+    try {
+      deleted = this.#store.prune(this.#options.now() - this.#options.retention);
+    } catch (error) {
+      this.#options.log.warn("old rows of the usage ledger can't be deleted now", { error: String(error) });
+    }
+    this.#pruneIn(deleted > 0 ? RETRY_MS : PRUNE_MS);
+  };
 }

@@ -1,18 +1,24 @@
 import type { Json, KeyValue, StoredValue } from "../contract/index.ts";
 import type { KeyStore, ListedKey, StoredKey } from "../state/keyring.ts";
 import type { Storage } from "../state/storage.ts";
+import { SqliteLedger } from "./sqlite-ledger.ts";
 
 /** Storage that is gone with the process and touches no disk: for checking a configuration. */
 export function memoryStorage(): Storage {
   const states = new Map<string, KeyValue>();
+  const ledger = SqliteLedger.inMemory();
   return {
     keys: new MemoryKeys(),
+    ledger,
     stateOf(upstream) {
       const state = states.get(upstream) ?? new MemoryState();
       states.set(upstream, state);
       return state;
     },
-    close: () => states.clear(),
+    close() {
+      ledger.close();
+      states.clear();
+    },
   };
 }
 

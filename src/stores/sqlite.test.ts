@@ -6,7 +6,7 @@ import { hashKey, makeKey } from "../state/keyring.ts";
 import { StartupError } from "../state/startup-error.ts";
 import { openSqlite } from "./sqlite.ts";
 
-const settings = { database: "sqlite:./data/test.db" };
+const settings = { database: "sqlite:./data/test.db", retention: 90 * 86_400_000 };
 let folder = "";
 
 beforeEach(() => {
@@ -69,10 +69,12 @@ test("a file that is no database, and a folder that can't be made, are start-up 
     join(folder, "text.db"),
     "this is not a database, but it is long enough to be taken for one".repeat(20),
   );
-  expect(refused(() => openSqlite({ database: "sqlite:./text.db" }, folder))).toContain("text.db");
-  expect(refused(() => openSqlite({ database: "sqlite:./text.db/below/x.db" }, folder))).toContain(
-    "can't be used",
+  expect(refused(() => openSqlite({ ...settings, database: "sqlite:./text.db" }, folder))).toContain(
+    "text.db",
   );
+  expect(
+    refused(() => openSqlite({ ...settings, database: "sqlite:./text.db/below/x.db" }, folder)),
+  ).toContain("can't be used");
 });
 
 test("a made key is found by its hash, and only its hash and prefix are kept", async () => {

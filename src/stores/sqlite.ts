@@ -10,6 +10,7 @@ import { Seal } from "./seal.ts";
 import { storageSecret } from "./secret.ts";
 import { SealedState } from "./sealed-state.ts";
 import { SqliteKeys } from "./sqlite-keys.ts";
+import { SqliteLedger } from "./sqlite-ledger.ts";
 
 /** What the secret is checked against at each start. */
 const CHECK = "secret_check";
@@ -36,6 +37,7 @@ export function databaseFile({ database }: StorageSettings, directory: string): 
 
 class SqliteStorage implements Storage {
   readonly keys: KeyStore;
+  readonly ledger: SqliteLedger;
   readonly #database: Database;
   readonly #seal: Seal;
 
@@ -49,6 +51,7 @@ class SqliteStorage implements Storage {
       this.#seal = new Seal(storageSecret(secret, dirname(file), fresh));
       checkSecret(this.#database, this.#seal);
       this.keys = new SqliteKeys(this.#database);
+      this.ledger = SqliteLedger.open(file);
     } catch (error) {
       this.#database.close();
       throw error;
@@ -60,6 +63,7 @@ class SqliteStorage implements Storage {
   }
 
   close(): void {
+    this.ledger.close();
     this.#database.close();
   }
 }

@@ -1,0 +1,90 @@
+import type { Admitted, Closed, LedgerEntry } from "./ledger-row.ts";
+import type { LedgerBatch, LedgerRow, LedgerSums } from "./ledger-store.ts";
+
+/** What is to be written in one transaction; it fills while requests come and go. */
+export class LedgerPage implements LedgerBatch {
+  readonly number: number;
+  readonly rows: Entry[] = [];
+  readonly counts: Counts = new Counts();
+  dropped = 0;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  /** Once it is written, what ends of it is for a later page to tell. */
+  written(): void {
+    for (const row of this.rows) row.page = undefined;
+  }
+}
+
+/** Where an entry goes whose beginning is written already. */
+export type Rewrite = (entry: Entry, closed: Closed) => void;
+
+/** One request from its admission to its end. */
+export class Entry implements LedgerRow, LedgerEntry {
+  readonly number: number;
+  readonly admitted: Admitted;
+  closed: Closed | undefined;
+  isWritten = false;
+  readonly #rewrite: Rewrite;
+  /** The page it waits in to be written. */
+  #page: LedgerPage | undefined;
+
+  constructor(number: number, admitted: Admitted, rewrite: Rewrite) {
+    this.number = number;
+    this.admitted = admitted;
+    this.#rewrite = rewrite;
+  }
+
+  set page(page: LedgerPage | undefined) {
+    if (!page) this.isWritten = true;
+    this.#page = page;
+  }
+
+  close(closed: Closed): void {
+    if (this.closed) return;
+    this.closed = closed;
+    // Who opens and closes within one page is written once.
+    if (this.#page) this.#page.counts.close(this.admitted, closed);
+    else this.#rewrite(this, closed);
+  }
+}
+
+/** Sums that are counted as requests are admitted and ended, for the rows to be compared with. */
+class Counts implements LedgerSums {
+  admitted = 0;
+  ok = 0;
+  client_abort = 0;
+  upstream_error = 0;
+  truncated = 0;
+  crashed = 0;
+  reserved = 0;
+  settled = 0;
+  released = 0;
+  input = 0;
+  cachedInput = 0;
+  cacheWrite = 0;
+  output = 0;
+  reasoning = 0;
+  cost = 0;
+  unpriced = 0;
+
+  open({ reserved }: Admitted): void {
+    this.admitted += 1;
+    this.reserved += reserved;
+  }
+
+  close({ reserved }: Admitted, { outcome, usage, cost, settled }: Closed): void {
+    this[outcome] += 1;
+    this.settled += settled;
+    this.released += reserved - settled;
+    this.input += usage.input ?? 0;
+    this.cachedInput += usage.cachedInput ?? 0;
+    this.cacheWrite += usage.cacheWrite ?? 0;
+    this.output += usage.output ?? 0;
+    this.reasoning += usage.reasoning ?? 0;
+    if (cost === null) this.unpriced += 1;
+    else this.cost += cost;
+  }
+}

@@ -1,0 +1,125 @@
+import type { Admitted, CacheState, Closed, Outcome, PastAdmission, Spent } from "./ledger-row.ts";
+
+/** One admitted request, as it is written. */
+export interface LedgerRow {
+  /** Its number among the requests of this process; with the process it makes the row's id. */
+  readonly number: number;
+  readonly admitted: Admitted;
+  /** Undefined while it runs. */
+  readonly closed: Closed | undefined;
+  /** Whether it has been written already, as one that was running. */
+  readonly isWritten: boolean;
+}
+
+/** What is counted of rows; of their columns the sums. */
+export interface LedgerSums extends Readonly<Record<Outcome, number>> {
+  readonly admitted: number;
+  /** Tokens, like all that follow but the last two. */
+  readonly reserved: number;
+  readonly settled: number;
+  readonly released: number;
+  readonly input: number;
+  readonly cachedInput: number;
+  readonly cacheWrite: number;
+  readonly output: number;
+  readonly reasoning: number;
+  /** USD, of the requests whose price is known. */
+  readonly cost: number;
+  /** Requests whose price is not known. */
+  readonly unpriced: number;
+}
+
+/** What is written in one transaction. */
+export interface LedgerBatch {
+  /** 1, 2, 3 … : so that one whose writing seemed to fail isn't written twice. */
+  readonly number: number;
+  readonly rows: readonly LedgerRow[];
+  /** What these rows add to the totals, counted request by request and not from the rows. */
+  readonly counts: LedgerSums;
+  /** Requests that were admitted and for whose rows there was no room. */
+  readonly dropped: number;
+}
+
+/** What usage may be grouped by. */
+export type UsageGrouping = "key" | "model" | "day" | "upstream";
+
+/** What is asked of the daily sums. */
+export interface UsageQuery {
+  readonly by: UsageGrouping;
+  /** Milliseconds since 1970; the whole UTC day it is in counts. Left out: all there is. */
+  readonly since?: number | undefined;
+  /** Only this key's. */
+  readonly key?: string | undefined;
+}
+
+/** The ended requests of one group. */
+export interface UsageRow extends Readonly<Record<Outcome, number>> {
+  /** A key, a model, a day as 2026-01-31, or an upstream; empty where no upstream was asked. */
+  readonly name: string;
+  readonly requests: number;
+  /** Those that the response cache answered, or another request's call. */
+  readonly hits: number;
+  readonly input: number;
+  readonly cachedInput: number;
+  readonly cacheWrite: number;
+  readonly output: number;
+  readonly reasoning: number;
+  /** USD, of the requests whose price is known. */
+  readonly cost: number;
+  /** Requests whose price is not known. */
+  readonly unpriced: number;
+}
+
+/** One thing that must hold. */
+export interface AuditCheck {
+  /** What was compared, with its figures. */
+  readonly claim: string;
+  readonly holds: boolean;
+}
+
+/** Whether the books balance. */
+export interface AuditReport {
+  readonly checks: readonly AuditCheck[];
+  /** Rows that are there, and those that were pruned. */
+  readonly rows: number;
+  readonly pruned: number;
+  /** Requests that running gateways haven't ended yet. */
+  readonly running: number;
+  /** Requests without a row: the disk took nothing for so long that there was no room for more. */
+  readonly dropped: number;
+}
+
+/** The books, to be read. */
+export interface LedgerReader {
+  /** Sorted by what they are grouped by: days by time, all else by requests, most first. */
+  usage(query: UsageQuery): readonly UsageRow[];
+  audit(): AuditReport;
+}
+
+/** Where rows are kept. Whatever is a matter of days goes by days in UTC. */
+export interface LedgerStore extends LedgerReader {
+  /**
+   * Makes this process a writer, which comes before `write`, and closes as `crashed` what writers that are gone
+   * left open; gives their number. Throws a StartupError when the rows can't be read or written.
+   */
+  begin(): number;
+  /**
+   * Writes a batch in one transaction. False: somebody else is writing just now, and it doesn't wait for them;
+   * throws when it can't be written. Either way it may be handed over again.
+   */
+  write(batch: LedgerBatch): boolean;
+  /** What a key has used since the beginning of the day that `since` (ms since 1970) is in. */
+  spentSince(key: string, since: number): Spent;
+  /** The admissions since then (ms since 1970), oldest first. */
+  admissionsSince(since: number): Iterable<PastAdmission>;
+  /**
+   * Deletes some of the rows of the days before that of `before` (ms since 1970), as many as are deleted at once,
+   * and gives their number; 0: there are no more. The daily sums stay. Throws when it can't.
+   */
+  prune(before: number): number;
+}
+
+/** Whether the answer came without a call of its own to an upstream. */
+export function isHit(cache: CacheState): boolean {
+  return cache === "hit" || cache === "follow";
+}

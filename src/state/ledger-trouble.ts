@@ -1,0 +1,53 @@
+import type { JsonObject } from "../contract/index.ts";
+import type { GatewayLogger } from "../log.ts";
+
+/** How often a trouble that lasts is told again. */
+const AGAIN_MS = 10_000;
+/** How long somebody else's writing is nothing unusual. */
+const USUAL_MS = 1_000;
+
+/** Tells the log of rows that can't be written: at the beginning, now and then, and when it is over. */
+export class LedgerTrouble {
+  readonly #log: GatewayLogger;
+  readonly #now: () => number;
+  #since: number | undefined;
+  #toldAt: number | undefined;
+
+  constructor(log: GatewayLogger, now: () => number) {
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** They couldn't be written. */
+  failed(error: unknown, counts: JsonObject): void {
+    this.#since ??= this.#now();
+    this.#tell(error instanceof Error ? error.message : String(error), counts);
+  }
+
+  /** Somebody else was writing. */
+  waiting(counts: JsonObject): void {
+    this.#since ??= this.#now();
+    if (this.#now() - this.#since >= USUAL_MS)
+      this.#tell("another process keeps the database locked", counts);
+  }
+
+  /** They are written. */
+  over(): void {
+    if (this.#since === undefined) return;
+    if (this.#toldAt !== undefined) {
+      this.#log.info("the usage ledger is written again", { after_ms: this.#now() - this.#since });
+    }
+    this.#since = undefined;
+    this.#toldAt = undefined;
+  }
+
+  #tell(error: string, counts: JsonObject): void {
+    const now = this.#now();
+    if (this.#toldAt !== undefined && now - this.#toldAt < AGAIN_MS) return;
+    this.#toldAt = now;
+    this.#log.error(
+      "the usage ledger can't be written; requests are answered all the same, and their rows wait in memory",
+      { error, ...counts },
+    );
+  }
+}

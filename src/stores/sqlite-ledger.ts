@@ -1,0 +1,193 @@
+import { Database } from "bun:sqlite";
+import type { PastAdmission, Spent } from "../state/ledger-row.ts";
+import type { AuditReport, LedgerBatch, LedgerStore, UsageQuery, UsageRow } from "../state/ledger-store.ts";
+import { StartupError } from "../state/startup-error.ts";
+import { migrate } from "./migrations.ts";
+import { audit } from "./sqlite-ledger-audit.ts";
+import { DAY_MS, SUM_COLUMNS, SUMS, sumOf } from "./sqlite-ledger-columns.ts";
+import { isRunning, ProcessLock, removeLock } from "./sqlite-ledger-process.ts";
+import { addingDays, RowWriter } from "./sqlite-ledger-rows.ts";
+import { usageOf } from "./sqlite-ledger-usage.ts";
+
+/** Rows that are deleted in one transaction. */
+const PRUNE_ROWS = 500;
+
+/** The usage ledger in SQLite, on a connection of its own that waits for nobody. */
+export class SqliteLedger implements LedgerStore {
+  readonly #database: Database;
+  /** Undefined: in memory. */
+  readonly #file: string | undefined;
+  readonly #rows: RowWriter;
+  #process: { readonly id: number; readonly lock: ProcessLock | undefined } | undefined;
+
+  /** A database whose tables are up to date. */
+  static open(file: string): SqliteLedger {
+    const database = new Database(file, { strict: true });
+    database.run("PRAGMA synchronous = NORMAL");
+    return new SqliteLedger(database, file);
+  }
+
+  /** A ledger that is gone with the process. */
+  static inMemory(): SqliteLedger {
+    const database = new Database(":memory:", { strict: true });
+    migrate(database, "in memory");
+    return new SqliteLedger(database, undefined);
+  }
+
+  private constructor(database: Database, file: string | undefined) {
+    this.#database = database;
+    this.#file = file;
+    this.#rows = new RowWriter(database);
+  }
+
+  begin(): number {
+    try {
+      this.#database.run("PRAGMA busy_timeout = 2000");
+      const crashed = this.#database.transaction(() => this.#begin()).immediate();
+      // From now on streams run: nothing must hold up the event loop.
+      this.#database.run("PRAGMA busy_timeout = 0");
+      return crashed;
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new StartupError(
+        `the usage ledger in ${this.#file ?? "memory"} can't be used: ${reason} (storage.database)`,
+        { cause },
+      );
+    }
+  }
+
+  write({ number, rows, counts, dropped }: LedgerBatch): boolean {
+    const process = this.#process?.id;
+    if (process === undefined) throw new Error("the ledger has no writer yet; begin() comes first");
+    return this.#atOnce(() => {
+      const { changes } = this.#database
+        .query("UPDATE processes SET batch = ? WHERE id = ? AND batch < ?")
+        .run(number, process, number);
+      // An attempt that failed at its very end may have been written all the same.
+      if (changes === 0) return;
+      this.#rows.write(process, rows);
+      const set = SUM_COLUMNS.map((column) => `${column} = ${column} + ?`).join(", ");
+      this.#database
+        .query(`UPDATE totals SET dropped = dropped + ?, ${set} WHERE name = 'booked'`)
+        .run(dropped, ...SUM_COLUMNS.map((column) => sumOf(counts, column)));
+    });
+  }
+
+  spentSince(key: string, since: number): Spent {
+    const found = this.#database
+      .query<Spent, [string, number]>(
+        "SELECT coalesce(sum(cost), 0) AS usd, coalesce(sum(input + output), 0) AS tokens FROM days WHERE key = ? AND day >= ?",
+      )
+      .get(key, Math.floor(since / DAY_MS));
+    return found ?? { usd: 0, tokens: 0 };
+  }
+
+  admissionsSince(since: number): Iterable<PastAdmission> {
+    return this.#database
+      .query<PastAdmission, [number]>(
+        "SELECT key, at, coalesce(settled, reserved) AS tokens FROM requests WHERE at >= ? ORDER BY at",
+      )
+      .iterate(since);
+  }
+
+  prune(before: number): number {
+    const until = Math.floor(before / DAY_MS) * DAY_MS;
+    let deleted = 0;
+    this.#atOnce(() => {
+      deleted = this.#prune(until);
+    });
+    return deleted;
+  }
+
+  usage(query: UsageQuery): readonly UsageRow[] {
+    return usageOf(this.#database, query);
+  }
+
+  audit(): AuditReport {
+    return audit(this.#database, (id) => this.#isRunning(id));
+  }
+
+  close(): void {
+    this.#process?.lock?.[Symbol.dispose]();
+    this.#process = undefined;
+    this.#database.close();
+  }
+
+  /** False when somebody else is writing. */
+  #atOnce(run: () => void): boolean {
+    try {
+      this.#database.transaction(run).immediate();
+      return true;
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "SQLITE_BUSY") return false;
+      throw error;
+    }
+  }
+
+  #begin(): number {
+    const { id } = this.#database
+      .query("INSERT INTO processes (pid, started) VALUES (?, ?) RETURNING id")
+      .get(process.pid, Date.now()) as { id: number };
+    // Within the transaction: whoever sees the process finds its lock taken.
+    this.#process = { id, lock: this.#file === undefined ? undefined : new ProcessLock(this.#file, id) };
+    let crashed = 0;
+    for (const other of this.#database.query<{ id: number }, []>("SELECT id FROM processes").all()) {
+      if (!this.#isRunning(other.id)) crashed += this.#closeRowsOf(other.id);
+    }
+    return crashed;
+  }
+
+  #isRunning(id: number): boolean {
+    return id === this.#process?.id || (this.#file !== undefined && isRunning(this.#file, id));
+  }
+
+  #closeRowsOf(id: number): number {
+    const running = "FROM requests WHERE process = ? AND outcome IS NULL";
+    const { count, reserved } = this.#database
+      .query(`SELECT count(*) AS count, coalesce(sum(reserved), 0) AS reserved ${running}`)
+      .get(id) as { count: number; reserved: number };
+    this.#database
+      .query(
+        `INSERT INTO days (day, key, model, upstream, requests, ok, client_abort, upstream_error, truncated, crashed,
+           hits, input, cached_input, cache_write, output, reasoning, cost, unpriced)
+         SELECT at / ${DAY_MS}, key, model, '', count(*), 0, 0, 0, 0, count(*), 0, 0, 0, 0, 0, 0, 0, count(*)
+         ${running} GROUP BY 1, 2, 3 ${addingDays()}`,
+      )
+      .run(id);
+    this.#database
+      .query(
+        "UPDATE requests SET outcome = 'crashed', settled = 0, released = reserved WHERE process = ? AND outcome IS NULL",
+      )
+      .run(id);
+    this.#database
+      .query(
+        "UPDATE totals SET crashed = crashed + ?, unpriced = unpriced + ?, released = released + ? WHERE name = 'booked'",
+      )
+      .run(count, count, reserved);
+    this.#database.query("DELETE FROM processes WHERE id = ?").run(id);
+    if (this.#file !== undefined) removeLock(this.#file, id);
+    return count;
+  }
+
+  #prune(until: number): number {
+    const old = "FROM requests WHERE at < ? AND outcome IS NOT NULL ORDER BY at, process, number";
+    const sums = this.#database
+      .query(
+        `SELECT ${SUM_COLUMNS.map((column) => `${SUMS[column]} AS ${column}`).join(", ")}
+         FROM (SELECT * ${old} LIMIT ${PRUNE_ROWS})`,
+      )
+      .get(until) as Record<string, number>;
+    const deleted = sums["admitted"] ?? 0;
+    if (deleted === 0) return 0;
+    this.#database
+      .query(
+        `DELETE FROM requests WHERE (process, number) IN (SELECT process, number ${old} LIMIT ${PRUNE_ROWS})`,
+      )
+      .run(until);
+    const set = SUM_COLUMNS.map((column) => `${column} = ${column} + ?`).join(", ");
+    this.#database
+      .query(`UPDATE totals SET until = max(until, ?), ${set} WHERE name = 'pruned'`)
+      .run(until, ...SUM_COLUMNS.map((column) => sums[column] ?? 0));
+    return deleted;
+  }
+}
