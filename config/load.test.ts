@@ -40,7 +40,7 @@ test("the predecessor's variables mean what they meant", async () => {
     MODELYARD_SECRET: "hush, little secret",
   });
   expect(settings?.server).toMatchObject({ host: "0.0.0.0", port: 9000 });
-  expect(settings?.keys).toEqual([{ name: "master", key: "sk-0123456789", models: ["*"] }]);
+  expect(settings?.keys).toEqual([{ name: "master", key: "sk-0123456789", models: ["*"], limits: {} }]);
   expect(settings?.storage.secret).toBe("hush, little secret");
   expect(secrets).toEqual(expect.arrayContaining(["sk-0123456789", "hush, little secret"]));
   expect(upstreams[1]).toMatchObject({

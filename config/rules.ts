@@ -4,6 +4,7 @@ import { matchesPattern } from "./pattern.ts";
 import { pathText } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import type { GatewayFile } from "./schema.ts";
+import { isMap } from "./walk.ts";
 
 /** A file whose shape was checked: what isn't `wrong` can be relied on. */
 export interface ShapedFile {
@@ -21,7 +22,8 @@ export function wrongPaths(problems: readonly Problem[]): ReadonlySet<string> {
 
 /** What the schema can't say: how the parts of the file go together. Parts of a wrong shape are passed over. */
 export function checkRules(file: ShapedFile): Problem[] {
-  return [...checkBodies(file), ...checkKeys(file), ...checkUpstreams(file), ...checkRoutes(file)];
+  const size = [...checkBodies(file), ...checkCache(file)];
+  return [...size, ...checkKeys(file), ...checkBudgets(file), ...checkUpstreams(file), ...checkRoutes(file)];
 }
 
 /** True if something stands at a path, and nothing there or inside it has a problem. */
@@ -35,6 +37,26 @@ function checkBodies({ document, value, wrong }: ShapedFile): Problem[] {
   if (wrong.has("server.max_body") || wrong.has("server.max_bodies")) return [];
   const message = `one request may be larger (${max_body} bytes) than all together (max_bodies, ${max_bodies} bytes)`;
   return [document.problem(["server", "max_body"], { message, hint: "raise max_bodies, or lower max_body" })];
+}
+
+function checkCache({ document, value, wrong }: ShapedFile): Problem[] {
+  const { max_size, max_entry } = value.cache ?? {};
+  if (typeof max_size !== "number" || typeof max_entry !== "number") return [];
+  if (wrong.has("cache.max_size") || wrong.has("cache.max_entry")) return [];
+  if (max_size === 0 || max_entry <= max_size) return [];
+  const message = `one entry may be larger (${max_entry} bytes) than the whole cache (max_size, ${max_size} bytes)`;
+  return [document.problem(["cache", "max_entry"], { message, hint: "raise max_size, or lower max_entry" })];
+}
+
+function checkBudgets(file: ShapedFile): Problem[] {
+  return entriesOf(file.value.keys).flatMap(([index, entry]) => {
+    const at = ["keys", index, "budget"];
+    if (!isSound(file, at) || !isMap(entry?.budget)) return [];
+    const { usd, tokens } = entry.budget;
+    if (usd !== undefined || tokens !== undefined) return [];
+    const hint = "give one of them or both, such as  budget: { usd: 20, per: month }";
+    return [file.document.problem(at, { message: "neither usd nor tokens is given", hint })];
+  });
 }
 
 function checkKeys(file: ShapedFile): Problem[] {

@@ -1,7 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
-import { Secret } from "../src/contract/options.ts";
+import { Duration, Secret } from "../src/contract/options.ts";
+import { Cache } from "./cache-schema.ts";
 import { Moment, Size } from "./forms.ts";
+import { Budget, KeyDefaults, Limits } from "./limits-schema.ts";
 import { Health, Retry, Route } from "./routing-schema.ts";
 import { strict, wait } from "./schema-terms.ts";
 
@@ -63,7 +65,8 @@ const Server = Type.Object(
   { ...strict, default: {}, description: "Where the gateway listens, and what it takes in." },
 );
 
-const Key = Type.Object(
+/** One entry of `keys`. */
+export const Key = Type.Object(
   {
     name: Type.String({
       pattern: "^\\S(.*\\S)?$",
@@ -92,6 +95,8 @@ const Key = Type.Object(
       ...patterns("What the key may ask for: names and patterns, in which `*` stands for any characters."),
       default: ["*"],
     }),
+    limits: Limits("The key's own limits; those left out are the ones of `key_defaults`."),
+    budget: Type.Optional(Budget),
     expires: Type.Optional(
       Moment({
         description:
@@ -133,6 +138,7 @@ const Upstream = Type.Object(
       patterns("Offer only these of the upstream's models: names and patterns. Without it, all of them."),
     ),
     timeouts: Timeouts,
+    limits: Limits("How much the gateway asks of it, for all keys together."),
   },
   strict,
 );
@@ -144,7 +150,7 @@ const Storage = Type.Object(
       title: "sqlite: and a path, such as sqlite:./data/modelyard.db",
       default: "sqlite:./data/modelyard.db",
       description:
-        "Where keys made at run time and plugins' small state are kept; the path is from this file's folder.",
+        "Where keys made at run time, the usage ledger and plugins' small state are kept; the path is from this file's folder.",
     }),
     secret: Type.Optional(
       Secret({
@@ -153,6 +159,11 @@ const Storage = Type.Object(
           "Encrypts what plugins store; at least 16 characters, such as `openssl rand -hex 32` makes. Without it a random one is made at the first start and kept beside the database.",
       }),
     ),
+    retention: Duration({
+      default: "90d",
+      minimum: 3_600_000,
+      description: "How long the ledger keeps what was asked, by whom and at what cost; at least `1h`.",
+    }),
   },
   { ...strict, default: {}, description: "What outlives a restart." },
 );
@@ -180,6 +191,7 @@ export const GatewaySchema = Type.Object(
       description:
         "Who may call the gateway. Without a usable entry a key is made at the first start and printed once.",
     }),
+    key_defaults: KeyDefaults,
     upstreams: Type.Record(Type.String({ pattern: "^(?!\\d+$)[a-z0-9][a-z0-9_-]*$" }), Upstream, {
       ...strict,
       default: {},
@@ -195,7 +207,15 @@ export const GatewaySchema = Type.Object(
     }),
     retry: Retry,
     health: Health,
+    cache: Cache,
     storage: Storage,
+    prices: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          "A file of prices in USD per million tokens; the path is from this file's folder. Without it, the prices that come with Modelyard (`config/prices.yaml`).",
+      }),
+    ),
     telemetry: Telemetry,
   },
   strict,

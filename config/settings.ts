@@ -11,8 +11,8 @@ export interface Settings {
   readonly health: HealthSettings;
   readonly cache: CacheSettings;
   readonly storage: StorageSettings;
-  /** The file of prices, its path as written. */
-  readonly prices: string;
+  /** The file of prices, its path as written, from the folder of gateway.yaml; undefined: the shipped one. */
+  readonly prices?: string;
   readonly telemetry: TelemetrySettings;
 }
 

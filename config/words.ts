@@ -47,7 +47,7 @@ export function found(schema: TSchema, value: unknown, spot: Spot): string {
   if (isMap(value)) return isCounted(schema) ? `a map with ${keyCount(value)}` : "a map";
   if (value === "") return "an empty text";
   if (!mayShow(schema)) return typeof value === "string" ? "a text" : `a ${typeof value}`;
-  return typeof value === "string" ? excerpt(value) : JSON.stringify(value);
+  return typeof value === "string" ? excerpt(value) : String(value);
 }
 
 /** `a`, `a or b`, `a, b or c`. */

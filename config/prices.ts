@@ -1,0 +1,70 @@
+import { fileURLToPath } from "node:url";
+import { checkValue } from "./check.ts";
+import { ConfigDocument, plain } from "./document.ts";
+import { parseYaml } from "./parse.ts";
+import { PricesSchema } from "./prices-schema.ts";
+import type { PriceEntry, PricesFile } from "./prices-schema.ts";
+import type { Problem } from "./problem.ts";
+import { readText } from "./read.ts";
+
+export type { PriceEntry } from "./prices-schema.ts";
+
+/** Prices in the order in which they are looked through. */
+export interface Prices {
+  readonly entries: readonly VersionedEntry[];
+}
+
+export interface VersionedEntry extends PriceEntry {
+  /** Of all files that were read, the user's own first: `mine+2026-11-24`. */
+  readonly version: string;
+}
+
+/** What could be read; `prices` is only to be used when there are no problems. */
+export interface LoadedPrices {
+  readonly prices: Prices;
+  readonly problems: readonly Problem[];
+}
+
+const SHIPPED = fileURLToPath(new URL("./prices.yaml", import.meta.url));
+
+/**
+ * Reads the shipped prices, and before them those of the user's own `file`, if there is one: what it says of a
+ * model counts, and the shipped prices go on for all others. Never throws for a user's mistake.
+ */
+export async function loadPrices(file?: string): Promise<LoadedPrices> {
+  const files = file === undefined ? [SHIPPED] : [file, SHIPPED];
+  const read = await Promise.all(files.map(readPrices));
+  const version = read.map((one) => one.version).join("+");
+  const entries = read.flatMap((one) => one.entries.map((entry) => ({ ...entry, version })));
+  return { prices: { entries }, problems: read.flatMap((one) => one.problems) };
+}
+
+interface ReadPrices {
+  readonly version: string;
+  readonly entries: readonly PriceEntry[];
+  readonly problems: readonly Problem[];
+}
+
+async function readPrices(file: string): Promise<ReadPrices> {
+  const read = await readText(file);
+  if ("text" in read) return pricesIn(file, read.text);
+  const hint = "mend `prices` of gateway.yaml, or leave it out for the shipped prices";
+  const place = { line: read.line ?? 1, column: 1 };
+  const problem = new ConfigDocument(file, undefined).problem([], { message: read.message, hint, place });
+  return { version: "", entries: [], problems: [problem] };
+}
+
+function pricesIn(file: string, text: string): ReadPrices {
+  const { document, problems } = parseYaml(file, text);
+  if (document.root === undefined && problems.length > 0) return { version: "", entries: [], problems };
+  const value = document.root && plain(document.root);
+  const checked = checkValue(PricesSchema, value ?? {}, { document, path: [] });
+  const found = [...problems, ...checked.problems];
+  if (found.length > 0) return { version: "", entries: [], problems: found };
+  const { version = hashOf(text), prices } = checked.value as PricesFile;
+  return { version, entries: prices, problems: [] };
+}
+
+function hashOf(text: string): string {
+  return new Bun.CryptoHasher("sha256").update(text).digest("hex").slice(0, 12);
+}
