@@ -47,7 +47,9 @@ export function found(schema: TSchema, value: unknown, spot: Spot): string {
   if (isMap(value)) return isCounted(schema) ? `a map with ${keyCount(value)}` : "a map";
   if (value === "") return "an empty text";
   if (!mayShow(schema)) return typeof value === "string" ? "a text" : `a ${typeof value}`;
-  return typeof value === "string" ? excerpt(value) : String(value);
+  // JSON has no word for .inf.
+  if (typeof value === "number") return String(value);
+  return typeof value === "string" ? excerpt(value) : JSON.stringify(value);
 }
 
 /** `a`, `a or b`, `a, b or c`. */
