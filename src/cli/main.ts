@@ -5,16 +5,18 @@
  */
 import { ConfigError } from "../../config/problem.ts";
 import { StartupError } from "../state/startup-error.ts";
+import { audit } from "./audit.ts";
 import { check } from "./check.ts";
 import { explain } from "./explain.ts";
 import { keys } from "./keys.ts";
+import { usage } from "./usage.ts";
 import { plugin } from "./plugin.ts";
 import { serve } from "./serve.ts";
 
 /** A command: gets the arguments after its name, and gives back the exit code. */
 type Command = (argv: readonly string[]) => Promise<number>;
 
-const COMMANDS: Readonly<Record<string, Command>> = { serve, check, explain, keys, plugin };
+const COMMANDS: Readonly<Record<string, Command>> = { audit, serve, check, explain, keys, plugin, usage };
 
 const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
 
@@ -29,7 +31,10 @@ const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
   keys list           the keys made so far
   plugin new NAME [--kind http|sse] [--dir PATH]
                       write a small plugin that works, with its tests
-  plugin test PATH    put a plugin to the conformance kit, offline`;
+  plugin test PATH    put a plugin to the conformance kit, offline
+  usage [--by key|model|day|upstream] [--since 7d|2026-01-31] [--json]
+                      what was asked, used and paid
+  audit               prove that the books of the usage ledger balance`;
 
 const [name = "", ...argv] = process.argv.slice(2);
 const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;

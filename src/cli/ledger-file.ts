@@ -1,0 +1,22 @@
+import { existsSync } from "node:fs";
+import { configPath, loadConfig } from "../../config/load.ts";
+import { plan } from "../gateway.ts";
+import type { LedgerReader } from "../state/ledger-store.ts";
+import { databaseFile } from "../stores/sqlite.ts";
+import { readLedger } from "../stores/sqlite-ledger-reader.ts";
+
+/**
+ * Lets `read` look into the ledger of gateway.yaml's database, a running gateway's too, without changing it.
+ * Undefined when there is none yet. Throws a StartupError when the database can't be read.
+ */
+export async function withLedger<Result>(
+  argv: readonly string[],
+  read: (ledger: LedgerReader) => Result,
+): Promise<Result | undefined> {
+  const config = await loadConfig(configPath(argv));
+  const { settings } = await plan(config);
+  const file = databaseFile(settings.storage, config.directory);
+  if (!existsSync(file)) return undefined;
+  using ledger = readLedger(file);
+  return read(ledger);
+}

@@ -1,0 +1,105 @@
+import { parseArgs } from "node:util";
+import type { UsageGrouping, UsageQuery, UsageRow } from "../state/ledger-store.ts";
+import { withLedger } from "./ledger-file.ts";
+
+const USAGE = `usage: bun run modelyard usage [--by key|model|day|upstream] [--since 7d|2026-01-31] [--json] [--config PATH]`;
+const GROUPINGS: readonly UsageGrouping[] = ["key", "model", "day", "upstream"];
+const DAY_MS = 86_400_000;
+
+/** `usage`: what was asked, used and paid, by days in UTC; from the daily sums, which outlive the rows. */
+export async function usage(argv: readonly string[]): Promise<number> {
+  const asked = question(argv);
+  if (typeof asked === "string") {
+    console.error(`${asked}\n${USAGE}`);
+    return 2;
+  }
+  const rows = (await withLedger(argv, (ledger) => ledger.usage(asked.query))) ?? [];
+  if (asked.json) console.log(JSON.stringify(rows, null, 2));
+  else if (rows.length === 0) console.log("No request has ended yet in that time.");
+  else console.log(table(asked.query.by, rows));
+  return 0;
+}
+
+interface Question {
+  readonly query: UsageQuery;
+  readonly json: boolean;
+}
+
+/** What is asked, or what is wrong with it. */
+function question(argv: readonly string[]): Question | string {
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        config: { type: "string" },
+        by: { type: "string", default: "key" },
+        since: { type: "string" },
+        json: { type: "boolean", default: false },
+      },
+    });
+    const by = GROUPINGS.find((grouping) => grouping === values.by);
+    if (!by) return `--by ${values.by}: it goes by ${GROUPINGS.join(", ")}`;
+    const since = values.since === undefined ? undefined : time(values.since);
+    if (Number.isNaN(since)) return `--since ${values.since}: write days, as 7d, or a date, as 2026-01-31`;
+    return { query: { by, since }, json: values.json };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Milliseconds since 1970; NaN when it is no time. */
+function time(text: string): number {
+  const days = /^(\d{1,5})d$/.exec(text)?.[1];
+  if (days !== undefined) return Date.now() - Number(days) * DAY_MS;
+  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
+  // There is no 30th of February, though it can be parsed.
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text) ? at : Number.NaN;
+}
+
+const HEADINGS = [
+  "requests",
+  "ok",
+  "aborted",
+  "failed",
+  "cut",
+  "crashed",
+  "hits",
+  "input",
+  "cached",
+  "output",
+  "reasoning",
+  "USD",
+];
+
+function table(by: UsageGrouping, rows: readonly UsageRow[]): string {
+  const lines = [[by, ...HEADINGS], ...rows.map(cells)];
+  const widths =
+    lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join("  "),
+    )
+    .join("\n");
+}
+
+function cells(row: UsageRow): string[] {
+  const counts = [
+    row.requests,
+    row.ok,
+    row.client_abort,
+    row.upstream_error,
+    row.truncated,
+    row.crashed,
+    row.hits,
+    row.input,
+    row.cachedInput,
+    row.output,
+    row.reasoning,
+  ];
+  const unpriced = row.unpriced > 0 ? ` + ${row.unpriced} unpriced` : "";
+  return [row.name === "" ? "(none)" : row.name, ...counts.map(String), `${row.cost.toFixed(4)}${unpriced}`];
+}
