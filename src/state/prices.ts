@@ -1,0 +1,153 @@
+import { matchesPattern } from "../../config/pattern.ts";
+import type { PriceEntry, Prices, VersionedEntry } from "../../config/prices.ts";
+import type { Json, JsonObject, Usage } from "../contract/index.ts";
+
+/** Who answered: the upstream's name in gateway.yaml, its plugin, and its own name for the model. */
+export interface PricedTarget {
+  readonly upstream: string;
+  readonly plugin: string;
+  readonly model: string;
+}
+
+/** What something cost. */
+export interface Cost {
+  /** USD; null: the price, or a count that it depends on, is not known. */
+  readonly usd: number | null;
+  /** Which price list that was computed from; undefined where no price is known. */
+  readonly version: string | undefined;
+}
+
+/** `upstream/model` can name any model, so what is remembered must not grow with what clients think of. */
+const MOST_REMEMBERED = 2_000;
+const UNKNOWN: Cost = { usd: null, version: undefined };
+const MILLION = 1e6;
+
+/** What tokens cost at each target. */
+export class PriceBook {
+  readonly #entries: readonly VersionedEntry[];
+  readonly #found = new Map<string, VersionedEntry | undefined>();
+
+  constructor({ entries }: Prices) {
+    this.#entries = entries;
+  }
+
+  /** What an answer of this usage costs there. Parts that exceed their whole are taken as the whole. */
+  costOf(target: PricedTarget, usage: Usage): Cost {
+    const entry = this.#entry(target);
+    if (!entry) return UNKNOWN;
+    return { usd: costAt(entry, usage), version: entry.version };
+  }
+
+  #entry(target: PricedTarget): VersionedEntry | undefined {
+    const name = `${target.upstream}/${target.model}`;
+    const known = this.#found.get(name);
+    if (known !== undefined || this.#found.has(name)) return known;
+    const entry = this.#search(name, target);
+    if (this.#found.size >= MOST_REMEMBERED) this.#found.clear();
+    this.#found.set(name, entry);
+    return entry;
+  }
+
+  /** What is said of an upstream's model goes before what is said of the model wherever it is. */
+  #search(name: string, { plugin, model }: PricedTarget): VersionedEntry | undefined {
+    const candidates = this.#entries.filter((entry) => entry.plugin === undefined || entry.plugin === plugin);
+    const addressed = candidates.find((entry) =>
+      patternsOf(entry).some((pattern) => pattern.includes("/") && matchesPattern(pattern, name)),
+    );
+    return addressed ?? candidates.find((entry) => fits(entry, model));
+  }
+}
+
+function fits(entry: PriceEntry, model: string): boolean {
+  return patternsOf(entry).some((pattern) => matchesPattern(pattern, model));
+}
+
+function patternsOf({ model }: PriceEntry): readonly string[] {
+  return typeof model === "string" ? [model] : model;
+}
+
+/** In USD; null where a count is missing that has a price. */
+function costAt(entry: PriceEntry, usage: Usage): number | null {
+  const { input, output } = usage;
+  if (input === undefined) return null;
+  const { long_prompt: long } = entry;
+  const rates = long && input > long.above ? { ...entry, ...long } : entry;
+  if (output === undefined && rates.output !== undefined) return null;
+  return (promptCost(rates, input, usage) + answerCost(rates, output ?? 0, usage)) / MILLION;
+}
+
+function promptCost(rates: PriceEntry, input: number, { cachedInput, cacheWrite, raw }: Usage): number {
+  const cached = within(cachedInput, input);
+  const written = within(cacheWrite, input - cached);
+  const anHour = within(anHourIn(raw), written);
+  const sound = within(tokensIn(raw, INPUT_AUDIO), input - cached - written);
+  const writing = rates.cache_write ?? rates.input;
+  return (
+    (input - cached - written - sound) * rates.input +
+    cached * (rates.cached_input ?? rates.input) +
+    (written - anHour) * writing +
+    anHour * (rates.cache_write_1h ?? writing) +
+    sound * (rates.audio_input ?? rates.input)
+  );
+}
+
+function answerCost(rates: PriceEntry, output: number, { raw }: Usage): number {
+  const price = rates.output ?? 0;
+  const sound = within(tokensIn(raw, OUTPUT_AUDIO), output);
+  const images = within(tokensIn(raw, OUTPUT_IMAGE), output - sound);
+  return (
+    (output - sound - images) * price +
+    sound * (rates.audio_output ?? price) +
+    images * (rates.image_output ?? price)
+  );
+}
+
+function within(part: number | undefined, whole: number): number {
+  return Math.min(Math.max(part ?? 0, 0), whole);
+}
+
+/** Where usage objects say how many tokens were not text: OpenAI in a field, Gemini in a list by modality. */
+interface Place {
+  readonly field: readonly [string, string];
+  readonly list: string;
+  readonly modality: string;
+}
+
+const INPUT_AUDIO: Place = {
+  field: ["prompt_tokens_details", "audio_tokens"],
+  list: "promptTokensDetails",
+  modality: "AUDIO",
+};
+const OUTPUT_AUDIO: Place = {
+  field: ["completion_tokens_details", "audio_tokens"],
+  list: "candidatesTokensDetails",
+  modality: "AUDIO",
+};
+const OUTPUT_IMAGE: Place = {
+  field: ["completion_tokens_details", "image_tokens"],
+  list: "candidatesTokensDetails",
+  modality: "IMAGE",
+};
+
+function tokensIn(raw: JsonObject | undefined, { field: [outer, inner], list, modality }: Place): number {
+  const named = numberOf(objectOf(raw?.[outer])?.[inner]);
+  const listed = raw?.[list];
+  if (named !== undefined || !Array.isArray(listed)) return named ?? 0;
+  const part = listed.map(objectOf).find((candidate) => candidate?.["modality"] === modality);
+  return numberOf(part?.["tokenCount"]) ?? 0;
+}
+
+/** Anthropic says how long what was written to its cache is kept. */
+function anHourIn(raw: JsonObject | undefined): number | undefined {
+  return numberOf(objectOf(raw?.["cache_creation"])?.["ephemeral_1h_input_tokens"]);
+}
+
+function numberOf(value: Json | undefined): number | undefined {
+  return typeof value === "number" ? value : undefined;
+}
+
+function objectOf(value: Json | undefined): JsonObject | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as JsonObject)
+    : undefined;
+}
