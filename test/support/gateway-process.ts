@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { until, withinMs } from "./until.ts";
 
 const ROOT = join(import.meta.dir, "../..");
@@ -37,13 +37,13 @@ export class CodeProcess implements AsyncDisposable {
   stdout = "";
   stderr = "";
 
-  /** `script` from the project's folder; of the environment it gets only PATH and `environment`. */
+  /** `script` from the project's folder unless it is absolute; of the environment it gets only PATH and `environment`. */
   constructor(
     script: string,
     parameters: readonly string[],
     { cwd = ROOT, environment = {} }: { cwd?: string; environment?: Readonly<Record<string, string>> } = {},
   ) {
-    this.#process = Bun.spawn([process.execPath, join(ROOT, script), ...parameters], {
+    this.#process = Bun.spawn([process.execPath, resolve(ROOT, script), ...parameters], {
       cwd,
       env: { PATH: process.env["PATH"] ?? "", ...environment },
       stdin: "ignore",

@@ -27,7 +27,7 @@ function frame(data: object): string {
 
 export const server = Bun.serve({
   hostname: "127.0.0.1",
-  port: 9000,
+  port: Number(Bun.argv[2] ?? 9000),
   routes: {
     "/models": () => Response.json({ models: ["small", "large"] }),
     "/answers": async (request) => {
