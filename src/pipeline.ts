@@ -47,7 +47,7 @@ export async function embeddings(http: Request, call: RequestCall, gateway: Gate
   const { request, encoding } = parseEmbeddingsRequest(await readBody(http, call, gateway));
   const plan = await route(request, { caller, call, gateway });
   const answer = await dispatchEmbed(plan, request, { call, gateway });
-  const usage = await embeddingUsage(answer.result, request, { call, gateway });
+  const usage = await embeddingUsage(answer, request, { call, gateway });
   const body = embeddingsBody({ result: answer.result, model: request.model, encoding, usage });
   return replyWith(body, { answered: answer, usage, call });
 }

@@ -61,8 +61,7 @@ export class Answerer {
   }
 
   async #call({ path, call: handler }: CallEndpoint, http: Request): Promise<Response> {
-    const call = openCall(http, this.#gateway);
-    call.note({ path });
+    const call = openCall(http, path, this.#gateway);
     let response: Response;
     try {
       if (this.#gateway.calls.draining)

@@ -3,8 +3,14 @@ const PREFLIGHT_AGE_S = 86_400;
 const EXPOSED = [
   "x-request-id",
   "retry-after",
+  "age",
+  ...["limit", "remaining", "reset"].flatMap((what) => [
+    `x-ratelimit-${what}-requests`,
+    `x-ratelimit-${what}-tokens`,
+  ]),
   "x-modelyard-upstream",
   "x-modelyard-attempts",
+  "x-modelyard-cache",
   "x-modelyard-usage",
   "x-modelyard-ignored",
 ].join(", ");

@@ -5,6 +5,8 @@ import type { RequestCall } from "./open-call.ts";
 
 // `Bearer Bearer KEY` is what the predecessor's README taught people to type.
 const SCHEMES = /^(?:bearer\s+)+/i;
+/** A scheme without a key. */
+const NO_KEY = /^bearer$/i;
 
 /**
  * Step 2: finds the caller by the key in `Authorization: Bearer`, `x-api-key` or `api-key`. Several headers
@@ -16,9 +18,10 @@ export function authenticate(http: Request, call: RequestCall, gateway: Gateway)
   if (keys.length === 0) {
     throw unauthorized("no API key given; send it as `Authorization: Bearer KEY`");
   }
-  const caller = keys.map((key) => gateway.keyring.find(key)).find((found) => found !== undefined);
+  let caller: Caller | undefined;
+  for (const key of keys) caller ??= gateway.keyring.find(key);
   if (!caller) throw unauthorized("the API key is not one of this gateway's");
-  call.note({ key: caller.name });
+  call.caller = caller;
   refuseExpired(caller);
   return caller;
 }
@@ -30,9 +33,14 @@ export function refuseExpired({ name, expires }: Caller): void {
 }
 
 function presentedKeys(headers: Headers): string[] {
-  const bearer = headers.get("authorization")?.trim().replace(SCHEMES, "");
-  const candidates = [bearer, headers.get("x-api-key"), headers.get("api-key")];
-  return candidates.map((key) => key?.trim() ?? "").filter((key) => key !== "" && !/^bearer$/i.test(key));
+  const keys: string[] = [];
+  for (const name of ["authorization", "x-api-key", "api-key"]) {
+    const value = headers.get(name);
+    if (!value) continue;
+    const key = (name === "authorization" ? value.trim().replace(SCHEMES, "") : value).trim();
+    if (key !== "" && !NO_KEY.test(key)) keys.push(key);
+  }
+  return keys;
 }
 
 function unauthorized(message: string): RequestError {

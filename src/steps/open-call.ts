@@ -1,14 +1,16 @@
-import type { JsonObject } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
+import type { Caller } from "../state/keyring.ts";
+import type { CacheState } from "../state/ledger.ts";
+import type { Admission, ServedBy, Usable } from "./admission.ts";
 
 // What may stand in a log line and in a header without further thought.
 const SANE_ID = /^[\w.:-]{1,128}$/;
 
 /** Step 1: gives the request its id, the signal that ends all work for it, and its one log line. */
-export function openCall(http: Request, gateway: Gateway): RequestCall {
-  return new RequestCall(requestId(http), http.signal, gateway);
+export function openCall(http: Request, path: string, gateway: Gateway): RequestCall {
+  return new RequestCall({ id: requestId(http), path, http: http.signal }, gateway);
 }
 
 /** The client's own id for the request if it is sane, else a new one. */
@@ -17,32 +19,68 @@ export function requestId(http: Request): string {
   return SANE_ID.test(asked) ? asked : `req_${crypto.randomUUID().replaceAll("-", "")}`;
 }
 
+/** What becomes known of a request on its way. */
+export interface CallFacts {
+  /** The model as the client named it. */
+  readonly model?: string;
+  /** Who was asked last. */
+  readonly upstream?: string;
+  /** That upstream's own name for the model. */
+  readonly upstreamModel?: string;
+  /** Calls to upstreams so far. */
+  readonly attempts?: number;
+  readonly cache?: CacheState;
+}
+
+interface Arrival {
+  readonly id: string;
+  readonly path: string;
+  /** Aborted when the client leaves. */
+  readonly http: AbortSignal;
+}
+
 /** One request from a client, from its first byte to the end of its answer. */
 export class RequestCall {
   readonly id: string;
-  readonly log: GatewayLogger;
+  /** The endpoint, as `/v1/chat/completions`. */
+  readonly path: string;
+  #log: GatewayLogger | undefined;
   readonly #gateway: Gateway;
   readonly #controller = new AbortController();
   readonly #http: AbortSignal;
   readonly #started = performance.now();
-  readonly #facts: Record<string, JsonObject[string]> = {};
-  /** Why a request ends whose client has left. */
-  readonly gone: RequestError = new RequestError("client_closed_request", "the client left");
+  readonly #facts: { -readonly [Fact in keyof CallFacts]: CallFacts[Fact] } = {};
+  #gone: RequestError | undefined;
+  /** Who asks, once that is known. */
+  caller: Caller | undefined;
+  /** What it holds, once it is admitted. */
+  admission: Admission | undefined;
+  #firstEventMs: number | undefined;
+  #overheadMs: number | undefined;
   #closed = false;
 
-  constructor(id: string, http: AbortSignal, gateway: Gateway) {
+  constructor({ id, path, http }: Arrival, gateway: Gateway) {
     this.id = id;
+    this.path = path;
     this.#http = http;
     this.#gateway = gateway;
-    this.log = gateway.log.child({ request: id });
     gateway.calls.add(this);
     http.addEventListener("abort", this.left, { once: true });
     if (http.aborted) this.left();
   }
 
+  get log(): GatewayLogger {
+    return (this.#log ??= this.#gateway.log.child({ request: this.id }));
+  }
+
   /** Aborted when nobody waits for the answer any more; the reason is a RequestError. */
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Why a request ends whose client has left. */
+  get gone(): RequestError {
+    return (this.#gone ??= new RequestError("client_closed_request", "the client left"));
   }
 
   /** Milliseconds since the request came. */
@@ -63,12 +101,25 @@ export class RequestCall {
 
   /** Calls to upstreams that this request has made. */
   get attempts(): number {
-    return Number(this.#facts["attempts"] ?? 0);
+    return this.#facts.attempts ?? 0;
   }
 
-  /** Adds to what the log line will say. */
-  note(facts: JsonObject): void {
+  /** Adds to what the log line and the ledger will say. */
+  note(facts: CallFacts): void {
+    if (facts.attempts !== undefined) this.#overheadMs ??= this.age;
     Object.assign(this.#facts, facts);
+  }
+
+  /** An upstream, or the cache, has begun to answer; `account` follows what that uses. */
+  answeredBy(served: ServedBy, account: Usable): void {
+    if (!this.admission) return;
+    this.admission.served = served;
+    this.admission.account = account;
+  }
+
+  /** A part of the answer is about to be sent. */
+  delivering(): void {
+    this.#firstEventMs ??= this.age;
   }
 
   /** The answer has ended, well or with an error: writes the log line. Only the first call counts. */
@@ -77,10 +128,25 @@ export class RequestCall {
     this.#closed = true;
     this.#http.removeEventListener("abort", this.left);
     this.#gateway.calls.delete(this);
+    const { upstream, upstreamModel } = this.#facts;
+    const totalMs = this.age;
+    this.admission?.end({
+      ...{ error, upstream, upstreamModel, attempts: this.attempts, totalMs },
+      ...{ firstEventMs: this.#firstEventMs, overheadMs: this.#overheadMs },
+    });
+    if (error && !this.admission) this.#gateway.meter?.refused(error.code, this.caller?.name);
+    this.#writeLine(error);
+  }
+
+  #writeLine(error: RequestError | undefined): void {
     const status = error?.status ?? 200;
     const level = status === 500 ? "error" : status > 500 ? "warn" : "info";
+    const known = this.admission?.account?.known;
     this.log[level](error ? `request failed: ${error.message}` : "request answered", {
+      path: this.path,
+      ...(this.caller && { key: this.caller.name }),
       ...this.#facts,
+      ...(known && { input: known.usage.input, output: known.usage.output, usage: known.source }),
       status,
       ...(error && { code: error.code }),
       ms: Math.round(this.age),

@@ -1,9 +1,9 @@
 import type { ChatRequest, JsonObject } from "../contract/index.ts";
-import type { Dialect } from "../dialects/dialect.ts";
+import type { Dialect, FrameWriter } from "../dialects/dialect.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
 import type { RequestError } from "../dialects/request-error.ts";
 import { toRequestError } from "../dialects/request-error.ts";
-import type { CountedUsage } from "../flow/answer-event.ts";
+import type { AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
 import { readable } from "../flow/readable.ts";
 import { stackOf } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
@@ -68,7 +68,7 @@ async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served:
   const { dialect, call, gateway } = served;
   const known = await knownWithin(answer, gateway.limits.earlyHeaders);
   const beat = encoder.encode(dialect.comment);
-  const begun = frames(answer, request, served);
+  const begun = new Frames(answer, request, served);
   const body = readable(known ? begun : after(beat, begun), {
     left: call.left,
     beat,
@@ -78,9 +78,16 @@ async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served:
 }
 
 /** Bun holds back the end of the headers until there is a piece of the body: so one goes with them. */
-async function* after(first: Uint8Array, rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield first;
-  yield* rest;
+function after(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncIterator<Uint8Array> {
+  let isFirst = true;
+  return {
+    next() {
+      if (!isFirst) return rest.next();
+      isFirst = false;
+      return Promise.resolve({ done: false, value: first });
+    },
+    return: async () => (await rest.return?.()) ?? { done: true, value: undefined },
+  };
 }
 
 /** The answer, or undefined when there is none yet and the client has waited for headers long enough. */
@@ -109,28 +116,56 @@ function listed(names: readonly string[]): string {
 }
 
 /** The body of a stream: it ends with `[DONE]`, or with an error frame, and never throws. */
-async function* frames(
-  answer: Promise<ObservedAnswer>,
-  request: Asked,
-  { dialect, call }: Served,
-): AsyncGenerator<Uint8Array> {
-  const writer = dialect.writer({ model: request.model, includeUsage: wantsUsage(request) });
-  let failure: RequestError | undefined = call.gone;
-  try {
-    for await (const batch of (await answer).events) {
-      let text = "";
-      for (const event of batch) text += writer.write(event);
-      if (text) yield encoder.encode(text);
+class Frames implements AsyncIterator<Uint8Array> {
+  readonly #answer: Promise<ObservedAnswer>;
+  readonly #call: RequestCall;
+  readonly #writer: FrameWriter;
+  #events: AsyncIterator<readonly AnswerEvent[]> | undefined;
+  #isOver = false;
+
+  constructor(answer: Promise<ObservedAnswer>, request: Asked, { dialect, call }: Served) {
+    this.#answer = answer;
+    this.#call = call;
+    this.#writer = dialect.writer({ model: request.model, includeUsage: wantsUsage(request) });
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.#isOver) return { done: true, value: undefined };
+    try {
+      this.#events ??= (await this.#answer).events[Symbol.asyncIterator]();
+      for (;;) {
+        const { done, value: batch } = await this.#events.next();
+        if (done) return this.#last(this.#writer.end());
+        let text = "";
+        for (const event of batch) text += this.#writer.write(event);
+        if (text) return { done: false, value: encoder.encode(text) };
+      }
+    } catch (error) {
+      return this.#fail(error);
     }
-    failure = undefined;
-    yield encoder.encode(writer.end());
-  } catch (error) {
-    failure = toRequestError(error);
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array>> {
+    this.#close(this.#call.gone);
+    await this.#events?.return?.();
+    return { done: true, value: undefined };
+  }
+
+  #fail(error: unknown): IteratorResult<Uint8Array> {
+    const failure = toRequestError(error);
     if (failure.code === "internal_error") {
-      call.log.error("an answer broke in the gateway itself", { error: stackOf(error) });
+      this.#call.log.error("an answer broke in the gateway itself", { error: stackOf(error) });
     }
-    yield encoder.encode(writer.failed(failure));
-  } finally {
-    call.close(failure);
+    return this.#last(this.#writer.failed(failure), failure);
+  }
+
+  #last(text: string, failure?: RequestError): IteratorResult<Uint8Array> {
+    this.#close(failure);
+    return { done: false, value: encoder.encode(text) };
+  }
+
+  #close(failure?: RequestError): void {
+    this.#isOver = true;
+    this.#call.close(failure);
   }
 }
