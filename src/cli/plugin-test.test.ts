@@ -59,6 +59,12 @@ test("one that keeps the rules that are asked for ends with 0", async () => {
   expect({ code, text }).toEqual({ code: 0, text: expect.stringContaining("1 kept, 0 broken") as string });
 });
 
+test("a rule's number means that rule alone", async () => {
+  const { text } = await said(folder, "--only", "2.1");
+  expect(text).toContain("2.1 events");
+  expect(text).not.toContain("2.10");
+});
+
 test.each([
   [[], "usage:"],
   [["--loud"], "usage:"],

@@ -4,16 +4,19 @@ import type { Fixtures } from "./fixtures.ts";
 import { messageOf } from "./report.ts";
 import { LEVELS, RULES } from "./rules.ts";
 import type { Level } from "./rules.ts";
-import { testRule } from "./run.ts";
+import { testRule, unknownNames } from "./run.ts";
 
 // A rule that is broken may wait several times for what never comes.
 const TIMEOUT_MS = 60_000;
 
 /**
  * Registers the kit's rules as tests of `bun test`, level by level. A rule that doesn't apply is printed with its
- * reason.
+ * reason. Throws when `unsupported` names something that isn't there.
  */
 export function describeUpstream(plugin: UpstreamPlugin, fixtures: Fixtures): void {
+  const [stray] = unknownNames(fixtures);
+  if (stray !== undefined)
+    throw new Error(`\`unsupported\` names "${stray}", which is no scenario and no rule`);
   describe(`${plugin.name} conforms`, () => {
     for (const level of Object.keys(LEVELS).map(Number) as Level[]) {
       describe(`level ${level}, ${LEVELS[level]}`, () => {

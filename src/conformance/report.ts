@@ -49,5 +49,5 @@ export function reportText({ plugin, results, ms }: Report): string {
 function lineOf(result: Result): string {
   const { rule, outcome, detail } = result;
   if (outcome === "broken") return `  ${SIGNS.broken} ${messageOf(result).replaceAll("\n", "\n    ")}`;
-  return `  ${SIGNS[outcome]} ${rule.id}: ${rule.title}${detail === undefined ? "" : ` (${detail})`}`;
+  return `  ${SIGNS[outcome]} ${rule.id}: ${rule.title}${detail === undefined ? "" : ` [${detail}]`}`;
 }

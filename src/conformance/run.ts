@@ -25,7 +25,7 @@ const CHECKS = new Map<string, Check>(
 );
 
 export interface TestOptions {
-  /** Only the rules whose ids begin so: `4`, `2.3`. Default: all. */
+  /** Only one level (`4`) or one rule (`2.3`, or its whole id). Default: all. */
   readonly only?: string;
   /** How long anything may take that should happen at once, in milliseconds. Default 3,000. */
   readonly patience?: number;
@@ -38,12 +38,16 @@ export async function testUpstream(
   options: TestOptions = {},
 ): Promise<Report> {
   const results: Result[] = [];
-  for (const { id } of RULES.filter((rule) => rule.id.startsWith(options.only ?? ""))) {
+  for (const { id } of RULES.filter((rule) => isMeant(rule.id, options.only))) {
     results.push(await testRule(id, { plugin, fixtures, patience: options.patience ?? PATIENCE_MS }));
   }
   const passed = results.every(({ outcome }) => outcome !== "broken");
   const ms = results.reduce((sum, result) => sum + result.ms, 0);
   return { plugin: plugin.name, passed, results, ms };
+}
+
+function isMeant(id: RuleId, only = ""): boolean {
+  return only === "" || id === only || id.startsWith(`${only}.`) || id.startsWith(`${only} `);
 }
 
 /** What is put to a rule. */
