@@ -22,14 +22,15 @@ const PATIENCE_MS = 120_000;
 const KEY = "sk-try-it";
 
 let folder = "";
+let tarball = "";
 let command = "";
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "modelyard-stranger-"));
   await run(["bun", "pm", "pack", "--destination", folder, "--quiet"], ROOT);
-  const [tarball = ""] = readdirSync(folder);
+  tarball = join(folder, readdirSync(folder)[0] ?? "");
   await Bun.write(join(folder, "home/package.json"), `{ "name": "home", "private": true }`);
-  await run(["bun", "add", join(folder, tarball)], join(folder, "home"));
+  await run(["bun", "add", tarball], join(folder, "home"));
   command = join(folder, "home/node_modules/modelyard/src/cli/main.ts");
 }, PATIENCE_MS);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -79,6 +80,11 @@ test("the package holds neither tests nor what only its own development needs", 
     [],
   );
   expect(files).toContain("LICENSE");
+});
+
+test("publint finds nothing to say about the package", async () => {
+  const publint = join(ROOT, "node_modules/.bin/publint");
+  expect(await run(["bun", publint, "run", tarball, "--strict"], folder)).toContain("All good!");
 });
 
 test.each([
