@@ -105,6 +105,12 @@ export class TargetStates {
     this.#settings.changed?.({ target: targetName(target), state, cause, ms: Math.round(circuit.wait(now)) });
   }
 
+  /** The circuits of the targets that were asked lately, by `upstream/model`. */
+  *circuits(): Generator<{ readonly target: string; readonly state: CircuitState }> {
+    const now = this.#now();
+    for (const [target, { circuit }] of this.#states) yield { target, state: circuit.state(now) };
+  }
+
   /** A request's first call to an upstream, by which its retry budget is measured. */
   called(upstream: string): void {
     this.#budget(upstream).called(this.#now());

@@ -143,6 +143,22 @@ describe("the shipped nginx configuration", () => {
     });
   });
 
+  test("lets no metrics out, however the address is written", async () => {
+    await using both = await startBoth({ hello: HELLO });
+    for (const path of [
+      "/metrics",
+      "//metrics",
+      "/metrics/",
+      "/%6detrics",
+      "/metrics?a=b",
+      "/x/../metrics",
+    ]) {
+      const answer = await rawFetch(both.url, { path });
+      expect([path, answer.status]).toEqual([path, 404]);
+      expect(JSON.parse(answer.body)).toMatchObject({ error: { message: "there is nothing here" } });
+    }
+  });
+
   test("says that the gateway is away, and when to come back", async () => {
     await using nginx = await startNginx("127.0.0.1:1");
     const answer = await chat(nginx.url, { model: "hello", ...QUESTION });

@@ -3,7 +3,7 @@ import type { Arrow, SourceTree } from "./tree.ts";
 
 const FLOW = ["src/contract"];
 const DIALECTS = [...FLOW, "src/flow"];
-const STATE = [...DIALECTS, "src/dialects", "src/log.ts", "config"];
+const STATE = [...DIALECTS, "src/dialects", "src/log.ts", "src/metrics.ts", "config"];
 // What stands beside the state does not know one another: the Gateway interface in src/state is their meeting place.
 const BESIDE_STATE = [...STATE, "src/state"];
 const PIPELINE = [...BESIDE_STATE, "src/steps"];
@@ -14,6 +14,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/contract": [],
   config: ["src/contract/options.ts"],
   "src/log.ts": ["src/contract"],
+  "src/metrics.ts": [],
   "src/kit": ["src/contract"],
   "src/flow": FLOW,
   "src/conformance": [...FLOW, "src/flow", "config"],

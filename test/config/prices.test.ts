@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { loadPrices } from "../../config/prices.ts";
-import type { Usage } from "../contract/index.ts";
-import { PriceBook } from "./prices.ts";
+import type { Usage } from "../../src/contract/index.ts";
+import { PriceBook } from "../../src/state/prices.ts";
 
 const { prices, problems } = await loadPrices();
 const book = new PriceBook(prices);

@@ -1,0 +1,85 @@
+import { gaugeLines } from "../metrics.ts";
+import type { Reading } from "../metrics.ts";
+import type { Json, JsonObject } from "../contract/index.ts";
+import type { Gateway } from "../state/gateway.ts";
+import type { Meter } from "../state/meter.ts";
+
+/** What is told of a gateway. */
+export interface Measured extends Pick<Gateway, "bodies" | "calls" | "targets" | "upstreams"> {
+  readonly meter: Meter;
+  /** Rows that wait to be written, and requests for whose rows there was no room. */
+  readonly ledger: { readonly pending: number; readonly dropped: number };
+}
+
+/** How deep in an upstream's status the states of a pool are looked for. */
+const DEEPEST = 3;
+
+/** GET /metrics: Prometheus' text format. It needs no key, so it must not be let out (deploy/nginx.conf). */
+export function metricsPage(_: Request, gateway: Measured): Response {
+  const lines = [...gateway.meter.lines(), ...gauges(gateway)];
+  return new Response(`${lines.join("\n")}\n`, {
+    headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+  });
+}
+
+function* gauges({ bodies, calls, ledger, targets, upstreams }: Measured): Generator<string> {
+  yield* single("modelyard_requests_in_flight", "Requests that are being answered.", calls.running);
+  yield* single("modelyard_request_bodies_bytes", "Request bodies in memory.", bodies.used);
+  yield* single(
+    "modelyard_ledger_pending_rows",
+    "Rows of the ledger that wait to be written.",
+    ledger.pending,
+  );
+  yield* single(
+    "modelyard_ledger_dropped_rows",
+    "Requests for whose rows there was no room.",
+    ledger.dropped,
+  );
+  yield* single("process_resident_memory_bytes", "Resident memory.", process.memoryUsage.rss());
+  const circuits = {
+    name: "modelyard_circuit_state",
+    help: "The circuit of a target: 1 for the state that it is in.",
+  };
+  const states = [...targets.circuits()].map(({ target, state }) => ({
+    labels: { target, state },
+    value: 1,
+  }));
+  yield* gaugeLines(circuits, states);
+  const pools = { name: "modelyard_pool_credentials", help: "An upstream's credentials by state." };
+  const readings = [...upstreams.values()].flatMap(({ id, upstream }) =>
+    poolReadings(id, statusOf(upstream)),
+  );
+  yield* gaugeLines(pools, readings);
+}
+
+function single(name: string, help: string, value: number): Generator<string> {
+  return gaugeLines({ name, help }, [{ labels: {}, value }]);
+}
+
+/** A stranger's plugin may fail here; that is no reason to have no metrics. */
+function statusOf(upstream: { status?(): Json }): Json {
+  try {
+    return upstream.status?.() ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** What a credential pool's status has under `states`. */
+function poolReadings(upstream: string, status: Json, depth = 0): Reading[] {
+  if (!isObject(status) || depth > DEEPEST) return [];
+  const { states } = status;
+  if (states !== undefined && isObject(states)) {
+    return Object.entries(states).flatMap(([state, value]) =>
+      typeof value === "number" ? [{ labels: { upstream, state }, value }] : [],
+    );
+  }
+  const [found] = Object.values(status)
+    .map((part) => poolReadings(upstream, part ?? null, depth + 1))
+    .filter((readings) => readings.length > 0);
+  return found ?? [];
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

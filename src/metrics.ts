@@ -1,0 +1,146 @@
+/** The names and values of a series' labels, in a fixed order. */
+export type Labels = Readonly<Record<string, string>>;
+
+/** More series than this a metric doesn't get: what is new then is counted together, under `other`. */
+const MOST_SERIES = 1_000;
+
+interface Series<Value> {
+  readonly labels: string;
+  readonly value: Value;
+}
+
+/** Values by labels, of which there is a bound. */
+class Family<Value> {
+  readonly #names: readonly string[];
+  readonly #make: () => Value;
+  readonly #series = new Map<string, Series<Value>>();
+
+  constructor(names: readonly string[], make: () => Value) {
+    this.#names = names;
+    this.#make = make;
+  }
+
+  /** The value of these labels, in the order of the names. */
+  at(labels: readonly string[]): Value {
+    const key = labels.join("\0");
+    const known = this.#series.get(key);
+    if (known) return known.value;
+    if (this.#series.size >= MOST_SERIES && labels.some((label) => label !== OTHER)) {
+      return this.at(this.#names.map(() => OTHER));
+    }
+    const text = this.#names.map((name, index) => labelText(name, labels[index] ?? "")).join(",");
+    const series = { labels: text, value: this.#make() };
+    this.#series.set(key, series);
+    return series.value;
+  }
+
+  all(): Iterable<Series<Value>> {
+    return this.#series.values();
+  }
+}
+
+const OTHER = "other";
+
+/** What a metric is called, and what it says. */
+export interface Described {
+  /** With its unit at the end, as `_seconds`, and `_total` for a counter. */
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+/** A number that only grows. */
+export class Counter {
+  readonly #described: Described;
+  readonly #family: Family<{ count: number }>;
+
+  constructor(described: Described) {
+    this.#described = described;
+    this.#family = new Family(described.labels, () => ({ count: 0 }));
+  }
+
+  add(labels: readonly string[], by = 1): void {
+    this.#family.at(labels).count += by;
+  }
+
+  /** Its lines in Prometheus' text format. */
+  *lines(): Generator<string> {
+    yield* headOf(this.#described, "counter");
+    for (const { labels, value } of this.#family.all()) {
+      yield sample(this.#described.name, labels, value.count);
+    }
+  }
+}
+
+/** How often values were at most as large as each of some bounds. */
+export class Histogram {
+  readonly #described: Described;
+  readonly #bounds: readonly number[];
+  readonly #family: Family<{ readonly counts: number[]; sum: number }>;
+
+  constructor(described: Described, bounds: readonly number[]) {
+    this.#described = described;
+    this.#bounds = bounds;
+    this.#family = new Family(described.labels, () => ({
+      counts: Array.from({ length: bounds.length + 1 }, () => 0),
+      sum: 0,
+    }));
+  }
+
+  observe(labels: readonly string[], value: number): void {
+    const series = this.#family.at(labels);
+    const found = this.#bounds.findIndex((bound) => value <= bound);
+    const index = found === -1 ? this.#bounds.length : found;
+    series.counts[index] = (series.counts[index] ?? 0) + 1;
+    series.sum += value;
+  }
+
+  /** Its lines in Prometheus' text format. */
+  *lines(): Generator<string> {
+    const { name } = this.#described;
+    yield* headOf(this.#described, "histogram");
+    for (const { labels, value } of this.#family.all()) {
+      let count = 0;
+      for (const [index, more] of value.counts.entries()) {
+        count += more;
+        const bound = labelText("le", String(this.#bounds[index] ?? "+Inf"));
+        yield sample(`${name}_bucket`, labels === "" ? bound : `${labels},${bound}`, count);
+      }
+      yield sample(`${name}_sum`, labels, value.sum);
+      yield sample(`${name}_count`, labels, count);
+    }
+  }
+}
+
+/** One value of a gauge, as it is when somebody asks. */
+export interface Reading {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+/** The lines of a gauge in Prometheus' text format. */
+export function* gaugeLines(
+  { name, help }: Omit<Described, "labels">,
+  readings: Iterable<Reading>,
+): Generator<string> {
+  yield* headOf({ name, help }, "gauge");
+  for (const { labels, value } of readings) {
+    const text = Object.entries(labels).map(([label, content]) => labelText(label, content));
+    yield sample(name, text.join(","), value);
+  }
+}
+
+function* headOf({ name, help }: Omit<Described, "labels">, type: string): Generator<string> {
+  yield `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`;
+  yield `# TYPE ${name} ${type}`;
+}
+
+function sample(name: string, labels: string, value: number): string {
+  return `${name}${labels === "" ? "" : `{${labels}}`} ${value}`;
+}
+
+/** https://prometheus.io/docs/instrumenting/exposition_formats/ */
+function labelText(name: string, value: string): string {
+  const escaped = value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+  return `${name}="${escaped}"`;
+}

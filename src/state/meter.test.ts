@@ -1,0 +1,90 @@
+import { expect, test } from "bun:test";
+import type { Admitted, Closed } from "./ledger.ts";
+import { Meter } from "./meter.ts";
+
+const ADMITTED: Admitted = {
+  request: "r",
+  key: 'a "b" \\',
+  model: "m",
+  endpoint: "/v1/chat/completions",
+  at: 0,
+  reserved: 0,
+};
+const CLOSED: Closed = {
+  outcome: "ok",
+  status: 200,
+  upstream: "u",
+  upstreamModel: "m",
+  attempts: 1,
+  usage: { input: 10, cachedInput: 4, output: 5 },
+  usageSource: "upstream",
+  cost: 0.25,
+  cache: "miss",
+  settled: 15,
+  firstEventMs: 7,
+  totalMs: 100,
+};
+
+/** Samples by name and labels, of a text that must be well-formed: HELP and TYPE first, each sample once. */
+function parse(lines: Iterable<string>): Map<string, number> {
+  const samples = new Map<string, number>();
+  let family = "";
+  for (const line of lines) {
+    const head = /^# (HELP|TYPE) ([a-z_]+) (.+)$/.exec(line);
+    if (head?.[1] === "HELP") family = head[2] ?? "";
+    if (head) {
+      expect(head[2]).toBe(family);
+      continue;
+    }
+    const [, name = "", labels = "", value] =
+      /^([a-z_]+)((?:\{(?:[a-z_]+="(?:[^"\\]|\\[\\"n])*",?)+\})?) (\S+)$/.exec(line) ?? [];
+    expect(name.replace(/_(bucket|sum|count)$/, "")).toBe(family);
+    expect(samples.has(name + labels)).toBe(false);
+    expect(Number(value)).not.toBeNaN();
+    samples.set(name + labels, Number(value));
+  }
+  return samples;
+}
+
+test("an ended request is in every count that it belongs to", () => {
+  const meter = new Meter();
+  meter.closed(ADMITTED, { ...CLOSED, overheadMs: 0.4 });
+  const samples = parse(meter.lines());
+  const who = String.raw`upstream="u",model="m",key="a \"b\" \\"`;
+  expect(samples.get(`modelyard_requests_total{outcome="ok",${who}}`)).toBe(1);
+  expect(samples.get(`modelyard_tokens_total{kind="cached_input",source="upstream",${who}}`)).toBe(4);
+  expect(samples.get(`modelyard_cost_usd_total{${who}}`)).toBe(0.25);
+  const target = 'gen_ai_provider_name="u",gen_ai_request_model="m"';
+  expect(samples.get(`gen_ai_server_request_duration_seconds_bucket{${target},le="0.08"}`)).toBe(0);
+  expect(samples.get(`gen_ai_server_request_duration_seconds_bucket{${target},le="0.16"}`)).toBe(1);
+  expect(samples.get(`gen_ai_server_time_to_first_token_seconds_sum{${target}}`)).toBe(0.007);
+  expect(samples.get("modelyard_overhead_seconds_count")).toBe(1);
+});
+
+test("a request without a known price is counted as such, and not as free", () => {
+  const meter = new Meter();
+  meter.closed(ADMITTED, { ...CLOSED, cost: null });
+  const names = [...parse(meter.lines()).keys()].join("\n");
+  expect(names).toContain("modelyard_unpriced_requests_total{");
+  expect(names).not.toContain("modelyard_cost_usd_total{");
+});
+
+test("refusals are counted by code", () => {
+  const meter = new Meter();
+  meter.refused("rate_limit_exceeded", "alice");
+  meter.refused("rate_limit_exceeded", "alice");
+  const samples = parse(meter.lines());
+  expect(samples.get('modelyard_refused_requests_total{code="rate_limit_exceeded",key="alice"}')).toBe(2);
+});
+
+test("however many models are asked for, a metric has no more than a thousand series and one for the others", () => {
+  const meter = new Meter();
+  for (let model = 0; model < 1500; model++) meter.closed({ ...ADMITTED, model: `m${model}` }, CLOSED);
+  const requests = [...parse(meter.lines())].filter(([name]) => name.startsWith("modelyard_requests_total{"));
+  expect(requests).toHaveLength(1001);
+  expect(
+    new Map(requests).get(
+      'modelyard_requests_total{outcome="other",upstream="other",model="other",key="other"}',
+    ),
+  ).toBe(500);
+});

@@ -1,0 +1,120 @@
+import type { Usage } from "../contract/index.ts";
+import { Counter, Histogram } from "../metrics.ts";
+import type { Admitted, Closed } from "./ledger.ts";
+
+/** A row of the ledger, and what only the metrics say of a request. */
+export interface MeteredEnd extends Closed {
+  /** From the request's first byte to the first call to an upstream, in ms: the gateway's own work. */
+  readonly overheadMs?: number | undefined;
+}
+
+// The bounds that OpenTelemetry's conventions for generative AI recommend, in seconds.
+const DURATION_BOUNDS = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+const FIRST_EVENT_BOUNDS = [
+  0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
+];
+const OVERHEAD_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+const TARGET = ["gen_ai_provider_name", "gen_ai_request_model"];
+const BY_KEY = ["upstream", "model", "key"];
+
+/**
+ * What happened, counted for Prometheus since the process began. Models are named as clients ask for them, and only
+ * where an upstream was found for them.
+ */
+export class Meter {
+  readonly #requests = new Counter({
+    name: "modelyard_requests_total",
+    help: "Admitted requests that have ended.",
+    labels: ["outcome", ...BY_KEY],
+  });
+  readonly #refused = new Counter({
+    name: "modelyard_refused_requests_total",
+    help: "Requests that were refused before they were admitted, by error code.",
+    labels: ["code", "key"],
+  });
+  readonly #cache = new Counter({
+    name: "modelyard_cache_requests_total",
+    help: "Admitted requests by what the response cache had to do with them.",
+    labels: ["state"],
+  });
+  readonly #tokens = new Counter({
+    name: "modelyard_tokens_total",
+    help: "Tokens of delivered answers; cached_input and cache_write are within input, reasoning is within output.",
+    labels: ["kind", "source", ...BY_KEY],
+  });
+  readonly #cost = new Counter({
+    name: "modelyard_cost_usd_total",
+    help: "USD, of the requests whose price is known.",
+    labels: BY_KEY,
+  });
+  readonly #unpriced = new Counter({
+    name: "modelyard_unpriced_requests_total",
+    help: "Ended requests whose price is not known.",
+    labels: BY_KEY,
+  });
+  readonly #duration = new Histogram(
+    {
+      name: "gen_ai_server_request_duration_seconds",
+      help: "From a request's first byte to its end.",
+      labels: TARGET,
+    },
+    DURATION_BOUNDS,
+  );
+  readonly #firstEvent = new Histogram(
+    {
+      name: "gen_ai_server_time_to_first_token_seconds",
+      help: "From a request's first byte to its answer's first event.",
+      labels: TARGET,
+    },
+    FIRST_EVENT_BOUNDS,
+  );
+  readonly #overhead = new Histogram(
+    {
+      name: "modelyard_overhead_seconds",
+      help: "From a request's first byte to the first call to an upstream.",
+      labels: [],
+    },
+    OVERHEAD_BOUNDS,
+  );
+
+  /** Counts an admitted request that has ended; called once for each row of the ledger. */
+  closed({ key, model: asked }: Admitted, end: MeteredEnd): void {
+    const { upstream = "", usage, usageSource = "", cost } = end;
+    const model = upstream === "" ? "" : asked;
+    const labels = [upstream, model, key];
+    this.#requests.add([end.outcome, ...labels]);
+    this.#cache.add([end.cache]);
+    for (const [kind, count] of tokensIn(usage)) this.#tokens.add([kind, usageSource, ...labels], count);
+    if (cost === null) this.#unpriced.add(labels);
+    else this.#cost.add(labels, cost);
+    const target = [upstream, model];
+    this.#duration.observe(target, end.totalMs / 1000);
+    if (end.firstEventMs !== undefined) this.#firstEvent.observe(target, end.firstEventMs / 1000);
+    if (end.overheadMs !== undefined) this.#overhead.observe([], end.overheadMs / 1000);
+  }
+
+  /** Counts a request that was refused before it was admitted; `key` is the name of its key, if it had a good one. */
+  refused(code: string, key = ""): void {
+    this.#refused.add([code, key]);
+  }
+
+  /** All of it in Prometheus' text format. */
+  *lines(): Generator<string> {
+    const counters = [this.#requests, this.#refused, this.#cache, this.#tokens, this.#cost, this.#unpriced];
+    for (const metric of [...counters, this.#duration, this.#firstEvent, this.#overhead])
+      yield* metric.lines();
+  }
+}
+
+function tokensIn(usage: Usage): readonly (readonly [string, number])[] {
+  const kinds: readonly (readonly [string, number | undefined])[] = [
+    ["input", usage.input],
+    ["cached_input", usage.cachedInput],
+    ["cache_write", usage.cacheWrite],
+    ["output", usage.output],
+    ["reasoning", usage.reasoning],
+  ];
+  return kinds.flatMap(([kind, count]) => (count ? [[kind, count] as const] : []));
+}
