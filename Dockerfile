@@ -30,4 +30,4 @@ EXPOSE 8088
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["bun", "-e", "process.exit((await fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`)).ok ? 0 : 1)"]
 # The process gets SIGTERM itself and lets running answers end: `docker stop -t 40`, more than server.drain.
-CMD ["bun", "src/main.ts"]
+CMD ["bun", "--no-install", "src/main.ts"]

@@ -64,7 +64,7 @@ buildah inspect --type image localhost/modelyard >"$T/image.json"
 inspect() { "$bun" -e "console.log(JSON.stringify((await Bun.file('$T/image.json').json()).Docker.config.$1))"; }
 say "the image"
 expect user '"bun"' "$(inspect User)"
-expect command '["bun","src/main.ts"]' "$(inspect Cmd)"
+expect command '["bun","--no-install","src/main.ts"]' "$(inspect Cmd)"
 echo "environment: $(inspect Env)"
 echo "health check: $(inspect Healthcheck)"
 mounted=$(buildah mount "$container")
