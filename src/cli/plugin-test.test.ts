@@ -16,7 +16,7 @@ export default definePlugin({
   apiVersion: 1,
   name: "mute",
   options: Type.Object({ volume: Type.Integer({ default: 0 }) }, { additionalProperties: false }),
-  open: () => ({ models: async () => [], async *chat() {} }),
+  open: (_, host) => ({ models: async () => (await host.fetch("https://far.example/models")).json(), async *chat() {} }),
 });`;
 
 const FIXTURES = `
@@ -57,6 +57,11 @@ test("a plugin that breaks a rule ends with 1, and what, why and where", async (
 test("one that keeps the rules that are asked for ends with 0", async () => {
   const { code, text } = await said(join(folder, "index.ts"), "--only", "6.2");
   expect({ code, text }).toEqual({ code: 0, text: expect.stringContaining("1 kept, 0 broken") as string });
+});
+
+test("an address that isn't this machine's is refused, and named", async () => {
+  const { text } = await said(folder, "--only", "6.6");
+  expect(text).toContain("the kit is offline, and the plugin asks https://far.example/models");
 });
 
 test("a rule's number means that rule alone", async () => {

@@ -2,6 +2,8 @@ import type { Call, Host, Json, JsonObject, KeyValue, Logger, StoredValue } from
 import { inWords } from "./verdict.ts";
 import { LATE, within } from "./waiting.ts";
 
+const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
 /** Storage in memory that outlives the upstreams it is lent to, and counts what is written. */
 export class TestStorage implements KeyValue {
   writes = 0;
@@ -40,8 +42,6 @@ export class TestHost {
   readonly lines: string[] = [];
   /** What was given to `host.secret()`. */
   readonly secrets = new Set<string>();
-  /** How often `host.fetch` was called. */
-  fetches = 0;
   /** What went wrong with the clean-ups, in words. */
   readonly faults: string[] = [];
   readonly #closing = new AbortController();
@@ -75,9 +75,12 @@ export class TestHost {
     }
   }
 
-  readonly #fetch = (...sent: Parameters<typeof fetch>): Promise<Response> => {
-    this.fetches += 1;
-    return fetch(...sent);
+  /** A plugin is tested offline: an address that isn't this machine's is one that the fixtures forgot. */
+  readonly #fetch = async (...[input, init]: Parameters<typeof fetch>): Promise<Response> => {
+    const url = input instanceof Request ? input.url : String(input);
+    if (!LOOPBACK.has(new URL(url).hostname))
+      throw new Error(`the kit is offline, and the plugin asks ${url}`);
+    return fetch(input, init);
   };
 }
 
