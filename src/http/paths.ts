@@ -5,7 +5,8 @@
 export function canonicalPath(url: string): string {
   const path = url.replace(/^https?:\/\/[^/]*/, "").replace(/\?.*$/, "");
   const plain = path.replace(/\/{2,}/g, "/").replace(/^(?:\/v1)+(?=\/|$)/, "/v1");
-  const trimmed = plain.length > 1 ? plain.replace(/\/$/, "") : plain;
+  const billing = plain.replace(/^\/v1(?=\/dashboard\/billing\/)/, "");
+  const trimmed = billing.length > 1 ? billing.replace(/\/$/, "") : billing;
   return /^\/(?:chat\/completions|completions|embeddings|models)(?:\/|$)/.test(trimmed)
     ? `/v1${trimmed}`
     : trimmed;
