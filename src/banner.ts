@@ -24,7 +24,7 @@ export interface KeyNotice {
 export function keyNotice({ settings }: Plan, store: KeyStore): KeyNotice {
   const stored = store.list();
   if (settings.keys.length === 0 && stored.length === 0) {
-    const key = makeKey(FIRST_KEY, store);
+    const key = makeKey({ name: FIRST_KEY }, store);
     return { shell: key, text: `${key}\n           made just now; it is shown only this once, so keep it` };
   }
   const known = [

@@ -64,7 +64,12 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
       bodyIdle: BODY_IDLE_MS,
       bodyTotal: BODY_TOTAL_MS,
     },
-    keyring: new Keyring(settings.keys.map(storedKey), storage.keys),
+    keyring: new Keyring({
+      configured: settings.keys.map(storedKey),
+      store: storage.keys,
+      defaults: settings.key_defaults.limits,
+      firstUse: (key) => redactor.addLasting(key),
+    }),
     upstreams,
     directory,
     routes: new RouteTable(settings.routes, upstreams, (upstream, model) => directory.lists(upstream, model)),

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { memoryStorage } from "../stores/memory.ts";
+import { makeKey } from "./keyring.ts";
 import { Redactor } from "./redactor.ts";
 
 test("secrets are taken out wherever they stand, short ones are not", () => {
@@ -16,6 +18,15 @@ test("credentials that rotate for ever don't make it grow for ever, and lasting 
   redactor.addLasting("sk-lasting");
   for (let i = 0; i < 5_000; i++) redactor.add(`token-${i}-end`);
   expect(redactor.redact("token-0-end token-4999-end sk-lasting")).toBe("token-0-end [redacted] [redacted]");
+});
+
+test("a key made at run time is known by its form, and its prefix may be shown", () => {
+  const key = makeKey({ name: "bob" }, memoryStorage().keys);
+  const { redact } = new Redactor();
+  expect(redact(`a ${key},${key}; Bearer ${key.slice(0, 20)}…`)).toBe(
+    "a [redacted],[redacted]; Bearer [redacted]…",
+  );
+  expect(redact(`bob (${key.slice(0, 10)}…)`)).toBe(`bob (${key.slice(0, 10)}…)`);
 });
 
 test("a secret is found as JSON writes it, too", () => {

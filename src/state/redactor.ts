@@ -1,15 +1,20 @@
+import { MADE_KEYS } from "./keyring.ts";
+
 // Shorter ones would tear holes into ordinary words.
 const SHORTEST_SECRET = 6;
 // Credentials rotate: those that were replaced long ago are good for nothing, and need not be remembered.
 const MAX_ROTATING = 1_000;
 const MASK = "[redacted]";
 
-/** Knows the values that must never be seen and takes them out of a text: logs, errors, status. */
+/**
+ * Knows the values that must never be seen and takes them out of a text: logs, errors, status. Keys made at run time
+ * are known by their form, whoever holds them.
+ */
 export class Redactor {
   readonly #lasting = new Set<string>();
   readonly #rotating = new Set<string>();
 
-  /** A secret of the configuration. */
+  /** A secret of the configuration, or a key whose hash is in it. */
   addLasting(secret: string): void {
     if (secret.length < SHORTEST_SECRET) return;
     for (const form of formsOf(secret)) this.#lasting.add(form);
@@ -29,7 +34,7 @@ export class Redactor {
   }
 
   readonly redact = (text: string): string => {
-    let clean = text;
+    let clean = text.replace(MADE_KEYS, MASK);
     for (const secrets of [this.#lasting, this.#rotating]) {
       for (const secret of secrets) if (clean.includes(secret)) clean = clean.replaceAll(secret, MASK);
     }

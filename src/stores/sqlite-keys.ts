@@ -41,8 +41,14 @@ export class SqliteKeys implements KeyStore {
         "INSERT INTO keys (hash, name, prefix, models, limits, budget, expires, made) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       )
       .run(
-        ...[hash, name, prefix, JSON.stringify(models), JSON.stringify(limits)],
-        ...[budget ? JSON.stringify(budget) : null, expires ?? null, Date.now()],
+        hash,
+        name,
+        prefix,
+        JSON.stringify(models),
+        JSON.stringify(limits),
+        budget ? JSON.stringify(budget) : null,
+        expires ?? null,
+        Date.now(),
       );
   }
 }

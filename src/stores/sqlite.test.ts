@@ -79,7 +79,7 @@ test("a file that is no database, and a folder that can't be made, are start-up 
 
 test("a made key is found by its hash, and only its hash and prefix are kept", async () => {
   const storage = openSqlite(settings, folder);
-  const key = makeKey("mine", storage.keys);
+  const key = makeKey({ name: "mine" }, storage.keys);
   expect(storage.keys.find(hashKey(key))).toMatchObject({ name: "mine", models: ["*"], expires: undefined });
   expect(storage.keys.find(hashKey(`${key}x`))).toBeUndefined();
   expect(storage.keys.list()).toMatchObject([{ name: "mine", prefix: key.slice(0, 10) }]);
