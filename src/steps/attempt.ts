@@ -6,7 +6,7 @@ import { checkEvent } from "../flow/check-event.ts";
 import { peek } from "../flow/peek.ts";
 import { watch } from "../flow/watch.ts";
 import { whole } from "../flow/whole.ts";
-import type { Errand } from "./errand.ts";
+import type { Errand } from "../state/errand.ts";
 import { LentCall } from "./lent-call.ts";
 import type { Try } from "./try-targets.ts";
 

@@ -1,37 +1,22 @@
-import type {
-  ChatEvent,
-  ChatRequest,
-  CompletionRequest,
-  EmbedRequest,
-  EmbedResult,
-} from "../contract/index.ts";
+import type { ChatRequest, CompletionRequest, EmbedRequest, EmbedResult } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import { asChat } from "../dialects/openai-completions/request.ts";
+import type { Errand } from "../state/errand.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { CacheState } from "../state/ledger.ts";
+import type { AnsweredBy, UpstreamAnswer } from "../state/upstream-answer.ts";
 import type { Question } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
-import type { Errand } from "./errand.ts";
 import { LentCall } from "./lent-call.ts";
 import type { Plan } from "./route.ts";
 import type { Try } from "./try-targets.ts";
 import { tryTargets } from "./try-targets.ts";
 
-/** What an upstream has begun to answer, and no other can replace any more. */
-export interface Answer extends Answered {
-  /** Those together that arrived together. */
-  readonly events: AsyncIterable<readonly ChatEvent[]>;
-}
+/** What an upstream has begun to answer, or has answered before. */
+export interface Answer extends Answered, UpstreamAnswer {}
 
-/** Who answered, and how it came about. */
-export interface Answered {
-  readonly upstream: string;
-  /** Calls to upstreams that this request made. */
-  readonly attempts: number;
-  /** Names of parameters that the upstream could not honour. */
-  readonly ignored: readonly string[];
-  /** The upstream's own name for the model. */
-  readonly upstreamModel: string;
+/** Who answered, and on whose account. */
+export interface Answered extends AnsweredBy {
   readonly cache: CacheState;
   /** How old a cached answer is, in whole seconds. */
   readonly age?: number;

@@ -4,10 +4,10 @@ import { FAILURES, UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { GatewayLogger } from "../log.ts";
 import { stackOf } from "../log.ts";
+import type { Errand } from "../state/errand.ts";
 import type { Target } from "../state/route-table.ts";
 import type { Visit } from "../state/target-states.ts";
 import { Deadlines } from "./deadlines.ts";
-import type { Errand } from "./errand.ts";
 
 export interface LentCallOptions {
   readonly target: Target;

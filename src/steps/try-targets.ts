@@ -2,10 +2,10 @@ import type { UpstreamErrorCode } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import { pause } from "../flow/pause.ts";
+import type { Errand } from "../state/errand.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Target } from "../state/route-table.ts";
 import type { Visit } from "../state/target-states.ts";
-import type { Errand } from "./errand.ts";
 import type { Plan } from "./route.ts";
 
 /** A client would rather come back by itself than wait longer than this for another try. */

@@ -5,6 +5,7 @@ import type { SourceTree } from "./tree.ts";
 /** Packages that one part of the tree keeps to itself. */
 const CONFINED: Readonly<Record<string, string>> = {
   elysia: "src/http",
+  "lru-cache": "src/state/response-cache.ts",
   "socket.io-client": "plugins/langfast",
 };
 
