@@ -1,0 +1,110 @@
+import type { ChatRequest, CompletionRequest, ContentPart, EmbedRequest } from "../contract/index.ts";
+
+/** What a request may need, in whole tokens. */
+export interface RequestEstimate {
+  readonly input: number;
+  /** Of all answers that it asks for. */
+  readonly output: number;
+  /** Whether it is the request that bounds the output, and not our estimate. */
+  readonly outputAsked: boolean;
+}
+
+// Measured with the o200k tokenizer: about 4 characters a token in ASCII text, 2 to 4 in scripts of two bytes a
+// character (Cyrillic, Greek, Arabic), 1 to 2 in those of three (East Asia).
+const TOKENS_PER_CHARACTER = 0.25;
+const TOKENS_PER_EXTRA_BYTE = 0.2;
+/** What OpenAI's format adds to each message, and to begin the answer. */
+const TOKENS_PER_MESSAGE = 3;
+// Of a picture of 1024 x 1024 pixels, by https://platform.openai.com/docs/guides/images-vision#calculating-costs
+const LOW_DETAIL_IMAGE = 85;
+const IMAGE = 765;
+/** Of parts that aren't text, whatever their size. Half a minute of sound; a few pages. */
+const TOKENS_OF_PARTS: Readonly<Record<string, number>> = {
+  image_url: IMAGE,
+  input_image: IMAGE,
+  image: IMAGE,
+  input_audio: 300,
+  file: 2000,
+  input_file: 2000,
+};
+
+/** The tokens of a text, roughly and fast: within a factor of 2 for usual texts. May be a fraction. */
+export function estimateTokens(text: string): number {
+  const { length } = text;
+  // UTF-8 has one byte for each unit of ASCII, and the more the further from it: that tells scripts apart.
+  return length * TOKENS_PER_CHARACTER + (Buffer.byteLength(text) - length) * TOKENS_PER_EXTRA_BYTE;
+}
+
+/** The tokens of a text that comes in pieces. */
+export class TokenTally {
+  #tokens = 0;
+
+  add(text: string): void {
+    this.#tokens += estimateTokens(text);
+  }
+
+  /** So far, in whole tokens. */
+  get tokens(): number {
+    return Math.ceil(this.#tokens);
+  }
+}
+
+/**
+ * What a request may need of a limit, without reading its images, sounds and files: `outputEstimate` tokens for
+ * each answer whose request doesn't bound it.
+ */
+export function estimateRequest(
+  request: ChatRequest | CompletionRequest | EmbedRequest,
+  outputEstimate: number,
+): RequestEstimate {
+  const { messages, prompt, input } = request;
+  if (Array.isArray(messages)) {
+    return { input: Math.ceil(chatTokens(request as ChatRequest)), ...outputOf(request, outputEstimate) };
+  }
+  if (typeof prompt === "string") {
+    return { input: Math.ceil(estimateTokens(prompt)), ...outputOf(request, outputEstimate) };
+  }
+  return { input: Math.ceil(embedTokens(input as EmbedRequest["input"])), output: 0, outputAsked: false };
+}
+
+function outputOf(
+  request: ChatRequest | CompletionRequest | EmbedRequest,
+  outputEstimate: number,
+): Omit<RequestEstimate, "input"> {
+  const asked = request["max_completion_tokens"] ?? request["max_tokens"];
+  const outputAsked = typeof asked === "number" && asked >= 0;
+  const choices = typeof request["n"] === "number" ? Math.max(1, request["n"]) : 1;
+  return { output: Math.ceil(outputAsked ? asked : outputEstimate) * choices, outputAsked };
+}
+
+function chatTokens({ messages, tools, functions, response_format }: ChatRequest): number {
+  let tokens = TOKENS_PER_MESSAGE;
+  for (const { content, tool_calls } of messages) {
+    tokens += TOKENS_PER_MESSAGE + 1 + jsonTokens(tool_calls);
+    if (typeof content === "string") tokens += estimateTokens(content);
+    else for (const part of content ?? []) tokens += partTokens(part);
+  }
+  return tokens + jsonTokens(tools) + jsonTokens(functions) + jsonTokens(response_format);
+}
+
+function partTokens(part: ContentPart): number {
+  const tokens = TOKENS_OF_PARTS[part.type];
+  if (tokens === undefined) return typeof part["text"] === "string" ? estimateTokens(part["text"]) : 0;
+  return tokens === IMAGE && isLowDetail(part) ? LOW_DETAIL_IMAGE : tokens;
+}
+
+function isLowDetail({ detail, image_url }: ContentPart): boolean {
+  const inner =
+    typeof image_url === "object" && image_url && "detail" in image_url ? image_url["detail"] : detail;
+  return inner === "low";
+}
+
+function jsonTokens(value: unknown): number {
+  return value === undefined || value === null ? 0 : estimateTokens(JSON.stringify(value));
+}
+
+function embedTokens(input: EmbedRequest["input"]): number {
+  let tokens = 0;
+  for (const text of input) tokens += typeof text === "string" ? estimateTokens(text) : text.length;
+  return tokens;
+}
