@@ -9,10 +9,10 @@ export interface RequestEstimate {
   readonly outputAsked: boolean;
 }
 
-// Measured with the o200k tokenizer: about 4 characters a token in ASCII text, 2 to 4 in scripts of two bytes a
-// character (Cyrillic, Greek, Arabic), 1 to 2 in those of three (East Asia).
+// Measured with the o200k tokenizer: about 4 characters a token in text of one byte a character, little fewer in
+// scripts of two (Cyrillic, Greek, Arabic), 1 to 2 in those of three (East Asia). Hence the square.
 const TOKENS_PER_CHARACTER = 0.25;
-const TOKENS_PER_EXTRA_BYTE = 0.2;
+const TOKENS_PER_EXTRA_BYTE_SQUARED = 0.1;
 /** What OpenAI's format adds to each message, and to begin the answer. */
 const TOKENS_PER_MESSAGE = 3;
 // Of a picture of 1024 x 1024 pixels, by https://platform.openai.com/docs/guides/images-vision#calculating-costs
@@ -31,8 +31,10 @@ const TOKENS_OF_PARTS: Readonly<Record<string, number>> = {
 /** The tokens of a text, roughly and fast: within a factor of 2 for usual texts. May be a fraction. */
 export function estimateTokens(text: string): number {
   const { length } = text;
+  if (length === 0) return 0;
   // UTF-8 has one byte for each unit of ASCII, and the more the further from it: that tells scripts apart.
-  return length * TOKENS_PER_CHARACTER + (Buffer.byteLength(text) - length) * TOKENS_PER_EXTRA_BYTE;
+  const extra = Buffer.byteLength(text) / length - 1;
+  return length * (TOKENS_PER_CHARACTER + TOKENS_PER_EXTRA_BYTE_SQUARED * extra * extra);
 }
 
 /** The tokens of a text that comes in pieces. */
