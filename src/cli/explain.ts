@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { configPath, loadConfig } from "../../config/load.ts";
-import type { Settings } from "../../config/settings.ts";
+import type { LimitSettings, Settings } from "../../config/settings.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { BuiltGateway, Plan } from "../gateway.ts";
 import { build, plan } from "../gateway.ts";
@@ -15,9 +14,8 @@ import { refuseExpired } from "../steps/authenticate.ts";
 import type { Plan as RoutePlan } from "../steps/route.ts";
 import { resolve, route } from "../steps/route.ts";
 import { memoryStorage } from "../stores/memory.ts";
-import { databaseFile, openSqlite } from "../stores/sqlite.ts";
-
-const ANYBODY: Caller = { name: "any key", models: ["*"], expires: undefined };
+import { knownKeys } from "./known-keys.ts";
+import { budgetWords, limitWords } from "./limit-words.ts";
 
 /**
  * `explain`: says where a request for a model would go, by the code that sends it there. Gives 0 when it would
@@ -31,12 +29,12 @@ export async function explain(argv: readonly string[]): Promise<number> {
   }
   const config = await loadConfig(configPath(argv));
   const planned = await plan(config);
-  const caller = key === undefined ? ANYBODY : findKey(key, planned, config.directory);
+  const asked = { model, ...askedBy(key, planned, config.directory) };
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
   const gateway = await build(planned, { log, storage: memoryStorage(), redactor, fetch });
   try {
-    return await tell(model, caller, gateway);
+    return await tell(asked, planned, gateway);
   } finally {
     await gateway.close();
     flushLog();
@@ -53,30 +51,34 @@ function question(argv: readonly string[]): { readonly model?: string; readonly 
   }
 }
 
-function findKey(name: string, { settings }: Plan, directory: string): Caller {
-  const configured = settings.keys.find((key) => key.name === name);
-  if (configured) return { ...configured, expires: configured.expires };
-  const stored = storedKeys(settings, directory).find((key) => key.name === name);
-  if (stored) return stored;
+/** A request to be explained. */
+interface Asked {
+  readonly model: string;
+  readonly caller: Caller;
+  /** The caller in words. */
+  readonly by: string;
+}
+
+function askedBy(name: string | undefined, { settings }: Plan, directory: string): Omit<Asked, "model"> {
+  if (name === undefined) {
+    const { limits } = settings.key_defaults;
+    const caller = { name: "", models: ["*"], expires: undefined, limits, budget: undefined };
+    return { by: "any key", caller };
+  }
+  const caller = knownKeys(settings, { directory }).find((key) => key.name === name);
+  if (caller) return { by: `the key "${name}"`, caller };
   throw new StartupError(`there is no key "${name}", neither in gateway.yaml nor in the database`);
 }
 
-/** The keys made at run time; asking for them makes no database where there is none. */
-function storedKeys({ storage: settings }: Settings, directory: string): readonly Caller[] {
-  if (!existsSync(databaseFile(settings, directory))) return [];
-  const storage = openSqlite(settings, directory);
-  const keys = storage.keys.list();
-  storage.close();
-  return keys;
-}
-
-async function tell(model: string, caller: Caller, gateway: BuiltGateway): Promise<number> {
-  console.log(`"${model}" with ${caller === ANYBODY ? "any key" : `the key "${caller.name}"`}`);
+async function tell(asked: Asked, { settings }: Plan, gateway: BuiltGateway): Promise<number> {
+  const { model, caller } = asked;
+  console.log(`"${model}" with ${asked.by}`);
   try {
     refuseExpired(caller);
     const plan = await route({ model }, { caller, gateway, call: { note: () => undefined } });
     const resolution = await resolve(model, gateway);
     if (resolution) tellWay(plan, resolution);
+    tellLimits(asked, plan, settings);
     await tellOthers(model, plan, gateway);
     return 0;
   } catch (error) {
@@ -94,6 +96,23 @@ function tellWay({ targets, onContextLength }: RoutePlan, resolution: Resolution
   }
   for (const id of resolution.absent) console.log(`  not ${id}: it is disabled, or could not be opened`);
   if (onContextLength === "next") console.log("  a conversation that is too long for one goes to the next");
+}
+
+function tellLimits({ caller, by }: Asked, { targets }: RoutePlan, { upstreams }: Settings): void {
+  if (hasLimit(caller.limits)) {
+    console.log(
+      `  limits of ${by}${caller.name === "" ? " without its own" : ""}: ${limitWords(caller.limits)}`,
+    );
+  }
+  if (caller.budget) console.log(`  budget of ${by}: ${budgetWords(caller.budget)}`);
+  for (const id of new Set(targets.map(({ upstream }) => upstream.id))) {
+    const limits = upstreams[id]?.limits ?? {};
+    if (hasLimit(limits)) console.log(`  limits of ${id}, for all keys together: ${limitWords(limits)}`);
+  }
+}
+
+function hasLimit(limits: LimitSettings): boolean {
+  return Object.keys(limits).length > 0;
 }
 
 /** What else the name could have meant, so that nobody wonders why it doesn't. */

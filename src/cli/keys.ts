@@ -1,81 +1,91 @@
-import { parseArgs } from "node:util";
 import { configPath, loadConfig } from "../../config/load.ts";
 import type { Settings } from "../../config/settings.ts";
 import { plan } from "../gateway.ts";
-import type { KeyStore } from "../state/keyring.ts";
+import { budgetPeriod } from "../state/budget-period.ts";
+import type { Grant, KeyStore } from "../state/keyring.ts";
 import { makeKey } from "../state/keyring.ts";
-import { openSqlite } from "../stores/sqlite.ts";
+import { keysQuestion } from "./keys-question.ts";
+import type { KeysQuestion } from "./keys-question.ts";
+import type { SpentSince } from "./keys-words.ts";
+import { keyJson, keyPage, keyTable } from "./keys-words.ts";
+import type { KnownKey, Located } from "./known-keys.ts";
+import { hasDatabase, knownKeys, withStorage } from "./known-keys.ts";
 
-const USAGE = `usage: bun run modelyard keys create NAME | delete NAME | list   [--config PATH]
-A key with a model list or an expiry stands in gateway.yaml, under keys.`;
+const USAGE = `usage: bun run modelyard keys create NAME [--models gpt-4o*,langfast/*] [--expires 2027-01-01]
+           [--requests-per-minute N] [--requests-per-day N] [--tokens-per-minute N] [--concurrent-requests N]
+           [--budget-usd N] [--budget-tokens N] [--budget-per day|week|month]
+       bun run modelyard keys list [--json]
+       bun run modelyard keys show NAME [--json]
+       bun run modelyard keys revoke NAME
+       each with [--config PATH]`;
 
-/** `keys create`, `delete` and `list`: the keys in the database. A running gateway knows of a change at once. */
+/** `keys create`, `list`, `show` and `revoke`. A running gateway knows of a change within a second. */
 export async function keys(argv: readonly string[]): Promise<number> {
-  const asked = question(argv);
-  if (!asked) {
-    console.error(USAGE);
+  let asked: KeysQuestion;
+  try {
+    asked = keysQuestion(argv);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
     return 2;
   }
   const config = await loadConfig(configPath(argv));
   const { settings } = await plan(config);
-  const storage = openSqlite(settings.storage, config.directory);
-  try {
-    const { action, name } = asked;
-    if (action === "create") return create(name, storage.keys, settings);
-    return action === "delete" ? remove(name, storage.keys, settings) : list(storage.keys);
-  } finally {
-    storage.close();
-  }
+  if (asked.action === "create")
+    return withStorage(settings, config, ({ keys: store }) => create(asked.grant, store, settings));
+  if (asked.action === "revoke") return revoke(asked.name, settings, config);
+  const all = knownKeys(settings, config);
+  if (asked.action === "list") return list(all, asked.json);
+  const key = all.find(({ name }) => name === asked.name);
+  return key ? show(key, spentOf(key, settings, config), asked.json) : missing(asked.name);
 }
 
-interface Question {
-  readonly action: "create" | "delete" | "list";
-  readonly name: string;
-}
-
-/** What is asked; undefined when it isn't asked properly: nothing that isn't understood is passed over. */
-function question(argv: readonly string[]): Question | undefined {
-  try {
-    const { positionals } = parseArgs({
-      args: [...argv],
-      options: { config: { type: "string" } },
-      allowPositionals: true,
-    });
-    const [action, name = "", ...more] = positionals;
-    if (more.length > 0) return undefined;
-    if (action === "list" && name === "") return { action, name };
-    return (action === "create" || action === "delete") && name !== "" ? { action, name } : undefined;
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    return undefined;
-  }
-}
-
-function create(name: string, store: KeyStore, { keys: configured }: Settings): number {
+function create(grant: Grant, store: KeyStore, { keys: configured }: Settings): number {
+  const { name } = grant;
   if ([...store.list(), ...configured].some((key) => key.name === name)) {
     console.error(`there is a key "${name}" already; choose another name`);
     return 1;
   }
-  console.log(makeKey(name, store));
+  console.log(makeKey(grant, store));
   console.error(`The key "${name}" is shown only this once. A running gateway accepts it from now on.`);
   return 0;
 }
 
-function remove(name: string, store: KeyStore, { keys: configured }: Settings): number {
-  if (store.delete(name)) {
-    console.error(`The key "${name}" is no longer good, in a running gateway neither.`);
+function revoke(name: string, settings: Settings, config: Located): number {
+  if (!knownKeys(settings, config).some((key) => key.name === name)) return missing(name);
+  const revoked =
+    hasDatabase(settings, config) && withStorage(settings, config, ({ keys: store }) => store.delete(name));
+  if (revoked) {
+    console.error(`The key "${name}" is no longer good; a running gateway refuses it within a second.`);
     return 0;
   }
-  const inFile = configured.some((key) => key.name === name);
-  console.error(
-    inFile ? `the key "${name}" stands in gateway.yaml; remove it there` : `there is no key "${name}"`,
-  );
+  console.error(`the key "${name}" stands in gateway.yaml; remove it there`);
   return 1;
 }
 
-function list(store: KeyStore): number {
-  for (const { name, prefix, made } of store.list()) {
-    console.log(`${name}\t${prefix}…\tmade ${new Date(made).toISOString().slice(0, 10)}`);
-  }
+function list(all: readonly KnownKey[], json: boolean): number {
+  if (json) console.log(JSON.stringify(all.map(keyJson), null, 2));
+  else if (all.length > 0) console.log(keyTable(all));
+  else console.error("There is no key yet: one is made at the first start, or by keys create NAME.");
   return 0;
+}
+
+function show(key: KnownKey, spent: SpentSince | undefined, json: boolean): number {
+  console.log(
+    json ? JSON.stringify({ ...keyJson(key), spent: spent ?? null }, null, 2) : keyPage(key, spent),
+  );
+  return 0;
+}
+
+/** What the key has spent of its budget, by the ledger; undefined if it has none. */
+function spentOf({ name, budget }: KnownKey, settings: Settings, config: Located): SpentSince | undefined {
+  if (!budget) return undefined;
+  const { start } = budgetPeriod(budget.per, Date.now());
+  const since = new Date(start).toISOString().slice(0, 10);
+  if (!hasDatabase(settings, config)) return { usd: 0, tokens: 0, since };
+  return { ...withStorage(settings, config, ({ ledger }) => ledger.spentSince(name, start)), since };
+}
+
+function missing(name: string): number {
+  console.error(`there is no key "${name}", neither in gateway.yaml nor in the database`);
+  return 1;
 }

@@ -26,9 +26,11 @@ const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
   explain --model MODEL [--key NAME]
                       where a request for a model would go, and why; asks no model,
                       only upstreams for their lists
-  keys create NAME    make a key for a client; it is shown once
-  keys delete NAME    take one back, at once
-  keys list           the keys made so far
+  keys create NAME [--models …] [--requests-per-minute N] [--budget-usd N] [--expires DATE] …
+                      make a key for a client; it is shown once
+  keys list [--json]  all keys, and what they may do
+  keys show NAME      one of them, and what it has spent
+  keys revoke NAME    take one back, within a second
   plugin new NAME [--kind http|sse] [--dir PATH]
                       write a small plugin that works, with its tests
   plugin test PATH    put a plugin to the conformance kit, offline

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { closedGate } from "../support/gate.ts";
-import { CodeProcess, GatewayFolder, startMain } from "../support/gateway-process.ts";
-import { ask, CONFIGURED, folderWith, MISTAKES, MISTAKES_SAID, SERVER } from "../support/process-settings.ts";
+import { CodeProcess, GatewayFolder } from "../support/gateway-process.ts";
+import { folderWith, MISTAKES, MISTAKES_SAID, SERVER } from "../support/process-settings.ts";
 import { HELLO, SCRIPTED_PLUGIN, scriptedUpstream } from "../support/scripted-gateway.ts";
 
 /**
@@ -50,51 +50,6 @@ describe("modelyard check", () => {
     const { code, stderr } = await checking.ended();
     expect(code).toBe(1);
     expect(stderr).toContain("a plugin may not use the network while it is being opened");
-  });
-});
-
-describe("modelyard keys", () => {
-  test("a key that is made while the gateway runs is good at once, and listed by its beginning", async () => {
-    using folder = folderWith({ hello: HELLO });
-    await using gateway = startMain(folder, CONFIGURED);
-    const url = await gateway.listening();
-    const keys = (...words: string[]) =>
-      new CodeProcess("src/cli/main.ts", ["keys", ...words, "--config", folder.config]).ended();
-    const made = await keys("create", "bob");
-    expect(made.code).toBe(0);
-    const key = made.stdout.trim();
-    expect((await ask(url, "hello", { key })).status).toBe(200);
-    const listed = await keys("list");
-    expect(listed.stdout).toMatch(/^bob\tsk-my-[\w-]+…\t/);
-    expect(listed.stdout).not.toContain(key);
-    expect((await keys("create", "bob")).code).toBe(1);
-    expect((await keys("delete", "bob")).code).toBe(0);
-    expect((await ask(url, "hello", { key })).status).toBe(401);
-    expect((await keys("delete", "bob")).code).toBe(1);
-  });
-
-  test("what isn't understood is refused, and makes no key", async () => {
-    using folder = folderWith({ hello: HELLO }, "keys: [{ name: alice, key: sk-alice-0123456789 }]\n");
-    const keys = (...words: string[]) =>
-      new CodeProcess("src/cli/main.ts", ["keys", ...words, "--config", folder.config]).ended();
-    for (const words of [
-      ["frobnicate"],
-      ["create"],
-      ["create", "eve", "--models", "hello"],
-      ["list", "all"],
-    ]) {
-      const { code, stdout, stderr } = await keys(...words);
-      expect([code, stdout]).toEqual([2, ""]);
-      expect(stderr).toContain("usage:");
-    }
-    const taken = await keys("create", "alice");
-    expect([taken.code, taken.stderr]).toEqual([
-      1,
-      expect.stringContaining('there is a key "alice" already'),
-    ]);
-    const inFile = await keys("delete", "alice");
-    expect([inFile.code, inFile.stderr]).toEqual([1, expect.stringContaining("stands in gateway.yaml")]);
-    expect((await keys("list")).stdout).toBe("");
   });
 });
 

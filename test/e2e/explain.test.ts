@@ -31,12 +31,11 @@ ${UPSTREAMS}routes: ${JSON.stringify(ROUTES)}
 afterAll(() => folder[Symbol.dispose]());
 
 async function explain(...parameters: string[]) {
-  await using process = new CodeProcess("src/cli/main.ts", [
-    "explain",
-    "--config",
-    folder.config,
-    ...parameters,
-  ]);
+  return await explainIn(folder, ...parameters);
+}
+
+async function explainIn({ config }: GatewayFolder, ...parameters: string[]) {
+  await using process = new CodeProcess("src/cli/main.ts", ["explain", "--config", config, ...parameters]);
   return await process.ended();
 }
 
@@ -94,6 +93,26 @@ describe("modelyard explain", () => {
     const unknown = await explain("--model", "gpt-4", "--key", "nobody");
     expect(unknown.code).toBe(1);
     expect(unknown.stderr).toContain('there is no key "nobody"');
+  });
+
+  test("says which limits hold for a key, and for all keys at an upstream", async () => {
+    using limited = new GatewayFolder(
+      `keys:
+  - { name: bob, key: sk-bob-0123456789, limits: { concurrent_requests: 4 }, budget: { usd: 20 } }
+key_defaults: { limits: { requests_per_minute: 60 } }
+upstreams: { one: { plugin: ./scripted.ts, options: { answers: {} }, limits: { concurrent_requests: 50 } } }
+`,
+      { "scripted.ts": SCRIPTED_PLUGIN },
+    );
+    const anybody = await explainIn(limited, "--model", "one/x");
+    expect(anybody.stdout).toEndWith(`  1. one/x
+  limits of any key without its own: 60 requests/min
+  limits of one, for all keys together: 50 at once
+`);
+    const bob = await explainIn(limited, "--model", "one/x", "--key", "bob");
+    expect(bob.stdout).toContain(`  limits of the key "bob": 60 requests/min, 4 at once
+  budget of the key "bob": 20 USD per month
+`);
   });
 
   test("says how a request would be refused", async () => {

@@ -1,0 +1,78 @@
+import type { Static } from "@sinclair/typebox";
+import { checkValue } from "../../config/check.ts";
+import { ConfigDocument } from "../../config/document.ts";
+import { Key } from "../../config/schema.ts";
+import type { Grant } from "../state/keyring.ts";
+
+/** Where in an entry of `keys` each option of `keys create` stands. */
+const PLACES = {
+  models: "models",
+  "requests-per-minute": "limits.requests_per_minute",
+  "requests-per-day": "limits.requests_per_day",
+  "tokens-per-minute": "limits.tokens_per_minute",
+  "concurrent-requests": "limits.concurrent_requests",
+  "budget-usd": "budget.usd",
+  "budget-tokens": "budget.tokens",
+  "budget-per": "budget.per",
+  expires: "expires",
+} as const;
+
+/** An option that says what a key may do. */
+export type GrantOption = keyof typeof PLACES;
+
+/** All of them, in the order of an entry of `keys`. */
+export const GRANT_OPTIONS = Object.keys(PLACES) as readonly GrantOption[];
+
+/**
+ * What the options of `keys create` say a key may do, by the rules for `keys` in gateway.yaml; or what is wrong with
+ * them, a line each.
+ */
+export function grantOf(
+  name: string,
+  options: Readonly<Partial<Record<GrantOption, string>>>,
+): Grant | readonly string[] {
+  const { value, problems } = checkValue(Key, entryOf(name, options), {
+    document: new ConfigDocument("", undefined),
+    path: [],
+  });
+  if (problems.length > 0) {
+    return problems.map(
+      ({ path, message, hint }) => `${optionAt(path)}: ${message}${hint ? ` (${hint})` : ""}`,
+    );
+  }
+  const grant = value as Static<typeof Key>;
+  if (grant.budget && grant.budget.usd === undefined && grant.budget.tokens === undefined) {
+    return ["--budget-per: of what? give --budget-usd, --budget-tokens or both"];
+  }
+  if (grant.expires !== undefined && grant.expires <= Date.now()) {
+    return ["--expires: that time is over already"];
+  }
+  return grant;
+}
+
+/** The options as they would stand in gateway.yaml. */
+function entryOf(
+  name: string,
+  options: Readonly<Partial<Record<GrantOption, string>>>,
+): Record<string, unknown> {
+  const entry: Record<string, unknown> = { name };
+  for (const option of GRANT_OPTIONS) {
+    const text = options[option];
+    if (text === undefined) continue;
+    const [section = "", key] = PLACES[option].split(".");
+    if (key === undefined)
+      entry[section] = option === "models" ? text.split(",").map((model) => model.trim()) : text;
+    else entry[section] = { ...(entry[section] as object | undefined), [key]: numberIn(text) };
+  }
+  return entry;
+}
+
+/** What isn't a number stays a text, for the check to report. */
+function numberIn(text: string): string | number {
+  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+}
+
+function optionAt(path: string): string {
+  const option = GRANT_OPTIONS.find((name) => PLACES[name] === path.replace(/\[\d+\]$/, ""));
+  return option === undefined ? path.toUpperCase() : `--${option}`;
+}

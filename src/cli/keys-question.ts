@@ -1,0 +1,63 @@
+import { parseArgs } from "node:util";
+import type { Grant } from "../state/keyring.ts";
+import { GRANT_OPTIONS, grantOf } from "./key-grant.ts";
+
+/** What `keys` was asked to do. */
+export type KeysQuestion =
+  | { readonly action: "create"; readonly grant: Grant }
+  | { readonly action: "revoke"; readonly name: string }
+  | { readonly action: "show"; readonly name: string; readonly json: boolean }
+  | { readonly action: "list"; readonly json: boolean };
+
+const OPTIONS = {
+  config: { type: "string" },
+  json: { type: "boolean" },
+  ...Object.fromEntries(GRANT_OPTIONS.map((name) => [name, { type: "string" }] as const)),
+} as const;
+/** What each action takes beside `--config`. */
+const TAKES: Readonly<Record<KeysQuestion["action"], readonly string[]>> = {
+  create: GRANT_OPTIONS,
+  list: ["json"],
+  show: ["json"],
+  revoke: [],
+};
+
+/** Reads the arguments after `keys`. Throws an Error that says what is wrong: nothing is passed over. */
+export function keysQuestion(argv: readonly string[]): KeysQuestion {
+  const parsed = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, tokens: true });
+  const [action = "", ...names] = parsed.positionals;
+  if (!isAction(action)) {
+    throw new Error(action === "" ? "what is to be done with keys?" : `there is no command keys ${action}`);
+  }
+  refuseOptions(
+    action,
+    parsed.tokens.flatMap((token) => (token.kind === "option" ? [token.name] : [])),
+  );
+  const { json = false, config: _, ...options } = parsed.values;
+  if (action === "list") {
+    if (names.length === 0) return { action, json };
+    throw new Error(`keys list takes no name; did you mean keys show ${names[0]}?`);
+  }
+  const name = onlyName(action, names);
+  if (action !== "create") return { action, name, json };
+  const grant = grantOf(name, options);
+  if ("name" in grant) return { action, grant };
+  throw new Error(grant.join("\n"));
+}
+
+function isAction(word: string): word is KeysQuestion["action"] {
+  return Object.hasOwn(TAKES, word);
+}
+
+function refuseOptions(action: KeysQuestion["action"], options: readonly string[]): void {
+  const odd = options.find((option) => option !== "config" && !TAKES[action].includes(option));
+  if (odd !== undefined) throw new Error(`keys ${action} takes no --${odd}`);
+  const twice = options.find((option, index) => options.indexOf(option) < index);
+  if (twice !== undefined) throw new Error(`--${twice} is given twice`);
+}
+
+function onlyName(action: string, [name, ...more]: readonly string[]): string {
+  if (!name) throw new Error(`keys ${action} needs the key's name`);
+  if (more.length > 0) throw new Error(`keys ${action} takes one name; "${more[0]}" is too much`);
+  return name;
+}

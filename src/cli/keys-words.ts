@@ -1,0 +1,96 @@
+import type { BudgetSettings, LimitSettings } from "../../config/settings.ts";
+import type { Spent } from "../state/ledger-row.ts";
+import type { KnownKey } from "./known-keys.ts";
+import { budgetWords, limitWords } from "./limit-words.ts";
+
+/** What a key has spent since a day as `2027-01-01`, 0:00 UTC. */
+export interface SpentSince extends Spent {
+  readonly since: string;
+}
+
+/** What `--json` gives of a key; times as in `2027-01-01T00:00:00.000Z`. */
+export interface KeyJson {
+  readonly name: string;
+  readonly from: "gateway.yaml" | "database";
+  readonly prefix: string | null;
+  readonly made: string | null;
+  readonly expires: string | null;
+  readonly models: readonly string[];
+  readonly limits: LimitSettings;
+  readonly budget: BudgetSettings | null;
+}
+
+/** A key for programs. */
+export function keyJson({ name, prefix, made, expires, models, limits, budget }: KnownKey): KeyJson {
+  return {
+    name,
+    from: prefix === undefined ? "gateway.yaml" : "database",
+    prefix: prefix ?? null,
+    made: iso(made) ?? null,
+    expires: iso(expires) ?? null,
+    models,
+    limits,
+    budget: budget ?? null,
+  };
+}
+
+/** Keys as lines, a column for each thing, under a line of headings. */
+export function keyTable(keys: readonly KnownKey[]): string {
+  const lines = [
+    ["name", "key", "made", "expires", "limits", "budget", "models"],
+    ...keys.map((key) => [
+      key.name,
+      keyWords(key),
+      iso(key.made)?.slice(0, 10) ?? "",
+      expiryWords(key.expires),
+      limitWords(key.limits),
+      budgetWords(key.budget),
+      key.models.join(", "),
+    ]),
+  ];
+  const widths =
+    lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+/** A key as lines of its own, and what it has spent of its budget if it has one. */
+export function keyPage(key: KnownKey, spent: SpentSince | undefined): string {
+  const made = iso(key.made);
+  return [
+    `name     ${key.name}`,
+    `key      ${keyWords(key)}${made === undefined ? "" : `, made ${moment(made)}`}`,
+    `expires  ${expiryWords(key.expires)}`,
+    `models   ${key.models.join(", ")}`,
+    `limits   ${limitWords(key.limits)}`,
+    `budget   ${budgetWords(key.budget)}`,
+    ...(spent
+      ? [`spent    ${spent.usd.toFixed(4)} USD and ${spent.tokens} tokens since ${spent.since}`]
+      : []),
+  ].join("\n");
+}
+
+function keyWords({ prefix }: KnownKey): string {
+  return prefix === undefined ? "in gateway.yaml" : `${prefix}…`;
+}
+
+function expiryWords(expires: number | undefined): string {
+  const at = iso(expires);
+  if (expires === undefined || at === undefined) return "never";
+  return expires <= Date.now() ? `expired ${moment(at)}` : moment(at);
+}
+
+/** Without the time where it is midnight, as people write it in gateway.yaml. */
+function moment(time: string): string {
+  return time.endsWith("T00:00:00.000Z") ? time.slice(0, 10) : `${time.slice(0, 16).replace("T", " ")} UTC`;
+}
+
+function iso(time: number | undefined): string | undefined {
+  return time === undefined ? undefined : new Date(time).toISOString();
+}

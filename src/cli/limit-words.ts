@@ -1,0 +1,28 @@
+import type { BudgetSettings, LimitSettings } from "../../config/settings.ts";
+
+const WORDS: Readonly<Record<keyof LimitSettings, string>> = {
+  requests_per_minute: "requests/min",
+  requests_per_day: "requests/day",
+  tokens_per_minute: "tokens/min",
+  concurrent_requests: "at once",
+};
+
+/** As `60 requests/min, 4 at once`; `none` where there is none. */
+export function limitWords(limits: LimitSettings): string {
+  const words = Object.entries(WORDS).flatMap(([name, unit]) => {
+    const limit = limits[name as keyof LimitSettings];
+    return limit === undefined ? [] : [`${limit} ${unit}`];
+  });
+  return words.join(", ") || "none";
+}
+
+/** As `20 USD and 5000000 tokens per month`; `none` where there is none. */
+export function budgetWords(budget: BudgetSettings | undefined): string {
+  if (!budget) return "none";
+  const { usd, tokens, per } = budget;
+  const parts = [
+    ...(usd === undefined ? [] : [`${usd} USD`]),
+    ...(tokens === undefined ? [] : [`${tokens} tokens`]),
+  ];
+  return `${parts.join(" and ")} per ${per}`;
+}

@@ -1,0 +1,127 @@
+import { expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import type { GatewayFolder } from "../support/gateway-process.ts";
+import { CodeProcess, startMain } from "../support/gateway-process.ts";
+import { ask, CONFIGURED, folderWith, SERVER } from "../support/process-settings.ts";
+import { HELLO } from "../support/scripted-gateway.ts";
+import { until } from "../support/until.ts";
+
+/**
+ * `modelyard keys`, beside a gateway that runs in a process of its own over the same database.
+ * @module
+ */
+function keysOf(folder: GatewayFolder) {
+  return async (...words: string[]) => {
+    await using process = new CodeProcess("src/cli/main.ts", ["keys", ...words, "--config", folder.config]);
+    return await process.ended();
+  };
+}
+
+const ALICE = `${SERVER}keys:
+  - { name: alice, key: sk-alice-0123456789, limits: { concurrent_requests: 4 } }
+key_defaults: { limits: { requests_per_minute: 60 } }
+`;
+
+test("a key that is made while the gateway runs is good at once, and refused within a second once revoked", async () => {
+  using folder = folderWith({ hello: HELLO });
+  await using gateway = startMain(folder, CONFIGURED);
+  const url = await gateway.listening();
+  const keys = keysOf(folder);
+  const made = await keys("create", "bob");
+  expect(made.code).toBe(0);
+  const key = made.stdout.trim();
+  expect((await ask(url, "hello", { key })).status).toBe(200);
+  expect((await keys("create", "bob")).code).toBe(1);
+
+  expect((await keys("revoke", "bob")).code).toBe(0);
+  const refused = async () => (await ask(url, "hello", { key })).status === 401;
+  await until(refused, "the revoked key to be refused", 1_000);
+  expect((await keys("revoke", "bob")).code).toBe(1);
+  expect(gateway.stdout + gateway.stderr).not.toContain(key);
+});
+
+test("what a key may do holds in the gateway, and is listed by the key's beginning", async () => {
+  using folder = folderWith({ hello: HELLO, other: HELLO });
+  await using gateway = startMain(folder, CONFIGURED);
+  const url = await gateway.listening();
+  const keys = keysOf(folder);
+  const words = ["--models", "hello, h*", "--requests-per-minute", "60", "--budget-usd", "2.5"];
+  const made = await keys("create", "bob", ...words, "--expires", "2100-01-01");
+  const key = made.stdout.trim();
+  expect((await ask(url, "hello", { key })).status).toBe(200);
+  expect((await ask(url, "other", { key })).status).toBe(403);
+
+  const listed = await keys("list");
+  const [head, ...lines] = listed.stdout.trim().split("\n");
+  expect(head).toMatch(/^name +key +made +expires +limits +budget +models$/);
+  expect(lines).toEqual([
+    expect.stringMatching(
+      /^bob +sk-my-[\w-]{4}… +\d{4}-\d\d-\d\d +2100-01-01 +60 requests\/min +2.5 USD per month +hello, h\*$/,
+    ),
+  ]);
+  expect(listed.stdout).not.toContain(key);
+  const shown = await keys("show", "bob");
+  expect(shown.stdout).toMatch(/^spent {4}0\.0000 USD and \d+ tokens since \d{4}-\d\d-01$/m);
+  expect(JSON.parse((await keys("show", "bob", "--json")).stdout)).toMatchObject({
+    name: "bob",
+    from: "database",
+    prefix: key.slice(0, 10),
+    expires: "2100-01-01T00:00:00.000Z",
+    models: ["hello", "h*"],
+    limits: { requests_per_minute: 60 },
+    budget: { usd: 2.5, per: "month" },
+    spent: { usd: 0 },
+  });
+});
+
+test("keys of gateway.yaml are listed with the limits that hold for them, and no database is made by asking", async () => {
+  using folder = folderWith({ hello: HELLO }, ALICE);
+  const keys = keysOf(folder);
+  const before = readdirSync(folder.path);
+  expect(JSON.parse((await keys("list", "--json")).stdout)).toEqual([
+    {
+      name: "alice",
+      from: "gateway.yaml",
+      prefix: null,
+      made: null,
+      expires: null,
+      models: ["*"],
+      limits: { requests_per_minute: 60, concurrent_requests: 4 },
+      budget: null,
+    },
+  ]);
+  const shown = await keys("show", "alice");
+  expect(shown.stdout).toContain("limits   60 requests/min, 4 at once\nbudget   none\n");
+  const unknown = await keys("show", "bob");
+  expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('there is no key "bob"')]);
+  const inFile = await keys("revoke", "alice");
+  expect([inFile.code, inFile.stderr]).toEqual([1, expect.stringContaining("stands in gateway.yaml")]);
+  expect(readdirSync(folder.path)).toEqual(before);
+});
+
+const REFUSED: readonly (readonly [readonly string[], string])[] = [
+  [[], "what is to be done with keys?"],
+  [["frobnicate"], "there is no command keys frobnicate"],
+  [["create"], "keys create needs the key's name"],
+  [["create", "eve", "adam"], 'keys create takes one name; "adam" is too much'],
+  [["create", "eve", "--model", "hello"], "--model"],
+  [["create", "eve", "--expires", "2100-01-01", "--expires", "2101-01-01"], "--expires is given twice"],
+  [["create", "eve", "--budget-usd", "lots"], '--budget-usd: expected a number, more than 0, found "lots"'],
+  [["list", "all"], "keys list takes no name; did you mean keys show all?"],
+  [["list", "--models", "hello"], "keys list takes no --models"],
+  [["revoke", "eve", "--json"], "keys revoke takes no --json"],
+];
+
+test("what isn't understood is refused with what is wrong, and makes no key", async () => {
+  using folder = folderWith({ hello: HELLO }, ALICE);
+  const keys = keysOf(folder);
+  for (const [words, said] of REFUSED) {
+    const { code, stdout, stderr } = await keys(...words);
+    expect([words, code, stdout]).toEqual([words, 2, ""]);
+    expect(stderr).toContain(said);
+    expect(stderr).toContain("usage:");
+  }
+  const taken = await keys("create", "alice");
+  expect([taken.code, taken.stderr]).toEqual([1, expect.stringContaining('there is a key "alice" already')]);
+  expect(JSON.parse((await keys("list", "--json")).stdout)).toHaveLength(1);
+});
