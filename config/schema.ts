@@ -213,7 +213,7 @@ export const GatewaySchema = Type.Object(
       Type.String({
         minLength: 1,
         description:
-          "A file of prices in USD per million tokens; the path is from this file's folder. Without it, the prices that come with Modelyard (`config/prices.yaml`).",
+          "A file of your own prices in USD per million tokens, in the form of Modelyard's `config/prices.yaml`, before which they go; the path is from this file's folder.",
       }),
     ),
     telemetry: Telemetry,

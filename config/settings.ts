@@ -11,7 +11,7 @@ export interface Settings {
   readonly health: HealthSettings;
   readonly cache: CacheSettings;
   readonly storage: StorageSettings;
-  /** The file of prices, its path as written, from the folder of gateway.yaml; undefined: the shipped one. */
+  /** The user's own prices, which go before the shipped ones: the path as written, from the folder of gateway.yaml. */
   readonly prices?: string;
   readonly telemetry: TelemetrySettings;
 }

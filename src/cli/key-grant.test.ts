@@ -3,7 +3,7 @@ import { grantOf } from "./key-grant.ts";
 
 test("options become what stands in gateway.yaml, defaults filled in", () => {
   const options = {
-    models: "gpt-4o*, langfast/*",
+    models: "gpt-4o*, claude-*",
     "requests-per-minute": "60",
     "concurrent-requests": "4",
     "budget-usd": "2.5",
@@ -11,7 +11,7 @@ test("options become what stands in gateway.yaml, defaults filled in", () => {
   };
   expect(grantOf("bob", options)).toEqual({
     name: "bob",
-    models: ["gpt-4o*", "langfast/*"],
+    models: ["gpt-4o*", "claude-*"],
     limits: { requests_per_minute: 60, concurrent_requests: 4 },
     budget: { usd: 2.5, per: "month" },
     expires: Date.UTC(2100, 0, 1),

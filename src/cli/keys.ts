@@ -11,7 +11,7 @@ import { keyJson, keyPage, keyTable } from "./keys-words.ts";
 import type { KnownKey, Located } from "./known-keys.ts";
 import { hasDatabase, knownKeys, withStorage } from "./known-keys.ts";
 
-const USAGE = `usage: bun run modelyard keys create NAME [--models gpt-4o*,langfast/*] [--expires 2027-01-01]
+const USAGE = `usage: bun run modelyard keys create NAME [--models gpt-4o*,claude-*] [--expires 2027-01-01]
            [--requests-per-minute N] [--requests-per-day N] [--tokens-per-minute N] [--concurrent-requests N]
            [--budget-usd N] [--budget-tokens N] [--budget-per day|week|month]
        bun run modelyard keys list [--json]
