@@ -1,22 +1,34 @@
+import { resolve } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
+import type { Prices } from "../config/prices.ts";
+import { loadPrices } from "../config/prices.ts";
 import { ConfigError } from "../config/problem.ts";
-import type { KeySettings, Settings } from "../config/settings.ts";
+import type { BudgetSettings, KeySettings, Settings } from "../config/settings.ts";
+import type { JsonObject } from "./contract/index.ts";
 import type { PlannedUpstream, Surroundings } from "./host/open-upstream.ts";
 import { openUpstreams } from "./host/open-upstreams.ts";
 import type { UnloadableUpstream } from "./host/plan-upstreams.ts";
 import { planUpstreams } from "./host/plan-upstreams.ts";
 import type { GatewayLogger } from "./log.ts";
+import { Bookings } from "./state/bookings.ts";
+import { Budgets } from "./state/budgets.ts";
 import { ByteBudget } from "./state/byte-budget.ts";
 import { CallRegistry } from "./state/call-registry.ts";
 import type { Gateway } from "./state/gateway.ts";
 import type { StoredKey } from "./state/keyring.ts";
 import { hashKey, Keyring } from "./state/keyring.ts";
+import { Ledger } from "./state/ledger.ts";
+import { Meter } from "./state/meter.ts";
 import { ModelDirectory } from "./state/model-directory.ts";
+import { PriceBook } from "./state/prices.ts";
+import { RateLimiter } from "./state/rate-limiter.ts";
 import { RouteTable } from "./state/route-table.ts";
 import type { CircuitChange } from "./state/target-states.ts";
 import { TargetStates } from "./state/target-states.ts";
 import { TokenCounter } from "./state/token-counter.ts";
 
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 const HEARTBEAT_MS = 15_000;
 const BODY_IDLE_MS = 30_000;
 const BODY_TOTAL_MS = 5 * 60_000;
@@ -27,6 +39,7 @@ export interface Plan {
   readonly upstreams: readonly PlannedUpstream[];
   /** Optional upstreams whose plugins can't be loaded. */
   readonly unloadable: readonly UnloadableUpstream[];
+  readonly prices: Prices;
   /** Values that must never be seen. */
   readonly secrets: readonly string[];
 }
@@ -39,12 +52,16 @@ export interface BuiltGateway extends Gateway {
   close(): Promise<void>;
 }
 
-/** Loads the plugins and checks their options. Throws a ConfigError with every mistake of the file. */
+/** Loads the plugins and the prices, and checks the plugins' options. Throws a ConfigError with every mistake of the file. */
 export async function plan(config: LoadedConfig): Promise<Plan> {
+  const { settings, directory } = config;
   const { problems: found, ...planned } = await planUpstreams(config);
-  const problems = [...config.problems, ...found];
-  if (problems.length > 0 || !config.settings) throw new ConfigError(problems);
-  return { ...planned, settings: config.settings, secrets: [...config.secrets, ...planned.secrets] };
+  const { prices, problems: mispriced } = await loadPrices(
+    settings?.prices === undefined ? undefined : resolve(directory, settings.prices),
+  );
+  const problems = [...config.problems, ...found, ...mispriced];
+  if (problems.length > 0 || !settings) throw new ConfigError(problems);
+  return { ...planned, prices, settings, secrets: [...config.secrets, ...planned.secrets] };
 }
 
 /** Opens every upstream of a plan. Throws a StartupError, with none left open, when one can't be. */
@@ -56,6 +73,8 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
   const upstreams = opened.byId;
   const tokens = new TokenCounter(log);
   const directory = new ModelDirectory(upstreams.values(), log);
+  const ledger = new Ledger(storage.ledger, { log, retention: settings.storage.retention });
+  const bookings = new Bookings();
   return {
     limits: {
       maxBody: settings.server.max_body,
@@ -81,12 +100,26 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
     retry: settings.retry,
     bodies: new ByteBudget(settings.server.max_bodies),
     calls: new CallRegistry(),
+    limiter: limiterOf(settings, around),
+    upstreamLimiter: new RateLimiter({ forgotten: (upstream) => reportForgotten(log, { upstream }) }),
+    budgets: new Budgets({
+      spentSince: (key, since) => storage.ledger.spentSince(key, since),
+      warn: (key, budget, share) => warnOfBudget(log, { key, budget, share }),
+    }),
+    prices: new PriceBook(plan.prices),
+    ledger,
+    usage: storage.ledger,
+    bookings,
+    meter: new Meter(),
+    outputEstimate: settings.key_defaults.output_estimate,
     tokens,
     log,
     redact: redactor.redact,
     start: () => opened.start(),
     close: async () => {
+      await bookings.settled();
       tokens[Symbol.dispose]();
+      ledger.close();
       await opened.close();
     },
   };
@@ -95,6 +128,34 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
 function reportCircuit(log: GatewayLogger, { target, state, cause, ms }: CircuitChange): void {
   if (state === "open") log.warn("a target is left alone for a while", { target, cause, ms });
   else log.info("a target is back", { target });
+}
+
+/** The limits of keys as they stand: a restart gives nobody a new day. */
+function limiterOf(
+  { keys, key_defaults: { limits: defaults } }: Settings,
+  { log, storage }: Surroundings,
+): RateLimiter {
+  const limiter = new RateLimiter({ forgotten: (key) => reportForgotten(log, { key }) });
+  const now = Date.now();
+  // A busy day has many rows, and most gateways limit none.
+  const countsDays = [{ limits: defaults }, ...keys, ...storage.keys.list()].some(
+    ({ limits }) => limits.requests_per_day !== undefined,
+  );
+  for (const { key, at, tokens } of storage.ledger.admissionsSince(now - (countsDays ? DAY_MS : MINUTE_MS))) {
+    limiter.restore(key, { ago: now - at, tokens });
+  }
+  return limiter;
+}
+
+function reportForgotten(log: GatewayLogger, of: JsonObject): void {
+  log.error("a request never gave back its place, which was freed; please report this", of);
+}
+
+function warnOfBudget(
+  log: GatewayLogger,
+  { key, budget, share }: { readonly key: string; readonly budget: BudgetSettings; readonly share: number },
+): void {
+  log.warn("a key has nearly spent its budget", { key, ...budget, spent: `${Math.floor(share * 100)}%` });
 }
 
 function storedKey({ name, key, key_sha256: hash, models, expires, limits, budget }: KeySettings): StoredKey {

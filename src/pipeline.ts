@@ -6,6 +6,7 @@ import { parseCompletionsRequest } from "./dialects/openai-completions/request.t
 import { embeddingsBody } from "./dialects/openai-embeddings/message.ts";
 import { parseEmbeddingsRequest } from "./dialects/openai-embeddings/request.ts";
 import type { Gateway } from "./state/gateway.ts";
+import { admit } from "./steps/admit.ts";
 import { authenticate } from "./steps/authenticate.ts";
 import { dispatchChat, dispatchCompletion, dispatchEmbed } from "./steps/dispatch.ts";
 import { embeddingUsage, observe } from "./steps/observe.ts";
@@ -26,6 +27,7 @@ export async function chatCompletions(http: Request, call: RequestCall, gateway:
   const caller = authenticate(http, call, gateway); // 401, 403
   const request = parseChatRequest(await readBody(http, call, gateway)); // 400, 408, 413, 415
   const plan = await route(request, { caller, call, gateway }); // 403, 404
+  admit(request, plan, { caller, call, gateway }); // 429
   const answer = dispatchChat(plan, request, { call, gateway }); // until an upstream commits
   const observed = observe(answer, request, { call, gateway }); // usage
   return reply(observed, request, { dialect: openaiChat, call, gateway }); // SSE or JSON
@@ -36,6 +38,7 @@ export async function completions(http: Request, call: RequestCall, gateway: Gat
   const caller = authenticate(http, call, gateway);
   const request = parseCompletionsRequest(await readBody(http, call, gateway));
   const plan = await route(request, { caller, call, gateway });
+  admit(request, plan, { caller, call, gateway });
   const answer = dispatchCompletion(plan, request, { call, gateway });
   const observed = observe(answer, request, { call, gateway });
   return reply(observed, request, { dialect: openaiCompletions, call, gateway });
@@ -46,6 +49,7 @@ export async function embeddings(http: Request, call: RequestCall, gateway: Gate
   const caller = authenticate(http, call, gateway);
   const { request, encoding } = parseEmbeddingsRequest(await readBody(http, call, gateway));
   const plan = await route(request, { caller, call, gateway });
+  admit(request, plan, { caller, call, gateway });
   const answer = await dispatchEmbed(plan, request, { call, gateway });
   const usage = await embeddingUsage(answer, request, { call, gateway });
   const body = embeddingsBody({ result: answer.result, model: request.model, encoding, usage });

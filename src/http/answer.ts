@@ -2,6 +2,9 @@ import { errorBody } from "../dialects/openai-chat/error.ts";
 import { RequestError, toRequestError } from "../dialects/request-error.ts";
 import { stackOf } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
+import type { Caller } from "../state/keyring.ts";
+import { limitHeaders } from "../state/limit-headers.ts";
+import { limited } from "../steps/admit.ts";
 import { openCall, requestId } from "../steps/open-call.ts";
 import type { Cors } from "./cors.ts";
 import type { CallHandler, Endpoint } from "./endpoints.ts";
@@ -74,7 +77,14 @@ export class Answerer {
       if (call.attempts > 0) response.headers.set("x-modelyard-attempts", String(call.attempts));
     }
     response.headers.set("x-request-id", call.id);
+    if (call.caller) this.#tellLimits(call.caller, response.headers);
     return response;
+  }
+
+  /** What is left to the key, on every answer to it. */
+  #tellLimits(caller: Caller, headers: Headers): void {
+    const left = limitHeaders(this.#gateway.limiter.standing(limited(caller)));
+    for (const name in left) headers.set(name, left[name] ?? "");
   }
 
   #explain(error: unknown): RequestError {

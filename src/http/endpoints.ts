@@ -1,7 +1,10 @@
 import { chatCompletions, completions, embeddings, listModels, showModel } from "../pipeline.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { RequestCall } from "../steps/open-call.ts";
+import { authenticate } from "../steps/authenticate.ts";
+import { subscriptionPage, usagePage } from "./billing.ts";
 import { docsAsset, docsPage, openapiDocument } from "./docs.ts";
+import { metricsPage } from "./metrics.ts";
 import { frontPage, health, liveness, readiness } from "./pages.ts";
 
 /** An API endpoint: has a call of its own, which the handler or the end of its answer closes. */
@@ -22,6 +25,9 @@ export const ENDPOINTS: readonly Endpoint[] = [
   { method: "POST", path: "/v1/embeddings", call: embeddings },
   { method: "GET", path: "/v1/models", call: listModels },
   { method: "GET", path: "/v1/models/*", call: showModel },
+  { method: "GET", path: "/dashboard/billing/subscription", call: billingSubscription },
+  { method: "GET", path: "/dashboard/billing/usage", call: billingUsage },
+  { method: "GET", path: "/metrics", page: metricsPage },
   { method: "GET", path: "/health", page: health },
   { method: "GET", path: "/health/live", page: liveness },
   { method: "GET", path: "/health/ready", page: readiness },
@@ -36,4 +42,17 @@ export function endpointsAt(path: string): readonly Endpoint[] {
   const exact = ENDPOINTS.filter((endpoint) => endpoint.path === path);
   if (exact.length > 0) return exact;
   return ENDPOINTS.filter(({ path: own }) => own.endsWith("/*") && path.startsWith(own.slice(0, -1)));
+}
+
+async function billingSubscription(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
+  const caller = authenticate(http, call, gateway);
+  call.close();
+  return subscriptionPage(caller);
+}
+
+async function billingUsage(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
+  const caller = authenticate(http, call, gateway);
+  gateway.ledger.flush();
+  call.close();
+  return usagePage(http, caller, gateway.usage);
 }

@@ -10,7 +10,8 @@ interface Described {
 const PATHS = DOCUMENT.paths as Readonly<Record<string, Readonly<Record<string, Described>>>>;
 
 test("every endpoint of the API is described, and none that isn't there", () => {
-  const served = ENDPOINTS.filter(({ path }) => path.startsWith("/v1") || path.startsWith("/health"));
+  const pages = new Set(["/", "/docs", "/docs/*", "/openapi.json"]);
+  const served = ENDPOINTS.filter(({ path }) => !pages.has(path));
   const endpoints = served.map(({ method, path }) => `${method} ${path.replace("/*", "/{id}")}`);
   const described = Object.entries(PATHS).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),

@@ -174,6 +174,45 @@ export const DOCUMENT = {
         responses: { 200: json("The model", MODEL), ...refusals([401, 403, 404]) },
       },
     },
+    "/dashboard/billing/subscription": {
+      get: {
+        tags: [API],
+        summary: "What the key may spend, as NextChat shows it",
+        responses: {
+          200: json("The budget", { type: "object", properties: { hard_limit_usd: { type: "number" } } }),
+          ...refusals([401, 403]),
+        },
+      },
+    },
+    "/dashboard/billing/usage": {
+      get: {
+        tags: [API],
+        summary: "What the key has spent, as NextChat shows it",
+        parameters: ["start_date", "end_date"].map((name) => ({
+          name,
+          in: "query",
+          description: name === "end_date" ? "The day after the last" : "The first day",
+          schema: { type: "string", format: "date" },
+        })),
+        responses: {
+          200: json("US cents", { type: "object", properties: { total_usage: { type: "number" } } }),
+          ...refusals([401, 403]),
+        },
+      },
+    },
+    "/metrics": {
+      get: {
+        tags: [PROBES],
+        summary: "Counters and states for Prometheus",
+        security: [],
+        responses: {
+          200: {
+            description: "Text format 0.0.4",
+            content: { "text/plain": { schema: { type: "string" } } },
+          },
+        },
+      },
+    },
     "/health": {
       get: {
         tags: [PROBES],

@@ -1,10 +1,17 @@
 import type { RetrySettings } from "../../config/settings.ts";
 import type { GatewayLogger } from "../log.ts";
+import type { Meter } from "./meter.ts";
+import type { Bookings } from "./bookings.ts";
+import type { Budgets } from "./budgets.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { CallRegistry } from "./call-registry.ts";
 import type { Keyring } from "./keyring.ts";
+import type { LedgerReader } from "./ledger-store.ts";
+import type { Ledger } from "./ledger.ts";
 import type { ModelDirectory } from "./model-directory.ts";
 import type { OpenUpstream } from "./open-upstream.ts";
+import type { PriceBook } from "./prices.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
 import type { RouteTable } from "./route-table.ts";
 import type { TargetStates } from "./target-states.ts";
 import type { TokenCounter } from "./token-counter.ts";
@@ -19,6 +26,19 @@ export interface Gateway {
   readonly targets: TargetStates;
   readonly retry: RetrySettings;
   readonly bodies: ByteBudget;
+  /** The limits of keys, by their names. */
+  readonly limiter: RateLimiter;
+  /** The limits of upstreams, by their names. */
+  readonly upstreamLimiter: RateLimiter;
+  readonly budgets: Budgets;
+  readonly prices: PriceBook;
+  readonly ledger: Ledger;
+  /** What the ledger says of past usage. */
+  readonly usage: LedgerReader;
+  readonly bookings: Bookings;
+  readonly meter: Meter;
+  /** The tokens that are reserved for an answer whose request doesn't bound it. */
+  readonly outputEstimate: number;
   readonly calls: CallRegistry;
   readonly tokens: TokenCounter;
   readonly log: GatewayLogger;

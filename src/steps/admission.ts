@@ -4,6 +4,7 @@ import type { CountedUsage } from "../flow/answer-event.ts";
 import type { Hold } from "../state/budgets.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Admitted, CacheState, LedgerEntry, Outcome } from "../state/ledger.ts";
+import type { Cost } from "../state/prices.ts";
 import type { Slot } from "../state/rate-limiter.ts";
 
 /** Says what an answer used. */
@@ -105,7 +106,7 @@ export class Admission {
     this.#gateway.meter.closed(this.#admitted, closed);
   }
 
-  #priceOf(usage: Usage): { readonly usd: number | null; readonly version?: string | undefined } {
+  #priceOf(usage: Usage): Cost {
     const { served } = this;
     if (!served || tokensOf(usage) === 0) return FREE;
     const plugin = this.#gateway.upstreams.get(served.upstream)?.plugin ?? "";
@@ -114,7 +115,7 @@ export class Admission {
   }
 }
 
-const FREE = { usd: 0 };
+const FREE: Cost = { usd: 0, version: undefined };
 
 function tokensOf({ input = 0, output = 0 }: Usage): number {
   return input + output;

@@ -129,12 +129,16 @@ export class RequestCall {
     this.#http.removeEventListener("abort", this.left);
     this.#gateway.calls.delete(this);
     const { upstream, upstreamModel } = this.#facts;
-    const totalMs = this.age;
     this.admission?.end({
-      ...{ error, upstream, upstreamModel, attempts: this.attempts, totalMs },
-      ...{ firstEventMs: this.#firstEventMs, overheadMs: this.#overheadMs },
+      error,
+      upstream,
+      upstreamModel,
+      attempts: this.attempts,
+      totalMs: this.age,
+      firstEventMs: this.#firstEventMs,
+      overheadMs: this.#overheadMs,
     });
-    if (error && !this.admission) this.#gateway.meter?.refused(error.code, this.caller?.name);
+    if (error && !this.admission) this.#gateway.meter.refused(error.code, this.caller?.name);
     this.#writeLine(error);
   }
 
