@@ -1,6 +1,7 @@
 import type { BudgetSettings, LimitSettings } from "../../config/settings.ts";
 import type { Spent } from "../state/ledger-row.ts";
 import type { KnownKey } from "./known-keys.ts";
+import { table } from "./table.ts";
 import { budgetWords, limitWords } from "./limit-words.ts";
 
 /** What a key has spent since a day as `2027-01-01`, 0:00 UTC. */
@@ -36,7 +37,7 @@ export function keyJson({ name, prefix, made, expires, models, limits, budget }:
 
 /** Keys as lines, a column for each thing, under a line of headings. */
 export function keyTable(keys: readonly KnownKey[]): string {
-  const lines = [
+  return table([
     ["name", "key", "made", "expires", "limits", "budget", "models"],
     ...keys.map((key) => [
       key.name,
@@ -47,17 +48,7 @@ export function keyTable(keys: readonly KnownKey[]): string {
       budgetWords(key.budget),
       key.models.join(", "),
     ]),
-  ];
-  const widths =
-    lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  ]);
 }
 
 /** A key as lines of its own, and what it has spent of its budget if it has one. */

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import type { UsageGrouping, UsageQuery, UsageRow } from "../state/ledger-store.ts";
 import { withLedger } from "./ledger-file.ts";
+import { table } from "./table.ts";
 
 const USAGE = `usage: bun run modelyard usage [--by key|model|day|upstream] [--since 7d|2026-01-31] [--json] [--config PATH]`;
 const GROUPINGS: readonly UsageGrouping[] = ["key", "model", "day", "upstream"];
@@ -16,7 +17,7 @@ export async function usage(argv: readonly string[]): Promise<number> {
   const rows = (await withLedger(argv, (ledger) => ledger.usage(asked.query))) ?? [];
   if (asked.json) console.log(JSON.stringify(rows, null, 2));
   else if (rows.length === 0) console.log("No request has ended yet in that time.");
-  else console.log(table(asked.query.by, rows));
+  else console.log(table([[asked.query.by, ...HEADINGS], ...rows.map(cells)], { numbers: true }));
   return 0;
 }
 
@@ -70,21 +71,6 @@ const HEADINGS = [
   "reasoning",
   "USD",
 ];
-
-function table(by: UsageGrouping, rows: readonly UsageRow[]): string {
-  const lines = [[by, ...HEADINGS], ...rows.map(cells)];
-  const widths =
-    lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
-  return lines
-    .map((line) =>
-      line
-        .map((cell, column) =>
-          column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
-        )
-        .join("  "),
-    )
-    .join("\n");
-}
 
 function cells(row: UsageRow): string[] {
   const counts = [
