@@ -1,68 +1,21 @@
-import { afterEach, beforeEach, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Database } from "bun:sqlite";
+import { expect, test } from "bun:test";
+import { admitted, broken, CLOSED, DAY_MS, LedgerFolder, rememberingLog } from "../../test/support/ledger.ts";
 import { until } from "../../test/support/until.ts";
-import { createLogger } from "../log.ts";
 import { openSqlite } from "../stores/sqlite.ts";
-import type { Admitted, Closed } from "./ledger.ts";
+import { SqliteLedger } from "../stores/sqlite-ledger.ts";
 import { Ledger } from "./ledger.ts";
 
-const settings = { database: "sqlite:./test.db", retention: 1 };
-const DAY_MS = 86_400_000;
-let folder = "";
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "modelyard-ledger-"));
-});
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-const log = createLogger({ log: "json", level: "error", redact: () => "" });
-
-function admitted(key = "alice"): Admitted {
-  return {
-    request: "same",
-    key,
-    model: "m",
-    endpoint: "/v1/chat/completions",
-    at: Date.now(),
-    reserved: 500,
-  };
-}
-
-const closed: Closed = {
-  outcome: "ok",
-  status: 200,
-  upstream: "up",
-  attempts: 1,
-  usage: { input: 100, cachedInput: 10, output: 50, reasoning: 5 },
-  usageSource: "upstream",
-  cost: 0.5,
-  cache: "miss",
-  settled: 150,
-  totalMs: 9,
-};
-
-function open() {
-  const storage = openSqlite(settings, folder);
-  const ledger = new Ledger(storage.ledger, { log, retention: DAY_MS, interval: 10 });
-  return { storage, ledger };
-}
-
-function broken(report: ReturnType<ReturnType<typeof open>["storage"]["ledger"]["audit"]>): string[] {
-  return report.checks.filter(({ holds }) => !holds).map(({ claim }) => claim);
-}
-
 test("a request is one row, whether it ends before it is first written or after, and ends only once", async () => {
-  const { storage, ledger } = open();
+  using folder = new LedgerFolder();
+  const { storage, ledger } = folder.open();
   const first = ledger.open(admitted());
   const second = ledger.open(admitted());
-  first.close(closed);
+  first.close(CLOSED);
   await until(() => ledger.pending === 0, "the rows are written");
   expect(storage.ledger.audit()).toMatchObject({ rows: 2, running: 1 });
-  second.close({ ...closed, outcome: "client_abort", cost: null });
-  second.close(closed);
+  second.close({ ...CLOSED, outcome: "client_abort", cost: null });
+  second.close(CLOSED);
   ledger.close();
   expect(broken(storage.ledger.audit())).toEqual([]);
   expect(storage.ledger.usage({ by: "key" })).toMatchObject([
@@ -82,16 +35,17 @@ test("a request is one row, whether it ends before it is first written or after,
 });
 
 test("open rows are closed as crashed once their process is gone, and not before", () => {
-  const crashing = open();
+  using folder = new LedgerFolder();
+  const crashing = folder.open();
   crashing.ledger.open(admitted());
   crashing.ledger.close();
-  const other = open();
+  const other = folder.open();
   expect(other.storage.ledger.audit()).toMatchObject({ running: 1 });
   crashing.storage.close();
   expect(broken(other.storage.ledger.audit())).toHaveLength(1);
   other.ledger.close();
   other.storage.close();
-  const next = open();
+  const next = folder.open();
   expect(next.storage.ledger.usage({ by: "model" })).toMatchObject([
     { requests: 1, crashed: 1, unpriced: 1 },
   ]);
@@ -101,10 +55,11 @@ test("open rows are closed as crashed once their process is gone, and not before
 });
 
 test("while another connection has the database locked, rows wait and nobody is held up", async () => {
-  const { storage, ledger } = open();
-  const other = new Database(join(folder, "test.db"));
+  using folder = new LedgerFolder();
+  const { storage, ledger } = folder.open();
+  const other = new Database(folder.file);
   other.run("BEGIN IMMEDIATE");
-  ledger.open(admitted()).close(closed);
+  ledger.open(admitted()).close(CLOSED);
   const before = performance.now();
   ledger.flush();
   expect(performance.now() - before).toBeLessThan(1_000);
@@ -118,12 +73,99 @@ test("while another connection has the database locked, rows wait and nobody is 
 });
 
 test("old rows go, their daily sums stay, and the books still balance", () => {
-  const { storage, ledger } = open();
-  for (let each = 0; each < 700; each += 1) ledger.open(admitted()).close(closed);
+  using folder = new LedgerFolder();
+  const { storage, ledger } = folder.open();
+  for (let each = 0; each < 700; each += 1) ledger.open(admitted()).close(CLOSED);
   ledger.close();
   while (storage.ledger.prune(Date.now() + 2 * DAY_MS) > 0);
   expect(storage.ledger.audit()).toMatchObject({ rows: 0, pruned: 700 });
   expect(broken(storage.ledger.audit())).toEqual([]);
   expect(storage.ledger.usage({ by: "upstream" })).toMatchObject([{ name: "up", requests: 700 }]);
+  storage.close();
+});
+
+test("on a full disk requests go on with a loud warning, and their rows are written once there is room", async () => {
+  using folder = new LedgerFolder();
+  const { log, told } = rememberingLog();
+  const storage = openSqlite({ database: "sqlite:./test.db", retention: DAY_MS }, folder.path);
+  const disk = new Database(folder.file, { strict: true });
+  const ledger = new Ledger(new SqliteLedger(disk, folder.file), { log, retention: DAY_MS, interval: 10 });
+  const running = ledger.open(admitted());
+  ledger.flush();
+  const { page_count: full } = disk.query("PRAGMA page_count").get() as { page_count: number };
+  disk.run(`PRAGMA max_page_count = ${full}`);
+  for (let each = 0; each < 1_000; each += 1) ledger.open(admitted()).close(CLOSED);
+  running.close(CLOSED);
+  ledger.flush();
+  const { pending } = ledger;
+  expect(pending).toBeGreaterThan(0);
+  expect(told).toMatchObject([
+    { level: "error", fields: { error: "database or disk is full", pending, dropped: 0 } },
+  ]);
+  disk.run("PRAGMA max_page_count = 1000000");
+  await until(() => ledger.pending === 0, "the rows are written");
+  expect(told.at(-1)).toMatchObject({ level: "info", message: "the usage ledger is written again" });
+  expect(storage.ledger.usage({ by: "key" })).toMatchObject([{ requests: 1_001, ok: 1_001 }]);
+  expect(broken(storage.ledger.audit())).toEqual([]);
+  ledger.close();
+  disk.close();
+  storage.close();
+});
+
+test("a disk that stays full is told when closing, and nothing is thrown", () => {
+  using folder = new LedgerFolder();
+  const { log, told } = rememberingLog();
+  openSqlite({ database: "sqlite:./test.db", retention: DAY_MS }, folder.path).close();
+  using disk = new Database(folder.file, { strict: true });
+  const ledger = new Ledger(new SqliteLedger(disk, folder.file), { log, retention: DAY_MS });
+  disk.run("PRAGMA max_page_count = 1");
+  for (let each = 0; each < 1_000; each += 1) ledger.open(admitted()).close(CLOSED);
+  ledger.close();
+  expect(told.at(-1)).toMatchObject({
+    level: "error",
+    message: "rows of the usage ledger couldn't be written and are lost",
+    fields: { rows: ledger.pending },
+  });
+});
+
+test("at most 50,000 rows wait; requests beyond them are answered and counted", async () => {
+  using folder = new LedgerFolder();
+  const { storage, ledger } = folder.open();
+  const other = new Database(folder.file);
+  other.run("BEGIN IMMEDIATE");
+  for (let each = 0; each < 50_003; each += 1) ledger.open(admitted()).close(CLOSED);
+  expect(ledger).toMatchObject({ pending: 50_000, dropped: 3 });
+  other.close();
+  await until(() => ledger.pending === 0, "the rows are written", 30_000);
+  ledger.open(admitted()).close(CLOSED);
+  ledger.close();
+  expect(storage.ledger.audit()).toMatchObject({ rows: 50_001, dropped: 3 });
+  expect(broken(storage.ledger.audit())).toEqual([]);
+  storage.close();
+}, 40_000);
+
+test("a trouble that lasts is told every ten seconds, another's writing only after one", () => {
+  using folder = new LedgerFolder();
+  const { log, told } = rememberingLog();
+  let now = 0;
+  const { storage, ledger } = folder.open({ log, now: () => now });
+  const other = new Database(folder.file);
+  other.run("BEGIN IMMEDIATE");
+  ledger.open(admitted()).close(CLOSED);
+  const toldAfter = (ms: number) => {
+    now += ms;
+    ledger.flush();
+    return told.length;
+  };
+  expect(toldAfter(0)).toBe(0);
+  expect(toldAfter(999)).toBe(0);
+  expect(toldAfter(1)).toBe(1);
+  expect(told[0]?.fields).toMatchObject({ error: "another process keeps the database locked", pending: 1 });
+  expect(toldAfter(9_999)).toBe(1);
+  expect(toldAfter(1)).toBe(2);
+  other.close();
+  expect(toldAfter(0)).toBe(3);
+  expect(told[2]).toMatchObject({ level: "info", fields: { after_ms: 11_000 } });
+  ledger.close();
   storage.close();
 });

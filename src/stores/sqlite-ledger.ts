@@ -34,7 +34,8 @@ export class SqliteLedger implements LedgerStore {
     return new SqliteLedger(database, undefined);
   }
 
-  private constructor(database: Database, file: string | undefined) {
+  /** A connection of its own to a database whose tables are up to date, and its file, if it has one. */
+  constructor(database: Database, file: string | undefined) {
     this.#database = database;
     this.#file = file;
     this.#rows = new RowWriter(database);
