@@ -22,6 +22,7 @@ import { Meter } from "./state/meter.ts";
 import { ModelDirectory } from "./state/model-directory.ts";
 import { PriceBook } from "./state/prices.ts";
 import { RateLimiter } from "./state/rate-limiter.ts";
+import { openResponseCache } from "./state/response-cache.ts";
 import { RouteTable } from "./state/route-table.ts";
 import type { CircuitChange } from "./state/target-states.ts";
 import { TargetStates } from "./state/target-states.ts";
@@ -99,6 +100,7 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
     }),
     retry: settings.retry,
     bodies: new ByteBudget(settings.server.max_bodies),
+    cache: openResponseCache(settings.cache),
     calls: new CallRegistry(),
     limiter: limiterOf(settings, around),
     upstreamLimiter: new RateLimiter({ forgotten: (upstream) => reportForgotten(log, { upstream }) }),

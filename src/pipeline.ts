@@ -5,6 +5,7 @@ import { openaiCompletions } from "./dialects/openai-completions/index.ts";
 import { parseCompletionsRequest } from "./dialects/openai-completions/request.ts";
 import { embeddingsBody } from "./dialects/openai-embeddings/message.ts";
 import { parseEmbeddingsRequest } from "./dialects/openai-embeddings/request.ts";
+import type { Errand } from "./state/errand.ts";
 import type { Gateway } from "./state/gateway.ts";
 import { admit } from "./steps/admit.ts";
 import { authenticate } from "./steps/authenticate.ts";
@@ -12,6 +13,7 @@ import { dispatchChat, dispatchCompletion, dispatchEmbed } from "./steps/dispatc
 import { embeddingUsage, observe } from "./steps/observe.ts";
 import type { RequestCall } from "./steps/open-call.ts";
 import { readBody } from "./steps/read-body.ts";
+import { recall } from "./steps/recall.ts";
 import { reply, replyWith } from "./steps/reply.ts";
 import { route } from "./steps/route.ts";
 import { servedModel, servedModels } from "./steps/served-models.ts";
@@ -28,7 +30,8 @@ export async function chatCompletions(http: Request, call: RequestCall, gateway:
   const request = parseChatRequest(await readBody(http, call, gateway)); // 400, 408, 413, 415
   const plan = await route(request, { caller, call, gateway }); // 403, 404
   admit(request, plan, { caller, call, gateway }); // 429
-  const answer = dispatchChat(plan, request, { call, gateway }); // until an upstream commits
+  const ask = (errand: Errand) => dispatchChat(plan, request, { call: errand, gateway });
+  const answer = recall(request, ask, { http, caller, plan, call, gateway }); // until an upstream commits
   const observed = observe(answer, request, { call, gateway }); // usage
   return reply(observed, request, { dialect: openaiChat, call, gateway }); // SSE or JSON
 }
@@ -39,7 +42,8 @@ export async function completions(http: Request, call: RequestCall, gateway: Gat
   const request = parseCompletionsRequest(await readBody(http, call, gateway));
   const plan = await route(request, { caller, call, gateway });
   admit(request, plan, { caller, call, gateway });
-  const answer = dispatchCompletion(plan, request, { call, gateway });
+  const ask = (errand: Errand) => dispatchCompletion(plan, request, { call: errand, gateway });
+  const answer = recall(request, ask, { http, caller, plan, call, gateway });
   const observed = observe(answer, request, { call, gateway });
   return reply(observed, request, { dialect: openaiCompletions, call, gateway });
 }

@@ -12,6 +12,7 @@ import type { ModelDirectory } from "./model-directory.ts";
 import type { OpenUpstream } from "./open-upstream.ts";
 import type { PriceBook } from "./prices.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
+import type { ResponseCache } from "./response-cache.ts";
 import type { RouteTable } from "./route-table.ts";
 import type { TargetStates } from "./target-states.ts";
 import type { TokenCounter } from "./token-counter.ts";
@@ -26,6 +27,8 @@ export interface Gateway {
   readonly targets: TargetStates;
   readonly retry: RetrySettings;
   readonly bodies: ByteBudget;
+  /** Undefined where it is turned off. */
+  readonly cache: ResponseCache | undefined;
   /** The limits of keys, by their names. */
   readonly limiter: RateLimiter;
   /** The limits of upstreams, by their names. */

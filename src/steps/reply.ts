@@ -101,10 +101,12 @@ async function knownWithin(answer: Promise<ObservedAnswer>, ms: number): Promise
   }
 }
 
-function headersOf({ upstream, attempts, ignored }: Answered): Record<string, string> {
+function headersOf({ upstream, attempts, ignored, cache, age }: Answered): Record<string, string> {
   return {
     "x-modelyard-upstream": upstream,
     "x-modelyard-attempts": String(attempts),
+    "x-modelyard-cache": cache,
+    ...(age !== undefined && { age: String(age) }),
     ...(ignored.length > 0 && { "x-modelyard-ignored": listed(ignored) }),
   };
 }

@@ -1,0 +1,140 @@
+import { LRUCache } from "lru-cache";
+import type { CacheSettings } from "../../config/settings.ts";
+import type { ChatEvent } from "../contract/index.ts";
+import type { EventList } from "./event-list.ts";
+import { BEGINNING } from "./event-list.ts";
+import { Flights } from "./flights.ts";
+import type { AnsweredBy } from "./upstream-answer.ts";
+
+/** About what an entry takes beside its events, in bytes: its key, who answered, and its place in the cache. */
+const ENTRY_SIZE = 768;
+
+/** One answer that was given before. */
+export interface CachedAnswer {
+  readonly answered: AnsweredBy;
+  /** How old it is, in ms. */
+  readonly age: number;
+  /** The answer's events, from the beginning on and at the reader's pace. */
+  events(): AsyncIterable<readonly ChatEvent[]>;
+  /** The bytes of the answer in a form that it was sent in before, if they are kept. */
+  encoded(form: string): Uint8Array | undefined;
+  /** Keeps these bytes beside the events as long as the entry lives, if there is room. */
+  keep(form: string, bytes: Uint8Array): void;
+}
+
+interface Entry {
+  readonly answered: AnsweredBy;
+  readonly events: EventList;
+  /** By the cache's clock. */
+  readonly stored: number;
+  readonly encoded: ReadonlyMap<string, Uint8Array>;
+}
+
+interface Encoded {
+  readonly form: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Answers that were given before and may be given again, and those that are under way and may be shared. Both
+ * are bounded: together the entries take at most `max_size` bytes, of which the longest unused go first, and so
+ * do the answers under way; no answer larger than `max_entry` is kept.
+ */
+export class ResponseCache {
+  readonly mode: CacheSettings["mode"];
+  readonly scope: CacheSettings["scope"];
+  readonly flights: Flights;
+  readonly #ttl: number;
+  readonly #now: () => number;
+  readonly #entries: LRUCache<string, Entry>;
+
+  /** `now` in ms, from any beginning. `max_size` must be more than 0. */
+  constructor(settings: CacheSettings, now: () => number = () => performance.now()) {
+    const { mode, scope, ttl, max_size: maxSize } = settings;
+    const maxEntry = Math.min(settings.max_entry, maxSize);
+    this.mode = mode;
+    this.scope = scope;
+    this.#ttl = ttl;
+    this.#now = now;
+    this.flights = new Flights({ maxSize, maxEntry });
+    this.#entries = new LRUCache({ maxSize, maxEntrySize: maxEntry, sizeCalculation: sizeOf });
+  }
+
+  /** How many answers are kept. */
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  /** What they take, in bytes. */
+  get size(): number {
+    return this.#entries.calculatedSize;
+  }
+
+  /** The answer under this key, if there is one that isn't older than `maxAge` ms. */
+  get(key: string, maxAge = Infinity): CachedAnswer | undefined {
+    const entry = this.#entries.get(key);
+    if (!entry) return undefined;
+    const age = this.#now() - entry.stored;
+    if (age > this.#ttl) this.#entries.delete(key);
+    if (age > Math.min(maxAge, this.#ttl)) return undefined;
+    return {
+      answered: entry.answered,
+      age,
+      events: () => new Replay(entry.events),
+      encoded: (form) => this.#entries.peek(key)?.encoded.get(form),
+      keep: (form, bytes) => this.#keep(key, entry.events, { form, bytes }),
+    };
+  }
+
+  /** Keeps an answer, complete and successful, in place of an older one; one that is too large isn't kept. */
+  set(key: string, answered: AnsweredBy, events: EventList): void {
+    this.#entries.set(key, { answered, events, stored: this.#now(), encoded: new Map() });
+  }
+
+  #keep(key: string, events: EventList, { form, bytes }: Encoded): void {
+    const entry = this.#entries.peek(key);
+    // Another answer may have come in its place.
+    if (entry?.events !== events) return;
+    const longer = { ...entry, encoded: new Map([...entry.encoded, [form, bytes]]) };
+    // What grows beyond the bound would be thrown out whole.
+    if (sizeOf(longer) <= this.#entries.maxEntrySize) this.#entries.set(key, longer);
+  }
+}
+
+/** A cache as configured; undefined where it is turned off. */
+export function openResponseCache(settings: CacheSettings): ResponseCache | undefined {
+  return settings.mode === "off" || settings.max_size === 0 ? undefined : new ResponseCache(settings);
+}
+
+function sizeOf({ events, encoded }: Entry): number {
+  let size = ENTRY_SIZE + events.size;
+  for (const bytes of encoded.values()) size += bytes.byteLength;
+  return size;
+}
+
+/** Reads a kept answer; nothing is read before it is asked for. */
+class Replay implements AsyncIterableIterator<readonly ChatEvent[]> {
+  readonly #events: EventList;
+  #place = BEGINNING;
+  #isOver = false;
+
+  constructor(events: EventList) {
+    this.#events = events;
+  }
+
+  next(): Promise<IteratorResult<readonly ChatEvent[]>> {
+    if (this.#isOver) return this.return();
+    const { batch, to } = this.#events.read(this.#place);
+    this.#place = to;
+    return batch.length > 0 ? Promise.resolve({ done: false, value: batch }) : this.return();
+  }
+
+  return(): Promise<IteratorResult<readonly ChatEvent[]>> {
+    this.#isOver = true;
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

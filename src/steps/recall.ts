@@ -1,0 +1,97 @@
+import type { ChatRequest, CompletionRequest } from "../contract/index.ts";
+import type { Errand } from "../state/errand.ts";
+import type { Flight } from "../state/flight.ts";
+import type { FlightPlan } from "../state/flights.ts";
+import type { Gateway } from "../state/gateway.ts";
+import type { Caller } from "../state/keyring.ts";
+import type { CachedAnswer, ResponseCache } from "../state/response-cache.ts";
+import type { AnsweredBy } from "../state/upstream-answer.ts";
+import { cacheWish } from "./cache-control.ts";
+import { cacheKey } from "./cache-key.ts";
+import type { Answer } from "./dispatch.ts";
+import type { RequestCall } from "./open-call.ts";
+import type { Plan } from "./route.ts";
+
+type Asked = ChatRequest | CompletionRequest;
+type Ask = (errand: Errand) => Promise<Answer>;
+
+interface Around {
+  readonly http: Request;
+  readonly caller: Caller;
+  readonly plan: Plan;
+  readonly call: RequestCall;
+  readonly gateway: Gateway;
+}
+
+/**
+ * Step 6: an answer that was given before, or a share in one that is under way, or what `ask` gets from the
+ * upstreams.
+ * Leaves with what `ask` does.
+ */
+export async function recall(request: Asked, ask: Ask, around: Around): Promise<Answer> {
+  const { http, caller, plan, call, gateway } = around;
+  const { cache } = gateway;
+  const [target] = plan.targets;
+  if (!cache || !target || !mayKeep(request, cache)) return ask(call);
+  const wish = cacheWish(http.headers.get("cache-control"));
+  if (wish.noStore) return ask(call);
+  const sharedBy = cache.scope === "key" ? caller.name : undefined;
+  const key = cacheKey(request, { endpoint: call.path, target, sharedBy });
+  const flightPlan = planFlight(key, ask, around);
+  if (wish.noCache) {
+    const flight = cache.flights.start(undefined, flightPlan);
+    return { ...(await flight.board(call)), cache: "bypass" };
+  }
+  const cached = cache.get(key, wish.maxAge);
+  if (cached) return replay(cached, call);
+  // Two names may lead to the same model first and then to others: only who asked for the same shares it all.
+  return share(`${key} ${plan.asked}`, flightPlan, { cache, call });
+}
+
+/** Whether the same request may get the same answer again. */
+function mayKeep({ temperature, seed }: Asked, { mode }: ResponseCache): boolean {
+  return mode === "all" || temperature === 0 || typeof seed === "number";
+}
+
+function replay(cached: CachedAnswer, call: RequestCall): Answer {
+  const { upstream, upstreamModel } = cached.answered;
+  call.note({ upstream, upstreamModel, cache: "hit" });
+  return {
+    ...cached.answered,
+    attempts: 0,
+    events: cached.events(),
+    cache: "hit",
+    age: Math.floor(cached.age / 1000),
+    pays: () => false,
+  };
+}
+
+/** Boards the flight with this key, or begins it. */
+async function share(
+  key: string,
+  plan: FlightPlan,
+  { cache, call }: { readonly cache: ResponseCache; readonly call: RequestCall },
+): Promise<Answer> {
+  const running: Flight | undefined = cache.flights.find(key);
+  const state = running ? "follow" : "miss";
+  call.note({ cache: state });
+  const flight = running ?? cache.flights.start(key, plan);
+  return { ...(await flight.board(call)), cache: state };
+}
+
+/** How the upstreams are called on behalf of all who share it; what comes of it is kept. */
+function planFlight(key: string, ask: Ask, { plan, call, gateway }: Around): FlightPlan {
+  const [first] = plan.targets;
+  const isFirst = ({ upstream, upstreamModel }: AnsweredBy) =>
+    upstream === first?.upstream.id && upstreamModel === first.model;
+  return {
+    // Of the request that began it, so that what is logged of the call can be found by it.
+    id: call.id,
+    log: call.log,
+    ask,
+    complete: (answered, events) => {
+      // What another target said is not what this one would say when it is well again.
+      if (isFirst(answered)) gateway.cache?.set(key, answered, events);
+    },
+  };
+}
