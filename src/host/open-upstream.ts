@@ -50,7 +50,9 @@ export async function openUpstream(planned: PlannedUpstream, around: Surrounding
     const opening = plugin.open(options as never, host);
     const opened = await within<unknown>(OPEN_DEADLINE_MS, opening, OPEN_ADVICE);
     const upstream = checkedUpstream(opened, plugin.name);
-    return { id, plugin: plugin.name, upstream, models: settings.models, timeouts: settings.timeouts, close };
+    const { models, timeouts, limits } = settings;
+    const limited = Object.keys(limits).length > 0 ? limits : undefined;
+    return { id, plugin: plugin.name, upstream, models, timeouts, limits: limited, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,4 +1,4 @@
-import type { TimeoutSettings } from "../../config/settings.ts";
+import type { LimitSettings, TimeoutSettings } from "../../config/settings.ts";
 import type { Upstream } from "../contract/index.ts";
 
 /** One upstream of gateway.yaml, open. */
@@ -9,5 +9,7 @@ export interface OpenUpstream {
   /** Patterns of the models it may offer; undefined: all it lists. */
   readonly models: readonly string[] | undefined;
   readonly timeouts: TimeoutSettings;
+  /** What the gateway asks of it at most; undefined: any number. */
+  readonly limits?: LimitSettings | undefined;
   close(): Promise<void>;
 }

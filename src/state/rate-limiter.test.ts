@@ -172,3 +172,17 @@ test("a slot that was forgotten is freed, and told", async () => {
   expect(limiter.standing(who).tokens?.remaining).toBeGreaterThan(0);
   kept[Symbol.dispose]();
 });
+
+test("whoever leaves gives back its place, and its tokens stay reserved until they are settled", () => {
+  const limiter = new RateLimiter({ now: () => 0 });
+  const who = { id: "key", limits: { concurrent_requests: 1, tokens_per_minute: 100 } };
+  const slot = limiter.admit(who, 80);
+  if ("limit" in slot) throw new Error("it wasn't admitted");
+  slot.leave();
+  expect(limiter.admit(who, 30)).toMatchObject({ limit: "tokens_per_minute" });
+  slot.settle(60);
+  slot[Symbol.dispose]();
+  const next = limiter.admit(who, 30);
+  if ("limit" in next) throw new Error("it wasn't admitted");
+  expect(limiter.standing(who).tokens?.remaining).toBe(10);
+});

@@ -22,6 +22,8 @@ export interface Limited {
 export interface Slot extends Disposable {
   /** Tokens. */
   readonly reserved: number;
+  /** Gives back the concurrent request alone: how many tokens it used is still to be told by `settle`. */
+  leave(): void;
   /** Replaces what was reserved by what was used; also after `dispose`. Only the first call counts. */
   settle(tokens: number): void;
 }
@@ -234,7 +236,7 @@ class Taken {
   readonly reserved: number;
   readonly #tokens: SlidingSum | undefined;
   readonly #entry: number;
-  #isFree = false;
+  #hasLeft = false;
   #isSettled = false;
 
   constructor(
@@ -254,10 +256,14 @@ class Taken {
     this.#tokens?.replace(this.#entry, Math.max(0, tokens));
   }
 
-  free(): void {
-    if (this.#isFree) return;
-    this.#isFree = true;
+  leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
     this.subject.leave();
+  }
+
+  free(): void {
+    this.leave();
     if (!this.#isSettled) this.#tokens?.replace(this.#entry, 0);
   }
 }
@@ -277,6 +283,10 @@ class TakenSlot implements Slot {
 
   settle(tokens: number): void {
     this.#taken.settle(tokens);
+  }
+
+  leave(): void {
+    this.#taken.leave();
   }
 
   [Symbol.dispose](): void {

@@ -110,3 +110,10 @@ function embedTokens(input: EmbedRequest["input"]): number {
   for (const text of input) tokens += typeof text === "string" ? estimateTokens(text) : text.length;
   return tokens;
 }
+
+/** The estimate within a limit of tokens: who doesn't bound the answer need not, so a small limit lets in what it holds. */
+export function within(limit: number | undefined, needed: RequestEstimate): RequestEstimate {
+  const { input, output, outputAsked } = needed;
+  if (limit === undefined || outputAsked || input + output <= limit) return needed;
+  return { ...needed, output: Math.max(0, limit - input) };
+}

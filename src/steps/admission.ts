@@ -67,9 +67,9 @@ export class Admission {
     this.#gateway = gateway;
   }
 
-  /** Gives the slot back at once, and books the rest as soon as the usage is known. */
+  /** Gives its place back at once, and books the rest as soon as the usage is known. */
   end(ending: Ending): void {
-    this.#held.slot[Symbol.dispose]();
+    this.#held.slot.leave();
     // Asked now: of those who share an answer, the others may go on, and another one pay.
     const pays = this.served?.pays() ?? true;
     const { account } = this;
@@ -87,6 +87,7 @@ export class Admission {
     const charged = pays ? tokensOf(usage) : 0;
     const settled = slot.reserved > 0 ? charged : 0;
     slot.settle(settled);
+    slot[Symbol.dispose]();
     hold?.settle({ usd: price.usd ?? 0, tokens: charged });
     const closed = {
       ...rest,

@@ -6,7 +6,7 @@ import type { Gateway } from "../state/gateway.ts";
 import type { Caller } from "../state/keyring.ts";
 import type { LimitRefusal, Slot } from "../state/rate-limiter.ts";
 import type { RequestEstimate } from "../state/token-estimate.ts";
-import { estimateRequest } from "../state/token-estimate.ts";
+import { estimateRequest, within } from "../state/token-estimate.ts";
 import type { Limited } from "../state/rate-limiter.ts";
 import { Admission } from "./admission.ts";
 import type { RequestCall } from "./open-call.ts";
@@ -56,10 +56,7 @@ export function limited({ name, limits }: Caller): Limited {
 function neededTokens(request: Asked, { caller, gateway }: Around): RequestEstimate {
   const { tokens_per_minute: limit } = caller.limits;
   if (limit === undefined && !caller.budget) return NONE;
-  const needed = estimateRequest(request, gateway.outputEstimate);
-  // Who doesn't bound the answer need not: a small limit lets in what a whole window holds.
-  if (limit === undefined || needed.outputAsked || needed.input + needed.output <= limit) return needed;
-  return { ...needed, output: Math.max(0, limit - needed.input) };
+  return within(limit, estimateRequest(request, gateway.outputEstimate));
 }
 
 const NONE: RequestEstimate = { input: 0, output: 0, outputAsked: false };

@@ -5,12 +5,14 @@ import type { Errand } from "../state/errand.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { CacheState } from "../state/ledger.ts";
 import type { AnsweredBy, UpstreamAnswer } from "../state/upstream-answer.ts";
+import { estimateRequest } from "../state/token-estimate.ts";
 import type { Question } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
 import { LentCall } from "./lent-call.ts";
 import type { Plan } from "./route.ts";
 import type { Try } from "./try-targets.ts";
 import { tryTargets } from "./try-targets.ts";
+import { settling } from "./upstream-slot.ts";
 
 /** What an upstream has begun to answer, or has answered before. */
 export interface Answer extends Answered, UpstreamAnswer {}
@@ -35,12 +37,13 @@ interface Around {
  */
 export function dispatchChat(plan: Plan, request: ChatRequest, around: Around): Promise<Answer> {
   const question = { ...formOf(request), ask: askChat(request) };
-  return dispatch(plan, question, around);
+  return dispatch(plan, { question, request }, around);
 }
 
 /** The same for a text to be continued; upstreams or models that only hold conversations are asked in one. */
 export function dispatchCompletion(plan: Plan, request: CompletionRequest, around: Around): Promise<Answer> {
-  return dispatch(plan, { ...formOf(request), ask: askCompletion(request) }, around);
+  const question = { ...formOf(request), ask: askCompletion(request) };
+  return dispatch(plan, { question, request }, around);
 }
 
 function formOf({ stream, n }: Pick<ChatRequest, "stream" | "n">): Pick<Question, "stream" | "choices"> {
@@ -65,10 +68,18 @@ function askCompletion(request: CompletionRequest): Question["ask"] {
   };
 }
 
-function dispatch(plan: Plan, question: Question, { call, gateway }: Around): Promise<Answer> {
-  return tryTargets(plan, { call, gateway }, async (attempted) => {
+interface Asked {
+  readonly question: Question;
+  readonly request: ChatRequest | CompletionRequest;
+}
+
+function dispatch(plan: Plan, { question, request }: Asked, { call, gateway }: Around): Promise<Answer> {
+  const needed = () => estimateRequest(request, gateway.outputEstimate);
+  return tryTargets(plan, { call, gateway, needed }, async (attempted) => {
     const begun = await attempt(question, attempted, { call, redact: gateway.redact });
-    return { ...begun, ...answeredBy(attempted) };
+    const { slot } = attempted;
+    const events = slot && slot.reserved > 0 ? settling(begun.events, slot, needed()) : begun.events;
+    return { ...begun, events, ...answeredBy(attempted) };
   });
 }
 
@@ -95,7 +106,8 @@ export function dispatchEmbed(
   request: EmbedRequest,
   { call, gateway }: Around,
 ): Promise<EmbedAnswer> {
-  return tryTargets(plan, { call, gateway }, async ({ target, number, visit }) => {
+  const needed = () => estimateRequest(request, gateway.outputEstimate);
+  return tryTargets(plan, { call, gateway, needed }, async ({ target, number, visit, slot }) => {
     const lent = new LentCall({ target, number, visit, call, redact: gateway.redact, deadlines: ["total"] });
     const { id, upstream } = target.upstream;
     try {
@@ -103,6 +115,7 @@ export function dispatchEmbed(
       const result = await lent.orAborted(upstream.embed({ ...request, model: target.model }, lent));
       checkVectors(result, request);
       lent.ended();
+      slot?.settle(result.usage?.input ?? slot.reserved);
       return { result, ignored: lent.ignoredNames, ...answeredBy({ target, number }) };
     } catch (error) {
       const failure = lent.explain(error);

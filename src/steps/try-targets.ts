@@ -4,12 +4,18 @@ import { RequestError } from "../dialects/request-error.ts";
 import { pause } from "../flow/pause.ts";
 import type { Errand } from "../state/errand.ts";
 import type { Gateway } from "../state/gateway.ts";
+import type { Slot } from "../state/rate-limiter.ts";
 import type { Target } from "../state/route-table.ts";
 import type { Visit } from "../state/target-states.ts";
+import type { RequestEstimate } from "../state/token-estimate.ts";
 import type { Plan } from "./route.ts";
+import { takeUpstreamSlot } from "./upstream-slot.ts";
 
 /** A client would rather come back by itself than wait longer than this for another try. */
 const LONGEST_WAIT_MS = 5_000;
+
+/** What is told a request that no upstream has room for, ever. */
+const LONGEST_RETRY_AFTER_MS = 24 * 60 * 60_000;
 
 /** Failures after which the same target is worth another try. A deadline that passed is not among them, nor is nonsense. */
 const PASSING: ReadonlySet<UpstreamErrorCode> = new Set(["unavailable", "failed", "truncated"]);
@@ -23,6 +29,8 @@ export interface Try {
   /** How many calls to upstreams this request has made, this one included. */
   readonly number: number;
   readonly visit: Visit;
+  /** What it has taken of the upstream's limits, where it has any. The end of the visit gives it back. */
+  readonly slot: Slot | undefined;
 }
 
 interface Again {
@@ -43,6 +51,8 @@ export function tryTargets<T>(plan: Plan, around: Around, run: (attempt: Try) =>
 interface Around {
   readonly call: Errand;
   readonly gateway: Gateway;
+  /** What the request may need of an upstream's tokens; asked only where those are limited. */
+  readonly needed: () => RequestEstimate;
 }
 
 class Tries {
@@ -55,13 +65,17 @@ class Tries {
   readonly #failed = new Set<string>();
   /** When a target said that it may be asked again, by the age of the request; Infinity: it can't serve this one. */
   readonly #told = new Map<Target, number>();
+  /** Targets whose upstream is at the limits that gateway.yaml sets it. */
+  readonly #limited = new Set<Target>();
+  readonly #needed: () => RequestEstimate;
   #calls = 0;
   #failure: UpstreamError | undefined;
 
-  constructor(plan: Plan, { call, gateway }: Around) {
+  constructor(plan: Plan, { call, gateway, needed }: Around) {
     this.#plan = plan;
     this.#call = call;
     this.#gateway = gateway;
+    this.#needed = needed;
     this.#queue = [...plan.targets];
   }
 
@@ -119,8 +133,15 @@ class Tries {
   }
 
   #enter(target: Target): Try | undefined {
+    const slot = takeUpstreamSlot(target.upstream, this.#needed, this.#gateway);
+    if (slot && "limit" in slot) {
+      this.#limited.add(target);
+      this.#told.set(target, this.#call.age + (slot.retryAfterMs ?? Infinity));
+      return undefined;
+    }
     const visit = this.#gateway.targets.enter(target);
-    return visit && { target, visit, number: ++this.#calls };
+    if (!visit) slot?.[Symbol.dispose]();
+    return visit && { target, slot, number: ++this.#calls, visit: slot ? releasing(slot, visit) : visit };
   }
 
   /** Notes a failure; throws it when no other target could do better. */
@@ -163,12 +184,14 @@ class Tries {
     const soonest = Math.min(...waits);
     if (this.#failure) return withRetryAfter(this.#failure, soonest);
     const target = this.#plan.targets[waits.indexOf(soonest)];
-    const limited = target && this.#gateway.targets.of(target).circuit.cause === "rate-limited";
+    const limited =
+      target &&
+      (this.#limited.has(target) || this.#gateway.targets.of(target).circuit.cause === "rate-limited");
     const message = limited
-      ? `every upstream for "${this.#plan.asked}" is at its own rate limit`
+      ? `every upstream for "${this.#plan.asked}" is at its rate limit`
       : `every upstream for "${this.#plan.asked}" has failed of late and is being rested`;
     return new RequestError(limited ? "rate_limit_exceeded" : "upstream_unavailable", message, {
-      retryAfterMs: soonest,
+      retryAfterMs: Math.min(soonest, LONGEST_RETRY_AFTER_MS),
     });
   }
 
@@ -177,6 +200,17 @@ class Tries {
     const told = (this.#told.get(target) ?? 0) - this.#call.age;
     return Math.max(told, this.#gateway.targets.wait(target));
   }
+}
+
+/** A visit at whose end the slot is free. */
+function releasing(slot: Slot, visit: Visit): Visit {
+  return {
+    answered: (ms) => visit.answered(ms),
+    ended: (outcome) => {
+      slot[Symbol.dispose]();
+      visit.ended(outcome);
+    },
+  };
 }
 
 /** That one upstream can't do something says less than that another, which can, is down. */

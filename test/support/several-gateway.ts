@@ -14,6 +14,7 @@ export interface Several {
   readonly enabled?: boolean;
   readonly models?: readonly string[];
   readonly timeouts?: object;
+  readonly limits?: object;
 }
 
 /** A gateway in front of several scripted upstreams. */
