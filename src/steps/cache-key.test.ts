@@ -1,0 +1,133 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { CHAT_REQUEST_FIELD_NAMES, CHAT_REQUEST_FIELDS } from "../../test/support/chat-request-fields.ts";
+import type { ChatRequest, Json, JsonObject } from "../contract/index.ts";
+import type { KeyParts } from "./cache-key.ts";
+import { cacheKey } from "./cache-key.ts";
+import type { Target } from "../state/route-table.ts";
+
+const NEVER_IN_THE_ANSWER = [
+  "metadata",
+  "prompt_cache_key",
+  "prompt_cache_options",
+  "prompt_cache_retention",
+  "safety_identifier",
+  "store",
+  "stream",
+  "stream_options",
+  "user",
+];
+
+function target(model: string, upstream = { id: "one", plugin: "a" }): Target {
+  return { upstream, model, weight: 1 } as Target;
+}
+
+const PARTS: KeyParts = { endpoint: "/v1/chat/completions", target: target("m"), sharedBy: "alice" };
+const ALL: JsonObject = CHAT_REQUEST_FIELDS;
+const keyOf = (request: object, parts: Partial<KeyParts> = {}) =>
+  cacheKey(request as ChatRequest, { ...PARTS, ...parts });
+
+/** Another value of the same shape, with one change as deep inside as can be. */
+function mutated(value: Json | undefined): Json {
+  if (typeof value === "string") return `${value}.`;
+  if (typeof value === "number") return value + 1;
+  if (typeof value === "boolean") return !value;
+  if (Array.isArray(value)) return [...value.slice(0, -1), mutated(value.at(-1) as Json)];
+  const [name = "", member] = Object.entries(value as JsonObject).at(-1) ?? [];
+  return { ...(value as JsonObject), [name]: mutated(member) };
+}
+
+function withoutField(field: string): object {
+  return Object.fromEntries(Object.entries(ALL).filter(([name]) => name !== field));
+}
+
+describe("each field of the request", () => {
+  const inTheAnswer = CHAT_REQUEST_FIELD_NAMES.filter(
+    (field) => field !== "model" && !NEVER_IN_THE_ANSWER.includes(field),
+  );
+
+  test.each(inTheAnswer)("%s makes it another request when it is changed, left out, or null", (field) => {
+    const changed = [
+      { ...ALL, [field]: mutated(ALL[field]) },
+      withoutField(field),
+      { ...ALL, [field]: null },
+    ];
+    const keys = [ALL, ...changed].map((request) => keyOf(request));
+    expect(new Set(keys).size).toBe(4);
+  });
+
+  test.each(NEVER_IN_THE_ANSWER)("but for %s, which says nothing of the answer", (field) => {
+    expect(keyOf({ ...ALL, [field]: mutated(ALL[field]) })).toBe(keyOf(ALL));
+    expect(keyOf(withoutField(field))).toBe(keyOf(ALL));
+  });
+
+  test("one that nobody knows yet counts as well", () => {
+    expect(keyOf({ ...ALL, brand_new: 1 })).not.toBe(keyOf(ALL));
+    expect(keyOf({ ...ALL, brand_new: 1 })).not.toBe(keyOf({ ...ALL, brand_new: 2 }));
+  });
+
+  test("below the top nothing is left out", () => {
+    const about = (metadata: number) => ({ ...ALL, tools: [{ type: "function", metadata }] });
+    expect(keyOf(about(1))).not.toBe(keyOf(about(2)));
+  });
+});
+
+describe("beside the request", () => {
+  test.each([
+    ["the target's model", { target: target("n") }],
+    ["the upstream", { target: target("m", { id: "two", plugin: "a" }) }],
+    ["its plugin", { target: target("m", { id: "one", plugin: "b" }) }],
+    ["the endpoint", { endpoint: "/v1/completions" }],
+    ["the key", { sharedBy: "bob" }],
+    ["that all keys share it", { sharedBy: undefined }],
+  ])("%s counts", (_, parts) => {
+    expect(keyOf(ALL, parts)).not.toBe(keyOf(ALL));
+  });
+
+  test("the name that the client has for the model doesn't", () => {
+    expect(keyOf({ ...ALL, model: "alias" })).toBe(keyOf(ALL));
+  });
+
+  test("no part can pass for a piece of the next", () => {
+    const upstream = { id: "on", plugin: "ea" };
+    expect(keyOf(ALL, { target: target("m", upstream) })).not.toBe(keyOf(ALL));
+  });
+});
+
+describe("two values have the same key", () => {
+  test("if their members only stand in another order", () => {
+    const shuffled = (value: Json): Json => {
+      if (Array.isArray(value)) return value.map((item: Json) => shuffled(item));
+      if (typeof value !== "object" || value === null) return value;
+      return Object.fromEntries(
+        Object.entries(value)
+          .toReversed()
+          .map(([name, member]) => [name, shuffled(member as Json)]),
+      );
+    };
+    expect(keyOf(shuffled(ALL) as JsonObject)).toBe(keyOf(ALL));
+  });
+
+  test("only if they are the same JSON", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.jsonValue(), (one, other) => {
+        const same = Bun.deepEquals(JSON.parse(JSON.stringify(one)), JSON.parse(JSON.stringify(other)));
+        expect(keyOf({ field: one }) === keyOf({ field: other })).toBe(same);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test.each([
+    ["a number", 1, "1"],
+    ["nothing", null, "null"],
+    ["an empty list", [], {}],
+    ["a list of one", ["a"], "a"],
+    ["a nested list", [["a"], "b"], [["a", "b"]]],
+    ["a name and its value", { "a:b": "c" }, { a: "b:c" }],
+    ["half a character", "\ud800", "\ud801"],
+    ["half a character and what stands for it", "\ud800", "\ufffd"],
+  ])("but not %s and what is written like it", (_, one, other) => {
+    expect(keyOf({ field: one })).not.toBe(keyOf({ field: other }));
+  });
+});
