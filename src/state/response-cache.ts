@@ -81,7 +81,7 @@ export class ResponseCache {
       answered: entry.answered,
       age,
       events: () => new Replay(entry.events),
-      encoded: (form) => this.#entries.peek(key)?.encoded.get(form),
+      encoded: (form) => entry.encoded.get(form),
       keep: (form, bytes) => this.#keep(key, entry.events, { form, bytes }),
     };
   }
