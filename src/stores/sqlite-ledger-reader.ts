@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
 import type { LedgerReader } from "../state/ledger-store.ts";
 import { StartupError } from "../state/startup-error.ts";
+import { unusable } from "./sqlite-check.ts";
 import { audit } from "./sqlite-ledger-audit.ts";
 import { isRunning } from "./sqlite-ledger-process.ts";
 import { usageOf } from "./sqlite-ledger-usage.ts";
@@ -23,8 +24,7 @@ function openReadOnly(file: string): Database {
     if (database.query("SELECT 1 FROM sqlite_master WHERE name = 'requests'").get()) return database;
   } catch (cause) {
     database?.close();
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StartupError(`the database ${file} can't be read: ${reason} (storage.database)`, { cause });
+    throw unusable(file, cause);
   }
   database.close();
   throw new StartupError(

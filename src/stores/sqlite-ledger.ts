@@ -1,8 +1,8 @@
 import { Database } from "bun:sqlite";
 import type { PastAdmission, Spent } from "../state/ledger-row.ts";
 import type { AuditReport, LedgerBatch, LedgerStore, UsageQuery, UsageRow } from "../state/ledger-store.ts";
-import { StartupError } from "../state/startup-error.ts";
 import { migrate } from "./migrations.ts";
+import { isBusy, unusable } from "./sqlite-check.ts";
 import { audit } from "./sqlite-ledger-audit.ts";
 import { DAY_MS, SUM_COLUMNS, SUMS, sumOf } from "./sqlite-ledger-columns.ts";
 import { isRunning, ProcessLock, removeLock } from "./sqlite-ledger-process.ts";
@@ -49,11 +49,7 @@ export class SqliteLedger implements LedgerStore {
       this.#database.run("PRAGMA busy_timeout = 0");
       return crashed;
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new StartupError(
-        `the usage ledger in ${this.#file ?? "memory"} can't be used: ${reason} (storage.database)`,
-        { cause },
-      );
+      throw unusable(this.#file ?? "in memory", cause);
     }
   }
 
@@ -120,7 +116,7 @@ export class SqliteLedger implements LedgerStore {
       this.#database.transaction(run).immediate();
       return true;
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "SQLITE_BUSY") return false;
+      if (isBusy(error)) return false;
       throw error;
     }
   }

@@ -8,6 +8,7 @@ import type { Storage } from "../state/storage.ts";
 import { migrate } from "./migrations.ts";
 import { Seal } from "./seal.ts";
 import { storageSecret } from "./secret.ts";
+import { checkDatabase, unusable } from "./sqlite-check.ts";
 import { SealedState } from "./sealed-state.ts";
 import { SqliteKeys } from "./sqlite-keys.ts";
 import { SqliteLedger } from "./sqlite-ledger.ts";
@@ -24,9 +25,7 @@ export function openSqlite(settings: StorageSettings, directory: string): Storag
   try {
     return new SqliteStorage(file, settings.secret);
   } catch (cause) {
-    if (cause instanceof StartupError) throw cause;
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StartupError(`the database ${file} can't be used: ${reason} (storage.database)`, { cause });
+    throw unusable(file, cause);
   }
 }
 
@@ -44,6 +43,7 @@ class SqliteStorage implements Storage {
   constructor(file: string, secret: string | undefined) {
     // What lies in a folder made here (the log of the database, too) is its owner's affair only.
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    checkDatabase(file);
     this.#database = new Database(file, { create: true, strict: true });
     try {
       this.#database.run("PRAGMA busy_timeout = 2000");
