@@ -32,6 +32,19 @@ export function networkErrorCode(error: unknown): string {
   return typeof code === "string" ? code : "the request failed";
 }
 
+/** Whether a request or its body failed for the network's sake. The reason of an abort is no such error. */
+export function isNetworkError(error: unknown): boolean {
+  return (
+    error instanceof Error && !UpstreamError.is(error) && "code" in error && typeof error.code === "string"
+  );
+}
+
+/** `truncated`, for a body that broke off with `error`, whose own message would name the whole URL. */
+export function brokenOff(error: unknown): UpstreamError {
+  const why = networkErrorCode(error);
+  return new UpstreamError("truncated", `the upstream's answer broke off before its end (${why})`);
+}
+
 interface FailedAnswer {
   readonly status: number;
   readonly complaint: Complaint;

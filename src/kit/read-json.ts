@@ -2,7 +2,7 @@ import { UpstreamError } from "../contract/index.ts";
 import type { Json } from "../contract/index.ts";
 import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
-import { networkErrorCode } from "./failure.ts";
+import { brokenOff } from "./failure.ts";
 import { excerpt, parseJson } from "./json.ts";
 
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -18,8 +18,7 @@ export async function readJson(response: Response, signal: AbortSignal): Promise
     await body.readInto(buffer, MAX_BYTES);
   } catch (error) {
     signal.throwIfAborted();
-    const why = networkErrorCode(error);
-    throw new UpstreamError("truncated", `the upstream's answer broke off before its end (${why})`);
+    throw brokenOff(error);
   } finally {
     await body.leave();
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { cutAt, outcomeOf, streamOf } from "../../test/support/pieces.ts";
-import { silentServer } from "../../test/support/silent-server.ts";
+import { rawServer, silentServer } from "../../test/support/silent-server.ts";
+import { UpstreamError } from "../contract/index.ts";
 import { sse } from "./sse.ts";
 
 const bytes = new TextEncoder().encode("data: a\n\ndata: b\n\ndata: c");
@@ -60,6 +61,34 @@ describe("sse", () => {
     const { error } = await outcomeOf(sse(await bodyOf(server.url), { maxEventBytes: 100 }));
     expect(error).toMatchObject({ code: "bad-response" });
     await server.gone;
+  });
+
+  test.each(["close", "reset"] as const)(
+    "says that a body is truncated by the connection's %s",
+    async (end) => {
+      using server = rawServer("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\ndata: a\n\n", end);
+      const { items, error } = await outcomeOf(sse(await bodyOf(server.url)));
+      expect(items.map((event) => event.data)).toEqual(["a"]);
+      expect(error).toMatchObject({
+        code: "truncated",
+        message: "the upstream's answer broke off before its end (ECONNRESET)",
+      });
+    },
+  );
+
+  test("takes a deadline's error for the reason that it is, though it has a code", async () => {
+    await using server = silentServer("data: a\n\n");
+    const controller = new AbortController();
+    const events = sse(await bodyOf(server.url, { signal: controller.signal }));
+    await events.next();
+    const deadline = new UpstreamError("timeout", "too late");
+    controller.abort(deadline);
+    await expect(events.next()).rejects.toBe(deadline);
+    await server.gone;
+  });
+
+  test("gives no event of an answer without a body", async () => {
+    expect(await dataOf(null)).toEqual([]);
   });
 
   test("rejects with the reason of an aborted fetch", async () => {

@@ -1,4 +1,5 @@
 import { Body, readingFrom } from "./body.ts";
+import { brokenOff, isNetworkError } from "./failure.ts";
 import { SseParser } from "./sse-parser.ts";
 import type { SseEvent, SseParserOptions } from "./sse-parser.ts";
 
@@ -11,11 +12,12 @@ export interface SseOptions extends SseParserOptions {
 }
 
 /**
- * The events of a `text/event-stream` body. Leaving the loop cancels the body; a broken connection rejects
- * with the body's own error, an event that is too large with `UpstreamError` `bad-response`.
+ * The events of a `text/event-stream` body; of no body there are none. Leaving the loop cancels the body. Rejects
+ * with `UpstreamError`: `truncated` if the connection breaks, `bad-response` for an event that is too large; and
+ * with the reason of the request's signal.
  */
 export function sse(
-  stream: ReadableStream<Uint8Array>,
+  stream: ReadableStream<Uint8Array> | null,
   options: SseOptions = {},
 ): AsyncIterableIterator<SseEvent, void> {
   const body = new Body(stream);
@@ -27,6 +29,8 @@ async function* events(body: Body, options: SseOptions): AsyncGenerator<SseEvent
   try {
     for (let piece = await body.read(); piece; piece = await body.read()) yield* parser.push(piece);
     if (options.unfinishedEvent && !body.left) yield* parser.finish();
+  } catch (error) {
+    throw isNetworkError(error) ? brokenOff(error) : error;
   } finally {
     await body.leave();
   }

@@ -52,16 +52,10 @@ export default definePlugin({
           yield* eventsOf((await readJson(response, call.signal)) as Said);
           return;
         }
-        try {
-          for await (const { data } of sse(response.body ?? new Blob().stream())) {
-            const said = parsed(data);
-            yield* eventsOf(said);
-            if (said.done) return;
-          }
-        } catch (error) {
-          call.signal.throwIfAborted();
-          if (UpstreamError.is(error)) throw error;
-          throw new UpstreamError("truncated", "the connection broke", { cause: error });
+        for await (const { data } of sse(response.body)) {
+          const said = parsed(data);
+          yield* eventsOf(said);
+          if (said.done) return;
         }
         throw new UpstreamError("truncated", "the answer broke off");
       },

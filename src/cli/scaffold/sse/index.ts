@@ -1,6 +1,5 @@
 import { get, post, readJson, sse } from "modelyard/kit";
 import { definePlugin, UpstreamError } from "modelyard/plugin";
-import type { ChatStream } from "modelyard/plugin";
 import { options } from "./options.ts";
 import { bodyOf } from "./request.ts";
 
@@ -25,33 +24,20 @@ export default definePlugin({
         const list = await readJson(await get(to("/models"), signal), signal);
         return (list as { readonly models: readonly string[] }).models.map((id) => ({ id }));
       },
-      async chat(request, call) {
+      async *chat(request, call) {
         const response = await post(call, { ...to("/answers"), body: bodyOf(request, call) });
-        if (!response.body) throw new UpstreamError("bad-response", "the answer has no body");
-        return eventsOf(response.body);
+        // An answer that ends before its `end` has no finish, which makes it a failure.
+        for await (const { data } of sse(response.body)) {
+          const { text, error, end, tokens } = pieceOf(data);
+          if (error !== undefined) throw new UpstreamError("failed", error);
+          if (text) yield { type: "text", text };
+          if (tokens) yield { type: "usage", usage: { input: tokens.read, output: tokens.written } };
+          if (end) return yield { type: "finish", reason: end };
+        }
       },
     };
   },
 });
-
-// An answer that ends before its `end` has no finish, which makes it a failure.
-async function* eventsOf(body: ReadableStream<Uint8Array>): ChatStream {
-  for await (const { text, error, end, tokens } of piecesOf(body)) {
-    if (error !== undefined) throw new UpstreamError("failed", error);
-    if (text) yield { type: "text", text };
-    if (tokens) yield { type: "usage", usage: { input: tokens.read, output: tokens.written } };
-    if (end) return yield { type: "finish", reason: end };
-  }
-}
-
-async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Piece, void> {
-  try {
-    for await (const { data } of sse(body)) yield pieceOf(data);
-  } catch (cause) {
-    if (cause instanceof UpstreamError) throw cause;
-    throw new UpstreamError("truncated", "the connection broke within the answer", { cause });
-  }
-}
 
 function pieceOf(data: string): Piece {
   try {
