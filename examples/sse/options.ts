@@ -1,0 +1,17 @@
+import { Secret, Type } from "modelyard/plugin";
+
+/** What stands under `options` in gateway.yaml. */
+export const options = Type.Object(
+  {
+    base_url: Type.String({
+      pattern: "^https?://.*[^/]$",
+      description: "Where the upstream is, without a slash at the end.",
+    }),
+    api_key: Secret({ description: "What the upstream knows us by." }),
+    thoughts: Type.Boolean({
+      default: true,
+      description: "Whether the model's reasoning is asked for and passed on.",
+    }),
+  },
+  { additionalProperties: false },
+);

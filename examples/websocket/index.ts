@@ -1,0 +1,51 @@
+import { Channel } from "modelyard/kit";
+import { definePlugin, UpstreamError } from "modelyard/plugin";
+import type { Call, ChatRequest, ChatStream } from "modelyard/plugin";
+import { eventsOf, parsed } from "./frames.ts";
+import { options } from "./options.ts";
+import { frameOf } from "./request.ts";
+
+// What waits for a slow client; beyond that the answer fails, and nothing grows.
+const BOUNDS = { maxItems: 1_000, maxSize: 2 ** 20, sizeOf: (text: string) => text.length };
+
+/** An upstream that takes a socket for each answer: hello and welcome, a question, words, and an end. */
+export default definePlugin({
+  apiVersion: 1,
+  name: "websocket-example",
+  options,
+  open({ url, token, models }, host) {
+    async function* answer(request: ChatRequest, call: Call): ChatStream {
+      const question = frameOf(request, call);
+      const signal = AbortSignal.any([call.signal, host.signal]);
+      signal.throwIfAborted();
+      const socket = new WebSocket(url);
+      // However the answer is left, the socket is closed; the upstream takes that as the word to stop.
+      using heard = new Channel<string>({ ...BOUNDS, signal, onLeave: () => socket.close() });
+      socket.onopen = () => socket.send(JSON.stringify({ type: "hello", token }));
+      socket.onmessage = ({ data }) => void heard.push(String(data));
+      socket.onclose = () => heard.fail(broken(isWelcome));
+      let isWelcome = false;
+      for await (const text of heard) {
+        const frame = parsed(text);
+        if (frame.type === "welcome") {
+          isWelcome = true;
+          call.connected();
+          socket.send(JSON.stringify(question));
+        }
+        yield* eventsOf(frame);
+        if (frame.type === "end") return;
+      }
+    }
+
+    return {
+      reportsConnection: true,
+      models: async () => models.map((id) => ({ id })),
+      chat: answer,
+    };
+  },
+});
+
+function broken(isWelcome: boolean): UpstreamError {
+  if (isWelcome) return new UpstreamError("truncated", "the socket was closed within the answer");
+  return new UpstreamError("unavailable", "the upstream took no socket");
+}
