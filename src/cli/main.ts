@@ -6,6 +6,7 @@
 import { ConfigError } from "../../config/problem.ts";
 import { StartupError } from "../state/startup-error.ts";
 import { audit } from "./audit.ts";
+import { canary } from "./canary.ts";
 import { check } from "./check.ts";
 import { explain } from "./explain.ts";
 import { keys } from "./keys.ts";
@@ -16,7 +17,16 @@ import { serve } from "./serve.ts";
 /** A command: gets the arguments after its name, and gives back the exit code. */
 type Command = (argv: readonly string[]) => Promise<number>;
 
-const COMMANDS: Readonly<Record<string, Command>> = { audit, serve, check, explain, keys, plugin, usage };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  audit,
+  canary,
+  serve,
+  check,
+  explain,
+  keys,
+  plugin,
+  usage,
+};
 
 const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
 
@@ -34,6 +44,11 @@ const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
   plugin new NAME [--kind http|sse] [--dir PATH]
                       write a small plugin that works, with its tests
   plugin test PATH    put a plugin to the conformance kit, offline
+  plugin record NAME --prompt TEXT [--model MODEL] [--out FILE]
+                      ask an upstream, and keep what it really sent, without secrets
+  canary NAME [--recording FILE]
+                      ask it again, and say whether what it sends has another shape;
+                      exit code 3: it has changed
   usage [--by key|model|day|upstream] [--since 7d|2026-01-31] [--json]
                       what was asked, used and paid
   audit               prove that the books of the usage ledger balance`;

@@ -5,13 +5,15 @@ type Action = (argv: readonly string[]) => Promise<number>;
 // The conformance kit is loaded for `test` alone.
 const ACTIONS: Readonly<Record<string, Action>> = {
   new: pluginNew,
+  record: async (argv) => (await import("./plugin-record.ts")).pluginRecord(argv),
   test: async (argv) => (await import("./plugin-test.ts")).pluginTest(argv),
 };
 
 const USAGE = `usage: bun run modelyard plugin new NAME [--kind http|sse] [--dir PATH]
-       bun run modelyard plugin test PATH`;
+       bun run modelyard plugin test PATH
+       bun run modelyard plugin record NAME --prompt TEXT [--model MODEL] [--out FILE]`;
 
-/** `plugin new` and `plugin test`: what the authors of plugins need. */
+/** `plugin new`, `plugin test` and `plugin record`: what the authors of plugins need. */
 export async function plugin([action = "", ...argv]: readonly string[]): Promise<number> {
   const act = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
   if (act) return act(argv);

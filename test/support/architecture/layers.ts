@@ -18,6 +18,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/kit": ["src/contract"],
   "src/flow": FLOW,
   "src/conformance": [...FLOW, "src/flow", "config"],
+  "src/recording": [...FLOW, "src/kit"],
   "src/dialects": DIALECTS,
   "src/state": STATE,
   "src/stores": BESIDE_STATE,

@@ -1,0 +1,106 @@
+import { dirname, join, resolve } from "node:path";
+import { configPath, loadConfig } from "../../config/load.ts";
+import type { Plan } from "../gateway.ts";
+import { plan } from "../gateway.ts";
+import { openUpstream } from "../host/open-upstream.ts";
+import type { PlannedUpstream } from "../host/open-upstream.ts";
+import { createLogger, flushLog } from "../log.ts";
+import { recordingFetch } from "../recording/record-fetch.ts";
+import { recordSockets } from "../recording/record-sockets.ts";
+import type { Recording } from "../recording/recording.ts";
+import { redactRecording, secretsOf } from "../recording/redact.ts";
+import { Tape } from "../recording/tape.ts";
+import type { OpenUpstream } from "../state/open-upstream.ts";
+import { Redactor } from "../state/redactor.ts";
+import { StartupError } from "../state/startup-error.ts";
+import { memoryStorage } from "../stores/memory.ts";
+import { answerTypes } from "./answer-types.ts";
+
+// A plugin leaves at the answer's end, but what the upstream says behind it belongs to its shape as well.
+const QUIET_MS = 300;
+const LONGEST_MS = 3_000;
+
+/** A question for one upstream of gateway.yaml. */
+export interface Question {
+  readonly upstream: string;
+  readonly prompt: string;
+  /** Undefined: the first that it lists. */
+  readonly model: string | undefined;
+}
+
+/** What went over the wire, without secrets, and with what the asking failed, if it did. */
+export interface Asked {
+  readonly recording: Recording;
+  readonly failure: string | undefined;
+}
+
+/** Where the recording of an upstream is kept unless told otherwise: beside the gateway.yaml of the command line. */
+export function recordingFile(argv: readonly string[], upstream: string): string {
+  return join(dirname(resolve(configPath(argv))), "recordings", `${upstream}.json`);
+}
+
+/**
+ * Opens one upstream of gateway.yaml alone, asks it one streamed question, and records all that goes over the wire.
+ * Its state is kept in memory, so that neither the gateway's credentials are used nor its database is written.
+ * Throws a ConfigError or a StartupError when it can't be opened.
+ */
+export async function askRecorded(argv: readonly string[], question: Question): Promise<Asked> {
+  const planned = await plan(await loadConfig(configPath(argv)));
+  const upstream = pick(planned, question.upstream);
+  const redactor = new Redactor();
+  for (const secret of planned.secrets) redactor.addLasting(secret);
+  const log = createLogger({ log: "pretty", level: "error", redact: redactor.redact });
+  const tape = new Tape();
+  using _sockets = await recordSockets(tape);
+  const around = { log, redactor, storage: memoryStorage(), fetch: recordingFetch(fetch, tape) };
+  const open = await openUpstream(upstream, around).catch((cause: unknown) => {
+    throw new StartupError(
+      `the upstream "${upstream.id}" can't be opened: ${redactor.redact(textOf(cause))}`,
+    );
+  });
+  try {
+    const model = question.model ?? (await firstModel(open));
+    tape.begin();
+    const { types, failure } = await answerTypes(open, { ...question, model }, log);
+    await tape.quiet(QUIET_MS, LONGEST_MS);
+    const recording: Recording = {
+      version: 1,
+      upstream: open.id,
+      plugin: open.plugin,
+      model,
+      prompt: question.prompt,
+      recorded: new Date().toISOString(),
+      answer: types,
+      frames: tape.frames,
+    };
+    for (const secret of [...tape.secrets, ...secretsOf(recording)]) redactor.addLasting(secret);
+    const said = failure === undefined ? undefined : redactor.redact(textOf(failure));
+    return { recording: redactRecording(recording, redactor.redact), failure: said };
+  } finally {
+    await open.close();
+    flushLog();
+  }
+}
+
+function pick({ upstreams, unloadable }: Plan, id: string): PlannedUpstream {
+  const found = upstreams.find((upstream) => upstream.id === id);
+  if (found) return found;
+  const broken = unloadable.find((upstream) => upstream.id === id);
+  if (broken) throw new StartupError(`the plugin of "${id}" can't be loaded: ${broken.problem.message}`);
+  const known = upstreams.map((upstream) => upstream.id).join(", ");
+  throw new StartupError(`gateway.yaml has no enabled upstream "${id}"; it has: ${known}`);
+}
+
+async function firstModel({ id, upstream, timeouts }: OpenUpstream): Promise<string> {
+  const advice = "name one with --model";
+  const models = await upstream.models(AbortSignal.timeout(timeouts.first_event)).catch((cause: unknown) => {
+    throw new StartupError(`the upstream "${id}" gives no list of its models (${textOf(cause)}): ${advice}`);
+  });
+  const [first] = models;
+  if (first) return first.id;
+  throw new StartupError(`the upstream "${id}" lists no models: ${advice}`);
+}
+
+function textOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
