@@ -1,13 +1,14 @@
 import type { Asked } from "./asked.ts";
 import type { Bench, Stage } from "./bench.ts";
-import { expectIdle, isAsked } from "./bench.ts";
+import { expectIdle } from "./bench.ts";
 import type { Check } from "./check.ts";
+import { afterFirstText, expectGoingOn, halfway, underWay, untilItWaits } from "./halfway.ts";
 import type { ScenarioName } from "./scenarios.ts";
-import { Broken, inWords } from "./verdict.ts";
+import { Broken } from "./verdict.ts";
 import { pause } from "./waiting.ts";
 
-// Long enough for headers that were sent over loopback to have been read.
-const READ_MS = 30;
+// Long enough for the upstream to have filled what lies between it and the plugin.
+const PAUSE_MS = 30;
 const GIVEN_UP = 12;
 
 /** Level 4, first half: nobody waits for an answer that nobody wants. */
@@ -16,38 +17,36 @@ export const CANCELLING: readonly Check[] = [
   { rule: "4.2 begun", plays: ["begun"], run: (bench) => givenUp(bench, "begun", true) },
   { rule: "4.3 mid-stream", plays: ["stall"], run: midStream },
   { rule: "4.4 paused", plays: ["endless"], run: paused },
-  { rule: "4.5 plain", plays: ["silent"], run: (bench) => givenUp(bench, "silent", false) },
+  { rule: "4.5 plain", plays: ["silent"], run: plain },
   { rule: "4.6 return", plays: ["endless"], run: returned },
 ];
 
 async function givenUp(bench: Bench, name: ScenarioName, stream: boolean): Promise<void> {
   await bench.on(name, async (stage) => {
-    const asked = stage.ask({ stream });
-    asked.begin();
-    await expectAsked(stage, asked, bench.patience);
-    await pause(READ_MS);
-    await expectEnd(stage, asked, bench.patience);
+    await expectEnd(stage, await underWay(bench, stage, stream), bench.patience);
   });
+}
+
+/** Given up before the upstream has said anything, and with half of the answer read. */
+async function plain(bench: Bench): Promise<void> {
+  await givenUp(bench, "silent", false);
+  if (bench.fixtures.unsupported?.stall === undefined) await givenUp(bench, "stall", false);
 }
 
 async function midStream(bench: Bench): Promise<string> {
   return bench.on("stall", async (stage) => {
-    const asked = await afterFirstText(stage);
-    // The upstream says half of the answer; only when that is read does the plugin wait.
-    do {
-      asked.begin();
-      await pause(READ_MS);
-    } while (!asked.isWaiting && !asked.isOver);
+    const asked = await halfway(bench, stage);
+    await untilItWaits(asked);
     await expectEnd(stage, asked, bench.patience);
-    return againAndAgain(stage);
+    return againAndAgain(bench, stage);
   });
 }
 
 /** Requests that were given up must not use anything up: credentials, places, connections. */
-async function againAndAgain(stage: Stage): Promise<string> {
+async function againAndAgain(bench: Bench, stage: Stage): Promise<string> {
   for (let given = 1; given <= GIVEN_UP; given++) {
     try {
-      const asked = await afterFirstText(stage);
+      const asked = await halfway(bench, stage);
       asked.call.abort();
       await asked.leave();
     } catch (error) {
@@ -58,18 +57,10 @@ async function againAndAgain(stage: Stage): Promise<string> {
   return `${GIVEN_UP + 1} times`;
 }
 
-async function afterFirstText({ ask }: Stage): Promise<Asked> {
-  const asked = ask();
-  while (asked.outcome.text === "" && !asked.isOver)
-    await asked.step("though the upstream had said something");
-  expectGoingOn(asked);
-  return asked;
-}
-
 async function paused(bench: Bench): Promise<void> {
   await bench.on("endless", async (stage) => {
     const asked = await afterFirstText(stage);
-    await pause(READ_MS);
+    await pause(PAUSE_MS);
     asked.call.abort();
     if (!(await asked.leave())) throw new Broken("after the abort return() doesn't end");
     await expectIdle(stage.played, bench.patience);
@@ -82,16 +73,6 @@ async function returned(bench: Bench): Promise<void> {
     if (!(await asked.leave())) throw new Broken("return() doesn't end: free what you hold in `finally`");
     await expectIdle(stage.played, bench.patience);
   });
-}
-
-async function expectAsked(stage: Stage, asked: Asked, patience: number): Promise<void> {
-  if (await isAsked(stage, patience)) return;
-  const { error } = asked.outcome;
-  throw new Broken(`the upstream was never asked${error === undefined ? "" : `: ${inWords(error)}`}`);
-}
-
-function expectGoingOn({ isOver, outcome }: Asked): void {
-  if (isOver) throw new Broken(`the answer was over before it was given up, with ${inWords(outcome.error)}`);
 }
 
 async function expectEnd(stage: Stage, asked: Asked, patience: number): Promise<void> {

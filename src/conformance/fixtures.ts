@@ -9,6 +9,8 @@ export interface Fixtures {
   upstream(scenario: Scenario): TestUpstream | Promise<TestUpstream>;
   /** What doesn't apply to this upstream, and why; the report names it. A rule's id may stand here, too. */
   readonly unsupported?: Readonly<Record<string, string>> & { readonly [name in ScenarioName]?: string };
+  /** False where the upstream gives each answer whole, so that no event can come in the middle of one. Default true. */
+  readonly streams?: boolean;
   /** Request fields that the plugin honours by itself, so that nothing of them is sent; with how. */
   readonly handled?: Readonly<Record<string, string>>;
 }

@@ -31,6 +31,7 @@ export function httpFixtures(setup: HttpSetup): Fixtures {
   return {
     model: setup.model,
     unsupported: { ...lacking(setup), ...setup.unsupported },
+    streams: setup.stream !== undefined,
     handled: setup.handled ?? {},
     upstream: (scenario) =>
       httpUpstream({
@@ -43,9 +44,11 @@ export function httpFixtures(setup: HttpSetup): Fixtures {
 function lacking(setup: HttpSetup): Record<string, string> {
   return {
     ...(!setup.failure && { failing: "the fixtures give no `failure`: it can't fail within a stream" }),
-    ...(!setup.stream && { "2.8 incremental": "the upstream doesn't stream" }),
+    ...(!setup.stream && { "2.8 incremental": WHOLE, endless: WHOLE }),
   };
 }
+
+const WHOLE = "the fixtures give no `stream`: an answer comes whole";
 
 interface Exchange {
   readonly request: HttpRequest;

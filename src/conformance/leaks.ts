@@ -1,6 +1,8 @@
-import type { Bench } from "./bench.ts";
+import { getEventListeners } from "node:events";
+import type { Bench, Stage } from "./bench.ts";
 import { expectText } from "./bench.ts";
 import type { Check } from "./check.ts";
+import { halfway } from "./halfway.ts";
 import { TestStorage } from "./lent.ts";
 import { scenarioOf } from "./scenarios.ts";
 import type { ScenarioName } from "./scenarios.ts";
@@ -21,6 +23,7 @@ export const LEAKS: readonly Check[] = [
   { rule: "4.11 descriptors", plays: ["text"], run: descriptors },
   { rule: "4.12 closed", plays: ["text"], run: closed },
   { rule: "4.13 rejections", plays: [], run: rejections },
+  { rule: "4.14 listeners", plays: ["text"], run: listeners },
 ];
 
 async function reopen(bench: Bench): Promise<void> {
@@ -64,12 +67,13 @@ async function openWithoutWrites(bench: Bench): Promise<void> {
 async function lifeOf(bench: Bench): Promise<void> {
   await bench.on("text", async ({ ask }) => ask().all());
   if (bench.fixtures.unsupported?.stall !== undefined) return;
-  await bench.on("stall", async ({ ask }) => {
-    const asked = ask();
-    await asked.step("though the upstream had said something");
-    asked.call.abort();
-    await asked.leave();
-  });
+  await bench.on("stall", (stage) => givenUp(bench, stage));
+}
+
+async function givenUp(bench: Bench, stage: Stage): Promise<void> {
+  const asked = await halfway(bench, stage);
+  asked.call.abort();
+  await asked.leave();
 }
 
 async function timers(bench: Bench): Promise<void> {
@@ -115,6 +119,24 @@ async function closed(bench: Bench): Promise<void> {
   if (played.received.length > asked) throw new Broken("after closing the upstream is still being asked");
   if (opened.storage.writes > writes)
     throw new Broken("after closing host.storage is still being written to");
+}
+
+async function listeners(bench: Bench): Promise<void> {
+  await bench.on("text", (stage) => noneLeftBy(async () => void (await stage.ask().all()), bench, stage));
+  if (bench.fixtures.unsupported?.stall !== undefined) return;
+  await bench.on("stall", (stage) => noneLeftBy(() => givenUp(bench, stage), bench, stage));
+}
+
+async function noneLeftBy(request: () => Promise<void>, bench: Bench, { opened }: Stage): Promise<void> {
+  const count = (): number => getEventListeners(opened.host.host.signal, "abort").length;
+  // What an upstream adds once and keeps isn't a leak.
+  await request();
+  const before = count();
+  for (let cycle = 0; cycle < CYCLES; cycle++) await request();
+  if (await comesTrue(() => count() < before + CYCLES, bench.patience)) return;
+  throw new Broken(
+    `after ${CYCLES} requests \`host.signal\` has ${count()} listeners, before it had ${before}`,
+  );
 }
 
 const UNHAPPY: readonly ScenarioName[] = [

@@ -206,6 +206,11 @@ const PROMISED = {
     why: "it ends the process, or hides a failure",
     part: "when-somebody-leaves",
   },
+  "4.14 listeners": {
+    title: "requests leave no listener on `host.signal`",
+    why: "each one keeps its request in memory for as long as the gateway runs",
+    part: "when-somebody-leaves",
+  },
   "5.1 refused": {
     title: "a refused credential is `rejected`",
     why: "only then is the credential taken out of use and another one tried, and not the whole upstream",

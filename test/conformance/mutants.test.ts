@@ -10,11 +10,16 @@ import lineFixtures from "./line-fixtures.ts";
 import line from "./line.ts";
 import { LINE, REJECTING, WIRE } from "./mutants.ts";
 import type { Mutant } from "./mutants.ts";
+import wholeFixtures from "./whole-fixtures.ts";
+import { WHOLE } from "./whole-mutants.ts";
+import whole from "./whole.ts";
 import wireFixtures from "./wire-fixtures.ts";
 import wire from "./wire.ts";
 
 /** What hangs needs not be waited for long: it is known to hang. */
 const PATIENCE_MS = 700;
+
+const ALL = [...WIRE, ...LINE, ...WHOLE, REJECTING];
 
 const folder = mkdtempSync(join(tmpdir(), "mutants-"));
 const caught: string[] = [];
@@ -22,16 +27,18 @@ provideSpecifiers();
 
 afterAll(() => {
   rmSync(folder, { recursive: true });
-  process.stdout.write(`mutation score: ${caught.length} of ${WIRE.length + LINE.length + 1}\n`);
+  process.stdout.write(`mutation score: ${caught.length} of ${ALL.length}\n`);
 });
 
 // The good ones keep every rule.
 describeUpstream(wire, wireFixtures);
 describeUpstream(line, lineFixtures);
+describeUpstream(whole, wholeFixtures);
 
 describe.each([
   ["wire", WIRE, wireFixtures],
   ["line", LINE, lineFixtures],
+  ["whole", WHOLE, wholeFixtures],
 ] as const)("a fault in the plugin %s is found by the rule meant for it:", (name, mutants, fixtures) => {
   test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("%s", async (_, mutant) => {
     await expectCaught(name, mutant, fixtures);
@@ -54,7 +61,7 @@ test("a rejection that is left to nobody is found by the command", async () => {
 });
 
 test("every rule has a mutant, or is one of those that another rule implies", () => {
-  const met = new Set([...WIRE, ...LINE, REJECTING].map(({ rule }) => rule));
+  const met = new Set(ALL.map(({ rule }) => rule));
   // These three break only together with 4.1 or 4.6.
   const implied = ["4.2 begun", "4.4 paused"];
   expect(RULES.filter(({ id }) => !met.has(id)).map(({ id }) => id)).toEqual(implied as never);

@@ -285,6 +285,7 @@ export const REJECTING = mutant(
   ],
 );
 
-function mutant(name: string, rule: RuleId, says: string, edits: Mutant["edits"]): Mutant {
+/** A mutant in one line. */
+export function mutant(name: string, rule: RuleId, says: string, edits: Mutant["edits"]): Mutant {
   return { name, rule, says, edits };
 }

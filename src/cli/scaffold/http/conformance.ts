@@ -13,7 +13,5 @@ export default httpFixtures({
   unsupported: {
     tools: "the upstream knows no tools",
     reasoning: "the upstream gives no reasoning",
-    stall: "an answer comes whole",
-    endless: "an answer comes whole",
   },
 });
