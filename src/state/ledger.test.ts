@@ -89,7 +89,8 @@ test("on a full disk requests go on with a loud warning, and their rows are writ
   const { log, told } = rememberingLog();
   const storage = openSqlite({ database: "sqlite:./test.db", retention: DAY_MS }, folder.path);
   const disk = new Database(folder.file, { strict: true });
-  const ledger = new Ledger(new SqliteLedger(disk, folder.file), { log, retention: DAY_MS, interval: 10 });
+  const store = new SqliteLedger(disk, folder.file);
+  const ledger = new Ledger(store, { log, retention: DAY_MS, interval: 10 });
   const running = ledger.open(admitted());
   ledger.flush();
   const { page_count: full } = disk.query("PRAGMA page_count").get() as { page_count: number };
@@ -108,7 +109,7 @@ test("on a full disk requests go on with a loud warning, and their rows are writ
   expect(storage.ledger.usage({ by: "key" })).toMatchObject([{ requests: 1_001, ok: 1_001 }]);
   expect(broken(storage.ledger.audit())).toEqual([]);
   ledger.close();
-  disk.close();
+  store.close();
   storage.close();
 });
 
@@ -116,8 +117,9 @@ test("a disk that stays full is told when closing, and nothing is thrown", () =>
   using folder = new LedgerFolder();
   const { log, told } = rememberingLog();
   openSqlite({ database: "sqlite:./test.db", retention: DAY_MS }, folder.path).close();
-  using disk = new Database(folder.file, { strict: true });
-  const ledger = new Ledger(new SqliteLedger(disk, folder.file), { log, retention: DAY_MS });
+  const disk = new Database(folder.file, { strict: true });
+  const store = new SqliteLedger(disk, folder.file);
+  const ledger = new Ledger(store, { log, retention: DAY_MS });
   disk.run("PRAGMA max_page_count = 1");
   for (let each = 0; each < 1_000; each += 1) ledger.open(admitted()).close(CLOSED);
   ledger.close();
@@ -126,6 +128,7 @@ test("a disk that stays full is told when closing, and nothing is thrown", () =>
     message: "rows of the usage ledger couldn't be written and are lost",
     fields: { rows: ledger.pending },
   });
+  store.close();
 });
 
 test("at most 50,000 rows wait; requests beyond them are answered and counted", async () => {

@@ -88,7 +88,7 @@ test("a database that another process keeps locked is a start-up error, and open
 
 test("a start without room on the disk is a start-up error that says to make room", () => {
   using folder = filled();
-  using disk = new Database(folder.file, { strict: true });
+  const disk = new Database(folder.file, { strict: true });
   disk.run("CREATE TABLE filling (bytes BLOB)");
   const { page_count: full } = disk.query("PRAGMA page_count").get() as { page_count: number };
   disk.run(`PRAGMA max_page_count = ${full}`);
@@ -96,7 +96,9 @@ test("a start without room on the disk is a start-up error that says to make roo
   disk.run(
     "DROP TABLE processes; CREATE TABLE processes (id INTEGER PRIMARY KEY, pid, started, batch, rest DEFAULT (zeroblob(100000)))",
   );
-  expect(refused(() => new SqliteLedger(disk, folder.file).begin())).toContain("make room on the disk");
+  const store = new SqliteLedger(disk, folder.file);
+  expect(refused(() => store.begin())).toContain("make room on the disk");
+  store.close();
 });
 
 /** A database with rows on many pages, all of them in the file itself. */

@@ -1,5 +1,5 @@
-import type { Database, SQLQueryBindings } from "bun:sqlite";
-import type { Closed } from "../state/ledger-row.ts";
+import type { Database, SQLQueryBindings, Statement } from "bun:sqlite";
+import type { Admitted, Closed } from "../state/ledger-row.ts";
 import type { LedgerRow } from "../state/ledger-store.ts";
 import { isHit } from "../state/ledger-store.ts";
 import type { DayColumn } from "./sqlite-ledger-columns.ts";
@@ -32,34 +32,47 @@ const CLOSED = [
 const LONGEST_NAME = 256;
 
 /** Writes rows, and the sums of their days. */
-export class RowWriter {
-  readonly #database: Database;
-  readonly #open: string;
-  readonly #whole: string;
-  readonly #end: string;
-  readonly #day: string;
+export class RowWriter implements Disposable {
+  readonly #open: Statement;
+  readonly #whole: Statement;
+  readonly #end: Statement;
+  readonly #day: Statement;
 
+  /** The tables must be there. */
   constructor(database: Database) {
-    this.#database = database;
-    this.#open = insertInto("requests", OPENED);
-    this.#whole = insertInto("requests", [...OPENED, ...CLOSED]);
+    this.#open = database.prepare(insertInto("requests", OPENED));
+    this.#whole = database.prepare(insertInto("requests", [...OPENED, ...CLOSED]));
     const set = CLOSED.map((column) => `${column} = ?`).join(", ");
-    this.#end = `UPDATE requests SET ${set} WHERE process = ? AND number = ? AND outcome IS NULL`;
-    this.#day = `${insertInto("days", ["day", "key", "model", "upstream", ...DAY_COLUMNS])} ${addingDays()}`;
+    this.#end = database.prepare(
+      `UPDATE requests SET ${set} WHERE process = ? AND number = ? AND outcome IS NULL`,
+    );
+    this.#day = database.prepare(
+      `${insertInto("days", ["day", "key", "model", "upstream", ...DAY_COLUMNS])} ${addingDays()}`,
+    );
+  }
+
+  /** Comes before the database is closed, which would stay open otherwise. */
+  [Symbol.dispose](): void {
+    for (const statement of [this.#open, this.#whole, this.#end, this.#day]) statement.finalize();
   }
 
   /** To be called within a transaction. */
   write(process: number, rows: readonly LedgerRow[]): void {
-    const days = new Map<string, DaySum>();
+    const days = new DaySums();
     for (const row of rows) {
       const { closed } = row;
-      const end = closed ? endOf(row, closed) : [];
-      if (row.isWritten) this.#database.query(this.#end).run(...end, process, row.number);
-      else this.#database.query(closed ? this.#whole : this.#open).run(...beginOf(process, row), ...end);
-      if (closed) addTo(days, row, closed);
+      // One array for a row: this is what the ledger costs a request.
+      const values: SQLQueryBindings[] = [];
+      if (!row.isWritten) pushOpened(values, process, row);
+      if (closed) {
+        pushClosed(values, row, closed);
+        days.add(row, closed);
+      }
+      if (row.isWritten) this.#end.run(values.concat(process, row.number));
+      else (closed ? this.#whole : this.#open).run(values);
     }
-    for (const { place, sums } of days.values()) {
-      this.#database.query(this.#day).run(...place, ...DAY_COLUMNS.map((column) => sums[column]));
+    for (const { place, sums } of days.all()) {
+      this.#day.run([...place, ...DAY_COLUMNS.map((column) => sums[column])]);
     }
   }
 }
@@ -70,24 +83,19 @@ export function addingDays(): string {
   return `ON CONFLICT DO UPDATE SET ${set}`;
 }
 
-interface DaySum {
-  readonly place: readonly [day: number, key: string, model: string, upstream: string];
-  readonly sums: Record<DayColumn, number>;
-}
-
-function beginOf(process: number, { number, admitted }: LedgerRow): SQLQueryBindings[] {
+function pushOpened(values: SQLQueryBindings[], process: number, { number, admitted }: LedgerRow): void {
   const { request, key, model, endpoint, at, reserved } = admitted;
-  return [process, number, cut(request), cut(key), cut(model), endpoint, at, reserved];
+  values.push(process, number, cut(request), cut(key), cut(model), endpoint, at, reserved);
 }
 
-function endOf({ admitted }: LedgerRow, closed: Closed): SQLQueryBindings[] {
+function pushClosed(values: SQLQueryBindings[], { admitted }: LedgerRow, closed: Closed): void {
   const { outcome, status, code, upstream, upstreamModel, attempts, usage, settled } = closed;
-  return [
+  values.push(
     outcome,
     status,
     code ?? null,
     upstream ?? null,
-    cut(upstreamModel) ?? null,
+    upstreamModel === undefined ? null : cut(upstreamModel),
     attempts,
     usage.input ?? null,
     usage.cachedInput ?? null,
@@ -102,27 +110,45 @@ function endOf({ admitted }: LedgerRow, closed: Closed): SQLQueryBindings[] {
     admitted.reserved - settled,
     closed.firstEventMs ?? null,
     closed.totalMs,
-  ];
+  );
 }
 
-function addTo(days: Map<string, DaySum>, { admitted }: LedgerRow, closed: Closed): void {
-  const day = Math.floor(admitted.at / DAY_MS);
-  const place = [day, cut(admitted.key), cut(admitted.model), closed.upstream ?? ""] as const;
-  const name = place.join("\n");
-  let found = days.get(name);
-  if (!found) days.set(name, (found = { place, sums: noSums() }));
-  const { sums } = found;
-  const { usage, cost } = closed;
-  sums.requests += 1;
-  sums[closed.outcome] += 1;
-  if (isHit(closed.cache)) sums.hits += 1;
-  sums.input += usage.input ?? 0;
-  sums.cached_input += usage.cachedInput ?? 0;
-  sums.cache_write += usage.cacheWrite ?? 0;
-  sums.output += usage.output ?? 0;
-  sums.reasoning += usage.reasoning ?? 0;
-  if (cost === null) sums.unpriced += 1;
-  else sums.cost += cost;
+interface DaySum {
+  readonly place: readonly [day: number, key: string, model: string, upstream: string];
+  readonly sums: Record<DayColumn, number>;
+}
+
+/** What ended rows add to the days they began on. */
+class DaySums {
+  readonly #sums = new Map<string, DaySum>();
+
+  all(): Iterable<DaySum> {
+    return this.#sums.values();
+  }
+
+  add({ admitted }: LedgerRow, closed: Closed): void {
+    const sums = this.#of(Math.floor(admitted.at / DAY_MS), admitted, closed.upstream ?? "");
+    const { usage, cost } = closed;
+    sums.requests += 1;
+    sums[closed.outcome] += 1;
+    if (isHit(closed.cache)) sums.hits += 1;
+    sums.input += usage.input ?? 0;
+    sums.cached_input += usage.cachedInput ?? 0;
+    sums.cache_write += usage.cacheWrite ?? 0;
+    sums.output += usage.output ?? 0;
+    sums.reasoning += usage.reasoning ?? 0;
+    if (cost === null) sums.unpriced += 1;
+    else sums.cost += cost;
+  }
+
+  #of(day: number, admitted: Admitted, upstream: string): Record<DayColumn, number> {
+    const key = cut(admitted.key);
+    const model = cut(admitted.model);
+    const name = `${day}\n${key}\n${model}\n${upstream}`;
+    let found = this.#sums.get(name);
+    if (!found) this.#sums.set(name, (found = { place: [day, key, model, upstream], sums: noSums() }));
+    return found.sums;
+  }
 }
 
 function noSums(): Record<DayColumn, number> {
@@ -133,8 +159,6 @@ function insertInto(table: string, columns: readonly string[]): string {
   return `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`;
 }
 
-function cut(name: string): string;
-function cut(name: string | undefined): string | undefined;
-function cut(name: string | undefined): string | undefined {
-  return name?.slice(0, LONGEST_NAME);
+function cut(name: string): string {
+  return name.length > LONGEST_NAME ? name.slice(0, LONGEST_NAME) : name;
 }

@@ -107,6 +107,7 @@ export class SqliteLedger implements LedgerStore {
   close(): void {
     this.#process?.lock?.[Symbol.dispose]();
     this.#process = undefined;
+    this.#rows[Symbol.dispose]();
     this.#database.close();
   }
 
