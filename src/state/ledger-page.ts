@@ -7,6 +7,8 @@ export class LedgerPage implements LedgerBatch {
   readonly rows: Entry[] = [];
   readonly counts: Counts = new Counts();
   dropped = 0;
+  /** By `performance.now()`. */
+  readonly begun: number = performance.now();
 
   constructor(number: number) {
     this.number = number;
