@@ -53,8 +53,8 @@ function isOf(type: string, value: unknown): boolean {
   return type === "integer" ? Number.isInteger(value) : typeof value === type;
 }
 
-test("schema.json and reference.md are those of the schema", async () => {
-  const process = Bun.spawn(["bun", `${import.meta.dir}/generate.ts`, "--check"], { stderr: "pipe" });
+test("schema.json, reference.md and the page of the plugins' types are those of the source", async () => {
+  const process = Bun.spawn(["bun", `${import.meta.dir}/../docs/generate.ts`, "--check"], { stderr: "pipe" });
   expect(await new Response(process.stderr).text()).toBe("");
   expect(await process.exited).toBe(0);
 });
