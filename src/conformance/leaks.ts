@@ -10,7 +10,9 @@ import { Broken, inWords, NotApplicable } from "./verdict.ts";
 import { comesTrue, pause } from "./waiting.ts";
 import { NetworkTrap, openDescriptors, RejectionWatch, TimerWatch } from "./watches.ts";
 
-const CYCLES = 6;
+const CYCLES = 8;
+const STEADY_LOOKS = 4;
+const LOOK_MS = 25;
 // Work that `open` has begun in secret shows by then.
 const AFTERMATH_MS = 60;
 
@@ -89,15 +91,28 @@ async function timers(bench: Bench): Promise<void> {
 async function descriptors(bench: Bench): Promise<string> {
   // What a process opens once and keeps isn't a leak.
   await lifeOf(bench);
-  const before = openDescriptors();
+  const before = await steadyDescriptors();
   if (before === undefined) throw new NotApplicable("open files can't be counted on this system");
   for (let cycle = 0; cycle < CYCLES; cycle++) await lifeOf(bench);
-  const isBack = (): boolean => (openDescriptors() ?? 0) < before + CYCLES;
+  // Others in this process open and close some meanwhile.
+  const isBack = (): boolean => (openDescriptors() ?? 0) < before + CYCLES / 2;
   if (await comesTrue(isBack, bench.patience)) return `${openDescriptors()} open, ${before} before`;
   const after = openDescriptors();
   throw new Broken(
     `after ${CYCLES} lives of the upstream ${after} files and sockets are open, before it were ${before}`,
   );
+}
+
+/** How many are open once the sockets of what was before have closed. */
+async function steadyDescriptors(): Promise<number | undefined> {
+  let fewest = openDescriptors();
+  for (let look = 0; look < STEADY_LOOKS; look++) {
+    await pause(LOOK_MS);
+    const now = openDescriptors();
+    if (fewest === undefined || now === undefined || now >= fewest) continue;
+    [fewest, look] = [now, 0];
+  }
+  return fewest;
 }
 
 async function closed(bench: Bench): Promise<void> {
