@@ -84,7 +84,12 @@ function measuredUsage(run: RunRecord): JsonObject {
 
 function chunkFrame(run: RunRecord, chunk: JsonObject, script: RunScript): Frame {
   const named = script.namesExecution === false ? chunk : { executionId: run.jobId, ...chunk };
-  return { event: "execution:chunk", payload: [script.asText ? JSON.stringify(named) : named] };
+  const versioned = script.renamed ? renameMembers(named, script.renamed) : named;
+  return { event: "execution:chunk", payload: [script.asText ? JSON.stringify(versioned) : versioned] };
+}
+
+function renameMembers(object: JsonObject, names: Readonly<Record<string, string>>): JsonObject {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [names[name] ?? name, value]));
 }
 
 function finishedFrame(run: RunRecord, script: RunScript): Frame {

@@ -76,6 +76,8 @@ export interface RunScript {
   finishReason?: string | null;
   /** The last chunk's `usage`; null leaves it out. Default: lengths in UTF-16 units, in OpenAI's form. */
   usage?: JsonObject | null;
+  /** Another version of the protocol: members of a chunk, by their names of today, under other names. */
+  renamed?: Readonly<Record<string, string>>;
   /** Events nobody knows in between. */
   noise?: boolean;
   fault?: RunFault;
