@@ -3,6 +3,7 @@ import type { PastAdmission, Spent } from "../state/ledger-row.ts";
 import type { AuditReport, LedgerBatch, LedgerStore, UsageQuery, UsageRow } from "../state/ledger-store.ts";
 import { migrate } from "./migrations.ts";
 import { isBusy, unusable } from "./sqlite-check.ts";
+import { Checkpoints, prepareWriting } from "./sqlite-checkpoint.ts";
 import { audit } from "./sqlite-ledger-audit.ts";
 import { DAY_MS, SUM_COLUMNS, SUMS, sumOf } from "./sqlite-ledger-columns.ts";
 import { isRunning, ProcessLock, removeLock } from "./sqlite-ledger-process.ts";
@@ -18,12 +19,13 @@ export class SqliteLedger implements LedgerStore {
   /** Undefined: in memory. */
   readonly #file: string | undefined;
   readonly #rows: RowWriter;
+  readonly #checkpoints: Checkpoints | undefined;
   #process: { readonly id: number; readonly lock: ProcessLock | undefined } | undefined;
 
   /** A database whose tables are up to date. */
   static open(file: string): SqliteLedger {
     const database = new Database(file, { strict: true });
-    database.run("PRAGMA synchronous = NORMAL");
+    prepareWriting(database);
     return new SqliteLedger(database, file);
   }
 
@@ -39,6 +41,7 @@ export class SqliteLedger implements LedgerStore {
     this.#database = database;
     this.#file = file;
     this.#rows = new RowWriter(database);
+    this.#checkpoints = file === undefined ? undefined : new Checkpoints(file);
   }
 
   begin(): number {
@@ -56,7 +59,7 @@ export class SqliteLedger implements LedgerStore {
   write({ number, rows, counts, dropped }: LedgerBatch): boolean {
     const process = this.#process?.id;
     if (process === undefined) throw new Error("the ledger has no writer yet; begin() comes first");
-    return this.#atOnce(() => {
+    const isWritten = this.#atOnce(() => {
       const { changes } = this.#database
         .query("UPDATE processes SET batch = ? WHERE id = ? AND batch < ?")
         .run(number, process, number);
@@ -68,6 +71,8 @@ export class SqliteLedger implements LedgerStore {
         .query(`UPDATE totals SET dropped = dropped + ?, ${set} WHERE name = 'booked'`)
         .run(dropped, ...SUM_COLUMNS.map((column) => sumOf(counts, column)));
     });
+    if (isWritten) this.#checkpoints?.wrote(rows.length);
+    return isWritten;
   }
 
   spentSince(key: string, since: number): Spent {
@@ -107,6 +112,7 @@ export class SqliteLedger implements LedgerStore {
   close(): void {
     this.#process?.lock?.[Symbol.dispose]();
     this.#process = undefined;
+    this.#checkpoints?.[Symbol.dispose]();
     this.#rows[Symbol.dispose]();
     this.#database.close();
   }

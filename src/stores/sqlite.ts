@@ -9,6 +9,7 @@ import { migrate } from "./migrations.ts";
 import { Seal } from "./seal.ts";
 import { storageSecret } from "./secret.ts";
 import { checkDatabase, unusable } from "./sqlite-check.ts";
+import { prepareWriting } from "./sqlite-checkpoint.ts";
 import { SealedState } from "./sealed-state.ts";
 import { SqliteKeys } from "./sqlite-keys.ts";
 import { SqliteLedger } from "./sqlite-ledger.ts";
@@ -71,8 +72,7 @@ class SqliteStorage implements Storage {
 /** True if the tables were made just now. */
 function prepareTables(database: Database, file: string): boolean {
   database.run("PRAGMA journal_mode = WAL");
-  // With WAL, NORMAL can lose the last commits on power loss, but never corrupts.
-  database.run("PRAGMA synchronous = NORMAL");
+  prepareWriting(database);
   return migrate(database, file);
 }
 
