@@ -5,6 +5,9 @@ import type { Place } from "./shape.ts";
 import { placesOf } from "./shape.ts";
 import { isEngineUrl, parseJson, parsePacket } from "./socket-packet.ts";
 
+// They come by the clock, not by what is asked: of Engine.IO, and by the names that event streams give them.
+const HEARTBEATS: ReadonlySet<string> = new Set(["ping", "pong", "noop", "heartbeat", "keepalive"]);
+
 /** One thing that an upstream said, with the places of its value. */
 export interface Spoken {
   /** What it is called in a report: `POST /v1/run/:id 200`, `socket message 2 "progress"`. */
@@ -32,15 +35,15 @@ function ofResponse({ status, contentType, body, events }: ResponseFrame, asked:
   const places = body === undefined ? [type] : [type, ...placesOf(body)];
   const isRefusal = status >= 400;
   const response = { kind: `${asked} ${status}`, places, isRefusal };
-  return [response, ...(events ?? []).map(({ event, data }) => ofData(`${asked} event "${event}"`, data))];
+  const telling = (events ?? []).filter(({ event }) => !HEARTBEATS.has(event));
+  return [response, ...telling.map(({ event, data }) => ofData(`${asked} event "${event}"`, data))];
 }
 
 function ofSocket({ text }: Extract<Frame, { kind: "socket-received" }>, url: string): Spoken[] {
   if (text === undefined) return [spoken("socket bytes", [])];
   const packet = isEngineUrl(url) ? parsePacket(text) : undefined;
   if (!packet) return [ofData("socket text", parseJson(text) ?? "")];
-  // Heartbeats come by the clock, not by what is said.
-  if (["ping", "pong", "noop"].includes(packet.name)) return [];
+  if (HEARTBEATS.has(packet.name)) return [];
   const kind = `socket ${packet.name}`;
   const isRefusal = packet.name === "message 4";
   if (packet.name === "message 2" && Array.isArray(packet.payload)) {

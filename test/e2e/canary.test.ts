@@ -109,9 +109,12 @@ describe("an upstream of server-sent events", () => {
     await upstream[Symbol.asyncDispose]();
   });
 
-  test("is recorded event by event, without its key, and is the same the next time", async () => {
+  test("is recorded event by event, and is the same the next time; its key is left out even when it is said back", async () => {
+    upstream.respond = (exchange) =>
+      exchange.send(sseAnswer(openaiChunks("The sea", { model: KEY, usage: USAGE })));
     const text = await record(folder, "sea");
     expect(text).not.toContain(KEY);
+    expect(text).toContain('"model": "[redacted]"');
     const responses = parseRecording(text).frames.filter((frame) => frame.kind === "response");
     expect(responses).toHaveLength(1);
     expect(responses[0]?.events?.map(({ data }) => data)).toContain("[DONE]");
