@@ -306,3 +306,25 @@ describe("a call that is shared", () => {
     await gateway.quiet();
   });
 });
+
+test("of those who share a call one pays, and who is given an answer again doesn't", async () => {
+  await using gate = closedGate();
+  const prices = 'version: "1"\nprices: [{ model: scripted/m, input: 1000, output: 1000 }]\n';
+  await using gateway = await startScripted(
+    { m: [say("Hello"), { gate: gate.url }, stop(), spent(70, 30)] },
+    { yaml: "cache: { mode: all }\nprices: ./prices.yaml\n", files: { "prices.yaml": prices } },
+  );
+  const first = listening(gateway);
+  await first.begun;
+  const others = [gateway.chat(STREAMED), gateway.chat(QUESTION), gateway.chat(QUESTION)];
+  await running(gateway, 4);
+  first.leave();
+  await running(gateway, 3);
+  gate.open();
+  for (const other of others) await (await other).text();
+  await (await gateway.chat(QUESTION)).text();
+  await gateway.gateway.bookings.settled();
+  gateway.gateway.ledger.flush();
+  const [booked] = gateway.gateway.usage.usage({ by: "key" });
+  expect(booked).toMatchObject({ requests: 5, ok: 4, client_abort: 1, hits: 4, unpriced: 0, cost: 0.1 });
+});
