@@ -36,3 +36,13 @@ test("a secret is found as JSON writes it, too", () => {
   const said = JSON.stringify({ first: 'pass"word', second: "line\nbreak" });
   expect(redactor.redact(said)).toBe('{"first":"[redacted]","second":"[redacted]"}');
 });
+
+test("what is left of a secret where a text was cut is taken out, and nothing else before the cut", () => {
+  const redactor = new Redactor();
+  redactor.addLasting("sk-lasting-0123456789");
+  redactor.add("sk-last-of-all");
+  const { redact } = redactor;
+  expect(redact("the key sk-lasting-0123…")).toBe("the key [redacted]…");
+  expect(redact("sk-las sk-lasting-01…, then sk-las… and")).toBe("sk-las [redacted]…, then [redacted]… and");
+  for (const text of ["sk-la…", "sk-lasting is…", "nothing…", "…"]) expect(redact(text)).toBe(text);
+});

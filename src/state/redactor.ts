@@ -5,6 +5,8 @@ const SHORTEST_SECRET = 6;
 // Credentials rotate: those that were replaced long ago are good for nothing, and need not be remembered.
 const MAX_ROTATING = 1_000;
 const MASK = "[redacted]";
+/** What stands where a text was cut. */
+const CUT = "…";
 
 /**
  * Knows the values that must never be seen and takes them out of a text: logs, errors, status. Keys made at run time
@@ -38,12 +40,35 @@ export class Redactor {
     for (const secrets of [this.#lasting, this.#rotating]) {
       for (const secret of secrets) if (clean.includes(secret)) clean = clean.replaceAll(secret, MASK);
     }
-    return clean;
+    return clean.includes(CUT) ? this.#withoutBeginnings(clean) : clean;
   };
+
+  /** Masks what is left of secrets in which a text was cut. */
+  #withoutBeginnings(text: string): string {
+    const last = text.lastIndexOf(CUT);
+    const parts = text.slice(0, last).split(CUT);
+    const clean = parts.map((part) => {
+      let kept = part.length;
+      for (const secrets of [this.#lasting, this.#rotating])
+        for (const secret of secrets) kept = Math.min(kept, startOfRest(part, secret));
+      return kept < part.length ? part.slice(0, kept) + MASK : part;
+    });
+    return clean.join(CUT) + text.slice(last);
+  }
 }
 
 /** As it is, and as it stands within JSON: texts are cleaned after they were put into a line. */
 function formsOf(secret: string): string[] {
   const escaped = JSON.stringify(secret).slice(1, -1);
   return escaped === secret ? [secret] : [secret, escaped];
+}
+
+/** Where the beginning of a secret starts with which a text ends; its length if it doesn't. */
+function startOfRest(text: string, secret: string): number {
+  const head = secret.slice(0, SHORTEST_SECRET);
+  const tail = text.slice(-secret.length);
+  for (let at = tail.indexOf(head); at >= 0; at = tail.indexOf(head, at + 1)) {
+    if (secret.startsWith(tail.slice(at))) return text.length - tail.length + at;
+  }
+  return text.length;
 }
