@@ -238,10 +238,11 @@ describe("a planted violation is found:", () => {
       "src/steps/a.ts": `import type { Context } from "elysia/types";`,
       "plugins/mine/a.ts": `import { io } from "socket.io-client";`,
       "plugins/langfast/socket.ts": `import { io } from "socket.io-client";`,
+      "src/cli/scaffold/socketio/a.ts": `import { io } from "socket.io-client";`,
     });
     expect(confinedPackageViolations(tree)).toEqual([
       "src/steps/a.ts:1: elysia belongs in src/http",
-      "plugins/mine/a.ts:1: socket.io-client belongs in plugins/langfast",
+      "plugins/mine/a.ts:1: socket.io-client belongs in plugins/langfast or src/cli/scaffold/socketio",
     ]);
   });
 

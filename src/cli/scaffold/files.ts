@@ -26,10 +26,10 @@ export function filesOf(name: string, kind: string, gateway: string): ReadonlyMa
   );
   return new Map([
     ...templates,
-    ["package.json", json(packageOf(name, gateway))],
+    ["package.json", json(packageOf(name, kind, gateway))],
     ["tsconfig.json", json(TYPES)],
     ["gateway.yaml", gatewayYaml(name)],
-    ["README.md", readme(name)],
+    ["README.md", readme(name, new Map(templates))],
     [".gitignore", "node_modules/\ndata/\n.env\n"],
   ]);
 }
@@ -38,7 +38,24 @@ function json(value: object): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-function packageOf(name: string, gateway: string) {
+/** The packages that the templates of a kind import, beside the gateway's own. */
+const IMPORTED: Readonly<
+  Record<string, { readonly plugin: readonly string[]; readonly tests: readonly string[] }>
+> = {
+  socketio: { plugin: ["socket.io-client"], tests: ["socket.io"] },
+};
+const TOOLS = ["bun-types", "typescript"];
+
+interface Versions {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
+}
+
+/** The versions are those that the gateway itself is tested with. */
+function packageOf(name: string, kind: string, gateway: string) {
+  const tested = JSON.parse(readFileSync(join(gateway, "package.json"), "utf8")) as Versions;
+  const versions = { ...tested.dependencies, ...tested.devDependencies };
+  const { plugin, tests } = IMPORTED[kind] ?? { plugin: [], tests: [] };
   return {
     name,
     version: "0.1.0",
@@ -50,8 +67,13 @@ function packageOf(name: string, gateway: string) {
       check: "modelyard check",
       start: "modelyard serve",
     },
-    devDependencies: { modelyard: `file:${gateway}`, "bun-types": "1.4.5", typescript: "7.0.2" },
+    ...(plugin.length > 0 && { dependencies: picked(versions, plugin) }),
+    devDependencies: { modelyard: `file:${gateway}`, ...picked(versions, [...TOOLS, ...tests]) },
   };
+}
+
+function picked(versions: Readonly<Record<string, string>>, names: readonly string[]) {
+  return Object.fromEntries(names.map((name) => [name, versions[name]]));
 }
 
 const TYPES = {
@@ -88,18 +110,26 @@ upstreams:
 `;
 }
 
-function readme(name: string): string {
+/** What the templates are, in the order in which to read them. */
+const PURPOSES = new Map([
+  ["index.ts", "the plugin"],
+  ["connection.ts", "one question to the upstream, on a socket of its own"],
+  ["options.ts", "what stands under `options` in gateway.yaml"],
+  ["request.ts", "what of a request is sent"],
+  ["conformance.ts", "the upstream as the conformance kit plays it"],
+  ["emulator.ts", "a stand-in for the upstream, to try the plugin with"],
+  ["server.ts", "the upstream's protocol, for these two"],
+]);
+
+function readme(name: string, templates: ReadonlyMap<string, string>): string {
+  const rows = [...PURPOSES].filter(([file]) => templates.has(file));
   return `# ${name}
 
 An upstream plugin for Modelyard.
 
 | file | |
 | --- | --- |
-| \`index.ts\` | the plugin |
-| \`options.ts\` | what stands under \`options\` in gateway.yaml |
-| \`request.ts\` | what of a request is sent |
-| \`conformance.ts\` | the upstream as the conformance kit plays it |
-| \`emulator.ts\` | a stand-in for the upstream, to try the plugin with |
+${rows.map(([file, purpose]) => `| \`${file}\` | ${purpose} |`).join("\n")}
 
 \`\`\`sh
 bun install

@@ -1,0 +1,85 @@
+import type { Fixtures, Scenario, TestUpstream } from "modelyard/conformance";
+import type { Piece } from "./connection.ts";
+import { serve } from "./server.ts";
+import type { Line } from "./server.ts";
+
+/** The upstream as the conformance kit plays it. */
+const fixtures: Fixtures = {
+  model: "small",
+  upstream: start,
+  unsupported: {
+    tools: "the upstream knows no tools",
+    reasoning: "the upstream gives no reasoning",
+    split: "Socket.IO gives whole messages",
+  },
+};
+
+export default fixtures;
+
+async function start(scenario: Scenario): Promise<TestUpstream> {
+  const seen = { active: 0, accepted: 0, sent: 0, received: [] as string[] };
+  const server = await serve(0, {
+    admit() {
+      seen.accepted += 1;
+      refuse(scenario);
+    },
+    answer(question, line) {
+      seen.received.push(JSON.stringify(question));
+      seen.active += 1;
+      line.signal.addEventListener("abort", () => void (seen.active -= 1));
+      const say = (piece: Piece) => {
+        seen.sent += JSON.stringify(piece).length;
+        line.say(piece);
+      };
+      play(scenario, { ...line, say });
+    },
+  });
+  return {
+    options: { base_url: server.url, api_key: "key-for-tests-0123456789" },
+    received: seen.received,
+    get active() {
+      return seen.active;
+    },
+    get accepted() {
+      return seen.accepted;
+    },
+    get connections() {
+      return server.sockets;
+    },
+    get sent() {
+      return seen.sent;
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+function refuse({ name, complaint, retryAfterSeconds }: Scenario): void {
+  const code = name === "refused" ? "bad-key" : name === "limited" ? "too-many" : undefined;
+  if (code === undefined) return;
+  throw Object.assign(new Error(complaint), { data: { code, wait_seconds: retryAfterSeconds } });
+}
+
+function play({ name, answer, complaint }: Scenario, line: Line): void {
+  const pieces = answer.events.map((event): Piece => ({ text: event.type === "text" ? event.text : "" }));
+  const tokens = { read: answer.usage.input, written: answer.usage.output };
+  const end: Piece = { end: answer.finish === "length" ? "length" : "stop", tokens };
+  if (name === "silent") return;
+  if (name === "begun") return line.say({ text: "" });
+  if (name === "broken") return line.say({ error: complaint });
+  if (name === "endless") return talkOn(pieces, line);
+  const half = pieces.slice(0, pieces.length / 2);
+  const breaks = ["stall", "cut", "garbage", "failing"].includes(name);
+  const said = breaks ? half : name === "end" ? pieces : [...pieces, end];
+  said.forEach(line.say);
+  if (name === "cut") line.socket.conn.close();
+  if (name === "end") line.socket.disconnect();
+  if (name === "garbage") line.socket.emit("piece", "}{ <html>");
+  if (name === "failing") line.say({ error: complaint });
+}
+
+/** A round at each turn of the loop, so that others get theirs. */
+function talkOn(pieces: readonly Piece[], line: Line): void {
+  if (line.signal.aborted) return;
+  pieces.forEach(line.say);
+  setImmediate(() => talkOn(pieces, line));
+}

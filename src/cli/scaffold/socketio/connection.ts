@@ -1,0 +1,94 @@
+import { Channel } from "modelyard/kit";
+import { UpstreamError } from "modelyard/plugin";
+import type { JsonObject, Static } from "modelyard/plugin";
+import { io } from "socket.io-client";
+import type { options } from "./options.ts";
+
+/** What the upstream says at a time. `end` comes with the last piece of an answer only. */
+export interface Piece {
+  readonly models?: readonly string[];
+  readonly text?: string;
+  readonly error?: string;
+  readonly end?: "stop" | "length";
+  readonly tokens?: { readonly read: number; readonly written: number };
+}
+
+/** What is sent once the socket stands. */
+export interface Question {
+  readonly event: string;
+  readonly body?: JsonObject;
+}
+
+/** Who asks: a call, or whoever lists the models. */
+export interface Asker {
+  readonly signal: AbortSignal;
+  connected?(): void;
+}
+
+// A socket can't be paused, so a reader that falls behind further than this loses its answer.
+const MOST_WAITING = { maxItems: 10_000, maxSize: 8 * 1024 * 1024 };
+
+/**
+ * Asks on a socket of its own, and gives what is said until the reader leaves. Throws UpstreamError when the
+ * upstream doesn't let us in or the socket closes, and the reason of the asker's signal.
+ */
+export async function* ask(
+  upstream: Static<typeof options>,
+  { event, body = {} }: Question,
+  asker: Asker,
+): AsyncGenerator<Piece, void> {
+  const auth = { key: upstream.api_key };
+  const socket = io(upstream.base_url, {
+    auth,
+    transports: ["websocket"],
+    forceNew: true,
+    reconnection: false,
+  });
+  const heard = new Channel<Piece>({
+    ...MOST_WAITING,
+    sizeOf: ({ text = "" }) => text.length,
+    signal: asker.signal,
+    onLeave() {
+      // Closing alone would do here; where answers share a socket, only this ends one of them.
+      if (socket.connected) socket.emit("cancel");
+      socket.disconnect();
+    },
+  });
+  socket.on("connect", () => {
+    asker.connected?.();
+    socket.emit(event, body);
+  });
+  socket.on("piece", (said: unknown) => {
+    if (!isPiece(said)) return heard.fail(new UpstreamError("bad-response", "the upstream said no piece"));
+    heard.push(said);
+    if (isLast(said)) heard.end();
+  });
+  socket.on("connect_error", (error) => heard.fail(refusalOf(error)));
+  socket.on("disconnect", (why) => heard.fail(new UpstreamError("truncated", `the socket closed: ${why}`)));
+  try {
+    yield* heard;
+  } finally {
+    socket.disconnect();
+  }
+}
+
+function isPiece(said: unknown): said is Piece {
+  return typeof said === "object" && said !== null;
+}
+
+function isLast({ end, error, models }: Piece): boolean {
+  return [end, error, models].some((said) => said !== undefined);
+}
+
+/** What the upstream gives as `data` with a connection that it refuses. */
+interface Refusal {
+  readonly code?: "bad-key" | "too-many";
+  readonly wait_seconds?: number;
+}
+
+function refusalOf(error: Error & { readonly data?: Refusal }): UpstreamError {
+  const { code, wait_seconds = 0 } = error.data ?? {};
+  if (code === "bad-key") return new UpstreamError("rejected", error.message);
+  if (code !== "too-many") return new UpstreamError("unavailable", `no connection: ${error.message}`);
+  return new UpstreamError("rate-limited", error.message, { retryAfterMs: wait_seconds * 1000 });
+}
