@@ -1,7 +1,7 @@
 import type { JsonObject } from "../contract/index.ts";
 import type { GatewayLogger } from "../log.ts";
 
-/** How often a trouble that lasts is told again. */
+/** How often a trouble is told, whether it lasts or comes and goes. */
 const AGAIN_MS = 10_000;
 /** How long somebody else's writing is nothing unusual. */
 const USUAL_MS = 1_000;
@@ -12,6 +12,7 @@ export class LedgerTrouble {
   readonly #now: () => number;
   #since: number | undefined;
   #toldAt: number | undefined;
+  #isTold = false;
 
   constructor(log: GatewayLogger, now: () => number) {
     this.#log = log;
@@ -34,17 +35,18 @@ export class LedgerTrouble {
   /** They are written. */
   over(): void {
     if (this.#since === undefined) return;
-    if (this.#toldAt !== undefined) {
+    if (this.#isTold) {
       this.#log.info("the usage ledger is written again", { after_ms: this.#now() - this.#since });
     }
     this.#since = undefined;
-    this.#toldAt = undefined;
+    this.#isTold = false;
   }
 
   #tell(error: string, counts: JsonObject): void {
     const now = this.#now();
     if (this.#toldAt !== undefined && now - this.#toldAt < AGAIN_MS) return;
     this.#toldAt = now;
+    this.#isTold = true;
     this.#log.error(
       "the usage ledger can't be written; requests are answered all the same, and their rows wait in memory",
       { error, ...counts },

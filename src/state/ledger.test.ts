@@ -172,3 +172,31 @@ test("a trouble that lasts is told every ten seconds, another's writing only aft
   ledger.close();
   storage.close();
 });
+
+test("a trouble that comes and goes is told no more often, and its end only if it was told", () => {
+  using folder = new LedgerFolder();
+  const { log, told } = rememberingLog();
+  let now = 0;
+  const storage = openSqlite({ database: "sqlite:./test.db", retention: DAY_MS }, folder.path);
+  const disk = new Database(folder.file, { strict: true });
+  const store = new SqliteLedger(disk, folder.file);
+  const ledger = new Ledger(store, { log, retention: DAY_MS, now: () => now });
+  const failAndRecover = () => {
+    disk.run("PRAGMA query_only = 1");
+    ledger.open(admitted()).close(CLOSED);
+    ledger.flush();
+    expect(ledger.pending).toBe(1);
+    disk.run("PRAGMA query_only = 0");
+    ledger.flush();
+    expect(ledger.pending).toBe(0);
+    return told.map(({ level }) => level);
+  };
+  expect(failAndRecover()).toEqual(["error", "info"]);
+  now = 9_999;
+  expect(failAndRecover()).toEqual(["error", "info"]);
+  now = 10_000;
+  expect(failAndRecover()).toEqual(["error", "info", "error", "info"]);
+  ledger.close();
+  store.close();
+  storage.close();
+});

@@ -31,7 +31,7 @@ const PAGE_ROWS = 200;
 /** How long one turn of the event loop may be spent on writing. */
 const TURN_MS = 5;
 /** And how long when rows wait for too long: then the event loop is so busy that there are few turns. */
-const LATE_TURN_MS = 25;
+const LATE_TURN_MS = 8;
 /** How soon it is tried again when it couldn't be written. */
 const RETRY_MS = 25;
 /** Rows that wait at most; requests beyond them are answered, but only counted. */

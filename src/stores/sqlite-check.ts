@@ -66,6 +66,8 @@ function damaged(file: string, reason: string, cause?: unknown): StartupError {
 function advice(code: string): string {
   if (code.startsWith("SQLITE_BUSY")) return "; another process keeps it so: end that, or name another file";
   if (code === "SQLITE_FULL") return "; make room on the disk";
+  // What a full disk looks like, too, when not even the log's index can be made.
+  if (code.startsWith("SQLITE_IOERR")) return "; see whether the disk is full or broken";
   return "";
 }
 
