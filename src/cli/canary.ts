@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { compare, inWords, showsChange } from "../recording/compare.ts";
+import type { Difference } from "../recording/compare.ts";
+import { compare, inBoth, inWords, showsChange } from "../recording/compare.ts";
 import type { Recording } from "../recording/recording.ts";
 import { parseRecording } from "../recording/recording.ts";
 import { spokenIn } from "../recording/spoken.ts";
@@ -28,23 +29,50 @@ export async function canary(argv: readonly string[]): Promise<number> {
   if (typeof recorded === "string") {
     return refuse(`the recording ${given.file} can't be read: ${recorded}\nmake one with \`plugin record\``);
   }
-  const { prompt, model } = recorded;
-  return tell(recorded, await askRecorded(argv, { upstream: given.upstream, prompt, model }));
+  return tell(recorded, await askedAndCompared(argv, given.upstream, recorded));
 }
 
-function tell(recorded: Recording, { recording: live, failure }: Asked): number {
-  const { model, recorded: when } = recorded;
-  const differences = compare(spokenIn(recorded), spokenIn(live));
-  if (failure !== undefined && !showsChange(differences)) {
-    console.error(`the upstream "${live.upstream}" couldn't be asked: ${failure}`);
+/** What came of asking again. */
+interface Compared extends Pick<Asked, "failure"> {
+  readonly upstream: string;
+  readonly differences: readonly Difference[];
+}
+
+/** Some things come only by chance: a difference is one when a second asking shows it too. */
+async function askedAndCompared(
+  argv: readonly string[],
+  upstream: string,
+  recorded: Recording,
+): Promise<Compared> {
+  const { prompt, model } = recorded;
+  const ask = async (): Promise<Compared> => {
+    const { recording, failure } = await askRecorded(argv, { upstream, prompt, model });
+    return { upstream, failure, differences: compare(spokenIn(recorded), spokenIn(recording)) };
+  };
+  const first = await ask();
+  if (first.differences.length === 0 || isUnasked(first)) return first;
+  const second = await ask();
+  return isUnasked(second)
+    ? second
+    : { ...second, differences: inBoth(first.differences, second.differences) };
+}
+
+function isUnasked({ failure, differences }: Compared): boolean {
+  return failure !== undefined && !showsChange(differences);
+}
+
+function tell(recorded: Recording, compared: Compared): number {
+  const { upstream, failure, differences } = compared;
+  if (isUnasked(compared)) {
+    console.error(`the upstream "${upstream}" couldn't be asked: ${failure}`);
     return 1;
   }
-  const since = `the recording of ${when.slice(0, 10)} (${model})`;
+  const since = `the recording of ${recorded.recorded.slice(0, 10)} (${recorded.model})`;
   if (differences.length === 0) {
-    console.log(`"${live.upstream}" is the same as in ${since}`);
+    console.log(`"${upstream}" is the same as in ${since}`);
     return 0;
   }
-  console.log(`"${live.upstream}" has changed since ${since}:`);
+  console.log(`"${upstream}" has changed since ${since}:`);
   for (const difference of differences) console.log(`  ${inWords(difference)}`);
   if (failure !== undefined) console.log(`  and the plugin no longer understands it: ${failure}`);
   return CHANGED;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Json } from "../contract/index.ts";
-import { compare, inWords, showsChange } from "./compare.ts";
+import { compare, inBoth, inWords, showsChange } from "./compare.ts";
 import { placesOf } from "./shape.ts";
 import type { Spoken } from "./spoken.ts";
 
@@ -43,6 +43,12 @@ describe("compare", () => {
     );
     expect(differences.map(inWords)).toEqual(["a: missing", "c: new"]);
   });
+});
+
+test("inBoth keeps what two comparisons found at the same place", () => {
+  const first = compare(saying("a", { b: 1, c: 1 }), saying("a", { d: 1 }));
+  const second = compare(saying("a", { b: 1, c: 1 }), saying("a", { c: 1, d: "x" }));
+  expect(inBoth(first, second).map(inWords)).toEqual(["a .b: number → missing", "a .d: new (string)"]);
 });
 
 describe("showsChange", () => {

@@ -44,6 +44,11 @@ export function inWords({ kind, path, before, now }: Difference): string {
   return `${place}: ${before} → ${now}`;
 }
 
+/** Those of `second` that `first` has at the same place. */
+export function inBoth(first: readonly Difference[], second: readonly Difference[]): Difference[] {
+  return second.filter(({ kind, path }) => first.some((one) => one.kind === kind && one.path === path));
+}
+
 /** Whether differences show a change even though the answer broke off: what is missing or refused then doesn't. */
 export function showsChange(differences: readonly Difference[]): boolean {
   return differences.some(({ now, isRefusal }) => now !== undefined && !isRefusal);

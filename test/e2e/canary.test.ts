@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseRecording } from "../../src/recording/recording.ts";
@@ -13,6 +13,9 @@ import { langfastYaml } from "../support/langfast-gateway.ts";
  * `modelyard plugin record` and `modelyard canary`: what an upstream really sent, and whether it still does.
  * @module
  */
+// Each test starts processes one after the other, and some of these wait for a silent upstream.
+setDefaultTimeout(60_000);
+
 const PROMPT = "Say a few words about the sea";
 
 async function modelyard(folder: GatewayFolder, ...parameters: string[]) {
@@ -31,7 +34,7 @@ describe("an upstream of Socket.IO", () => {
   let folder: GatewayFolder;
   beforeEach(async () => {
     emulator = await startEmulator({ anonKey: "anon-canary-0123456789" });
-    folder = new GatewayFolder(langfastYaml(emulator, "{ min: 0, max: 1 }", "{ first_event: 2s, idle: 2s }"));
+    folder = new GatewayFolder(langfastYaml(emulator, "{ min: 0, max: 1 }", "{ first_event: 3s, idle: 3s }"));
   });
   afterEach(async () => {
     folder[Symbol.dispose]();
@@ -138,6 +141,17 @@ describe("an upstream of server-sent events", () => {
     expect(stdout).toContain('  POST /v1/chat/completions event "message" [DONE]: missing\n');
     expect(stdout.split("\n")).toHaveLength(5);
     expect(code).toBe(3);
+  });
+
+  test("that says something once and not again is not called changed", async () => {
+    await record(folder, "sea");
+    const once = upstream.requests.length;
+    upstream.respond = (exchange) => {
+      const more = upstream.requests.length === once + 1 ? { cost: 1 } : {};
+      exchange.send(sseAnswer(openaiChunks("The sea", { usage: { ...USAGE, ...more } })));
+    };
+    expect((await modelyard(folder, "canary", "sea")).code).toBe(0);
+    expect(upstream.requests).toHaveLength(once + 2);
   });
 
   test("that only breaks off is not called changed", async () => {
