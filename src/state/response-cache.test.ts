@@ -121,17 +121,17 @@ describe("an answer's bytes", () => {
     const { cache } = clocked();
     cache.set("key", BY, saying("Hello"));
     const before = cache.size;
-    cache.get("key")?.keep("json", bytes);
-    expect(cache.get("key")?.encoded("json")).toBe(bytes);
-    expect(cache.get("key")?.encoded("sse")).toBeUndefined();
+    cache.get("key")?.encoded.keep("json", bytes);
+    expect(cache.get("key")?.encoded.get("json")).toBe(bytes);
+    expect(cache.get("key")?.encoded.get("sse")).toBeUndefined();
     expect(cache.size).toBe(before + 5 * KIB);
   });
 
   test("aren't when they would be too much", () => {
     const { cache } = clocked();
     cache.set("key", BY, saying("x".repeat(16 * KIB)));
-    cache.get("key")?.keep("json", bytes);
-    expect(cache.get("key")?.encoded("json")).toBeUndefined();
+    cache.get("key")?.encoded.keep("json", bytes);
+    expect(cache.get("key")?.encoded.get("json")).toBeUndefined();
   });
 
   test("never stand beside another answer", () => {
@@ -139,7 +139,7 @@ describe("an answer's bytes", () => {
     cache.set("key", BY, saying("old"));
     const old = cache.get("key");
     cache.set("key", BY, saying("new"));
-    old?.keep("json", bytes);
-    expect([old?.encoded("json"), cache.get("key")?.encoded("json")]).toEqual([undefined, undefined]);
+    old?.encoded.keep("json", bytes);
+    expect([old?.encoded.get("json"), cache.get("key")?.encoded.get("json")]).toEqual([undefined, undefined]);
   });
 });

@@ -9,6 +9,13 @@ import type { AnsweredBy } from "./upstream-answer.ts";
 /** About what an entry takes beside its events, in bytes: its key, who answered, and its place in the cache. */
 const ENTRY_SIZE = 768;
 
+/** The bytes of a cached answer, by the form in which they were sent. */
+export interface EncodedForms {
+  get(form: string): Uint8Array | undefined;
+  /** Keeps these bytes as long as the answer, if there is room. */
+  keep(form: string, bytes: Uint8Array): void;
+}
+
 /** One answer that was given before. */
 export interface CachedAnswer {
   readonly answered: AnsweredBy;
@@ -16,10 +23,7 @@ export interface CachedAnswer {
   readonly age: number;
   /** The answer's events, from the beginning on and at the reader's pace. */
   events(): AsyncIterable<readonly ChatEvent[]>;
-  /** The bytes of the answer in a form that it was sent in before, if they are kept. */
-  encoded(form: string): Uint8Array | undefined;
-  /** Keeps these bytes beside the events as long as the entry lives, if there is room. */
-  keep(form: string, bytes: Uint8Array): void;
+  readonly encoded: EncodedForms;
 }
 
 interface Entry {
@@ -81,8 +85,10 @@ export class ResponseCache {
       answered: entry.answered,
       age,
       events: () => new Replay(entry.events),
-      encoded: (form) => entry.encoded.get(form),
-      keep: (form, bytes) => this.#keep(key, entry.events, { form, bytes }),
+      encoded: {
+        get: (form) => entry.encoded.get(form),
+        keep: (form, bytes) => this.#keep(key, entry.events, { form, bytes }),
+      },
     };
   }
 

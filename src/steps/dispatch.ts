@@ -4,6 +4,7 @@ import { asChat } from "../dialects/openai-completions/request.ts";
 import type { Errand } from "../state/errand.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { CacheState } from "../state/ledger.ts";
+import type { EncodedForms } from "../state/response-cache.ts";
 import type { AnsweredBy, UpstreamAnswer } from "../state/upstream-answer.ts";
 import { estimateRequest } from "../state/token-estimate.ts";
 import type { Question } from "./attempt.ts";
@@ -22,6 +23,8 @@ export interface Answered extends AnsweredBy {
   readonly cache: CacheState;
   /** How old a cached answer is, in whole seconds. */
   readonly age?: number;
+  /** Where the bytes of a cached answer are kept. */
+  readonly encoded?: EncodedForms;
   /** Whether it is this request that pays for the upstream's work, now; of those who share an answer one does. */
   pays(): boolean;
 }

@@ -28,11 +28,19 @@ interface Around {
  * upstreams.
  * Leaves with what `ask` does.
  */
-export async function recall(request: Asked, ask: Ask, around: Around): Promise<Answer> {
-  const { http, caller, plan, call, gateway } = around;
-  const { cache } = gateway;
+export function recall(request: Asked, ask: Ask, around: Around): Promise<Answer> {
+  const { cache } = around.gateway;
+  return cache && mayKeep(request, cache) ? recallFrom(cache, { request, ask }, around) : ask(around.call);
+}
+
+async function recallFrom(
+  cache: ResponseCache,
+  { request, ask }: { readonly request: Asked; readonly ask: Ask },
+  around: Around,
+): Promise<Answer> {
+  const { http, caller, plan, call } = around;
   const [target] = plan.targets;
-  if (!cache || !target || !mayKeep(request, cache)) return ask(call);
+  if (!target) return ask(call);
   const wish = cacheWish(http.headers.get("cache-control"));
   if (wish.noStore) return ask(call);
   const sharedBy = cache.scope === "key" ? caller.name : undefined;
@@ -62,6 +70,7 @@ function replay(cached: CachedAnswer, call: RequestCall): Answer {
     events: cached.events(),
     cache: "hit",
     age: Math.floor(cached.age / 1000),
+    encoded: cached.encoded,
     pays: () => false,
   };
 }
