@@ -176,7 +176,11 @@ const Telemetry = Type.Object(
     }),
     level: Type.Union(
       [Type.Literal("debug"), Type.Literal("info"), Type.Literal("warn"), Type.Literal("error")],
-      { default: "info", description: "The least important level that is logged." },
+      {
+        default: "info",
+        description:
+          "The least important level that is logged. At `debug` upstreams' own words are, too, which may repeat a prompt.",
+      },
     ),
   },
   { ...strict, default: {}, description: "What the gateway says about itself." },

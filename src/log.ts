@@ -29,9 +29,24 @@ export function createLogger(settings: LogSettings): GatewayLogger {
   });
 }
 
-/** Where an unforeseen error came from, for a log entry. */
-export function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+/**
+ * Logs an unforeseen error: where it came from, and what it said only at the level debug, because it may repeat what
+ * a client has said.
+ */
+export function logUnforeseen(log: GatewayLogger, message: string, error: unknown): void {
+  log.error(`${message}; at the level debug the log says what`, { error: stackOf(error) });
+  log.debug(`${message}, and this is what`, {
+    error: error instanceof Error ? error.message : String(error),
+  });
+}
+
+/** An error's stack without its message. */
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return `no Error, but of type ${typeof error}`;
+  const { name, message, stack = "" } = error;
+  const at = stack.indexOf(message);
+  // A message that was changed afterwards doesn't tell where that in the stack ends.
+  return at < 0 ? name : stack.slice(0, at) + stack.slice(at + message.length);
 }
 
 interface Entry {

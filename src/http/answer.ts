@@ -1,6 +1,6 @@
 import { errorBody } from "../dialects/openai-chat/error.ts";
 import { RequestError, toRequestError } from "../dialects/request-error.ts";
-import { stackOf } from "../log.ts";
+import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Caller } from "../state/keyring.ts";
 import { limitHeaders } from "../state/limit-headers.ts";
@@ -90,7 +90,7 @@ export class Answerer {
   #explain(error: unknown): RequestError {
     const refusal = toRequestError(error);
     if (refusal.code === "internal_error") {
-      this.#gateway.log.error("a request failed in the gateway itself", { error: stackOf(error) });
+      logUnforeseen(this.#gateway.log, "a request failed in the gateway itself", error);
     }
     return refusal;
   }

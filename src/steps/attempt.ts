@@ -89,8 +89,10 @@ function untilItsEnd(
   return whole(peeked, {
     choices,
     finished: () => lent.finished(),
-    late: (error) =>
-      lent.log.warn("the upstream failed after its answer was complete", { error: String(error) }),
+    late: (error) => {
+      lent.log.warn("the upstream failed after its answer was complete");
+      lent.log.debug("what the upstream said after its answer", { error: String(error) });
+    },
     ended: (error) => {
       const failure = error === undefined ? undefined : lent.explain(error);
       lent.ended(failure);

@@ -3,7 +3,7 @@ import type { Call } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { GatewayLogger } from "../log.ts";
-import { stackOf } from "../log.ts";
+import { logUnforeseen } from "../log.ts";
 import type { Errand } from "../state/errand.ts";
 import type { Target } from "../state/route-table.ts";
 import type { Visit } from "../state/target-states.ts";
@@ -28,11 +28,13 @@ export interface LentCallOptions {
 export class LentCall implements Call {
   readonly id: string;
   readonly attempt: number;
-  readonly log: GatewayLogger;
   readonly #options: LentCallOptions;
   readonly #controller = new AbortController();
   readonly #deadlines: Deadlines;
-  readonly #ignored = new Set<string>();
+  #ignored: Set<string> | undefined;
+  #log: GatewayLogger | undefined;
+  /** Ends the wait for what a plugin has promised. */
+  #waiting: ((reason: unknown) => void) | undefined;
   readonly #began = performance.now();
 
   constructor(options: LentCallOptions) {
@@ -41,15 +43,19 @@ export class LentCall implements Call {
     this.#options = options;
     this.id = call.id;
     this.attempt = number;
-    this.log = call.log.child({ upstream: upstream.id });
     this.#deadlines = new Deadlines({
       upstream: upstream.id,
       timeouts: upstream.timeouts,
       kinds: upstream.upstream.reportsConnection ? ["connect", ...deadlines] : deadlines,
-      passed: (error) => this.#controller.abort(error),
+      passed: (error) => this.#abort(error),
     });
     call.signal.addEventListener("abort", this.#requestEnded, { once: true });
     if (call.signal.aborted) this.#requestEnded();
+  }
+
+  get log(): GatewayLogger {
+    const { call, target } = this.#options;
+    return (this.#log ??= call.log.child({ upstream: target.upstream.id }));
   }
 
   get signal(): AbortSignal {
@@ -58,7 +64,7 @@ export class LentCall implements Call {
 
   /** The names of parameters that the upstream could not honour, so far. */
   get ignoredNames(): readonly string[] {
-    return [...this.#ignored];
+    return this.#ignored ? [...this.#ignored] : [];
   }
 
   connected(): void {
@@ -66,7 +72,7 @@ export class LentCall implements Call {
   }
 
   ignored(parameter: string, why: string): void {
-    this.#ignored.add(parameter);
+    (this.#ignored ??= new Set()).add(parameter);
     this.log.debug("a parameter is not honoured", { parameter, why });
   }
 
@@ -82,19 +88,26 @@ export class LentCall implements Call {
     this.#deadlines.finished();
   }
 
-  /** The promise's outcome, or the reason of the abort as soon as there is one. */
-  async orAborted<T>(promise: Promise<T>): Promise<T> {
-    this.signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const abort = () => aborted.reject(this.signal.reason);
-    this.signal.addEventListener("abort", abort, { once: true });
-    try {
-      return await Promise.race([promise, aborted.promise]);
-    } catch (error) {
-      throw this.signal.aborted ? this.signal.reason : error;
-    } finally {
-      this.signal.removeEventListener("abort", abort);
-    }
+  /** The promise's outcome, or the reason of the abort as soon as there is one. One at a time. */
+  orAborted<T>(promise: Promise<T>): Promise<T> {
+    const { signal } = this;
+    if (signal.aborted) return Promise.reject(signal.reason);
+    return new Promise((resolve, reject) => {
+      this.#waiting = reject;
+      promise.then(
+        (value) => {
+          this.#waiting = undefined;
+          resolve(value);
+        },
+        (error: unknown) => reject(signal.aborted ? signal.reason : error),
+      );
+    });
+  }
+
+  /** Not by a listener of the signal: each attempt would pay for putting it on and taking it off. */
+  #abort(reason: unknown): void {
+    this.#controller.abort(reason);
+    this.#waiting?.(this.signal.reason);
   }
 
   /** Whatever a plugin threw, as an error that may be shown: secrets removed, and blamed on the right one. */
@@ -107,7 +120,7 @@ export class LentCall implements Call {
       return message === error.message ? error : copy(error, message);
     }
     const { id, plugin } = target.upstream;
-    this.log.error(`the plugin ${plugin} threw what is no UpstreamError`, { error: stackOf(error) });
+    logUnforeseen(this.log, `the plugin ${plugin} threw what is no UpstreamError`, error);
     return new UpstreamError("bad-response", `the plugin "${plugin}" of upstream "${id}" failed`, {
       cause: error,
     });
@@ -116,14 +129,14 @@ export class LentCall implements Call {
   /** The attempt is over; `error` undefined: well. Only the first word counts. */
   ended(error?: UpstreamError | RequestError): void {
     // Whatever the upstream still does for an answer that failed, it does for nobody.
-    if (error) this.#controller.abort(error);
+    if (error) this.#abort(error);
     this.#deadlines[Symbol.dispose]();
     this.#options.call.signal.removeEventListener("abort", this.#requestEnded);
     this.#options.visit.ended(outcomeOf(error));
   }
 
   readonly #requestEnded = (): void => {
-    this.#controller.abort(this.#options.call.signal.reason);
+    this.#abort(this.#options.call.signal.reason);
     this.ended(this.#options.call.gone);
   };
 }

@@ -1,3 +1,4 @@
+import { UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
@@ -146,7 +147,11 @@ export class RequestCall {
     const status = error?.status ?? 200;
     const level = status === 500 ? "error" : status > 500 ? "warn" : "info";
     const known = this.admission?.account?.known;
-    this.log[level](error ? `request failed: ${error.message}` : "request answered", {
+    // An upstream's own words may repeat the client's.
+    const isUpstreams = UpstreamError.is(error?.cause);
+    if (error && isUpstreams) this.log.debug("what the client is told", { error: error.message });
+    const failed = error && !isUpstreams ? `request failed: ${error.message}` : "request failed";
+    this.log[level](error ? failed : "request answered", {
       path: this.path,
       ...(this.caller && { key: this.caller.name }),
       ...this.#facts,

@@ -5,7 +5,7 @@ import type { RequestError } from "../dialects/request-error.ts";
 import { toRequestError } from "../dialects/request-error.ts";
 import type { AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
 import { readable } from "../flow/readable.ts";
-import { stackOf } from "../log.ts";
+import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Answered } from "./dispatch.ts";
 import type { ObservedAnswer } from "./observe.ts";
@@ -156,7 +156,7 @@ class Frames implements AsyncIterator<Uint8Array> {
   #fail(error: unknown): IteratorResult<Uint8Array> {
     const failure = toRequestError(error);
     if (failure.code === "internal_error") {
-      this.#call.log.error("an answer broke in the gateway itself", { error: stackOf(error) });
+      logUnforeseen(this.#call.log, "an answer broke in the gateway itself", error);
     }
     return this.#last(this.#writer.failed(failure), failure);
   }

@@ -175,7 +175,9 @@ class Tries {
   }
 
   #report({ upstream }: Target, { code, message }: UpstreamError): void {
-    this.#call.log.warn("an upstream did not answer", { upstream: upstream.id, code, error: message });
+    this.#call.log.warn("an upstream did not answer", { upstream: upstream.id, code });
+    // Its own words may repeat the client's.
+    this.#call.log.debug("what the upstream said", { upstream: upstream.id, error: message });
   }
 
   /** What the client gets when nothing is left to try. */

@@ -25,7 +25,8 @@ beforeAll(async () => {
     log += String(text);
     return true;
   });
-  gateway = await startGateway(`${tries(1)}upstreams:
+  gateway = await startGateway(`${tries(1)}telemetry: { level: debug }
+upstreams:
   odd:
     plugin: ${JSON.stringify(ODD)}
     timeouts: { first_event: 200ms, idle: 200ms, total: 600ms }
@@ -145,7 +146,7 @@ test.each(["says-what-it-should-not", "throws-what-it-should-not"])(
 );
 
 test.each([
-  ["throws-before", "Error: internals"],
+  ["throws-before", "error=internals"],
   ["gives-what-is-no-json", "TypeError: "],
 ])("what went wrong with a plugin that %s is in the log, where its author looks", async (model, said) => {
   log = "";
