@@ -61,21 +61,16 @@ export async function askRecorded(argv: readonly string[], question: Question): 
   try {
     const model = question.model ?? (await firstModel(open));
     tape.begin();
-    const { types, failure } = await answerTypes(open, { ...question, model }, log);
+    const asking = { upstream: open.id, plugin: open.plugin, model, prompt: question.prompt };
+    const { types, failure } = await answerTypes(open, asking, log);
     await tape.quiet(QUIET_MS, LONGEST_MS);
-    const recording: Recording = {
-      version: 1,
-      upstream: open.id,
-      plugin: open.plugin,
-      model,
-      prompt: question.prompt,
-      recorded: new Date().toISOString(),
-      answer: types,
-      frames: tape.frames,
-    };
+    const recorded = new Date().toISOString();
+    const recording: Recording = { version: 1, ...asking, recorded, answer: types, frames: tape.frames };
     for (const secret of [...tape.secrets, ...secretsOf(recording)]) redactor.addLasting(secret);
-    const said = failure === undefined ? undefined : redactor.redact(textOf(failure));
-    return { recording: redactRecording(recording, redactor.redact), failure: said };
+    return {
+      recording: redactRecording(recording, redactor.redact),
+      failure: failure === undefined ? undefined : redactor.redact(textOf(failure)),
+    };
   } finally {
     await open.close();
     flushLog();
