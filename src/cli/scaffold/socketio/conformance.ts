@@ -3,6 +3,8 @@ import type { Piece } from "./connection.ts";
 import { serve } from "./server.ts";
 import type { Line } from "./server.ts";
 
+const KEY = "key-for-tests-0123456789";
+
 /** The upstream as the conformance kit plays it. */
 const fixtures: Fixtures = {
   model: "small",
@@ -17,11 +19,20 @@ const fixtures: Fixtures = {
 export default fixtures;
 
 async function start(scenario: Scenario): Promise<TestUpstream> {
-  const seen = { active: 0, accepted: 0, sent: 0, received: [] as string[] };
+  const seen = {
+    received: [] as string[],
+    active: 0,
+    accepted: 0,
+    sent: 0,
+    get connections() {
+      return server.sockets;
+    },
+  };
   const server = await serve(0, {
-    admit() {
+    admit(key) {
       seen.accepted += 1;
-      refuse(scenario);
+      if (scenario.name === "refused" || key !== KEY) refuse("bad-key", scenario);
+      if (scenario.name === "limited") refuse("too-many", scenario);
     },
     answer(question, line) {
       seen.received.push(JSON.stringify(question));
@@ -34,28 +45,13 @@ async function start(scenario: Scenario): Promise<TestUpstream> {
       play(scenario, { ...line, say });
     },
   });
-  return {
-    options: { base_url: server.url, api_key: "key-for-tests-0123456789" },
-    received: seen.received,
-    get active() {
-      return seen.active;
-    },
-    get accepted() {
-      return seen.accepted;
-    },
-    get connections() {
-      return server.sockets;
-    },
-    get sent() {
-      return seen.sent;
-    },
+  return Object.assign(seen, {
+    options: { base_url: server.url, api_key: KEY },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
+  });
 }
 
-function refuse({ name, complaint, retryAfterSeconds }: Scenario): void {
-  const code = name === "refused" ? "bad-key" : name === "limited" ? "too-many" : undefined;
-  if (code === undefined) return;
+function refuse(code: string, { complaint, retryAfterSeconds }: Scenario): never {
   throw Object.assign(new Error(complaint), { data: { code, wait_seconds: retryAfterSeconds } });
 }
 
