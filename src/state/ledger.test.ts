@@ -200,3 +200,25 @@ test("a trouble that comes and goes is told no more often, and its end only if i
   store.close();
   storage.close();
 });
+
+test("a backlog is written in many turns, each of which leaves time for the requests", async () => {
+  using folder = new LedgerFolder();
+  const { storage, ledger } = folder.open();
+  for (let each = 0; each < 40_000; each += 1) ledger.open(admitted()).close(CLOSED);
+  ledger.flush();
+  expect(ledger.pending).toBeGreaterThan(0);
+  let turns = 0;
+  await until(
+    () => {
+      turns += 1;
+      return ledger.pending === 0;
+    },
+    "the rows are written",
+    30_000,
+  );
+  // At 8 ms a turn even a machine that writes a row in 1 µs needs some.
+  expect(turns).toBeGreaterThan(5);
+  ledger.close();
+  expect(storage.ledger.audit()).toMatchObject({ rows: 40_000 });
+  storage.close();
+}, 40_000);

@@ -88,9 +88,9 @@ export class Ledger {
     return entry;
   }
 
-  /** Writes what waits, if it can be written now. */
+  /** Writes what waits, if it can be written now; of a long backlog as much as one turn allows. */
   flush(): void {
-    this.#writePages(Infinity);
+    this.#writePages(LATE_TURN_MS);
   }
 
   /** Writes what waits and stops; nothing must be opened or closed afterwards. */
