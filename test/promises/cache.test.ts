@@ -83,6 +83,13 @@ async function saidBy(response: Response): Promise<object> {
   return said;
 }
 
+/** Of a body's bytes, none of which are kept. */
+async function hashOf(response: Response): Promise<string> {
+  const hasher = new Bun.CryptoHasher("sha256");
+  for await (const piece of response.body ?? []) hasher.update(piece);
+  return hasher.digest("hex");
+}
+
 describe("an answer that was given", () => {
   test("is given again for nothing, and says so, and how old it is", async () => {
     const body = newQuestion("hello");
@@ -153,14 +160,14 @@ describe("an answer that was given", () => {
     const answer = sseAnswer(openaiChunks("x".repeat(24 * MIB), { units: 64 * 1024 }));
     upstream.respond = (exchange) => exchange.send(answer);
     const body = newQuestion("hello", { model: "m", stream: true });
-    const text = textOf(await readFrames(await other.chat(body)));
+    const first = await hashOf(await other.chat(body));
     Bun.gc(true);
     const before = process.memoryUsage().rss;
     const idlers = Array.from({ length: 50 }, () => connecting(other, body, { reads: false }));
     await until(() => other.gateway.calls.running === idlers.length, "all who don't read");
     const again = await other.chat(body);
     expect(again.headers.get("x-modelyard-cache")).toBe("hit");
-    expect(Bun.hash(textOf(await readFrames(again)))).toBe(Bun.hash(text));
+    expect(await hashOf(again)).toBe(first);
     const grown = (process.memoryUsage().rss - before) / MIB;
     console.log(`50 clients that don't read a replay of 24 MiB: memory grew by ${grown.toFixed(0)} MiB`);
     // Written for all of them whether they read or not, it would be 1200.
