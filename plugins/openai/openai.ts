@@ -12,6 +12,7 @@ import type {
   Model,
   Upstream,
 } from "modelyard/plugin";
+import type { PostOptions } from "modelyard/kit";
 import { ApiKeys, get, openaiStream, post, readJson } from "modelyard/kit";
 import { Address } from "./address.ts";
 import { embeddingsIn } from "./embeddings.ts";
@@ -61,13 +62,13 @@ export class OpenAi implements Upstream {
     }
   }
 
-  async chat(request: ChatRequest, call: Call): Promise<ChatStream> {
+  chat(request: ChatRequest, call: Call): Promise<ChatStream> {
     return this.#keys.lendFor(call, (key) =>
       this.#complete({ call, key, endpoint: "chat/completions" }, request),
     );
   }
 
-  async complete(request: CompletionRequest, call: Call): Promise<ChatStream> {
+  complete(request: CompletionRequest, call: Call): Promise<ChatStream> {
     const ask = (key: string | undefined) => this.#complete({ call, key, endpoint: "completions" }, request);
     return this.#keys.lendFor(call, ask);
   }
@@ -94,31 +95,39 @@ export class OpenAi implements Upstream {
     return openaiStream(response, { choices: request.n ?? 1, signal: asked.call.signal });
   }
 
-  async #postAskingForUsage(asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
+  #postAskingForUsage(asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
     if (!this.#asksForUsage) return this.#post(asked, notAskingForUsage(request));
+    return request.stream === true ? this.#postTrying(asked, request) : this.#post(asked, request);
+  }
+
+  async #postTrying(asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
     try {
       return await this.#post(asked, askingForUsage(request));
     } catch (error) {
-      if (request.stream !== true || !UpstreamError.is(error) || !refusesToTellUsage(error)) throw error;
+      if (!UpstreamError.is(error) || !refusesToTellUsage(error)) throw error;
       this.#asksForUsage = false;
       return this.#post(asked, notAskingForUsage(request));
     }
   }
 
-  async #post({ call, key, endpoint }: Asked, body: JsonObject): Promise<Response> {
+  #post({ call, key, endpoint }: Asked, body: JsonObject): Promise<Response> {
     const model = typeof body["model"] === "string" ? body["model"] : "";
     const url = this.#address.url(endpoint, model);
-    const headers = this.#address.headers(key);
+    const sent = { url, headers: this.#address.headers(key), body };
     // Every server has this one.
-    if (endpoint === "chat/completions") return post(call, { fetch: this.#fetch, url, headers, body });
+    if (endpoint === "chat/completions") return post(call, { fetch: this.#fetch, ...sent });
+    return this.#postWhereItMayBe(call, endpoint, sent);
+  }
+
+  async #postWhereItMayBe(call: Call, endpoint: string, sent: Omit<PostOptions, "fetch">): Promise<Response> {
     let status = 0;
-    const noting = wrapped(this.#fetch, async (...sent) => {
-      const response = await this.#fetch(...sent);
+    const noting = wrapped(this.#fetch, async (...args) => {
+      const response = await this.#fetch(...args);
       ({ status } = response);
       return response;
     });
     try {
-      return await post(call, { fetch: noting, url, headers, body });
+      return await post(call, { fetch: noting, ...sent });
     } catch (error) {
       if (!NO_SUCH_ENDPOINT.has(status) || !UpstreamError.is(error)) throw error;
       if (error.code === "no-such-model" && !SAYS_CHAT_ONLY.test(error.message)) throw error;

@@ -5,9 +5,8 @@ interface Streamable extends JsonObject {
   readonly stream_options?: JsonObject | null;
 }
 
-/** The request with a streamed answer's usage asked for; the core strips it for clients who didn't ask. */
+/** A request for a streamed answer, with its usage asked for; the core strips it for clients who didn't ask. */
 export function askingForUsage(request: Streamable): Streamable {
-  if (request.stream !== true) return request;
   return { ...request, stream_options: { ...request.stream_options, include_usage: true } };
 }
 

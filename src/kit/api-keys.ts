@@ -69,9 +69,16 @@ export class ApiKeys {
   }
 
   /** The same for an answer that comes piece by piece: a failure within it may be the key's, too. */
-  async lendFor(call: Asking, use: (key: string | undefined) => Promise<ChatStream>): Promise<ChatStream> {
-    if (!this.#pool) return use(this.#single);
-    using lease = await this.#lease(this.#pool, call);
+  lendFor(call: Asking, use: (key: string | undefined) => Promise<ChatStream>): Promise<ChatStream> {
+    return this.#pool ? this.#lendOneFor(this.#pool, call, use) : use(this.#single);
+  }
+
+  async #lendOneFor(
+    pool: CredentialPool<string>,
+    call: Asking,
+    use: (key: string | undefined) => Promise<ChatStream>,
+  ): Promise<ChatStream> {
+    using lease = await this.#lease(pool, call);
     const stream = await this.#used(lease, call, use(this.#keys.get(lease.id)?.key));
     return rethrowing(stream, (error) => this.#blame(lease, call, error));
   }

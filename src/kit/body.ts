@@ -18,8 +18,12 @@ export class Body {
 
   /** The next piece; undefined at the end. Rejects when the connection breaks. */
   async read(): Promise<Uint8Array | undefined> {
-    const result = await this.#reader?.read();
-    return result?.value;
+    return (await this.next()).value;
+  }
+
+  /** The same as the reader itself gives it, without a promise of its own. */
+  next(): Promise<{ readonly value?: Uint8Array | undefined }> {
+    return this.#reader ? this.#reader.read() : Promise.resolve({});
   }
 
   /** Cancels the body, which closes its connection and ends a read that waits. Never rejects. */

@@ -68,8 +68,9 @@ class Answer implements BatchIterator {
   }
 
   async #begin(): Promise<readonly ChatEvent[]> {
-    const first = await this.#firstPiece();
-    if (this.body.left) return [];
+    const piece = await this.#read();
+    const first = piece && withoutBlanks(piece);
+    if (this.body.left || first?.length === 0) return [];
     if (first && (first[0] === BRACE || first[0] === BRACKET)) return this.#document(first);
     this.#parser = new SseParser();
     // Enough to say what it was, should it be no event stream.
@@ -162,19 +163,10 @@ class Answer implements BatchIterator {
     return new UpstreamError("truncated", `the upstream's answer broke off before its end${why}`);
   }
 
-  /** The body from its first byte that isn't blank: some servers send blanks while their model thinks. */
-  async #firstPiece(): Promise<Uint8Array | undefined> {
-    for (let piece = await this.#read(); piece; piece = await this.#read()) {
-      const from = piece.findIndex((byte) => !BLANKS.has(byte));
-      if (from !== -1) return piece.subarray(from);
-    }
-    return undefined;
-  }
-
   /** The next piece; a connection that breaks is an end like any other, because the answer may be whole. */
   async #read(): Promise<Uint8Array | undefined> {
     try {
-      return await this.body.read();
+      return (await this.body.next()).value;
     } catch (error) {
       this.#signal?.throwIfAborted();
       if (UpstreamError.is(error)) throw error;
@@ -196,6 +188,13 @@ const BRACKET = 0x5b;
 // Tab, line feed, carriage return, space, and the three bytes of a byte order mark.
 const BLANKS = new Set([0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf]);
 const decoder = new TextDecoder();
+
+/** A first piece from its first byte that isn't blank: some servers send blanks while their model thinks. */
+function withoutBlanks(piece: Uint8Array): Uint8Array {
+  let from = 0;
+  while (from < piece.length && BLANKS.has(piece[from] ?? 0)) from++;
+  return from === 0 ? piece : piece.subarray(from);
+}
 
 /** Whether the event that the body ended in is more than what a cut has left of one. */
 function isWhole(event: SseEvent): boolean {

@@ -6,6 +6,9 @@ const AFTER_FINISH_MS = 5_000;
 
 type Kind = keyof TimeoutSettings;
 
+const AFTER_COMMIT: readonly Kind[] = ["idle", "total"];
+const ONLY_TOTAL: readonly Kind[] = ["total"];
+
 export interface DeadlineOptions {
   readonly upstream: string;
   readonly timeouts: TimeoutSettings;
@@ -22,41 +25,40 @@ export interface DeadlineOptions {
 export class Deadlines implements Disposable {
   readonly #options: DeadlineOptions;
   readonly #started = performance.now();
-  readonly #open: Set<Kind>;
+  /** Those that count now; a handful, so a list is quicker than a set. */
+  #open: readonly Kind[];
   #idle: number;
   #waiting: () => number = () => 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: DeadlineOptions) {
     this.#options = options;
-    this.#open = new Set(options.kinds.filter((kind) => kind !== "idle"));
+    this.#open = options.kinds.filter((kind) => kind !== "idle");
     this.#idle = options.timeouts.idle;
     this.#set();
   }
 
   connected(): void {
-    this.#open.delete("connect");
+    if (this.#open.includes("connect")) this.#open = this.#open.filter((kind) => kind !== "connect");
   }
 
   /** The first event is there. `waiting` tells for how many ms the next one has been waited for. */
   committed(waiting: () => number): void {
     this.#waiting = waiting;
-    this.#open.delete("connect");
-    this.#open.delete("first_event");
-    if (this.#options.kinds.includes("idle")) this.#open.add("idle");
+    this.#open = this.#options.kinds.includes("idle") ? AFTER_COMMIT : ONLY_TOTAL;
     this.#set();
   }
 
   /** Only the usage can still come. */
   finished(): void {
     this.#idle = Math.min(this.#idle, AFTER_FINISH_MS);
-    this.#open.add("idle");
+    this.#open = AFTER_COMMIT;
     this.#set();
   }
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    this.#open.clear();
+    this.#open = [];
   }
 
   #left(kind: Kind): number {
@@ -66,12 +68,13 @@ export class Deadlines implements Disposable {
 
   #set(): void {
     clearTimeout(this.#timer);
-    const left = Math.min(...[...this.#open].map((kind) => this.#left(kind)));
+    let left = Infinity;
+    for (const kind of this.#open) left = Math.min(left, this.#left(kind));
     if (left !== Infinity) this.#timer = setTimeout(this.#fired, Math.max(1, left));
   }
 
   readonly #fired = (): void => {
-    const due = [...this.#open].find((kind) => this.#left(kind) < 1);
+    const due = this.#open.find((kind) => this.#left(kind) < 1);
     if (due) this.#options.passed(this.#error(due));
     else this.#set();
   };
