@@ -9,7 +9,8 @@ export const Cache = Type.Object(
     max_size: Size({
       default: "64MiB",
       minimum: 0,
-      description: "All answers in the cache, in memory; those used least recently go first. 0 turns it off.",
+      description:
+        "All answers in the cache, in memory; those used least recently go first. Answers that are still coming may take as much again. 0 turns it off.",
     }),
     max_entry: Size({
       default: "1MiB",
