@@ -2,7 +2,7 @@
 export interface Block {
   readonly language: string;
   readonly text: string;
-  /** From a first line as `// parrot.ts` or `# gateway.yaml`. */
+  /** From a first line as `// parrot.ts`. */
   readonly file: string | undefined;
 }
 
@@ -11,7 +11,7 @@ const BLOCK = /^```(\w*)\n(.*?)^```$/gms;
 /** Every block of code, from the top. */
 export function blocks(page: string): Block[] {
   return [...page.matchAll(BLOCK)].map(([, language = "", text = ""]) => {
-    return { language, text, file: /^(?:\/\/|#) ([\w.-]+\.\w+)\n/.exec(text)?.[1] };
+    return { language, text, file: /^(?:\/\/|#) ([\w./-]+\.\w+)\n/.exec(text)?.[1] };
   });
 }
 
@@ -21,6 +21,15 @@ export function fileOf(page: string, file: string): string {
   if (!block || more.length > 0)
     throw new Error(`the page has ${block ? "several blocks" : "no block"} ${file}`);
   return block.text;
+}
+
+/** The piece of gateway.yaml on the page that serves this file. Throws when there is none, or another one. */
+export function settingsOf(page: string, file: string): string {
+  const found = blocks(page).filter(
+    ({ language, text }) => language === "yaml" && text.includes(`./${file}`),
+  );
+  if (found.length !== 1) throw new Error(`the page has ${found.length} blocks of YAML that name ${file}`);
+  return found[0]?.text ?? "";
 }
 
 /** The page without its blocks of code. */

@@ -1,43 +1,21 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as kit from "modelyard/kit";
-import { FAILURES } from "modelyard/plugin";
-import { startGateway } from "../test/support/gateway.ts";
-import type { RunningGateway } from "../test/support/gateway.ts";
-import { jobServer, TOKEN } from "../test/support/job-server.ts";
-import type { JobServer } from "../test/support/job-server.ts";
-import { readFrames } from "../test/support/sse-frames.ts";
-import { withinMs } from "../test/support/until.ts";
+import { startGateway } from "../support/gateway.ts";
+import type { RunningGateway } from "../support/gateway.ts";
+import { jobServer, TOKEN } from "../support/job-server.ts";
+import type { JobServer } from "../support/job-server.ts";
+import { readFrames } from "../support/sse-frames.ts";
+import { withinMs } from "../support/until.ts";
+import { blocks, fileOf, settingsOf } from "./page.ts";
 
 /**
- * The page for authors of plugins does what it says.
+ * The plugin on the page for authors that polls its upstream does what the page says.
  * @module
  */
-const ROOT = join(import.meta.dir, "..");
-const page = await Bun.file(join(import.meta.dir, "README.md")).text();
-
-/** The page's only block in a language that holds `mark`. */
-function block(language: string, mark: string): string {
-  const blocks = [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)].filter(
-    ([, its, text]) => its === language && text?.includes(mark),
-  );
-  expect(blocks).toHaveLength(1);
-  return blocks[0]?.[2] ?? "";
-}
-
-/** The cells of the table that begins with these heads, without the heads. */
-function table(...heads: readonly string[]): string[][] {
-  const lines = page.split("\n");
-  const cells = (line: string) => line.split("|").map((cell) => cell.trim());
-  const first = lines.findIndex((line) => heads.every((head, at) => cells(line)[at + 1] === head));
-  const rest = lines.slice(first + 2);
-  return rest.slice(0, rest.indexOf("")).map((line) => cells(line).slice(1, -1));
-}
-
-const PLUGIN = block("ts", "// jobs.ts");
-const SETTINGS = block("yaml", "plugin: ./jobs.ts") + block("yaml", "telemetry:").replace("debug", "error");
+const page = await Bun.file(join(import.meta.dir, "../../docs/plugins.md")).text();
+const PLUGIN = fileOf(page, "jobs.ts");
+const TRYING = blocks(page).find(({ text }) => text.includes("telemetry:"))?.text ?? "";
+const SETTINGS = settingsOf(page, "jobs.ts") + TRYING.replace("debug", "error");
 
 function startWith(server: JobServer, token = TOKEN, poll = "5ms"): Promise<RunningGateway> {
   const yaml = SETTINGS.replace("http://127.0.0.1:9000", server.url).replace("200ms", poll);
@@ -63,7 +41,7 @@ async function failureOf(response: Response) {
   return { status: response.status, ...error };
 }
 
-describe("the page's plugin", () => {
+describe("the plugin that polls", () => {
   let server: JobServer;
   let gateway: RunningGateway;
 
@@ -190,48 +168,4 @@ test("a token that the server refuses is a 502 without the token", async () => {
   expect(failure).toMatchObject({ status: 502, code: "upstream_error" });
   expect(failure.message).toContain("nobody knows");
   expect(failure.message).not.toContain("no-such-token");
-});
-
-describe("the page", () => {
-  test("fits on one", () => {
-    expect(page.split("\n").length).toBeLessThanOrEqual(210);
-  });
-
-  test("has every failure as the contract has it, and no other", () => {
-    const failures = Object.entries(FAILURES).map(([code, { status, wire, mayTryNext, blame, meaning }]) => [
-      `\`${code}\``,
-      String(status),
-      `\`${wire}\``,
-      mayTryNext ? "yes" : "no",
-      blame,
-      meaning,
-    ]);
-    expect(table("code", "status", "for the client")).toEqual(failures);
-  });
-
-  test("has every name of the kit, and no other", () => {
-    const names = table("name", "when").flatMap(([cell = ""]) => cell.split(", "));
-    expect(names.toSorted()).toEqual(
-      Object.keys(kit)
-        .map((name) => `\`${name}\``)
-        .toSorted(),
-    );
-  });
-
-  test("gives editors types outside the checkout", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "modelyard-types-"));
-    try {
-      symlinkSync(ROOT, join(folder, "modelyard"));
-      const mine = join(folder, "mine");
-      mkdirSync(mine);
-      await Bun.write(join(mine, "jobs.ts"), PLUGIN);
-      await Bun.write(join(mine, "tsconfig.json"), block("json", "paths"));
-      const compiler = join(ROOT, "node_modules/.bin/tsc");
-      const check = Bun.spawn([compiler, "--noEmit", "-p", mine], { stdout: "pipe" });
-      expect(await new Response(check.stdout).text()).toBe("");
-      expect(await check.exited).toBe(0);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  }, 60_000);
 });

@@ -1,0 +1,168 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LEVELS, RULES } from "modelyard/conformance";
+import * as kit from "modelyard/kit";
+import { FAILURES } from "modelyard/plugin";
+import { anchors, blocks, links, table } from "./page.ts";
+
+/**
+ * The page for authors is in step with the code: its tables, its links, the files it quotes and the commands it names.
+ * @module
+ */
+const ROOT = join(import.meta.dir, "../..");
+const page = await read("docs/plugins.md");
+const code = blocks(page).filter(({ language }) => language === "ts");
+
+function read(path: string): Promise<string> {
+  return Bun.file(join(ROOT, path)).text();
+}
+
+async function said(...words: readonly string[]): Promise<string> {
+  const child = Bun.spawn([process.execPath, ...words], { cwd: ROOT, stdout: "pipe", stderr: "pipe" });
+  const [out, problems] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return out + problems;
+}
+
+test("every failure is there as the contract has it, and no other", () => {
+  const failures = Object.entries(FAILURES).map(([name, { status, wire, mayTryNext, blame, meaning }]) => [
+    `\`${name}\``,
+    String(status),
+    `\`${wire}\``,
+    mayTryNext ? "yes" : "no",
+    blame,
+    meaning,
+  ]);
+  expect(table(page, "code", "status", "for the client")).toEqual(failures);
+});
+
+test("every name of the kit is there, and no other", () => {
+  const names = table(page, "name", "when").flatMap(([cell = ""]) => cell.split(", "));
+  expect(names.toSorted()).toEqual(
+    Object.keys(kit)
+      .map((name) => `\`${name}\``)
+      .toSorted(),
+  );
+});
+
+test("every step of the pipeline is there, in its order, and no other", async () => {
+  const pipeline = await read("src/pipeline.ts");
+  const [, own = ""] = /async function chatCompletions\([^]*?\{\n([^]*?)\n\}\n/.exec(pipeline) ?? [];
+  const steps = [...pipeline.matchAll(/import \{ ([^}]*) \} from "\.\/steps\//g)]
+    .flatMap(([, names = ""]) => names.split(", "))
+    .filter((name) => own.includes(`${name}(`));
+  const told = table(page, "step", "what happens").map(([cell = ""]) => cell.replaceAll("`", ""));
+  expect(told.toSorted()).toEqual(steps.toSorted());
+  // What asks the upstreams is written before the cache that may spare it.
+  const written = told.toSorted((one, other) => own.indexOf(`${one}(`) - own.indexOf(`${other}(`));
+  expect(written.filter((name) => name !== "dispatchChat")).toEqual(
+    told.filter((name) => name !== "dispatchChat"),
+  );
+});
+
+test("every level of the conformance kit is there, and the number of its rules", () => {
+  const levels = table(page, "level", "is about").map(([level, about]) => [level, about]);
+  expect(levels).toEqual(Object.entries(LEVELS));
+  expect(page).toContain(`to ${RULES.length} rules`);
+});
+
+test("the front pages tell the number of rules, too", async () => {
+  expect(await read("README.md")).toContain(`to ${RULES.length} rules`);
+  expect(await read("README.zh-CN.md")).toContain(`${RULES.length} 条规则`);
+});
+
+describe("what the kit says of where to look", () => {
+  const parts = [...new Set(RULES.map(({ look }) => look))];
+
+  test.each(parts)("%s is there", (look) => {
+    const [file, anchor] = look.split("#");
+    expect(file).toBe("docs/plugins.md");
+    expect(anchors(page)).toContain(anchor ?? "");
+  });
+
+  test.each(Object.keys(LEVELS).map(Number))("the table of levels leads there from level %p", (level) => {
+    const [, , cell = ""] =
+      table(page, "level", "is about").find(([number]) => number === String(level)) ?? [];
+    const own = RULES.filter((rule) => rule.level === level).map(({ look }) => look.split("#")[1] ?? "");
+    expect(links(cell).toSorted()).toEqual([...new Set(own)].map((part) => `#${part}`).toSorted());
+  });
+});
+
+describe.each(["docs/plugins.md", "docs/plugin-reference.md", "plugins/README.md", "examples/README.md"])(
+  "%s",
+  (path) => {
+    test("links to what exists", async () => {
+      const text = await read(path);
+      expect(links(text)).not.toBeEmpty();
+      for (const link of links(text)) {
+        const [target = "", anchor] = link.split("#");
+        const file = target === "" ? join(ROOT, path) : join(ROOT, path, "..", target);
+        expect({ link, exists: existsSync(file) }).toEqual({ link, exists: true });
+        if (anchor !== undefined) expect(anchors(await Bun.file(file).text())).toContain(anchor);
+      }
+    });
+  },
+);
+
+test("the list at the top names every part, in order", () => {
+  const parts = anchors(page.replaceAll(/^### .*$/gm, "")).slice(1);
+  expect(links(page.slice(0, page.indexOf("Beside it")))).toEqual(parts.map((part) => `#${part}`));
+});
+
+test("the files of the examples are quoted as they are", async () => {
+  const quoted = code.filter(({ file }) => file?.startsWith("examples/"));
+  expect(quoted.map(({ file }) => file)).toEqual([
+    "examples/sse/events.ts",
+    "examples/websocket/index.ts",
+    "examples/sse/conformance.ts",
+    "examples/sse/conformance.test.ts",
+  ]);
+  for (const { file = "", text } of quoted) expect(text).toBe(`// ${file}\n${await read(file)}`);
+});
+
+test("the commands exist", async () => {
+  const usage = (await said("src/cli/main.ts")) + (await said("src/cli/main.ts", "plugin"));
+  const named = [...page.matchAll(/bun run modelyard ((?:plugin )?[\w-]+)/g)].map(
+    ([, command = ""]) => command,
+  );
+  expect(new Set(named)).toEqual(new Set(["plugin new", "plugin test", "check"]));
+  for (const command of named)
+    expect(usage).toMatch(new RegExp(`^ +(bun run modelyard )?${command}\\b`, "m"));
+  const { scripts } = JSON.parse(await read("package.json")) as { scripts: Record<string, string> };
+  expect(scripts["modelyard"]).toContain("src/cli/main.ts");
+});
+
+test("editors get types outside the checkout, and each plugin on the page fits them", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "modelyard-types-"));
+  try {
+    symlinkSync(ROOT, join(folder, "modelyard"));
+    const mine = join(folder, "mine");
+    mkdirSync(mine);
+    const whole = code.filter(({ file }) => file !== undefined && !file.includes("/"));
+    expect(whole.map(({ file }) => file)).toEqual([
+      "parrot.ts",
+      "answers.ts",
+      "relay.ts",
+      "jobs.ts",
+      "tickets.ts",
+      "visits.ts",
+    ]);
+    for (const { file = "", text } of whole) await Bun.write(join(mine, file), text);
+    const settings = blocks(page).find(({ language }) => language === "json")?.text ?? "";
+    await Bun.write(join(mine, "tsconfig.json"), settings);
+    const compiler = join(ROOT, "node_modules/.bin/tsc");
+    const check = Bun.spawn([compiler, "--noEmit", "-p", mine], { stdout: "pipe" });
+    expect(await new Response(check.stdout).text()).toBe("");
+    expect(await check.exited).toBe(0);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}, 60_000);
+
+test("no block of code is left untested", () => {
+  expect(code.filter(({ file }) => file === undefined)).toEqual([]);
+});
