@@ -66,10 +66,12 @@ describe("sse", () => {
   test.each(["close", "reset"] as const)(
     "says that a body is truncated by the connection's %s",
     async (end) => {
-      using server = rawServer("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\ndata: a\n\n", end);
-      const { items, error } = await outcomeOf(sse(await bodyOf(server.url)));
-      expect(items.map((event) => event.data)).toEqual(["a"]);
-      expect(error).toMatchObject({
+      using server = rawServer("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\ndata: a\n\n", "keep");
+      const events = sse(await bodyOf(server.url));
+      expect((await events.next()).value).toMatchObject({ data: "a" });
+      if (end === "close") server.breakOff();
+      else server.reset();
+      await expect(events.next()).rejects.toMatchObject({
         code: "truncated",
         message: "the upstream's answer broke off before its end (ECONNRESET)",
       });

@@ -38,6 +38,8 @@ export interface RawServer extends Disposable {
   readonly url: string;
   /** Breaks off all connections. */
   breakOff(): void;
+  /** Resets the connections. */
+  reset(): void;
 }
 
 /** Sends exactly these bytes, then closes or resets the connection, or keeps it until `breakOff` is called. */
@@ -60,6 +62,7 @@ export function rawServer(bytes: string, end: "close" | "reset" | "keep"): RawSe
   return {
     url: `http://127.0.0.1:${server.port}/`,
     breakOff: () => sockets.forEach((socket) => socket.end()),
+    reset: () => sockets.forEach((socket) => socket.terminate()),
     [Symbol.dispose]: () => server.stop(true),
   };
 }
