@@ -41,7 +41,6 @@ function yamlFor(url: string): string {
     "server: { port: 0 }",
     "telemetry: { level: error }",
     "storage: { database: 'sqlite:./ledger.db' }",
-    "cache: { max_size: 0 }",
     "health: { failures: 1000000 }",
     `keys: ${JSON.stringify(keys)}`,
     `upstreams: ${JSON.stringify({ chaos: openai })}`,
@@ -148,10 +147,22 @@ function expectBoundedLoss(
 function expectChaos(requests: readonly ChaosRequest[], rows: ReadonlyMap<string, Row>): void {
   const outcomes: Record<string, number> = {};
   const count = (what: string) => (outcomes[what] = (outcomes[what] ?? 0) + 1);
-  for (const { outcome } of rows.values()) count(outcome);
+  for (const { outcome, cache } of rows.values()) {
+    count(outcome);
+    if (cache === "hit" || cache === "follow") count(cache);
+  }
   for (const { seen } of requests) if (seen.status === 429 && !seen.asked) count("refused");
   console.log(`${rows.size} rows of ${requests.length} requests: ${JSON.stringify(outcomes)}`);
-  for (const what of ["ok", "client_abort", "upstream_error", "truncated", "crashed", "refused"]) {
-    expect([what, (outcomes[what] ?? 0) > 10]).toEqual([what, true]);
+  for (const what of [
+    "ok",
+    "client_abort",
+    "upstream_error",
+    "truncated",
+    "crashed",
+    "refused",
+    "hit",
+    "follow",
+  ]) {
+    expect([what, (outcomes[what] ?? 0) > 0]).toEqual([what, true]);
   }
 }

@@ -30,14 +30,14 @@ export function keyOf(name: string): string {
   return `sk-chaos-${name}-0123456789`;
 }
 
-function bodyOf({ endpoint, model, stream, includeUsage, id }: ChaosRequest): object {
+function bodyOf({ endpoint, model, stream, includeUsage, id, shared }: ChaosRequest): object {
   const streamed = { stream, ...(stream && includeUsage && { stream_options: { include_usage: true } }) };
   // By `user` the upstream knows whose script to play.
   if (endpoint === "embeddings") return { model, input: "some words", user: id };
-  if (endpoint === "completions")
-    return { model, prompt: "some words", max_tokens: 20, user: id, ...streamed };
-  const messages = [{ role: "user", content: "some words" }];
-  return { model, messages, max_completion_tokens: 20, user: id, ...streamed };
+  const prompt = shared === undefined ? "some words" : `words of prompt ${shared}`;
+  const rest = { ...streamed, ...(shared !== undefined && { temperature: 0 }), user: id };
+  if (endpoint === "completions") return { model, prompt, max_tokens: 20, ...rest };
+  return { model, messages: [{ role: "user", content: prompt }], max_completion_tokens: 20, ...rest };
 }
 
 /** True when the answer came to an end of its own. */

@@ -13,6 +13,8 @@ export interface ChaosRequest {
   /** Whether a stream is to tell its usage. */
   readonly includeUsage: boolean;
   readonly model: string;
+  /** Which of a few prompts it shares with others, so that the cache may answer; else its answer is its own. */
+  readonly shared: number | undefined;
   readonly script: Script;
   readonly leaves: Leaving;
   /** What came of it. */
@@ -60,12 +62,12 @@ export interface Seen {
 /** What prompts are said to take by an upstream that tells the usage. */
 export const PROMPT_TOKENS = 11;
 
-/** A name for each kind of key; its settings are in the test. */
-export const KEYS = ["free", "minute", "narrow", "tokens", "budget"] as const;
+const PROMPTS = 30;
 
 /** Makes the nth request of a run. */
 export function chaosRequest(nth: number, random: Random): ChaosRequest {
   const endpoint = random.weighted({ "chat/completions": 6, completions: 2, embeddings: 1 });
+  const shared = endpoint !== "embeddings" && random.chance(0.25) ? random.between(1, PROMPTS) : undefined;
   return {
     id: `chaos-${nth}`,
     key: random.weighted({ free: 12, minute: 2, narrow: 1, tokens: 1, budget: 1 }),
@@ -73,11 +75,13 @@ export function chaosRequest(nth: number, random: Random): ChaosRequest {
     stream: endpoint !== "embeddings" && random.chance(0.7),
     includeUsage: random.chance(0.5),
     model: random.chance(0.02) ? "unknown" : "m",
+    shared,
     script: {
       failures: random.chance(0.92) ? 0 : random.chance(0.6) ? 1 : 9,
       delay: random.chance(0.3) ? random.between(1, 20) : 0,
       pieces: random.between(1, 12),
-      inStep: random.chance(0.5),
+      // Who leaves an answer that is shared must not keep it from the others.
+      inStep: shared === undefined && random.chance(0.5),
       end: random.weighted({ whole: 60, untold: 15, error: 5, cut: 5, reset: 5 }),
     },
     leaves: leaving(random),
