@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startEmulator as startHttp } from "../../examples/http/emulator.ts";
 import { startEmulator as startSse } from "../../examples/sse/emulator.ts";
 import { startEmulator as startWebSocket } from "../../examples/websocket/emulator.ts";
 import { startGateway, TEST_KEY } from "../support/gateway.ts";
 import type { RunningGateway } from "../support/gateway.ts";
+import { CodeProcess } from "../support/gateway-process.ts";
 import { readFrames } from "../support/sse-frames.ts";
 import { fieldsOf, links } from "./page.ts";
 
@@ -33,6 +35,14 @@ function serve(kind: Kind, environment: Record<string, string>): Promise<Running
   return startGateway(yaml.replace("./index.ts", plugin), {
     environment: { API_MASTER_KEY: TEST_KEY, ...environment },
   });
+}
+
+/** What a command of the gateway's prints; it must end well. */
+async function said(parameters: readonly string[], url: string): Promise<string> {
+  await using child = new CodeProcess("src/cli/main.ts", parameters, { environment: { UPSTREAM_URL: url } });
+  const { code, stdout, stderr } = await child.ended(30_000);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return stdout;
 }
 
 test("there is nothing else among the examples", () => {
@@ -78,6 +88,19 @@ describe.each(KINDS)("the example %s", (kind) => {
     expect(error.message).toContain("is unknown here");
     expect(error.message).not.toContain("a-wrong-credential");
   });
+
+  test("is recorded, and what it sends has the shape of its recording", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "modelyard-recording-"));
+    try {
+      const recording = join(folder, "recording.json");
+      const upstream = [`${kind}-example`, "--config", join(EXAMPLES, kind, "gateway.yaml")];
+      await said(["plugin", "record", ...upstream, "--prompt", "Hello there!", "--out", recording], url);
+      expect(await Bun.file(recording).text()).not.toContain("-of-the-emulator");
+      expect(await said(["canary", ...upstream, "--recording", recording], url)).toContain("is the same");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 60_000);
 
   test("imports nothing but the three entries of the package, and files of its own", async () => {
     const folder = join(EXAMPLES, kind);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { LEVELS, RULES } from "modelyard/conformance";
 import * as kit from "modelyard/kit";
 import { FAILURES } from "modelyard/plugin";
+import { CodeProcess } from "../support/gateway-process.ts";
 import { anchors, blocks, links, table } from "./page.ts";
 
 /**
@@ -19,13 +20,11 @@ function read(path: string): Promise<string> {
   return Bun.file(join(ROOT, path)).text();
 }
 
-async function said(...words: readonly string[]): Promise<string> {
-  const child = Bun.spawn([process.execPath, ...words], { cwd: ROOT, stdout: "pipe", stderr: "pipe" });
-  const [out, problems] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ]);
-  return out + problems;
+/** What the command line says of how it is used. */
+async function usageOf(...parameters: readonly string[]): Promise<string> {
+  await using child = new CodeProcess("src/cli/main.ts", parameters);
+  const { stdout, stderr } = await child.ended(30_000);
+  return stdout + stderr;
 }
 
 test("every failure is there as the contract has it, and no other", () => {
@@ -125,11 +124,11 @@ test("the files of the examples are quoted as they are", async () => {
 });
 
 test("the commands exist", async () => {
-  const usage = (await said("src/cli/main.ts")) + (await said("src/cli/main.ts", "plugin"));
+  const usage = (await usageOf()) + (await usageOf("plugin"));
   const named = [...page.matchAll(/bun run modelyard ((?:plugin )?[\w-]+)/g)].map(
     ([, command = ""]) => command,
   );
-  expect(new Set(named)).toEqual(new Set(["plugin new", "plugin test", "check"]));
+  expect(new Set(named)).toEqual(new Set(["plugin new", "plugin test", "plugin record", "canary", "check"]));
   for (const command of named)
     expect(usage).toMatch(new RegExp(`^ +(bun run modelyard )?${command}\\b`, "m"));
   const { scripts } = JSON.parse(await read("package.json")) as { scripts: Record<string, string> };
