@@ -210,4 +210,16 @@ describe("an answer beyond its bound", () => {
     expect((await rejection(slow.next(), RequestError)).code).toBe("overloaded");
     expect(told).toEqual([true]);
   });
+
+  test("keeps the one who is left when those ahead have gone", async () => {
+    const { source, recording } = recordingOf(pieces(400), { maxSize: 10 * KIB });
+    const [fast, slow] = [recording.read(ignore), recording.read(ignore)];
+    while (recording.events.size <= 256 * KIB) await fast.next();
+    source.hold();
+    const wait = fast.next();
+    await fast.return();
+    source.release();
+    await wait;
+    expect(await textOf(slow)).toBe(pieces(400).join(""));
+  });
 });

@@ -127,7 +127,8 @@ export class Recording {
   #leaveBehind(): void {
     while (this.#events.size > MOST_LAG) {
       const slowest = this.#slowest();
-      if (!slowest?.lags) return;
+      // The last one left is behind nobody.
+      if (!slowest?.lags || this.#readers.size === 1) return;
       slowest.leave(tooSlow());
     }
   }
