@@ -4,6 +4,8 @@ import type { RequestError } from "./request-error.ts";
 
 /** How one kind of client wants to hear an answer. */
 export interface Dialect {
+  /** As `openai-chat`. */
+  readonly name: string;
   /** A comment that fills silence in a stream. */
   readonly comment: string;
   /** Writes one streamed answer. */

@@ -115,14 +115,14 @@ describe("the bounds", () => {
 });
 
 describe("an answer's bytes", () => {
-  const bytes = new Uint8Array(5 * KIB);
+  const sent = { bytes: new Uint8Array(5 * KIB), usage: undefined };
 
   test("are kept beside it, and counted", () => {
     const { cache } = clocked();
     cache.set("key", BY, saying("Hello"));
     const before = cache.size;
-    cache.get("key")?.encoded.keep("json", bytes);
-    expect(cache.get("key")?.encoded.get("json")).toBe(bytes);
+    cache.get("key")?.encoded.keep("json", sent);
+    expect(cache.get("key")?.encoded.get("json")).toBe(sent);
     expect(cache.get("key")?.encoded.get("sse")).toBeUndefined();
     expect(cache.size).toBe(before + 5 * KIB);
   });
@@ -130,7 +130,7 @@ describe("an answer's bytes", () => {
   test("aren't when they would be too much", () => {
     const { cache } = clocked();
     cache.set("key", BY, saying("x".repeat(16 * KIB)));
-    cache.get("key")?.encoded.keep("json", bytes);
+    cache.get("key")?.encoded.keep("json", sent);
     expect(cache.get("key")?.encoded.get("json")).toBeUndefined();
   });
 
@@ -139,7 +139,7 @@ describe("an answer's bytes", () => {
     cache.set("key", BY, saying("old"));
     const old = cache.get("key");
     cache.set("key", BY, saying("new"));
-    old?.encoded.keep("json", bytes);
+    old?.encoded.keep("json", sent);
     expect([old?.encoded.get("json"), cache.get("key")?.encoded.get("json")]).toEqual([undefined, undefined]);
   });
 });

@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { CacheSettings } from "../../config/settings.ts";
 import type { ChatEvent } from "../contract/index.ts";
+import type { CountedUsage } from "../flow/answer-event.ts";
 import type { EventList } from "./event-list.ts";
 import { BEGINNING } from "./event-list.ts";
 import { Flights } from "./flights.ts";
@@ -9,11 +10,17 @@ import type { AnsweredBy } from "./upstream-answer.ts";
 /** About what an entry takes beside its events, in bytes: its key, who answered, and its place in the cache. */
 const ENTRY_SIZE = 768;
 
-/** The bytes of a cached answer, by the form in which they were sent. */
+/** A whole answer as it was sent. */
+export interface EncodedAnswer {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly usage: CountedUsage | undefined;
+}
+
+/** What was sent of a cached answer, by the form in which it was. */
 export interface EncodedForms {
-  get(form: string): Uint8Array | undefined;
-  /** Keeps these bytes as long as the answer, if there is room. */
-  keep(form: string, bytes: Uint8Array): void;
+  get(form: string): EncodedAnswer | undefined;
+  /** Keeps it as long as the answer, if there is room. */
+  keep(form: string, sent: EncodedAnswer): void;
 }
 
 /** One answer that was given before. */
@@ -31,12 +38,7 @@ interface Entry {
   readonly events: EventList;
   /** By the cache's clock. */
   readonly stored: number;
-  readonly encoded: ReadonlyMap<string, Uint8Array>;
-}
-
-interface Encoded {
-  readonly form: string;
-  readonly bytes: Uint8Array;
+  readonly encoded: ReadonlyMap<string, EncodedAnswer>;
 }
 
 /**
@@ -87,7 +89,7 @@ export class ResponseCache {
       events: () => new Replay(entry.events),
       encoded: {
         get: (form) => entry.encoded.get(form),
-        keep: (form, bytes) => this.#keep(key, entry.events, { form, bytes }),
+        keep: (form, sent) => this.#keep(key, entry.events, new Map([...entry.encoded, [form, sent]])),
       },
     };
   }
@@ -97,11 +99,11 @@ export class ResponseCache {
     this.#entries.set(key, { answered, events, stored: this.#now(), encoded: new Map() });
   }
 
-  #keep(key: string, events: EventList, { form, bytes }: Encoded): void {
+  #keep(key: string, events: EventList, encoded: Entry["encoded"]): void {
     const entry = this.#entries.peek(key);
     // Another answer may have come in its place.
     if (entry?.events !== events) return;
-    const longer = { ...entry, encoded: new Map([...entry.encoded, [form, bytes]]) };
+    const longer = { ...entry, encoded };
     // What grows beyond the bound would be thrown out whole.
     if (sizeOf(longer) <= this.#entries.maxEntrySize) this.#entries.set(key, longer);
   }
@@ -114,7 +116,7 @@ export function openResponseCache(settings: CacheSettings): ResponseCache | unde
 
 function sizeOf({ events, encoded }: Entry): number {
   let size = ENTRY_SIZE + events.size;
-  for (const bytes of encoded.values()) size += bytes.byteLength;
+  for (const { bytes } of encoded.values()) size += bytes.byteLength;
   return size;
 }
 

@@ -46,7 +46,7 @@ export interface Held {
 }
 
 /** Nothing was delivered, and nobody said that anything was used. */
-const NOTHING: CountedUsage = { type: "usage", usage: {}, source: "upstream" };
+export const NOTHING: CountedUsage = { type: "usage", usage: {}, source: "upstream" };
 
 /**
  * One admitted request: what it holds of its key's limits and budget, and its row of the ledger. All of it ends

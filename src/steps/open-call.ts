@@ -1,10 +1,12 @@
 import { UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { GatewayLogger } from "../log.ts";
+import type { CountedUsage } from "../flow/answer-event.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Caller } from "../state/keyring.ts";
 import type { CacheState } from "../state/ledger.ts";
 import type { Admission, ServedBy, Usable } from "./admission.ts";
+import { NOTHING } from "./admission.ts";
 
 // What may stand in a log line and in a header without further thought.
 const SANE_ID = /^[\w.:-]{1,128}$/;
@@ -116,6 +118,13 @@ export class RequestCall {
     if (!this.admission) return;
     this.admission.served = served;
     this.admission.account = account;
+  }
+
+  /** The whole answer is about to be sent as it was sent before. */
+  deliveredAs(served: ServedBy, usage: CountedUsage | undefined): void {
+    const known = usage ?? NOTHING;
+    this.answeredBy(served, { known, count: async () => known });
+    this.delivering();
   }
 
   /** A part of the answer is about to be sent. */

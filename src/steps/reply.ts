@@ -7,6 +7,7 @@ import type { AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
 import { readable } from "../flow/readable.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
+import type { EncodedAnswer } from "../state/response-cache.ts";
 import type { Answered } from "./dispatch.ts";
 import type { ObservedAnswer } from "./observe.ts";
 import type { RequestCall } from "./open-call.ts";
@@ -49,8 +50,17 @@ async function plain(
   { dialect, call }: Served,
 ): Promise<Response> {
   const { events, ...head } = await answer;
+  // The body names the model that was asked for where the upstream names none.
+  const form = `${dialect.name} ${request.model}`;
+  const sent = head.encoded?.get(form);
+  if (sent) {
+    call.deliveredAs(head, sent.usage);
+    return replyWithBytes(sent, head, call);
+  }
   const { body, usage } = await dialect.collect(events, request.model);
-  return replyWith(body, { answered: head, usage, call });
+  const encoded = { bytes: encoder.encode(JSON.stringify(body)), usage };
+  head.encoded?.keep(form, encoded);
+  return replyWithBytes(encoded, head, call);
 }
 
 /** A plain answer that is there: its JSON, with who answered and where its usage comes from in the headers. */
@@ -58,10 +68,15 @@ export function replyWith(
   body: JsonObject,
   { answered, usage, call }: { answered: Answered; usage: CountedUsage | undefined; call: RequestCall },
 ): Response {
-  const headers = new Headers({ ...headersOf(answered), "content-type": "application/json" });
-  if (usage) headers.set("x-modelyard-usage", usage.source);
+  return replyWithBytes({ bytes: encoder.encode(JSON.stringify(body)), usage }, answered, call);
+}
+
+function replyWithBytes({ bytes, usage }: EncodedAnswer, answered: Answered, call: RequestCall): Response {
+  const headers = headersOf(answered);
+  headers["content-type"] = "application/json";
+  if (usage) headers["x-modelyard-usage"] = usage.source;
   call.close();
-  return new Response(JSON.stringify(body), { headers });
+  return new Response(bytes, { headers });
 }
 
 async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served: Served): Promise<Response> {

@@ -4,6 +4,7 @@ import { ChunkWriter, COMMENT_FRAME } from "./stream.ts";
 
 /** OpenAI's chat completions. */
 export const openaiChat: Dialect = {
+  name: "openai-chat",
   comment: COMMENT_FRAME,
   writer: (options) => new ChunkWriter(options),
   collect,

@@ -10,6 +10,7 @@ import type { RequestError } from "../request-error.ts";
 
 /** OpenAI's legacy completions: a text and nothing else. */
 export const openaiCompletions: Dialect = {
+  name: "openai-completions",
   comment: COMMENT_FRAME,
   writer: (options) => new CompletionWriter(options),
   collect,
