@@ -19,12 +19,12 @@ export default definePlugin({
       const signal = AbortSignal.any([call.signal, host.signal]);
       signal.throwIfAborted();
       const socket = new WebSocket(url);
+      let isWelcome = false;
       // However the answer is left, the socket is closed; the upstream takes that as the word to stop.
       using heard = new Channel<string>({ ...BOUNDS, signal, onLeave: () => socket.close() });
       socket.onopen = () => socket.send(JSON.stringify({ type: "hello", token }));
       socket.onmessage = ({ data }) => void heard.push(String(data));
       socket.onclose = () => heard.fail(broken(isWelcome));
-      let isWelcome = false;
       for await (const text of heard) {
         const frame = parsed(text);
         if (frame.type === "welcome") {

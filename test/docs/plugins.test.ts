@@ -151,6 +151,8 @@ test("editors get types outside the checkout, and each plugin on the page fits t
       "visits.ts",
     ]);
     for (const { file = "", text } of whole) await Bun.write(join(mine, file), text);
+    const [fixtures] = code.filter(({ file }) => file === "examples/sse/conformance.ts");
+    await Bun.write(join(mine, "conformance.ts"), fixtures?.text ?? "");
     const settings = blocks(page).find(({ language }) => language === "json")?.text ?? "";
     await Bun.write(join(mine, "tsconfig.json"), settings);
     const compiler = join(ROOT, "node_modules/.bin/tsc");
