@@ -45,7 +45,7 @@ export class ModelDirectory {
 
   /** What every upstream offers, in file order; waits only for lists that were never there. */
   async offers(): Promise<readonly Offer[]> {
-    await Promise.all(this.#upstreams.map((upstream) => this.#refresh(upstream)));
+    await Promise.all(this.#upstreams.map(async (upstream) => this.#refresh(upstream)));
     return this.known();
   }
 
