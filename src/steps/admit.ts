@@ -4,10 +4,9 @@ import { RequestError } from "../dialects/request-error.ts";
 import type { BudgetRefusal, Hold } from "../state/budgets.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Caller } from "../state/keyring.ts";
-import type { LimitRefusal, Slot } from "../state/rate-limiter.ts";
+import type { Limited, LimitRefusal, Slot } from "../state/rate-limiter.ts";
 import type { RequestEstimate } from "../state/token-estimate.ts";
 import { estimateRequest, within } from "../state/token-estimate.ts";
-import type { Limited } from "../state/rate-limiter.ts";
 import { Admission } from "./admission.ts";
 import type { RequestCall } from "./open-call.ts";
 import type { Plan } from "./route.ts";
@@ -27,25 +26,28 @@ interface Around {
  */
 export function admit(request: Asked, plan: Plan, around: Around): void {
   const { caller, call, gateway } = around;
+  call.signal.throwIfAborted();
   const needed = neededTokens(request, around);
+  // The budget first: what was only held can be given back, and a request that was counted can't.
+  const hold = caller.budget && takeHold(caller.budget, needed, { plan, ...around });
   const slot = takeSlot(needed, around);
-  try {
-    const hold = caller.budget && takeHold(caller.budget, needed, { plan, ...around });
-    const admitted = {
-      request: call.id,
-      key: caller.name,
-      model: plan.asked,
-      endpoint: call.path,
-      at: Date.now(),
-      reserved: slot.reserved,
-    };
-    const entry = gateway.ledger.open(admitted);
-    call.admission = new Admission(admitted, { slot, hold, entry }, gateway);
-  } catch (error) {
-    slot[Symbol.dispose]();
-    throw error;
+  if ("limit" in slot) {
+    hold?.settle(NOTHING);
+    throw beyondLimit(slot, needed, caller);
   }
+  const admitted = {
+    request: call.id,
+    key: caller.name,
+    model: plan.asked,
+    endpoint: call.path,
+    at: Date.now(),
+    reserved: slot.reserved,
+  };
+  const entry = gateway.ledger.open(admitted);
+  call.admission = new Admission(admitted, { slot, hold, entry }, gateway);
 }
+
+const NOTHING = { usd: 0, tokens: 0 };
 
 /** A key, as its limits know it. */
 export function limited({ name, limits }: Caller): Limited {
@@ -61,12 +63,9 @@ function neededTokens(request: Asked, { caller, gateway }: Around): RequestEstim
 
 const NONE: RequestEstimate = { input: 0, output: 0, outputAsked: false };
 
-function takeSlot(needed: RequestEstimate, { caller, call, gateway }: Around): Slot {
-  call.signal.throwIfAborted();
+function takeSlot(needed: RequestEstimate, { caller, gateway }: Around): Slot | LimitRefusal {
   const tokens = caller.limits.tokens_per_minute === undefined ? 0 : needed.input + needed.output;
-  const slot = gateway.limiter.admit(limited(caller), tokens);
-  if ("limit" in slot) throw beyondLimit(slot, needed, caller);
-  return slot;
+  return gateway.limiter.admit(limited(caller), tokens);
 }
 
 /** `60 requests per minute`, as the limit's name says it. */

@@ -25,6 +25,7 @@ const KEYS = [
   { name: "earlier", limits: { requests_per_minute: 1 } },
   { name: "again", limits: { concurrent_requests: 1 } },
   { name: "budget", budget: { tokens: 120, per: "day" } },
+  { name: "both", budget: { tokens: 120, per: "day" }, limits: { requests_per_minute: 5 } },
 ].map((settings) => ({ ...settings, key: keyOf(settings.name) }));
 const gateway = await startScripted(ANSWERS, { yaml: `keys: ${JSON.stringify(KEYS)}\n` });
 afterAll(async () => {
@@ -171,4 +172,14 @@ test("a budget that is spent is insufficient_quota, and the official client does
   const asked = client.chat.completions.create({ model: "used", messages });
   expect(await asked.catch((error: unknown) => error)).toBeInstanceOf(OpenAI.RateLimitError);
   expect(statuses).toEqual([429]);
+});
+
+test("what a spent budget refuses uses up nothing of the limits", async () => {
+  await (await ask("both", { model: "used" })).text();
+  await gateway.quiet();
+  for (let nth = 0; nth < 3; nth++) {
+    const refused = await ask("both", { model: "used" });
+    expect(await errorOf(refused)).toMatchObject({ code: "insufficient_quota" });
+    expect(refused.headers.get("x-ratelimit-remaining-requests")).toBe("4");
+  }
 });
