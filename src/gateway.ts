@@ -75,7 +75,7 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
   const tokens = new TokenCounter(log);
   const directory = new ModelDirectory(upstreams.values(), log);
   const ledger = new Ledger(storage.ledger, { log, retention: settings.storage.retention });
-  const bookings = new Bookings();
+  const bookings = new Bookings(log);
   return {
     limits: {
       maxBody: settings.server.max_body,

@@ -1,11 +1,21 @@
+import type { GatewayLogger } from "../log.ts";
+import { logUnforeseen } from "../log.ts";
+
 /** Bookings that wait for a count, so that shutting down can wait for them. */
 export class Bookings {
   readonly #pending = new Set<Promise<void>>();
+  readonly #log: GatewayLogger;
 
-  /** Follows a booking, which must not reject. */
+  constructor(log: GatewayLogger) {
+    this.#log = log;
+  }
+
+  /** Follows a booking to its end. One that fails is told in the log, and brings nothing else down. */
   add(booking: Promise<void>): void {
-    this.#pending.add(booking);
-    void booking.finally(() => this.#pending.delete(booking));
+    const followed = booking
+      .catch((error: unknown) => logUnforeseen(this.#log, "a request could not be booked", error))
+      .finally(() => this.#pending.delete(followed));
+    this.#pending.add(followed);
   }
 
   /** How many wait. */
