@@ -5,7 +5,7 @@ import type { RunningGateway } from "../support/gateway.ts";
 import { jobServer, TOKEN } from "../support/job-server.ts";
 import type { JobServer } from "../support/job-server.ts";
 import { readFrames } from "../support/sse-frames.ts";
-import { withinMs } from "../support/until.ts";
+import { until, withinMs } from "../support/until.ts";
 import { blocks, fileOf, settingsOf } from "./page.ts";
 
 /**
@@ -160,6 +160,26 @@ test.each(["endless", "mute"])("with the engine %s no wait outlives the client",
   expect(await withinMs(cancelled, "the end of the job")).toBe(job);
   await read;
 });
+
+test.each([true, false])(
+  "a job whose ticket comes after the client has left is ended (stream: %p)",
+  async (stream) => {
+    await using server = jobServer();
+    await using gateway = await startWith(server);
+    const leaving = new AbortController();
+    const cancelled = server.cancelling();
+    const ticket = server.holdTicket();
+    const answer = gateway.chat(asking("endless", { stream }), { signal: leaving.signal });
+    const ended = answer.then((response) => response.text()).catch((error: unknown) => error);
+    await withinMs(ticket.begun, "the job's begin");
+    leaving.abort();
+    expect(await ended).toBeInstanceOf(Error);
+    // The ticket is given only once the gateway knows that the client has gone.
+    await until(() => gateway.gateway.calls.running === 0, "the end of the call");
+    ticket.letGo();
+    expect(await withinMs(cancelled, "the end of the job")).toBe("j1");
+  },
+);
 
 test("a token that the server refuses is a 502 without the token", async () => {
   await using server = jobServer();

@@ -12,6 +12,15 @@ export interface JobServer extends AsyncDisposable {
   looked(): Promise<string>;
   /** The job that is told to stop next. */
   cancelling(): Promise<string>;
+  /** Holds the ticket of the next job back until it is let go. */
+  holdTicket(): HeldTicket;
+}
+
+/** A job that was begun, and whose ticket hasn't been given. */
+export interface HeldTicket {
+  /** Comes true when the job was begun. */
+  readonly begun: Promise<void>;
+  letGo(): void;
 }
 
 const TALE = { tokens: { asked: 2, said: 4 } };
@@ -54,6 +63,7 @@ export function jobServer(): JobServer {
     cancelled: jobs.cancelled,
     looked: () => (jobs.nextLook = Promise.withResolvers<string>()).promise,
     cancelling: () => (jobs.nextCancel = Promise.withResolvers<string>()).promise,
+    holdTicket: () => jobs.holdTicket(),
     [Symbol.asyncDispose]: () => server.stop(true),
   };
 }
@@ -63,7 +73,19 @@ class Jobs {
   readonly cancelled: string[] = [];
   nextLook = Promise.withResolvers<string>();
   nextCancel = Promise.withResolvers<string>();
+  #giveTicket: () => Promise<void> = async () => {};
   readonly #left = new Map<string, object[]>();
+
+  holdTicket(): HeldTicket {
+    const begun = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    this.#giveTicket = () => {
+      this.#giveTicket = async () => {};
+      begun.resolve();
+      return held.promise;
+    };
+    return { begun: begun.promise, letGo: held.resolve };
+  }
 
   async reply(request: Request): Promise<object> {
     if (request.headers.get("x-token") !== TOKEN) return failure("BAD_TOKEN", "a token that nobody knows");
@@ -74,13 +96,14 @@ class Jobs {
     return request.method === "DELETE" ? this.#cancel(job) : this.#look(job);
   }
 
-  #make({ engine, prompt }: Asked): object {
+  async #make({ engine, prompt }: Asked): Promise<object> {
     const looks = LOOKS[engine];
     if (!looks) return failure("NO_ENGINE", `no engine ${engine}`);
     if (looks.length === 0) return failure("SLOW_DOWN", "one at a time", { wait_seconds: 7 });
     this.prompts.push(prompt);
     const job = `j${this.prompts.length}`;
     this.#left.set(job, [...looks]);
+    await this.#giveTicket();
     return { job };
   }
 
