@@ -110,6 +110,16 @@ describe("the plugin that polls", () => {
     await withinMs(cancelled, "the end of the job");
   });
 
+  test("says of a job that can't be looked at any more that its answer broke off", async () => {
+    const { text, data } = await readFrames(await gateway.chat(asking("falling", { stream: true })));
+    expect(text).toContain('"content":"Once"');
+    expect(data.at(-1)).toContain("upstream_truncated");
+    expect(await failureOf(await gateway.chat(asking("fallen")))).toMatchObject({
+      status: 503,
+      code: "upstream_unavailable",
+    });
+  });
+
   test("knows no engine but the server's", async () => {
     const failure = await failureOf(await gateway.chat(asking("jobs/unheard-of")));
     expect(failure).toMatchObject({ status: 404, code: "model_not_found" });

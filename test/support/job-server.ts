@@ -28,6 +28,9 @@ const TALE = { tokens: { asked: 2, said: 4 } };
 /** A look that is never answered. */
 const SILENCE = {};
 
+/** A look that the server, being overloaded, refuses. */
+const DOWN = {};
+
 /** What the looks at an engine's jobs show, one after the other; the last one again and again. */
 const LOOKS: Readonly<Record<string, readonly object[]>> = {
   tale: [
@@ -42,6 +45,8 @@ const LOOKS: Readonly<Record<string, readonly object[]>> = {
   ],
   endless: [{ state: "running", said: "Once" }],
   mute: [SILENCE],
+  falling: [{ state: "running", said: "Once" }, DOWN],
+  fallen: [DOWN],
   "slow-down": [],
 };
 
@@ -55,7 +60,10 @@ export function jobServer(): JobServer {
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
-    fetch: async (request) => Response.json(await jobs.reply(request)),
+    fetch: async (request) => {
+      const reply = await jobs.reply(request);
+      return Response.json(reply, { status: reply === DOWN ? 503 : 200 });
+    },
   });
   return {
     url: server.url.origin,
