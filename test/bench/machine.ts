@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { ROOT, statFields } from "./process.ts";
-import { NGINX } from "./contenders/nginx.ts";
+import { NGINX } from "../support/nginx.ts";
 import { WRK } from "./wrk.ts";
 
 /** What a run ran on, and with what. */

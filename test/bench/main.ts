@@ -4,7 +4,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { NGINX } from "./contenders/nginx.ts";
+import { NGINX } from "../support/nginx.ts";
 import { json, markdown } from "./report.ts";
 import { run } from "./run.ts";
 import { SCENARIOS } from "./scenarios/index.ts";

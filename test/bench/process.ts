@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { until } from "../support/until.ts";
 
@@ -7,6 +8,7 @@ export const ROOT = join(import.meta.dir, "../..");
 /** Clock ticks a second in /proc/PID/stat: the same on every Linux that Bun runs on. */
 const TICKS = 100;
 const START_MS = 20_000;
+/** Bytes of the output that can be read: the last ones. */
 const KEPT_OUTPUT = 20_000;
 
 /** What a server gets of our environment, and what it gets besides. */
@@ -17,8 +19,9 @@ export interface ServerOptions {
 
 /** A server in a process of its own, whose cost can be read from /proc; it is killed when it is disposed. */
 export class ServerProcess implements AsyncDisposable {
-  readonly #process: Bun.Subprocess<"ignore", "pipe", "pipe">;
-  #output = "";
+  readonly #process: Bun.Subprocess;
+  /** Of a file, as a service's log is one: with a pipe the reader's pace would be part of what is measured. */
+  readonly #log = openLog();
 
   constructor(command: readonly string[], { cwd = ROOT, environment = {} }: ServerOptions = {}) {
     this.#process = Bun.spawn([...command], {
@@ -26,17 +29,15 @@ export class ServerProcess implements AsyncDisposable {
       // Bun's default of 256 outgoing requests would be what a stream scenario measures.
       env: { PATH: process.env["PATH"] ?? "", BUN_CONFIG_MAX_HTTP_REQUESTS: "65535", ...environment },
       stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
+      stdout: this.#log,
+      stderr: this.#log,
     });
-    void this.#collect(this.#process.stdout);
-    void this.#collect(this.#process.stderr);
   }
 
   /** A server that says `listens on URL` when it is ready, as ours do. */
   static async listening(command: readonly string[], options?: ServerOptions) {
     const server = new ServerProcess(command, options);
-    const url = () => /listens on (http:\S+)\s/.exec(server.#output)?.[1];
+    const url = () => /listens on (http:\S+)\s/.exec(server.output)?.[1];
     await server.#ready(() => url() !== undefined);
     return { server, url: url() ?? "" };
   }
@@ -50,7 +51,9 @@ export class ServerProcess implements AsyncDisposable {
 
   /** The end of what it has written. */
   get output(): string {
-    return this.#output;
+    const { size } = fstatSync(this.#log);
+    const end = Buffer.alloc(Math.min(size, KEPT_OUTPUT));
+    return end.toString("utf8", 0, readSync(this.#log, end, 0, end.length, size - end.length));
   }
 
   /** Resolves when its output is as it should be. */
@@ -73,6 +76,7 @@ export class ServerProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#process.exited;
+    closeSync(this.#log);
   }
 
   async #ready(condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -81,15 +85,9 @@ export class ServerProcess implements AsyncDisposable {
       await until(async () => ended() || (await condition()), "the server to listen", START_MS);
       if (ended()) throw new Error("the server ended");
     } catch (cause) {
+      const { output } = this;
       await this[Symbol.asyncDispose]();
-      throw new Error(`${this.#process.pid} did not start:\n${this.#output}`, { cause });
-    }
-  }
-
-  async #collect(stream: ReadableStream<Uint8Array>): Promise<void> {
-    const decoder = new TextDecoder();
-    for await (const piece of stream) {
-      this.#output = (this.#output + decoder.decode(piece, { stream: true })).slice(-KEPT_OUTPUT);
+      throw new Error(`${this.#process.pid} did not start:\n${output}`, { cause });
     }
   }
 }
@@ -101,12 +99,12 @@ export function statFields(pid: number | "self"): readonly string[] {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
-/** A port on which nobody listens just now. */
-export function freePort(): number {
-  const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = server;
-  server.stop(true);
-  return port;
+/** A new file to append to, which is gone as soon as it is closed. */
+function openLog(): number {
+  const directory = mkdtempSync(join(tmpdir(), "modelyard-bench-log-"));
+  const log = openSync(join(directory, "log"), "a+");
+  rmSync(directory, { recursive: true });
+  return log;
 }
 
 async function canConnect(port: number): Promise<boolean> {

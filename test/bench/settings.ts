@@ -1,4 +1,4 @@
-import { NGINX } from "./contenders/nginx.ts";
+import { NGINX } from "../support/nginx.ts";
 import type { FrontName } from "./contenders/start.ts";
 
 /** How much is done in each scenario. */
@@ -21,7 +21,7 @@ export interface Sizes {
 
 export const FULL: Sizes = {
   round: 1_000,
-  warmUp: 1_500,
+  warmUp: 6_000,
   connections: 32,
   pacedStreams: 1_000,
   pacedTokens: 26,

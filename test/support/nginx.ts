@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./free-port.ts";
 import { withinMs } from "./until.ts";
 
 const SHIPPED = join(import.meta.dir, "../../deploy/nginx.conf");
@@ -59,13 +60,6 @@ export async function startNginx(upstream: string): Promise<RunningNginx> {
 function replaced(text: string, before: string, after: string): string {
   if (!text.includes(before)) throw new Error(`deploy/nginx.conf has no "${before}" any more`);
   return text.replace(before, after);
-}
-
-function freePort(): number {
-  const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = server;
-  server.stop(true);
-  return port;
 }
 
 /** Reads on to the end, so that nginx never waits for a reader, but resolves at the first line with `words`. */

@@ -1,4 +1,5 @@
-import { freePort, ROOT, ServerProcess } from "../process.ts";
+import { freePort } from "../../support/free-port.ts";
+import { ROOT, ServerProcess } from "../process.ts";
 import { MODEL } from "../order.ts";
 import { contenderOf } from "./contender.ts";
 import type { Contender } from "./contender.ts";

@@ -1,12 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, ServerProcess } from "../process.ts";
+import { NGINX } from "../../support/nginx.ts";
+import { freePort } from "../../support/free-port.ts";
+import { ServerProcess } from "../process.ts";
 import { contenderOf } from "./contender.ts";
 import type { Contender } from "./contender.ts";
-
-/** Where nginx is, or null. */
-export const NGINX = Bun.which("nginx", { PATH: `${process.env["PATH"]}:/usr/sbin:/usr/local/sbin` });
 
 /** The floor: a proxy in C that looks into nothing. One process, and answers go on as they come. */
 export async function startNginx(stubUrl: string): Promise<Contender> {

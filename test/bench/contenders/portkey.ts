@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, ServerProcess } from "../process.ts";
+import { freePort } from "../../support/free-port.ts";
+import { ServerProcess } from "../process.ts";
 import { contenderOf } from "./contender.ts";
 import type { Contender } from "./contender.ts";
 

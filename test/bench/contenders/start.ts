@@ -1,12 +1,12 @@
 import { ServerProcess } from "../process.ts";
 import { contenderOf, portOf } from "./contender.ts";
 import type { Contender, ContenderName } from "./contender.ts";
-import { startModelyard, stubUpstream } from "./modelyard.ts";
+import { CACHE_ALL, NO_CACHE, startModelyard, stubUpstream } from "./modelyard.ts";
 import { startNginx } from "./nginx.ts";
 import { startPortkey } from "./portkey.ts";
 
 /** Those that stand in front of the stub. */
-export type FrontName = Exclude<ContenderName, "socket.io-client" | "modelyard-hit">;
+export type FrontName = Exclude<ContenderName, "socket.io-client">;
 
 /** Starts a contender in front of the stub. */
 export async function startContender(name: FrontName, stubUrl: string): Promise<Contender> {
@@ -18,7 +18,9 @@ export async function startContender(name: FrontName, stubUrl: string): Promise<
     case "raw-bun":
       return startRawBun(stubUrl);
     case "modelyard":
-      return startModelyard(name, stubUpstream(stubUrl));
+      return startModelyard(name, NO_CACHE + stubUpstream(stubUrl));
+    case "modelyard-hit":
+      return startModelyard(name, CACHE_ALL + stubUpstream(stubUrl));
     case "portkey":
       return startPortkey(stubUrl);
   }

@@ -1,5 +1,5 @@
 import { serviceUpstream, startService } from "../contenders/langfast.ts";
-import { startModelyard, stubUpstream } from "../contenders/modelyard.ts";
+import { NO_CACHE, startModelyard, stubUpstream } from "../contenders/modelyard.ts";
 import { Stage } from "../stage.ts";
 import type { Scenario } from "./scenario.ts";
 
@@ -19,9 +19,9 @@ export const idle: Scenario = {
     plugin: ${plugin}
     options: { api_key: dummy-key-0123456789, base_url: "${stubUrl}", models: [${plugin}-model] }`,
     );
-    const yaml = `${stubUpstream(stubUrl)}  echo: { plugin: echo }\n${others.join("")}\n${serviceUpstream(service)}`;
+    const yaml = `${NO_CACHE}${stubUpstream(stubUrl)}  echo: { plugin: echo }\n${others.join("")}\n${serviceUpstream(service)}`;
     const rawBun = await stage.start("raw-bun");
-    const one = stage.own(await startModelyard("modelyard", stubUpstream(stubUrl)));
+    const one = stage.own(await startModelyard("modelyard", NO_CACHE + stubUpstream(stubUrl)));
     const all = stage.own(await startModelyard("modelyard", yaml));
     await Bun.sleep(REST_MS);
     const mib = ({ rss }: { readonly rss: number }) => [rss / 1024];

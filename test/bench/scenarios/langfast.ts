@@ -1,5 +1,5 @@
 import { Receiver, SERVICE_ROUTE, serviceUpstream, startService } from "../contenders/langfast.ts";
-import { startModelyard } from "../contenders/modelyard.ts";
+import { NO_CACHE, startModelyard } from "../contenders/modelyard.ts";
 import { exactness } from "../figure.ts";
 import { costOf, interleaved, pick } from "../measure.ts";
 import { eventsOf, LANES, messagesOf } from "../order.ts";
@@ -16,7 +16,7 @@ export const langfast: Scenario = {
     await using stage = await Stage.open();
     const service = stage.own(await startService());
     const gateway = stage.own(
-      await startModelyard("modelyard", `upstreams:${serviceUpstream(service)}${SERVICE_ROUTE}`),
+      await startModelyard("modelyard", `${NO_CACHE}upstreams:${serviceUpstream(service)}${SERVICE_ROUTE}`),
     );
     const rawBun = await stage.start("raw-bun");
     const streams = await measurePaced(stage.client, [rawBun, gateway], { settings, count });
