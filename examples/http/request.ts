@@ -11,7 +11,9 @@ const SETTINGS = new Map([
 ]);
 /** Said by `turns` and `instructions`, or by the gateway itself. */
 const DONE = new Set(["model", "messages", "stream", "stream_options"]);
-const REFUSED = new Set(["tools", "functions"]);
+const REFUSED = new Set(["tools", "functions", "response_format"]);
+/** The form that every answer has, so that asking for it asks for nothing. */
+const AS_TEXT = { type: "text" };
 
 /** What to send: OpenAI's conversation as the upstream's instructions and turns, its settings under their own names. */
 export function bodyOf(request: ChatRequest, persona: string, call: Call): JsonObject {
@@ -20,7 +22,8 @@ export function bodyOf(request: ChatRequest, persona: string, call: Call): JsonO
   for (const [field, value] of Object.entries(request)) {
     const name = SETTINGS.get(field);
     if (value == null || DONE.has(field)) continue;
-    if (REFUSED.has(field)) throw unsupported(field, "it calls no tools");
+    if (REFUSED.has(field) && !Bun.deepEquals(value, AS_TEXT))
+      throw unsupported(field, "it has no such thing");
     if (name) settings[name] = value;
     else call.ignored(field, "the upstream has no such setting");
   }

@@ -17,6 +17,8 @@ const SENT = new Set([
 const NOT_SENT = new Set(["stream", "stream_options"]);
 /** What would make another answer than was asked for, so that it can't just be left out. */
 const REFUSED = new Set(["functions", "response_format"]);
+/** The form that every answer has, so that asking for it asks for nothing. */
+const AS_TEXT = { type: "text" };
 
 /** What to send for a request. Every field is sent, refused, or named to the client as ignored: none gets lost. */
 export function bodyOf(request: ChatRequest, thoughts: boolean, call: Call): JsonObject {
@@ -24,7 +26,8 @@ export function bodyOf(request: ChatRequest, thoughts: boolean, call: Call): Jso
   const body: Record<string, Json> = { thoughts };
   for (const [field, value] of Object.entries(request)) {
     if (value == null || NOT_SENT.has(field)) continue;
-    if (REFUSED.has(field)) throw unsupported(field, "it has no such thing");
+    if (REFUSED.has(field) && !Bun.deepEquals(value, AS_TEXT))
+      throw unsupported(field, "it has no such thing");
     if (SENT.has(field)) body[field] = value;
     else call.ignored(field, "the upstream has no such setting");
   }

@@ -128,6 +128,7 @@ describe("the plugin that polls", () => {
   test.each([
     ["tools", { tools: [{ type: "function", function: { name: "f" } }] }],
     ["n", { n: 2 }],
+    ["response_format", { response_format: { type: "json_object" } }],
     ["messages", { messages: [{ role: "user", content: [{ type: "image_url", image_url: {} }] }] }],
   ])("refuses %s, and makes no job for it", async (param, fields) => {
     const made = server.prompts.length;

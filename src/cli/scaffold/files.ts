@@ -107,6 +107,10 @@ upstreams:
     options:
       base_url: \${UPSTREAM_URL:-http://127.0.0.1:9000}
       api_key: \${UPSTREAM_KEY:-key-of-the-emulator}
+# While you try the plugin by hand, these show you more:
+# retry: { attempts: 1 } # each failure is shown, none is tried again
+# health: { failures: 1000 } # one that keeps failing is asked all the same; a 429 rests it until its retry-after
+# telemetry: { level: debug } # among other things, why a parameter was ignored
 `;
 }
 
