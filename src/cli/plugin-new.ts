@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { StartupError } from "../state/startup-error.ts";
+import { answerHelp, isHelp } from "./plugin-help.ts";
 import { filesOf, kinds } from "./scaffold/files.ts";
 
 const GATEWAY = join(import.meta.dir, "../..");
@@ -9,12 +10,14 @@ const DEFAULT_KIND = "sse";
 
 /**
  * `plugin new NAME`: writes a small plugin with its tests to a new folder, from which it can be served at once.
- * Throws a StartupError when it can't.
+ * With --help it only says how it is used. Throws a StartupError when it can't.
  */
 export async function pluginNew(argv: readonly string[]): Promise<number> {
+  const usage = `usage: bun run modelyard plugin new NAME [--kind ${kinds().join("|")}] [--dir PATH]`;
+  if (argv.some(isHelp)) return answerHelp(usage);
   const asked = question(argv);
   if (!asked) {
-    console.error(`usage: bun run modelyard plugin new NAME [--kind ${kinds().join("|")}] [--dir PATH]`);
+    console.error(usage);
     return 2;
   }
   const { name, kind, folder } = asked;

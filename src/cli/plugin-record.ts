@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { answerHelp, isHelp } from "./plugin-help.ts";
 import { askRecorded, recordingFile } from "./recorded-ask.ts";
 
 const USAGE = `usage: bun run modelyard plugin record NAME --prompt TEXT [--model MODEL] [--out FILE] [--config PATH]
@@ -12,9 +13,10 @@ const USAGE = `usage: bun run modelyard plugin record NAME --prompt TEXT [--mode
 
 /**
  * `plugin record NAME --prompt TEXT`: asks an upstream and keeps what it really sent, without secrets. Gives 0 when
- * it is written, 1 when the upstream didn't answer, 2 when it was not asked properly.
+ * it is written, or only --help was asked for, 1 when the upstream didn't answer, 2 when it was not asked properly.
  */
 export async function pluginRecord(argv: readonly string[]): Promise<number> {
+  if (argv.some(isHelp)) return answerHelp(USAGE);
   const given = question(argv);
   if (typeof given === "string") {
     console.error(`${given}\n${USAGE}`);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, spyOn, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { plugin } from "./plugin.ts";
 import { pluginTest } from "./plugin-test.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "plugin-test-"));
@@ -69,6 +70,20 @@ test("a rule's number means that rule alone", async () => {
   expect(text).toContain("2.1 events");
   expect(text).not.toContain("2.10");
 });
+
+test("--help ends with 0, and names --only", async () => {
+  const { code, text } = await said("--help");
+  expect({ code, text }).toEqual({ code: 0, text: expect.stringContaining("[--only RULE]") as string });
+});
+
+test.each(["--help", "new --help", "test --help", "record --help"])(
+  "`plugin %s` says how it is used, and ends with 0",
+  async (asked) => {
+    printed.length = 0;
+    expect(await plugin(asked.split(" "))).toBe(0);
+    expect(printed.join("\n")).toStartWith("usage: bun run modelyard plugin");
+  },
+);
 
 test.each([
   [[], "usage:"],

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import type { Fixtures } from "../conformance/index.ts";
 import { reportText, testUpstream, unknownNames } from "../conformance/index.ts";
 import { loadPlugin } from "../host/resolve.ts";
+import { answerHelp, isHelp } from "./plugin-help.ts";
 
 /** The file beside a plugin whose default export are its fixtures. */
 const FIXTURES = "conformance.ts";
@@ -16,9 +17,10 @@ const USAGE = `usage: bun run modelyard plugin test PATH [--fixtures FILE] [--on
 
 /**
  * `plugin test PATH`: puts a plugin to the conformance kit, offline, and prints what it came to. Gives 0 when no
- * rule is broken, 1 when one is, 2 when there is nothing to test.
+ * rule is broken or only --help was asked for, 1 when one is, 2 when there is nothing to test.
  */
 export async function pluginTest(argv: readonly string[]): Promise<number> {
+  if (argv.some(isHelp)) return answerHelp(USAGE);
   const asked = askedFor(argv);
   if (asked === undefined) return refuse(USAGE);
   const plugin = await loadPlugin(asked.plugin, process.cwd()).catch((error: unknown) => messageOf(error));

@@ -1,3 +1,4 @@
+import { answerHelp, isHelp } from "./plugin-help.ts";
 import { pluginNew } from "./plugin-new.ts";
 
 type Action = (argv: readonly string[]) => Promise<number>;
@@ -10,11 +11,12 @@ const ACTIONS: Readonly<Record<string, Action>> = {
 };
 
 const USAGE = `usage: bun run modelyard plugin new NAME [--kind http|socketio|sse] [--dir PATH]
-       bun run modelyard plugin test PATH
+       bun run modelyard plugin test PATH [--fixtures FILE] [--only RULE]
        bun run modelyard plugin record NAME --prompt TEXT [--model MODEL] [--out FILE]`;
 
-/** `plugin new`, `plugin test` and `plugin record`: what the authors of plugins need. */
+/** `plugin new`, `plugin test` and `plugin record`: what the authors of plugins need. With --help: how to ask. */
 export async function plugin([action = "", ...argv]: readonly string[]): Promise<number> {
+  if (isHelp(action)) return answerHelp(USAGE);
   const act = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
   if (act) return act(argv);
   console.error(USAGE);
