@@ -2,9 +2,6 @@ import type { Outcome } from "./client/job.ts";
 import type { Contender, ContenderName } from "./contenders/contender.ts";
 import type { Settings } from "./settings.ts";
 
-/** How long a contender gets to do what it has put off (its books, its logs), so that it is paid for too. */
-const SETTLE_MS = 200;
-
 /** What a piece of work cost the process under test. */
 export interface Cost<T> {
   readonly result: T;
@@ -13,10 +10,14 @@ export interface Cost<T> {
 }
 
 /** Does the work, and reads the process's CPU time before and after it. */
-export async function costOf<T>({ server }: Contender, work: () => Promise<T>): Promise<Cost<T>> {
+export async function costOf<T>(
+  { server }: Contender,
+  work: () => Promise<T>,
+  { sizes }: Pick<Settings, "sizes">,
+): Promise<Cost<T>> {
   const before = server?.cpuSeconds ?? NaN;
   const result = await work();
-  await Bun.sleep(SETTLE_MS);
+  await Bun.sleep(sizes.settle);
   return { result, cpu: ((server?.cpuSeconds ?? NaN) - before) * 1e6 };
 }
 

@@ -25,19 +25,23 @@ export class AnswerCheck implements ResponseSink {
   readonly gaps: number[] = [];
   readonly #order: Order;
   readonly #expected: string;
+  readonly #header: string;
   #said = 0;
   #rest = "";
   #isFinished = false;
   #isDone = false;
   #hasUsage = false;
 
-  constructor(order: Order) {
+  /** `header` is a line that the answer's head must have, in small letters. */
+  constructor(order: Order, header = "") {
     this.#order = order;
+    this.#header = header;
     this.#expected = textOf(order);
   }
 
-  head(status: number): void {
+  head(status: number, head: string): void {
     if (status !== 200) throw new Error(`status ${status}`);
+    if (!head.toLowerCase().includes(this.#header)) throw new Error(`no "${this.#header}"`);
   }
 
   body(piece: string): void {

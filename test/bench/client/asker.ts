@@ -1,4 +1,5 @@
 import { bodyOf, LANES } from "../order.ts";
+import type { Order } from "../order.ts";
 import { AnswerCheck } from "./answer-check.ts";
 import { Connection } from "./connection.ts";
 import type { Load, Target } from "./job.ts";
@@ -9,19 +10,21 @@ export class Asker {
   readonly tally: Tally;
   readonly #connection: Connection;
   readonly #request: Buffer;
-  readonly #order: Load["order"];
+  readonly #order: Order;
+  readonly #header: string | undefined;
 
   /** `number` counts the connections of a load: each has a text of its own. */
   constructor(load: Load, number: number, tally = new Tally()) {
     this.tally = tally;
     this.#order = { ...load.order, lane: number % LANES };
+    this.#header = load.header;
     this.#connection = new Connection(load.target.port);
     this.#request = requestTo(load.target, bodyOf(this.#order, load.bytes));
   }
 
   /** Asks once and counts what comes of it. */
   async ask(): Promise<void> {
-    const check = new BegunCheck(this.#order, () => this.tally.began());
+    const check = this.#check(() => this.tally.began());
     const askedAt = performance.now();
     try {
       await this.#connection.ask(this.#request, check);
@@ -35,7 +38,7 @@ export class Asker {
 
   /** Asks, and leaves at the first text; that it came is what counts. */
   async leave(): Promise<void> {
-    const check = new BegunCheck(this.#order, () => this.#connection.close());
+    const check = this.#check(() => this.#connection.close());
     const askedAt = performance.now();
     await this.#connection.ask(this.#request, check).catch((error: unknown) => {
       if (check.firstAt === undefined) this.tally.failed(error);
@@ -46,14 +49,18 @@ export class Asker {
   close(): void {
     this.#connection.close();
   }
+
+  #check(begun: () => void): BegunCheck {
+    return new BegunCheck({ order: this.#order, header: this.#header, begun });
+  }
 }
 
 /** A check that tells of the first text. */
 class BegunCheck extends AnswerCheck {
   readonly #begun: () => void;
 
-  constructor(order: Load["order"], begun: () => void) {
-    super(order);
+  constructor({ order, header, begun }: { order: Order; header: string | undefined; begun: () => void }) {
+    super(order, header);
     this.#begun = begun;
   }
 

@@ -13,11 +13,19 @@ export interface Load {
   readonly order: Order;
   /** Least size of a request's body. */
   readonly bytes: number;
+  /** A header line that each answer must have, in small letters, as `x-modelyard-cache: hit`. */
+  readonly header?: string;
 }
 
 export type Job =
-  /** `connections` that each ask again as soon as they are answered, for `ms`. */
-  | { readonly kind: "repeat"; readonly load: Load; readonly connections: number; readonly ms: number }
+  /** `connections` that each ask again as soon as they are answered, for `ms`, or till `count` was asked in all. */
+  | {
+      readonly kind: "repeat";
+      readonly load: Load;
+      readonly connections: number;
+      readonly ms: number;
+      readonly count?: number;
+    }
   /** `count` streams at once, whose starts are spread over `ramp` ms. */
   | { readonly kind: "streams"; readonly load: Load; readonly count: number; readonly ramp: number }
   /** One connection to each target, and `count` requests to each of them, in turns. */

@@ -18,10 +18,11 @@ export async function carryOut(job: Job): Promise<readonly Outcome[]> {
   }
 }
 
-async function repeat({ load, connections, ms }: JobOf<"repeat">): Promise<Outcome> {
+async function repeat({ load, connections, ms, count = Infinity }: JobOf<"repeat">): Promise<Outcome> {
   const end = performance.now() + ms;
+  let asked = 0;
   return withAskers(load, connections, async (asker) => {
-    while (performance.now() < end) await asker.ask();
+    while (asked++ < count && performance.now() < end) await asker.ask();
   });
 }
 

@@ -1,6 +1,6 @@
 /** What becomes of a response. */
 export interface ResponseSink {
-  head(status: number): void;
+  head(status: number, head: string): void;
   /** A piece of the body, its bytes as Latin-1. */
   body(piece: string): void;
 }
@@ -56,7 +56,7 @@ export class ResponseReader {
     this.#left = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
     const bodied = this.#left > 0 ? "data" : "done";
     this.#state = this.#isChunked ? "size" : bodied;
-    this.#sink.head(Number(head.slice(9, 12)));
+    this.#sink.head(Number(head.slice(9, 12)), head);
     return true;
   }
 

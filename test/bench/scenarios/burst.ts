@@ -1,10 +1,12 @@
 import type { Load } from "../client/job.ts";
+import type { Contender } from "../contenders/contender.ts";
 import { exactness } from "../figure.ts";
 import { completeness, costOf, interleaved, pick } from "../measure.ts";
 import { eventsOf } from "../order.ts";
 import type { Order } from "../order.ts";
 import { present } from "../settings.ts";
 import { Stage } from "../stage.ts";
+import { warmUp } from "../warm-up.ts";
 import type { Scenario } from "./scenario.ts";
 
 const ORDER: Order = { kind: "burst", lane: 0, tokens: 100, interval: 0 };
@@ -13,14 +15,15 @@ const ORDER: Order = { kind: "burst", lane: 0, tokens: 100, interval: 0 };
 export const burst: Scenario = {
   name: "burst",
   async run(settings) {
-    const { connections, round, warmUp } = settings.sizes;
+    const { connections, round } = settings.sizes;
     await using stage = await Stage.open();
     const contenders = await stage.startAll(present(["nginx", "raw-bun", "modelyard", "portkey"], settings));
-    const repeat = (target: Load["target"], ms: number) =>
-      stage.client.run({ kind: "repeat", load: { target, order: ORDER, bytes: 1024 }, connections, ms });
-    for (const { target } of contenders) await repeat(target, warmUp);
+    const { client } = stage;
+    const loadOf = ({ target }: Contender): Load => ({ target, order: ORDER, bytes: 1024 });
+    await warmUp({ client, contenders, loadOf }, settings);
     const measured = await interleaved(contenders, settings.rounds, async (contender) => {
-      const { result, cpu } = await costOf(contender, () => repeat(contender.target, round));
+      const work = () => client.run({ kind: "repeat", load: loadOf(contender), connections, ms: round });
+      const { result, cpu } = await costOf(contender, work, settings);
       return {
         cpu: cpu / (result.complete * eventsOf(ORDER)),
         exact: completeness(contender, result, settings),

@@ -3,13 +3,10 @@ import { NO_CACHE, startModelyard, stubUpstream } from "../contenders/modelyard.
 import { Stage } from "../stage.ts";
 import type { Scenario } from "./scenario.ts";
 
-/** Milliseconds after the start, in which what starting took is given back. */
-const REST_MS = 2_000;
-
 /** Memory at rest: with one plugin that leads to the stub, and with all built-in plugins open. Once a run. */
 export const idle: Scenario = {
   name: "idle",
-  async run() {
+  async run({ sizes }) {
     await using stage = await Stage.open();
     const service = stage.own(await startService());
     const { stubUrl } = stage;
@@ -23,7 +20,7 @@ export const idle: Scenario = {
     const rawBun = await stage.start("raw-bun");
     const one = stage.own(await startModelyard("modelyard", NO_CACHE + stubUpstream(stubUrl)));
     const all = stage.own(await startModelyard("modelyard", yaml));
-    await Bun.sleep(REST_MS);
+    await Bun.sleep(sizes.rest);
     const mib = ({ rss }: { readonly rss: number }) => [rss / 1024];
     return [
       {

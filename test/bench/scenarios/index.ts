@@ -1,5 +1,6 @@
 import { burst } from "./burst.ts";
 import { cold } from "./cold.ts";
+import { hit } from "./hit.ts";
 import { idle } from "./idle.ts";
 import { langfast } from "./langfast.ts";
 import { latency } from "./latency.ts";
@@ -13,6 +14,7 @@ import { slope } from "./slope.ts";
 export const SCENARIOS: readonly Scenario[] = [
   plain,
   plain64k,
+  hit,
   burst,
   paced,
   open,

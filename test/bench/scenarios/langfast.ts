@@ -5,7 +5,7 @@ import { costOf, interleaved, pick } from "../measure.ts";
 import { eventsOf, LANES, messagesOf } from "../order.ts";
 import type { Order } from "../order.ts";
 import { Stage } from "../stage.ts";
-import { measurePaced, PACE, RAMP } from "./paced.ts";
+import { measurePaced, PACE } from "./paced.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** Paced streams over the sockets of the langfast plugin, beside a process that only receives the same frames. */
@@ -28,7 +28,11 @@ export const langfast: Scenario = {
       return messagesOf(order, 1024);
     });
     const received = await interleaved([receiver.contender], settings.rounds, (contender) =>
-      costOf(contender, () => receiver.receive(messages, { ramp: RAMP, frames: count * frames })),
+      costOf(
+        contender,
+        () => receiver.receive(messages, { ramp: settings.sizes.ramp, frames: count * frames }),
+        settings,
+      ),
     );
     const perEvent = pick(streams, ({ cpu }) => cpu);
     const scenario = langfast.name;

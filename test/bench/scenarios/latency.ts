@@ -7,6 +7,7 @@ import type { Order } from "../order.ts";
 import { present } from "../settings.ts";
 import type { Settings } from "../settings.ts";
 import { Stage } from "../stage.ts";
+import { warmUp } from "../warm-up.ts";
 import type { Scenario } from "./scenario.ts";
 
 const PLAIN: Order = { kind: "plain", lane: 0, tokens: 300, interval: 0 };
@@ -27,8 +28,11 @@ export const latency: Scenario = {
     const contenders = await stage.startAll(
       present(["direct", "nginx", "raw-bun", "modelyard", "portkey"], settings),
     );
-    // The first round is for warming up.
-    await measureTurns(stage, contenders, settings);
+    for (const order of [PLAIN, STREAM]) {
+      const loadOf = ({ target }: Contender) => ({ target, order, bytes: 1024 });
+      const gateways = contenders.filter(({ server }) => server !== undefined);
+      await warmUp({ client: stage.client, contenders: gateways, loadOf }, settings);
+    }
     const measured = new Map<ContenderName, LatencyRound[]>(contenders.map(({ name }) => [name, []]));
     for (let round = 0; round < settings.rounds; round++) {
       const found = await measureTurns(stage, contenders, settings);

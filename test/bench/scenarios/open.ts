@@ -11,11 +11,10 @@ import { Stage } from "../stage.ts";
 import type { Scenario } from "./scenario.ts";
 
 const KIB = 1024;
-/** Milliseconds between the events of a stream, and between the starts of two: a crowd that comes and stays. */
-const PACE = 1_000;
+/** Milliseconds between the starts of two streams: a crowd that comes and stays. */
 const START_EVERY = 0.5;
-/** How much later than the last start the first stream may end. */
-const STAY = 2_000;
+/** How many events later than the last start the first stream may end. */
+const STAY = 2;
 const WARM_STREAMS = 50;
 const LOOK_EVERY = 50;
 
@@ -48,7 +47,7 @@ async function holdOpen(count: number, settings: Settings): Promise<readonly Fig
     { scenario, name: `RSS, ${count} open`, unit: "MiB", rounds: pick(measured, ({ all }) => all / KIB) },
     {
       scenario,
-      name: `gap between events sent every ${PACE} ms, p99`,
+      name: `gap between events sent every ${settings.sizes.openPace} ms, p99`,
       unit: "ms",
       rounds: pick(measured, ({ gap }) => gap),
     },
@@ -69,7 +68,8 @@ async function holdOpenAt(contender: Contender, { client, count, settings }: Hol
   const { server, target } = contender;
   if (!server) throw new Error(`${contender.name} has no process`);
   const ramp = count * START_EVERY;
-  const order: Order = { kind: "paced", lane: 0, tokens: Math.ceil((ramp + STAY) / PACE), interval: PACE };
+  const interval = settings.sizes.openPace;
+  const order: Order = { kind: "paced", lane: 0, tokens: Math.ceil(ramp / interval) + STAY, interval };
   const streams = (asked: Order, number: number, within: number) =>
     client.run({
       kind: "streams",

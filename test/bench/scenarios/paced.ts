@@ -9,13 +9,11 @@ import type { Order } from "../order.ts";
 import { present } from "../settings.ts";
 import type { Settings } from "../settings.ts";
 import { Stage } from "../stage.ts";
+import { warmUp } from "../warm-up.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** Milliseconds between the events of a stream: a model that says ten tokens a second. */
 export const PACE = 100;
-
-/** Milliseconds over which the starts are spread: some paces, so that the streams don't all speak at one moment. */
-export const RAMP = 5 * PACE;
 
 /** What one round of paced streams shows. */
 export interface PacedRound extends Outcome {
@@ -36,23 +34,28 @@ export const paced: Scenario = {
   },
 };
 
-/** Measures `count` paced streams at a time, in interleaved rounds after a short warm-up. */
+/** Measures `count` paced streams at a time, in interleaved rounds after a warm-up: many short streams, then a round. */
 export async function measurePaced(
   client: LoadClient,
   contenders: readonly Contender[],
   { settings, count }: { readonly settings: Settings; readonly count: number },
 ): Promise<ReadonlyMap<ContenderName, readonly PacedRound[]>> {
   const order: Order = { kind: "paced", lane: 0, tokens: settings.sizes.pacedTokens, interval: PACE };
-  const streams = (target: Target, tokens: number) =>
+  const streams = (target: Target) =>
     client.run({
       kind: "streams",
-      load: { target, order: { ...order, tokens }, bytes: 1024 },
+      load: { target, order, bytes: 1024 },
       count,
-      ramp: RAMP,
+      ramp: settings.sizes.ramp,
     });
-  for (const { target } of contenders) await streams(target, 2);
+  const quick: Order = { ...order, tokens: 4, interval: 1 };
+  await warmUp(
+    { client, contenders, loadOf: ({ target }) => ({ target, order: quick, bytes: 1024 }) },
+    settings,
+  );
+  for (const { target } of contenders) await streams(target);
   return interleaved(contenders, settings.rounds, async (contender) => {
-    const { result, cpu } = await costOf(contender, () => streams(contender.target, order.tokens));
+    const { result, cpu } = await costOf(contender, () => streams(contender.target), settings);
     const exact = completeness(contender, result, settings);
     return { ...result, exact, cpu: cpu / (result.complete * eventsOf(order)) };
   });

@@ -2,11 +2,12 @@ import type { LoadClient } from "../load-client.ts";
 import type { Load } from "../client/job.ts";
 import type { Contender } from "../contenders/contender.ts";
 import type { Target } from "../figure.ts";
-import { completeness, costOf, interleaved, pick } from "../measure.ts";
+import { costOf, interleaved, pick } from "../measure.ts";
 import type { Order } from "../order.ts";
 import { present } from "../settings.ts";
 import type { Settings } from "../settings.ts";
 import { Stage } from "../stage.ts";
+import { warmUp } from "../warm-up.ts";
 import { runWrk, WRK } from "../wrk.ts";
 import type { Answered } from "../wrk.ts";
 import type { Scenario } from "./scenario.ts";
@@ -30,11 +31,11 @@ function plainScenario(name: string, bytes: number, targets: readonly Target[]):
         present(["nginx", "raw-bun", "modelyard", "portkey"], settings),
       );
       const loadOf = ({ target }: Contender): Load => ({ target, order: ORDER, bytes });
-      for (const contender of contenders) {
-        await checkAnswers(stage.client, contender, loadOf(contender), settings);
-      }
+      // By our own client, since wrk doesn't look at what it gets.
+      await warmUp({ client: stage.client, contenders, loadOf }, settings);
       const measured = await interleaved(contenders, settings.rounds, async (contender) => {
-        const cost = await costOf(contender, () => ask(stage.client, loadOf(contender), settings));
+        const work = () => ask(stage.client, loadOf(contender), settings);
+        const cost = await costOf(contender, work, settings);
         return {
           cpu: cost.cpu / cost.result.requests,
           rate: cost.result.requests / cost.result.seconds,
@@ -59,13 +60,6 @@ function plainScenario(name: string, bytes: number, targets: readonly Target[]):
       ];
     },
   };
-}
-
-/** The warm-up, by our own client, since wrk doesn't look at what it gets. */
-async function checkAnswers(client: LoadClient, contender: Contender, load: Load, settings: Settings) {
-  const { connections, warmUp } = settings.sizes;
-  const outcome = await client.run({ kind: "repeat", load, connections, ms: warmUp });
-  completeness(contender, outcome, settings);
 }
 
 /** One round of load: by wrk where it is there, else by our own client. */
