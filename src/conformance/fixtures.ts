@@ -1,4 +1,4 @@
-import type { JsonObject } from "../contract/index.ts";
+import type { Json, JsonObject } from "../contract/index.ts";
 import type { Scenario, ScenarioName } from "./scenarios.ts";
 
 /** What an author supplies so that his plugin can be tested: an upstream of his own that plays scenarios. */
@@ -11,8 +11,10 @@ export interface Fixtures {
   readonly unsupported?: Readonly<Record<string, string>> & { readonly [name in ScenarioName]?: string };
   /** False where the upstream gives each answer whole, so that no event can come in the middle of one. Default true. */
   readonly streams?: boolean;
-  /** Request fields that the plugin honours by itself, so that nothing of them is sent; with how. */
+  /** Request fields that the plugin honours in a way of its own, so that neither they nor their values are looked for; with how. */
   readonly handled?: Readonly<Record<string, string>>;
+  /** What the upstream gets for a field's value where it counts differently; a list is looked for item by item. */
+  readonly translated?: Readonly<Record<string, (value: Json) => Json>>;
 }
 
 /** An upstream that plays one scenario, and what it saw. */
@@ -21,7 +23,10 @@ export interface TestUpstream extends AsyncDisposable {
   readonly options: JsonObject;
   /** How many answers it is at work on now. A run that nobody has cancelled is one. Without it only the plugin is watched. */
   readonly active?: number;
-  /** What it has been asked so far, whole requests as text, in their order. */
+  /**
+   * What it has been asked so far, whole requests as text, in their order. Leave out what numbers itself: ids,
+   * tickets, times; and requests that only wait for an answer. Between two equal requests it should be the same.
+   */
   readonly received: readonly string[];
   /** Connections that it has accepted so far; without it `open` is only watched for `fetch` and requests. */
   readonly accepted?: number;

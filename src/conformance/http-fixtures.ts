@@ -7,7 +7,7 @@ import { pause } from "./waiting.ts";
 import type { Answer, Scenario, ScenarioName } from "./scenarios.ts";
 
 /** How an upstream speaks HTTP: what it says in its own words; how it breaks is the kit's affair. */
-export interface HttpSetup extends Pick<Fixtures, "model" | "unsupported" | "handled"> {
+export interface HttpSetup extends Pick<Fixtures, "model" | "unsupported" | "handled" | "translated"> {
   /** The plugin's options for an upstream at this address, which has no slash at its end. */
   options(url: string): JsonObject;
   /** An answer as it is streamed, in pieces. The last piece is all that says that it is whole. */
@@ -33,6 +33,7 @@ export function httpFixtures(setup: HttpSetup): Fixtures {
     unsupported: { ...lacking(setup), ...setup.unsupported },
     streams: setup.stream !== undefined,
     handled: setup.handled ?? {},
+    translated: setup.translated ?? {},
     upstream: (scenario) =>
       httpUpstream({
         options: (url) => setup.options(url),

@@ -35,6 +35,11 @@ export interface HttpUpstreamSetup {
   options(url: string): JsonObject;
   /** Answers one request. What it throws breaks the connection. */
   respond(request: HttpRequest, reply: HttpReply): void | Promise<void>;
+  /**
+   * How many answers it is at work on although no request is open for them: jobs that nobody has cancelled yet.
+   * `active` counts them with the open requests. Default none.
+   */
+  active?(): number;
 }
 
 /** Starts an HTTP server on 127.0.0.1 that counts and keeps what a test of a plugin needs to see. */
@@ -50,7 +55,7 @@ export async function httpUpstream(setup: HttpUpstreamSetup): Promise<TestUpstre
   return {
     options: setup.options(url),
     get active() {
-      return seen.active;
+      return seen.active + (setup.active?.() ?? 0);
     },
     get accepted() {
       return seen.accepted;

@@ -1,5 +1,7 @@
 import { UpstreamError } from "../contract/index.ts";
 import type { ChatRequest, Message } from "../contract/index.ts";
+import { arrivalIn } from "./arrival.ts";
+import type { Arrival } from "./arrival.ts";
 import type { Outcome } from "./asked.ts";
 import type { Bench, Stage } from "./bench.ts";
 import { CHAT_FIELDS, COMPANIONS, EXACT } from "./chat-fields.ts";
@@ -99,49 +101,81 @@ async function messages(bench: Bench): Promise<void> {
 async function fields(bench: Bench): Promise<string> {
   const handled = bench.fixtures.handled ?? {};
   const names = Object.keys(CHAT_FIELDS) as ChatField[];
-  const lost = await bench.on("text", async (stage) => {
-    const found: string[] = [];
+  const fates = await bench.on("text", async (stage) => {
+    const found = new Map<ChatField, Arrival>();
+    // What is done only once, as signing up, is done with this one.
+    await fateOf(stage, {});
     for (const name of names.filter((field) => handled[field] === undefined)) {
-      if (!(await isHonest(stage, name))) found.push(name);
+      found.set(name, await arrivalOf(stage, name, wantedOf(name, bench.fixtures)));
     }
-    return found;
+    return [...found];
   });
+  const lost = fates.filter(([, arrival]) => arrival === "dropped").map(([name]) => name);
   if (lost.length > 0) {
     throw new Broken(
       `dropped in silence: ${lost.join(", ")}. Send it, or say call.ignored(field, why), or throw UpstreamError("unsupported", …, { param })`,
     );
   }
-  const own = Object.entries(handled).map(([field, how]) => `${field}: ${how}`);
-  return own.join("; ");
+  const unseen = fates.filter(([, arrival]) => arrival === "unclear").map(([name]) => name);
+  if (unseen.length > 0) {
+    throw new Broken(
+      `nobody can see whether these arrived: ${unseen.join(", ")}. Two equal requests look different here; give only what asks for an answer in \`received\``,
+    );
+  }
+  return namesWithReasons(Object.entries(handled));
 }
 
-async function isHonest(stage: Stage, name: ChatField): Promise<boolean> {
+function namesWithReasons(handled: readonly (readonly [string, string])[]): string {
+  return handled.map(([field, how]) => `${field}: ${how}`).join("; ");
+}
+
+/** What became of a field; to tell somebody of it counts as much as to send it. */
+async function arrivalOf(stage: Stage, name: ChatField, wanted: readonly string[]): Promise<Arrival> {
   const companions = companionsOf(name);
   const without = await fateOf(stage, companions);
+  const again = await fateOf(stage, companions);
   const fate = await fateOf(stage, { ...companions, [name]: CHAT_FIELDS[name] });
-  if (isToldOf(name, fate)) return true;
+  if (isToldOf(name, fate)) return "arrived";
   // The companion may be what is refused: then the field doesn't come to matter.
-  if (Object.keys(companions).some((companion) => isToldOf(companion, fate))) return true;
-  return fate.received !== without.received;
+  if (Object.keys(companions).some((companion) => isToldOf(companion, fate))) return "arrived";
+  const isNew = (value: string) =>
+    holds(fate.received, value) && ![without, again].some(({ received }) => holds(received, value));
+  if (wanted.length > 0 && wanted.every(isNew)) return "arrived";
+  return arrivalIn(fate.received, [without.received, again.received]);
 }
 
 function companionsOf(name: ChatField): Partial<ChatRequest> {
   return Object.fromEntries((COMPANIONS[name] ?? []).map((field) => [field, CHAT_FIELDS[field]]));
 }
 
-async function values(bench: Bench): Promise<void> {
+async function values(bench: Bench): Promise<string> {
+  const { handled = {}, translated = {} } = bench.fixtures;
+  const names = (Object.keys(CHAT_FIELDS) as ChatField[]).filter(
+    (name) => EXACT[name] !== undefined || translated[name] !== undefined,
+  );
   await bench.on("text", async (stage) => {
-    for (const name of Object.keys(EXACT) as (keyof typeof EXACT)[]) {
+    for (const name of names.filter((field) => handled[field] === undefined)) {
+      const wanted = wantedOf(name, bench.fixtures);
       const without = await fateOf(stage, {});
       const fate = await fateOf(stage, { [name]: CHAT_FIELDS[name] });
       if (isToldOf(name, fate) || fate.received === without.received) continue;
-      const missing = EXACT[name]?.find((value) => !holds(fate.received, value));
+      const missing = wanted.find((value) => !holds(fate.received, value));
       if (missing === undefined) continue;
       throw new Broken(
-        `the client gave ${name} ${JSON.stringify(CHAT_FIELDS[name])}; no ${missing} reached the upstream`,
+        `the client gave ${name} ${JSON.stringify(CHAT_FIELDS[name])}; no ${missing} reached the upstream. If your upstream counts differently, say so in \`translated\` or \`handled\` of the fixtures`,
       );
     }
   });
+  return namesWithReasons(names.flatMap((name) => (handled[name] ? [[name, handled[name]] as const] : [])));
+}
+
+/** What must stand in the upstream's request where a field reaches it. */
+function wantedOf(name: ChatField, { translated }: Bench["fixtures"]): readonly string[] {
+  const translate = translated?.[name];
+  if (!translate) return EXACT[name] ?? [];
+  const value = translate(CHAT_FIELDS[name]);
+  const parts = Array.isArray(value) ? value : [value];
+  return parts.map((part) => (typeof part === "string" ? part : JSON.stringify(part)));
 }
 
 /** A number stands there as a number, not as a part of another one. */

@@ -137,7 +137,8 @@ const PROMISED = {
     part: "tools-and-parameters",
   },
   "3.5 values": {
-    title: "what reaches the upstream has the value that the client gave",
+    title:
+      "what reaches the upstream has the value that the client gave, or what the fixtures translate it to",
     why: "an answer would be made with other settings than were asked for",
     part: "tools-and-parameters",
   },

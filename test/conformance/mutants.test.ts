@@ -7,6 +7,8 @@ import type { Fixtures } from "modelyard/conformance";
 import type { UpstreamPlugin } from "modelyard/plugin";
 import { provideSpecifiers } from "../../src/host/specifiers.ts";
 import lineFixtures from "./line-fixtures.ts";
+import { JOBS } from "./job-mutants.ts";
+import { jobFixtures } from "./job-fixtures.ts";
 import line from "./line.ts";
 import { LINE, REJECTING, WIRE } from "./mutants.ts";
 import type { Mutant } from "./mutants.ts";
@@ -19,7 +21,7 @@ import wire from "./wire.ts";
 /** What hangs needs not be waited for long: it is known to hang. */
 const PATIENCE_MS = 700;
 
-const ALL = [...WIRE, ...LINE, ...WHOLE, REJECTING];
+const ALL = [...WIRE, ...LINE, ...WHOLE, ...JOBS, REJECTING];
 
 const folder = mkdtempSync(join(tmpdir(), "mutants-"));
 const caught: string[] = [];
@@ -39,6 +41,7 @@ describe.each([
   ["wire", WIRE, wireFixtures],
   ["line", LINE, lineFixtures],
   ["whole", WHOLE, wholeFixtures],
+  ["jobs", JOBS, jobFixtures],
 ] as const)("a fault in the plugin %s is found by the rule meant for it:", (name, mutants, fixtures) => {
   test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("%s", async (_, mutant) => {
     await expectCaught(name, mutant, fixtures);
