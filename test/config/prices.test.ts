@@ -21,6 +21,8 @@ const GOLDEN: readonly (readonly [string, string, Usage, number])[] = [
   ["openai", "gpt-6-sol", { input: 272_000, output: 10 }, 0.5441],
   // Above 272000: 272001 · 4 + 10 · 15 = 1088004 + 150 = 1088154
   ["openai", "gpt-6-sol", { input: 272_001, output: 10 }, 1.088154],
+  // Writing to the cache costs 1.25 times the input: (1000 - 400) · 4 + 400 · 5 + 10 · 20 = 2400 + 2000 + 200 = 4600
+  ["openai", "gpt-5.6-sol", { input: 1000, cacheWrite: 400, output: 10 }, 0.0046],
   // Embeddings have no answer: 8 · 0.02 = 0.16
   ["openai", "text-embedding-3-small", { input: 8 }, 0.000_000_16],
   // (10000 - 8000 - 1000) · 3 + 8000 · 0.3 + 1000 · 3.75 + 200 · 15 = 3000 + 2400 + 3750 + 3000 = 12150
@@ -55,6 +57,8 @@ const GOLDEN: readonly (readonly [string, string, Usage, number])[] = [
   ],
   // 100 · 0.15 + 100 · 0.6 = 75
   ["groq", "openai/gpt-oss-120b", { input: 100, output: 100 }, 0.000075],
+  // It costs nothing, which is known: 0, not null.
+  ["echo", "gpt-4o", { input: 1000, output: 100 }, 0],
 ];
 
 describe("the shipped prices", () => {

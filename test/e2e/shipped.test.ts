@@ -4,6 +4,7 @@ import { startGateway } from "../support/gateway.ts";
 import type { RunningGateway } from "../support/gateway.ts";
 import { GatewayFolder, startMain } from "../support/gateway-process.ts";
 import { generatedText, startEmulator } from "../support/langfast-emulator/index.ts";
+import { until } from "../support/until.ts";
 
 /**
  * What is shipped: gateway.yaml as it stands in the project's folder, and the echo plugin for trying things out.
@@ -46,6 +47,14 @@ test("the echo repeats what it is told, streamed and plain", async () => {
   expect(plain.usage?.completion_tokens).toBe(6);
   const streamed = await client.chat.completions.stream(asking("to be or not to be")).finalContent();
   expect(streamed).toBe("to be or not to be");
+});
+
+test("what the echo answers costs 0, and isn't of unknown price", async () => {
+  await client.chat.completions.create(asking("to be or not to be"));
+  const metrics = async () => await (await fetch(`${new URL(gateway.baseURL).origin}/metrics`)).text();
+  const cost = /^modelyard_cost_usd_total\{upstream="echo",model="echo",key="[^"]*"\} 0$/m;
+  await until(async () => cost.test(await metrics()), "a cost");
+  expect(await metrics()).not.toMatch(/^modelyard_unpriced_requests_total\{upstream="echo"/m);
 });
 
 test("a script calls tools", async () => {
