@@ -112,18 +112,34 @@ export class Histogram {
   }
 }
 
-/** One value of a gauge, as it is when somebody asks. */
+/** One value of a metric, as it is when somebody asks. */
 export interface Reading {
   readonly labels: Labels;
   readonly value: number;
 }
 
 /** The lines of a gauge in Prometheus' text format. */
-export function* gaugeLines(
-  { name, help }: Omit<Described, "labels">,
+export function gaugeLines(
+  described: Omit<Described, "labels">,
   readings: Iterable<Reading>,
 ): Generator<string> {
-  yield* headOf({ name, help }, "gauge");
+  return readingLines(described, "gauge", readings);
+}
+
+/** The lines of a counter that is kept elsewhere. */
+export function counterLines(
+  described: Omit<Described, "labels">,
+  readings: Iterable<Reading>,
+): Generator<string> {
+  return readingLines(described, "counter", readings);
+}
+
+function* readingLines(
+  { name, help }: Omit<Described, "labels">,
+  type: string,
+  readings: Iterable<Reading>,
+): Generator<string> {
+  yield* headOf({ name, help }, type);
   for (const { labels, value } of readings) {
     const text = Object.entries(labels).map(([label, content]) => labelText(label, content));
     yield sample(name, text.join(","), value);

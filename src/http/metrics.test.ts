@@ -1,10 +1,16 @@
 import { expect, test } from "bun:test";
 import type { Upstream } from "../contract/index.ts";
+import { Bookings } from "../state/bookings.ts";
 import { ByteBudget } from "../state/byte-budget.ts";
 import { CallRegistry } from "../state/call-registry.ts";
+import { EventList } from "../state/event-list.ts";
 import { Meter } from "../state/meter.ts";
 import type { OpenUpstream } from "../state/open-upstream.ts";
+import { RateLimiter } from "../state/rate-limiter.ts";
+import { ResponseCache } from "../state/response-cache.ts";
 import { TargetStates } from "../state/target-states.ts";
+import { SILENT } from "../../test/support/ledger.ts";
+import type { Measured } from "./metrics.ts";
 import { metricsPage } from "./metrics.ts";
 
 function upstreamOf(id: string, status: NonNullable<Upstream["status"]>): OpenUpstream {
@@ -24,6 +30,29 @@ function upstreamOf(id: string, status: NonNullable<Upstream["status"]>): OpenUp
   };
 }
 
+/** A gateway in which nothing has happened, but for what is given. */
+function gatewayWith(part: Partial<Measured>): Measured {
+  return {
+    bodies: new ByteBudget(100),
+    bookings: new Bookings(SILENT),
+    cache: undefined,
+    calls: new CallRegistry(),
+    ledger: { pending: 3, dropped: 0 },
+    limiter: new RateLimiter(),
+    meter: new Meter(),
+    targets: new TargetStates({ health: { window: 1e4, failures: 1, cooldown: 1e4 }, retryShare: 0.2 }),
+    upstreamLimiter: new RateLimiter(),
+    upstreams: new Map(),
+    ...part,
+  };
+}
+
+async function linesOf(part: Partial<Measured>): Promise<string[]> {
+  const response = metricsPage(new Request("http://localhost/metrics"), gatewayWith(part));
+  expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+  return (await response.text()).split("\n");
+}
+
 test("states of circuits and pools are read when somebody asks, and a status that fails is left out", async () => {
   const pooled = upstreamOf("pooled", () => ({ credentials: { states: { fresh: 2, dead: 1 }, waiting: 0 } }));
   const broken = upstreamOf("broken", () => {
@@ -31,22 +60,49 @@ test("states of circuits and pools are read when somebody asks, and a status tha
   });
   const targets = new TargetStates({ health: { window: 1e4, failures: 1, cooldown: 1e4 }, retryShare: 0.2 });
   targets.enter({ upstream: pooled, model: "m", weight: 1 })?.ended({ code: "unavailable" });
-  const response = metricsPage(new Request("http://localhost/metrics"), {
-    bodies: new ByteBudget(100),
-    calls: new CallRegistry(),
-    ledger: { pending: 3, dropped: 0 },
-    meter: new Meter(),
-    targets,
-    upstreams: new Map([
-      ["pooled", pooled],
-      ["broken", broken],
-    ]),
-  });
-  expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
-  const lines = (await response.text()).split("\n");
+  const upstreams = new Map([
+    ["pooled", pooled],
+    ["broken", broken],
+  ]);
+  const lines = await linesOf({ targets, upstreams });
   expect(lines).toContain('modelyard_circuit_state{target="pooled/m",state="open"} 1');
   expect(lines).toContain('modelyard_pool_credentials{upstream="pooled",state="fresh"} 2');
   expect(lines).toContain("modelyard_ledger_pending_rows 3");
   expect(lines.filter((line) => line.includes("broken"))).toEqual([]);
   expect(lines.at(-1)).toBe("");
+});
+
+test("requests that hold a place in a limit are counted as long as they do, keys apart from upstreams", async () => {
+  const limiter = new RateLimiter();
+  const places = ["key alice", "key bob", "key bob"].map((id) => limiter.admit({ id, limits: {} }, 0));
+  const held = await linesOf({ limiter });
+  expect(held).toContain('modelyard_limit_open_slots{of="keys"} 3');
+  expect(held).toContain('modelyard_limit_open_slots{of="upstreams"} 0');
+  expect(held).toContain('modelyard_limit_subjects{of="keys"} 2');
+  for (const place of places) if (!("limit" in place)) place[Symbol.dispose]();
+  expect(await linesOf({ limiter })).toContain('modelyard_limit_open_slots{of="keys"} 0');
+});
+
+test("the cache tells what is in it and what had to go, and nothing where it is off", async () => {
+  const settings = { max_size: 2_000, max_entry: 1_000, ttl: 60_000, mode: "all", scope: "key" } as const;
+  const cache = new ResponseCache(settings);
+  const by = { upstream: "one", upstreamModel: "m", attempts: 1, ignored: [] };
+  for (const key of ["first", "second", "third"]) cache.set(key, by, new EventList());
+  const lines = await linesOf({ cache });
+  expect(lines).toContain("modelyard_cache_entries 2");
+  expect(lines).toContain(`modelyard_cache_bytes ${cache.size}`);
+  expect(lines).toContain("# TYPE modelyard_cache_evictions_total counter");
+  expect(lines).toContain("modelyard_cache_evictions_total 1");
+  expect(lines).toContain("modelyard_flights 0");
+  expect((await linesOf({})).join("\n")).not.toContain("modelyard_cache_entries");
+});
+
+test("requests whose tokens are still to be counted are told", async () => {
+  const bookings = new Bookings(SILENT);
+  const counted = Promise.withResolvers<void>();
+  bookings.add(counted.promise);
+  expect(await linesOf({ bookings })).toContain("modelyard_pending_bookings 1");
+  counted.resolve();
+  await bookings.settled();
+  expect(await linesOf({ bookings })).toContain("modelyard_pending_bookings 0");
 });

@@ -1,11 +1,15 @@
-import { gaugeLines } from "../metrics.ts";
+import { counterLines, gaugeLines } from "../metrics.ts";
 import type { Reading } from "../metrics.ts";
 import type { Json, JsonObject } from "../contract/index.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Meter } from "../state/meter.ts";
+import type { ResponseCache } from "../state/response-cache.ts";
 
 /** What is told of a gateway. */
-export interface Measured extends Pick<Gateway, "bodies" | "calls" | "targets" | "upstreams"> {
+export interface Measured extends Pick<
+  Gateway,
+  "bodies" | "bookings" | "cache" | "calls" | "limiter" | "targets" | "upstreamLimiter" | "upstreams"
+> {
   readonly meter: Meter;
   /** Rows that wait to be written, and requests for whose rows there was no room. */
   readonly ledger: { readonly pending: number; readonly dropped: number };
@@ -16,13 +20,20 @@ const DEEPEST = 3;
 
 /** GET /metrics: Prometheus' text format. It needs no key, so it must not be let out (deploy/nginx.conf). */
 export function metricsPage(_: Request, gateway: Measured): Response {
-  const lines = [...gateway.meter.lines(), ...gauges(gateway)];
+  const { cache, meter } = gateway;
+  const lines = [
+    ...meter.lines(),
+    ...work(gateway),
+    ...limiters(gateway),
+    ...(cache ? contents(cache) : []),
+    ...upstreamStates(gateway),
+  ];
   return new Response(`${lines.join("\n")}\n`, {
     headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
   });
 }
 
-function* gauges({ bodies, calls, ledger, targets, upstreams }: Measured): Generator<string> {
+function* work({ bodies, bookings, calls, ledger }: Measured): Generator<string> {
   yield* single("modelyard_requests_in_flight", "Requests that are being answered.", calls.running);
   yield* single("modelyard_request_bodies_bytes", "Request bodies in memory.", bodies.used);
   yield* single(
@@ -35,7 +46,41 @@ function* gauges({ bodies, calls, ledger, targets, upstreams }: Measured): Gener
     "Requests for whose rows there was no room.",
     ledger.dropped,
   );
+  yield* single(
+    "modelyard_pending_bookings",
+    "Ended requests whose tokens are still to be counted.",
+    bookings.pending,
+  );
   yield* single("process_resident_memory_bytes", "Resident memory.", process.memoryUsage.rss());
+}
+
+function* limiters({ limiter, upstreamLimiter }: Measured): Generator<string> {
+  const both = Object.entries({ keys: limiter, upstreams: upstreamLimiter });
+  const open = { name: "modelyard_limit_open_slots", help: "Requests that count as concurrent ones." };
+  yield* gaugeLines(
+    open,
+    both.map(([of, { running }]) => ({ labels: { of }, value: running })),
+  );
+  const known = { name: "modelyard_limit_subjects", help: "Keys and upstreams whose past is remembered." };
+  yield* gaugeLines(
+    known,
+    both.map(([of, { size }]) => ({ labels: { of }, value: size })),
+  );
+}
+
+function* contents({ count, evicted, flights, size }: ResponseCache): Generator<string> {
+  yield* single("modelyard_cache_entries", "Answers in the response cache.", count);
+  yield* single("modelyard_cache_bytes", "What they take.", size);
+  const evictions = {
+    name: "modelyard_cache_evictions_total",
+    help: "Answers that went because others needed their room.",
+  };
+  yield* counterLines(evictions, [{ labels: {}, value: evicted }]);
+  yield* single("modelyard_flights", "Answers under way that may be shared.", flights.running);
+  yield* single("modelyard_flights_bytes", "What is kept of answers under way.", flights.size);
+}
+
+function* upstreamStates({ targets, upstreams }: Measured): Generator<string> {
   const circuits = {
     name: "modelyard_circuit_state",
     help: "The circuit of a target: 1 for the state that it is in.",

@@ -61,6 +61,24 @@ test("an ended request is in every count that it belongs to", () => {
   expect(samples.get("modelyard_overhead_seconds_count")).toBe(1);
 });
 
+test("tokens are in the conventions' histogram where an upstream told them and they are paid for", () => {
+  const meter = new Meter();
+  meter.closed(ADMITTED, CLOSED);
+  meter.closed(ADMITTED, { ...CLOSED, cache: "hit" });
+  meter.closed(ADMITTED, { ...CLOSED, cache: "follow" });
+  meter.closed(ADMITTED, { ...CLOSED, usageSource: "estimated" });
+  const samples = parse(meter.lines());
+  const of = (type: string) =>
+    `gen_ai_token_type="${type}",gen_ai_provider_name="u",gen_ai_request_model="m"`;
+  const name = "gen_ai_client_token_usage";
+  expect(samples.get(`${name}_count{${of("input")}}`)).toBe(1);
+  expect(samples.get(`${name}_sum{${of("input")}}`)).toBe(10);
+  expect(samples.get(`${name}_sum{${of("output")}}`)).toBe(5);
+  expect(samples.get(`${name}_bucket{${of("output")},le="4"}`)).toBe(0);
+  expect(samples.get(`${name}_bucket{${of("output")},le="16"}`)).toBe(1);
+  expect(samples.get(`${name}_bucket{${of("output")},le="67108864"}`)).toBe(1);
+});
+
 test("a request without a known price is counted as such, and not as free", () => {
   const meter = new Meter();
   meter.closed(ADMITTED, { ...CLOSED, cost: null });

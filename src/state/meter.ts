@@ -1,5 +1,6 @@
 import type { Usage } from "../contract/index.ts";
 import { Counter, Histogram } from "../metrics.ts";
+import { isHit } from "./ledger-store.ts";
 import type { Admitted, Closed } from "./ledger.ts";
 
 /** A row of the ledger, and what only the metrics say of a request. */
@@ -16,6 +17,8 @@ const FIRST_EVENT_BOUNDS = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ];
 const OVERHEAD_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+// Of tokens; from the same page: https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/
+const TOKEN_BOUNDS = Array.from({ length: 14 }, (_, power) => 4 ** power);
 const TARGET = ["gen_ai_provider_name", "gen_ai_request_model"];
 const BY_KEY = ["upstream", "model", "key"];
 
@@ -70,6 +73,14 @@ export class Meter {
     },
     FIRST_EVENT_BOUNDS,
   );
+  readonly #tokenUsage = new Histogram(
+    {
+      name: "gen_ai_client_token_usage",
+      help: "Tokens of a request and of its answer, where an upstream told them.",
+      labels: ["gen_ai_token_type", ...TARGET],
+    },
+    TOKEN_BOUNDS,
+  );
   readonly #overhead = new Histogram(
     {
       name: "modelyard_overhead_seconds",
@@ -92,7 +103,15 @@ export class Meter {
     const target = [upstream, model];
     this.#duration.observe(target, end.totalMs / 1000);
     if (end.firstEventMs !== undefined) this.#firstEvent.observe(target, end.firstEventMs / 1000);
+    this.#observeTokens(target, end);
     if (end.overheadMs !== undefined) this.#overhead.observe([], end.overheadMs / 1000);
+  }
+
+  /** The conventions want what was measured and is paid for: no estimates, and not what came from the cache. */
+  #observeTokens(target: readonly string[], { cache, usage, usageSource }: MeteredEnd): void {
+    if (usageSource !== "upstream" || isHit(cache)) return;
+    if (usage.input !== undefined) this.#tokenUsage.observe(["input", ...target], usage.input);
+    if (usage.output !== undefined) this.#tokenUsage.observe(["output", ...target], usage.output);
   }
 
   /** Counts a request that was refused before it was admitted; `key` is the name of its key, if it had a good one. */
@@ -103,8 +122,8 @@ export class Meter {
   /** All of it in Prometheus' text format. */
   *lines(): Generator<string> {
     const counters = [this.#requests, this.#refused, this.#cache, this.#tokens, this.#cost, this.#unpriced];
-    for (const metric of [...counters, this.#duration, this.#firstEvent, this.#overhead])
-      yield* metric.lines();
+    const histograms = [this.#duration, this.#firstEvent, this.#tokenUsage, this.#overhead];
+    for (const metric of [...counters, ...histograms]) yield* metric.lines();
   }
 }
 

@@ -82,6 +82,11 @@ export class RateLimiter {
     return this.#subjects.size;
   }
 
+  /** Slots that hold one of the concurrent requests. Counted when asked for, in time with `size`. */
+  get running(): number {
+    return this.#subjects.values().reduce((sum, { running }) => sum + running, 0);
+  }
+
   /**
    * Admits one request that may need `tokens`, a whole number, or says why not; a refusal, the one that has
    * `limit` in it, consumes nothing. Where several limits are in the way it names the one that lasts longest.
@@ -134,7 +139,7 @@ export class RateLimiter {
 /** What one key or upstream has been admitted to. A log is kept only of what is limited. */
 class Subject {
   readonly id: string;
-  #running = 0;
+  running = 0;
   #minute: SlidingSum | undefined;
   #day: SlidingSum | undefined;
   #tokens: SlidingSum | undefined;
@@ -152,7 +157,7 @@ class Subject {
     const day = roomIn(this.#day, (limits.requests_per_day ?? Infinity) - 1, now);
     const minute = roomIn(this.#minute, (limits.requests_per_minute ?? Infinity) - 1, now);
     const minuteOfTokens = roomIn(this.#tokens, (ofTokens ?? Infinity) - tokens, now);
-    const place = this.#running < (limits.concurrent_requests ?? Infinity) ? 0 : CONCURRENT_RETRY_MS;
+    const place = this.running < (limits.concurrent_requests ?? Infinity) ? 0 : CONCURRENT_RETRY_MS;
     const retryAfterMs = Math.max(day, minute, minuteOfTokens, place);
     if (retryAfterMs === 0) return undefined;
     const limit =
@@ -167,7 +172,7 @@ class Subject {
   }
 
   take(limits: LimitSettings, tokens: number, now: number): Taken {
-    this.#running += 1;
+    this.running += 1;
     this.#minute = logOf(this.#minute, limits.requests_per_minute, MINUTE_MS);
     this.#minute?.add(1, now);
     this.#day = logOf(this.#day, limits.requests_per_day, DAY_MS);
@@ -177,7 +182,7 @@ class Subject {
   }
 
   leave(): void {
-    this.#running -= 1;
+    this.running -= 1;
   }
 
   restore(at: number, tokens: number, now: number): void {
@@ -199,7 +204,7 @@ class Subject {
 
   isIdle(now: number): boolean {
     const isEmpty = (log: SlidingSum | undefined) => log?.isEmpty(now) ?? true;
-    return this.#running === 0 && isEmpty(this.#minute) && isEmpty(this.#day) && isEmpty(this.#tokens);
+    return this.running === 0 && isEmpty(this.#minute) && isEmpty(this.#day) && isEmpty(this.#tokens);
   }
 }
 

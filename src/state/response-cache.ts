@@ -53,6 +53,7 @@ export class ResponseCache {
   readonly #ttl: number;
   readonly #now: () => number;
   readonly #entries: LRUCache<string, Entry>;
+  #evicted = 0;
 
   /** `now` in ms, from any beginning. `max_size` must be more than 0. */
   constructor(settings: CacheSettings, now: () => number = () => performance.now()) {
@@ -63,7 +64,14 @@ export class ResponseCache {
     this.#ttl = ttl;
     this.#now = now;
     this.flights = new Flights({ maxSize, maxEntry });
-    this.#entries = new LRUCache({ maxSize, maxEntrySize: maxEntry, sizeCalculation: sizeOf });
+    this.#entries = new LRUCache({
+      maxSize,
+      maxEntrySize: maxEntry,
+      sizeCalculation: sizeOf,
+      dispose: (_entry, _key, reason) => {
+        if (reason === "evict") this.#evicted += 1;
+      },
+    });
   }
 
   /** How many answers are kept. */
@@ -74,6 +82,11 @@ export class ResponseCache {
   /** What they take, in bytes. */
   get size(): number {
     return this.#entries.calculatedSize;
+  }
+
+  /** How many had to go because others needed their room. */
+  get evicted(): number {
+    return this.#evicted;
   }
 
   /** The answer under this key, if there is one that isn't older than `maxAge` ms. */
