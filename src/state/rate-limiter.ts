@@ -104,8 +104,7 @@ export class RateLimiter {
 
   /** What is left of someone's limits now. */
   standing({ id, limits }: Limited): Standing {
-    const now = this.#now();
-    return (this.#subjects.get(id) ?? new Subject(id)).standing(limits, now);
+    return (this.#subjects.get(id) ?? new Subject(id)).standing(limits, this.#now());
   }
 
   /**
