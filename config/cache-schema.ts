@@ -15,7 +15,8 @@ export const Cache = Type.Object(
     max_entry: Size({
       default: "1MiB",
       minimum: 1,
-      description: "The largest answer that is kept; not more than `max_size`.",
+      description:
+        "The largest answer that is kept; not more than `max_size`, which is also its default where that is less.",
     }),
     ttl: Duration({ default: "10m", minimum: 1, description: "How long an answer is good." }),
     mode: Type.Union([Type.Literal("off"), Type.Literal("deterministic"), Type.Literal("all")], {

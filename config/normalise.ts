@@ -5,7 +5,20 @@ import type { KeySettings, RouteSettings, Settings, UpstreamSettings } from "./s
 export function settingsOf(file: GatewayFile): Settings {
   // Without a prototype, looking up an upstream called `constructor` finds one or nothing.
   const upstreams = Object.assign(Object.create(null) as Record<string, UpstreamSettings>, file.upstreams);
-  return { ...file, keys: file.keys.flatMap(keyOf), upstreams, routes: file.routes.map(routeOf) };
+  const { cache, keys, routes } = file;
+  return {
+    ...file,
+    cache: cacheOf(cache),
+    keys: keys.flatMap(keyOf),
+    upstreams,
+    routes: routes.map(routeOf),
+  };
+}
+
+/** No entry is larger than the whole cache, unless there is none. */
+function cacheOf(cache: GatewayFile["cache"]): GatewayFile["cache"] {
+  const { max_entry, max_size } = cache;
+  return max_size === 0 ? cache : { ...cache, max_entry: Math.min(max_entry, max_size) };
 }
 
 type KeyEntry = GatewayFile["keys"][number];

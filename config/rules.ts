@@ -39,11 +39,13 @@ function checkBodies({ document, value, wrong }: ShapedFile): Problem[] {
   return [document.problem(["server", "max_body"], { message, hint: "raise max_bodies, or lower max_body" })];
 }
 
-function checkCache({ document, value, wrong }: ShapedFile): Problem[] {
+function checkCache(file: ShapedFile): Problem[] {
+  const { document, value, wrong } = file;
   const { max_size, max_entry } = value.cache ?? {};
   if (typeof max_size !== "number" || typeof max_entry !== "number") return [];
   if (wrong.has("cache.max_size") || wrong.has("cache.max_entry")) return [];
-  if (max_size === 0 || max_entry <= max_size) return [];
+  // What nobody wrote is the default, which is cut to the whole cache.
+  if (max_size === 0 || max_entry <= max_size || !isSound(file, ["cache", "max_entry"])) return [];
   const message = `one entry may be larger (${max_entry} bytes) than the whole cache (max_size, ${max_size} bytes)`;
   return [document.problem(["cache", "max_entry"], { message, hint: "raise max_size, or lower max_entry" })];
 }
