@@ -15,6 +15,7 @@ import { Budgets } from "./state/budgets.ts";
 import { ByteBudget } from "./state/byte-budget.ts";
 import { CallRegistry } from "./state/call-registry.ts";
 import type { Gateway } from "./state/gateway.ts";
+import { KeyLookup } from "./state/key-lookup.ts";
 import type { StoredKey } from "./state/keyring.ts";
 import { hashKey, Keyring } from "./state/keyring.ts";
 import { Ledger } from "./state/ledger.ts";
@@ -86,7 +87,7 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
     },
     keyring: new Keyring({
       configured: settings.keys.map(storedKey),
-      store: storage.keys,
+      store: new KeyLookup({ store: storage.keys, log }),
       defaults: settings.key_defaults.limits,
       firstUse: (key) => redactor.addLasting(key),
     }),

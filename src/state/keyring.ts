@@ -51,7 +51,7 @@ interface Remembered {
 export interface KeyringOptions {
   readonly configured: readonly StoredKey[];
   /** Where the other keys are; a change there is seen within half a second. */
-  readonly store: KeyStore;
+  readonly store: Pick<KeyStore, "find">;
   /** Limits of keys that don't set them themselves. */
   readonly defaults: LimitSettings;
   /** Called once for each configured key, with the key, when it is first presented: until then only its hash may be known. */

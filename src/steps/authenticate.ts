@@ -1,6 +1,7 @@
 import { RequestError } from "../dialects/request-error.ts";
 import type { Gateway } from "../state/gateway.ts";
-import type { Caller } from "../state/keyring.ts";
+import { KeysUnreadable } from "../state/key-lookup.ts";
+import type { Caller, Keyring } from "../state/keyring.ts";
 import type { RequestCall } from "./open-call.ts";
 
 // `Bearer Bearer KEY` is what the predecessor's README taught people to type.
@@ -11,19 +12,35 @@ const NO_KEY = /^bearer$/i;
 /**
  * Step 2: finds the caller by the key in `Authorization: Bearer`, `x-api-key` or `api-key`. Several headers
  * may stand side by side, empty ones among them; one good key is enough.
- * Leaves with `invalid_api_key`, `key_expired`.
+ * Leaves with `invalid_api_key`, `key_expired`, and with `overloaded` where nobody can say whether a key is good.
  */
 export function authenticate(http: Request, call: RequestCall, gateway: Gateway): Caller {
   const keys = presentedKeys(http.headers);
   if (keys.length === 0) {
     throw unauthorized("no API key given; send it as `Authorization: Bearer KEY`");
   }
-  let caller: Caller | undefined;
-  for (const key of keys) caller ??= gateway.keyring.find(key);
-  if (!caller) throw unauthorized("the API key is not one of this gateway's");
+  const caller = callerOf(keys, gateway.keyring);
   call.caller = caller;
   refuseExpired(caller);
   return caller;
+}
+
+function callerOf(keys: readonly string[], keyring: Keyring): Caller {
+  let unreadable: KeysUnreadable | undefined;
+  for (const key of keys) {
+    try {
+      const caller = keyring.find(key);
+      if (caller) return caller;
+    } catch (error) {
+      // One of the others may stand in gateway.yaml.
+      if (!(error instanceof KeysUnreadable)) throw error;
+      unreadable = error;
+    }
+  }
+  if (!unreadable) throw unauthorized("the API key is not one of this gateway's");
+  const { retryAfterMs } = unreadable;
+  const message = "the gateway can't look up the API key at the moment; try again soon";
+  throw new RequestError("overloaded", message, { cause: unreadable, retryAfterMs });
 }
 
 /** Throws `key_expired` for a key whose time is over. */
