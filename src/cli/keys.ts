@@ -3,7 +3,7 @@ import type { Settings } from "../../config/settings.ts";
 import { plan } from "../gateway.ts";
 import { budgetPeriod } from "../state/budget-period.ts";
 import type { Grant, KeyStore } from "../state/keyring.ts";
-import { makeKey } from "../state/keyring.ts";
+import { makeKey, NameTaken } from "../state/keyring.ts";
 import { keysQuestion } from "./keys-question.ts";
 import type { KeysQuestion } from "./keys-question.ts";
 import type { SpentSince } from "./keys-words.ts";
@@ -41,24 +41,30 @@ export async function keys(argv: readonly string[]): Promise<number> {
 
 function create(grant: Grant, store: KeyStore, { keys: configured }: Settings): number {
   const { name } = grant;
-  if ([...store.list(), ...configured].some((key) => key.name === name)) {
-    console.error(`there is a key "${name}" already; choose another name`);
+  try {
+    if (configured.some((key) => key.name === name)) throw new NameTaken(name);
+    console.log(makeKey(grant, store));
+  } catch (error) {
+    if (!(error instanceof NameTaken)) throw error;
+    console.error(error.message);
     return 1;
   }
-  console.log(makeKey(grant, store));
   console.error(`The key "${name}" is shown only this once. A running gateway accepts it from now on.`);
   return 0;
 }
 
 function revoke(name: string, settings: Settings, config: Located): number {
-  if (!knownKeys(settings, config).some((key) => key.name === name)) return missing(name);
   const revoked =
     hasDatabase(settings, config) && withStorage(settings, config, ({ keys: store }) => store.delete(name));
+  const isConfigured = settings.keys.some((key) => key.name === name);
+  if (!revoked && !isConfigured) return missing(name);
   if (revoked) {
-    console.error(`The key "${name}" is no longer good; a running gateway refuses it within a second.`);
-    return 0;
+    const which = isConfigured ? `The key "${name}" of the database` : `The key "${name}"`;
+    console.error(`${which} is no longer good; a running gateway refuses it within a second.`);
   }
-  console.error(`the key "${name}" stands in gateway.yaml; remove it there`);
+  if (!isConfigured) return 0;
+  const another = revoked ? "another key of that name is still good: it" : `the key "${name}"`;
+  console.error(`${another} stands in gateway.yaml; remove it there`);
   return 1;
 }
 

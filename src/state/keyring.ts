@@ -18,10 +18,19 @@ export interface StoredKey extends Caller {
   readonly hash: string;
 }
 
+/** Another key has the name that a new one was to have. */
+export class NameTaken extends Error {
+  constructor(name: string) {
+    super(`there is a key "${name}" already; choose another name`);
+    this.name = "NameTaken";
+  }
+}
+
 /** Where keys made at run time are kept. */
 export interface KeyStore {
   find(hash: string): StoredKey | undefined;
   list(): readonly ListedKey[];
+  /** Throws NameTaken, with nothing changed, if there is one of this name. */
   add(key: StoredKey, prefix: string): void;
   /** True if there was one of this name. */
   delete(name: string): boolean;
@@ -132,7 +141,7 @@ export const MADE_KEYS: RegExp = new RegExp(`${MADE_BEGINNING}[\\w-]{12,}`, "g")
 /** What a made key may do; what is left out isn't limited. */
 export type Grant = Pick<Caller, "name"> & Partial<Caller>;
 
-/** Makes a random key of 192 bits, and stores all of it but itself. */
+/** Makes a random key of 192 bits, and stores all of it but itself. Throws NameTaken. */
 export function makeKey(
   { name, models = ["*"], expires, limits = {}, budget }: Grant,
   store: KeyStore,

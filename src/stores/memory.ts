@@ -1,5 +1,6 @@
 import type { Json, KeyValue, StoredValue } from "../contract/index.ts";
 import type { KeyStore, ListedKey, StoredKey } from "../state/keyring.ts";
+import { NameTaken } from "../state/keyring.ts";
 import type { Storage } from "../state/storage.ts";
 import { SqliteLedger } from "./sqlite-ledger.ts";
 
@@ -40,6 +41,7 @@ class MemoryKeys implements KeyStore {
   }
 
   add(key: StoredKey, prefix: string): void {
+    if (this.#keys.some(({ name }) => name === key.name)) throw new NameTaken(key.name);
     this.#keys.push({ ...key, prefix, made: Date.now() });
   }
 }

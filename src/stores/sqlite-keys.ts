@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import type { BudgetSettings, LimitSettings } from "../../config/settings.ts";
 import type { KeyStore, ListedKey, StoredKey } from "../state/keyring.ts";
+import { NameTaken } from "../state/keyring.ts";
 
 interface KeyRow {
   readonly hash: string;
@@ -36,9 +37,9 @@ export class SqliteKeys implements KeyStore {
   }
 
   add({ hash, name, models, expires, limits, budget }: StoredKey, prefix: string): void {
-    this.#database
+    const { changes } = this.#database
       .query(
-        "INSERT INTO keys (hash, name, prefix, models, limits, budget, expires, made) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO keys (hash, name, prefix, models, limits, budget, expires, made) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
       )
       .run(
         hash,
@@ -50,6 +51,8 @@ export class SqliteKeys implements KeyStore {
         expires ?? null,
         Date.now(),
       );
+    // Another process may have made one since anybody looked.
+    if (changes === 0) throw new NameTaken(name);
   }
 }
 

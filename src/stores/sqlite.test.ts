@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { hashKey, makeKey } from "../state/keyring.ts";
+import { hashKey, makeKey, NameTaken } from "../state/keyring.ts";
 import { StartupError } from "../state/startup-error.ts";
 import { openSqlite } from "./sqlite.ts";
 
@@ -23,6 +23,16 @@ function refused(open: () => unknown): string {
   }
   throw new Error("it was opened");
 }
+
+test("of two processes that make a key of one name, one is told that it is taken", () => {
+  const first = openSqlite(settings, folder);
+  const second = openSqlite(settings, folder);
+  const key = makeKey({ name: "bob" }, first.keys);
+  expect(() => makeKey({ name: "bob" }, second.keys)).toThrow(NameTaken);
+  expect(second.keys.list().map(({ hash }) => hash)).toEqual([hashKey(key)]);
+  second.close();
+  first.close();
+});
 
 test("what a plugin stores survives a restart, under a version that tells of other writers", async () => {
   const first = openSqlite(settings, folder);

@@ -4,7 +4,7 @@ import { startGateway } from "../support/gateway.ts";
 import type { GatewayFolder } from "../support/gateway-process.ts";
 import { CodeProcess, startMain } from "../support/gateway-process.ts";
 import { ask, CONFIGURED, folderWith, SERVER } from "../support/process-settings.ts";
-import { HELLO } from "../support/scripted-gateway.ts";
+import { HELLO, scriptedUpstream } from "../support/scripted-gateway.ts";
 import { until } from "../support/until.ts";
 
 /**
@@ -111,6 +111,33 @@ test("a key of which gateway.yaml has only the hash is known to the redactor onc
   expect(redact(`it was ${key}`)).toBe(`it was ${key}`);
   expect((await running.chat({}, { headers: { authorization: `Bearer ${key}` } })).status).toBe(400);
   expect(redact(`it was ${key}`)).toBe("it was [redacted]");
+});
+
+test("of two commands that make a key of one name at the same time, one says that the name is taken", async () => {
+  using folder = folderWith({ hello: HELLO });
+  const keys = keysOf(folder);
+  await keys("create", "alice");
+  const both = await Promise.all([keys("create", "bob"), keys("create", "bob")]);
+  expect(both.filter(({ code }) => code === 0)).toHaveLength(1);
+  const refused = both.find(({ code }) => code === 1);
+  expect(refused?.stdout).toBe("");
+  expect(refused?.stderr).toBe('there is a key "bob" already; choose another name\n');
+});
+
+test("a key of the database is revoked though gateway.yaml has one of that name, which is told to be good", async () => {
+  using folder = folderWith({ hello: HELLO });
+  const keys = keysOf(folder);
+  await keys("create", "alice");
+  folder.write("gateway.yaml", ALICE + scriptedUpstream({ hello: HELLO }));
+  const { code, stderr } = await keys("revoke", "alice");
+  expect(code).toBe(1);
+  expect(stderr).toContain('The key "alice" of the database is no longer good');
+  expect(stderr).toContain(
+    "another key of that name is still good: it stands in gateway.yaml; remove it there",
+  );
+  expect((await keys("revoke", "alice")).stderr).toBe(
+    'the key "alice" stands in gateway.yaml; remove it there\n',
+  );
 });
 
 const REFUSED: readonly (readonly [readonly string[], string])[] = [
