@@ -6,6 +6,7 @@ import { PricesSchema } from "./prices-schema.ts";
 import type { PriceEntry, PricesFile } from "./prices-schema.ts";
 import type { Problem } from "./problem.ts";
 import { readText } from "./read.ts";
+import type { ReadResult } from "./read.ts";
 
 export type { PriceEntry } from "./prices-schema.ts";
 
@@ -30,10 +31,11 @@ export const SHIPPED_PRICES: string = fileURLToPath(new URL("./prices.yaml", imp
 
 /**
  * Reads the shipped prices, and before them those of the user's own `file`, if there is one: what it says of a
- * model counts, and the shipped prices go on for all others. Never throws for a user's mistake.
+ * model counts, and the shipped prices go on for all others. Never throws for a user's mistake: where the file can't
+ * be read, that is a mistake of gateway.yaml, the document `named` it.
  */
-export async function loadPrices(file?: string): Promise<LoadedPrices> {
-  const own = file === undefined ? [] : [await readPrices(file)];
+export async function loadPrices(file?: string, named?: ConfigDocument): Promise<LoadedPrices> {
+  const own = file === undefined ? [] : [await readPrices(file, named)];
   const read = [...own, await readShipped()];
   const version = read.map((one) => one.version).join("+");
   const entries = read.flatMap((one) => one.entries.map((entry) => ({ ...entry, version })));
@@ -52,13 +54,19 @@ async function readShipped(): Promise<ReadPrices> {
   return { version, entries: prices, problems: [] };
 }
 
-async function readPrices(file: string): Promise<ReadPrices> {
+async function readPrices(file: string, named?: ConfigDocument): Promise<ReadPrices> {
   const read = await readText(file);
   if ("text" in read) return pricesIn(file, read.text);
+  return { version: "", entries: [], problems: [unreadable(file, read, named)] };
+}
+
+type Unreadable = Exclude<ReadResult, { readonly text: string }>;
+
+function unreadable(file: string, { message, line }: Unreadable, named?: ConfigDocument): Problem {
   const hint = "mend `prices` of gateway.yaml, or leave it out for the shipped prices";
-  const place = { line: read.line ?? 1, column: 1 };
-  const problem = new ConfigDocument(file, undefined).problem([], { message: read.message, hint, place });
-  return { version: "", entries: [], problems: [problem] };
+  if (named && line === undefined) return named.problem(["prices"], { message: `${file}: ${message}`, hint });
+  const place = { line: line ?? 1, column: 1 };
+  return new ConfigDocument(file, undefined).problem([], { message, hint, place });
 }
 
 function pricesIn(file: string, text: string): ReadPrices {

@@ -60,6 +60,7 @@ export async function plan(config: LoadedConfig): Promise<Plan> {
   const { problems: found, ...planned } = await planUpstreams(config);
   const { prices, problems: mispriced } = await loadPrices(
     settings?.prices === undefined ? undefined : resolve(directory, settings.prices),
+    config.document,
   );
   const problems = [...config.problems, ...found, ...mispriced];
   if (problems.length > 0 || !settings) throw new ConfigError(problems);

@@ -41,6 +41,25 @@ describe("modelyard check", () => {
     expect(readdirSync(folder.path).toSorted()).toEqual(["gateway.yaml", "scripted.ts"]);
   });
 
+  test("mistakes in the file of prices, or that there is none, are reported with their line and key", async () => {
+    using folder = folderWith({ hello: HELLO });
+    const settings = `${SERVER}prices: ./own.yaml\n${scriptedUpstream({ hello: HELLO })}`;
+    folder.write("gateway.yaml", settings);
+    await using absent = check(folder);
+    const none = await absent.ended();
+    expect(none.code).toBe(1);
+    expect(none.stderr).toMatch(/gateway\.yaml:2:9 prices: \S+own\.yaml: there is no such file\n/);
+    expect(none.stderr).toContain("mend `prices` of gateway.yaml");
+
+    folder.write("own.yaml", "prices:\n  - { model: hello, input: cheap }\n  - { model: other, inptu: 1 }\n");
+    await using wrong = check(folder);
+    const { code, stderr } = await wrong.ended();
+    expect(code).toBe(1);
+    expect(stderr).toContain("3 problems in ");
+    expect(stderr).toMatch(/own\.yaml:2:\d+ prices\[0\]\.input: expected a number/);
+    expect(stderr).toMatch(/own\.yaml:3:\d+ prices\[1\]\.inptu: unknown key; did you mean "input"\?/);
+  });
+
   test("a plugin that uses the network while it is opened is found out", async () => {
     await using gate = closedGate();
     using folder = new GatewayFolder("upstreams: { eager: { plugin: ./eager.ts } }\n", {
