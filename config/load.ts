@@ -138,3 +138,10 @@ export function maxHttpRequests(
 ): number {
   return Number(environment["BUN_CONFIG_MAX_HTTP_REQUESTS"]) || DEFAULT_HTTP_REQUESTS;
 }
+
+/** Whether unencrypted HTTP goes through a proxy: Bun's `fetch` goes by these variables. */
+export function usesHttpProxy(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): boolean {
+  return Boolean(environment["http_proxy"] ?? environment["HTTP_PROXY"]);
+}

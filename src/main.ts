@@ -2,7 +2,7 @@
  * The process: arguments, configuration, build, listen, signals.
  * @module
  */
-import { configPath, loadConfig, maxHttpRequests } from "../config/load.ts";
+import { configPath, loadConfig, maxHttpRequests, usesHttpProxy } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import { banner, keyNotice } from "./banner.ts";
 import { RequestError } from "./dialects/request-error.ts";
@@ -12,6 +12,7 @@ import type { Listening } from "./http/app.ts";
 import { listen } from "./http/app.ts";
 import type { GatewayLogger } from "./log.ts";
 import { createLogger, flushLog } from "./log.ts";
+import { outboundFetch } from "./outbound/fetch.ts";
 import { Redactor } from "./state/redactor.ts";
 import { StartupError } from "./state/startup-error.ts";
 import type { Storage } from "./state/storage.ts";
@@ -44,7 +45,8 @@ async function start(): Promise<Running> {
   const redactor = new Redactor();
   const log = createLogger({ ...settings.telemetry, redact: redactor.redact });
   const storage = openSqlite(settings.storage, config.directory);
-  const gateway = await build(planned, { log, storage, redactor, fetch });
+  const outbound = outboundFetch(fetch, { proxied: usesHttpProxy() });
+  const gateway = await build(planned, { log, storage, redactor, fetch: outbound });
   const server = listen(gateway, settings.server);
   const key = keyNotice(planned, storage.keys);
   await gateway.start();

@@ -1,14 +1,18 @@
 import { BATCHES } from "../contract/index.ts";
 import type { ChatEvent, ChatStream } from "../contract/index.ts";
 import type { ByteBuffer } from "./byte-buffer.ts";
+import type { Pieces } from "./pieces.ts";
+import { piecesOf } from "./pieces.ts";
 
 /** A response body that is read piece by piece, and can be left at any time. */
 export class Body {
+  readonly #pieces: Pieces | undefined;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #left = false;
 
   constructor(stream: ReadableStream<Uint8Array> | null) {
-    this.#reader = stream?.getReader();
+    this.#pieces = stream ? piecesOf(stream) : undefined;
+    if (!this.#pieces) this.#reader = stream?.getReader();
   }
 
   /** True once `leave` was called: the end of the body then says nothing about the answer. */
@@ -18,17 +22,19 @@ export class Body {
 
   /** The next piece; undefined at the end. Rejects when the connection breaks. */
   async read(): Promise<Uint8Array | undefined> {
-    return (await this.next()).value;
+    return this.next();
   }
 
-  /** The same as the reader itself gives it, without a promise of its own. */
-  next(): Promise<{ readonly value?: Uint8Array | undefined }> {
-    return this.#reader ? this.#reader.read() : Promise.resolve({});
+  /** The same, at once where the piece is there already; then it throws instead of rejecting. */
+  next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    if (this.#pieces) return this.#pieces.next();
+    return this.#reader?.read().then(valueOf);
   }
 
   /** Cancels the body, which closes its connection and ends a read that waits. Never rejects. */
   async leave(): Promise<void> {
     this.#left = true;
+    this.#pieces?.leave();
     // Cancelling a body that has already failed rejects with that failure, which its reader has seen.
     await this.#reader?.cancel().catch(() => undefined);
   }
@@ -41,6 +47,10 @@ export class Body {
       buffer.append(piece);
     }
   }
+}
+
+function valueOf({ value }: { readonly value?: Uint8Array | undefined }): Uint8Array | undefined {
+  return value;
 }
 
 /**

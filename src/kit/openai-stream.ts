@@ -166,7 +166,7 @@ class Answer implements BatchIterator {
   /** The next piece; a connection that breaks is an end like any other, because the answer may be whole. */
   async #read(): Promise<Uint8Array | undefined> {
     try {
-      return (await this.body.next()).value;
+      return await this.body.next();
     } catch (error) {
       this.#signal?.throwIfAborted();
       if (UpstreamError.is(error)) throw error;

@@ -7,6 +7,7 @@ import { build, plan } from "../../src/gateway.ts";
 import { listen } from "../../src/http/app.ts";
 import { createLogger } from "../../src/log.ts";
 import type { GatewayLimits } from "../../src/state/gateway.ts";
+import { outboundFetch } from "../../src/outbound/fetch.ts";
 import { Redactor } from "../../src/state/redactor.ts";
 import { openSqlite } from "../../src/stores/sqlite.ts";
 
@@ -48,7 +49,8 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
   const redactor = new Redactor();
   const log = createLogger({ ...planned.settings.telemetry, redact: redactor.redact });
   const storage = openSqlite(planned.settings.storage, directory);
-  const built = await build(planned, { log, storage, redactor, fetch });
+  const outbound = outboundFetch(fetch, { proxied: false });
+  const built = await build(planned, { log, storage, redactor, fetch: outbound });
   const gateway = { ...built, limits: { ...built.limits, ...options.limits } };
   const listening = listen(gateway, planned.settings.server);
   await gateway.start();

@@ -1,4 +1,5 @@
 import type { Call, Host, Json, JsonObject, KeyValue, Logger, StoredValue } from "modelyard/plugin";
+import { outboundFetch } from "../../src/outbound/fetch.ts";
 
 /** One line that was logged. */
 export interface LogLine {
@@ -29,7 +30,7 @@ export interface TestCall {
   readonly logs: readonly LogLine[];
 }
 
-/** A host with real `fetch` and a store in memory, for a plugin's unit tests. Close it in `finally` or `afterEach`. */
+/** A host with the gateway's `fetch` and a store in memory, for a plugin's unit tests. Close it in `finally` or `afterEach`. */
 export function testHost(overrides: Partial<Host> = {}): TestHost {
   const closing = new AbortController();
   const cleanups: (() => void | Promise<void>)[] = [];
@@ -38,7 +39,7 @@ export function testHost(overrides: Partial<Host> = {}): TestHost {
   const host: Host = {
     id: "test",
     log: collectingLogger(logs),
-    fetch,
+    fetch: outboundFetch(fetch, { proxied: false }),
     signal: closing.signal,
     storage: memoryStorage(),
     secret: (value) => void secrets.add(value),

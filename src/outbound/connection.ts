@@ -1,0 +1,148 @@
+import type { Socket, SocketHandler } from "bun";
+import type { Line } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
+import type { AnswerParser, ParserEvents, RawHeaders } from "./llhttp.ts";
+
+/** Where a connection leads. */
+export interface Origin {
+  /** Without the brackets of an IPv6 address. */
+  readonly hostname: string;
+  readonly port: number;
+}
+
+export interface ConnectionOptions {
+  readonly parser: (events: ParserEvents) => AnswerParser;
+  /** Told when its answer is whole and it can take another request. */
+  readonly idle: (connection: Connection) => void;
+  /** Told once when it can't be used any more. */
+  readonly closed: (connection: Connection) => void;
+}
+
+/** A connection to a server that answers one request at a time. */
+export class Connection implements Line {
+  readonly #options: ConnectionOptions;
+  readonly #parser: AnswerParser;
+  #socket: Socket<Connection> | undefined;
+  #exchange: Exchange | undefined;
+  /** What the socket hasn't taken yet. */
+  #unsent: Uint8Array | undefined;
+  #isInterim = false;
+  #keepsAlive = false;
+  #isClosed = false;
+  /** When it became idle, by `performance.now()`. */
+  idleSince = 0;
+
+  private constructor(options: ConnectionOptions) {
+    this.#options = options;
+    this.#parser = options.parser({
+      head: (...told) => this.#head(...told),
+      body: (piece) => this.#exchange?.push(piece),
+      end: () => this.#answered(),
+    });
+  }
+
+  /** Connects. Rejects with the system's error, which has a `code`. */
+  static async open({ hostname, port }: Origin, options: ConnectionOptions): Promise<Connection> {
+    const connection = new Connection(options);
+    connection.#socket = await Bun.connect({ hostname, port, data: connection, socket: HANDLERS });
+    return connection;
+  }
+
+  /** Sends a request, and gives what is to become of it. Only while it is idle. */
+  ask(request: Uint8Array, signal: AbortSignal | undefined): Exchange {
+    const exchange = new Exchange(this, signal);
+    this.#exchange = exchange;
+    this.#send(request);
+    return exchange;
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  drop(): void {
+    this.#exchange = undefined;
+    this.close();
+  }
+
+  /** Of the socket. */
+  received(bytes: Uint8Array): void {
+    // A server that speaks without being asked can't be trusted with another request.
+    if (!this.#exchange) return this.close();
+    const error = this.#parser.take(bytes);
+    const exchange = this.#exchange;
+    if (error) {
+      exchange?.end(error);
+      this.close();
+    } else if (exchange?.isOver) this.#finish();
+    exchange?.flush();
+  }
+
+  /** Of the socket: it has room again. */
+  drained(): void {
+    const unsent = this.#unsent;
+    this.#unsent = undefined;
+    if (unsent) this.#send(unsent);
+  }
+
+  /** Of the socket: the server has closed it, or it broke. */
+  ended(error?: Error): void {
+    const exchange = this.#exchange;
+    if (exchange && !exchange.isOver) {
+      const cut = error ?? this.#parser.close();
+      // An answer without a length ends with its connection.
+      if (cut || !exchange.isOver) exchange.end(brokenOff(error));
+      exchange.flush();
+    }
+    this.close();
+  }
+
+  #head(status: number, statusText: string, headers: RawHeaders, keepsAlive: boolean): void {
+    // Another answer follows an interim one, and none follows the one that was asked for.
+    this.#isInterim = status < 200;
+    this.#keepsAlive = keepsAlive && !this.#exchange?.isOver;
+    if (!this.#isInterim) this.#exchange?.begin({ status, statusText, headers });
+  }
+
+  #answered(): void {
+    if (!this.#isInterim) this.#exchange?.end();
+  }
+
+  #finish(): void {
+    this.#exchange = undefined;
+    if (!this.#keepsAlive || this.#unsent) return this.close();
+    this.idleSince = performance.now();
+    this.#options.idle(this);
+  }
+
+  #send(bytes: Uint8Array): void {
+    const written = this.#socket?.write(bytes) ?? 0;
+    if (written < bytes.length) this.#unsent = bytes.subarray(Math.max(written, 0));
+  }
+
+  /** Ends it, if that hasn't happened yet. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#socket?.terminate();
+    this.#options.closed(this);
+  }
+}
+
+/** Of all connections: each socket carries its own. */
+const HANDLERS: SocketHandler<Connection> = {
+  data: ({ data: connection }, bytes) => connection.received(bytes),
+  drain: ({ data: connection }) => connection.drained(),
+  end: ({ data: connection }) => connection.ended(),
+  close: ({ data: connection }, error) => connection.ended(error),
+  error: ({ data: connection }, error) => connection.ended(error),
+};
+
+function brokenOff(error: Error | undefined): Error {
+  if (error && "code" in error) return error;
+  return Object.assign(new Error("the connection was closed", { cause: error }), { code: "ECONNRESET" });
+}

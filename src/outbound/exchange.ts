@@ -1,0 +1,132 @@
+import type { Pieces } from "../kit/pieces.ts";
+import type { RawHeaders } from "./llhttp.ts";
+
+/** Bytes that wait for their reader before the connection is told to hold back. */
+const MAX_WAITING = 64 * 1024;
+
+/** The beginning of an answer. */
+export interface AnswerHead {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: RawHeaders;
+}
+
+/** What an exchange does to the connection that it is held over. */
+export interface Line {
+  /** Stops or goes on reading from the socket. */
+  pause(): void;
+  resume(): void;
+  /** Nobody wants the rest of the answer. */
+  drop(): void;
+}
+
+/**
+ * One request's answer, as the connection brings it and its reader takes it: first the head, then the body in
+ * pieces. What arrives faster than it is read stops the reading from the socket.
+ */
+export class Exchange implements Pieces {
+  readonly #line: Line;
+  readonly #head = Promise.withResolvers<AnswerHead>();
+  #pieces: Uint8Array[] = [];
+  #waiting = 0;
+  #isPaused = false;
+  #reading: PromiseWithResolvers<Uint8Array | undefined> | undefined;
+  #hasHead = false;
+  #isOver = false;
+  #failure: unknown;
+  #signal: AbortSignal | undefined;
+
+  constructor(line: Line, signal: AbortSignal | undefined) {
+    this.#line = line;
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#aborted, { once: true });
+  }
+
+  /** Resolves with the head of the answer; rejects if none comes. */
+  get head(): Promise<AnswerHead> {
+    return this.#head.promise;
+  }
+
+  /** Whether anything of an answer has come, the connection's failure counts. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Of the connection: the head is there. */
+  begin(head: AnswerHead): void {
+    this.#hasHead = true;
+    this.#head.resolve(head);
+  }
+
+  /** Of the connection: a piece of the body is there. `flush` follows when all that came together is. */
+  push(piece: Uint8Array): void {
+    this.#pieces.push(piece);
+    this.#waiting += piece.length;
+  }
+
+  /** Of the connection: what came together is complete. */
+  flush(): void {
+    if (this.#reading && (this.#waiting > 0 || this.#isOver)) {
+      const { resolve, reject } = this.#reading;
+      this.#reading = undefined;
+      if (this.#waiting > 0) resolve(this.#take());
+      else if (this.#failure === undefined) resolve(undefined);
+      else reject(this.#failure);
+    } else if (this.#waiting > MAX_WAITING && !this.#isPaused && !this.#isOver) {
+      this.#isPaused = true;
+      this.#line.pause();
+    }
+  }
+
+  /** Of the connection: the answer is whole, or with a `failure` it has broken off. Only the first word counts. */
+  end(failure?: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#failure = failure;
+    this.#signal?.removeEventListener("abort", this.#aborted);
+    this.#signal = undefined;
+    if (!this.#hasHead) this.#head.reject(failure);
+  }
+
+  next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    if (this.#waiting > 0) return this.#take();
+    if (this.#isOver) {
+      if (this.#failure !== undefined) throw this.#failure;
+      return undefined;
+    }
+    if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#line.resume();
+    }
+    this.#reading = Promise.withResolvers();
+    return this.#reading.promise;
+  }
+
+  leave(): void {
+    if (!this.#isOver) {
+      this.end();
+      this.#line.drop();
+    }
+    this.#pieces = [];
+    this.#waiting = 0;
+    this.flush();
+  }
+
+  #take(): Uint8Array | undefined {
+    const pieces = this.#pieces;
+    const length = this.#waiting;
+    this.#pieces = [];
+    this.#waiting = 0;
+    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length);
+  }
+
+  readonly #aborted = (): void => {
+    const reason: unknown = this.#signal?.reason;
+    this.end(reason);
+    // What waits is not wanted any more either.
+    this.#pieces = [];
+    this.#waiting = 0;
+    this.#line.drop();
+    this.flush();
+  };
+}

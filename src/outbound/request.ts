@@ -1,0 +1,95 @@
+import type { Origin } from "./connection.ts";
+
+type FetchArguments = Parameters<typeof fetch>;
+type Init = NonNullable<FetchArguments[1]>;
+
+/** A request as it goes over the wire, and where it goes. */
+export interface OutboundRequest extends Address {
+  readonly bytes: Uint8Array;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A server, and a place on it. */
+interface Address {
+  readonly origin: Origin;
+  /** Host and port, as in a URL. */
+  readonly host: string;
+  /** With its query. */
+  readonly path: string;
+}
+
+/** What a request can be made from; whoever asks for more (`proxy`, `tls`, `credentials` …) needs all of `fetch`. */
+const UNDERSTOOD: ReadonlySet<string> = new Set(["method", "headers", "body", "signal", "redirect", "timeout"]);
+
+const METHODS: ReadonlySet<unknown> = new Set(["GET", "POST"]);
+/** RFC 9110, section 5.6.2. */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const VISIBLE = /^[\t\x20-\x7e]*$/;
+/** Those that are ours to set. */
+const OWN: ReadonlySet<string> = new Set(["host", "connection", "content-length", "transfer-encoding", "expect", "upgrade"]);
+
+/** Addresses that are remembered; upstreams have a handful each. */
+const MAX_ADDRESSES = 512;
+const addresses = new Map<string, Address | undefined>();
+
+const encoder = new TextEncoder();
+
+/**
+ * The request that these arguments of `fetch` stand for, if it is a plain one: GET or POST over unencrypted HTTP to a
+ * host by its name, with a text or bytes for a body, whose answer's redirects are not followed.
+ */
+export function plainRequest(...[input, init = {}]: FetchArguments): OutboundRequest | undefined {
+  if (typeof input !== "string" && !(input instanceof URL)) return undefined;
+  for (const name in init) if (!UNDERSTOOD.has(name) && init[name as keyof Init] !== undefined) return undefined;
+  const { method = "GET", headers, body, signal, redirect } = init;
+  if (!METHODS.has(method) || redirect !== "manual") return undefined;
+  if (typeof body !== "string" && !(body instanceof Uint8Array) && body !== undefined) return undefined;
+  if (body !== undefined && method === "GET") return undefined;
+  const address = addressOf(String(input));
+  const lines = headerLines(headers);
+  if (!address || lines === undefined) return undefined;
+  const length = body === undefined ? "" : `content-length: ${typeof body === "string" ? Buffer.byteLength(body) : body.length}\r\n`;
+  const head = `${method} ${address.path} HTTP/1.1\r\nhost: ${address.host}\r\nconnection: keep-alive\r\n${lines}${length}\r\n`;
+  return { ...address, bytes: joined(head, body), signal: signal ?? undefined };
+}
+
+function joined(head: string, body: string | Uint8Array | undefined): Uint8Array {
+  if (body === undefined || typeof body === "string") return encoder.encode(head + (body ?? ""));
+  return Buffer.concat([encoder.encode(head), body]);
+}
+
+/** Undefined for headers that `fetch` must look at: it says best what is wrong with them. */
+function headerLines(headers: Init["headers"] = {}): string | undefined {
+  if (Array.isArray(headers) || headers instanceof Headers) return undefined;
+  let lines = "";
+  let accepts = false;
+  let encodes = false;
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value !== "string" || !TOKEN.test(name) || !VISIBLE.test(value)) return undefined;
+    const small = name.toLowerCase();
+    if (OWN.has(small)) return undefined;
+    accepts ||= small === "accept";
+    encodes ||= small === "accept-encoding";
+    lines += `${small}: ${value.trim()}\r\n`;
+  }
+  if (!accepts) lines += "accept: */*\r\n";
+  if (!encodes) lines += "accept-encoding: gzip, deflate, br, zstd\r\n";
+  return lines;
+}
+
+function addressOf(text: string): Address | undefined {
+  const known = addresses.get(text);
+  if (known || addresses.has(text)) return known;
+  const address = parseAddress(text);
+  if (addresses.size >= MAX_ADDRESSES) addresses.clear();
+  addresses.set(text, address);
+  return address;
+}
+
+function parseAddress(text: string): Address | undefined {
+  const url = URL.parse(text);
+  if (!url || url.protocol !== "http:" || url.username !== "" || url.password !== "") return undefined;
+  const { host, port, pathname, search } = url;
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  return { origin: { hostname, port: port === "" ? 80 : Number(port) }, host, path: pathname + search };
+}
