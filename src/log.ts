@@ -6,8 +6,8 @@ export type Level = (typeof LEVELS)[number];
 export interface LogSettings {
   readonly log: "pretty" | "json";
   readonly level: Level;
-  /** Removes secrets from a finished line. */
-  readonly redact: (line: string) => string;
+  /** Removes secrets from finished lines. */
+  readonly redact: (lines: string) => string;
 }
 
 /** A logger that can be narrowed to a part of the program. */
@@ -20,12 +20,13 @@ export interface GatewayLogger extends Logger {
  * Writes one line an entry to stderr, as JSON or for the eye. Lines of one turn of the event loop leave in
  * one write, so that logging costs a request next to nothing.
  */
-export function createLogger(settings: LogSettings): GatewayLogger {
-  const format = settings.log === "json" ? formatJson : formatPretty;
-  const lowest = LEVELS.indexOf(settings.level);
-  return new LineLogger({}, (level, message, fields) => {
-    if (LEVELS.indexOf(level) >= lowest)
-      enqueue(settings.redact(format({ level, message, fields: fields() })));
+export function createLogger({ log, level, redact }: LogSettings): GatewayLogger {
+  const form = log === "json" ? JSON_FORM : PRETTY_FORM;
+  const lowest = LEVELS.indexOf(level);
+  return new LineLogger("", {
+    form,
+    write: (line) => enqueue(line, redact),
+    isWritten: (candidate) => LEVELS.indexOf(candidate) >= lowest,
   });
 }
 
@@ -49,59 +50,77 @@ function stackOf(error: unknown): string {
   return at < 0 ? name : stack.slice(0, at) + stack.slice(at + message.length);
 }
 
-interface Entry {
-  readonly level: Level;
-  readonly message: string;
-  readonly fields: JsonObject;
+/** How lines look. */
+interface Form {
+  /** Members of a line, each with what divides it from the one before. */
+  fields(fields: JsonObject): string;
+  line(level: Level, message: string, fields: string): string;
 }
 
-/** `fields` are put together only for an entry that is written. */
-type Write = (level: Level, message: string, fields: () => JsonObject) => void;
+interface Output {
+  readonly form: Form;
+  readonly isWritten: (level: Level) => boolean;
+  readonly write: (line: string) => void;
+}
 
 class LineLogger implements GatewayLogger {
-  readonly #fixed: JsonObject;
-  readonly #write: Write;
+  /** The fields of each line, as they stand there. */
+  readonly #fixed: string;
+  readonly #output: Output;
 
-  constructor(fixed: JsonObject, write: Write) {
+  constructor(fixed: string, output: Output) {
     this.#fixed = fixed;
-    this.#write = write;
+    this.#output = output;
   }
 
   debug(message: string, fields?: JsonObject): void {
-    this.#write("debug", message, () => ({ ...this.#fixed, ...fields }));
+    this.#write("debug", message, fields);
   }
 
   info(message: string, fields?: JsonObject): void {
-    this.#write("info", message, () => ({ ...this.#fixed, ...fields }));
+    this.#write("info", message, fields);
   }
 
   warn(message: string, fields?: JsonObject): void {
-    this.#write("warn", message, () => ({ ...this.#fixed, ...fields }));
+    this.#write("warn", message, fields);
   }
 
   error(message: string, fields?: JsonObject): void {
-    this.#write("error", message, () => ({ ...this.#fixed, ...fields }));
+    this.#write("error", message, fields);
   }
 
   child(fields: JsonObject): GatewayLogger {
-    return new LineLogger({ ...this.#fixed, ...fields }, this.#write);
+    return new LineLogger(this.#fixed + this.#output.form.fields(fields), this.#output);
+  }
+
+  #write(level: Level, message: string, fields: JsonObject | undefined): void {
+    const { form, isWritten, write } = this.#output;
+    if (isWritten(level)) write(form.line(level, message, fields ? this.#fixed + form.fields(fields) : this.#fixed));
   }
 }
 
-function formatJson({ level, message, fields }: Entry): string {
-  return JSON.stringify({ time: new Date().toISOString(), level, message, ...fields });
-}
+const JSON_FORM: Form = {
+  fields(fields) {
+    const members = JSON.stringify(fields).slice(1, -1);
+    return members && `,${members}`;
+  },
+  line: (level, message, fields) =>
+    `{"time":"${new Date().toISOString()}","level":"${level}","message":${JSON.stringify(message)}${fields}}`,
+};
 
-function formatPretty({ level, message, fields }: Entry): string {
-  const time = new Date().toISOString().slice(11, 23);
-  const rest = Object.entries(fields)
-    .filter(([, value]) => value !== undefined)
-    .map(
-      ([name, value]) =>
-        ` ${name}=${typeof value === "string" ? quoteIfNeeded(value) : JSON.stringify(value)}`,
-    );
-  return `${time} ${level.padEnd(5)} ${singleLine(message)}${rest.join("")}`;
-}
+const PRETTY_FORM: Form = {
+  fields(fields) {
+    let text = "";
+    for (const name in fields) {
+      const value = fields[name];
+      if (value === undefined) continue;
+      text += ` ${name}=${typeof value === "string" ? quoteIfNeeded(value) : JSON.stringify(value)}`;
+    }
+    return text;
+  },
+  line: (level, message, fields) =>
+    `${new Date().toISOString().slice(11, 23)} ${level.padEnd(5)} ${singleLine(message)}${fields}`,
+};
 
 function quoteIfNeeded(value: string): string {
   return /^[\w.:/*@+-]+$/.test(value) ? value : JSON.stringify(value);
@@ -109,20 +128,29 @@ function quoteIfNeeded(value: string): string {
 
 // What an upstream or a client said must not be able to forge a line of its own.
 function singleLine(message: string): string {
-  return message.replace(/[\r\n]+/g, " ");
+  return /[\r\n]/.test(message) ? message.replace(/[\r\n]+/g, " ") : message;
 }
 
-let queue: string[] = [];
+/** Lines that wait, and who takes the secrets out of them: all at once, which costs little more than one of them. */
+interface Pending {
+  readonly redact: (lines: string) => string;
+  lines: string;
+}
 
-function enqueue(line: string): void {
-  if (queue.length === 0) setImmediate(flushLog);
-  queue.push(line);
+let queue: Pending[] = [];
+
+function enqueue(line: string, redact: Pending["redact"]): void {
+  const last = queue.at(-1);
+  if (last?.redact === redact) last.lines += `${line}\n`;
+  else {
+    if (!last) setImmediate(flushLog);
+    queue.push({ redact, lines: `${line}\n` });
+  }
 }
 
 /** Writes what is still queued; called by itself, and before the process exits. */
 export function flushLog(): void {
-  if (queue.length === 0) return;
-  const lines = queue.join("\n");
+  const pending = queue;
   queue = [];
-  process.stderr.write(`${lines}\n`);
+  for (const { redact, lines } of pending) process.stderr.write(redact(lines));
 }

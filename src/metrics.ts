@@ -49,10 +49,35 @@ export interface Described {
   readonly labels: readonly string[];
 }
 
+/** One number of a counter. */
+export interface CounterSeries {
+  count: number;
+}
+
+/** How often the values of one series were at most as large as each of the bounds. */
+export class HistogramSeries {
+  readonly counts: number[];
+  sum = 0;
+  readonly #bounds: readonly number[];
+
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+    this.counts = Array.from({ length: bounds.length + 1 }, () => 0);
+  }
+
+  observe(value: number): void {
+    const bounds = this.#bounds;
+    let index = 0;
+    while (index < bounds.length && value > (bounds[index] ?? 0)) index += 1;
+    this.counts[index] = (this.counts[index] ?? 0) + 1;
+    this.sum += value;
+  }
+}
+
 /** A number that only grows. */
 export class Counter {
   readonly #described: Described;
-  readonly #family: Family<{ count: number }>;
+  readonly #family: Family<CounterSeries>;
 
   constructor(described: Described) {
     this.#described = described;
@@ -61,6 +86,11 @@ export class Counter {
 
   add(labels: readonly string[], by = 1): void {
     this.#family.at(labels).count += by;
+  }
+
+  /** The number of these labels, to be added to again and again. */
+  series(labels: readonly string[]): CounterSeries {
+    return this.#family.at(labels);
   }
 
   /** Its lines in Prometheus' text format. */
@@ -76,23 +106,17 @@ export class Counter {
 export class Histogram {
   readonly #described: Described;
   readonly #bounds: readonly number[];
-  readonly #family: Family<{ readonly counts: number[]; sum: number }>;
+  readonly #family: Family<HistogramSeries>;
 
   constructor(described: Described, bounds: readonly number[]) {
     this.#described = described;
     this.#bounds = bounds;
-    this.#family = new Family(described.labels, () => ({
-      counts: Array.from({ length: bounds.length + 1 }, () => 0),
-      sum: 0,
-    }));
+    this.#family = new Family(described.labels, () => new HistogramSeries(bounds));
   }
 
-  observe(labels: readonly string[], value: number): void {
-    const series = this.#family.at(labels);
-    const found = this.#bounds.findIndex((bound) => value <= bound);
-    const index = found === -1 ? this.#bounds.length : found;
-    series.counts[index] = (series.counts[index] ?? 0) + 1;
-    series.sum += value;
+  /** The series of these labels, to be observed again and again. */
+  series(labels: readonly string[]): HistogramSeries {
+    return this.#family.at(labels);
   }
 
   /** Its lines in Prometheus' text format. */

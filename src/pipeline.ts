@@ -32,7 +32,7 @@ export async function chatCompletions(http: Request, call: RequestCall, gateway:
   admit(request, plan, { caller, call, gateway }); // 429
   const ask = (errand: Errand) => dispatchChat(plan, request, { call: errand, gateway });
   const answer = recall(request, ask, { http, caller, plan, call, gateway }); // until an upstream commits
-  const observed = observe(answer, request, { call, gateway }); // usage
+  const observed = answer.then((begun) => observe(begun, request, { call, gateway })); // usage
   return reply(observed, request, { dialect: openaiChat, call, gateway }); // SSE or JSON
 }
 
@@ -44,7 +44,7 @@ export async function completions(http: Request, call: RequestCall, gateway: Gat
   admit(request, plan, { caller, call, gateway });
   const ask = (errand: Errand) => dispatchCompletion(plan, request, { call: errand, gateway });
   const answer = recall(request, ask, { http, caller, plan, call, gateway });
-  const observed = observe(answer, request, { call, gateway });
+  const observed = answer.then((begun) => observe(begun, request, { call, gateway }));
   return reply(observed, request, { dialect: openaiCompletions, call, gateway });
 }
 

@@ -1,4 +1,4 @@
-import type { ChatEvent, ChatRequest, FinishEvent, Upstream, Usage } from "../contract/index.ts";
+import type { Batches, ChatEvent, ChatRequest, FinishEvent, Upstream, Usage } from "../contract/index.ts";
 import { batchesOf } from "../flow/batches.ts";
 import type { TestCall } from "./lent.ts";
 import { Broken } from "./verdict.ts";
@@ -60,7 +60,7 @@ export class Outcome {
 export class Asked {
   readonly outcome = new Outcome();
   readonly call: TestCall;
-  readonly #events: Promise<AsyncIterator<readonly ChatEvent[]>>;
+  readonly #events: Promise<Batches>;
   readonly #patience: number;
   #step: Promise<void> | undefined;
 

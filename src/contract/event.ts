@@ -103,8 +103,17 @@ export interface ChatStream extends AsyncIterable<ChatEvent> {
    * The same events, those together that arrived together. A stream that can tell offers it, and the core
    * then spends on each packet what it would spend on each event; `openaiStream` and `sse` of the kit do.
    */
-  [BATCHES]?(): AsyncIterator<readonly ChatEvent[], void>;
+  [BATCHES]?(): Batches;
 }
+
+/** An answer in batches: an async iterator that may also give at once, without a promise, what is there already. */
+export interface Batches {
+  next(): NextBatch | Promise<NextBatch>;
+  return?(value?: undefined): Promise<unknown>;
+}
+
+/** A batch of events, or the end. */
+export type NextBatch = IteratorResult<readonly ChatEvent[], void>;
 
 /** See `ChatStream`. */
 export const BATCHES: unique symbol = Symbol.for("modelyard.batches");

@@ -4,6 +4,7 @@
  */
 export { BATCHES, foldExtra } from "./event.ts";
 export type {
+  Batches,
   ChatEvent,
   ChatStream,
   EmbedResult,
@@ -11,6 +12,7 @@ export type {
   FinishEvent,
   FinishReason,
   FoldedFields,
+  NextBatch,
   ReasoningEvent,
   TextEvent,
   ToolCallEvent,

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../contract/index.ts";
-import type { AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
+import type { AnswerBatches, AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
 import type { RequestError } from "./request-error.ts";
 
 /** How one kind of client wants to hear an answer. */
@@ -11,7 +11,7 @@ export interface Dialect {
   /** Writes one streamed answer. */
   writer(options: WriterOptions): FrameWriter;
   /** Collects a whole answer. */
-  collect(events: AsyncIterable<readonly AnswerEvent[]>, model: string): Promise<Collected>;
+  collect(answer: AnswerBatches, model: string): Promise<Collected>;
 }
 
 export interface WriterOptions {

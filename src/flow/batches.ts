@@ -1,26 +1,33 @@
-import type { ChatEvent, ChatStream } from "../contract/index.ts";
+import type { Batches, ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
 import { BATCHES } from "../contract/index.ts";
 
 /** A stream's events, those together that it says arrived together. */
-export function batchesOf(stream: ChatStream): AsyncIterator<readonly ChatEvent[]> {
+export function batchesOf(stream: ChatStream): Batches {
   return stream[BATCHES]?.() ?? new Singles(stream[Symbol.asyncIterator]());
 }
 
 /** Each event by itself. */
-class Singles implements AsyncIterator<readonly ChatEvent[]> {
+class Singles implements Batches {
   readonly #events: AsyncIterator<ChatEvent>;
 
   constructor(events: AsyncIterator<ChatEvent>) {
     this.#events = events;
   }
 
-  async next(): Promise<IteratorResult<readonly ChatEvent[]>> {
-    const next = await this.#events.next();
-    return next.done ? { done: true, value: undefined } : { done: false, value: [next.value] };
+  next(): Promise<NextBatch> {
+    // A plugin's own iterator may give no promise at all.
+    return Promise.resolve(this.#events.next()).then(batchOf);
   }
 
-  async return(): Promise<IteratorResult<readonly ChatEvent[]>> {
-    await this.#events.return?.();
-    return { done: true, value: undefined };
+  async return(): Promise<unknown> {
+    return this.#events.return?.();
   }
 }
+
+function batchOf(next: IteratorResult<ChatEvent>): NextBatch {
+  if (typeof next !== "object" || next === null) throw new TypeError("what came from next() is no iterator result");
+  return next.done ? END_OF_BATCHES : { done: false, value: [next.value] };
+}
+
+/** The end of any answer. */
+export const END_OF_BATCHES: NextBatch = { done: true, value: undefined };

@@ -1,5 +1,14 @@
 import { Heartbeat } from "./heartbeat.ts";
 
+/** An async iterator that may also give at once, without a promise, what is there already. */
+export interface Chunks {
+  next(): NextChunk | Promise<NextChunk>;
+  return(value?: undefined): Promise<unknown>;
+}
+
+/** Some bytes, or the end. */
+export type NextChunk = IteratorResult<Uint8Array, void>;
+
 export interface ReadableOptions {
   /** Told once when the reader leaves before the end. */
   readonly left: () => void;
@@ -13,30 +22,30 @@ export interface ReadableOptions {
  * room, so a slow reader stops the reading of the source; a reader who leaves ends in `left()` and in the
  * iterator's `return()`. The iterator must not throw: how a failure looks on the wire is not known here.
  */
-export function readable(
-  chunks: AsyncIterator<Uint8Array>,
-  options: ReadableOptions,
-): ReadableStream<Uint8Array> {
+export function readable(chunks: Chunks, options: ReadableOptions): ReadableStream<Uint8Array> {
   let heart: Heartbeat | undefined;
+  const give = (next: NextChunk, controller: ReadableStreamDefaultController<Uint8Array>): void => {
+    heart?.note();
+    if (!next.done) return controller.enqueue(next.value);
+    heart?.[Symbol.dispose]();
+    controller.close();
+  };
   return new ReadableStream<Uint8Array>(
     {
-      async pull(controller) {
+      pull(controller) {
         // Not before somebody reads: a body that nobody ever reads is never cancelled, and its timer would go on.
         heart ??= new Heartbeat(options.interval, () => {
           // Below 0 the reader hasn't taken the last beat yet, and doesn't need another.
           if ((controller.desiredSize ?? -1) >= 0) controller.enqueue(options.beat);
         });
-        const next = await chunks.next();
-        heart.note();
-        if (!next.done) return controller.enqueue(next.value);
-        heart[Symbol.dispose]();
-        controller.close();
+        const next = chunks.next();
+        return next instanceof Promise ? next.then((came) => give(came, controller)) : give(next, controller);
       },
       cancel() {
         heart?.[Symbol.dispose]();
         options.left();
         // Not awaited: it settles only when the wait for the source has been ended by `left`.
-        chunks.return?.()?.then(undefined, () => undefined);
+        chunks.return().then(undefined, () => undefined);
       },
     },
     { highWaterMark: 0 },

@@ -1,7 +1,9 @@
-import { expect, test } from "bun:test";
-import type { ChatEvent } from "../contract/index.ts";
+import { describe, expect, test } from "bun:test";
+import type { Batches, ChatEvent, NextBatch } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
-import { whole } from "./whole.ts";
+import { iterating, nextOf } from "../../test/support/batches.ts";
+import type { WholeOptions } from "./whole.ts";
+import { WholeAnswer } from "./whole.ts";
 
 const UNTOLD = {
   choices: 1,
@@ -21,7 +23,7 @@ async function run(
   events: ChatEvent[],
   { choices = 1, failure }: { choices?: number; failure?: Error } = {},
 ): Promise<Seen> {
-  async function* source(): AsyncGenerator<ChatEvent[]> {
+  async function* source(): AsyncGenerator<ChatEvent[], void> {
     for (const event of events) yield [event];
     if (failure) throw failure;
   }
@@ -33,7 +35,7 @@ async function run(
       late: (error: unknown) => seen.late.push(error),
       ended: (error: unknown) => error,
     };
-    for await (const batch of whole({ head: [], rest: source() }, options)) seen.events.push(...batch);
+    for await (const batch of iterating(new WholeAnswer(source(), options))) seen.events.push(...batch);
   } catch (error) {
     seen.error = error;
   }
@@ -72,7 +74,7 @@ test("an upstream that gives fewer choices than asked and ends is believed", asy
 
 test("an upstream that goes on and on after its end is left, and the answer is whole", async () => {
   let told = 0;
-  async function* endless(): AsyncGenerator<ChatEvent[]> {
+  async function* endless(): AsyncGenerator<ChatEvent[], void> {
     yield [text, finish];
     for (;;) {
       told += 1;
@@ -86,7 +88,7 @@ test("an upstream that goes on and on after its end is left, and the answer is w
     late: (error: unknown) => late.push(error),
     ended: (error: unknown) => error,
   };
-  const events = (await Array.fromAsync(whole({ head: [], rest: endless() }, options))).flat();
+  const events = (await Array.fromAsync(iterating(new WholeAnswer(endless(), options)))).flat();
   expect(events.slice(0, 2)).toEqual([text, finish]);
   expect(told).toBeLessThan(200);
   expect(late).toHaveLength(1);
@@ -101,42 +103,193 @@ test("a second answer that nobody asked for may be long, and counts", async () =
 
 test("what is no event is an error, and the source is left", async () => {
   let left = false;
-  async function* source(): AsyncGenerator<ChatEvent[]> {
+  async function* source(): AsyncGenerator<ChatEvent[], void> {
     try {
       yield [{ type: "thought", text: "a" } as never];
     } finally {
       left = true;
     }
   }
-  await expect(Array.fromAsync(whole({ head: [], rest: source() }, UNTOLD))).rejects.toThrow(
+  await expect(Array.fromAsync(iterating(new WholeAnswer(source(), UNTOLD)))).rejects.toThrow(
     "its `type` is unknown",
   );
   expect(left).toBe(true);
 });
 
 test("what came before a broken event in the same packet is still said", async () => {
-  async function* source(): AsyncGenerator<ChatEvent[]> {
+  async function* source(): AsyncGenerator<ChatEvent[], void> {
     yield [text, { type: "thought" } as never];
   }
-  const answer = whole({ head: [], rest: source() }, UNTOLD);
+  const answer = new WholeAnswer(source(), UNTOLD);
   expect((await answer.next()).value).toEqual([text]);
-  await expect(answer.next()).rejects.toThrow("its `type` is unknown");
+  await expect(nextOf(answer)).rejects.toThrow("its `type` is unknown");
 });
 
-test("what was looked at before comes first, and whoever leaves is told of once and leaves the source", async () => {
+test("whoever leaves is told of once, and leaves the source", async () => {
   let left = 0;
   let ended = 0;
-  const rest = {
+  const source = {
     next: async () => ({ done: false as const, value: [text] }),
-    return: async () => {
-      left += 1;
-      return { done: true as const, value: undefined };
+    return: async () => (left += 1),
+  };
+  const answer = new WholeAnswer(source, { ...UNTOLD, ended: () => (ended += 1) });
+  expect((await answer.next()).value).toEqual([text]);
+  await answer.return();
+  expect(await answer.next()).toEqual({ done: true, value: undefined });
+  await answer.return();
+  expect([left, ended]).toEqual([1, 1]);
+});
+
+describe("the beginning", () => {
+  const usage: ChatEvent = { type: "usage", usage: { input: 1 } };
+
+  test("is all up to the first word, and is given with the rest", async () => {
+    async function* source(): AsyncGenerator<ChatEvent[], void> {
+      yield [usage];
+      yield [text];
+      yield [finish];
+    }
+    const answer = new WholeAnswer(source(), UNTOLD);
+    await answer.begin();
+    expect(await Array.fromAsync(iterating(answer))).toEqual([[usage], [text], [finish]]);
+  });
+
+  test("that is there at once needs no waiting, nor does what follows", () => {
+    const batches: ChatEvent[][] = [[usage, text], [finish]];
+    const next = (): NextBatch => {
+      const value = batches.shift();
+      return value ? { done: false, value } : { done: true, value: undefined };
+    };
+    const answer = new WholeAnswer({ next }, UNTOLD);
+    expect(answer.begin()).toBeUndefined();
+    expect([answer.next(), answer.next(), answer.next()]).toEqual([
+      { done: false, value: [usage, text] },
+      { done: false, value: [finish] },
+      { done: true, value: undefined },
+    ]);
+  });
+
+  test("that doesn't come is truncated", async () => {
+    async function* source(): AsyncGenerator<ChatEvent[], void> {
+      yield [usage];
+    }
+    await expect(new WholeAnswer(source(), UNTOLD).begin()).rejects.toThrow("ended without an answer");
+  });
+
+  test("that doesn't come though the source goes on and on is an error, and the source is left", async () => {
+    let left = false;
+    async function* source(): AsyncGenerator<ChatEvent[], void> {
+      try {
+        for (;;) yield [usage];
+      } finally {
+        left = true;
+      }
+    }
+    await expect(new WholeAnswer(source(), UNTOLD).begin()).rejects.toThrow("doesn't begin");
+    expect(left).toBe(true);
+  });
+});
+
+describe("an abort", () => {
+  /** A source that gives one text, and then keeps its reader waiting for ever. */
+  function stuck(options: Partial<WholeOptions> = {}, said: ChatEvent[] = [text]) {
+    let asked = 0;
+    const seen = { returned: 0 };
+    const source: Batches = {
+      next: () =>
+        asked++ === 0 ? Promise.resolve({ done: false, value: said }) : new Promise(() => undefined),
+      return: () => {
+        seen.returned += 1;
+        return new Promise(() => undefined);
+      },
+    };
+    return { answer: new WholeAnswer(source, { ...UNTOLD, ...options }), seen };
+  }
+
+  test("ends the wait for a source that doesn't answer, and tells it to return once", async () => {
+    const { answer, seen } = stuck();
+    expect((await answer.next()).value).toEqual([text]);
+    const waiting = nextOf(answer);
+    answer.abort(new Error("the client left"));
+    await expect(waiting).rejects.toThrow("the client left");
+    await expect(nextOf(answer)).rejects.toThrow("the client left");
+    await answer.return();
+    expect(seen.returned).toBe(1);
+  });
+
+  test("between two reads tells the source to return although nobody waits", async () => {
+    const { answer, seen } = stuck();
+    await answer.next();
+    answer.abort(new Error("deadline"));
+    expect(seen.returned).toBe(1);
+  });
+
+  test("takes nothing from what has come before it", async () => {
+    const { answer } = stuck();
+    await answer.begin();
+    answer.abort(new Error("deadline"));
+    expect((await answer.next()).value).toEqual([text]);
+    await expect(nextOf(answer)).rejects.toThrow("deadline");
+  });
+
+  test("costs an answer that is there at most the usage", async () => {
+    const late: unknown[] = [];
+    const reason = new Error("deadline");
+    const { answer } = stuck({ late: (error) => late.push(error) }, [text, finish]);
+    await answer.next();
+    const waiting = nextOf(answer);
+    answer.abort(reason);
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(late).toEqual([reason]);
+  });
+
+  test("is why it ends, whatever the source throws because of it", async () => {
+    const broken = Promise.withResolvers<never>();
+    const answer = new WholeAnswer({ next: () => broken.promise }, UNTOLD);
+    const waiting = nextOf(answer);
+    answer.abort(new Error("deadline"));
+    broken.reject(new Error("aborted, said the library"));
+    await expect(waiting).rejects.toThrow("deadline");
+  });
+});
+
+test("time counts as waiting only while the source is asked", async () => {
+  const held = Promise.withResolvers<NextBatch>();
+  let asked = 0;
+  const next = (): NextBatch | Promise<NextBatch> =>
+    asked++ === 0 ? { done: false, value: [text] } : held.promise;
+  const answer = new WholeAnswer({ next }, UNTOLD);
+  await answer.next();
+  expect(answer.waiting).toBe(0);
+  const waiting = nextOf(answer);
+  while (answer.waiting === 0) await new Promise((resolve) => setImmediate(resolve));
+  held.resolve({ done: false, value: [finish] });
+  await waiting;
+  expect(answer.waiting).toBe(0);
+});
+
+test("a source that throws at once, or gives no result, fails like any other", async () => {
+  const throwing = {
+    next: () => {
+      throw new Error("at once");
     },
   };
-  const answer = whole({ head: [[text, text]], rest }, { ...UNTOLD, ended: () => (ended += 1) });
-  expect((await answer.next()).value).toEqual([text, text]);
-  expect((await answer.next()).value).toEqual([text]);
-  await answer.return?.();
-  expect(await answer.next()).toEqual({ done: true, value: undefined });
-  expect([left, ended]).toEqual([1, 1]);
+  await expect(nextOf(new WholeAnswer(throwing, UNTOLD))).rejects.toThrow("at once");
+  for (const nothing of [undefined, Promise.resolve(undefined)]) {
+    const answer = new WholeAnswer({ next: () => nothing as never }, UNTOLD);
+    await expect(nextOf(answer)).rejects.toThrow(TypeError);
+  }
+});
+
+test("a source whose return throws, or is no promise, is left all the same", async () => {
+  const next = () => new Promise<never>(() => undefined);
+  const inReturn = () => {
+    throw new Error("in return");
+  };
+  for (const leave of [inReturn, () => ({ done: true }) as never]) {
+    const answer = new WholeAnswer({ next, return: leave }, UNTOLD);
+    const waiting = nextOf(answer);
+    answer.abort(new Error("the client left"));
+    await expect(waiting).rejects.toThrow("the client left");
+  }
 });

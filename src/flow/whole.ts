@@ -1,13 +1,10 @@
-import type { ChatEvent } from "../contract/index.ts";
+import type { Batches, ChatEvent, NextBatch } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
-import { checkEvent } from "./check-event.ts";
-import type { Peeked } from "./peek.ts";
-import { Tidy } from "./tidy.ts";
+import { END_OF_BATCHES } from "./batches.ts";
+import { Progress } from "./progress.ts";
 
-/** More events than these behind the end are no usage: the upstream goes on, and is left. */
-const MAX_AFTER_END = 100;
-
-type Batch = readonly ChatEvent[];
+/** More batches without a word than these before the first word are no answer. */
+const MAX_BEFORE_WORD = 1_000;
 
 export interface WholeOptions {
   /** How many choices the client asked for. */
@@ -21,131 +18,183 @@ export interface WholeOptions {
 }
 
 /**
- * Lets an answer end in exactly one of two ways: it returns when each of its choices has had the upstream's
- * own terminal mark, and throws otherwise. A source that merely stops is an UpstreamError `truncated`; an event
- * that is none in the contract's sense is a TypeError. An iterator and not a generator, because each batch of
- * each stream comes this way, and a generator costs several promises for it.
+ * One upstream's answer, which ends in exactly one of two ways: it returns when each of its choices has had the
+ * upstream's own terminal mark, and throws otherwise. A source that merely stops is an UpstreamError `truncated`; an
+ * event that is none in the contract's sense is a TypeError.
+ *
+ * The wait for the source ends the moment it is aborted, and the source is told to return. The source itself may go
+ * on awaiting (a generator can't be interrupted), but nobody waits for it any more.
+ *
+ * Each batch of each stream comes this way: hence one object for all of this, and one promise at a time.
  */
-export function whole(peeked: Peeked<Batch>, options: WholeOptions): AsyncIterableIterator<Batch> {
-  return new WholeAnswer(peeked, options);
-}
-
-class WholeAnswer implements AsyncIterableIterator<Batch> {
-  readonly #head: readonly Batch[];
-  readonly #rest: AsyncIterator<Batch>;
+export class WholeAnswer implements Batches {
+  readonly #source: Batches;
   readonly #options: WholeOptions;
   readonly #progress: Progress;
-  #taken = 0;
+  /** What came before the first word, and with it. */
+  #beginning: (readonly ChatEvent[])[] = [];
+  #reading: PromiseWithResolvers<NextBatch> | undefined;
+  #waitingSince: number | undefined;
   /** What is thrown once the events before it are delivered. */
-  #failure: Error | undefined;
+  #failure: { readonly error: unknown } | undefined;
   #isOver = false;
 
-  constructor({ head, rest }: Peeked<Batch>, options: WholeOptions) {
-    this.#head = head;
-    this.#rest = rest;
+  constructor(source: Batches, options: WholeOptions) {
+    this.#source = source;
     this.#options = options;
-    this.#progress = new Progress(options);
+    this.#progress = new Progress(options.choices, options.finished);
   }
 
-  async next(): Promise<IteratorResult<Batch>> {
-    try {
-      while (!this.#isOver) {
-        if (this.#failure) throw this.#failure;
-        const batch = this.#head[this.#taken++] ?? (await this.#read());
-        if (!batch) return this.#end();
-        const { events, failure } = this.#progress.take(batch);
-        this.#failure = failure;
-        if (events.length > 0) return { done: false, value: events };
-      }
-    } catch (error) {
-      this.#fail(error);
+  /** How long the source has been keeping us waiting, in ms; 0 while it is the reader who takes his time. */
+  get waiting(): number {
+    return this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince;
+  }
+
+  /**
+   * Reads until an event has come that commits the answer: at once where it is there already. Throws or rejects
+   * where none comes.
+   */
+  begin(): undefined | Promise<void> {
+    while (!this.#progress.hasBegun) {
+      const next = this.#read();
+      if (next instanceof Promise) return next.then((came) => this.#goOnBeginning(came));
+      this.#keep(next);
     }
-    return { done: true, value: undefined };
+    return undefined;
+  }
+
+  next(): NextBatch | Promise<NextBatch> {
+    const first = this.#beginning.shift();
+    return first ? { done: false, value: first } : this.#read();
   }
 
   /** Whoever leaves before the end lets the source clean up. */
-  async return(): Promise<IteratorResult<Batch>> {
+  return(): Promise<unknown> {
+    if (this.#isOver) return Promise.resolve();
     this.#over();
-    await this.#rest.return?.();
-    return { done: true, value: undefined };
+    this.#leave();
+    this.#settle(END_OF_BATCHES);
+    return Promise.resolve();
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async #read(): Promise<Batch | undefined> {
-    const next = await this.#rest.next();
-    return next.done ? undefined : next.value;
-  }
-
-  #end(): IteratorResult<Batch> {
-    if (!this.#progress.hasEnded)
-      throw new UpstreamError("truncated", "the upstream's answer broke off before its end");
-    this.#over();
-    return { done: true, value: undefined };
-  }
-
-  #fail(error: unknown): void {
+  /** Nobody is to wait for the source any more, for this reason. */
+  readonly abort = (reason: unknown): void => {
     if (this.#isOver) return;
-    this.#rest.return?.().then(undefined, () => undefined);
+    this.#fail(reason);
+    if (this.#failure) this.#reject(this.#failure.error);
+    else this.#settle(END_OF_BATCHES);
+  };
+
+  async #goOnBeginning(came: NextBatch): Promise<void> {
+    this.#keep(came);
+    await this.begin();
+  }
+
+  #keep({ done, value }: NextBatch): void {
+    if (done) throw new UpstreamError("truncated", "the upstream ended without an answer");
+    this.#beginning.push(value);
+    if (this.#beginning.length < MAX_BEFORE_WORD || this.#progress.hasBegun) return;
+    this.#fail(new UpstreamError("bad-response", "the upstream's answer doesn't begin"));
+  }
+
+  #read(): NextBatch | Promise<NextBatch> {
+    for (;;) {
+      if (this.#failure) throw this.#failure.error;
+      if (this.#isOver) return END_OF_BATCHES;
+      const came = this.#ask();
+      if (came instanceof Promise) return this.#wait(came);
+      const shown = this.#take(came);
+      if (shown) return shown;
+    }
+  }
+
+  /** What the source says next; a source that throws at once fails like any other. */
+  #ask(): NextBatch | Promise<NextBatch> {
+    try {
+      return this.#source.next();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #wait(came: Promise<NextBatch>): Promise<NextBatch> {
+    this.#waitingSince = performance.now();
+    const reading = (this.#reading ??= Promise.withResolvers());
+    came.then(this.#arrived, this.abort);
+    return reading.promise;
+  }
+
+  readonly #arrived = (came: NextBatch): void => {
+    if (!this.#reading) return;
+    this.#waitingSince = undefined;
+    try {
+      this.#settle(this.#take(came) ?? this.#read());
+    } catch (error) {
+      this.#reject(error);
+    }
+  };
+
+  #settle(next: NextBatch | Promise<NextBatch>): void {
+    // A promise is that of the same reading, which goes on.
+    if (next instanceof Promise) return;
+    const reading = this.#reading;
+    this.#reading = undefined;
+    this.#waitingSince = undefined;
+    reading?.resolve(next);
+  }
+
+  #reject(error: unknown): void {
+    const reading = this.#reading;
+    this.#reading = undefined;
+    this.#waitingSince = undefined;
+    reading?.reject(error);
+  }
+
+  /** What the reader gets of what came; undefined where that is nothing. Throws the failure that it is. */
+  #take(came: NextBatch): NextBatch | undefined {
+    if (typeof came !== "object" || came === null) {
+      this.#fail(new TypeError("what came from next() is no iterator result"));
+    } else if (came.done) this.#end();
+    else {
+      const { events, failure } = this.#progress.take(came.value);
+      if (failure) this.#fail(failure);
+      if (events.length > 0) return { done: false, value: events };
+    }
+    if (this.#failure) throw this.#failure.error;
+    return this.#isOver ? END_OF_BATCHES : undefined;
+  }
+
+  #end(): void {
+    if (this.#progress.hasEnded) this.#over();
+    else this.#fail(truncated(this.#progress.hasBegun));
+  }
+
+  /** The source is left. What it failed with is thrown to whoever reads on, unless the answer is there already. */
+  #fail(error: unknown): void {
+    this.#leave();
+    if (this.#progress.isWhole) {
+      this.#over();
+      this.#options.late(error);
+      return;
+    }
     // Whoever throws nothing has failed all the same.
-    if (!this.#progress.isWhole) throw this.#over(error ?? new TypeError("undefined was thrown"));
-    this.#options.late(error);
-    this.#over();
+    this.#failure = { error: this.#over(error ?? new TypeError("undefined was thrown")) };
   }
 
   #over(failure?: unknown): unknown {
-    if (this.#isOver) return failure;
     this.#isOver = true;
     return this.#options.ended(failure);
   }
+
+  /** Not awaited: it settles only when the source's own wait does. Its errors interest nobody now. */
+  #leave(): void {
+    Promise.try(() => this.#source.return?.()).then(undefined, () => undefined);
+  }
 }
 
-/** What one answer has said so far, as far as its end depends on it. */
-class Progress {
-  readonly #options: WholeOptions;
-  readonly #tidy = new Tidy();
-  #told = false;
-  #afterEnd = 0;
-
-  constructor(options: WholeOptions) {
-    this.#options = options;
-  }
-
-  /** Every choice that has begun has ended. */
-  get hasEnded(): boolean {
-    return this.#tidy.complete;
-  }
-
-  /** So has every choice that was asked for. */
-  get isWhole(): boolean {
-    return this.#tidy.complete && this.#tidy.finished >= this.#options.choices;
-  }
-
-  /** The events as clients should see them; on a failure, those before it. */
-  take(batch: Batch): { readonly events: Batch; readonly failure: Error | undefined } {
-    const events: ChatEvent[] = [];
-    try {
-      for (const event of batch) {
-        checkEvent(event);
-        const clean = this.#tidy.push(event);
-        if (clean) events.push(clean);
-        this.#noticeEnd();
-      }
-    } catch (error) {
-      return { events, failure: error instanceof Error ? error : new Error(String(error)) };
-    }
-    return { events, failure: undefined };
-  }
-
-  #noticeEnd(): void {
-    if (this.#told) {
-      if (this.hasEnded) this.#afterEnd += 1;
-      if (this.#afterEnd > MAX_AFTER_END) throw new Error("the upstream goes on after its end");
-    } else if (this.isWhole) {
-      this.#told = true;
-      this.#options.finished();
-    }
-  }
+function truncated(hasBegun: boolean): UpstreamError {
+  return new UpstreamError(
+    "truncated",
+    hasBegun ? "the upstream's answer broke off before its end" : "the upstream ended without an answer",
+  );
 }

@@ -3,7 +3,7 @@ import { RequestError, toRequestError } from "../dialects/request-error.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Caller } from "../state/keyring.ts";
-import { limitHeaders } from "../state/limit-headers.ts";
+import { setLimitHeaders } from "../state/limit-headers.ts";
 import { limited } from "../steps/admit.ts";
 import { openCall, requestId } from "../steps/open-call.ts";
 import type { Cors } from "./cors.ts";
@@ -24,11 +24,8 @@ export class Answerer {
   }
 
   /** The answer of a known endpoint. */
-  async endpoint(endpoint: Endpoint, http: Request): Promise<Response> {
-    return this.#mark(
-      http,
-      "call" in endpoint ? await this.#call(endpoint, http) : await this.#page(endpoint, http),
-    );
+  endpoint(endpoint: Endpoint, http: Request): Promise<Response> {
+    return "call" in endpoint ? this.#call(endpoint, http) : this.#page(endpoint, http);
   }
 
   /** The answer at any other address: what the client meant, a preflight, or an error. */
@@ -57,9 +54,9 @@ export class Answerer {
 
   async #page(endpoint: Exclude<Endpoint, { call: CallHandler }>, http: Request): Promise<Response> {
     try {
-      return await endpoint.page(http, this.#gateway);
+      return this.#mark(http, await endpoint.page(http, this.#gateway));
     } catch (error) {
-      return this.#refusal(this.#explain(error));
+      return this.#mark(http, this.#refusal(this.#explain(error)));
     }
   }
 
@@ -78,13 +75,13 @@ export class Answerer {
     }
     response.headers.set("x-request-id", call.id);
     if (call.caller) this.#tellLimits(call.caller, response.headers);
+    this.#cors.mark(http, response.headers);
     return response;
   }
 
   /** What is left to the key, on every answer to it. */
   #tellLimits(caller: Caller, headers: Headers): void {
-    const left = limitHeaders(this.#gateway.limiter.standing(limited(caller)));
-    for (const name in left) headers.set(name, left[name] ?? "");
+    setLimitHeaders(this.#gateway.limiter.standing(limited(caller)), headers);
   }
 
   #explain(error: unknown): RequestError {

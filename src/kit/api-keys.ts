@@ -161,7 +161,13 @@ function rethrowing(stream: ChatStream, change: Change): ChatStream {
   };
 }
 
-function iterating<T>(inner: AsyncIterator<T, void>, change: Change): AsyncIterator<T, void> {
+/** An iterator that may also give at once what is there already. */
+interface Eager<T> {
+  next(): IteratorResult<T, void> | Promise<IteratorResult<T, void>>;
+  return?(value?: undefined): Promise<unknown>;
+}
+
+function iterating<T>(inner: Eager<T>, change: Change): AsyncIterator<T, void> {
   return {
     async next() {
       try {

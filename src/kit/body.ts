@@ -1,5 +1,5 @@
 import { BATCHES } from "../contract/index.ts";
-import type { ChatEvent, ChatStream } from "../contract/index.ts";
+import type { ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
 import type { ByteBuffer } from "./byte-buffer.ts";
 import type { Pieces } from "./pieces.ts";
 import { piecesOf } from "./pieces.ts";
@@ -39,6 +39,13 @@ export class Body {
     await this.#reader?.cancel().catch(() => undefined);
   }
 
+  /** What comes still is of no interest: the connection may serve somebody else once it has come. */
+  forget(): void {
+    if (!this.#pieces) return void this.leave();
+    this.#left = true;
+    this.#pieces.forget();
+  }
+
   /** Appends what is left to `buffer`, until it holds more than `maxBytes`. */
   async readInto(buffer: ByteBuffer, maxBytes: number): Promise<void> {
     while (buffer.length <= maxBytes) {
@@ -73,26 +80,22 @@ export function readingFrom<T>(body: Body, items: AsyncGenerator<T, void>): Asyn
 /** Reads an answer from a body, batch by batch. */
 export interface BatchIterator {
   readonly body: Body;
-  next(): Promise<IteratorResult<readonly ChatEvent[], void>>;
+  next(): NextBatch | Promise<NextBatch>;
 }
 
 /** An answer as single events, or in the batches in which it arrived. Whoever leaves it cancels the body. */
 export function answerFrom(batches: BatchIterator): ChatStream {
   const { body } = batches;
-  const leavable: AsyncIterableIterator<readonly ChatEvent[], void> = {
-    next: () => batches.next(),
-    async return() {
-      await body.leave();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]: () => leavable,
-  };
   return {
-    [BATCHES]: () => leavable,
-    [Symbol.asyncIterator]: () => readingFrom(body, singly(leavable)),
+    [BATCHES]: () => ({ next: () => batches.next(), return: () => body.leave() }),
+    [Symbol.asyncIterator]: () => readingFrom(body, singly(batches)),
   };
 }
 
-async function* singly(batches: AsyncIterable<readonly ChatEvent[]>): AsyncGenerator<ChatEvent, void> {
-  for await (const batch of batches) yield* batch;
+async function* singly(batches: BatchIterator): AsyncGenerator<ChatEvent, void> {
+  try {
+    for (let next = await batches.next(); !next.done; next = await batches.next()) yield* next.value;
+  } finally {
+    await batches.body.leave();
+  }
 }

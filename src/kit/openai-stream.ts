@@ -1,5 +1,5 @@
 import { UpstreamError } from "../contract/index.ts";
-import type { ChatEvent, ChatStream } from "../contract/index.ts";
+import type { ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
 import type { BatchIterator } from "./body.ts";
 import { answerFrom, Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
@@ -40,6 +40,8 @@ class Answer implements BatchIterator {
   #first: Uint8Array | undefined;
   /** Set as soon as the body has shown that it is an event stream. */
   #parser: SseParser | undefined;
+  /** Or that it is no stream. */
+  #document: JsonDocument | undefined;
   #end: End | undefined;
   #brokenBy = "";
 
@@ -49,53 +51,73 @@ class Answer implements BatchIterator {
     this.#signal = options.signal;
   }
 
-  async next(): Promise<IteratorResult<readonly ChatEvent[], void>> {
+  next(): NextBatch | Promise<NextBatch> {
     try {
-      while (!this.body.left) {
-        if (this.#end) {
-          this.#endedWith(this.#end);
-          break;
-        }
-        const events = this.#parser ? await this.#more(this.#parser) : await this.#begin();
-        if (events.length > 0 && !this.body.left) return { done: false, value: events };
-      }
+      return this.#next();
     } catch (error) {
-      await this.body.leave();
-      throw error;
+      return this.#failed(error);
     }
-    await this.body.leave();
-    return { done: true, value: undefined };
   }
 
-  async #begin(): Promise<readonly ChatEvent[]> {
-    const piece = await this.#read();
+  #next(): NextBatch | Promise<NextBatch> {
+    while (!this.body.left && !this.#end) {
+      const piece = this.#read();
+      if (piece instanceof Promise) return piece.then(this.#came, this.#broke).catch(this.#failed);
+      const events = this.#take(piece);
+      if (events.length > 0) return { done: false, value: events };
+    }
+    if (this.#end && !this.body.left) {
+      this.#endedWith(this.#end);
+      this.body.forget();
+    }
+    return END;
+  }
+
+  readonly #came = (piece: Uint8Array | undefined): NextBatch | Promise<NextBatch> => {
+    const events = this.body.left ? NONE : this.#take(piece);
+    return events.length > 0 ? { done: false, value: events } : this.#next();
+  };
+
+  readonly #failed = (error: unknown): never => {
+    void this.body.leave();
+    throw error;
+  };
+
+  /** What the next piece says; undefined: the body has ended. */
+  #take(piece: Uint8Array | undefined): readonly ChatEvent[] {
+    if (this.#parser) return this.#piece(this.#parser, piece);
+    return this.#document ? this.#addTo(this.#document, piece) : this.#begin(piece);
+  }
+
+  #begin(piece: Uint8Array | undefined): readonly ChatEvent[] {
     const first = piece && withoutBlanks(piece);
-    if (this.body.left || first?.length === 0) return [];
-    if (first && (first[0] === BRACE || first[0] === BRACKET)) return this.#document(first);
+    if (first?.length === 0) return NONE;
+    if (first && (first[0] === BRACE || first[0] === BRACKET)) {
+      this.#document = new JsonDocument(first);
+      return NONE;
+    }
     this.#parser = new SseParser();
     // Enough to say what it was, should it be no event stream.
     this.#first = first?.slice(0, 1_000);
     return this.#piece(this.#parser, first);
   }
 
-  async #more(parser: SseParser): Promise<readonly ChatEvent[]> {
-    return this.#piece(parser, await this.#read());
-  }
-
-  /** What a piece of an event stream says; undefined: it has ended. */
   #piece(parser: SseParser, piece: Uint8Array | undefined): readonly ChatEvent[] {
-    if (this.body.left) return [];
-    if (piece) return this.#take(parser.push(piece));
-    const events = this.#take(parser.finish().filter(isWhole));
+    if (piece) return this.#takeEvents(parser.push(piece));
+    const events = this.#takeEvents(parser.finish().filter(isWhole));
     const first = this.#first;
     const failure = looksLikeEvents(first) ? undefined : notUnderstood(decoder.decode(first));
     this.#end ??= { choices: this.#expected, failure };
     return events;
   }
 
-  async #document(first: Uint8Array): Promise<readonly ChatEvent[]> {
-    const text = decoder.decode(await this.#whole(first)).trim();
-    if (this.body.left) return [];
+  #addTo(document: JsonDocument, piece: Uint8Array | undefined): readonly ChatEvent[] {
+    if (!piece) return this.#readDocument(decoder.decode(document.bytes).trim());
+    document.append(piece);
+    return NONE;
+  }
+
+  #readDocument(text: string): readonly ChatEvent[] {
     const json = parseJson(text);
     if (json === undefined && (this.#brokenBy || !/[}\]]$/.test(text))) throw this.#truncated();
     const completion = objectOf(json) ?? objectOf(listOf(json)[0]);
@@ -106,22 +128,8 @@ class Answer implements BatchIterator {
     return events;
   }
 
-  /** The body from its first piece to its end; nearly always that is one piece, and nothing is copied. */
-  async #whole(first: Uint8Array): Promise<Uint8Array> {
-    const second = await this.#read();
-    if (!second) return first;
-    const buffer = new ByteBuffer();
-    buffer.append(first);
-    for (let piece: Uint8Array | undefined = second; piece; piece = await this.#read()) {
-      buffer.append(piece);
-      if (buffer.length > MAX_DOCUMENT)
-        throw new UpstreamError("bad-response", "the upstream's answer is too large");
-    }
-    return buffer.take();
-  }
-
   /** All that one piece of the body says, so that what arrives together can go on together. */
-  #take(said: readonly SseEvent[]): readonly ChatEvent[] {
+  #takeEvents(said: readonly SseEvent[]): readonly ChatEvent[] {
     const taken: ChatEvent[] = [];
     for (const event of said) {
       const twin = this.#twin.read(event.data);
@@ -164,15 +172,48 @@ class Answer implements BatchIterator {
   }
 
   /** The next piece; a connection that breaks is an end like any other, because the answer may be whole. */
-  async #read(): Promise<Uint8Array | undefined> {
+  #read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     try {
-      return await this.body.next();
+      return this.body.next();
     } catch (error) {
-      this.#signal?.throwIfAborted();
-      if (UpstreamError.is(error)) throw error;
-      this.#brokenBy = networkErrorCode(error);
+      this.#brokeBy(error);
       return undefined;
     }
+  }
+
+  readonly #broke = (error: unknown): NextBatch | Promise<NextBatch> => {
+    this.#brokeBy(error);
+    return this.#came(undefined);
+  };
+
+  #brokeBy(error: unknown): void {
+    this.#signal?.throwIfAborted();
+    if (UpstreamError.is(error)) throw error;
+    this.#brokenBy = networkErrorCode(error);
+  }
+}
+
+/** A JSON document on its way; nearly always it comes in one piece, and nothing is copied. */
+class JsonDocument {
+  readonly #first: Uint8Array;
+  #buffer: ByteBuffer | undefined;
+
+  constructor(first: Uint8Array) {
+    this.#first = first;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#buffer ? this.#buffer.take() : this.#first;
+  }
+
+  append(piece: Uint8Array): void {
+    if (!this.#buffer) {
+      this.#buffer = new ByteBuffer();
+      this.#buffer.append(this.#first);
+    }
+    this.#buffer.append(piece);
+    if (this.#buffer.length > MAX_DOCUMENT)
+      throw new UpstreamError("bad-response", "the upstream's answer is too large");
   }
 }
 
@@ -182,6 +223,8 @@ interface End {
   readonly failure: UpstreamError | undefined;
 }
 
+const NONE: readonly ChatEvent[] = [];
+const END: NextBatch = { done: true, value: undefined };
 const MAX_DOCUMENT = 64 * 1024 * 1024;
 const BRACE = 0x7b;
 const BRACKET = 0x5b;

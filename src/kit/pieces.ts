@@ -11,6 +11,8 @@ export interface Pieces {
    * off, or with the reason for which the request was aborted. One at a time.
    */
   next(): Uint8Array | undefined | Promise<Uint8Array | undefined>;
+  /** Nobody needs the rest, of which there is little: it is skipped, so that the connection can be used again. */
+  forget(): void;
   /** Nobody reads any more: closes the connection, and ends a read that waits. Never throws. */
   leave(): void;
 }

@@ -4,6 +4,9 @@ import type { RawHeaders } from "./llhttp.ts";
 /** Bytes that wait for their reader before the connection is told to hold back. */
 const MAX_WAITING = 64 * 1024;
 
+/** How long a server may take to end an answer of which nobody needs the rest, in ms. */
+const REST_MS = 500;
+
 /** The beginning of an answer. */
 export interface AnswerHead {
   readonly status: number;
@@ -34,6 +37,9 @@ export class Exchange implements Pieces {
   #hasHead = false;
   #isOver = false;
   #failure: unknown;
+  /** Bytes behind those that were wanted; undefined: all are wanted. */
+  #skipped: number | undefined;
+  #drop: ReturnType<typeof setTimeout> | undefined;
   #signal: AbortSignal | undefined;
 
   constructor(line: Line, signal: AbortSignal | undefined) {
@@ -60,6 +66,7 @@ export class Exchange implements Pieces {
 
   /** Of the connection: a piece of the body is there. `flush` follows when all that came together is. */
   push(piece: Uint8Array): void {
+    if (this.#skipped !== undefined) return this.#skip(piece);
     this.#pieces.push(piece);
     this.#waiting += piece.length;
   }
@@ -83,6 +90,7 @@ export class Exchange implements Pieces {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#failure = failure;
+    clearTimeout(this.#drop);
     this.#signal?.removeEventListener("abort", this.#aborted);
     this.#signal = undefined;
     if (!this.#hasHead) this.#head.reject(failure);
@@ -102,6 +110,13 @@ export class Exchange implements Pieces {
     return this.#reading.promise;
   }
 
+  forget(): void {
+    if (this.#isOver) return;
+    this.#skipped = 0;
+    this.#drop = setTimeout(() => this.leave(), REST_MS);
+    if (this.#isPaused) this.#line.resume();
+  }
+
   leave(): void {
     if (!this.#isOver) {
       this.end();
@@ -110,6 +125,11 @@ export class Exchange implements Pieces {
     this.#pieces = [];
     this.#waiting = 0;
     this.flush();
+  }
+
+  #skip(piece: Uint8Array): void {
+    this.#skipped = (this.#skipped ?? 0) + piece.length;
+    if (this.#skipped > MAX_WAITING) this.leave();
   }
 
   #take(): Uint8Array | undefined {

@@ -1,4 +1,5 @@
 import type { RequestError } from "../dialects/request-error.ts";
+import type { Cancellation } from "../flow/cancellation.ts";
 import type { GatewayLogger } from "../log.ts";
 
 /**
@@ -8,8 +9,8 @@ import type { GatewayLogger } from "../log.ts";
 export interface Errand {
   readonly id: string;
   readonly log: GatewayLogger;
-  /** Aborted when nobody waits for the answer any more; the reason is a RequestError. */
-  readonly signal: AbortSignal;
+  /** Cancelled when nobody waits for the answer any more. */
+  readonly cancellation: Cancellation<RequestError>;
   /** What is said of an attempt that ends because nobody waits. */
   readonly gone: RequestError;
   /** Milliseconds since it began. */

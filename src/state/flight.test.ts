@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
+import { textIn } from "../../test/support/batches.ts";
 import { Source } from "../../test/support/event-source.ts";
 import { rejection } from "../../test/support/rejection.ts";
 import { UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
+import { Cancellation } from "../flow/cancellation.ts";
 import { createLogger } from "../log.ts";
 import type { Errand, ErrandFacts } from "./errand.ts";
 import type { Flight, SharedAnswer } from "./flight.ts";
@@ -14,20 +16,16 @@ const BY: AnsweredBy = { upstream: "one", upstreamModel: "m", attempts: 1, ignor
 
 /** One client who waits, and can leave. */
 class Client {
-  readonly #leaving = new AbortController();
+  readonly cancellation: Cancellation<RequestError> = new Cancellation();
   readonly facts: ErrandFacts[] = [];
   readonly reason = new RequestError("client_closed_request", "this one left");
-
-  get signal(): AbortSignal {
-    return this.#leaving.signal;
-  }
 
   note(facts: ErrandFacts): void {
     this.facts.push(facts);
   }
 
   leave(): void {
-    this.#leaving.abort(this.reason);
+    this.cancellation.cancel(this.reason);
   }
 }
 
@@ -56,7 +54,7 @@ function started(pieces: readonly string[] = ["a", "b", "c"]) {
     note: (facts: ErrandFacts) => errand?.note(facts),
     completed: () => completed,
     /** Whether the upstream's work was ended. */
-    isCancelled: () => errand?.signal.aborted,
+    isCancelled: () => errand?.cancellation.reason !== undefined,
   };
 }
 
@@ -65,10 +63,8 @@ function board(flight: Flight, count: number): { clients: Client[]; answers: Pro
   return { clients, answers: clients.map((client) => flight.board(client)) };
 }
 
-async function textOf({ events }: SharedAnswer): Promise<string> {
-  let text = "";
-  for await (const batch of events) for (const event of batch) if (event.type === "text") text += event.text;
-  return text;
+function textOf({ events }: SharedAnswer): Promise<string> {
+  return textIn(events);
 }
 
 describe("one flight", () => {
@@ -89,7 +85,7 @@ describe("one flight", () => {
     const { flights, flight, source, commit } = started();
     commit();
     const first = await flight.board(new Client());
-    const reader = first.events[Symbol.asyncIterator]();
+    const reader = first.events;
     await reader.next();
     source.hold();
     const wait = reader.next();

@@ -1,4 +1,5 @@
 import { RequestError } from "../dialects/request-error.ts";
+import { Cancellation } from "../flow/cancellation.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { ByteBudget } from "./byte-budget.ts";
 import type { Errand, ErrandFacts } from "./errand.ts";
@@ -9,8 +10,8 @@ import type { AnsweredBy, UpstreamAnswer } from "./upstream-answer.ts";
 
 /** Who waits for a shared answer. */
 export interface Passenger {
-  /** Aborted when they leave; the reason is theirs alone. */
-  readonly signal: AbortSignal;
+  /** Cancelled when they leave; the reason is theirs alone. */
+  readonly cancellation: Cancellation<RequestError>;
   /** Told all that becomes known of the call to the upstream, whenever they came. */
   note(facts: ErrandFacts): void;
 }
@@ -51,7 +52,7 @@ export class Flight implements Errand {
   readonly log: GatewayLogger;
   readonly gone: RequestError = new RequestError("client_closed_request", "all who waited for it left");
   readonly #options: FlightOptions;
-  readonly #controller = new AbortController();
+  readonly cancellation: Cancellation<RequestError> = new Cancellation();
   readonly #started = performance.now();
   readonly #seats = new Set<Seat>();
   #payer: Seat | undefined;
@@ -64,10 +65,6 @@ export class Flight implements Errand {
     this.log = options.log;
     this.#options = options;
     Promise.try(() => options.ask(this)).then(this.#begin, this.#fail);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
   }
 
   get age(): number {
@@ -92,7 +89,7 @@ export class Flight implements Errand {
     this.#payer ??= seat;
     if (this.#facts) passenger.note(this.#facts);
     if (this.#begun) seat.begin(this.#begun);
-    if (passenger.signal.aborted) seat.left();
+    passenger.cancellation.listen(seat.left);
     return seat.answer;
   }
 
@@ -126,7 +123,7 @@ export class Flight implements Errand {
     if (other && early && this.#payer === seat) this.#payer = other;
     if (other) return;
     this.#shut();
-    this.#controller.abort(this.gone);
+    this.cancellation.cancel(this.gone);
   }
 
   #shut(): void {
@@ -153,7 +150,6 @@ class Seat {
   constructor(passenger: Passenger, options: SeatOptions) {
     this.passenger = passenger;
     this.#options = options;
-    passenger.signal.addEventListener("abort", this.left, { once: true });
   }
 
   get answer(): Promise<SharedAnswer> {
@@ -172,7 +168,7 @@ class Seat {
   }
 
   readonly left = (): void => {
-    const { reason } = this.passenger.signal;
+    const { reason } = this.passenger.cancellation;
     this.#answer.reject(reason);
     if (this.#reader) this.#reader.leave(reason);
     else this.#over(true);
@@ -181,7 +177,7 @@ class Seat {
   readonly #over = (early: boolean): void => {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.passenger.signal.removeEventListener("abort", this.left);
+    this.passenger.cancellation.forget(this.left);
     this.#options.over(early);
   };
 }

@@ -1,5 +1,12 @@
 import { expect, test } from "bun:test";
-import { limitHeaders, resetText } from "./limit-headers.ts";
+import { resetText, setLimitHeaders } from "./limit-headers.ts";
+import type { Standing } from "./rate-limiter.ts";
+
+function limitHeaders(standing: Standing): Record<string, string> {
+  const headers = new Headers();
+  setLimitHeaders(standing, headers);
+  return Object.fromEntries(headers);
+}
 
 test("the headers are OpenAI's, for the kinds of limits that there are", () => {
   const requests = { limit: 60, remaining: 0, resetMs: 59_500 };

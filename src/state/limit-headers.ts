@@ -1,24 +1,40 @@
 import type { Allowance, Standing } from "./rate-limiter.ts";
 
+/** The names of a kind's headers. */
+interface Names {
+  readonly limit: string;
+  readonly remaining: string;
+  readonly reset: string;
+}
+
+const OF_REQUESTS = namesOf("requests");
+const OF_TOKENS = namesOf("tokens");
+
 /**
- * OpenAI's `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, for the kinds of limits that there are.
+ * Sets OpenAI's `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, for the kinds of limits that there are.
  * https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
  */
-export function limitHeaders({ requests, tokens }: Standing): Record<string, string> {
-  const headers: Record<string, string> = {};
-  if (requests) describe("requests", requests, headers);
-  if (tokens) describe("tokens", tokens, headers);
-  return headers;
+export function setLimitHeaders({ requests, tokens }: Standing, headers: Pick<Headers, "set">): void {
+  if (requests) describe(requests, OF_REQUESTS, headers);
+  if (tokens) describe(tokens, OF_TOKENS, headers);
+}
+
+function namesOf(kind: string): Names {
+  return {
+    limit: `x-ratelimit-limit-${kind}`,
+    remaining: `x-ratelimit-remaining-${kind}`,
+    reset: `x-ratelimit-reset-${kind}`,
+  };
 }
 
 function describe(
-  kind: string,
   { limit, remaining, resetMs }: Allowance,
-  into: Record<string, string>,
+  names: Names,
+  headers: Pick<Headers, "set">,
 ): void {
-  into[`x-ratelimit-limit-${kind}`] = String(limit);
-  into[`x-ratelimit-remaining-${kind}`] = String(remaining);
-  into[`x-ratelimit-reset-${kind}`] = resetText(resetMs);
+  headers.set(names.limit, String(limit));
+  headers.set(names.remaining, String(remaining));
+  headers.set(names.reset, resetText(resetMs));
 }
 
 /** A time in whole ms as OpenAI writes it, which is Go's way: `0s`, `120ms`, `8.64s`, `6m0s`, `1h0m0s`. */

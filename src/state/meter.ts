@@ -1,7 +1,7 @@
-import type { Usage } from "../contract/index.ts";
+import type { CounterSeries, HistogramSeries } from "../metrics.ts";
 import { Counter, Histogram } from "../metrics.ts";
 import { isHit } from "./ledger-store.ts";
-import type { Admitted, Closed } from "./ledger.ts";
+import type { Admitted, CacheState, Closed, Outcome } from "./ledger.ts";
 
 /** A row of the ledger, and what only the metrics say of a request. */
 export interface MeteredEnd extends Closed {
@@ -89,29 +89,51 @@ export class Meter {
     },
     OVERHEAD_BOUNDS,
   );
+  readonly #caches: Partial<Record<CacheState, CounterSeries>> = {};
+  #overheads: HistogramSeries | undefined;
+  readonly #series = new Map<string, RequestSeries>();
 
   /** Counts an admitted request that has ended; called once for each row of the ledger. */
   closed({ key, model: asked }: Admitted, end: MeteredEnd): void {
-    const { upstream = "", usage, usageSource = "", cost } = end;
-    const model = upstream === "" ? "" : asked;
-    const labels = [upstream, model, key];
-    this.#requests.add([end.outcome, ...labels]);
-    this.#cache.add([end.cache]);
-    for (const [kind, count] of tokensIn(usage)) this.#tokens.add([kind, usageSource, ...labels], count);
-    if (cost === null) this.#unpriced.add(labels);
-    else this.#cost.add(labels, cost);
-    const target = [upstream, model];
-    this.#duration.observe(target, end.totalMs / 1000);
-    if (end.firstEventMs !== undefined) this.#firstEvent.observe(target, end.firstEventMs / 1000);
-    this.#observeTokens(target, end);
-    if (end.overheadMs !== undefined) this.#overhead.observe([], end.overheadMs / 1000);
+    const { upstream = "", cost, firstEventMs, overheadMs } = end;
+    const series = this.#seriesOf(upstream, upstream === "" ? "" : asked, key);
+    const { labels, target } = series;
+    (series.requests[end.outcome] ??= this.#requests.series([end.outcome, ...labels])).count += 1;
+    (this.#caches[end.cache] ??= this.#cache.series([end.cache])).count += 1;
+    this.#countTokens(series, end);
+    if (cost === null) (series.unpriced ??= this.#unpriced.series(labels)).count += 1;
+    else (series.cost ??= this.#cost.series(labels)).count += cost;
+    (series.duration ??= this.#duration.series(target)).observe(end.totalMs / 1000);
+    if (firstEventMs !== undefined)
+      (series.firstEvent ??= this.#firstEvent.series(target)).observe(firstEventMs / 1000);
+    if (overheadMs !== undefined) (this.#overheads ??= this.#overhead.series([])).observe(overheadMs / 1000);
   }
 
-  /** The conventions want what was measured and is paid for: no estimates, and not what came from the cache. */
-  #observeTokens(target: readonly string[], { cache, usage, usageSource }: MeteredEnd): void {
-    if (usageSource !== "upstream" || isHit(cache)) return;
-    if (usage.input !== undefined) this.#tokenUsage.observe(["input", ...target], usage.input);
-    if (usage.output !== undefined) this.#tokenUsage.observe(["output", ...target], usage.output);
+  #countTokens(series: RequestSeries, { cache, usage, usageSource }: MeteredEnd): void {
+    const source: string = usageSource ?? "";
+    const { labels, target, tokens, usages } = series;
+    for (const kind of KINDS) {
+      const count = usage[USAGE[kind]];
+      if (count) (tokens[kind + source] ??= this.#tokens.series([kind, source, ...labels])).count += count;
+    }
+    // The conventions want what was measured and is paid for: no estimates, and not what came from the cache.
+    if (source !== "upstream" || isHit(cache)) return;
+    for (const kind of ["input", "output"] as const) {
+      const count = usage[kind];
+      if (count !== undefined) (usages[kind] ??= this.#tokenUsage.series([kind, ...target])).observe(count);
+    }
+  }
+
+  #seriesOf(upstream: string, model: string, key: string): RequestSeries {
+    const name = `${upstream}\0${model}\0${key}`;
+    let series = this.#series.get(name);
+    if (!series) {
+      // What is looked up again is found again: only the metrics themselves keep anything.
+      if (this.#series.size >= MOST_REMEMBERED) this.#series.clear();
+      series = { labels: [upstream, model, key], target: [upstream, model], requests: {}, tokens: {}, usages: {} };
+      this.#series.set(name, series);
+    }
+    return series;
   }
 
   /** Counts a request that was refused before it was admitted; `key` is the name of its key, if it had a good one. */
@@ -127,13 +149,30 @@ export class Meter {
   }
 }
 
-function tokensIn(usage: Usage): readonly (readonly [string, number])[] {
-  const kinds: readonly (readonly [string, number | undefined])[] = [
-    ["input", usage.input],
-    ["cached_input", usage.cachedInput],
-    ["cache_write", usage.cacheWrite],
-    ["output", usage.output],
-    ["reasoning", usage.reasoning],
-  ];
-  return kinds.flatMap(([kind, count]) => (count ? [[kind, count] as const] : []));
+/** What is counted of a usage, by the name that it has there. */
+const USAGE = {
+  input: "input",
+  cached_input: "cachedInput",
+  cache_write: "cacheWrite",
+  output: "output",
+  reasoning: "reasoning",
+} as const;
+
+const KINDS = Object.keys(USAGE) as readonly (keyof typeof USAGE)[];
+
+/** The series of one upstream, model and key, each once it was needed. */
+interface RequestSeries {
+  readonly labels: readonly string[];
+  readonly target: readonly string[];
+  readonly requests: Partial<Record<Outcome, CounterSeries>>;
+  /** By kind and source. */
+  readonly tokens: Partial<Record<string, CounterSeries>>;
+  readonly usages: Partial<Record<"input" | "output", HistogramSeries>>;
+  cost?: CounterSeries;
+  unpriced?: CounterSeries;
+  duration?: HistogramSeries;
+  firstEvent?: HistogramSeries;
 }
+
+/** Models and keys whose series are at hand. */
+const MOST_REMEMBERED = 1_000;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
+import { iterating, nextOf, textIn } from "../../test/support/batches.ts";
 import { rejection } from "../../test/support/rejection.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import { Source } from "../../test/support/event-source.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import type { EventList } from "./event-list.ts";
-import type { RecordingReader } from "./recording.ts";
 import { Recording } from "./recording.ts";
 
 const KIB = 1024;
@@ -36,12 +36,6 @@ function recordingOf(pieces: readonly string[], { maxSize = BIG, room = new Byte
   return watched;
 }
 
-async function textOf(reader: RecordingReader): Promise<string> {
-  let text = "";
-  for await (const batch of reader) for (const event of batch) if (event.type === "text") text += event.text;
-  return text;
-}
-
 /** So many pieces of 1 KiB, each of its own letter. */
 function pieces(count: number): string[] {
   return Array.from({ length: count }, (_, nth) => String.fromCharCode(97 + (nth % 26)).repeat(KIB));
@@ -56,7 +50,7 @@ describe("readers of one answer", () => {
     await first.next();
     await first.next();
     const late = recording.read(ignore);
-    expect(await Promise.all([textOf(first), textOf(late)])).toEqual(["cd", "abcd"]);
+    expect(await Promise.all([textIn(first), textIn(late)])).toEqual(["cd", "abcd"]);
     expect(source.reads).toBe(5);
   });
 
@@ -87,7 +81,7 @@ describe("readers of one answer", () => {
     await leaving.return();
     await leaving.return();
     expect(await leaving.next()).toEqual({ done: true, value: undefined });
-    await textOf(staying);
+    await textIn(staying);
     await staying.return();
     expect(told).toEqual([true, false]);
   });
@@ -102,10 +96,10 @@ describe("readers of one answer", () => {
     for (const reader of readers) {
       let text = "";
       const reading = async () => {
-        for await (const [event] of reader) text += event?.type === "text" ? event.text : "";
+        for await (const [event] of iterating(reader)) text += event?.type === "text" ? event.text : "";
       };
       expect(await rejection(reading(), Error)).toBe(source.failure);
-      expect(await rejection(reader.next(), Error)).toBe(source.failure);
+      expect(await rejection(nextOf(reader), Error)).toBe(source.failure);
       texts.push(text);
     }
     expect(texts).toEqual(["b", "ab"]);
@@ -118,7 +112,7 @@ describe("a reader who leaves", () => {
     const { source, recording } = recordingOf(["a"]);
     source.hold();
     const [leaver, other] = [recording.read(ignore), recording.read(ignore)];
-    const [wait, otherWait] = [leaver.next(), other.next()];
+    const [wait, otherWait] = [nextOf(leaver), nextOf(other)];
     leaver.leave(new Error("had enough"));
     expect((await rejection(wait, Error)).message).toBe("had enough");
     source.release();
@@ -156,10 +150,10 @@ describe("an answer within its bound", () => {
   test("is handed over whole, and its room is given back when the slowest has read it", async () => {
     const watched = recordingOf(pieces(10));
     const [fast, slow] = [watched.recording.read(ignore), watched.recording.read(ignore)];
-    expect(await textOf(fast)).toBe(pieces(10).join(""));
+    expect(await textIn(fast)).toBe(pieces(10).join(""));
     expect(watched.ended?.whole?.size).toBeGreaterThan(10 * KIB);
     expect(watched.room.used).toBe(watched.ended?.whole?.size ?? 0);
-    expect(await textOf(slow)).toBe(pieces(10).join(""));
+    expect(await textIn(slow)).toBe(pieces(10).join(""));
     expect(watched.room.used).toBe(0);
   });
 });
@@ -167,7 +161,7 @@ describe("an answer within its bound", () => {
 describe("an answer beyond its bound", () => {
   test("goes on for its reader, takes no room any more, and isn't handed over", async () => {
     const watched = recordingOf(pieces(100), { maxSize: 10 * KIB });
-    expect(await textOf(watched.recording.read(ignore))).toBe(pieces(100).join(""));
+    expect(await textIn(watched.recording.read(ignore))).toBe(pieces(100).join(""));
     expect(watched.outgrown).toBe(1);
     expect(watched.ended).toEqual({ whole: undefined });
     expect(watched.room.used).toBe(0);
@@ -183,15 +177,15 @@ describe("an answer beyond its bound", () => {
   test("has the same end when no room is left for it", async () => {
     const room = new ByteBudget(10 * KIB);
     const watched = recordingOf(pieces(100), { room });
-    expect(await textOf(watched.recording.read(ignore))).toBe(pieces(100).join(""));
+    expect(await textIn(watched.recording.read(ignore))).toBe(pieces(100).join(""));
     expect([watched.outgrown, room.used]).toEqual([1, 0]);
   });
 
   test("is kept for who lags a little", async () => {
     const watched = recordingOf(pieces(200), { maxSize: 10 * KIB });
     const [fast, slow] = [watched.recording.read(ignore), watched.recording.read(ignore)];
-    expect(await textOf(fast)).toBe(pieces(200).join(""));
-    expect(await textOf(slow)).toBe(pieces(200).join(""));
+    expect(await textIn(fast)).toBe(pieces(200).join(""));
+    expect(await textIn(slow)).toBe(pieces(200).join(""));
   });
 
   test("parts with who lags too far, and with nobody else", async () => {
@@ -201,13 +195,13 @@ describe("an answer beyond its bound", () => {
     const slow = watched.recording.read((left) => told.push(left));
     let most = 0;
     let text = "";
-    for await (const [event] of fast) {
+    for await (const [event] of iterating(fast)) {
       text += event?.type === "text" ? event.text : "";
       most = Math.max(most, watched.recording.events.size);
     }
     expect(text).toBe(pieces(2_000).join(""));
     expect(most).toBeLessThan(300 * KIB);
-    expect((await rejection(slow.next(), RequestError)).code).toBe("overloaded");
+    expect((await rejection(nextOf(slow), RequestError)).code).toBe("overloaded");
     expect(told).toEqual([true]);
   });
 
@@ -220,6 +214,6 @@ describe("an answer beyond its bound", () => {
     await fast.return();
     source.release();
     await wait;
-    expect(await textOf(slow)).toBe(pieces(400).join(""));
+    expect(await textIn(slow)).toBe(pieces(400).join(""));
   });
 });

@@ -1,11 +1,12 @@
-import type { ChatEvent } from "../contract/index.ts";
+import type { Batches, ChatEvent } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
+import { END_OF_BATCHES } from "../flow/batches.ts";
 import type { ByteBudget, BytesTaken } from "./byte-budget.ts";
 import type { Place } from "./event-list.ts";
 import { BEGINNING, EventList } from "./event-list.ts";
 
 type Batch = readonly ChatEvent[];
-type Next = IteratorResult<Batch>;
+type Next = IteratorResult<Batch, void>;
 
 /** How far one reader of an answer that isn't kept whole may lag behind the fastest, in bytes. */
 const MOST_LAG = 256 * 1024;
@@ -34,7 +35,7 @@ interface End {
  * the fastest is; who lags behind too far gets an error in place of the rest.
  */
 export class Recording {
-  readonly #source: AsyncIterator<Batch>;
+  readonly #source: Batches;
   readonly #options: RecordingOptions;
   readonly #readers = new Set<RecordingReader>();
   readonly #events = new EventList();
@@ -43,8 +44,8 @@ export class Recording {
   #isReading = false;
   #end: End | undefined;
 
-  constructor(source: AsyncIterable<Batch>, options: RecordingOptions) {
-    this.#source = source[Symbol.asyncIterator]();
+  constructor(source: Batches, options: RecordingOptions) {
+    this.#source = source;
     this.#options = options;
   }
 
@@ -76,7 +77,8 @@ export class Recording {
   readOn(): void {
     if (this.#isReading || this.#end) return;
     this.#isReading = true;
-    this.#source.next().then(this.#arrived, this.#failed);
+    // What is there at once waits, too: all get their readers before any of them is given something.
+    Promise.try(() => this.#source.next()).then(this.#arrived, this.#failed);
   }
 
   /** A reader needs nothing any more. */
@@ -152,7 +154,7 @@ export class Recording {
 export type ReaderOver = (left: boolean) => void;
 
 /** One reader's way through a recording. */
-export class RecordingReader implements AsyncIterableIterator<Batch> {
+export class RecordingReader implements Batches {
   readonly #recording: Recording;
   readonly #over: ReaderOver;
   #place = BEGINNING;
@@ -175,12 +177,12 @@ export class RecordingReader implements AsyncIterableIterator<Batch> {
     return this.#place.event !== end.event || this.#place.offset !== end.offset;
   }
 
-  next(): Promise<Next> {
-    if (this.#rejection) return Promise.reject(this.#rejection.reason);
-    if (this.#isOver) return Promise.resolve({ done: true, value: undefined });
+  next(): Next | Promise<Next> {
+    if (this.#rejection) throw this.#rejection.reason;
+    if (this.#isOver) return END_OF_BATCHES;
     const { batch, to } = this.#recording.events.read(this.#place);
     this.#place = to;
-    if (batch.length > 0) return Promise.resolve({ done: false, value: batch });
+    if (batch.length > 0) return { done: false, value: batch };
     this.#waiting ??= Promise.withResolvers<Next>();
     const { promise } = this.#waiting;
     if (this.#recording.end) this.wake();
@@ -188,9 +190,9 @@ export class RecordingReader implements AsyncIterableIterator<Batch> {
     return promise;
   }
 
-  return(): Promise<Next> {
+  return(): Promise<unknown> {
     this.#finish(true);
-    return Promise.resolve({ done: true, value: undefined });
+    return Promise.resolve();
   }
 
   /** Leaves before the end; `next` gives this error from now on. */
@@ -217,10 +219,6 @@ export class RecordingReader implements AsyncIterableIterator<Batch> {
     this.#finish(false);
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
   #reject(reason: unknown): void {
     this.#rejection = { reason };
     this.#waiting?.reject(reason);
@@ -230,7 +228,7 @@ export class RecordingReader implements AsyncIterableIterator<Batch> {
   #finish(left: boolean): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#waiting?.resolve({ done: true, value: undefined });
+    this.#waiting?.resolve(END_OF_BATCHES);
     this.#waiting = undefined;
     this.#over(left);
     this.#recording.delete(this);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { textIn } from "../../test/support/batches.ts";
 import type { CacheSettings } from "../../config/settings.ts";
 import { EventList } from "./event-list.ts";
 import type { CachedAnswer } from "./response-cache.ts";
@@ -21,12 +22,7 @@ function saying(text: string): EventList {
 }
 
 async function textOf(cached: CachedAnswer | undefined): Promise<string | undefined> {
-  if (!cached) return undefined;
-  let text = "";
-  for await (const batch of cached.events()) {
-    for (const event of batch) if (event.type === "text") text += event.text;
-  }
-  return text;
+  return cached && textIn(cached.events());
 }
 
 function clocked(settings: Partial<CacheSettings> = {}) {
@@ -47,7 +43,7 @@ describe("an answer", () => {
   test("is read a part at a time, and no further than it is asked for", async () => {
     const { cache } = clocked({ max_entry: 100 * KIB });
     cache.set("key", BY, saying("x".repeat(50 * KIB)));
-    const events = cache.get("key")?.events()[Symbol.asyncIterator]();
+    const events = cache.get("key")?.events();
     const first = await events?.next();
     expect(first?.value?.length).toBeLessThan(20);
     await events?.return?.();

@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { CacheSettings } from "../../config/settings.ts";
-import type { ChatEvent } from "../contract/index.ts";
+import type { Batches, NextBatch } from "../contract/index.ts";
+import { END_OF_BATCHES } from "../flow/batches.ts";
 import type { CountedUsage } from "../flow/answer-event.ts";
 import type { EventList } from "./event-list.ts";
 import { BEGINNING } from "./event-list.ts";
@@ -29,7 +30,7 @@ export interface CachedAnswer {
   /** How old it is, in ms. */
   readonly age: number;
   /** The answer's events, from the beginning on and at the reader's pace. */
-  events(): AsyncIterable<readonly ChatEvent[]>;
+  events(): Batches;
   readonly encoded: EncodedForms;
 }
 
@@ -134,7 +135,7 @@ function sizeOf({ events, encoded }: Entry): number {
 }
 
 /** Reads a kept answer; nothing is read before it is asked for. */
-class Replay implements AsyncIterableIterator<readonly ChatEvent[]> {
+class Replay implements Batches {
   readonly #events: EventList;
   #place = BEGINNING;
   #isOver = false;
@@ -143,19 +144,16 @@ class Replay implements AsyncIterableIterator<readonly ChatEvent[]> {
     this.#events = events;
   }
 
-  next(): Promise<IteratorResult<readonly ChatEvent[]>> {
-    if (this.#isOver) return this.return();
+  next(): NextBatch {
+    if (this.#isOver) return END_OF_BATCHES;
     const { batch, to } = this.#events.read(this.#place);
     this.#place = to;
-    return batch.length > 0 ? Promise.resolve({ done: false, value: batch }) : this.return();
+    this.#isOver = batch.length === 0;
+    return this.#isOver ? END_OF_BATCHES : { done: false, value: batch };
   }
 
-  return(): Promise<IteratorResult<readonly ChatEvent[]>> {
+  return(): Promise<unknown> {
     this.#isOver = true;
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
+    return Promise.resolve();
   }
 }

@@ -1,5 +1,5 @@
 import type { UpstreamErrorCode } from "../contract/index.ts";
-import type { CircuitSettings, CircuitState, Outcome } from "./circuit.ts";
+import type { CircuitSettings, CircuitState, Outcome, Pass } from "./circuit.ts";
 import { Circuit } from "./circuit.ts";
 import { Load } from "./load.ts";
 import { RetryBudget } from "./retry-budget.ts";
@@ -79,30 +79,7 @@ export class TargetStates {
     const pass = circuit.enter(this.#now());
     if (!pass) return undefined;
     load.began();
-    let open = true;
-    return {
-      answered: (ms) => {
-        this.#telling(target, circuit, () => pass.answered());
-        if (ms !== undefined) load.answeredAfter(ms, this.#now());
-      },
-      ended: (outcome) => {
-        if (!open) return;
-        open = false;
-        load.ended();
-        this.#telling(target, circuit, (now) => pass.ended(outcome, now));
-      },
-    };
-  }
-
-  /** Does something to a target's circuit, and says so when that opens or closes it. */
-  #telling(target: Target, circuit: Circuit, change: (now: number) => void): void {
-    const now = this.#now();
-    const before = circuit.state(now);
-    change(now);
-    const state = circuit.state(now);
-    if (state === before) return;
-    const { cause } = circuit;
-    this.#settings.changed?.({ target: targetName(target), state, cause, ms: Math.round(circuit.wait(now)) });
+    return new TargetVisit(target, { circuit, load }, { pass, now: this.#now, changed: this.#settings.changed });
   }
 
   /** The circuits of the targets that were asked lately, by `upstream/model`. */
@@ -137,6 +114,52 @@ export class TargetStates {
       this.#states.delete(name);
       return;
     }
+  }
+}
+
+interface VisitOptions {
+  readonly pass: Pass;
+  readonly now: () => number;
+  readonly changed: ((change: CircuitChange) => void) | undefined;
+}
+
+class TargetVisit implements Visit {
+  readonly #target: Target;
+  readonly #state: TargetState;
+  readonly #options: VisitOptions;
+  #isOver = false;
+
+  constructor(target: Target, state: TargetState, options: VisitOptions) {
+    this.#target = target;
+    this.#state = state;
+    this.#options = options;
+  }
+
+  answered(ms?: number): void {
+    const now = this.#options.now();
+    const before = this.#state.circuit.state(now);
+    this.#options.pass.answered();
+    this.#tell(before, now);
+    if (ms !== undefined) this.#state.load.answeredAfter(ms, now);
+  }
+
+  ended(outcome: Outcome): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#state.load.ended();
+    const now = this.#options.now();
+    const before = this.#state.circuit.state(now);
+    this.#options.pass.ended(outcome, now);
+    this.#tell(before, now);
+  }
+
+  /** Says so when what was done has opened or closed the target's circuit. */
+  #tell(before: CircuitState, now: number): void {
+    const { circuit } = this.#state;
+    const state = circuit.state(now);
+    if (state === before) return;
+    const ms = Math.round(circuit.wait(now));
+    this.#options.changed?.({ target: targetName(this.#target), state, cause: circuit.cause, ms });
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ChatEvent } from "../contract/index.ts";
+import type { Batches } from "../contract/index.ts";
 
 /** Who answered, and how it came about. */
 export interface AnsweredBy {
@@ -15,5 +15,5 @@ export interface AnsweredBy {
 /** What an upstream has begun to answer, and no other can replace any more. */
 export interface UpstreamAnswer extends AnsweredBy {
   /** Those together that arrived together. */
-  readonly events: AsyncIterable<readonly ChatEvent[]>;
+  readonly events: Batches;
 }

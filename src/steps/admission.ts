@@ -4,6 +4,7 @@ import type { CountedUsage } from "../flow/answer-event.ts";
 import type { Hold } from "../state/budgets.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Admitted, CacheState, LedgerEntry, Outcome } from "../state/ledger.ts";
+import type { MeteredEnd } from "../state/meter.ts";
 import type { Cost } from "../state/prices.ts";
 import type { Slot } from "../state/rate-limiter.ts";
 
@@ -82,26 +83,29 @@ export class Admission {
 
   #book(ending: Ending, { usage, source }: CountedUsage, pays: boolean): void {
     const { entry, slot, hold } = this.#held;
-    const { error, upstream, upstreamModel, ...rest } = ending;
+    const { error } = ending;
     const price = pays ? this.#priceOf(usage) : FREE;
     const charged = pays ? tokensOf(usage) : 0;
     const settled = slot.reserved > 0 ? charged : 0;
     slot.settle(settled);
     slot[Symbol.dispose]();
     hold?.settle({ usd: price.usd ?? 0, tokens: charged });
-    const closed = {
-      ...rest,
+    const closed: MeteredEnd = {
       outcome: outcomeOf(error),
       status: error?.status ?? 200,
       code: error?.code,
-      upstream: this.served?.upstream ?? upstream,
-      upstreamModel: this.served?.upstreamModel ?? upstreamModel,
+      upstream: this.served?.upstream ?? ending.upstream,
+      upstreamModel: this.served?.upstreamModel ?? ending.upstreamModel,
+      attempts: ending.attempts,
       usage,
       usageSource: usage.input === undefined && usage.output === undefined ? undefined : source,
       cost: price.usd,
       priceVersion: price.version,
       cache: this.served?.cache ?? "bypass",
       settled,
+      totalMs: ending.totalMs,
+      firstEventMs: ending.firstEventMs,
+      overheadMs: ending.overheadMs,
     };
     entry.close(closed);
     this.#gateway.meter.closed(this.#admitted, closed);

@@ -26,7 +26,7 @@ interface Around {
  */
 export function admit(request: Asked, plan: Plan, around: Around): void {
   const { caller, call, gateway } = around;
-  call.signal.throwIfAborted();
+  call.cancellation.throwIfCancelled();
   const needed = neededTokens(request, around);
   // The budget first: what was only held can be given back, and a request that was counted can't.
   const hold = caller.budget && takeHold(caller.budget, needed, { plan, ...around });

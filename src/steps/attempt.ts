@@ -1,17 +1,9 @@
-import type { Call, ChatEvent, ChatStream, Upstream } from "../contract/index.ts";
-import { UpstreamError } from "../contract/index.ts";
-import type { Peeked } from "../flow/peek.ts";
+import type { Batches, Call, ChatStream, Upstream } from "../contract/index.ts";
 import { batchesOf } from "../flow/batches.ts";
-import { checkEvent } from "../flow/check-event.ts";
-import { peek } from "../flow/peek.ts";
-import { watch } from "../flow/watch.ts";
-import { whole } from "../flow/whole.ts";
+import { WholeAnswer } from "../flow/whole.ts";
 import type { Errand } from "../state/errand.ts";
 import { LentCall } from "./lent-call.ts";
 import type { Try } from "./try-targets.ts";
-
-// More chunk-level extras than this before the first word is not an answer.
-const MAX_BEFORE_COMMIT = 1_000;
 
 /** What is asked of an upstream that answers in events. */
 export interface Question {
@@ -31,8 +23,11 @@ export interface BegunAnswer {
   /** Names of parameters that the upstream could not honour. */
   readonly ignored: readonly string[];
   /** Those together that arrived together. */
-  readonly events: AsyncIterable<readonly ChatEvent[]>;
+  readonly events: Batches;
 }
+
+const OF_STREAMS = ["first_event", "idle", "total"] as const;
+const OF_PLAIN_ANSWERS = ["total"] as const;
 
 /**
  * One try of one target, until its first event commits it. What comes back is the whole answer, which ends
@@ -42,19 +37,19 @@ export interface BegunAnswer {
 export async function attempt(
   question: Question,
   { target, number, visit }: Try,
-  around: Around,
+  { call, redact }: Around,
 ): Promise<BegunAnswer> {
-  const deadlines = question.stream ? (["first_event", "idle", "total"] as const) : (["total"] as const);
-  const lent = new LentCall({ target, number, visit, deadlines, ...around });
+  const deadlines = question.stream ? OF_STREAMS : OF_PLAIN_ANSWERS;
+  const lent = new LentCall({ target, number, visit, deadlines, call, redact });
   try {
-    const opening = (async () => question.ask(target.upstream.upstream, target.model, lent))();
-    const stream = await lent.orAborted(opening).catch((error: unknown) => {
-      // One that comes too late is left at once.
-      opening.then(leave).then(undefined, () => undefined);
-      throw error;
-    });
-    const peeked = await committed(stream, lent);
-    return { ignored: lent.ignoredNames, events: untilItsEnd(peeked, question.choices, lent) };
+    const opening = question.ask(target.upstream.upstream, target.model, lent);
+    const stream = isPromise(opening) ? await opened(opening, lent) : opening;
+    const answer = answerOf(stream, question.choices, lent);
+    lent.waitsIn(answer.abort);
+    const beginning = answer.begin();
+    if (beginning) await beginning;
+    lent.committed(() => answer.waiting);
+    return { ignored: lent.ignoredNames, events: answer };
   } catch (error) {
     const failure = lent.explain(error);
     lent.ended(failure);
@@ -62,31 +57,28 @@ export async function attempt(
   }
 }
 
-/** Waits for the event that commits. */
-async function committed(stream: ChatStream, lent: LentCall): Promise<Peeked<readonly ChatEvent[]>> {
-  const events = watch(batchesOf(stream), lent.signal);
-  const tooMany = () => new UpstreamError("bad-response", "the upstream's answer doesn't begin");
-  const peeked = await peek(events, commits, { limit: MAX_BEFORE_COMMIT, tooMany });
-  if (!peeked) throw new UpstreamError("truncated", "the upstream ended without an answer");
-  lent.committed(() => events.waiting);
-  return peeked;
+/** A plugin may give any object that can be awaited. */
+function isPromise<T extends object>(value: T | Promise<T>): value is Promise<T> {
+  return value instanceof Promise || "then" in value;
 }
 
-/** Every event except usage and an extra about the whole answer is part of an answer that can't be taken back. */
-function commits(batch: readonly ChatEvent[]): boolean {
-  return batch.some((event) => {
-    checkEvent(event);
-    return event.type !== "usage" && !(event.type === "extra" && event.at === "chunk");
-  });
+async function opened(opening: Promise<ChatStream>, lent: LentCall): Promise<ChatStream> {
+  try {
+    return await lent.orAborted(opening);
+  } catch (error) {
+    // One that comes too late is left at once.
+    opening.then(leave).then(undefined, () => undefined);
+    throw error;
+  }
 }
 
-/** The answer from its first event on, which ends the attempt when it ends. */
-function untilItsEnd(
-  peeked: Peeked<readonly ChatEvent[]>,
-  choices: number,
-  lent: LentCall,
-): AsyncIterableIterator<readonly ChatEvent[]> {
-  return whole(peeked, {
+function leave(stream: ChatStream): Promise<unknown> | undefined {
+  return batchesOf(stream).return?.();
+}
+
+/** The answer, which ends the attempt when it ends. */
+function answerOf(stream: ChatStream, choices: number, lent: LentCall): WholeAnswer {
+  return new WholeAnswer(batchesOf(stream), {
     choices,
     finished: () => lent.finished(),
     late: (error) => {
@@ -99,8 +91,4 @@ function untilItsEnd(
       return failure;
     },
   });
-}
-
-function leave(stream: ChatStream): Promise<unknown> | undefined {
-  return batchesOf(stream).return?.();
 }

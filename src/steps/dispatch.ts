@@ -79,10 +79,13 @@ interface Asked {
 function dispatch(plan: Plan, { question, request }: Asked, { call, gateway }: Around): Promise<Answer> {
   const needed = () => estimateRequest(request, gateway.outputEstimate);
   return tryTargets(plan, { call, gateway, needed }, async (attempted) => {
-    const begun = await attempt(question, attempted, { call, redact: gateway.redact });
+    const { events, ignored } = await attempt(question, attempted, { call, redact: gateway.redact });
     const { slot } = attempted;
-    const events = slot && slot.reserved > 0 ? settling(begun.events, slot, needed()) : begun.events;
-    return { ...begun, events, ...answeredBy(attempted) };
+    return {
+      ...answeredBy(attempted),
+      ignored,
+      events: slot && slot.reserved > 0 ? settling(events, slot, needed()) : events,
+    };
   });
 }
 
@@ -94,8 +97,12 @@ function answeredBy({ target, number }: Pick<Try, "target" | "number">): Omit<An
     upstreamModel: model,
     attempts: number,
     cache: "bypass",
-    pays: () => true,
+    pays: alwaysPays,
   };
+}
+
+function alwaysPays(): boolean {
+  return true;
 }
 
 /** Vectors, and who made them. */
@@ -119,7 +126,7 @@ export function dispatchEmbed(
       checkVectors(result, request);
       lent.ended();
       slot?.settle(result.usage?.input ?? slot.reserved);
-      return { result, ignored: lent.ignoredNames, ...answeredBy({ target, number }) };
+      return { ...answeredBy({ target, number }), result, ignored: lent.ignoredNames };
     } catch (error) {
       const failure = lent.explain(error);
       lent.ended(failure);

@@ -49,8 +49,7 @@ export class LentCall implements Call {
       kinds: upstream.upstream.reportsConnection ? ["connect", ...deadlines] : deadlines,
       passed: (error) => this.#abort(error),
     });
-    call.signal.addEventListener("abort", this.#requestEnded, { once: true });
-    if (call.signal.aborted) this.#requestEnded();
+    call.cancellation.listen(this.#requestEnded);
   }
 
   get log(): GatewayLogger {
@@ -86,6 +85,12 @@ export class LentCall implements Call {
   /** Only the usage can still come. */
   finished(): void {
     this.#deadlines.finished();
+  }
+
+  /** From now on it is `abort` that ends the wait for the upstream. */
+  waitsIn(abort: (reason: unknown) => void): void {
+    this.#waiting = abort;
+    if (this.signal.aborted) abort(this.signal.reason);
   }
 
   /** The promise's outcome, or the reason of the abort as soon as there is one. One at a time. */
@@ -131,12 +136,12 @@ export class LentCall implements Call {
     // Whatever the upstream still does for an answer that failed, it does for nobody.
     if (error) this.#abort(error);
     this.#deadlines[Symbol.dispose]();
-    this.#options.call.signal.removeEventListener("abort", this.#requestEnded);
+    this.#options.call.cancellation.forget(this.#requestEnded);
     this.#options.visit.ended(outcomeOf(error));
   }
 
   readonly #requestEnded = (): void => {
-    this.#abort(this.#options.call.signal.reason);
+    this.#abort(this.#options.call.cancellation.reason);
     this.ended(this.#options.call.gone);
   };
 }

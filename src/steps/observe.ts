@@ -1,6 +1,6 @@
-import type { ChatEvent, EmbedRequest, EmbedResult } from "../contract/index.ts";
+import type { Batches, EmbedRequest, EmbedResult, NextBatch } from "../contract/index.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
-import type { AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
+import type { AnswerBatches, CountedUsage, NextAnswerBatch } from "../flow/answer-event.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Asked } from "./account.ts";
 import { Account } from "./account.ts";
@@ -8,8 +8,9 @@ import type { Answer, Answered } from "./dispatch.ts";
 import type { RequestCall } from "./open-call.ts";
 
 /** An answer with one usage at its end. */
-export interface ObservedAnswer extends Answered {
-  readonly events: AsyncIterable<readonly AnswerEvent[]>;
+export interface ObservedAnswer {
+  readonly answered: Answered;
+  readonly events: AnswerBatches;
 }
 
 interface Around {
@@ -21,62 +22,69 @@ interface Around {
  * Step 8: keeps account of what is delivered, for the ledger, and ends the answer with one usage where the
  * client will see it: what the upstream reported, or else a count by a tokenizer after the answer.
  */
-export async function observe(
-  answer: Promise<Answer>,
-  request: Asked,
-  { call, gateway }: Around,
-): Promise<ObservedAnswer> {
-  const { events, ...answered } = await answer;
+export function observe(answer: Answer, request: Asked, { call, gateway }: Around): ObservedAnswer {
   const account = new Account(request, gateway.tokens);
-  call.answeredBy(answered, account);
+  call.answeredBy(answer, account);
   // A plain answer always tells its usage, a streamed one when asked.
   const told = request.stream !== true || wantsUsage(request);
-  return { ...answered, events: new ObservedEvents(events, account, { call, told }) };
+  return { answered: answer, events: new ObservedEvents(answer.events, account, { call, told }) };
 }
 
+const END: NextAnswerBatch = { done: true, value: undefined };
+
 /** An answer's events, with its account kept, and one usage behind them if that is `told`. */
-class ObservedEvents implements AsyncIterableIterator<readonly AnswerEvent[]> {
-  readonly #events: AsyncIterator<readonly ChatEvent[]>;
+class ObservedEvents implements AnswerBatches {
+  readonly #events: Batches;
   readonly #account: Account;
   readonly #call: RequestCall;
   #told: boolean;
 
   constructor(
-    events: AsyncIterable<readonly ChatEvent[]>,
+    events: Batches,
     account: Account,
     { call, told }: { readonly call: RequestCall; readonly told: boolean },
   ) {
-    this.#events = events[Symbol.asyncIterator]();
+    this.#events = events;
     this.#account = account;
     this.#call = call;
     this.#told = told;
   }
 
-  async next(): Promise<IteratorResult<readonly AnswerEvent[]>> {
+  next(): NextAnswerBatch | Promise<NextAnswerBatch> {
     for (;;) {
-      const { done, value: batch } = await this.#events.next();
-      if (done) return this.#end();
-      this.#call.delivering();
-      const said = this.#account.take(batch);
-      if (said.length > 0) return { done: false, value: said };
+      const next = this.#events.next();
+      if (next instanceof Promise) return next.then(this.#came);
+      const said = this.#take(next);
+      if (said) return said;
     }
   }
 
-  async return(): Promise<IteratorResult<readonly AnswerEvent[]>> {
-    await this.#events.return?.();
-    return { done: true, value: undefined };
+  async return(): Promise<unknown> {
+    return this.#events.return?.();
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
+  readonly #came = (next: NextBatch): NextAnswerBatch | Promise<NextAnswerBatch> =>
+    this.#take(next) ?? this.next();
+
+  /** What the client gets of it; undefined where that is nothing. */
+  #take(next: NextBatch): NextAnswerBatch | Promise<NextAnswerBatch> | undefined {
+    if (next.done) return this.#end();
+    this.#call.delivering();
+    const said = this.#account.take(next.value);
+    return said.length > 0 ? { done: false, value: said } : undefined;
   }
 
-  async #end(): Promise<IteratorResult<readonly AnswerEvent[]>> {
+  #end(): NextAnswerBatch | Promise<NextAnswerBatch> {
     this.#account.complete();
-    if (!this.#told) return { done: true, value: undefined };
+    if (!this.#told) return END;
     this.#told = false;
-    return { done: false, value: [this.#account.known ?? (await this.#account.count())] };
+    const { known } = this.#account;
+    return known ? { done: false, value: [known] } : this.#account.count().then(batchOf);
   }
+}
+
+function batchOf(usage: CountedUsage): NextAnswerBatch {
+  return { done: false, value: [usage] };
 }
 
 /** The usage of embeddings, estimated where the upstream told none. */

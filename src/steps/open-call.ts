@@ -1,7 +1,9 @@
+import type { Json } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { CountedUsage } from "../flow/answer-event.ts";
+import { Cancellation } from "../flow/cancellation.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Caller } from "../state/keyring.ts";
 import type { CacheState } from "../state/ledger.ts";
@@ -49,7 +51,8 @@ export class RequestCall {
   readonly path: string;
   #log: GatewayLogger | undefined;
   readonly #gateway: Gateway;
-  readonly #controller = new AbortController();
+  /** Cancelled when nobody waits for the answer any more. */
+  readonly cancellation: Cancellation<RequestError> = new Cancellation();
   readonly #http: AbortSignal;
   readonly #started = performance.now();
   readonly #facts: { -readonly [Fact in keyof CallFacts]: CallFacts[Fact] } = {};
@@ -76,11 +79,6 @@ export class RequestCall {
     return (this.#log ??= this.#gateway.log.child({ request: this.id }));
   }
 
-  /** Aborted when nobody waits for the answer any more; the reason is a RequestError. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
   /** Why a request ends whose client has left. */
   get gone(): RequestError {
     return (this.#gone ??= new RequestError("client_closed_request", "the client left"));
@@ -92,7 +90,7 @@ export class RequestCall {
   }
 
   abort(reason: RequestError): void {
-    this.#controller.abort(reason);
+    this.cancellation.cancel(reason);
   }
 
   /** The client is gone: all work for it ends. */
@@ -160,14 +158,18 @@ export class RequestCall {
     const isUpstreams = UpstreamError.is(error?.cause);
     if (error && isUpstreams) this.log.debug("what the client is told", { error: error.message });
     const failed = error && !isUpstreams ? `request failed: ${error.message}` : "request failed";
-    this.log[level](error ? failed : "request answered", {
-      path: this.path,
-      ...(this.caller && { key: this.caller.name }),
-      ...this.#facts,
-      ...(known && { input: known.usage.input, output: known.usage.output, usage: known.source }),
-      status,
-      ...(error && { code: error.code }),
-      ms: Math.round(this.age),
-    });
+    const { caller } = this;
+    const fields: Record<string, Json | undefined> = { path: this.path };
+    if (caller) fields["key"] = caller.name;
+    Object.assign(fields, this.#facts);
+    if (known) {
+      fields["input"] = known.usage.input;
+      fields["output"] = known.usage.output;
+      fields["usage"] = known.source;
+    }
+    fields["status"] = status;
+    if (error) fields["code"] = error.code;
+    fields["ms"] = Math.round(this.age);
+    this.log[level](error ? failed : "request answered", fields);
   }
 }

@@ -3,7 +3,8 @@ import type { Dialect, FrameWriter } from "../dialects/dialect.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
 import type { RequestError } from "../dialects/request-error.ts";
 import { toRequestError } from "../dialects/request-error.ts";
-import type { AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
+import type { AnswerBatches, CountedUsage, NextAnswerBatch } from "../flow/answer-event.ts";
+import type { Chunks, NextChunk } from "../flow/readable.ts";
 import { readable } from "../flow/readable.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
@@ -49,18 +50,19 @@ async function plain(
   request: Asked,
   { dialect, call }: Served,
 ): Promise<Response> {
-  const { events, ...head } = await answer;
+  const { answered, events } = await answer;
+  const { encoded: forms } = answered;
   // The body names the model that was asked for where the upstream names none.
-  const form = `${dialect.name} ${request.model}`;
-  const sent = head.encoded?.get(form);
+  const form = forms && `${dialect.name} ${request.model}`;
+  const sent = form === undefined ? undefined : forms?.get(form);
   if (sent) {
-    call.deliveredAs(head, sent.usage);
-    return replyWithBytes(sent, head, call);
+    call.deliveredAs(answered, sent.usage);
+    return replyWithBytes(sent, answered, call);
   }
   const { body, usage } = await dialect.collect(events, request.model);
   const encoded = { bytes: encoder.encode(JSON.stringify(body)), usage };
-  head.encoded?.keep(form, encoded);
-  return replyWithBytes(encoded, head, call);
+  if (form !== undefined) forms?.keep(form, encoded);
+  return replyWithBytes(encoded, answered, call);
 }
 
 /** A plain answer that is there: its JSON, with who answered and where its usage comes from in the headers. */
@@ -89,19 +91,19 @@ async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served:
     beat,
     interval: gateway.limits.heartbeat,
   });
-  return new Response(body, { headers: { ...SSE_HEADERS, ...(known && headersOf(known)) } });
+  return new Response(body, { headers: { ...SSE_HEADERS, ...(known && headersOf(known.answered)) } });
 }
 
 /** Bun holds back the end of the headers until there is a piece of the body: so one goes with them. */
-function after(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncIterator<Uint8Array> {
+function after(first: Uint8Array, rest: Chunks): Chunks {
   let isFirst = true;
   return {
     next() {
       if (!isFirst) return rest.next();
       isFirst = false;
-      return Promise.resolve({ done: false, value: first });
+      return { done: false, value: first };
     },
-    return: async () => (await rest.return?.()) ?? { done: true, value: undefined },
+    return: () => rest.return(),
   };
 }
 
@@ -117,13 +119,14 @@ async function knownWithin(answer: Promise<ObservedAnswer>, ms: number): Promise
 }
 
 function headersOf({ upstream, attempts, ignored, cache, age }: Answered): Record<string, string> {
-  return {
+  const headers: Record<string, string> = {
     "x-modelyard-upstream": upstream,
     "x-modelyard-attempts": String(attempts),
     "x-modelyard-cache": cache,
-    ...(age !== undefined && { age: String(age) }),
-    ...(ignored.length > 0 && { "x-modelyard-ignored": listed(ignored) }),
   };
+  if (age !== undefined) headers["age"] = String(age);
+  if (ignored.length > 0) headers["x-modelyard-ignored"] = listed(ignored);
+  return headers;
 }
 
 /** Names that clients chose, as a header can hold them. */
@@ -133,11 +136,11 @@ function listed(names: readonly string[]): string {
 }
 
 /** The body of a stream: it ends with `[DONE]`, or with an error frame, and never throws. */
-class Frames implements AsyncIterator<Uint8Array> {
+class Frames implements Chunks {
   readonly #answer: Promise<ObservedAnswer>;
   readonly #call: RequestCall;
   readonly #writer: FrameWriter;
-  #events: AsyncIterator<readonly AnswerEvent[]> | undefined;
+  #events: AnswerBatches | undefined;
   #isOver = false;
 
   constructor(answer: Promise<ObservedAnswer>, request: Asked, { dialect, call }: Served) {
@@ -146,37 +149,64 @@ class Frames implements AsyncIterator<Uint8Array> {
     this.#writer = dialect.writer({ model: request.model, includeUsage: wantsUsage(request) });
   }
 
-  async next(): Promise<IteratorResult<Uint8Array>> {
-    if (this.#isOver) return { done: true, value: undefined };
+  next(): NextChunk | Promise<NextChunk> {
+    if (this.#isOver) return END;
+    return this.#events ? this.#read(this.#events) : this.#begin();
+  }
+
+  async return(): Promise<unknown> {
+    this.#close(this.#call.gone);
+    return this.#events?.return();
+  }
+
+  async #begin(): Promise<NextChunk> {
     try {
-      this.#events ??= (await this.#answer).events[Symbol.asyncIterator]();
+      const { events } = await this.#answer;
+      this.#events = events;
+      return await this.#read(events);
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  #read(events: AnswerBatches): NextChunk | Promise<NextChunk> {
+    try {
       for (;;) {
-        const { done, value: batch } = await this.#events.next();
-        if (done) return this.#last(this.#writer.end());
-        let text = "";
-        for (const event of batch) text += this.#writer.write(event);
-        if (text) return { done: false, value: encoder.encode(text) };
+        const next = events.next();
+        if (next instanceof Promise) return next.then(this.#came, this.#fail);
+        const written = this.#write(next);
+        if (written) return written;
       }
     } catch (error) {
       return this.#fail(error);
     }
   }
 
-  async return(): Promise<IteratorResult<Uint8Array>> {
-    this.#close(this.#call.gone);
-    await this.#events?.return?.();
-    return { done: true, value: undefined };
+  readonly #came = (next: NextAnswerBatch): NextChunk | Promise<NextChunk> => {
+    try {
+      return this.#write(next) ?? this.next();
+    } catch (error) {
+      return this.#fail(error);
+    }
+  };
+
+  /** The frames of what was said; undefined where it has none. */
+  #write({ done, value: batch }: NextAnswerBatch): NextChunk | undefined {
+    if (done) return this.#last(this.#writer.end());
+    let text = "";
+    for (const event of batch) text += this.#writer.write(event);
+    return text === "" ? undefined : { done: false, value: encoder.encode(text) };
   }
 
-  #fail(error: unknown): IteratorResult<Uint8Array> {
+  readonly #fail = (error: unknown): NextChunk => {
     const failure = toRequestError(error);
     if (failure.code === "internal_error") {
       logUnforeseen(this.#call.log, "an answer broke in the gateway itself", error);
     }
     return this.#last(this.#writer.failed(failure), failure);
-  }
+  };
 
-  #last(text: string, failure?: RequestError): IteratorResult<Uint8Array> {
+  #last(text: string, failure?: RequestError): NextChunk {
     this.#close(failure);
     return { done: false, value: encoder.encode(text) };
   }
@@ -186,3 +216,5 @@ class Frames implements AsyncIterator<Uint8Array> {
     this.#call.close(failure);
   }
 }
+
+const END: NextChunk = { done: true, value: undefined };

@@ -59,14 +59,16 @@ class Tries {
   readonly #plan: Plan;
   readonly #call: Errand;
   readonly #gateway: Gateway;
-  readonly #queue: Target[];
-  #again: Again[] = [];
+  /** How many of the plan's targets had their turn. */
+  #turn = 0;
+  // Nearly all requests need none of the following.
+  #again: Again[] | undefined;
   /** The upstreams that have failed this request, and not because of what it asks. */
-  readonly #failed = new Set<string>();
+  #failed: Set<string> | undefined;
   /** When a target said that it may be asked again, by the age of the request; Infinity: it can't serve this one. */
-  readonly #told = new Map<Target, number>();
+  #told: Map<Target, number> | undefined;
   /** Targets whose upstream is at the limits that gateway.yaml sets it. */
-  readonly #limited = new Set<Target>();
+  #limited: Set<Target> | undefined;
   readonly #needed: () => RequestEstimate;
   #calls = 0;
   #failure: UpstreamError | undefined;
@@ -76,12 +78,11 @@ class Tries {
     this.#call = call;
     this.#gateway = gateway;
     this.#needed = needed;
-    this.#queue = [...plan.targets];
   }
 
   async until<T>(run: (attempt: Try) => Promise<T>): Promise<T> {
     for (;;) {
-      this.#call.signal.throwIfAborted();
+      this.#call.cancellation.throwIfCancelled();
       const next = this.#first() ?? (await this.#retry());
       if (!next) throw this.#verdict();
       const { upstream, model: upstreamModel } = next.target;
@@ -97,7 +98,7 @@ class Tries {
   /** The next target that this request hasn't been to. */
   #first(): Try | undefined {
     while (this.#calls < this.#gateway.retry.attempts) {
-      const target = this.#queue.shift();
+      const target = this.#plan.targets[this.#turn++];
       if (!target) return undefined;
       const attempted = this.#mayCall(target) ? this.#enter(target) : undefined;
       if (attempted) return attempted;
@@ -107,14 +108,15 @@ class Tries {
 
   /** The target that is soonest worth another try, after its pause. */
   async #retry(): Promise<Try | undefined> {
-    this.#again.sort((a, b) => a.notBefore - b.notBefore);
-    for (let next = this.#again.shift(); next; next = this.#again.shift()) {
+    const again = this.#again ?? [];
+    again.sort((a, b) => a.notBefore - b.notBefore);
+    for (let next = again.shift(); next; next = again.shift()) {
       const wait = next.notBefore - this.#call.age;
       if (this.#calls >= this.#gateway.retry.attempts || wait > LONGEST_WAIT_MS) continue;
       // Neither a circuit that is open for longer nor a spent budget is worth the pause.
       if (this.#gateway.targets.wait(next.target) > Math.max(wait, 0)) continue;
       if (!this.#gateway.targets.mayRetry(next.target.upstream.id)) continue;
-      await pause(wait, this.#call.signal);
+      await pause(wait, this.#call.cancellation);
       const attempted = this.#enter(next.target);
       if (attempted) return attempted;
     }
@@ -127,7 +129,7 @@ class Tries {
     const { id } = target.upstream;
     if (targets.wait(target) > 0) return false;
     // An upstream that has failed is tried again also by another model of it.
-    if (this.#failed.has(id)) return targets.mayRetry(id);
+    if (this.#failed?.has(id)) return targets.mayRetry(id);
     targets.called(id);
     return true;
   }
@@ -135,8 +137,8 @@ class Tries {
   #enter(target: Target): Try | undefined {
     const slot = takeUpstreamSlot(target.upstream, this.#needed, this.#gateway);
     if (slot && "limit" in slot) {
-      this.#limited.add(target);
-      this.#told.set(target, this.#call.age + (slot.retryAfterMs ?? Infinity));
+      (this.#limited ??= new Set()).add(target);
+      this.#tell(target, this.#call.age + (slot.retryAfterMs ?? Infinity));
       return undefined;
     }
     const visit = this.#gateway.targets.enter(target);
@@ -153,10 +155,14 @@ class Tries {
     if (!this.#mayGoOn(error)) throw error;
     const { blame } = FAILURES[error.code];
     const hopeless = blame === "client" || blame === "route";
-    this.#told.set(target, hopeless ? Infinity : this.#call.age + (error.retryAfterMs ?? 0));
-    if (!hopeless) this.#failed.add(target.upstream.id);
+    this.#tell(target, hopeless ? Infinity : this.#call.age + (error.retryAfterMs ?? 0));
+    if (!hopeless) (this.#failed ??= new Set()).add(target.upstream.id);
     const notBefore = this.#worthAgain(target, error);
-    if (notBefore !== undefined) this.#again.push({ target, notBefore });
+    if (notBefore !== undefined) (this.#again ??= []).push({ target, notBefore });
+  }
+
+  #tell(target: Target, comeBack: number): void {
+    (this.#told ??= new Map()).set(target, comeBack);
   }
 
   #mayGoOn(error: UpstreamError): boolean {
@@ -188,7 +194,7 @@ class Tries {
     const target = this.#plan.targets[waits.indexOf(soonest)];
     const limited =
       target &&
-      (this.#limited.has(target) || this.#gateway.targets.of(target).circuit.cause === "rate-limited");
+      (this.#limited?.has(target) || this.#gateway.targets.of(target).circuit.cause === "rate-limited");
     const message = limited
       ? `every upstream for "${this.#plan.asked}" is at its rate limit`
       : `every upstream for "${this.#plan.asked}" has failed of late and is being rested`;
@@ -199,7 +205,7 @@ class Tries {
 
   /** Milliseconds until a target may be worth asking again, as it said itself or as its circuit is open. */
   #wait(target: Target): number {
-    const told = (this.#told.get(target) ?? 0) - this.#call.age;
+    const told = (this.#told?.get(target) ?? 0) - this.#call.age;
     return Math.max(told, this.#gateway.targets.wait(target));
   }
 }

@@ -1,4 +1,4 @@
-import type { ChatEvent, Usage } from "../contract/index.ts";
+import type { Batches, ChatEvent, NextBatch, Usage } from "../contract/index.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { OpenUpstream } from "../state/open-upstream.ts";
 import type { LimitRefusal, Slot } from "../state/rate-limiter.ts";
@@ -20,23 +20,47 @@ export function takeUpstreamSlot(
 const NOTHING = { input: 0, output: 0 };
 
 /** The answer's events as they are; at their end the slot is settled with the tokens that they told of, or were. */
-export async function* settling(
-  events: AsyncIterable<readonly ChatEvent[]>,
-  slot: Slot,
-  { input: estimated }: RequestEstimate,
-): AsyncGenerator<readonly ChatEvent[]> {
-  const said = new TokenTally();
-  let told: Usage = {};
-  try {
-    for await (const batch of events) {
-      for (const event of batch) {
-        if (event.type === "usage") told = { ...told, ...event.usage };
-        else if (event.type === "text" || event.type === "reasoning") said.add(event.text);
-        else if (event.type === "tool-call") said.add((event.name ?? "") + (event.arguments ?? ""));
-      }
-      yield batch;
+export function settling(events: Batches, slot: Slot, { input: estimated }: RequestEstimate): Batches {
+  return new SettlingBatches(events, slot, estimated);
+}
+
+class SettlingBatches implements Batches {
+  readonly #events: Batches;
+  readonly #slot: Slot;
+  readonly #estimated: number;
+  readonly #said = new TokenTally();
+  #told: Usage = {};
+
+  constructor(events: Batches, slot: Slot, estimated: number) {
+    this.#events = events;
+    this.#slot = slot;
+    this.#estimated = estimated;
+  }
+
+  async next(): Promise<NextBatch> {
+    try {
+      const next = await this.#events.next();
+      if (next.done) this.#settle();
+      else for (const event of next.value) this.#count(event);
+      return next;
+    } catch (error) {
+      this.#settle();
+      throw error;
     }
-  } finally {
-    slot.settle((told.input ?? estimated) + (told.output ?? said.tokens));
+  }
+
+  async return(): Promise<unknown> {
+    this.#settle();
+    return this.#events.return?.();
+  }
+
+  #count(event: ChatEvent): void {
+    if (event.type === "usage") this.#told = { ...this.#told, ...event.usage };
+    else if (event.type === "text" || event.type === "reasoning") this.#said.add(event.text);
+    else if (event.type === "tool-call") this.#said.add((event.name ?? "") + (event.arguments ?? ""));
+  }
+
+  #settle(): void {
+    this.#slot.settle((this.#told.input ?? this.#estimated) + (this.#told.output ?? this.#said.tokens));
   }
 }

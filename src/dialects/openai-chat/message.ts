@@ -1,6 +1,7 @@
 import type { FinishEvent, FoldedFields, JsonObject, ToolCallEvent } from "../../contract/index.ts";
 import { foldExtra } from "../../contract/index.ts";
-import type { AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
+import type { AnswerBatches, AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
+import { readAll } from "../../flow/read-all.ts";
 import { Bounded } from "../bounded.ts";
 import type { Collected } from "../dialect.ts";
 import { finishFields, finishReason } from "./finish.ts";
@@ -13,22 +14,17 @@ import { usageBody } from "./usage.ts";
  * Collects an answer into OpenAI's `chat.completion`.
  * https://platform.openai.com/docs/api-reference/chat/object
  */
-export async function collect(
-  answer: AsyncIterable<readonly AnswerEvent[]>,
-  model: string,
-): Promise<Collected> {
+export async function collect(answer: AnswerBatches, model: string): Promise<Collected> {
   const identity = new Identity(model, "chatcmpl");
   const choices = new Map<number, Choice>();
   let usage: CountedUsage | undefined;
   const bounded = new Bounded();
-  for await (const batch of answer) {
-    for (const event of batch) {
-      bounded.add(event);
-      if (event.type === "usage") usage = event;
-      else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
-      else choiceAt(choices, event.choice ?? 0).take(event);
-    }
-  }
+  await readAll(answer, (event) => {
+    bounded.add(event);
+    if (event.type === "usage") usage = event;
+    else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
+    else choiceAt(choices, event.choice ?? 0).take(event);
+  });
   const { id, created } = identity;
   const body = {
     id,

@@ -1,6 +1,7 @@
 import type { FinishEvent, FoldedFields, JsonObject } from "../../contract/index.ts";
 import { foldExtra } from "../../contract/index.ts";
-import type { AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
+import type { AnswerBatches, AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
+import { readAll } from "../../flow/read-all.ts";
 import type { Collected, Dialect, FrameWriter, WriterOptions } from "../dialect.ts";
 import { Bounded } from "../bounded.ts";
 import { Identity } from "../openai-chat/identity.ts";
@@ -67,19 +68,17 @@ interface Choice {
   readonly extra: FoldedFields;
 }
 
-async function collect(answer: AsyncIterable<readonly AnswerEvent[]>, model: string): Promise<Collected> {
+async function collect(answer: AnswerBatches, model: string): Promise<Collected> {
   const identity = new Identity(model, ID_PREFIX);
   const choices = new Map<number, Choice>();
   const bounded = new Bounded();
   let usage: CountedUsage | undefined;
-  for await (const batch of answer) {
-    for (const event of batch) {
-      bounded.add(event);
-      if (event.type === "usage") usage = event;
-      else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
-      else take(choiceAt(choices, event.choice ?? 0), event);
-    }
-  }
+  await readAll(answer, (event) => {
+    bounded.add(event);
+    if (event.type === "usage") usage = event;
+    else if (event.type === "extra" && event.at === "chunk") identity.learn(event.fields);
+    else take(choiceAt(choices, event.choice ?? 0), event);
+  });
   const body = {
     ...head(identity),
     choices: [...choices]

@@ -1,0 +1,26 @@
+import { expect, test } from "bun:test";
+import { Cancellation } from "./cancellation.ts";
+
+test("everybody who listens is told once, and the first reason counts", () => {
+  const cancellation = new Cancellation<string>();
+  const told: string[] = [];
+  const forgotten = () => told.push("forgotten");
+  cancellation.listen(() => told.push("one"));
+  cancellation.listen(forgotten);
+  cancellation.listen(() => told.push("two"));
+  cancellation.forget(forgotten);
+  cancellation.throwIfCancelled();
+  cancellation.cancel("late");
+  cancellation.cancel("later");
+  expect(told).toEqual(["one", "two"]);
+  expect(cancellation.reason).toBe("late");
+  expect(() => cancellation.throwIfCancelled()).toThrow("late");
+});
+
+test("who comes when it is over is told at once", () => {
+  const cancellation = new Cancellation<string>();
+  cancellation.cancel("gone");
+  let told = 0;
+  cancellation.listen(() => (told += 1));
+  expect(told).toBe(1);
+});

@@ -1,0 +1,76 @@
+import type { ChatEvent } from "../contract/index.ts";
+import { checkEvent } from "./check-event.ts";
+import { Tidy } from "./tidy.ts";
+
+/** More events than these behind the end are no usage: the upstream goes on, and is left. */
+const MAX_AFTER_END = 100;
+
+type Batch = readonly ChatEvent[];
+
+/** What one answer has said so far, as far as its beginning and its end depend on it. */
+export class Progress {
+  readonly #choices: number;
+  readonly #finished: () => void;
+  readonly #tidy = new Tidy();
+  #hasBegun = false;
+  #told = false;
+  #afterEnd = 0;
+
+  /** `choices` were asked for; `finished` is told once when all of them have ended. */
+  constructor(choices: number, finished: () => void) {
+    this.#choices = choices;
+    this.#finished = finished;
+  }
+
+  /** An event has come that is part of an answer: it can't be taken back any more. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** Every choice that has begun has ended. */
+  get hasEnded(): boolean {
+    return this.#tidy.complete;
+  }
+
+  /** So has every choice that was asked for. */
+  get isWhole(): boolean {
+    return this.#tidy.complete && this.#tidy.finished >= this.#choices;
+  }
+
+  /** The events as clients should see them; on a failure, those before it. */
+  take(batch: Batch): { readonly events: Batch; readonly failure: Error | undefined } {
+    // Nearly always all of them are good as they are, and nothing is copied.
+    let events: ChatEvent[] | undefined;
+    let at = 0;
+    try {
+      for (; at < batch.length; at++) {
+        const event = batch[at] as ChatEvent;
+        checkEvent(event);
+        this.#hasBegun ||= commits(event);
+        const clean = this.#tidy.push(event);
+        if (clean !== event) events ??= batch.slice(0, at);
+        if (clean && events) events.push(clean);
+        if (this.#told || event.type === "finish") this.#noticeEnd();
+      }
+    } catch (error) {
+      const failure = error instanceof Error ? error : new Error(String(error));
+      return { events: events ?? batch.slice(0, at), failure };
+    }
+    return { events: events ?? batch, failure: undefined };
+  }
+
+  #noticeEnd(): void {
+    if (this.#told) {
+      if (this.hasEnded) this.#afterEnd += 1;
+      if (this.#afterEnd > MAX_AFTER_END) throw new Error("the upstream goes on after its end");
+    } else if (this.isWhole) {
+      this.#told = true;
+      this.#finished();
+    }
+  }
+}
+
+/** Every event except usage and an extra about the whole answer is part of an answer that can't be taken back. */
+function commits(event: ChatEvent): boolean {
+  return event.type !== "usage" && !(event.type === "extra" && event.at === "chunk");
+}
