@@ -17,7 +17,7 @@ export interface GatewayLogger extends Logger {
 }
 
 /**
- * Writes one line an entry to stderr, as JSON or for the eye. Lines of one turn of the event loop leave in
+ * Writes one line an entry to stderr, as JSON or for the eye. Lines that come at about the same time leave in
  * one write, so that logging costs a request next to nothing.
  */
 export function createLogger({ log, level, redact }: LogSettings): GatewayLogger {
@@ -137,13 +137,16 @@ interface Pending {
   lines: string;
 }
 
+/** How long lines wait for others, to leave with them in one write: a busy gateway has many turns of its event loop a ms. */
+const FLUSH_MS = 10;
+
 let queue: Pending[] = [];
 
 function enqueue(line: string, redact: Pending["redact"]): void {
   const last = queue.at(-1);
   if (last?.redact === redact) last.lines += `${line}\n`;
   else {
-    if (!last) setImmediate(flushLog);
+    if (!last) setTimeout(flushLog, FLUSH_MS);
     queue.push({ redact, lines: `${line}\n` });
   }
 }

@@ -65,7 +65,7 @@ export async function listModels(http: Request, call: RequestCall, gateway: Gate
   const caller = authenticate(http, call, gateway);
   const models = await servedModels(caller, gateway);
   call.close();
-  return Response.json(modelList(models));
+  return Response.json(modelList(models), { headers: call.marked({}) });
 }
 
 /** GET /v1/models/{id}, in which the id may hold slashes */
@@ -75,7 +75,7 @@ export async function showModel(http: Request, call: RequestCall, gateway: Gatew
   const { targets } = await route({ model: id }, { caller, call, gateway }); // 403, 404 with the nearest names
   const model = await servedModel(id, targets, gateway);
   call.close();
-  return Response.json(modelObject(model));
+  return Response.json(modelObject(model), { headers: call.marked({}) });
 }
 
 /** The id in an address, with or without a slash at its end; an escape that is none stands for itself. */

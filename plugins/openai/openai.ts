@@ -97,12 +97,14 @@ export class OpenAi implements Upstream {
 
   #postAskingForUsage(asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
     if (!this.#asksForUsage) return this.#post(asked, notAskingForUsage(request));
-    return request.stream === true ? this.#postTrying(asked, request) : this.#post(asked, request);
+    return request.stream === true
+      ? this.#postTrying(asked, request)
+      : this.#post({ ...asked, request }, request);
   }
 
   async #postTrying(asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
     try {
-      return await this.#post(asked, askingForUsage(request));
+      return await this.#post({ ...asked, request }, askingForUsage(request));
     } catch (error) {
       if (!UpstreamError.is(error) || !refusesToTellUsage(error)) throw error;
       this.#asksForUsage = false;
@@ -110,10 +112,10 @@ export class OpenAi implements Upstream {
     }
   }
 
-  #post({ call, key, endpoint }: Asked, body: JsonObject): Promise<Response> {
+  #post({ call, key, endpoint, request }: Asked, body: JsonObject): Promise<Response> {
     const model = typeof body["model"] === "string" ? body["model"] : "";
     const url = this.#address.url(endpoint, model);
-    const sent = { url, headers: this.#address.headers(key), body };
+    const sent = { url, headers: this.#address.headers(key), body, verbatim: body === request };
     // Every server has this one.
     if (endpoint === "chat/completions") return post(call, { fetch: this.#fetch, ...sent });
     return this.#postWhereItMayBe(call, endpoint, sent);
@@ -143,6 +145,8 @@ interface Asked {
   readonly call: Call;
   readonly key: string | undefined;
   readonly endpoint: string;
+  /** What the plugin was given, untouched. */
+  readonly request?: JsonObject;
 }
 
 function isKeysFault(error: unknown): boolean {

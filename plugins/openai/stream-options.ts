@@ -7,6 +7,7 @@ interface Streamable extends JsonObject {
 
 /** A request for a streamed answer, with its usage asked for; the core strips it for clients who didn't ask. */
 export function askingForUsage(request: Streamable): Streamable {
+  if (request.stream_options?.["include_usage"] === true) return request;
   return { ...request, stream_options: { ...request.stream_options, include_usage: true } };
 }
 

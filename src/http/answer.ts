@@ -2,9 +2,9 @@ import { errorBody } from "../dialects/openai-chat/error.ts";
 import { RequestError, toRequestError } from "../dialects/request-error.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
-import type { Caller } from "../state/keyring.ts";
-import { setLimitHeaders } from "../state/limit-headers.ts";
+import { addLimitHeaders } from "../state/limit-headers.ts";
 import { limited } from "../steps/admit.ts";
+import type { RequestCall } from "../steps/open-call.ts";
 import { openCall, requestId } from "../steps/open-call.ts";
 import type { Cors } from "./cors.ts";
 import type { CallHandler, Endpoint } from "./endpoints.ts";
@@ -47,8 +47,15 @@ export class Answerer {
 
   /** What every answer carries. */
   #mark(http: Request, response: Response): Response {
-    this.#cors.mark(http, response.headers);
-    if (!response.headers.has("x-request-id")) response.headers.set("x-request-id", requestId(http));
+    const { headers } = response;
+    const marks: Record<string, string> = {};
+    this.#cors.mark(http, marks);
+    for (const name in marks) {
+      // A preflight's answer varies with more than the origin.
+      if (name === "vary") headers.append(name, marks[name] ?? "");
+      else headers.set(name, marks[name] ?? "");
+    }
+    headers.set("x-request-id", requestId(http));
     return response;
   }
 
@@ -61,27 +68,24 @@ export class Answerer {
   }
 
   async #call({ path, call: handler }: CallEndpoint, http: Request): Promise<Response> {
-    const call = openCall(http, path, this.#gateway);
-    let response: Response;
+    const mark = (headers: Record<string, string>, { id, caller }: RequestCall): void => {
+      headers["x-request-id"] = id;
+      // What is left to the key, on every answer to it.
+      if (caller) addLimitHeaders(this.#gateway.limiter.standing(limited(caller)), headers);
+      this.#cors.mark(http, headers);
+    };
+    const call = openCall(http, { path, mark }, this.#gateway);
     try {
       if (this.#gateway.calls.draining)
         throw new RequestError("shutting_down", "this gateway is shutting down");
-      response = await handler(http, call, this.#gateway);
+      return await handler(http, call, this.#gateway);
     } catch (error) {
       const refusal = this.#explain(error);
       call.close(refusal);
-      response = this.#refusal(refusal);
-      if (call.attempts > 0) response.headers.set("x-modelyard-attempts", String(call.attempts));
+      const headers: Record<string, string> = {};
+      if (call.attempts > 0) headers["x-modelyard-attempts"] = String(call.attempts);
+      return this.#refusal(refusal, call.marked(headers));
     }
-    response.headers.set("x-request-id", call.id);
-    if (call.caller) this.#tellLimits(call.caller, response.headers);
-    this.#cors.mark(http, response.headers);
-    return response;
-  }
-
-  /** What is left to the key, on every answer to it. */
-  #tellLimits(caller: Caller, headers: Headers): void {
-    setLimitHeaders(this.#gateway.limiter.standing(limited(caller)), headers);
   }
 
   #explain(error: unknown): RequestError {
@@ -92,11 +96,12 @@ export class Answerer {
     return refusal;
   }
 
-  #refusal(error: RequestError): Response {
-    const headers = new Headers({ ...error.headers, "content-type": "application/json" });
+  #refusal(error: RequestError, headers: Record<string, string> = {}): Response {
+    Object.assign(headers, error.headers);
+    headers["content-type"] = "application/json";
     // Whole seconds, rounded up: Zed parses an integer, and who comes early is refused again.
     if (error.retryAfterMs !== undefined) {
-      headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
+      headers["retry-after"] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
     }
     return new Response(errorBody(error), { status: error.status, headers });
   }

@@ -28,13 +28,13 @@ export class Cors {
     this.#origins = new Set(origins.map((origin) => origin.toLowerCase()));
   }
 
-  /** Puts what a browser needs on any answer, a stream's or an error's too. */
-  mark(request: Request, headers: Headers): void {
+  /** What a browser needs on any answer, a stream's or an error's too. */
+  mark(request: Request, headers: Record<string, string>): void {
     const allowed = this.#allowed(request);
-    if (!this.#any) headers.append("vary", "Origin");
+    if (!this.#any) headers["vary"] = "Origin";
     if (allowed === undefined) return;
-    headers.set("access-control-allow-origin", allowed);
-    headers.set("access-control-expose-headers", EXPOSED);
+    headers["access-control-allow-origin"] = allowed;
+    headers["access-control-expose-headers"] = EXPOSED;
   }
 
   /** The answer to an OPTIONS request, which needs no key. */

@@ -47,12 +47,18 @@ export function endpointsAt(path: string): readonly Endpoint[] {
 async function billingSubscription(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
   const caller = authenticate(http, call, gateway);
   call.close();
-  return subscriptionPage(caller);
+  return marked(subscriptionPage(caller), call);
 }
 
 async function billingUsage(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
   const caller = authenticate(http, call, gateway);
   gateway.ledger.flush();
   call.close();
-  return usagePage(http, caller, gateway.usage);
+  return marked(usagePage(http, caller, gateway.usage), call);
+}
+
+function marked(response: Response, call: RequestCall): Response {
+  const headers = call.marked({});
+  for (const name in headers) response.headers.set(name, headers[name] ?? "");
+  return response;
 }

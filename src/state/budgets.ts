@@ -133,22 +133,16 @@ class Account {
 
   refusal({ usd, tokens, per }: BudgetSettings, now: number): BudgetRefusal | undefined {
     const retryAfterMs = this.#period.end - now;
+    const [spent, held] = [this.#spent, this.#held];
     // What is spent comes first: that takes longer than what is only held.
-    for (const [budget, of] of [
-      ["usd", usd],
-      ["tokens", tokens],
-    ] as const) {
-      if (of !== undefined && this.#spent[budget] >= of)
-        return { budget, of, per, retryAfterMs, held: false };
-    }
-    for (const [budget, of] of [
-      ["usd", usd],
-      ["tokens", tokens],
-    ] as const) {
-      if (of !== undefined && this.#spent[budget] + this.#held[budget] >= of) {
-        return { budget, of, per, retryAfterMs: HELD_RETRY_MS, held: true };
-      }
-    }
+    if (usd !== undefined && spent.usd >= usd)
+      return { budget: "usd", of: usd, per, retryAfterMs, held: false };
+    if (tokens !== undefined && spent.tokens >= tokens)
+      return { budget: "tokens", of: tokens, per, retryAfterMs, held: false };
+    if (usd !== undefined && spent.usd + held.usd >= usd)
+      return { budget: "usd", of: usd, per, retryAfterMs: HELD_RETRY_MS, held: true };
+    if (tokens !== undefined && spent.tokens + held.tokens >= tokens)
+      return { budget: "tokens", of: tokens, per, retryAfterMs: HELD_RETRY_MS, held: true };
     return undefined;
   }
 

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
-import { resetText, setLimitHeaders } from "./limit-headers.ts";
+import { addLimitHeaders, resetText } from "./limit-headers.ts";
 import type { Standing } from "./rate-limiter.ts";
 
 function limitHeaders(standing: Standing): Record<string, string> {
-  const headers = new Headers();
-  setLimitHeaders(standing, headers);
-  return Object.fromEntries(headers);
+  const headers: Record<string, string> = {};
+  addLimitHeaders(standing, headers);
+  return headers;
 }
 
 test("the headers are OpenAI's, for the kinds of limits that there are", () => {

@@ -11,10 +11,10 @@ const OF_REQUESTS = namesOf("requests");
 const OF_TOKENS = namesOf("tokens");
 
 /**
- * Sets OpenAI's `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, for the kinds of limits that there are.
+ * Adds OpenAI's `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, for the kinds of limits that there are.
  * https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
  */
-export function setLimitHeaders({ requests, tokens }: Standing, headers: Pick<Headers, "set">): void {
+export function addLimitHeaders({ requests, tokens }: Standing, headers: Record<string, string>): void {
   if (requests) describe(requests, OF_REQUESTS, headers);
   if (tokens) describe(tokens, OF_TOKENS, headers);
 }
@@ -30,11 +30,11 @@ function namesOf(kind: string): Names {
 function describe(
   { limit, remaining, resetMs }: Allowance,
   names: Names,
-  headers: Pick<Headers, "set">,
+  headers: Record<string, string>,
 ): void {
-  headers.set(names.limit, String(limit));
-  headers.set(names.remaining, String(remaining));
-  headers.set(names.reset, resetText(resetMs));
+  headers[names.limit] = String(limit);
+  headers[names.remaining] = String(remaining);
+  headers[names.reset] = resetText(resetMs);
 }
 
 /** A time in whole ms as OpenAI writes it, which is Go's way: `0s`, `120ms`, `8.64s`, `6m0s`, `1h0m0s`. */

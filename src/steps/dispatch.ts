@@ -1,5 +1,6 @@
 import type { ChatRequest, CompletionRequest, EmbedRequest, EmbedResult } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
+import { forgetSource } from "../contract/source.ts";
 import { asChat } from "../dialects/openai-completions/request.ts";
 import type { Errand } from "../state/errand.ts";
 import type { Gateway } from "../state/gateway.ts";
@@ -54,12 +55,12 @@ function formOf({ stream, n }: Pick<ChatRequest, "stream" | "n">): Pick<Question
 }
 
 function askChat(request: ChatRequest): Question["ask"] {
-  return (upstream, model, call) => upstream.chat({ ...request, model }, call);
+  return (upstream, model, call) => upstream.chat(withModel(request, model), call);
 }
 
 function askCompletion(request: CompletionRequest): Question["ask"] {
   return async (upstream, model, call) => {
-    const asked = { ...request, model };
+    const asked = withModel(request, model);
     if (!upstream.complete) return upstream.chat(asChat(asked), call);
     try {
       return await upstream.complete(asked, call);
@@ -71,6 +72,11 @@ function askCompletion(request: CompletionRequest): Question["ask"] {
   };
 }
 
+/** The client's own object where nothing changes: with it are the bytes that the client wrote. */
+function withModel<T extends ChatRequest | CompletionRequest>(request: T, model: string): T {
+  return request.model === model ? request : { ...request, model };
+}
+
 interface Asked {
   readonly question: Question;
   readonly request: ChatRequest | CompletionRequest;
@@ -80,6 +86,8 @@ function dispatch(plan: Plan, { question, request }: Asked, { call, gateway }: A
   const needed = () => estimateRequest(request, gateway.outputEstimate);
   return tryTargets(plan, { call, gateway, needed }, async (attempted) => {
     const { events, ignored } = await attempt(question, attempted, { call, redact: gateway.redact });
+    // From here on nobody else is asked.
+    forgetSource(request);
     const { slot } = attempted;
     return {
       ...answeredBy(attempted),

@@ -14,8 +14,16 @@ import { NOTHING } from "./admission.ts";
 const SANE_ID = /^[\w.:-]{1,128}$/;
 
 /** Step 1: gives the request its id, the signal that ends all work for it, and its one log line. */
-export function openCall(http: Request, path: string, gateway: Gateway): RequestCall {
-  return new RequestCall({ id: requestId(http), path, http: http.signal }, gateway);
+export function openCall(http: Request, { path, mark }: Opening, gateway: Gateway): RequestCall {
+  return new RequestCall({ id: requestId(http), path, mark, http: http.signal }, gateway);
+}
+
+/** What the endpoint knows of a request. */
+export interface Opening {
+  /** The endpoint, as `/v1/chat/completions`. */
+  readonly path: string;
+  /** Adds to an answer's headers what every answer to this request carries. */
+  readonly mark: (headers: Record<string, string>, call: RequestCall) => void;
 }
 
 /** The client's own id for the request if it is sane, else a new one. */
@@ -37,9 +45,8 @@ export interface CallFacts {
   readonly cache?: CacheState;
 }
 
-interface Arrival {
+interface Arrival extends Opening {
   readonly id: string;
-  readonly path: string;
   /** Aborted when the client leaves. */
   readonly http: AbortSignal;
 }
@@ -50,6 +57,7 @@ export class RequestCall {
   /** The endpoint, as `/v1/chat/completions`. */
   readonly path: string;
   #log: GatewayLogger | undefined;
+  readonly #mark: Opening["mark"];
   readonly #gateway: Gateway;
   /** Cancelled when nobody waits for the answer any more. */
   readonly cancellation: Cancellation<RequestError> = new Cancellation();
@@ -65,9 +73,10 @@ export class RequestCall {
   #overheadMs: number | undefined;
   #closed = false;
 
-  constructor({ id, path, http }: Arrival, gateway: Gateway) {
+  constructor({ id, path, mark, http }: Arrival, gateway: Gateway) {
     this.id = id;
     this.path = path;
+    this.#mark = mark;
     this.#http = http;
     this.#gateway = gateway;
     gateway.calls.add(this);
@@ -123,6 +132,12 @@ export class RequestCall {
     const known = usage ?? NOTHING;
     this.answeredBy(served, { known, count: async () => known });
     this.delivering();
+  }
+
+  /** An answer's headers, with what every answer to this request carries. */
+  marked(headers: Record<string, string>): Record<string, string> {
+    this.#mark(headers, this);
+    return headers;
   }
 
   /** A part of the answer is about to be sent. */

@@ -1,3 +1,4 @@
+import { keepSource } from "../contract/source.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { BytesTaken } from "../state/byte-budget.ts";
 import type { Gateway } from "../state/gateway.ts";
@@ -88,8 +89,8 @@ class BodyReader {
     this.#gateway = gateway;
   }
 
-  async read(length: number | undefined, taken: BytesTaken): Promise<Uint8Array> {
-    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  async read(length: number | undefined, taken: BytesTaken): Promise<Uint8Array<ArrayBuffer>> {
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer>>();
     const { cancellation } = this.#call;
     const left = () => reject(cancellation.reason);
     cancellation.listen(left);
@@ -109,13 +110,13 @@ class BodyReader {
     }
   }
 
-  #readWhole(giveUp: (reason: unknown) => void): Promise<Uint8Array> {
+  #readWhole(giveUp: (reason: unknown) => void): Promise<Uint8Array<ArrayBuffer>> {
     this.#expect(giveUp);
     return this.#http.bytes();
   }
 
-  async #readPieces({ reader, length, taken, giveUp }: Reading): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = [];
+  async #readPieces({ reader, length, taken, giveUp }: Reading): Promise<Uint8Array<ArrayBuffer>> {
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
     let size = 0;
     for (;;) {
       this.#expect(giveUp);
@@ -139,13 +140,13 @@ class BodyReader {
 }
 
 interface Reading {
-  readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
   readonly length: number | undefined;
   readonly taken: BytesTaken;
   readonly giveUp: (reason: unknown) => void;
 }
 
-function parse(bytes: Uint8Array): unknown {
+function parse(bytes: Uint8Array<ArrayBuffer>): unknown {
   if (bytes.byteLength === 0) throw new RequestError("invalid_json", "the body is empty; send a JSON object");
   let text: string;
   try {
@@ -157,8 +158,21 @@ function parse(bytes: Uint8Array): unknown {
   if (isDeeperThan(MAX_DEPTH, value)) {
     throw new RequestError("invalid_json", `the body is nested more than ${MAX_DEPTH} levels deep`);
   }
+  if (typeof value === "object" && value !== null && isUnambiguous(text, bytes)) keepSource(value, bytes);
   return value;
 }
+
+/**
+ * Whether everybody reads the same model in a text: of two members of one name some parsers take the first, so that
+ * another model could be asked for than the one that the key may use.
+ */
+function isUnambiguous(text: string, bytes: Uint8Array<ArrayBuffer>): boolean {
+  const at = text.indexOf(MODEL);
+  // A letter can be written as an escape. A byte order mark isn't everybody's.
+  return at >= 0 && text.indexOf(MODEL, at + 1) < 0 && !text.includes("\\u00") && bytes[0] !== 0xef;
+}
+
+const MODEL = '"model"';
 
 function parseJson(text: string): unknown {
   try {

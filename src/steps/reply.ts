@@ -8,7 +8,6 @@ import type { Chunks, NextChunk } from "../flow/readable.ts";
 import { readable } from "../flow/readable.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
-import type { EncodedAnswer } from "../state/response-cache.ts";
 import type { Answered } from "./dispatch.ts";
 import type { ObservedAnswer } from "./observe.ts";
 import type { RequestCall } from "./open-call.ts";
@@ -57,28 +56,34 @@ async function plain(
   const sent = form === undefined ? undefined : forms?.get(form);
   if (sent) {
     call.deliveredAs(answered, sent.usage);
-    return replyWithBytes(sent, answered, call);
+    return replyWithBody(sent.bytes, { answered, usage: sent.usage, call });
   }
   const { body, usage } = await dialect.collect(events, request.model);
-  const encoded = { bytes: encoder.encode(JSON.stringify(body)), usage };
-  if (form !== undefined) forms?.keep(form, encoded);
-  return replyWithBytes(encoded, answered, call);
+  const text = JSON.stringify(body);
+  if (form !== undefined) forms?.keep(form, { bytes: encoder.encode(text), usage });
+  return replyWithBody(text, { answered, usage, call });
 }
 
 /** A plain answer that is there: its JSON, with who answered and where its usage comes from in the headers. */
-export function replyWith(
-  body: JsonObject,
-  { answered, usage, call }: { answered: Answered; usage: CountedUsage | undefined; call: RequestCall },
-): Response {
-  return replyWithBytes({ bytes: encoder.encode(JSON.stringify(body)), usage }, answered, call);
+export function replyWith(body: JsonObject, reply: PlainReply): Response {
+  return replyWithBody(JSON.stringify(body), reply);
 }
 
-function replyWithBytes({ bytes, usage }: EncodedAnswer, answered: Answered, call: RequestCall): Response {
+interface PlainReply {
+  readonly answered: Answered;
+  readonly usage: CountedUsage | undefined;
+  readonly call: RequestCall;
+}
+
+function replyWithBody(
+  body: string | Uint8Array<ArrayBuffer>,
+  { answered, usage, call }: PlainReply,
+): Response {
   const headers = headersOf(answered);
   headers["content-type"] = "application/json";
   if (usage) headers["x-modelyard-usage"] = usage.source;
   call.close();
-  return new Response(bytes, { headers });
+  return new Response(body, { headers: call.marked(headers) });
 }
 
 async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served: Served): Promise<Response> {
@@ -91,7 +96,8 @@ async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served:
     beat,
     interval: gateway.limits.heartbeat,
   });
-  return new Response(body, { headers: { ...SSE_HEADERS, ...(known && headersOf(known.answered)) } });
+  const headers = known ? headersOf(known.answered) : {};
+  return new Response(body, { headers: call.marked(Object.assign(headers, SSE_HEADERS)) });
 }
 
 /** Bun holds back the end of the headers until there is a piece of the body: so one goes with them. */
