@@ -61,9 +61,14 @@ async function readAnswer(
   const { model, prompt } = asking;
   const request = { model, messages: [{ role: "user", content: prompt }] } as const;
   let last = performance.now();
+  const answer = {
+    get waiting() {
+      return performance.now() - last;
+    },
+  };
   for await (const { type } of await upstream.chat(request, call)) {
     last = performance.now();
-    if (types.size === 0) deadlines.committed(() => performance.now() - last);
+    if (types.size === 0) deadlines.committed(answer);
     if (type === "finish") deadlines.finished();
     types.add(type);
   }

@@ -10,16 +10,16 @@ type Batch = readonly ChatEvent[];
 /** What one answer has said so far, as far as its beginning and its end depend on it. */
 export class Progress {
   readonly #choices: number;
-  readonly #finished: () => void;
+  readonly #follower: { finished(): void };
   readonly #tidy = new Tidy();
   #hasBegun = false;
   #told = false;
   #afterEnd = 0;
 
-  /** `choices` were asked for; `finished` is told once when all of them have ended. */
-  constructor(choices: number, finished: () => void) {
+  /** `choices` were asked for; `finished` is called once when all of them have ended. */
+  constructor(choices: number, follower: { finished(): void }) {
     this.#choices = choices;
-    this.#finished = finished;
+    this.#follower = follower;
   }
 
   /** An event has come that is part of an answer: it can't be taken back any more. */
@@ -65,7 +65,7 @@ export class Progress {
       if (this.#afterEnd > MAX_AFTER_END) throw new Error("the upstream goes on after its end");
     } else if (this.isWhole) {
       this.#told = true;
-      this.#finished();
+      this.#follower.finished();
     }
   }
 }

@@ -1,22 +1,21 @@
 import { expect, test } from "bun:test";
 import { readable } from "./readable.ts";
 
-const encoder = new TextEncoder();
-const quiet = { left: () => undefined, beat: encoder.encode(": beat\n\n"), interval: 60_000 };
+const quiet = { left: () => undefined, beat: ": beat\n\n", interval: 60_000 };
 
 test("chunks come out in order and the body ends with them", async () => {
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    for (const text of ["a", "b", "c"]) yield encoder.encode(text);
+  async function* chunks(): AsyncGenerator<string, void> {
+    for (const text of ["a", "b", "c"]) yield text;
   }
   expect(await new Response(readable(chunks(), quiet)).text()).toBe("abc");
 });
 
 test("nothing is asked of the source before the reader wants it", async () => {
   let produced = 0;
-  async function* chunks(): AsyncGenerator<Uint8Array> {
+  async function* chunks(): AsyncGenerator<string, void> {
     for (;;) {
       produced += 1;
-      yield encoder.encode("x");
+      yield "x";
     }
   }
   const reader = readable(chunks(), quiet).getReader();
@@ -31,9 +30,9 @@ test("nothing is asked of the source before the reader wants it", async () => {
 test("a reader that leaves is told of once, and the source cleans up", async () => {
   let left = 0;
   const cleaned = Promise.withResolvers<void>();
-  async function* chunks(): AsyncGenerator<Uint8Array> {
+  async function* chunks(): AsyncGenerator<string, void> {
     try {
-      for (;;) yield encoder.encode("x");
+      for (;;) yield "x";
     } finally {
       cleaned.resolve();
     }
@@ -47,12 +46,12 @@ test("a reader that leaves is told of once, and the source cleans up", async () 
 
 test("silence is filled with beats, which a reader that takes nothing doesn't pile up", async () => {
   const go = Promise.withResolvers<void>();
-  async function* chunks(): AsyncGenerator<Uint8Array> {
+  async function* chunks(): AsyncGenerator<string, void> {
     await go.promise;
-    yield encoder.encode("data");
+    yield "data";
   }
   const reader = readable(chunks(), { ...quiet, interval: 5 }).getReader();
-  const text = async () => new TextDecoder().decode((await reader.read()).value);
+  const text = async () => (await reader.read()).value;
   expect(await text()).toBe(": beat\n\n");
   expect(await text()).toBe(": beat\n\n");
   await new Promise((resolve) => setTimeout(resolve, 60));
@@ -64,12 +63,12 @@ test("silence is filled with beats, which a reader that takes nothing doesn't pi
 });
 
 test("a body that nobody has begun to read keeps no timer", async () => {
-  async function* chunks(): AsyncGenerator<Uint8Array> {
-    yield encoder.encode("data");
+  async function* chunks(): AsyncGenerator<string, void> {
+    yield "data";
   }
   const body = readable(chunks(), { ...quiet, interval: 5 });
   await new Promise((resolve) => setTimeout(resolve, 30));
   const reader = body.getReader();
-  expect(new TextDecoder().decode((await reader.read()).value)).toBe("data");
+  expect((await reader.read()).value).toBe("data");
   await reader.cancel();
 });

@@ -6,31 +6,32 @@ export interface Chunks {
   return(value?: undefined): Promise<unknown>;
 }
 
-/** Some bytes, or the end. */
-export type NextChunk = IteratorResult<Uint8Array, void>;
+/** Some text, or the end. */
+export type NextChunk = IteratorResult<string, void>;
 
 export interface ReadableOptions {
   /** Told once when the reader leaves before the end. */
   readonly left: () => void;
   /** Sent after each `interval` ms of silence, so that nothing on the way takes silence for death. */
-  readonly beat: Uint8Array;
+  readonly beat: string;
   readonly interval: number;
 }
 
 /**
- * Turns an iterator of chunks into the body of a response. A chunk is asked for only when the socket has
+ * Turns an iterator of chunks into the body of a response. They are texts: Bun encodes them on their way into the
+ * socket, and an array of bytes for each of them would cost more than all that is done with it. A chunk is asked for only when the socket has
  * room, so a slow reader stops the reading of the source; a reader who leaves ends in `left()` and in the
  * iterator's `return()`. The iterator must not throw: how a failure looks on the wire is not known here.
  */
-export function readable(chunks: Chunks, options: ReadableOptions): ReadableStream<Uint8Array> {
+export function readable(chunks: Chunks, options: ReadableOptions): ReadableStream<string> {
   let heart: Heartbeat | undefined;
-  const give = (next: NextChunk, controller: ReadableStreamDefaultController<Uint8Array>): void => {
+  const give = (next: NextChunk, controller: ReadableStreamDefaultController<string>): void => {
     heart?.note();
     if (!next.done) return controller.enqueue(next.value);
     heart?.[Symbol.dispose]();
     controller.close();
   };
-  return new ReadableStream<Uint8Array>(
+  return new ReadableStream<string>(
     {
       pull(controller) {
         // Not before somebody reads: a body that nobody ever reads is never cancelled, and its timer would go on.

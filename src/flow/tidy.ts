@@ -16,8 +16,8 @@ interface ToolCall {
 interface Choice {
   finished: boolean;
   calls: number;
-  /** By the upstream's own index. */
-  readonly open: Map<number, ToolCall>;
+  /** By the upstream's own index; undefined until there is one. */
+  open: Map<number, ToolCall> | undefined;
 }
 
 /**
@@ -53,18 +53,19 @@ export class Tidy {
   #choice(index: number): Choice {
     let choice = this.#choices.get(index);
     if (!choice) {
-      choice = { finished: false, calls: 0, open: new Map() };
+      choice = { finished: false, calls: 0, open: undefined };
       this.#choices.set(index, choice);
     }
     return choice;
   }
 
   #toolCall(choice: Choice, event: ToolCallEvent): ToolCallEvent | undefined {
-    let call = choice.open.get(event.index);
+    const open = (choice.open ??= new Map<number, ToolCall>());
+    let call = open.get(event.index);
     // Some upstreams number every call 0: another id is another call.
     if (!call || (event.id !== undefined && call.named && event.id !== call.id)) {
       call = { index: choice.calls++, id: event.id || newCallId(), named: false, early: "" };
-      choice.open.set(event.index, call);
+      open.set(event.index, call);
     }
     const { id: _, name, arguments: piece = "", ...rest } = event;
     if (call.named) return { ...rest, index: call.index, arguments: piece };
@@ -76,7 +77,7 @@ export class Tidy {
   }
 
   #finish(choice: Choice, event: FinishEvent): FinishEvent {
-    for (const call of choice.open.values()) if (!call.named) throw unnamed();
+    for (const call of choice.open?.values() ?? []) if (!call.named) throw unnamed();
     choice.finished = true;
     this.#finished += 1;
     return event.reason === "stop" && choice.calls > 0 ? { ...event, reason: "tool_calls" } : event;

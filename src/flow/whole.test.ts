@@ -2,14 +2,13 @@ import { describe, expect, test } from "bun:test";
 import type { Batches, ChatEvent, NextBatch } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import { iterating, nextOf } from "../../test/support/batches.ts";
-import type { WholeOptions } from "./whole.ts";
+import type { AnswerFollower } from "./whole.ts";
 import { WholeAnswer } from "./whole.ts";
 
-const UNTOLD = {
-  choices: 1,
+const UNTOLD: AnswerFollower = {
   finished: () => undefined,
-  late: () => undefined,
-  ended: (error: unknown) => error,
+  failedLate: () => undefined,
+  over: (error) => error,
 };
 
 interface Seen {
@@ -29,13 +28,12 @@ async function run(
   }
   const seen: Seen = { events: [], finished: 0, late: [] };
   try {
-    const options = {
-      choices,
+    const follower = {
       finished: () => (seen.finished += 1),
-      late: (error: unknown) => seen.late.push(error),
-      ended: (error: unknown) => error,
+      failedLate: (error: unknown) => seen.late.push(error),
+      over: (error: unknown) => error,
     };
-    for await (const batch of iterating(new WholeAnswer(source(), options))) seen.events.push(...batch);
+    for await (const batch of iterating(new WholeAnswer(source(), choices, follower))) seen.events.push(...batch);
   } catch (error) {
     seen.error = error;
   }
@@ -82,13 +80,8 @@ test("an upstream that goes on and on after its end is left, and the answer is w
     }
   }
   const late: unknown[] = [];
-  const options = {
-    choices: 1,
-    finished: () => undefined,
-    late: (error: unknown) => late.push(error),
-    ended: (error: unknown) => error,
-  };
-  const events = (await Array.fromAsync(iterating(new WholeAnswer(endless(), options)))).flat();
+  const follower = { ...UNTOLD, failedLate: (error: unknown) => late.push(error) };
+  const events = (await Array.fromAsync(iterating(new WholeAnswer(endless(), 1, follower)))).flat();
   expect(events.slice(0, 2)).toEqual([text, finish]);
   expect(told).toBeLessThan(200);
   expect(late).toHaveLength(1);
@@ -110,7 +103,7 @@ test("what is no event is an error, and the source is left", async () => {
       left = true;
     }
   }
-  await expect(Array.fromAsync(iterating(new WholeAnswer(source(), UNTOLD)))).rejects.toThrow(
+  await expect(Array.fromAsync(iterating(new WholeAnswer(source(), 1, UNTOLD)))).rejects.toThrow(
     "its `type` is unknown",
   );
   expect(left).toBe(true);
@@ -120,7 +113,7 @@ test("what came before a broken event in the same packet is still said", async (
   async function* source(): AsyncGenerator<ChatEvent[], void> {
     yield [text, { type: "thought" } as never];
   }
-  const answer = new WholeAnswer(source(), UNTOLD);
+  const answer = new WholeAnswer(source(), 1, UNTOLD);
   expect((await answer.next()).value).toEqual([text]);
   await expect(nextOf(answer)).rejects.toThrow("its `type` is unknown");
 });
@@ -132,7 +125,7 @@ test("whoever leaves is told of once, and leaves the source", async () => {
     next: async () => ({ done: false as const, value: [text] }),
     return: async () => (left += 1),
   };
-  const answer = new WholeAnswer(source, { ...UNTOLD, ended: () => (ended += 1) });
+  const answer = new WholeAnswer(source, 1, { ...UNTOLD, over: () => (ended += 1) });
   expect((await answer.next()).value).toEqual([text]);
   await answer.return();
   expect(await answer.next()).toEqual({ done: true, value: undefined });
@@ -149,7 +142,7 @@ describe("the beginning", () => {
       yield [text];
       yield [finish];
     }
-    const answer = new WholeAnswer(source(), UNTOLD);
+    const answer = new WholeAnswer(source(), 1, UNTOLD);
     await answer.begin();
     expect(await Array.fromAsync(iterating(answer))).toEqual([[usage], [text], [finish]]);
   });
@@ -160,7 +153,7 @@ describe("the beginning", () => {
       const value = batches.shift();
       return value ? { done: false, value } : { done: true, value: undefined };
     };
-    const answer = new WholeAnswer({ next }, UNTOLD);
+    const answer = new WholeAnswer({ next }, 1, UNTOLD);
     expect(answer.begin()).toBeUndefined();
     expect([answer.next(), answer.next(), answer.next()]).toEqual([
       { done: false, value: [usage, text] },
@@ -173,7 +166,7 @@ describe("the beginning", () => {
     async function* source(): AsyncGenerator<ChatEvent[], void> {
       yield [usage];
     }
-    await expect(new WholeAnswer(source(), UNTOLD).begin()).rejects.toThrow("ended without an answer");
+    await expect(new WholeAnswer(source(), 1, UNTOLD).begin()).rejects.toThrow("ended without an answer");
   });
 
   test("that doesn't come though the source goes on and on is an error, and the source is left", async () => {
@@ -185,14 +178,14 @@ describe("the beginning", () => {
         left = true;
       }
     }
-    await expect(new WholeAnswer(source(), UNTOLD).begin()).rejects.toThrow("doesn't begin");
+    await expect(new WholeAnswer(source(), 1, UNTOLD).begin()).rejects.toThrow("doesn't begin");
     expect(left).toBe(true);
   });
 });
 
 describe("an abort", () => {
   /** A source that gives one text, and then keeps its reader waiting for ever. */
-  function stuck(options: Partial<WholeOptions> = {}, said: ChatEvent[] = [text]) {
+  function stuck(follower: Partial<AnswerFollower> = {}, said: ChatEvent[] = [text]) {
     let asked = 0;
     const seen = { returned: 0 };
     const source: Batches = {
@@ -203,7 +196,7 @@ describe("an abort", () => {
         return new Promise(() => undefined);
       },
     };
-    return { answer: new WholeAnswer(source, { ...UNTOLD, ...options }), seen };
+    return { answer: new WholeAnswer(source, 1, { ...UNTOLD, ...follower }), seen };
   }
 
   test("ends the wait for a source that doesn't answer, and tells it to return once", async () => {
@@ -235,7 +228,7 @@ describe("an abort", () => {
   test("costs an answer that is there at most the usage", async () => {
     const late: unknown[] = [];
     const reason = new Error("deadline");
-    const { answer } = stuck({ late: (error) => late.push(error) }, [text, finish]);
+    const { answer } = stuck({ failedLate: (error) => late.push(error) }, [text, finish]);
     await answer.next();
     const waiting = nextOf(answer);
     answer.abort(reason);
@@ -245,7 +238,7 @@ describe("an abort", () => {
 
   test("is why it ends, whatever the source throws because of it", async () => {
     const broken = Promise.withResolvers<never>();
-    const answer = new WholeAnswer({ next: () => broken.promise }, UNTOLD);
+    const answer = new WholeAnswer({ next: () => broken.promise }, 1, UNTOLD);
     const waiting = nextOf(answer);
     answer.abort(new Error("deadline"));
     broken.reject(new Error("aborted, said the library"));
@@ -258,7 +251,7 @@ test("time counts as waiting only while the source is asked", async () => {
   let asked = 0;
   const next = (): NextBatch | Promise<NextBatch> =>
     asked++ === 0 ? { done: false, value: [text] } : held.promise;
-  const answer = new WholeAnswer({ next }, UNTOLD);
+  const answer = new WholeAnswer({ next }, 1, UNTOLD);
   await answer.next();
   expect(answer.waiting).toBe(0);
   const waiting = nextOf(answer);
@@ -274,9 +267,9 @@ test("a source that throws at once, or gives no result, fails like any other", a
       throw new Error("at once");
     },
   };
-  await expect(nextOf(new WholeAnswer(throwing, UNTOLD))).rejects.toThrow("at once");
+  await expect(nextOf(new WholeAnswer(throwing, 1, UNTOLD))).rejects.toThrow("at once");
   for (const nothing of [undefined, Promise.resolve(undefined)]) {
-    const answer = new WholeAnswer({ next: () => nothing as never }, UNTOLD);
+    const answer = new WholeAnswer({ next: () => nothing as never }, 1, UNTOLD);
     await expect(nextOf(answer)).rejects.toThrow(TypeError);
   }
 });
@@ -287,7 +280,7 @@ test("a source whose return throws, or is no promise, is left all the same", asy
     throw new Error("in return");
   };
   for (const leave of [inReturn, () => ({ done: true }) as never]) {
-    const answer = new WholeAnswer({ next, return: leave }, UNTOLD);
+    const answer = new WholeAnswer({ next, return: leave }, 1, UNTOLD);
     const waiting = nextOf(answer);
     answer.abort(new Error("the client left"));
     await expect(waiting).rejects.toThrow("the client left");

@@ -6,15 +6,14 @@ import { Progress } from "./progress.ts";
 /** More batches without a word than these before the first word are no answer. */
 const MAX_BEFORE_WORD = 1_000;
 
-export interface WholeOptions {
-  /** How many choices the client asked for. */
-  readonly choices: number;
+/** Who follows an answer to its end. */
+export interface AnswerFollower {
   /** Told once when every expected choice has had its finish: only usage can still follow. */
-  readonly finished: () => void;
+  finished(): void;
   /** Told of a failure that came after the end and cost at most the usage. */
-  readonly late: (error: unknown) => void;
+  failedLate(error: unknown): void;
   /** Told once when the answer is over, well or left; what it makes of a failure is thrown in its place. */
-  readonly ended: (failure?: unknown) => unknown;
+  over(failure?: unknown): unknown;
 }
 
 /**
@@ -29,7 +28,7 @@ export interface WholeOptions {
  */
 export class WholeAnswer implements Batches {
   readonly #source: Batches;
-  readonly #options: WholeOptions;
+  readonly #follower: AnswerFollower;
   readonly #progress: Progress;
   /** What came before the first word, and with it. */
   #beginning: (readonly ChatEvent[])[] = [];
@@ -39,10 +38,11 @@ export class WholeAnswer implements Batches {
   #failure: { readonly error: unknown } | undefined;
   #isOver = false;
 
-  constructor(source: Batches, options: WholeOptions) {
+  /** `choices` answers were asked for. */
+  constructor(source: Batches, choices: number, follower: AnswerFollower) {
     this.#source = source;
-    this.#options = options;
-    this.#progress = new Progress(options.choices, options.finished);
+    this.#follower = follower;
+    this.#progress = new Progress(choices, follower);
   }
 
   /** How long the source has been keeping us waiting, in ms; 0 while it is the reader who takes his time. */
@@ -174,7 +174,7 @@ export class WholeAnswer implements Batches {
     this.#leave();
     if (this.#progress.isWhole) {
       this.#over();
-      this.#options.late(error);
+      this.#follower.failedLate(error);
       return;
     }
     // Whoever throws nothing has failed all the same.
@@ -183,7 +183,7 @@ export class WholeAnswer implements Batches {
 
   #over(failure?: unknown): unknown {
     this.#isOver = true;
-    return this.#options.ended(failure);
+    return this.#follower.over(failure);
   }
 
   /** Not awaited: it settles only when the source's own wait does. Its errors interest nobody now. */

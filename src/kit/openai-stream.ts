@@ -62,7 +62,7 @@ class Answer implements BatchIterator {
   #next(): NextBatch | Promise<NextBatch> {
     while (!this.body.left && !this.#end) {
       const piece = this.#read();
-      if (piece instanceof Promise) return piece.then(this.#came, this.#broke).catch(this.#failed);
+      if (piece instanceof Promise) return piece.then(this.#came, this.#broke);
       const events = this.#take(piece);
       if (events.length > 0) return { done: false, value: events };
     }
@@ -74,8 +74,12 @@ class Answer implements BatchIterator {
   }
 
   readonly #came = (piece: Uint8Array | undefined): NextBatch | Promise<NextBatch> => {
-    const events = this.body.left ? NONE : this.#take(piece);
-    return events.length > 0 ? { done: false, value: events } : this.#next();
+    try {
+      const events = this.body.left ? NONE : this.#take(piece);
+      return events.length > 0 ? { done: false, value: events } : this.#next();
+    } catch (error) {
+      return this.#failed(error);
+    }
   };
 
   readonly #failed = (error: unknown): never => {
@@ -182,7 +186,11 @@ class Answer implements BatchIterator {
   }
 
   readonly #broke = (error: unknown): NextBatch | Promise<NextBatch> => {
-    this.#brokeBy(error);
+    try {
+      this.#brokeBy(error);
+    } catch (failure) {
+      return this.#failed(failure);
+    }
     return this.#came(undefined);
   };
 

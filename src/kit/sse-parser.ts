@@ -46,7 +46,7 @@ export class SseParser {
     const end = endOfLastLine(bytes);
     if (end > 0) {
       this.#lineFeedMayFollow = end === bytes.length && bytes[end - 1] === CARRIAGE_RETURN;
-      this.#readLines(this.#wholeLines(bytes.subarray(0, end)));
+      this.#readLines(this.#wholeLines(end === bytes.length ? bytes : bytes.subarray(0, end)));
     }
     if (end < bytes.length) {
       this.#rest.append(bytes.subarray(end));
@@ -135,6 +135,8 @@ const BYTE_ORDER_MARK = "\u{FEFF}";
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function endOfLastLine(bytes: Uint8Array): number {
+  // As nearly always: what a server sends ends with an event.
+  if (bytes[bytes.length - 1] === LINE_FEED) return bytes.length;
   const lineFeed = bytes.lastIndexOf(LINE_FEED);
   const carriageReturn = bytes.subarray(lineFeed + 1).lastIndexOf(CARRIAGE_RETURN);
   return lineFeed + 1 + carriageReturn + 1;

@@ -1,7 +1,7 @@
 import type { Socket, SocketHandler } from "bun";
 import type { Line } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
-import type { AnswerParser, ParserEvents, RawHeaders } from "./llhttp.ts";
+import type { AnswerHead, AnswerParser, ParserEvents, ParserMaker } from "./llhttp.ts";
 
 /** Where a connection leads. */
 export interface Origin {
@@ -11,7 +11,7 @@ export interface Origin {
 }
 
 export interface ConnectionOptions {
-  readonly parser: (events: ParserEvents) => AnswerParser;
+  readonly parser: ParserMaker;
   /** Told when its answer is whole and it can take another request. */
   readonly idle: (connection: Connection) => void;
   /** Told once when it can't be used any more. */
@@ -19,7 +19,7 @@ export interface ConnectionOptions {
 }
 
 /** A connection to a server that answers one request at a time. */
-export class Connection implements Line {
+export class Connection implements Line, ParserEvents {
   readonly #options: ConnectionOptions;
   readonly #parser: AnswerParser;
   #socket: Socket<Connection> | undefined;
@@ -34,11 +34,7 @@ export class Connection implements Line {
 
   private constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#parser = options.parser({
-      head: (...told) => this.#head(...told),
-      body: (piece) => this.#exchange?.push(piece),
-      end: () => this.#answered(),
-    });
+    this.#parser = options.parser(this);
   }
 
   /** Connects. Rejects with the system's error, which has a `code`. */
@@ -48,12 +44,17 @@ export class Connection implements Line {
     return connection;
   }
 
-  /** Sends a request, and gives what is to become of it. Only while it is idle. */
-  ask(request: Uint8Array, signal: AbortSignal | undefined): Exchange {
+  /** Begins an exchange, whose request follows by `send`. Only while it is idle. */
+  ask(signal: AbortSignal | undefined): Exchange {
     const exchange = new Exchange(this, signal);
     this.#exchange = exchange;
-    this.#send(request);
     return exchange;
+  }
+
+  /** Sends a request, or what the socket hasn't taken of it yet. */
+  send(bytes: Uint8Array): void {
+    const written = this.#socket?.write(bytes) ?? 0;
+    if (written < bytes.length) this.#unsent = bytes.subarray(Math.max(written, 0));
   }
 
   pause(): void {
@@ -86,7 +87,7 @@ export class Connection implements Line {
   drained(): void {
     const unsent = this.#unsent;
     this.#unsent = undefined;
-    if (unsent) this.#send(unsent);
+    if (unsent) this.send(unsent);
   }
 
   /** Of the socket: the server has closed it, or it broke. */
@@ -101,14 +102,21 @@ export class Connection implements Line {
     this.close();
   }
 
-  #head(status: number, statusText: string, headers: RawHeaders, keepsAlive: boolean): void {
+  /** Of the parser. */
+  head(head: AnswerHead, keepsAlive: boolean): void {
     // Another answer follows an interim one, and none follows the one that was asked for.
-    this.#isInterim = status < 200;
+    this.#isInterim = head.status < 200;
     this.#keepsAlive = keepsAlive && !this.#exchange?.isOver;
-    if (!this.#isInterim) this.#exchange?.begin({ status, statusText, headers });
+    if (!this.#isInterim) this.#exchange?.begin(head);
   }
 
-  #answered(): void {
+  /** Of the parser. */
+  body(piece: Uint8Array): void {
+    this.#exchange?.push(piece);
+  }
+
+  /** Of the parser. */
+  end(): void {
     if (!this.#isInterim) this.#exchange?.end();
   }
 
@@ -117,11 +125,6 @@ export class Connection implements Line {
     if (!this.#keepsAlive || this.#unsent) return this.close();
     this.idleSince = performance.now();
     this.#options.idle(this);
-  }
-
-  #send(bytes: Uint8Array): void {
-    const written = this.#socket?.write(bytes) ?? 0;
-    if (written < bytes.length) this.#unsent = bytes.subarray(Math.max(written, 0));
   }
 
   /** Ends it, if that hasn't happened yet. */

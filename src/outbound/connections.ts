@@ -1,6 +1,6 @@
 import type { Origin } from "./connection.ts";
 import { Connection } from "./connection.ts";
-import type { AnswerParser, ParserEvents } from "./llhttp.ts";
+import type { ParserMaker } from "./llhttp.ts";
 
 /** Shorter than servers keep theirs (Node.js and uvicorn: 5 s), so that a request seldom meets one that is being closed. */
 const IDLE_MS = 4_000;
@@ -10,12 +10,12 @@ const MAX_IDLE = 256;
 /** The connections to one server that wait for another request. */
 export class Connections {
   readonly #origin: Origin;
-  readonly #parser: (events: ParserEvents) => AnswerParser;
+  readonly #parser: ParserMaker;
   /** The one that was used last is the last. */
   readonly #idle: Connection[] = [];
   #sweeping: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(origin: Origin, parser: (events: ParserEvents) => AnswerParser) {
+  constructor(origin: Origin, parser: ParserMaker) {
     this.#origin = origin;
     this.#parser = parser;
   }

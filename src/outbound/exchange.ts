@@ -1,18 +1,11 @@
 import type { Pieces } from "../kit/pieces.ts";
-import type { RawHeaders } from "./llhttp.ts";
+import type { AnswerHead } from "./llhttp.ts";
 
 /** Bytes that wait for their reader before the connection is told to hold back. */
 const MAX_WAITING = 64 * 1024;
 
 /** How long a server may take to end an answer of which nobody needs the rest, in ms. */
 const REST_MS = 500;
-
-/** The beginning of an answer. */
-export interface AnswerHead {
-  readonly status: number;
-  readonly statusText: string;
-  readonly headers: RawHeaders;
-}
 
 /** What an exchange does to the connection that it is held over. */
 export interface Line {
@@ -29,12 +22,11 @@ export interface Line {
  */
 export class Exchange implements Pieces {
   readonly #line: Line;
-  readonly #head = Promise.withResolvers<AnswerHead>();
+  #head: PromiseWithResolvers<AnswerHead> | undefined;
   #pieces: Uint8Array[] = [];
   #waiting = 0;
   #isPaused = false;
   #reading: PromiseWithResolvers<Uint8Array | undefined> | undefined;
-  #hasHead = false;
   #isOver = false;
   #failure: unknown;
   /** Bytes behind those that were wanted; undefined: all are wanted. */
@@ -48,20 +40,21 @@ export class Exchange implements Pieces {
     signal?.addEventListener("abort", this.#aborted, { once: true });
   }
 
-  /** Resolves with the head of the answer; rejects if none comes. */
-  get head(): Promise<AnswerHead> {
+  /** Resolves with the head of the answer; rejects if none comes. To be asked for once, before it can come. */
+  head(): Promise<AnswerHead> {
+    this.#head = Promise.withResolvers();
     return this.#head.promise;
   }
 
-  /** Whether anything of an answer has come, the connection's failure counts. */
+  /** Whether the answer is whole, or nothing more of it can come. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
   /** Of the connection: the head is there. */
   begin(head: AnswerHead): void {
-    this.#hasHead = true;
-    this.#head.resolve(head);
+    this.#head?.resolve(head);
+    this.#head = undefined;
   }
 
   /** Of the connection: a piece of the body is there. `flush` follows when all that came together is. */
@@ -93,7 +86,8 @@ export class Exchange implements Pieces {
     clearTimeout(this.#drop);
     this.#signal?.removeEventListener("abort", this.#aborted);
     this.#signal = undefined;
-    if (!this.#hasHead) this.#head.reject(failure);
+    this.#head?.reject(failure);
+    this.#head = undefined;
   }
 
   next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {

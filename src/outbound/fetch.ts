@@ -2,8 +2,8 @@ import type { Pieces } from "../kit/pieces.ts";
 import { PIECES } from "../kit/pieces.ts";
 import type { Connection, Origin } from "./connection.ts";
 import { Connections } from "./connections.ts";
-import type { AnswerHead, Exchange } from "./exchange.ts";
-import type { AnswerParser, ParserEvents } from "./llhttp.ts";
+import type { Exchange } from "./exchange.ts";
+import type { AnswerHead, ParserMaker } from "./llhttp.ts";
 import { findParser } from "./llhttp.ts";
 import type { OutboundRequest } from "./request.ts";
 import { plainRequest } from "./request.ts";
@@ -32,10 +32,10 @@ const MAX_SERVERS = 256;
 
 /** Asks any number of servers. */
 class Client {
-  readonly #parser: (events: ParserEvents) => AnswerParser;
+  readonly #parser: ParserMaker;
   readonly #servers = new Map<string, Connections>();
 
-  constructor(parser: (events: ParserEvents) => AnswerParser) {
+  constructor(parser: ParserMaker) {
     this.#parser = parser;
   }
 
@@ -43,8 +43,10 @@ class Client {
     signal?.throwIfAborted();
     const server = this.#server(host, origin);
     const connection = server.take() ?? (await this.#open(server, signal));
-    const exchange = connection.ask(bytes, signal);
-    return responseOf(await exchange.head, exchange);
+    const exchange = connection.ask(signal);
+    const head = exchange.head();
+    connection.send(bytes);
+    return responseOf(await head, exchange);
   }
   #server(host: string, origin: Origin): Connections {
     let server = this.#servers.get(host);

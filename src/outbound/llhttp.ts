@@ -7,10 +7,17 @@
 /** One header after the other: a name, then its value. */
 export type RawHeaders = readonly string[];
 
-/** What a parser tells; by the order in which it does. */
+/** The beginning of an answer. */
+export interface AnswerHead {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: RawHeaders;
+}
+
+/** What a parser tells, in the order in which it does. */
 export interface ParserEvents {
-  /** The whole head of an answer. Interim answers (1xx) have one, too. */
-  head(status: number, statusText: string, headers: RawHeaders, keepsAlive: boolean): void;
+  /** The head of an answer. Interim answers (1xx) have one, too. `keepsAlive`: the connection outlasts the answer. */
+  head(head: AnswerHead, keepsAlive: boolean): void;
   /** A part of the body, in memory of its own. */
   body(piece: Uint8Array): void;
   /** An answer has come to its end; other answers may follow. */
@@ -25,8 +32,8 @@ export interface AnswerParser {
   close(): Error | undefined;
 }
 
+/** An instance as Bun has it: it calls the methods that stand under the class's numbers. */
 interface Llhttp {
-  [callback: number]: (...told: never[]) => unknown;
   initialize(type: number, resource: object): void;
   execute(bytes: Uint8Array): number | Error;
   finish(): undefined | Error;
@@ -41,10 +48,15 @@ interface LlhttpClass {
   readonly kOnMessageComplete: number;
 }
 
+/** Makes a parser that tells these events. */
+export type ParserMaker = (events: ParserEvents) => AnswerParser;
+
 /** A maker of parsers; undefined where this Bun has none. */
-export function findParser(): ((events: ParserEvents) => AnswerParser) | undefined {
+export function findParser(): ParserMaker | undefined {
   const llhttp = bound();
-  return llhttp && ((events) => new LlhttpParser(llhttp, events));
+  if (!llhttp) return undefined;
+  const Parser = parserClass(llhttp);
+  return (events) => new Parser(events);
 }
 
 function bound(): LlhttpClass | undefined {
@@ -56,47 +68,54 @@ function bound(): LlhttpClass | undefined {
   }
 }
 
-class LlhttpParser implements AnswerParser {
-  readonly #parser: Llhttp;
-  /** Headers that were told before the rest of theirs, because there are many. */
-  #early: string[] = [];
-  #hasHead = false;
+const READ_BODY = 0;
 
-  constructor(llhttp: LlhttpClass, events: ParserEvents) {
-    const parser = new llhttp();
-    parser.initialize(llhttp.RESPONSE, {});
-    // Behind the body these are trailers, which nobody asks for.
-    parser[llhttp.kOnHeaders] = (headers: string[]) => {
-      if (!this.#hasHead) this.#early.push(...headers);
-    };
-    parser[llhttp.kOnHeadersComplete] = (
-      ...[, , headers, , , status, statusText, , keepsAlive]: HeadersComplete
-    ) => {
-      const all = this.#early.length > 0 ? this.#early.concat(headers ?? []) : (headers ?? []);
+/** Its callbacks are methods, since closures would be made anew for each connection. */
+function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => AnswerParser {
+  return class extends llhttp implements AnswerParser {
+    readonly #events: ParserEvents;
+    /** Headers that were told before the rest of theirs, because there are many. */
+    #early: RawHeaders = [];
+    #hasHead = false;
+
+    constructor(events: ParserEvents) {
+      super();
+      this.#events = events;
+      this.initialize(llhttp.RESPONSE, {});
+    }
+
+    take(bytes: Uint8Array): Error | undefined {
+      const done = this.execute(bytes);
+      return typeof done === "number" ? undefined : done;
+    }
+
+    close(): Error | undefined {
+      return this.finish();
+    }
+
+    [llhttp.kOnHeaders](headers: RawHeaders): void {
+      // Behind the body these are trailers, which nobody asks for.
+      if (!this.#hasHead) this.#early = [...this.#early, ...headers];
+    }
+
+    [llhttp.kOnHeadersComplete](...[, , late, , , status, statusText, , keepsAlive]: HeadersComplete): number {
+      const headers = this.#early.length > 0 ? [...this.#early, ...(late ?? [])] : (late ?? []);
       this.#early = [];
       this.#hasHead = true;
-      events.head(status, statusText, all, keepsAlive);
+      this.#events.head({ status, statusText, headers }, keepsAlive);
       return READ_BODY;
-    };
-    parser[llhttp.kOnBody] = (piece: Uint8Array) => events.body(piece);
-    parser[llhttp.kOnMessageComplete] = () => {
+    }
+
+    [llhttp.kOnBody](piece: Uint8Array): void {
+      this.#events.body(piece);
+    }
+
+    [llhttp.kOnMessageComplete](): void {
       this.#hasHead = false;
-      events.end();
-    };
-    this.#parser = parser;
-  }
-
-  take(bytes: Uint8Array): Error | undefined {
-    const done = this.#parser.execute(bytes);
-    return typeof done === "number" ? undefined : done;
-  }
-
-  close(): Error | undefined {
-    return this.#parser.finish();
-  }
+      this.#events.end();
+    }
+  };
 }
-
-const READ_BODY = 0;
 
 type HeadersComplete = [
   major: number,

@@ -74,7 +74,7 @@ export class Budgets {
     const refusal = account.refusal(budget, now);
     if (refusal) return refusal;
     account.hold(estimate);
-    return new AccountHold((spent) => account.settle(estimate, spent, this.#now()));
+    return new AccountHold(account, estimate, this.#now);
   }
 
   standing(key: string, budget: BudgetSettings): BudgetStanding {
@@ -91,15 +91,19 @@ export class Budgets {
 }
 
 class AccountHold implements Hold {
-  #settle: ((spent: Cost) => void) | undefined;
+  #account: Account | undefined;
+  readonly #estimate: Cost;
+  readonly #now: () => number;
 
-  constructor(settle: (spent: Cost) => void) {
-    this.#settle = settle;
+  constructor(account: Account, estimate: Cost, now: () => number) {
+    this.#account = account;
+    this.#estimate = estimate;
+    this.#now = now;
   }
 
   settle(spent: Cost): void {
-    this.#settle?.(spent);
-    this.#settle = undefined;
+    this.#account?.settle(this.#estimate, spent, this.#now());
+    this.#account = undefined;
   }
 }
 

@@ -67,22 +67,20 @@ export class Circuit {
   enter(now: number): Pass | undefined {
     if (this.wait(now) > 0) return undefined;
     this.#calls.add(now);
-    const pass: Pass = {
-      answered: () => this.#answered(pass),
-      ended: (outcome, at) => this.#ended(pass, outcome, at),
-    };
+    const pass = new Pass(this);
     if (this.#open) this.#probe = pass;
     return pass;
   }
 
-  /** A probe has done its work as soon as an answer begins: nobody need wait until a long one has ended. */
-  #answered(pass: Pass): void {
+  /** For a pass: a probe has done its work as soon as an answer begins, and nobody need wait until a long one has ended. */
+  answered(pass: Pass): void {
     if (this.#probe !== pass) return;
     this.#probe = undefined;
     this.#alive(true);
   }
 
-  #ended(pass: Pass, outcome: Outcome, now: number): void {
+  /** For a pass. */
+  ended(pass: Pass, outcome: Outcome, now: number): void {
     const probe = this.#probe === pass;
     if (probe) this.#probe = undefined;
     if (outcome === "abandoned") return;
@@ -126,10 +124,21 @@ export class Circuit {
 }
 
 /** A request that was let through; it must say how it ended, whatever happens. */
-export interface Pass {
+export class Pass {
+  readonly #circuit: Circuit;
+
+  constructor(circuit: Circuit) {
+    this.#circuit = circuit;
+  }
+
   /** Its answer has begun. */
-  answered(): void;
-  ended(outcome: Outcome, now: number): void;
+  answered(): void {
+    this.#circuit.answered(this);
+  }
+
+  ended(outcome: Outcome, now: number): void {
+    this.#circuit.ended(this, outcome, now);
+  }
 }
 
 /** What is the client's or the route's own fault is a sign of life. */

@@ -44,11 +44,11 @@ export async function attempt(
   try {
     const opening = question.ask(target.upstream.upstream, target.model, lent);
     const stream = isPromise(opening) ? await opened(opening, lent) : opening;
-    const answer = answerOf(stream, question.choices, lent);
+    const answer = new WholeAnswer(batchesOf(stream), question.choices, lent);
     lent.waitsIn(answer.abort);
     const beginning = answer.begin();
     if (beginning) await beginning;
-    lent.committed(() => answer.waiting);
+    lent.committed(answer);
     return { ignored: lent.ignoredNames, events: answer };
   } catch (error) {
     const failure = lent.explain(error);
@@ -74,21 +74,4 @@ async function opened(opening: Promise<ChatStream>, lent: LentCall): Promise<Cha
 
 function leave(stream: ChatStream): Promise<unknown> | undefined {
   return batchesOf(stream).return?.();
-}
-
-/** The answer, which ends the attempt when it ends. */
-function answerOf(stream: ChatStream, choices: number, lent: LentCall): WholeAnswer {
-  return new WholeAnswer(batchesOf(stream), {
-    choices,
-    finished: () => lent.finished(),
-    late: (error) => {
-      lent.log.warn("the upstream failed after its answer was complete");
-      lent.log.debug("what the upstream said after its answer", { error: String(error) });
-    },
-    ended: (error) => {
-      const failure = error === undefined ? undefined : lent.explain(error);
-      lent.ended(failure);
-      return failure;
-    },
-  });
 }

@@ -9,6 +9,12 @@ type Kind = keyof TimeoutSettings;
 const AFTER_COMMIT: readonly Kind[] = ["idle", "total"];
 const ONLY_TOTAL: readonly Kind[] = ["total"];
 
+/** An answer on its way. */
+export interface AwaitedAnswer {
+  /** For how many ms the next event has been waited for. */
+  readonly waiting: number;
+}
+
 export interface DeadlineOptions {
   readonly upstream: string;
   readonly timeouts: TimeoutSettings;
@@ -28,8 +34,10 @@ export class Deadlines implements Disposable {
   /** Those that count now; a handful, so a list is quicker than a set. */
   #open: readonly Kind[];
   #idle: number;
-  #waiting: () => number = () => 0;
+  #answer: AwaitedAnswer | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer fires. */
+  #due = Infinity;
 
   constructor(options: DeadlineOptions) {
     this.#options = options;
@@ -42,9 +50,9 @@ export class Deadlines implements Disposable {
     if (this.#open.includes("connect")) this.#open = this.#open.filter((kind) => kind !== "connect");
   }
 
-  /** The first event is there. `waiting` tells for how many ms the next one has been waited for. */
-  committed(waiting: () => number): void {
-    this.#waiting = waiting;
+  /** The first event is there. */
+  committed(answer: AwaitedAnswer): void {
+    this.#answer = answer;
     this.#open = this.#options.kinds.includes("idle") ? AFTER_COMMIT : ONLY_TOTAL;
     this.#set();
   }
@@ -62,18 +70,23 @@ export class Deadlines implements Disposable {
   }
 
   #left(kind: Kind): number {
-    if (kind === "idle") return this.#idle - this.#waiting();
+    if (kind === "idle") return this.#idle - (this.#answer?.waiting ?? 0);
     return this.#options.timeouts[kind] - (performance.now() - this.#started);
   }
 
   #set(): void {
-    clearTimeout(this.#timer);
     let left = Infinity;
     for (const kind of this.#open) left = Math.min(left, this.#left(kind));
-    if (left !== Infinity) this.#timer = setTimeout(this.#fired, Math.max(1, left));
+    const due = performance.now() + Math.max(1, left);
+    // One that fires too early sets the next.
+    if (due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(this.#fired, Math.max(1, left));
   }
 
   readonly #fired = (): void => {
+    this.#due = Infinity;
     const due = this.#open.find((kind) => this.#left(kind) < 1);
     if (due) this.#options.passed(this.#error(due));
     else this.#set();

@@ -2,11 +2,13 @@ import type { TimeoutSettings } from "../../config/settings.ts";
 import type { Call } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
+import type { AnswerFollower } from "../flow/whole.ts";
 import type { GatewayLogger } from "../log.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Errand } from "../state/errand.ts";
 import type { Target } from "../state/route-table.ts";
 import type { Visit } from "../state/target-states.ts";
+import type { AwaitedAnswer } from "./deadlines.ts";
 import { Deadlines } from "./deadlines.ts";
 
 export interface LentCallOptions {
@@ -25,7 +27,7 @@ export interface LentCallOptions {
  * What an upstream is lent for one attempt. It ends with `ended()`, or when the request does: then the
  * signal is aborted, the deadlines are off, and the target's visit is over.
  */
-export class LentCall implements Call {
+export class LentCall implements Call, AnswerFollower {
   readonly id: string;
   readonly attempt: number;
   readonly #options: LentCallOptions;
@@ -75,9 +77,9 @@ export class LentCall implements Call {
     this.log.debug("a parameter is not honoured", { parameter, why });
   }
 
-  /** The first event is there; `waiting` tells for how many ms the next one has been waited for. */
-  committed(waiting: () => number): void {
-    this.#deadlines.committed(waiting);
+  /** The first event is there; `answer` tells for how many ms the next one has been waited for. */
+  committed(answer: AwaitedAnswer): void {
+    this.#deadlines.committed(answer);
     const { deadlines, visit } = this.#options;
     visit.answered(deadlines.includes("first_event") ? performance.now() - this.#began : undefined);
   }
@@ -91,6 +93,17 @@ export class LentCall implements Call {
   waitsIn(abort: (reason: unknown) => void): void {
     this.#waiting = abort;
     if (this.signal.aborted) abort(this.signal.reason);
+  }
+
+  failedLate(error: unknown): void {
+    this.log.warn("the upstream failed after its answer was complete");
+    this.log.debug("what the upstream said after its answer", { error: String(error) });
+  }
+
+  over(error?: unknown): UpstreamError | RequestError | undefined {
+    const failure = error === undefined ? undefined : this.explain(error);
+    this.ended(failure);
+    return failure;
   }
 
   /** The promise's outcome, or the reason of the abort as soon as there is one. One at a time. */

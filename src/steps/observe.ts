@@ -10,7 +10,7 @@ import type { RequestCall } from "./open-call.ts";
 /** An answer with one usage at its end. */
 export interface ObservedAnswer {
   readonly answered: Answered;
-  readonly events: AnswerBatches;
+  readonly events: ObservedEvents;
 }
 
 interface Around {
@@ -33,8 +33,9 @@ export function observe(answer: Answer, request: Asked, { call, gateway }: Aroun
 const END: NextAnswerBatch = { done: true, value: undefined };
 
 /** An answer's events, with its account kept, and one usage behind them if that is `told`. */
-class ObservedEvents implements AnswerBatches {
-  readonly #events: Batches;
+export class ObservedEvents implements AnswerBatches {
+  /** The events as they come. Whoever reads them here hands each batch to `take`, which saves a promise for each. */
+  readonly source: Batches;
   readonly #account: Account;
   readonly #call: RequestCall;
   #told: boolean;
@@ -44,7 +45,7 @@ class ObservedEvents implements AnswerBatches {
     account: Account,
     { call, told }: { readonly call: RequestCall; readonly told: boolean },
   ) {
-    this.#events = events;
+    this.source = events;
     this.#account = account;
     this.#call = call;
     this.#told = told;
@@ -52,22 +53,22 @@ class ObservedEvents implements AnswerBatches {
 
   next(): NextAnswerBatch | Promise<NextAnswerBatch> {
     for (;;) {
-      const next = this.#events.next();
+      const next = this.source.next();
       if (next instanceof Promise) return next.then(this.#came);
-      const said = this.#take(next);
+      const said = this.take(next);
       if (said) return said;
     }
   }
 
   async return(): Promise<unknown> {
-    return this.#events.return?.();
+    return this.source.return?.();
   }
 
   readonly #came = (next: NextBatch): NextAnswerBatch | Promise<NextAnswerBatch> =>
-    this.#take(next) ?? this.next();
+    this.take(next) ?? this.next();
 
-  /** What the client gets of it; undefined where that is nothing. */
-  #take(next: NextBatch): NextAnswerBatch | Promise<NextAnswerBatch> | undefined {
+  /** What the client gets of what came of the source; undefined where that is nothing. */
+  take(next: NextBatch): NextAnswerBatch | Promise<NextAnswerBatch> | undefined {
     if (next.done) return this.#end();
     this.#call.delivering();
     const said = this.#account.take(next.value);

@@ -1,15 +1,15 @@
-import type { ChatRequest, JsonObject } from "../contract/index.ts";
+import type { ChatRequest, JsonObject, NextBatch } from "../contract/index.ts";
 import type { Dialect, FrameWriter } from "../dialects/dialect.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
 import type { RequestError } from "../dialects/request-error.ts";
 import { toRequestError } from "../dialects/request-error.ts";
-import type { AnswerBatches, CountedUsage, NextAnswerBatch } from "../flow/answer-event.ts";
+import type { CountedUsage, NextAnswerBatch } from "../flow/answer-event.ts";
 import type { Chunks, NextChunk } from "../flow/readable.ts";
 import { readable } from "../flow/readable.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Answered } from "./dispatch.ts";
-import type { ObservedAnswer } from "./observe.ts";
+import type { ObservedAnswer, ObservedEvents } from "./observe.ts";
 import type { RequestCall } from "./open-call.ts";
 
 const encoder = new TextEncoder();
@@ -89,7 +89,7 @@ function replyWithBody(
 async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served: Served): Promise<Response> {
   const { dialect, call, gateway } = served;
   const known = await knownWithin(answer, gateway.limits.earlyHeaders);
-  const beat = encoder.encode(dialect.comment);
+  const beat = dialect.comment;
   const begun = new Frames(answer, request, served);
   const body = readable(known ? begun : after(beat, begun), {
     left: call.left,
@@ -101,7 +101,7 @@ async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served:
 }
 
 /** Bun holds back the end of the headers until there is a piece of the body: so one goes with them. */
-function after(first: Uint8Array, rest: Chunks): Chunks {
+function after(first: string, rest: Chunks): Chunks {
   let isFirst = true;
   return {
     next() {
@@ -146,7 +146,7 @@ class Frames implements Chunks {
   readonly #answer: Promise<ObservedAnswer>;
   readonly #call: RequestCall;
   readonly #writer: FrameWriter;
-  #events: AnswerBatches | undefined;
+  #events: ObservedEvents | undefined;
   #isOver = false;
 
   constructor(answer: Promise<ObservedAnswer>, request: Asked, { dialect, call }: Served) {
@@ -157,7 +157,7 @@ class Frames implements Chunks {
 
   next(): NextChunk | Promise<NextChunk> {
     if (this.#isOver) return END;
-    return this.#events ? this.#read(this.#events) : this.#begin();
+    return this.#events ? this.#read(this.#events) : this.#answer.then(this.#begin, this.#fail);
   }
 
   async return(): Promise<unknown> {
@@ -165,22 +165,17 @@ class Frames implements Chunks {
     return this.#events?.return();
   }
 
-  async #begin(): Promise<NextChunk> {
-    try {
-      const { events } = await this.#answer;
-      this.#events = events;
-      return await this.#read(events);
-    } catch (error) {
-      return this.#fail(error);
-    }
-  }
+  readonly #begin = ({ events }: ObservedAnswer): NextChunk | Promise<NextChunk> => {
+    this.#events = events;
+    return this.#read(events);
+  };
 
-  #read(events: AnswerBatches): NextChunk | Promise<NextChunk> {
+  #read(events: ObservedEvents): NextChunk | Promise<NextChunk> {
     try {
       for (;;) {
-        const next = events.next();
+        const next = events.source.next();
         if (next instanceof Promise) return next.then(this.#came, this.#fail);
-        const written = this.#write(next);
+        const written = this.#write(events.take(next));
         if (written) return written;
       }
     } catch (error) {
@@ -188,20 +183,31 @@ class Frames implements Chunks {
     }
   }
 
-  readonly #came = (next: NextAnswerBatch): NextChunk | Promise<NextChunk> => {
+  readonly #came = (next: NextBatch): NextChunk | Promise<NextChunk> => {
     try {
-      return this.#write(next) ?? this.next();
+      return this.#write(this.#events?.take(next)) ?? this.next();
     } catch (error) {
       return this.#fail(error);
     }
   };
 
-  /** The frames of what was said; undefined where it has none. */
-  #write({ done, value: batch }: NextAnswerBatch): NextChunk | undefined {
+  /** The frames of what was said; undefined where there are none. */
+  #write(
+    said: NextAnswerBatch | Promise<NextAnswerBatch> | undefined,
+  ): NextChunk | Promise<NextChunk> | undefined {
+    if (said === undefined) return undefined;
+    if (said instanceof Promise) return said.then(this.#counted, this.#fail);
+    return this.#frames(said);
+  }
+
+  readonly #counted = (said: NextAnswerBatch): NextChunk | Promise<NextChunk> =>
+    this.#frames(said) ?? this.next();
+
+  #frames({ done, value: batch }: NextAnswerBatch): NextChunk | undefined {
     if (done) return this.#last(this.#writer.end());
     let text = "";
     for (const event of batch) text += this.#writer.write(event);
-    return text === "" ? undefined : { done: false, value: encoder.encode(text) };
+    return text === "" ? undefined : { done: false, value: text };
   }
 
   readonly #fail = (error: unknown): NextChunk => {
@@ -214,7 +220,7 @@ class Frames implements Chunks {
 
   #last(text: string, failure?: RequestError): NextChunk {
     this.#close(failure);
-    return { done: false, value: encoder.encode(text) };
+    return { done: false, value: text };
   }
 
   #close(failure?: RequestError): void {

@@ -11,7 +11,7 @@ interface Slot {
 /** The tool calls of one choice, as their pieces come. */
 export class ToolCalls {
   /** By the upstream's own index, the call to which its next piece belongs. */
-  readonly #slots = new Map<number, Slot>();
+  #slots: Map<number, Slot> | undefined;
   #next = 0;
 
   /** The events of one `tool_calls` list; without an index a call's place in the list counts. */
@@ -41,14 +41,14 @@ export class ToolCalls {
   }
 
   #slotOf(ownIndex: number, id: string, name: string): Slot {
-    const slot = this.#slots.get(ownIndex);
+    const slot = this.#slots?.get(ownIndex);
     // Gemini gives each parallel call index 0: another id with a name begins another call. An id alone does not,
     // because old vLLM makes up a new one for every piece.
     const isSame = slot && (id === "" || name === "" || slot.id === "" || slot.id === id);
     if (isSame) return slot;
     const fresh: Slot = { index: slot || ownIndex < this.#next ? this.#next : ownIndex, id: "", name: "" };
     this.#next = fresh.index + 1;
-    this.#slots.set(ownIndex, fresh);
+    (this.#slots ??= new Map()).set(ownIndex, fresh);
     return fresh;
   }
 }
