@@ -242,6 +242,8 @@ class Taken {
   readonly #entry: number;
   #hasLeft = false;
   #isSettled = false;
+  /** What of it counts now, in tokens. */
+  #counted: number;
 
   constructor(
     subject: Subject,
@@ -251,13 +253,14 @@ class Taken {
     this.subject = subject;
     this.reserved = log ? tokens : 0;
     this.#tokens = log;
+    this.#counted = this.reserved;
     this.#entry = log ? log.add(tokens, now) : 0;
   }
 
   settle(tokens: number): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#tokens?.replace(this.#entry, Math.max(0, tokens));
+    this.#count(Math.max(0, tokens));
   }
 
   leave(): void {
@@ -268,7 +271,12 @@ class Taken {
 
   free(): void {
     this.leave();
-    if (!this.#isSettled) this.#tokens?.replace(this.#entry, 0);
+    if (!this.#isSettled) this.#count(0);
+  }
+
+  #count(tokens: number): void {
+    this.#tokens?.change(this.#entry, tokens - this.#counted);
+    this.#counted = tokens;
   }
 }
 

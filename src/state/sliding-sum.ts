@@ -1,10 +1,14 @@
 /** Entries that a log has room for before it first grows; a power of two. */
 const FIRST_ROOM = 8;
 
+/** So many entries are kept each by itself. */
+const MOST_SINGLE = 4_096;
+
 /**
- * What was taken within the last `length` ms, to the entry: a log of times and amounts whose oldest entries
- * leave as time passes. All methods take the present time, in ms, which must never go back. An entry of the time
- * t counts until just before t + length.
+ * What was taken within the last `length` ms: a log of times and amounts whose oldest entries leave as time passes.
+ * All methods take the present time, in ms, which must never go back. What is taken at the time t counts until just
+ * before t + length. In a log of thousands of entries what follows within a 4,096th of the length is put together,
+ * and counts as long as the last of it: never too short, and the log takes at most 128 KiB.
  */
 export class SlidingSum {
   readonly #length: number;
@@ -14,28 +18,38 @@ export class SlidingSum {
   #oldest = 0;
   #next = 0;
   #sum = 0;
+  /** When the newest entry began. */
+  #newest = -Infinity;
 
   constructor(length: number) {
     this.#length = length;
   }
 
-  /** Logs `amount` and gives the entry's number. */
+  /** Logs `amount` and gives the entry's number, which may be that of others, too. */
   add(amount: number, now: number): number {
+    this.#sum += amount;
+    if (this.#next - this.#oldest >= MOST_SINGLE && now - this.#newest < this.#length / MOST_SINGLE) {
+      const newest = this.#next - 1;
+      const index = newest & (this.#times.length - 1);
+      this.#times[index] = now;
+      this.#amounts[index] = (this.#amounts[index] ?? 0) + amount;
+      return newest;
+    }
+    this.#newest = now;
     if (this.#next - this.#oldest === this.#times.length) this.#grow();
     const entry = this.#next++;
     const index = entry & (this.#times.length - 1);
     this.#times[index] = now;
     this.#amounts[index] = amount;
-    this.#sum += amount;
     return entry;
   }
 
-  /** Gives an entry another amount; its time stays. Nothing happens to one that has left. */
-  replace(entry: number, amount: number): void {
+  /** Adds to an entry's amount, or takes from it; its time stays. Nothing happens to one that has left. */
+  change(entry: number, by: number): void {
     if (entry < this.#oldest) return;
     const index = entry & (this.#times.length - 1);
-    this.#sum += amount - (this.#amounts[index] ?? 0);
-    this.#amounts[index] = amount;
+    this.#sum += by;
+    this.#amounts[index] = (this.#amounts[index] ?? 0) + by;
   }
 
   /** The sum of all entries that still count. */
