@@ -7,22 +7,43 @@ import type { SnapshotReader } from "./snapshot.ts";
 import { StopSequences } from "./stop-sequences.ts";
 import { readUsage } from "./usage.ts";
 
-/** What a run says, as the gateway's events, until the run is over or the answer is cut. Throws what it fails with. */
-export async function* answerOf(run: Run, prompt: Prompt): AsyncGenerator<ChatEvent, void> {
-  const text = new AnswerText(prompt);
+/** What a run says, as the gateway's events, until the run is over or the answer is cut. */
+export class Answer {
+  readonly #run: Run;
+  readonly #text: AnswerText;
   // What was said before the end, so that a finish reason or usage that came early isn't lost.
-  let known: RunnerEvent = {};
-  while (known.end === undefined && text.stopSequence === undefined) {
-    const news = await run.next();
-    known = { ...known, ...news };
-    const added = text.next(news.content ?? "");
-    if (added !== "") yield { type: "text", text: added };
+  #known: RunnerEvent = {};
+  #isOver = false;
+
+  constructor(run: Run, prompt: Prompt) {
+    this.#run = run;
+    this.#text = new AnswerText(prompt);
   }
-  const rest = text.stopSequence === undefined ? text.end() : "";
-  if (rest !== "") yield { type: "text", text: rest };
-  const usage = known.usage && known.end !== undefined ? readUsage(known.usage) : undefined;
-  if (usage) yield { type: "usage", usage };
-  yield finish(known.finishReason, text.stopSequence);
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The events of what comes next, of which there may be none. Throws what the run fails with. */
+  async next(): Promise<readonly ChatEvent[]> {
+    const news = await this.#run.next();
+    this.#known = { ...this.#known, ...news };
+    const events: ChatEvent[] = [];
+    const added = this.#text.next(news.content ?? "");
+    if (added !== "") events.push({ type: "text", text: added });
+    if (this.#known.end !== undefined || this.#text.stopSequence !== undefined) this.#end(events);
+    return events;
+  }
+
+  #end(events: ChatEvent[]): void {
+    this.#isOver = true;
+    const { end, usage: told, finishReason } = this.#known;
+    const rest = this.#text.stopSequence === undefined ? this.#text.end() : "";
+    if (rest !== "") events.push({ type: "text", text: rest });
+    const usage = told && end !== undefined ? readUsage(told) : undefined;
+    if (usage) events.push({ type: "usage", usage });
+    events.push(finish(finishReason, this.#text.stopSequence));
+  }
 }
 
 /** An answer's text: what is new in each snapshot, up to the first stop sequence. */

@@ -2,7 +2,7 @@ import { FAILURES, UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatRequest, Host, Json, Model, Upstream } from "modelyard/plugin";
 import { credentialPool, Refusals, systemClock, withOtherCredential } from "modelyard/kit";
 import type { Clock, CredentialPool, Lease } from "modelyard/kit";
-import { answerOf } from "./answer.ts";
+import { Answer } from "./answer.ts";
 import { Auth } from "./auth.ts";
 import { CONNECTION_TIMES } from "./connection.ts";
 import type { ConnectionTimes } from "./connection.ts";
@@ -40,6 +40,14 @@ const NOT_BEGUN = [
   "no-such-model",
   "context-length",
 ];
+
+/** What a run is begun with. */
+interface Beginning {
+  readonly run: Run;
+  readonly seat: Seat;
+  readonly loan: Loan;
+  readonly call: Call;
+}
 
 /** The langfa.st prompt runner as an upstream. */
 export class Langfast implements Upstream {
@@ -83,10 +91,17 @@ export class Langfast implements Upstream {
     const loan = await this.#sharing.lease(this.#pool, { id, signal, except: this.#limited.of(call) });
     using lease = loan.lease;
     let hasSpoken = false;
+    // One generator for all of it: each event would pay for another one.
     try {
-      for await (const event of this.#perform(prompt, loan, call)) {
-        hasSpoken = true;
-        yield event;
+      using run = new Run(signal, loan.isExclusive);
+      using seat = this.#connections.join(lease.credential, run);
+      await this.#begin(prompt, { run, seat, loan, call });
+      const answer = new Answer(run, prompt);
+      while (!answer.isOver) {
+        for (const event of await answer.next()) {
+          hasSpoken = true;
+          yield event;
+        }
       }
     } catch (error) {
       if (signal.aborted) throw error;
@@ -104,20 +119,18 @@ export class Langfast implements Upstream {
     };
   }
 
-  async *#perform(prompt: Prompt, loan: Loan, call: Call): AsyncGenerator<ChatEvent, void> {
-    const { credential } = loan.lease;
-    using run = new Run(call.signal, loan.isExclusive);
-    using seat = this.#connections.join(credential, run);
-    const promptCall = { credential, prompt, signal: run.signal };
+  /** Resolves when the upstream has been asked to begin the run. */
+  async #begin(prompt: Prompt, { run, seat, loan, call }: Beginning): Promise<void> {
+    const promptCall = { credential: loan.lease.credential, prompt, signal: run.signal };
     const preparing = this.#promptRuns.promptFor(promptCall);
     // While the socket opens; if the prompt can't be had, there is nothing to wait for.
     preparing.catch((error: unknown) => run.fail(error));
     await run.connected();
     call.connected();
     const reference = await preparing;
-    const begin = (): Promise<readonly string[]> => this.#promptRuns.initiate(promptCall, run.id, reference);
-    void this.#begin(run, seat, { begin, loan });
-    yield* answerOf(run, prompt);
+    const initiate = (): Promise<readonly string[]> =>
+      this.#promptRuns.initiate(promptCall, run.id, reference);
+    void this.#initiate(run, seat, { initiate, loan });
   }
 
   /** A failure before the first word; if the credential is to blame, it says whether another could do better. */
@@ -129,15 +142,15 @@ export class Langfast implements Upstream {
     return this.#pool.hasHope({ except }) ? withOtherCredential(error) : error;
   }
 
-  /** Begins the run. Its answer isn't waited for: the first text can come before it. Never rejects. */
-  async #begin(
+  /** Its answer isn't waited for: the first text can come before it. Never rejects. */
+  async #initiate(
     run: Run,
     seat: Seat,
-    { begin, loan }: { begin: () => Promise<readonly string[]>; loan: Loan },
+    { initiate, loan }: { initiate: () => Promise<readonly string[]>; loan: Loan },
   ): Promise<void> {
     run.hasBegun = true;
     try {
-      const ids = await begin();
+      const ids = await initiate();
       loan.lease.succeeded();
       seat.claim(ids);
     } catch (error) {

@@ -83,7 +83,9 @@ export class Run implements Listener, Disposable {
 
   /** Waits until the socket stands. Throws what the run fails with. */
   async connected(): Promise<void> {
-    while (!this.#isOpen) await this.#change();
+    while (!this.#isOpen && !this.signal.aborted) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
     this.signal.throwIfAborted();
   }
 
@@ -97,18 +99,14 @@ export class Run implements Listener, Disposable {
       const news = this.#news;
       this.#news = undefined;
       if (news) return news;
-      await this.#change();
+      this.signal.throwIfAborted();
+      await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }
 
   [Symbol.dispose](): void {
     this.#caller.removeEventListener("abort", this.#leave);
     this.fail(new DOMException("the run is over", "AbortError"));
-  }
-
-  async #change(): Promise<void> {
-    this.signal.throwIfAborted();
-    await new Promise<void>((resolve) => (this.#wake = resolve));
   }
 
   #failure({ failure, content = "" }: RunnerEvent): UpstreamError {

@@ -10,8 +10,10 @@ import type { Scenario } from "./scenario.ts";
 /** Paced, if quickly, so that there is a middle to be left in. */
 const ORDER: Order = { kind: "paced", lane: 0, tokens: 4, interval: 2 };
 const BATCHES = 40;
-/** The first part of the batches, in which the heap finds its size, doesn't count. */
-const WARM_BATCHES = 16;
+/** Of so many batches the least memory counts: what is above it is garbage that waits to be collected. */
+const GROUP = 4;
+/** The first of the groups, in which the heap finds its size, don't count. */
+const WARM_GROUPS = 4;
 /** KiB per 1,000 requests that pass for flat: 50 bytes a request are less than the smallest thing to be kept of one. */
 const FLAT = 50;
 
@@ -47,12 +49,16 @@ async function growthOf(contender: Contender, { client }: Stage, settings: Setti
   const { connections, slopeRequests } = settings.sizes;
   const load = { target: contender.target, order: ORDER, bytes: 1024 };
   const count = slopeRequests / BATCHES;
-  const points: { x: number; y: number }[] = [];
+  const sizes: number[] = [];
   let exact = 100;
   for (let batch = 1; batch <= BATCHES; batch++) {
     const outcome = await client.run({ kind: "leave", load, connections, count });
     exact = Math.min(exact, completeness(contender, outcome, settings));
-    points.push({ x: (batch * count) / 1_000, y: contender.server?.rss ?? NaN });
+    sizes.push(contender.server?.rss ?? NaN);
   }
-  return { slope: slopeOf(points.slice(WARM_BATCHES)), end: (points.at(-1)?.y ?? NaN) / 1024, exact };
+  const points = Array.from({ length: BATCHES / GROUP }, (_, group) => ({
+    x: (group * GROUP * count) / 1_000,
+    y: Math.min(...sizes.slice(group * GROUP, (group + 1) * GROUP)),
+  }));
+  return { slope: slopeOf(points.slice(WARM_GROUPS)), end: (sizes.at(-1) ?? NaN) / 1024, exact };
 }
