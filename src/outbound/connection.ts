@@ -51,10 +51,11 @@ export class Connection implements Line, ParserEvents {
     return exchange;
   }
 
-  /** Sends a request, or what the socket hasn't taken of it yet. */
+  /** Sends a request, or what the socket hasn't taken of it yet. The bytes aren't kept. */
   send(bytes: Uint8Array): void {
     const written = this.#socket?.write(bytes) ?? 0;
-    if (written < bytes.length) this.#unsent = bytes.subarray(Math.max(written, 0));
+    // A copy: the caller's bytes are good for this moment only.
+    if (written < bytes.length) this.#unsent = bytes.slice(Math.max(written, 0));
   }
 
   pause(): void {

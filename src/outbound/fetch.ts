@@ -6,7 +6,7 @@ import type { Exchange } from "./exchange.ts";
 import type { AnswerHead, ParserMaker } from "./llhttp.ts";
 import { findParser } from "./llhttp.ts";
 import type { OutboundRequest } from "./request.ts";
-import { plainRequest } from "./request.ts";
+import { plainRequest, requestBytes } from "./request.ts";
 
 type Fetch = typeof fetch;
 
@@ -39,13 +39,14 @@ class Client {
     this.#parser = parser;
   }
 
-  async ask({ host, origin, bytes, signal }: OutboundRequest): Promise<Response> {
+  async ask(request: OutboundRequest): Promise<Response> {
+    const { host, origin, signal } = request;
     signal?.throwIfAborted();
     const server = this.#server(host, origin);
     const connection = server.take() ?? (await this.#open(server, signal));
     const exchange = connection.ask(signal);
     const head = exchange.head();
-    connection.send(bytes);
+    connection.send(requestBytes(request));
     return responseOf(await head, exchange);
   }
   #server(host: string, origin: Origin): Connections {

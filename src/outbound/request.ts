@@ -5,7 +5,9 @@ type Init = NonNullable<FetchArguments[1]>;
 
 /** A request as it goes over the wire, and where it goes. */
 export interface OutboundRequest extends Address {
-  readonly bytes: Uint8Array;
+  /** In ASCII. */
+  readonly head: string;
+  readonly body: string | Uint8Array | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -34,6 +36,9 @@ const addresses = new Map<string, Address | undefined>();
 
 const encoder = new TextEncoder();
 
+/** Requests up to this are put together without memory of their own. */
+const SCRATCH_BYTES = 512 * 1024;
+
 /**
  * The request that these arguments of `fetch` stand for, if it is a plain one: GET or POST over unencrypted HTTP to a
  * host by its name, with a text or bytes for a body, whose answer's redirects are not followed.
@@ -50,12 +55,26 @@ export function plainRequest(...[input, init = {}]: FetchArguments): OutboundReq
   if (!address || lines === undefined) return undefined;
   const length = body === undefined ? "" : `content-length: ${typeof body === "string" ? Buffer.byteLength(body) : body.length}\r\n`;
   const head = `${method} ${address.path} HTTP/1.1\r\nhost: ${address.host}\r\nconnection: keep-alive\r\n${lines}${length}\r\n`;
-  return { ...address, bytes: joined(head, body), signal: signal ?? undefined };
+  return { ...address, head, body, signal: signal ?? undefined };
 }
 
-function joined(head: string, body: string | Uint8Array | undefined): Uint8Array {
-  if (body === undefined || typeof body === "string") return encoder.encode(head + (body ?? ""));
-  return Buffer.concat([encoder.encode(head), body]);
+/** Where requests are put together, one at a time: a buffer of its own for each would cost more than filling it. */
+const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+
+/** A request's bytes, which are good until the next call. */
+export function requestBytes({ head, body }: Pick<OutboundRequest, "head" | "body">): Uint8Array {
+  if (typeof body === "string" || body === undefined) return text(head + (body ?? ""));
+  const length = head.length + body.length;
+  if (length > SCRATCH_BYTES) return Buffer.concat([encoder.encode(head), body]);
+  scratch.write(head, 0, "latin1");
+  scratch.set(body, head.length);
+  return scratch.subarray(0, length);
+}
+
+function text(whole: string): Uint8Array {
+  // A unit of a string takes three bytes at most.
+  if (whole.length * 3 > SCRATCH_BYTES) return encoder.encode(whole);
+  return scratch.subarray(0, encoder.encodeInto(whole, scratch).written);
 }
 
 /** Undefined for headers that `fetch` must look at: it says best what is wrong with them. */

@@ -42,8 +42,15 @@ export function resetText(ms: number): string {
   if (ms === 0) return "0s";
   if (ms < 1000) return `${ms}ms`;
   const minutes = Math.floor(ms / 60_000);
-  const seconds = `${(ms % 60_000) / 1000}s`;
+  const seconds = secondsText(ms % 60_000);
   if (minutes === 0) return seconds;
   const hours = Math.floor(minutes / 60);
   return hours === 0 ? `${minutes}m${seconds}` : `${hours}h${minutes % 60}m${seconds}`;
+}
+
+/** Seconds with at most three digits behind the point; in whole numbers, since fractions take long to be written. */
+function secondsText(ms: number): string {
+  const [whole, rest] = [Math.floor(ms / 1000), ms % 1000];
+  if (rest === 0) return `${whole}s`;
+  return `${whole}.${String(1000 + rest).slice(1).replace(/0+$/, "")}s`;
 }

@@ -34,9 +34,9 @@ export function lackOf(capabilities: Capabilities, needs: readonly Need[]): Need
 /** The path of the first image in a conversation. */
 function imageIn(messages: unknown): string | undefined {
   if (!Array.isArray(messages)) return undefined;
-  for (const [index, message] of messages.entries()) {
+  for (let index = 0; index < messages.length; index++) {
     // Only a chat request's messages were checked.
-    const content = (message as { content?: unknown } | null)?.content;
+    const content = (messages[index] as { content?: unknown } | null)?.content;
     if (!Array.isArray(content)) continue;
     const part = content.findIndex((each: { type?: unknown } | null) => each?.type === "image_url");
     if (part >= 0) return `messages[${index}].content[${part}]`;

@@ -158,7 +158,7 @@ function parse(bytes: Uint8Array<ArrayBuffer>): unknown {
   if (isDeeperThan(MAX_DEPTH, value)) {
     throw new RequestError("invalid_json", `the body is nested more than ${MAX_DEPTH} levels deep`);
   }
-  if (typeof value === "object" && value !== null && isUnambiguous(text, bytes)) keepSource(value, bytes);
+  if (typeof value === "object" && value !== null && isUnambiguous(bytes)) keepSource(value, bytes);
   return value;
 }
 
@@ -166,13 +166,16 @@ function parse(bytes: Uint8Array<ArrayBuffer>): unknown {
  * Whether everybody reads the same model in a text: of two members of one name some parsers take the first, so that
  * another model could be asked for than the one that the key may use.
  */
-function isUnambiguous(text: string, bytes: Uint8Array<ArrayBuffer>): boolean {
-  const at = text.indexOf(MODEL);
+function isUnambiguous({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): boolean {
+  // In bytes, because in a text such a search takes as long as reading all of it.
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  const at = bytes.indexOf(MODEL);
   // A letter can be written as an escape. A byte order mark isn't everybody's.
-  return at >= 0 && text.indexOf(MODEL, at + 1) < 0 && !text.includes("\\u00") && bytes[0] !== 0xef;
+  return at >= 0 && bytes.indexOf(MODEL, at + 1) < 0 && bytes.indexOf(ESCAPED_ASCII) < 0 && bytes[0] !== 0xef;
 }
 
-const MODEL = '"model"';
+const MODEL = Buffer.from('"model"');
+const ESCAPED_ASCII = Buffer.from("\\u00");
 
 function parseJson(text: string): unknown {
   try {
@@ -198,6 +201,7 @@ function complaintOf(error: unknown): string {
 function isDeeperThan(levels: number, value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
+  if (Array.isArray(value)) return value.some((item) => isDeeperThan(levels - 1, item));
   const members = value as Readonly<Record<string, unknown>>;
   for (const name in members) if (isDeeperThan(levels - 1, members[name])) return true;
   return false;
