@@ -95,7 +95,8 @@ class LineLogger implements GatewayLogger {
 
   #write(level: Level, message: string, fields: JsonObject | undefined): void {
     const { form, isWritten, write } = this.#output;
-    if (isWritten(level)) write(form.line(level, message, fields ? this.#fixed + form.fields(fields) : this.#fixed));
+    if (isWritten(level))
+      write(form.line(level, message, fields ? this.#fixed + form.fields(fields) : this.#fixed));
   }
 }
 

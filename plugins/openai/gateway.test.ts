@@ -71,3 +71,32 @@ test("a key that the server's error repeats is not repeated to the client", asyn
   expect(response.status).toBe(502);
   expect(await response.text()).not.toContain("sk-very-secret");
 });
+
+test("a request in which nothing changes is passed on as its client wrote it, another is written anew", async () => {
+  const bodies: string[] = [];
+  server.respond = (exchange) => {
+    bodies.push(new TextDecoder().decode(exchange.body));
+    if (bodies.length === 1) return exchange.send(jsonAnswer({ error: { message: "later" } }, 500));
+    return exchange.send(jsonAnswer(openaiCompletion("Hello")));
+  };
+  await using gateway = await startGateway(
+    `upstreams: { it: { plugin: openai, options: { base_url: "${server.url}", models: [m] } } }
+routes: [{ model: alias, targets: [{ upstream: it, model: m }] }]
+`,
+  );
+  const body = (model: string) =>
+    `{ "model": "${model}",\n  "temperature": 1.0, "messages": [{"role":"user","content":"H\\u00e9"}] }`;
+  const plain = body("m").replace("\\u00e9", "é");
+  // Also at the second try.
+  expect((await gateway.chat({}, { body: plain })).status).toBe(200);
+  expect(bodies).toEqual([plain, plain]);
+  for (const other of [body("alias"), plain.replace("}", ', "stream": true }')]) {
+    expect((await gateway.chat({}, { body: other })).status).toBe(200);
+    expect(bodies.at(-1)).not.toBe(other);
+  }
+  expect(JSON.parse(bodies.at(-2) ?? "")).toEqual({
+    model: "m",
+    temperature: 1,
+    messages: [{ role: "user", content: "Hé" }],
+  });
+});

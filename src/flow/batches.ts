@@ -25,7 +25,8 @@ class Singles implements Batches {
 }
 
 function batchOf(next: IteratorResult<ChatEvent>): NextBatch {
-  if (typeof next !== "object" || next === null) throw new TypeError("what came from next() is no iterator result");
+  if (typeof next !== "object" || next === null)
+    throw new TypeError("what came from next() is no iterator result");
   return next.done ? END_OF_BATCHES : { done: false, value: [next.value] };
 }
 

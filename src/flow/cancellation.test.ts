@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { Cancellation } from "./cancellation.ts";
 
 test("everybody who listens is told once, and the first reason counts", () => {
-  const cancellation = new Cancellation<string>();
+  const cancellation = new Cancellation<Error>();
   const told: string[] = [];
   const forgotten = () => told.push("forgotten");
   cancellation.listen(() => told.push("one"));
@@ -10,16 +10,17 @@ test("everybody who listens is told once, and the first reason counts", () => {
   cancellation.listen(() => told.push("two"));
   cancellation.forget(forgotten);
   cancellation.throwIfCancelled();
-  cancellation.cancel("late");
-  cancellation.cancel("later");
+  const late = new Error("late");
+  cancellation.cancel(late);
+  cancellation.cancel(new Error("later"));
   expect(told).toEqual(["one", "two"]);
-  expect(cancellation.reason).toBe("late");
+  expect(cancellation.reason).toBe(late);
   expect(() => cancellation.throwIfCancelled()).toThrow("late");
 });
 
 test("who comes when it is over is told at once", () => {
-  const cancellation = new Cancellation<string>();
-  cancellation.cancel("gone");
+  const cancellation = new Cancellation<Error>();
+  cancellation.cancel(new Error("gone"));
   let told = 0;
   cancellation.listen(() => (told += 1));
   expect(told).toBe(1);

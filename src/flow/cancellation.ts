@@ -5,7 +5,7 @@ type Listener = () => void;
  * What an AbortSignal is to strangers, among ourselves: the end of work before its time, for a reason. Each request
  * has one, hardly any is ever cancelled, and this one costs next to nothing until then.
  */
-export class Cancellation<Reason> {
+export class Cancellation<Reason extends Error> {
   #listeners: Listener[] = [];
   #reason: Reason | undefined;
 
@@ -32,7 +32,7 @@ export class Cancellation<Reason> {
   }
 
   /** Only the first reason counts. */
-  cancel(reason: Reason & {}): void {
+  cancel(reason: Reason): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
     const listeners = this.#listeners;

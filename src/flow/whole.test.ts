@@ -33,7 +33,8 @@ async function run(
       failedLate: (error: unknown) => seen.late.push(error),
       over: (error: unknown) => error,
     };
-    for await (const batch of iterating(new WholeAnswer(source(), choices, follower))) seen.events.push(...batch);
+    for await (const batch of iterating(new WholeAnswer(source(), choices, follower)))
+      seen.events.push(...batch);
   } catch (error) {
     seen.error = error;
   }

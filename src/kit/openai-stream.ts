@@ -2,11 +2,11 @@ import { UpstreamError } from "../contract/index.ts";
 import type { ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
 import type { BatchIterator } from "./body.ts";
 import { answerFrom, Body } from "./body.ts";
-import { ByteBuffer } from "./byte-buffer.ts";
 import { failureIn, networkErrorCode } from "./failure.ts";
 import { excerpt, listOf, objectOf, parseJson } from "./json.ts";
 import { ChunkReader } from "./openai-stream/chunk-reader.ts";
 import type { ChunkEvents } from "./openai-stream/chunk-reader.ts";
+import { JsonDocument } from "./openai-stream/json-document.ts";
 import { TwinChunk } from "./openai-stream/twin-chunk.ts";
 import { SseParser } from "./sse-parser.ts";
 import type { SseEvent } from "./sse-parser.ts";
@@ -201,30 +201,6 @@ class Answer implements BatchIterator {
   }
 }
 
-/** A JSON document on its way; nearly always it comes in one piece, and nothing is copied. */
-class JsonDocument {
-  readonly #first: Uint8Array;
-  #buffer: ByteBuffer | undefined;
-
-  constructor(first: Uint8Array) {
-    this.#first = first;
-  }
-
-  get bytes(): Uint8Array {
-    return this.#buffer ? this.#buffer.take() : this.#first;
-  }
-
-  append(piece: Uint8Array): void {
-    if (!this.#buffer) {
-      this.#buffer = new ByteBuffer();
-      this.#buffer.append(this.#first);
-    }
-    this.#buffer.append(piece);
-    if (this.#buffer.length > MAX_DOCUMENT)
-      throw new UpstreamError("bad-response", "the upstream's answer is too large");
-  }
-}
-
 /** The end of an answer: what it was, and how many choices must have finished for it to be a good one. */
 interface End {
   readonly choices: number;
@@ -233,7 +209,6 @@ interface End {
 
 const NONE: readonly ChatEvent[] = [];
 const END: NextBatch = { done: true, value: undefined };
-const MAX_DOCUMENT = 64 * 1024 * 1024;
 const BRACE = 0x7b;
 const BRACKET = 0x5b;
 // Tab, line feed, carriage return, space, and the three bytes of a byte order mark.

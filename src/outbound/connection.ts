@@ -28,6 +28,8 @@ export class Connection implements Line, ParserEvents {
   #unsent: Uint8Array | undefined;
   #isInterim = false;
   #keepsAlive = false;
+  /** False once the server has spoken without being asked. */
+  #isTrusted = true;
   #isClosed = false;
   /** When it became idle, by `performance.now()`. */
   idleSince = 0;
@@ -104,11 +106,17 @@ export class Connection implements Line, ParserEvents {
   }
 
   /** Of the parser. */
+  begins(): void {
+    // Nobody has asked for another answer.
+    if (this.#exchange?.isOver) this.#isTrusted = false;
+  }
+
+  /** Of the parser. */
   head(head: AnswerHead, keepsAlive: boolean): void {
-    // Another answer follows an interim one, and none follows the one that was asked for.
+    // Another answer follows an interim one.
     this.#isInterim = head.status < 200;
-    this.#keepsAlive = keepsAlive && !this.#exchange?.isOver;
-    if (!this.#isInterim) this.#exchange?.begin(head);
+    this.#keepsAlive = keepsAlive;
+    if (!this.#isInterim && !this.#exchange?.isOver) this.#exchange?.begin(head);
   }
 
   /** Of the parser. */
@@ -123,7 +131,7 @@ export class Connection implements Line, ParserEvents {
 
   #finish(): void {
     this.#exchange = undefined;
-    if (!this.#keepsAlive || this.#unsent) return this.close();
+    if (!this.#keepsAlive || !this.#isTrusted || this.#unsent) return this.close();
     this.idleSince = performance.now();
     this.#options.idle(this);
   }

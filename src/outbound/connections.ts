@@ -13,7 +13,7 @@ export class Connections {
   readonly #parser: ParserMaker;
   /** The one that was used last is the last. */
   readonly #idle: Connection[] = [];
-  #sweeping: ReturnType<typeof setTimeout> | undefined;
+  #isToBeSwept = false;
 
   constructor(origin: Origin, parser: ParserMaker) {
     this.#origin = origin;
@@ -46,11 +46,13 @@ export class Connections {
   };
 
   #sweepLater(): void {
-    this.#sweeping ??= setTimeout(this.#sweep, IDLE_MS).unref();
+    if (this.#isToBeSwept) return;
+    this.#isToBeSwept = true;
+    setTimeout(this.#sweep, IDLE_MS).unref();
   }
 
   readonly #sweep = (): void => {
-    this.#sweeping = undefined;
+    this.#isToBeSwept = false;
     const before = performance.now() - IDLE_MS;
     // Those that wait longest are the first.
     for (let oldest = this.#idle[0]; oldest && oldest.idleSince <= before; oldest = this.#idle[0]) {

@@ -93,7 +93,7 @@ export class Exchange implements Pieces {
   next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     if (this.#waiting > 0) return this.#take();
     if (this.#isOver) {
-      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#failure !== undefined) throw this.#failure as Error;
       return undefined;
     }
     if (this.#isPaused) {

@@ -3,7 +3,7 @@ import { PIECES } from "../kit/pieces.ts";
 import type { Connection, Origin } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import type { Exchange } from "./exchange.ts";
-import type { AnswerHead, ParserMaker } from "./llhttp.ts";
+import type { AnswerHead, ParserMaker, RawHeaders } from "./llhttp.ts";
 import { findParser } from "./llhttp.ts";
 import type { OutboundRequest } from "./request.ts";
 import { plainRequest, requestBytes } from "./request.ts";
@@ -65,7 +65,10 @@ class Client {
     const { promise: aborted, reject } = Promise.withResolvers<never>();
     const abort = () => {
       reject(signal.reason);
-      opening.then((connection) => connection.close(), () => undefined);
+      opening.then(
+        (connection) => connection.close(),
+        () => undefined,
+      );
     };
     signal.addEventListener("abort", abort, { once: true });
     try {
@@ -82,18 +85,30 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 function responseOf({ status, statusText, headers: raw }: AnswerHead, exchange: Exchange): Response {
   if (status > 599) {
     exchange.leave();
-    throw Object.assign(new Error(`the server answered with status ${status}`), { code: "HPE_INVALID_STATUS" });
+    throw Object.assign(new Error(`the server answered with status ${status}`), {
+      code: "HPE_INVALID_STATUS",
+    });
   }
-  const headers = new Headers();
-  for (let index = 1; index < raw.length; index += 2) headers.append(raw[index - 1] ?? "", raw[index] ?? "");
+  const headers = recordOf(raw);
   const init = { status, statusText, headers };
   if (WITHOUT_BODY.has(status)) return new Response(null, init);
   const body = streamOf(exchange);
-  const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "identity";
+  const encoding = headers["content-encoding"]?.trim().toLowerCase() ?? "identity";
   if (encoding === "identity") return new Response(body, init);
-  headers.delete("content-encoding");
-  headers.delete("content-length");
+  delete headers["content-encoding"];
+  delete headers["content-length"];
   return new Response(decoded(body, encoding), init);
+}
+
+/** Headers by their names in small letters; those of one name are one list. RFC 9110, section 5.2. */
+function recordOf(raw: RawHeaders): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (let index = 1; index < raw.length; index += 2) {
+    const name = (raw[index - 1] ?? "").toLowerCase();
+    const before = headers[name];
+    headers[name] = before === undefined ? (raw[index] ?? "") : `${before}, ${raw[index]}`;
+  }
+  return headers;
 }
 
 /** The body for whoever wants a stream; it costs little until it is read. */
@@ -115,7 +130,10 @@ function streamOf(exchange: Exchange): ReadableStream<Uint8Array> {
 /** Servers that compress unasked are few; they get what `fetch` would have given them. */
 function decoded(body: ReadableStream<Uint8Array>, encoding: string): ReadableStream<Uint8Array> {
   const format = FORMATS.get(encoding);
-  if (!format) throw Object.assign(new Error(`the server's content-encoding ${encoding} is unknown`), { code: "UNKNOWN_ENCODING" });
+  if (!format)
+    throw Object.assign(new Error(`the server's content-encoding ${encoding} is unknown`), {
+      code: "UNKNOWN_ENCODING",
+    });
   const { readable, writable } = new DecompressionStream(format);
   return body.pipeThrough({ readable, writable: writable as WritableStream<Uint8Array> });
 }

@@ -16,6 +16,8 @@ export interface AnswerHead {
 
 /** What a parser tells, in the order in which it does. */
 export interface ParserEvents {
+  /** The first byte of an answer is there. */
+  begins(): void;
   /** The head of an answer. Interim answers (1xx) have one, too. `keepsAlive`: the connection outlasts the answer. */
   head(head: AnswerHead, keepsAlive: boolean): void;
   /** A part of the body, in memory of its own. */
@@ -42,6 +44,7 @@ interface Llhttp {
 interface LlhttpClass {
   new (): Llhttp;
   readonly RESPONSE: number;
+  readonly kOnMessageBegin: number;
   readonly kOnHeaders: number;
   readonly kOnHeadersComplete: number;
   readonly kOnBody: number;
@@ -61,8 +64,8 @@ export function findParser(): ParserMaker | undefined {
 
 function bound(): LlhttpClass | undefined {
   try {
-    const { binding } = process as unknown as { binding?(name: string): { HTTPParser?: LlhttpClass } };
-    return binding?.("http_parser").HTTPParser;
+    const lender = process as unknown as { binding?(name: string): { HTTPParser?: LlhttpClass } };
+    return lender.binding?.("http_parser").HTTPParser;
   } catch {
     return undefined;
   }
@@ -93,12 +96,18 @@ function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => AnswerP
       return this.finish();
     }
 
+    [llhttp.kOnMessageBegin](): void {
+      this.#events.begins();
+    }
+
     [llhttp.kOnHeaders](headers: RawHeaders): void {
       // Behind the body these are trailers, which nobody asks for.
       if (!this.#hasHead) this.#early = [...this.#early, ...headers];
     }
 
-    [llhttp.kOnHeadersComplete](...[, , late, , , status, statusText, , keepsAlive]: HeadersComplete): number {
+    [llhttp.kOnHeadersComplete](
+      ...[, , late, , , status, statusText, , keepsAlive]: HeadersComplete
+    ): number {
       const headers = this.#early.length > 0 ? [...this.#early, ...(late ?? [])] : (late ?? []);
       this.#early = [];
       this.#hasHead = true;

@@ -21,14 +21,28 @@ interface Address {
 }
 
 /** What a request can be made from; whoever asks for more (`proxy`, `tls`, `credentials` …) needs all of `fetch`. */
-const UNDERSTOOD: ReadonlySet<string> = new Set(["method", "headers", "body", "signal", "redirect", "timeout"]);
+const UNDERSTOOD: ReadonlySet<string> = new Set([
+  "method",
+  "headers",
+  "body",
+  "signal",
+  "redirect",
+  "timeout",
+]);
 
 const METHODS: ReadonlySet<unknown> = new Set(["GET", "POST"]);
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VISIBLE = /^[\t\x20-\x7e]*$/;
 /** Those that are ours to set. */
-const OWN: ReadonlySet<string> = new Set(["host", "connection", "content-length", "transfer-encoding", "expect", "upgrade"]);
+const OWN: ReadonlySet<string> = new Set([
+  "host",
+  "connection",
+  "content-length",
+  "transfer-encoding",
+  "expect",
+  "upgrade",
+]);
 
 /** Addresses that are remembered; upstreams have a handful each. */
 const MAX_ADDRESSES = 512;
@@ -45,7 +59,8 @@ const SCRATCH_BYTES = 512 * 1024;
  */
 export function plainRequest(...[input, init = {}]: FetchArguments): OutboundRequest | undefined {
   if (typeof input !== "string" && !(input instanceof URL)) return undefined;
-  for (const name in init) if (!UNDERSTOOD.has(name) && init[name as keyof Init] !== undefined) return undefined;
+  for (const name in init)
+    if (!UNDERSTOOD.has(name) && init[name as keyof Init] !== undefined) return undefined;
   const { method = "GET", headers, body, signal, redirect } = init;
   if (!METHODS.has(method) || redirect !== "manual") return undefined;
   if (typeof body !== "string" && !(body instanceof Uint8Array) && body !== undefined) return undefined;
@@ -53,7 +68,10 @@ export function plainRequest(...[input, init = {}]: FetchArguments): OutboundReq
   const address = addressOf(String(input));
   const lines = headerLines(headers);
   if (!address || lines === undefined) return undefined;
-  const length = body === undefined ? "" : `content-length: ${typeof body === "string" ? Buffer.byteLength(body) : body.length}\r\n`;
+  const length =
+    body === undefined
+      ? ""
+      : `content-length: ${typeof body === "string" ? Buffer.byteLength(body) : body.length}\r\n`;
   const head = `${method} ${address.path} HTTP/1.1\r\nhost: ${address.host}\r\nconnection: keep-alive\r\n${lines}${length}\r\n`;
   return { ...address, head, body, signal: signal ?? undefined };
 }

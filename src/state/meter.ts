@@ -130,7 +130,13 @@ export class Meter {
     if (!series) {
       // What is looked up again is found again: only the metrics themselves keep anything.
       if (this.#series.size >= MOST_REMEMBERED) this.#series.clear();
-      series = { labels: [upstream, model, key], target: [upstream, model], requests: {}, tokens: {}, usages: {} };
+      series = {
+        labels: [upstream, model, key],
+        target: [upstream, model],
+        requests: {},
+        tokens: {},
+        usages: {},
+      };
       this.#series.set(name, series);
     }
     return series;

@@ -1,5 +1,9 @@
 import type { LimitSettings } from "../../config/settings.ts";
 import { SlidingSum } from "./sliding-sum.ts";
+import type { Slot } from "./slot.ts";
+import { Taken, TakenSlot } from "./slot.ts";
+
+export type { Slot } from "./slot.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -13,19 +17,6 @@ export interface Limited {
   /** Unique among all, as `key alice` or `upstream openai`. */
   readonly id: string;
   readonly limits: LimitSettings;
-}
-
-/**
- * The right to be answered: it holds one of the concurrent requests and the reserved tokens. `dispose` gives
- * back the first and, if nothing was settled, the second; twice does no harm.
- */
-export interface Slot extends Disposable {
-  /** Tokens. */
-  readonly reserved: number;
-  /** Gives back the concurrent request alone: how many tokens it used is still to be told by `settle`. */
-  leave(): void;
-  /** Replaces what was reserved by what was used; also after `dispose`. Only the first call counts. */
-  settle(tokens: number): void;
 }
 
 /** Which limit a request would have broken, and when it is worth coming back. */
@@ -232,77 +223,4 @@ function allowance(
 
 function nearestExhaustion(one: Allowance, other: Allowance): Allowance {
   return one.remaining / one.limit <= other.remaining / other.limit ? one : other;
-}
-
-/** What a slot holds, apart from the slot itself, so that it can be freed when that is gone. */
-class Taken {
-  readonly subject: Subject;
-  readonly reserved: number;
-  readonly #tokens: SlidingSum | undefined;
-  readonly #entry: number;
-  #hasLeft = false;
-  #isSettled = false;
-  /** What of it counts now, in tokens. */
-  #counted: number;
-
-  constructor(
-    subject: Subject,
-    log: SlidingSum | undefined,
-    { tokens, now }: { tokens: number; now: number },
-  ) {
-    this.subject = subject;
-    this.reserved = log ? tokens : 0;
-    this.#tokens = log;
-    this.#counted = this.reserved;
-    this.#entry = log ? log.add(tokens, now) : 0;
-  }
-
-  settle(tokens: number): void {
-    if (this.#isSettled) return;
-    this.#isSettled = true;
-    this.#count(Math.max(0, tokens));
-  }
-
-  leave(): void {
-    if (this.#hasLeft) return;
-    this.#hasLeft = true;
-    this.subject.leave();
-  }
-
-  free(): void {
-    this.leave();
-    if (!this.#isSettled) this.#count(0);
-  }
-
-  #count(tokens: number): void {
-    this.#tokens?.change(this.#entry, tokens - this.#counted);
-    this.#counted = tokens;
-  }
-}
-
-class TakenSlot implements Slot {
-  readonly #taken: Taken;
-  readonly #forgotten: FinalizationRegistry<Taken>;
-
-  constructor(taken: Taken, forgotten: FinalizationRegistry<Taken>) {
-    this.#taken = taken;
-    this.#forgotten = forgotten;
-  }
-
-  get reserved(): number {
-    return this.#taken.reserved;
-  }
-
-  settle(tokens: number): void {
-    this.#taken.settle(tokens);
-  }
-
-  leave(): void {
-    this.#taken.leave();
-  }
-
-  [Symbol.dispose](): void {
-    this.#forgotten.unregister(this.#taken);
-    this.#taken.free();
-  }
 }

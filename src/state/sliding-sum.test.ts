@@ -15,7 +15,10 @@ test("a short log tells every entry apart", () => {
 });
 
 test("a long log is never short of what a window holds, and never long by more than its grain", () => {
-  const steps = fc.array(fc.record({ pause: fc.nat(4), amount: fc.nat(9) }), { minLength: 9_000, maxLength: 9_000 });
+  const steps = fc.array(fc.record({ pause: fc.nat(4), amount: fc.nat(9) }), {
+    minLength: 9_000,
+    maxLength: 9_000,
+  });
   fc.assert(
     fc.property(steps, (all) => {
       const log = new SlidingSum(LENGTH);

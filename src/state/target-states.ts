@@ -79,7 +79,11 @@ export class TargetStates {
     const pass = circuit.enter(this.#now());
     if (!pass) return undefined;
     load.began();
-    return new TargetVisit(target, { circuit, load }, { pass, now: this.#now, changed: this.#settings.changed });
+    return new TargetVisit(
+      target,
+      { circuit, load },
+      { pass, now: this.#now, changed: this.#settings.changed },
+    );
   }
 
   /** The circuits of the targets that were asked lately, by `upstream/model`. */

@@ -28,9 +28,9 @@ export interface Sizes {
 }
 
 export const FULL: Sizes = {
-  round: 1_000,
+  round: 2_000,
   settle: 200,
-  warmUp: { plain: 20_000, streams: 3_000, within: 8_000 },
+  warmUp: { plain: 60_000, streams: 6_000, within: 12_000 },
   connections: 32,
   pacedStreams: 1_000,
   pacedTokens: 26,

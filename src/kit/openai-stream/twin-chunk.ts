@@ -5,7 +5,7 @@ import { objectOf, listOf, parseJson } from "../json.ts";
 const MAX_TRIES = 8;
 
 /** A JSON string's inside that stands for itself. */
-const PLAIN = /^[^"\\\u0000-\u001f]*$/;
+const PLAIN = /^[ !#-[\]-\u{10ffff}]*$/u;
 
 /** Stands for the text while a pattern is checked. */
 const PROBE = "a probe";

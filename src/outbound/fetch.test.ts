@@ -1,0 +1,363 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { Socket } from "bun";
+import { until } from "../../test/support/until.ts";
+import { piecesOf } from "../kit/pieces.ts";
+import { outboundFetch } from "./fetch.ts";
+
+const outbound = outboundFetch(fetch, { proxied: false });
+
+/** What a server does with one request, as text. */
+type Respond = (request: string, socket: Socket<Peer>) => void;
+
+interface Peer {
+  received: string;
+}
+
+/** A server on plain sockets, that counts its connections. */
+class Server {
+  readonly #listener;
+  readonly #open = new Set<Socket<Peer>>();
+  respond: Respond = (_, socket) => void socket.write(whole("ok"));
+  readonly requests: string[] = [];
+  accepted = 0;
+  closed = 0;
+
+  constructor() {
+    this.#listener = Bun.listen<Peer>({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        open: (socket) => {
+          socket.data = { received: "" };
+          this.accepted += 1;
+          this.#open.add(socket);
+        },
+        data: (socket, bytes) => this.#take(socket, bytes.toString("latin1")),
+        close: (socket) => {
+          this.closed += 1;
+          this.#open.delete(socket);
+        },
+        error() {},
+      },
+    });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#listener.port}/v1/x?y=1`;
+  }
+
+  #take(socket: Socket<Peer>, text: string): void {
+    socket.data.received += text;
+    const end = socket.data.received.indexOf("\r\n\r\n");
+    if (end < 0) return;
+    const length = Number(/content-length: (\d+)/.exec(socket.data.received)?.[1] ?? 0);
+    if (socket.data.received.length < end + 4 + length) return;
+    const request = socket.data.received;
+    socket.data.received = "";
+    this.requests.push(request);
+    this.respond(request, socket);
+  }
+
+  stop(): void {
+    this.#listener.stop(true);
+  }
+}
+
+const server = new Server();
+afterAll(() => server.stop());
+
+function whole(body: string, headers = ""): string {
+  return `HTTP/1.1 200 OK\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
+}
+
+function post(body: string | Uint8Array<ArrayBuffer> = "{}", init: RequestInit = {}): Promise<Response> {
+  const headers = { "Content-Type": "application/json", authorization: "Bearer k" };
+  return outbound(server.url, { method: "POST", headers, body, redirect: "manual", ...init });
+}
+
+async function codeOf(failing: Promise<unknown>): Promise<unknown> {
+  try {
+    await failing;
+  } catch (error) {
+    return error instanceof Error && "code" in error ? error.code : error;
+  }
+  throw new Error("it did not fail");
+}
+
+/** Sends a text in pieces that the network keeps apart. */
+async function inPieces(socket: Socket<Peer>, pieces: readonly string[]): Promise<void> {
+  for (const piece of pieces) {
+    socket.write(Buffer.from(piece, "latin1"));
+    socket.flush();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+describe("a request", () => {
+  test("goes over the wire as it was given", async () => {
+    server.respond = (_, socket) => void socket.write(whole("ok"));
+    await (await post('{"a":"ü"}')).text();
+    const [head = "", body] = (server.requests.at(-1) ?? "").split("\r\n\r\n");
+    const [line, ...headers] = head.split("\r\n");
+    expect(line).toBe("POST /v1/x?y=1 HTTP/1.1");
+    expect(headers.toSorted()).toEqual(
+      [
+        `host: ${new URL(server.url).host}`,
+        "connection: keep-alive",
+        "content-type: application/json",
+        "authorization: Bearer k",
+        "accept: */*",
+        "accept-encoding: gzip, deflate, br, zstd",
+        "content-length: 10",
+      ].toSorted(),
+    );
+    expect(Buffer.from(body ?? "", "latin1").toString()).toBe('{"a":"ü"}');
+  });
+
+  test("of any size arrives whole, as text and as bytes", async () => {
+    server.respond = (request, socket) =>
+      void socket.write(whole(String(Bun.hash(request.split("\r\n\r\n")[1] ?? ""))));
+    for (const size of [0, 1, 200_000, 600_000, 3_000_000]) {
+      const body = "x".repeat(size);
+      const hash = String(Bun.hash(body));
+      expect(await (await post(body)).text()).toBe(hash);
+      expect(await (await post(new TextEncoder().encode(body))).text()).toBe(hash);
+    }
+  });
+
+  test("that needs more than a plain one goes the usual way", async () => {
+    server.respond = (_, socket) => void socket.write(whole("ok"));
+    const before = server.accepted;
+    expect(await (await post("{}")).text()).toBe("ok");
+    const usual = await outbound(server.url, { method: "PUT", body: "{}" });
+    expect(await usual.text()).toBe("ok");
+    expect(server.requests.at(-1)).toStartWith("PUT ");
+    expect(server.accepted).toBeGreaterThan(before);
+    expect(codeOf(post("{}", { headers: { "x-a": "b\r\nx-evil: 1" } }))).resolves.toBeInstanceOf(TypeError);
+    expect(server.requests.at(-1)).not.toContain("evil");
+  });
+
+  test("to nobody is refused with the system's word", async () => {
+    const nobody = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    const url = `http://127.0.0.1:${nobody.port}/`;
+    nobody.stop(true);
+    expect(await codeOf(outbound(url, { redirect: "manual" }))).toBe("ECONNREFUSED");
+  });
+});
+
+describe("an answer", () => {
+  const body = "data: ü\n\ndata: \u{1f600}\n\n";
+  const bytes = Buffer.from(body).toString("latin1");
+  const framed = (parts: readonly string[]) =>
+    parts.map((part) => `${part.length.toString(16)};ext=1\r\n${part}\r\n`).join("");
+  const FORMS: Readonly<Record<string, string>> = {
+    "with a length": `HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: ${bytes.length}\r\n\r\n${bytes}`,
+    "in chunks": `HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\ntransfer-encoding: chunked\r\n\r\n${framed([bytes.slice(0, 7), bytes.slice(7)])}0\r\nx-trailer: 1\r\n\r\n`,
+    "after an interim one": `HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\nX-A: 1\r\nx-a: 2\r\nContent-Length: ${bytes.length}\r\n\r\n${bytes}`,
+  };
+
+  test.each(Object.entries(FORMS))("%s is the same however the network cuts it", async (_, wire) => {
+    const cuts = fc.uniqueArray(fc.nat(wire.length), { maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(cuts, async (places) => {
+        const edges = [0, ...places.toSorted((a, b) => a - b), wire.length];
+        const pieces = edges.slice(1).map((to, index) => wire.slice(edges[index], to));
+        server.respond = (_request, socket) => void inPieces(socket, pieces.filter(Boolean));
+        const response = await post();
+        expect([response.status, response.headers.get("x-a")]).toEqual([200, "1, 2"]);
+        expect(await response.text()).toBe(body);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test.each(Object.entries(FORMS))("%s that is cut short anywhere is a failure", async (_, wire) => {
+    for (let length = 0; length < wire.length; length++) {
+      server.respond = (_request, socket) => void socket.end(Buffer.from(wire.slice(0, length), "latin1"));
+      expect(await codeOf(post().then((response) => response.text()))).toBe("ECONNRESET");
+    }
+  });
+
+  test("without a length ends with its connection", async () => {
+    server.respond = (_, socket) => void socket.end("HTTP/1.1 200 OK\r\n\r\nto the end");
+    expect(await (await post()).text()).toBe("to the end");
+  });
+
+  test.each([
+    ["no HTTP", "SSH-2.0-OpenSSH\r\n\r\n"],
+    ["a chunk without a size", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nab\r\n"],
+    ["two lengths", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc"],
+    ["endless headers", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(200_000)}`],
+  ])("that is %s is a failure of HTTP", async (_, wire) => {
+    server.respond = (_request, socket) => void socket.write(wire);
+    expect(await codeOf(post().then((response) => response.text()))).toMatch(/^HPE_/);
+  });
+
+  test("with many headers has all of them", async () => {
+    const many = Array.from({ length: 150 }, (_, n) => `x-${n}: ${n}\r\n`).join("");
+    server.respond = (_, socket) => void socket.write(whole("ok", many));
+    const { headers } = await post();
+    for (let n = 0; n < 150; n++) expect(headers.get(`x-${n}`)).toBe(String(n));
+  });
+
+  test("without a body has none", async () => {
+    server.respond = (_, socket) => void socket.write("HTTP/1.1 204 No Content\r\n\r\n");
+    const response = await post();
+    expect([response.status, response.body, await response.text()]).toEqual([204, null, ""]);
+  });
+
+  test("that was compressed unasked is unpacked", async () => {
+    const packed = Bun.gzipSync(Buffer.from("packed"));
+    server.respond = (_, socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${packed.length}\r\n\r\n`);
+      socket.write(packed);
+    };
+    const response = await post();
+    expect(response.headers.get("content-encoding")).toBeNull();
+    expect(await response.text()).toBe("packed");
+  });
+
+  test("can be read as a stream, as pieces, and by a clone", async () => {
+    server.respond = (_, socket) => void socket.write(whole("abc"));
+    const cloned = await post();
+    const clone = cloned.clone();
+    expect(piecesOf(cloned.body!)).toBeUndefined();
+    expect([await cloned.text(), await clone.text()]).toEqual(["abc", "abc"]);
+    const pieces = piecesOf((await post()).body!);
+    const read: string[] = [];
+    for (let piece = await pieces?.next(); piece; piece = await pieces?.next())
+      read.push(Buffer.from(piece).toString());
+    expect(read.join("")).toBe("abc");
+  });
+
+  test("that nobody reads stops its sender", async () => {
+    let sent = 0;
+    const chunk = Buffer.alloc(256 * 1024, "x");
+    let isFull = false;
+    server.respond = (_, socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n");
+      for (let n = 0; n < 400 && !isFull; n++) {
+        const written = socket.write(chunk);
+        sent += written;
+        isFull = written < chunk.length;
+      }
+    };
+    const response = await post();
+    await until(() => isFull, "the sender to be held up");
+    // What the kernel holds on both sides, and no more.
+    expect(sent).toBeLessThan(50_000_000);
+    await response.body?.cancel();
+  });
+});
+
+describe("a connection", () => {
+  test("serves one request after the other, and is not used again when it may not be", async () => {
+    server.respond = (_, socket) => void socket.write(whole("ok"));
+    await (await post()).text();
+    const before = server.accepted;
+    for (let n = 0; n < 5; n++) await (await post()).text();
+    expect(server.accepted).toBe(before);
+    server.respond = (_, socket) => void socket.write(whole("ok", "connection: close\r\n"));
+    await (await post()).text();
+    server.respond = (_, socket) => void socket.write(whole("ok"));
+    await (await post()).text();
+    expect(server.accepted).toBe(before + 1);
+  });
+
+  test("whose server speaks without being asked is left", async () => {
+    server.respond = (_, socket) => void socket.write(`${whole("ok")}HTTP/1.1 200 OK\r\n`);
+    await (await post()).text();
+    const before = server.accepted;
+    server.respond = (_, socket) => void socket.write(whole("mine"));
+    expect(await (await post()).text()).toBe("mine");
+    expect(server.accepted).toBe(before + 1);
+  });
+
+  test("that a server has closed while it was idle is soon forgotten", async () => {
+    server.respond = (_, socket) => {
+      socket.write(whole("ok"));
+      setImmediate(() => socket.end());
+    };
+    const closed = server.closed;
+    await (await post()).text();
+    await until(() => server.closed > closed, "the server to close");
+    server.respond = (_, socket) => void socket.write(whole("again"));
+    // The news of it may be on its way still.
+    const again = () => post().then((response) => response.text(), String);
+    await until(async () => (await again()) === "again", "an answer over another connection");
+    expect(await again()).toBe("again");
+  });
+
+  test("is used again after an answer of which the rest was of no interest", async () => {
+    const answering = Promise.withResolvers<Socket<Peer>>();
+    server.respond = (_, socket) => {
+      socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
+      answering.resolve(socket);
+    };
+    const pieces = piecesOf((await post()).body!);
+    await pieces?.next();
+    pieces?.forget();
+    const mine = await answering.promise;
+    mine.write("0\r\n\r\n");
+    expect(await pieces?.next()).toBeUndefined();
+    let usedAgain: Peer | undefined;
+    server.respond = (_, socket) => {
+      usedAgain = socket.data;
+      socket.write(whole("ok"));
+    };
+    await (await post()).text();
+    expect(usedAgain).toBe(mine.data);
+  });
+
+  test("whose server doesn't end an answer of which the rest is of no interest is closed", async () => {
+    server.respond = (_, socket) => void socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc");
+    const pieces = piecesOf((await post()).body!);
+    await pieces?.next();
+    const closed = server.closed;
+    pieces?.forget();
+    await until(() => server.closed > closed, "the connection to be closed");
+  });
+});
+
+describe("who leaves", () => {
+  const reason = new Error("the client left");
+
+  test("before the connection stands, before the head or in the body has the reason, and the server the end", async () => {
+    for (const wire of ["", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"]) {
+      const controller = new AbortController();
+      const reached = Promise.withResolvers<void>();
+      server.respond = (_, socket) => {
+        socket.write(wire);
+        reached.resolve();
+      };
+      const closed = server.closed;
+      const answer = post("{}", { signal: controller.signal }).then((response) => response.text());
+      answer.catch(() => undefined);
+      await reached.promise;
+      controller.abort(reason);
+      expect(await codeOf(answer)).toBe(reason);
+      await until(() => server.closed > closed, "the server to notice");
+    }
+    expect(await codeOf(post("{}", { signal: AbortSignal.abort(reason) }))).toBe(reason);
+  });
+
+  test("while connecting has the reason at once", async () => {
+    const controller = new AbortController();
+    const answer = outbound("http://127.0.0.1:1/", { signal: controller.signal, redirect: "manual" });
+    controller.abort(reason);
+    expect(await codeOf(answer)).toBe(reason);
+  });
+
+  test("by cancelling the body closes the connection", async () => {
+    server.respond = (_, socket) => void socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc");
+    const closed = server.closed;
+    const response = await post();
+    await response.body?.cancel();
+    await until(() => server.closed > closed, "the server to notice");
+  });
+});
+
+test("where the environment names a proxy, everything goes the usual way", () => {
+  expect(outboundFetch(fetch, { proxied: true })).toBe(fetch);
+});

@@ -1,0 +1,39 @@
+import { expect, test } from "bun:test";
+import { sourceOf } from "../contract/source.ts";
+import { Cancellation } from "../flow/cancellation.ts";
+import { ByteBudget } from "../state/byte-budget.ts";
+import type { Gateway } from "../state/gateway.ts";
+import type { RequestCall } from "./open-call.ts";
+import { readBody } from "./read-body.ts";
+
+const gateway = {
+  bodies: new ByteBudget(1_000_000),
+  limits: { maxBody: 1_000_000, bodyIdle: 1_000, bodyTotal: 1_000 },
+} as Gateway;
+
+async function sourceIn(body: string): Promise<string | undefined> {
+  const headers = { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
+  const http = new Request("http://localhost/", { method: "POST", headers, body });
+  const call = { cancellation: new Cancellation(), age: 0 } as unknown as RequestCall;
+  const source = sourceOf((await readBody(http, call, gateway)) as never);
+  return source && Buffer.from(source).toString();
+}
+
+test("a body keeps the bytes it was written in", async () => {
+  const body = '{ "model": "m", "temperature": 1.0, "messages": ["\\u4f60", "ü"] }';
+  expect(await sourceIn(body)).toBe(body);
+});
+
+test.each([
+  ["says the model twice", '{"model":"one","model":"two"}'],
+  ["may say it twice, once with a letter as an escape", '{"\\u006dodel":"one","model":"two"}'],
+  ["names something else a model, too", '{"model":"one","tools":[{"model":"two"}]}'],
+  ["says no model", '{"input":"x"}'],
+  ["begins with a byte order mark", '\u{feff}{"model":"one"}'],
+])("not one that %s, because others might read another model in it", async (_, body) => {
+  expect(await sourceIn(body)).toBeUndefined();
+});
+
+test("the bytes are given back to the budget", () => {
+  expect(gateway.bodies.used).toBe(0);
+});
