@@ -275,6 +275,11 @@ test("a source that throws at once, or gives no result, fails like any other", a
   }
 });
 
+test("a source that says nothing at once, again and again, keeps nobody else waiting", () => {
+  const answer = new WholeAnswer({ next: () => ({ done: false, value: [] }) }, 1, UNTOLD);
+  expect(() => answer.next()).toThrow("saying nothing");
+});
+
 test("a source whose return throws, or is no promise, is left all the same", async () => {
   const next = () => new Promise<never>(() => undefined);
   const inReturn = () => {

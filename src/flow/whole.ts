@@ -3,6 +3,9 @@ import { UpstreamError } from "../contract/index.ts";
 import { END_OF_BATCHES } from "./batches.ts";
 import { Progress } from "./progress.ts";
 
+/** More empty batches than these at one moment would keep everybody else waiting. */
+const MAX_EMPTY = 1_000;
+
 /** More batches without a word than these before the first word are no answer. */
 const MAX_BEFORE_WORD = 1_000;
 
@@ -98,7 +101,9 @@ export class WholeAnswer implements Batches {
   }
 
   #read(): NextBatch | Promise<NextBatch> {
-    for (;;) {
+    for (let empty = 0; ; empty++) {
+      if (empty > MAX_EMPTY)
+        this.#fail(new UpstreamError("bad-response", "the upstream goes on saying nothing"));
       if (this.#failure) throw this.#failure.error;
       if (this.#isOver) return END_OF_BATCHES;
       const came = this.#ask();

@@ -53,11 +53,10 @@ export class Connection implements Line, ParserEvents {
     return exchange;
   }
 
-  /** Sends a request, or what the socket hasn't taken of it yet. The bytes aren't kept. */
+  /** Sends a request. The bytes aren't kept: what the socket doesn't take at once is copied. */
   send(bytes: Uint8Array): void {
-    const written = this.#socket?.write(bytes) ?? 0;
-    // A copy: the caller's bytes are good for this moment only.
-    if (written < bytes.length) this.#unsent = bytes.slice(Math.max(written, 0));
+    const rest = this.#write(bytes);
+    this.#unsent = rest && new Uint8Array(rest);
   }
 
   pause(): void {
@@ -88,9 +87,7 @@ export class Connection implements Line, ParserEvents {
 
   /** Of the socket: it has room again. */
   drained(): void {
-    const unsent = this.#unsent;
-    this.#unsent = undefined;
-    if (unsent) this.send(unsent);
+    this.#unsent = this.#unsent && this.#write(this.#unsent);
   }
 
   /** Of the socket: the server has closed it, or it broke. */
@@ -127,6 +124,12 @@ export class Connection implements Line, ParserEvents {
   /** Of the parser. */
   end(): void {
     if (!this.#isInterim) this.#exchange?.end();
+  }
+
+  /** What the socket didn't take. */
+  #write(bytes: Uint8Array): Uint8Array | undefined {
+    const written = this.#socket?.write(bytes) ?? 0;
+    return written < bytes.length ? bytes.subarray(Math.max(written, 0)) : undefined;
   }
 
   #finish(): void {

@@ -126,6 +126,36 @@ describe("a request", () => {
     }
   });
 
+  test("whose server reads slowly arrives whole, though others are put together meanwhile", async () => {
+    const slowly = Bun.listen<{ size: number; sum: number }>({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        open: (socket) => {
+          socket.data = { size: 0, sum: 0 };
+          socket.pause();
+          setTimeout(() => socket.resume(), 20);
+        },
+        data: (socket, bytes) => {
+          const { data } = socket;
+          for (const byte of bytes) if (byte >= 0x80) data.sum += byte;
+          data.size += bytes.filter((byte) => byte >= 0x80).length;
+          if (data.size === SIZE) socket.write(whole(String(data.sum / SIZE)));
+        },
+      },
+    });
+    const SIZE = 480_000;
+    const ask = async (byte: number) => {
+      const body = new Uint8Array(SIZE).fill(byte);
+      const url = `http://127.0.0.1:${slowly.port}/`;
+      const response = await outbound(url, { method: "POST", body, redirect: "manual" });
+      return Number(await response.text());
+    };
+    const bytes = Array.from({ length: 32 }, (_, n) => 0x80 + n);
+    expect(await Promise.all(bytes.map(ask))).toEqual(bytes);
+    slowly.stop(true);
+  });
+
   test("that needs more than a plain one goes the usual way", async () => {
     server.respond = (_, socket) => void socket.write(whole("ok"));
     const before = server.accepted;
