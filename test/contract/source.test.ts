@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { forgetSource, keepSource, sourceOf } from "./source.ts";
+import { forgetSource, keepSource, sourceOf } from "../../src/contract/source.ts";
 
 test("bytes belong to one object: copies have none, nothing else shows them, and they can be let go", () => {
   const body = { model: "m" };
