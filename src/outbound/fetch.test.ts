@@ -224,6 +224,23 @@ describe("an answer", () => {
     expect(await codeOf(post().then((response) => response.text()))).toMatch(/^HPE_/);
   });
 
+  test.each([
+    ["bare line feeds", "HTTP/1.1 200 OK\ncontent-length: 2\n\nok"],
+    [
+      "spaces behind a chunk's size",
+      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2  \r\nok\r\n0\r\n\r\n",
+    ],
+    [
+      "a length beside its chunks",
+      "HTTP/1.1 200 OK\r\ncontent-length: 7\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+    ],
+    ["no reason", "HTTP/1.1 200\r\ncontent-length: 2\r\n\r\nok"],
+    ["100 KiB of headers", `HTTP/1.1 200 OK\r\nx: ${"y".repeat(100_000)}\r\ncontent-length: 2\r\n\r\nok`],
+  ])("with %s is understood, as home-made servers send it", async (_, wire) => {
+    server.respond = (_request, socket) => void socket.write(wire);
+    expect(await (await post()).text()).toBe("ok");
+  });
+
   test("with many headers has all of them", async () => {
     const many = Array.from({ length: 150 }, (_, n) => `x-${n}: ${n}\r\n`).join("");
     server.respond = (_, socket) => void socket.write(whole("ok", many));

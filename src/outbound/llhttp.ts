@@ -36,7 +36,7 @@ export interface AnswerParser {
 
 /** An instance as Bun has it: it calls the methods that stand under the class's numbers. */
 interface Llhttp {
-  initialize(type: number, resource: object): void;
+  initialize(type: number, resource: object, maxHeaderBytes: number, lenience: number): void;
   execute(bytes: Uint8Array): number | Error;
   finish(): undefined | Error;
 }
@@ -49,6 +49,9 @@ interface LlhttpClass {
   readonly kOnHeadersComplete: number;
   readonly kOnBody: number;
   readonly kOnMessageComplete: number;
+  readonly kLenientOptionalCRBeforeLF: number;
+  readonly kLenientSpacesAfterChunkSize: number;
+  readonly kLenientChunkedLength: number;
 }
 
 /** Makes a parser that tells these events. */
@@ -72,9 +75,14 @@ function bound(): LlhttpClass | undefined {
 }
 
 const READ_BODY = 0;
+/** As much as `fetch` takes, and then some. */
+const MAX_HEADER_BYTES = 128 * 1024;
 
 /** Its callbacks are methods, since closures would be made anew for each connection. */
 function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => AnswerParser {
+  // What home-made servers do and `fetch` takes: bare line feeds, and a length beside the chunks, which then count.
+  const lenience =
+    llhttp.kLenientOptionalCRBeforeLF | llhttp.kLenientSpacesAfterChunkSize | llhttp.kLenientChunkedLength;
   return class extends llhttp implements AnswerParser {
     readonly #events: ParserEvents;
     /** Headers that were told before the rest of theirs, because there are many. */
@@ -84,7 +92,7 @@ function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => AnswerP
     constructor(events: ParserEvents) {
       super();
       this.#events = events;
-      this.initialize(llhttp.RESPONSE, {});
+      this.initialize(llhttp.RESPONSE, {}, MAX_HEADER_BYTES, lenience);
     }
 
     take(bytes: Uint8Array): Error | undefined {
