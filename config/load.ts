@@ -143,5 +143,5 @@ export function maxHttpRequests(
 export function usesHttpProxy(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): boolean {
-  return Boolean(environment["http_proxy"] ?? environment["HTTP_PROXY"]);
+  return ["http_proxy", "HTTP_PROXY"].some((name) => Boolean(environment[name]));
 }

@@ -56,6 +56,7 @@ export class Connections {
     const before = performance.now() - IDLE_MS;
     // Those that wait longest are the first.
     for (let oldest = this.#idle[0]; oldest && oldest.idleSince <= before; oldest = this.#idle[0]) {
+      this.#idle.shift();
       oldest.close();
     }
     if (this.#idle.length > 0) this.#sweepLater();

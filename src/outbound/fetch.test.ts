@@ -265,6 +265,25 @@ describe("an answer", () => {
     expect(await response.text()).toBe("packed");
   });
 
+  test.each([
+    [
+      "an encoding that nobody knows",
+      "HTTP/1.1 200 OK\r\ncontent-encoding: x-mine\r\ncontent-length: 9\r\n\r\nab",
+    ],
+    ["a status that is none", "HTTP/1.1 700 What\r\ncontent-length: 9\r\n\r\nab"],
+  ])("with %s is a failure, and its connection is closed", async (_, wire) => {
+    server.respond = (_request, socket) => void socket.write(wire);
+    const closed = server.closed;
+    expect(await codeOf(post())).toBeString();
+    await until(() => server.closed > closed, "the connection to be closed");
+  });
+
+  test("may have headers of any name", async () => {
+    server.respond = (_, socket) => void socket.write(whole("ok", "constructor: a\r\n__proto__: b\r\n"));
+    const { headers } = await post();
+    expect([headers.get("constructor"), headers.get("__proto__")]).toEqual(["a", "b"]);
+  });
+
   test("can be read as a stream, as pieces, and by a clone", async () => {
     server.respond = (_, socket) => void socket.write(whole("abc"));
     const cloned = await post();

@@ -47,8 +47,15 @@ class Client {
     const exchange = connection.ask(signal);
     const head = exchange.head();
     connection.send(requestBytes(request));
-    return responseOf(await head, exchange);
+    try {
+      return responseOf(await head, exchange);
+    } catch (error) {
+      // Nobody else will: there is no response by which to leave it.
+      exchange.leave();
+      throw error;
+    }
   }
+
   #server(host: string, origin: Origin): Connections {
     let server = this.#servers.get(host);
     if (!server) {
@@ -84,14 +91,16 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 function responseOf({ status, statusText, headers: raw }: AnswerHead, exchange: Exchange): Response {
   if (status > 599) {
-    exchange.leave();
     throw Object.assign(new Error(`the server answered with status ${status}`), {
       code: "HPE_INVALID_STATUS",
     });
   }
   const headers = recordOf(raw);
   const init = { status, statusText, headers };
-  if (WITHOUT_BODY.has(status)) return new Response(null, init);
+  if (WITHOUT_BODY.has(status)) {
+    exchange.forget();
+    return new Response(null, init);
+  }
   const body = streamOf(exchange);
   const encoding = headers["content-encoding"]?.trim().toLowerCase() ?? "identity";
   if (encoding === "identity") return new Response(body, init);
@@ -102,7 +111,8 @@ function responseOf({ status, statusText, headers: raw }: AnswerHead, exchange: 
 
 /** Headers by their names in small letters; those of one name are one list. RFC 9110, section 5.2. */
 function recordOf(raw: RawHeaders): Record<string, string> {
-  const headers: Record<string, string> = {};
+  // Without a prototype, so that a header called `constructor` is one like any other.
+  const headers: Record<string, string> = Object.create(null);
   for (let index = 1; index < raw.length; index += 2) {
     const name = (raw[index - 1] ?? "").toLowerCase();
     const before = headers[name];

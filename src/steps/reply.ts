@@ -52,15 +52,15 @@ async function plain(
   const { answered, events } = await answer;
   const { encoded: forms } = answered;
   // The body names the model that was asked for where the upstream names none.
-  const form = forms && `${dialect.name} ${request.model}`;
-  const sent = form === undefined ? undefined : forms?.get(form);
+  const form = `${dialect.name} ${request.model}`;
+  const sent = forms?.get(form);
   if (sent) {
     call.deliveredAs(answered, sent.usage);
     return replyWithBody(sent.bytes, { answered, usage: sent.usage, call });
   }
   const { body, usage } = await dialect.collect(events, request.model);
   const text = JSON.stringify(body);
-  if (form !== undefined) forms?.keep(form, { bytes: encoder.encode(text), usage });
+  forms?.keep(form, { bytes: encoder.encode(text), usage });
   return replyWithBody(text, { answered, usage, call });
 }
 
