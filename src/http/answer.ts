@@ -1,5 +1,6 @@
 import { errorBody } from "../dialects/openai-chat/error.ts";
 import { RequestError, toRequestError } from "../dialects/request-error.ts";
+import { Gathering } from "../flow/gathering.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
 import { addLimitHeaders } from "../state/limit-headers.ts";
@@ -10,6 +11,9 @@ import type { Cors } from "./cors.ts";
 import type { CallHandler, Endpoint } from "./endpoints.ts";
 import { endpointsAt } from "./endpoints.ts";
 import { canonicalPath } from "./paths.ts";
+
+/** Requests that have arrived. */
+const ARRIVALS = new Gathering((goOn: () => void) => goOn());
 
 const ANY_METHOD = ["GET", "HEAD", "POST"];
 
@@ -68,6 +72,7 @@ export class Answerer {
   }
 
   async #call({ path, call: handler }: CallEndpoint, http: Request): Promise<Response> {
+    await new Promise<void>((goOn) => ARRIVALS.add(goOn));
     const mark = (headers: Record<string, string>, { id, caller }: RequestCall): void => {
       headers["x-request-id"] = id;
       // What is left to the key, on every answer to it.

@@ -1,4 +1,5 @@
 import type { Socket, SocketHandler } from "bun";
+import { Gathering } from "../flow/gathering.ts";
 import type { Line } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
 import type { AnswerHead, AnswerParser, ParserEvents, ParserMaker } from "./llhttp.ts";
@@ -82,7 +83,7 @@ export class Connection implements Line, ParserEvents {
       exchange?.end(error);
       this.close();
     } else if (exchange?.isOver) this.#finish();
-    exchange?.flush();
+    if (exchange) ANSWERS.add(exchange);
   }
 
   /** Of the socket: it has room again. */
@@ -147,6 +148,9 @@ export class Connection implements Line, ParserEvents {
     this.#options.closed(this);
   }
 }
+
+/** Those of whose answers something has arrived. */
+const ANSWERS = new Gathering((exchange: Exchange) => exchange.flush());
 
 /** Of all connections: each socket carries its own. */
 const HANDLERS: SocketHandler<Connection> = {

@@ -23,6 +23,7 @@ export interface Line {
 export class Exchange implements Pieces {
   readonly #line: Line;
   #head: PromiseWithResolvers<AnswerHead> | undefined;
+  #begun: AnswerHead | undefined;
   #pieces: Uint8Array[] = [];
   #waiting = 0;
   #isPaused = false;
@@ -51,10 +52,9 @@ export class Exchange implements Pieces {
     return this.#isOver;
   }
 
-  /** Of the connection: the head is there. */
+  /** Of the connection: the head is there. `flush` follows. */
   begin(head: AnswerHead): void {
-    this.#head?.resolve(head);
-    this.#head = undefined;
+    this.#begun = head;
   }
 
   /** Of the connection: a piece of the body is there. `flush` follows when all that came together is. */
@@ -64,8 +64,9 @@ export class Exchange implements Pieces {
     this.#waiting += piece.length;
   }
 
-  /** Of the connection: what came together is complete. */
+  /** Of the connection: what came together is complete. Hands it to whoever waits for it. */
   flush(): void {
+    if (this.#head) this.#giveHead(this.#head);
     if (this.#reading && (this.#waiting > 0 || this.#isOver)) {
       const { resolve, reject } = this.#reading;
       this.#reading = undefined;
@@ -78,7 +79,18 @@ export class Exchange implements Pieces {
     }
   }
 
-  /** Of the connection: the answer is whole, or with a `failure` it has broken off. Only the first word counts. */
+  #giveHead({ resolve, reject }: PromiseWithResolvers<AnswerHead>): void {
+    if (this.#begun) resolve(this.#begun);
+    else if (this.#isOver) reject(this.#failure);
+    else return;
+    this.#head = undefined;
+    this.#begun = undefined;
+  }
+
+  /**
+   * Of the connection: the answer is whole, or with a `failure` it has broken off. Only the first word counts.
+   * `flush` follows.
+   */
   end(failure?: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -86,8 +98,6 @@ export class Exchange implements Pieces {
     clearTimeout(this.#drop);
     this.#signal?.removeEventListener("abort", this.#aborted);
     this.#signal = undefined;
-    this.#head?.reject(failure);
-    this.#head = undefined;
   }
 
   next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
