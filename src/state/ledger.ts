@@ -28,6 +28,11 @@ export interface LedgerOptions {
 const INTERVAL_MS = 150;
 /** Rows of one transaction. */
 const PAGE_ROWS = 200;
+/**
+ * How long a page that is full waits for those of its requests that are about to end. Not longer: what has outlived a
+ * few collections of garbage is dear to collect.
+ */
+const FULL_PAGE_MS = 10;
 /** How long one turn of the event loop may be spent on writing. */
 const TURN_MS = 5;
 /** And how long when rows wait for too long: then the event loop is so busy that there are few turns. */
@@ -56,6 +61,8 @@ export class Ledger {
   #pending = 0;
   #dropped = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer fires, by `performance.now()`. */
+  #due = Infinity;
   #pruning: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
@@ -134,21 +141,40 @@ export class Ledger {
     this.#pageNumber += 1;
     const page = new LedgerPage(this.#pageNumber);
     this.#pages.push(page);
-    this.#timer ??= setTimeout(this.#turn, this.#options.interval);
+    this.#turnIn(last ? FULL_PAGE_MS : this.#options.interval);
     return page;
   }
 
+  #turnIn(ms: number): void {
+    const due = performance.now() + ms;
+    if (due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(this.#turn, ms);
+  }
+
   readonly #turn = (): void => {
-    this.#timer = undefined;
-    const waited = performance.now() - (this.#pages[0]?.begun ?? Infinity);
-    const went = this.#writePages(waited > 2 * this.#options.interval ? LATE_TURN_MS : TURN_MS);
-    if (this.#pages.length > 0) this.#timer = setTimeout(this.#turn, went ? 0 : RETRY_MS);
+    this.#due = Infinity;
+    const late = this.#waited(this.#pages[0]) > 2 * this.#options.interval;
+    const went = this.#writePages(late ? LATE_TURN_MS : TURN_MS, (page) => this.#isDue(page));
+    const [next] = this.#pages;
+    if (!next) return;
+    if (!went) this.#turnIn(RETRY_MS);
+    else this.#turnIn(this.#isDue(next) ? 0 : this.#options.interval - this.#waited(next));
   };
 
+  #waited(page: LedgerPage | undefined): number {
+    return page ? performance.now() - page.begun : 0;
+  }
+
+  #isDue(page: LedgerPage): boolean {
+    return page.rows.length >= PAGE_ROWS || this.#waited(page) >= this.#options.interval;
+  }
+
   /** False when it couldn't be written. */
-  #writePages(forMs: number): boolean {
+  #writePages(forMs: number, isDue: (page: LedgerPage) => boolean = () => true): boolean {
     const end = performance.now() + forMs;
-    for (let page = this.#pages[0]; page; page = this.#pages[0]) {
+    for (let page = this.#pages[0]; page && isDue(page); page = this.#pages[0]) {
       if (!this.#write(page)) return false;
       page.written();
       this.#pending -= page.rows.length;
