@@ -10,9 +10,11 @@ export class Body {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #left = false;
 
-  constructor(stream: ReadableStream<Uint8Array> | null) {
-    this.#pieces = stream ? piecesOf(stream) : undefined;
-    if (!this.#pieces) this.#reader = stream?.getReader();
+  constructor(source: Response | ReadableStream<Uint8Array> | null) {
+    this.#pieces = source instanceof Response ? piecesOf(source) : undefined;
+    if (this.#pieces) return;
+    const stream = source instanceof Response ? source.body : source;
+    this.#reader = stream?.getReader();
   }
 
   /** True once `leave` was called: the end of the body then says nothing about the answer. */

@@ -27,7 +27,7 @@ export interface OpenAiStreamOptions {
  * the body. Only for answers with a 2xx status, as `post` gives them.
  */
 export function openaiStream(response: Response, options: OpenAiStreamOptions = {}): ChatStream {
-  return answerFrom(new Answer(new Body(response.body), options));
+  return answerFrom(new Answer(new Body(response), options));
 }
 
 /** Reads an answer in the batches in which it arrives. An iterator, because a generator costs several promises each. */

@@ -1,6 +1,6 @@
 /**
- * Under this name the stream of a response's body may offer its bytes without a stream's own cost, as long as nobody
- * reads it as a stream.
+ * Under this name a response may offer its body's bytes without a stream's own cost, as long as nobody has asked for
+ * its body in another way.
  */
 export const PIECES: unique symbol = Symbol.for("modelyard.pieces");
 
@@ -17,7 +17,7 @@ export interface Pieces {
   leave(): void;
 }
 
-/** A stream's bytes without the stream, where it has them and nobody reads it. */
-export function piecesOf(stream: ReadableStream<Uint8Array>): Pieces | undefined {
-  return stream.locked ? undefined : (stream as { readonly [PIECES]?: Pieces })[PIECES];
+/** A response's bytes without a stream, where it has them and nobody has asked for its body. */
+export function piecesOf(response: Response): Pieces | undefined {
+  return (response as { readonly [PIECES]?: Pieces | undefined })[PIECES];
 }

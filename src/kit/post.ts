@@ -60,18 +60,20 @@ interface Sending {
   readonly signal: AbortSignal;
 }
 
-async function send(options: GetOptions, sending: Sending): Promise<Response> {
-  const { headers } = sending;
+async function send(options: GetOptions, { method, headers, body, signal }: Sending): Promise<Response> {
   for (const name in options.headers) headers[name.toLowerCase()] = options.headers[name] ?? "";
   try {
     return await options.fetch(options.url, {
-      ...sending,
+      method,
+      headers,
+      ...(body !== undefined && { body }),
+      signal,
       redirect: "manual",
       // Bun's own idle timer would cut a model that thinks for five minutes; the gateway's deadlines rule.
       timeout: false,
     });
   } catch (error) {
-    sending.signal.throwIfAborted();
+    signal.throwIfAborted();
     throw unreachable(options.url, error);
   }
 }
@@ -95,7 +97,7 @@ function redirection(response: Response): string {
 
 /** What can be had of an error's body within 64 KiB and 5 seconds; the status alone is an answer, too. */
 async function errorText(response: Response, clock: Clock): Promise<string> {
-  const body = new Body(response.body);
+  const body = new Body(response);
   const buffer = new ByteBuffer();
   const cancelDeadline = clock.after(ERROR_BODY_MS, () => void body.leave());
   try {

@@ -12,7 +12,7 @@ const MAX_BYTES = 256 * 1024 * 1024;
  * `UpstreamError`: `truncated` if the connection breaks, `bad-response` if it isn't JSON or larger than 256 MiB.
  */
 export async function readJson(response: Response, signal: AbortSignal): Promise<Json> {
-  const body = new Body(response.body);
+  const body = new Body(response);
   const buffer = new ByteBuffer();
   try {
     await body.readInto(buffer, MAX_BYTES);

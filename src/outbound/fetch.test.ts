@@ -288,9 +288,16 @@ describe("an answer", () => {
     server.respond = (_, socket) => void socket.write(whole("abc"));
     const cloned = await post();
     const clone = cloned.clone();
-    expect(piecesOf(cloned.body!)).toBeUndefined();
+    expect(piecesOf(cloned)).toBeUndefined();
     expect([await cloned.text(), await clone.text()]).toEqual(["abc", "abc"]);
-    const pieces = piecesOf((await post()).body!);
+    expect(cloned.bodyUsed).toBe(true);
+    const ways = [(response: Response) => response.bytes(), (response: Response) => response.arrayBuffer()];
+    for (const read of ways) expect(new TextDecoder().decode(await read(await post()))).toBe("abc");
+    expect(await (await (await post()).blob()).text()).toBe("abc");
+    expect(await Array.fromAsync((await post()).body!, (piece) => Buffer.from(piece).toString())).toEqual([
+      "abc",
+    ]);
+    const pieces = piecesOf(await post());
     const read: string[] = [];
     for (let piece = await pieces?.next(); piece; piece = await pieces?.next())
       read.push(Buffer.from(piece).toString());
@@ -361,7 +368,7 @@ describe("a connection", () => {
       socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
       answering.resolve(socket);
     };
-    const pieces = piecesOf((await post()).body!);
+    const pieces = piecesOf(await post());
     await pieces?.next();
     pieces?.forget();
     const mine = await answering.promise;
@@ -378,7 +385,7 @@ describe("a connection", () => {
 
   test("whose server doesn't end an answer of which the rest is of no interest is closed", async () => {
     server.respond = (_, socket) => void socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc");
-    const pieces = piecesOf((await post()).body!);
+    const pieces = piecesOf(await post());
     await pieces?.next();
     const closed = server.closed;
     pieces?.forget();

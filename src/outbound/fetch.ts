@@ -1,5 +1,3 @@
-import type { Pieces } from "../kit/pieces.ts";
-import { PIECES } from "../kit/pieces.ts";
 import type { Connection, Origin } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import type { Exchange } from "./exchange.ts";
@@ -7,6 +5,7 @@ import type { AnswerHead, ParserMaker, RawHeaders } from "./llhttp.ts";
 import { findParser } from "./llhttp.ts";
 import type { OutboundRequest } from "./request.ts";
 import { plainRequest, requestBytes } from "./request.ts";
+import { OutboundResponse, streamOf } from "./response.ts";
 
 type Fetch = typeof fetch;
 
@@ -39,21 +38,13 @@ class Client {
     this.#parser = parser;
   }
 
-  async ask(request: OutboundRequest): Promise<Response> {
+  ask(request: OutboundRequest): Promise<Response> {
     const { host, origin, signal } = request;
-    signal?.throwIfAborted();
+    if (signal?.aborted) return Promise.reject(signal.reason);
     const server = this.#server(host, origin);
-    const connection = server.take() ?? (await this.#open(server, signal));
-    const exchange = connection.ask(signal);
-    const head = exchange.head();
-    connection.send(requestBytes(request));
-    try {
-      return responseOf(await head, exchange);
-    } catch (error) {
-      // Nobody else will: there is no response by which to leave it.
-      exchange.leave();
-      throw error;
-    }
+    const connection = server.take();
+    if (connection) return answerOf(connection, request);
+    return this.#open(server, signal).then((opened) => answerOf(opened, request));
   }
 
   #server(host: string, origin: Origin): Connections {
@@ -86,6 +77,21 @@ class Client {
   }
 }
 
+function answerOf(connection: Connection, request: OutboundRequest): Promise<Response> {
+  const exchange = connection.ask(request.signal);
+  const head = exchange.head();
+  connection.send(requestBytes(request));
+  return head.then((came) => {
+    try {
+      return responseOf(came, exchange);
+    } catch (error) {
+      // Nobody else will: there is no response by which to leave it.
+      exchange.leave();
+      throw error;
+    }
+  });
+}
+
 /** Those of which `Response` says that they have no body. https://fetch.spec.whatwg.org/#null-body-status */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -101,12 +107,11 @@ function responseOf({ status, statusText, headers: raw }: AnswerHead, exchange: 
     exchange.forget();
     return new Response(null, init);
   }
-  const body = streamOf(exchange);
   const encoding = headers["content-encoding"]?.trim().toLowerCase() ?? "identity";
-  if (encoding === "identity") return new Response(body, init);
+  if (encoding === "identity") return new OutboundResponse(exchange, init);
   delete headers["content-encoding"];
   delete headers["content-length"];
-  return new Response(decoded(body, encoding), init);
+  return new Response(decoded(streamOf(exchange), encoding), init);
 }
 
 /** Headers by their names in small letters; those of one name are one list. RFC 9110, section 5.2. */
@@ -119,22 +124,6 @@ function recordOf(raw: RawHeaders): Record<string, string> {
     headers[name] = before === undefined ? (raw[index] ?? "") : `${before}, ${raw[index]}`;
   }
   return headers;
-}
-
-/** The body for whoever wants a stream; it costs little until it is read. */
-function streamOf(exchange: Exchange): ReadableStream<Uint8Array> {
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const piece = await exchange.next();
-        if (piece) controller.enqueue(piece);
-        else controller.close();
-      },
-      cancel: () => exchange.leave(),
-    },
-    { highWaterMark: 0 },
-  );
-  return Object.assign(stream, { [PIECES]: exchange satisfies Pieces });
 }
 
 /** Servers that compress unasked are few; they get what `fetch` would have given them. */

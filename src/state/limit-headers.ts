@@ -52,7 +52,7 @@ export function resetText(ms: number): string {
 function secondsText(ms: number): string {
   const [whole, rest] = [Math.floor(ms / 1000), ms % 1000];
   if (rest === 0) return `${whole}s`;
-  return `${whole}.${String(1000 + rest)
-    .slice(1)
-    .replace(/0+$/, "")}s`;
+  if (rest % 100 === 0) return `${whole}.${rest / 100}s`;
+  if (rest % 10 === 0) return `${whole}.${rest < 100 ? "0" : ""}${rest / 10}s`;
+  return `${whole}.${rest < 10 ? "00" : rest < 100 ? "0" : ""}${rest}s`;
 }

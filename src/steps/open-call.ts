@@ -1,4 +1,3 @@
-import type { Json } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { GatewayLogger } from "../log.ts";
@@ -35,14 +34,14 @@ export function requestId(http: Request): string {
 /** What becomes known of a request on its way. */
 export interface CallFacts {
   /** The model as the client named it. */
-  readonly model?: string;
+  readonly model?: string | undefined;
   /** Who was asked last. */
-  readonly upstream?: string;
+  readonly upstream?: string | undefined;
   /** That upstream's own name for the model. */
-  readonly upstreamModel?: string;
+  readonly upstreamModel?: string | undefined;
   /** Calls to upstreams so far. */
-  readonly attempts?: number;
-  readonly cache?: CacheState;
+  readonly attempts?: number | undefined;
+  readonly cache?: CacheState | undefined;
 }
 
 interface Arrival extends Opening {
@@ -63,7 +62,13 @@ export class RequestCall {
   readonly cancellation: Cancellation<RequestError> = new Cancellation();
   readonly #http: AbortSignal;
   readonly #started = performance.now();
-  readonly #facts: { -readonly [Fact in keyof CallFacts]: CallFacts[Fact] } = {};
+  readonly #facts: { -readonly [Fact in keyof CallFacts]: CallFacts[Fact] } = {
+    model: undefined,
+    upstream: undefined,
+    upstreamModel: undefined,
+    attempts: undefined,
+    cache: undefined,
+  };
   #gone: RequestError | undefined;
   /** Who asks, once that is known. */
   caller: Caller | undefined;
@@ -115,9 +120,15 @@ export class RequestCall {
   }
 
   /** Adds to what the log line and the ledger will say. */
-  note(facts: CallFacts): void {
-    if (facts.attempts !== undefined) this.#overheadMs ??= this.age;
-    Object.assign(this.#facts, facts);
+  note({ model, upstream, upstreamModel, attempts, cache }: CallFacts): void {
+    const facts = this.#facts;
+    if (attempts !== undefined) this.#overheadMs ??= this.age;
+    // Member by member: each request comes this way several times.
+    facts.model = model ?? facts.model;
+    facts.upstream = upstream ?? facts.upstream;
+    facts.upstreamModel = upstreamModel ?? facts.upstreamModel;
+    facts.attempts = attempts ?? facts.attempts;
+    facts.cache = cache ?? facts.cache;
   }
 
   /** An upstream, or the cache, has begun to answer; `account` follows what that uses. */
@@ -173,18 +184,23 @@ export class RequestCall {
     const isUpstreams = UpstreamError.is(error?.cause);
     if (error && isUpstreams) this.log.debug("what the client is told", { error: error.message });
     const failed = error && !isUpstreams ? `request failed: ${error.message}` : "request failed";
-    const { caller } = this;
-    const fields: Record<string, Json | undefined> = { path: this.path };
-    if (caller) fields["key"] = caller.name;
-    Object.assign(fields, this.#facts);
-    if (known) {
-      fields["input"] = known.usage.input;
-      fields["output"] = known.usage.output;
-      fields["usage"] = known.source;
-    }
-    fields["status"] = status;
-    if (error) fields["code"] = error.code;
-    fields["ms"] = Math.round(this.age);
-    this.log[level](error ? failed : "request answered", fields);
+    const { model, upstream, upstreamModel, attempts, cache } = this.#facts;
+    // One form for all requests, and no logger of its own for a line that each of them writes.
+    this.#gateway.log[level](error ? failed : "request answered", {
+      request: this.id,
+      path: this.path,
+      key: this.caller?.name,
+      model,
+      upstream,
+      upstreamModel,
+      attempts,
+      cache,
+      input: known?.usage.input,
+      output: known?.usage.output,
+      usage: known?.source,
+      status,
+      code: error?.code,
+      ms: Math.round(this.age),
+    });
   }
 }

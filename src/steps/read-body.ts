@@ -11,21 +11,79 @@ const JSON_TYPE = /^(?:application|text)\/(?:[\w.-]+\+)?json$/i;
 const MAX_DEPTH = 500;
 
 /**
- * Step 3: reads the body as JSON, within the bounds for one body and for all of them together.
+ * Step 3: reads the body as JSON, within the bounds for one body and for all of them together. At once, without a
+ * promise, where all of it has come with the head, as that of nearly every request has.
  * Leaves with `unsupported_media_type`, `request_too_large`, `overloaded`, `request_timeout`, `invalid_json`.
  */
-export async function readBody(http: Request, call: RequestCall, gateway: Gateway): Promise<unknown> {
+export function readBody(http: Request, call: RequestCall, gateway: Gateway): unknown {
   checkType(http.headers);
   const length = declaredLength(http.headers, gateway);
   const taken = gateway.bodies.take(length ?? 0);
   if (!taken) throw overloaded(gateway);
-  // No `using`: what that is compiled to costs each request more than reading its body does.
+  if (length === undefined || length > ONE_PIECE)
+    return readPieces(http, { length, taken }, { call, gateway });
+  const reading = http.bytes();
+  const there = Bun.peek(reading);
+  if (!(there instanceof Uint8Array)) return readWhole(reading, taken, { call, gateway });
+  taken[Symbol.dispose]();
+  return parse(there);
+}
+
+interface Around {
+  readonly call: RequestCall;
+  readonly gateway: Gateway;
+}
+
+// No `using`: what that is compiled to costs more than all that is done here.
+async function readWhole(
+  reading: Promise<Uint8Array<ArrayBuffer>>,
+  taken: BytesTaken,
+  { call, gateway }: Around,
+): Promise<unknown> {
+  const patience = new Patience(call, gateway);
   try {
-    return parse(await new BodyReader(http, call, gateway).read(length, taken));
+    patience.expect();
+    return parse(await Promise.race([reading, patience.over]));
   } finally {
+    patience.end();
     taken[Symbol.dispose]();
   }
 }
+
+interface Reading {
+  readonly length: number | undefined;
+  readonly taken: BytesTaken;
+}
+
+async function readPieces(
+  http: Request,
+  { length, taken }: Reading,
+  { call, gateway }: Around,
+): Promise<unknown> {
+  const patience = new Patience(call, gateway);
+  const reader = http.body?.getReader();
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (;;) {
+      patience.expect();
+      const { done, value } = (await Promise.race([reader?.read(), patience.over])) ?? NO_MORE;
+      if (done) break;
+      pieces.push(value);
+      size += value.byteLength;
+      if (size > gateway.limits.maxBody) throw tooLarge(gateway);
+      if (length === undefined && !taken.more(value.byteLength)) throw overloaded(gateway);
+    }
+    return parse(Buffer.concat(pieces, size));
+  } finally {
+    patience.end();
+    taken[Symbol.dispose]();
+    // Not awaited: a cancel waits for the client.
+    reader?.cancel().then(undefined, () => undefined);
+  }
+}
+
+const NO_MORE = { done: true, value: undefined } as const;
 
 function checkType(headers: Headers): void {
   // As nearly all say it.
@@ -76,74 +134,43 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 /** A body up to this is expected at once, and read in one piece: that costs half of what a stream of pieces does. */
 const ONE_PIECE = 1024 * 1024;
 
-/** Reads one body, and gives up on a client that is too slow, too large, or gone. */
-class BodyReader {
-  readonly #http: Request;
+/** How long a client is waited for who sends a body: not when it is too slow, or gone. */
+class Patience {
   readonly #call: RequestCall;
   readonly #gateway: Gateway;
+  readonly #over = Promise.withResolvers<never>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(http: Request, call: RequestCall, gateway: Gateway) {
-    this.#http = http;
+  constructor(call: RequestCall, gateway: Gateway) {
     this.#call = call;
     this.#gateway = gateway;
+    // Whoever has all that he wanted looks no more.
+    this.#over.promise.catch(() => undefined);
+    call.cancellation.listen(this.#left);
   }
 
-  async read(length: number | undefined, taken: BytesTaken): Promise<Uint8Array<ArrayBuffer>> {
-    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer>>();
-    const { cancellation } = this.#call;
-    const left = () => reject(cancellation.reason);
-    cancellation.listen(left);
-    const isShort = length !== undefined && length <= ONE_PIECE;
-    const reader = isShort ? undefined : this.#http.body?.getReader();
-    const reading = reader
-      ? this.#readPieces({ reader, length, taken, giveUp: reject })
-      : this.#readWhole(reject);
-    reading.then(resolve, reject);
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(this.#timer);
-      cancellation.forget(left);
-      // Not awaited: a cancel waits for the client.
-      reader?.cancel().then(undefined, () => undefined);
-    }
+  /** Rejects when it is at its end. */
+  get over(): Promise<never> {
+    return this.#over.promise;
   }
 
-  #readWhole(giveUp: (reason: unknown) => void): Promise<Uint8Array<ArrayBuffer>> {
-    this.#expect(giveUp);
-    return this.#http.bytes();
-  }
-
-  async #readPieces({ reader, length, taken, giveUp }: Reading): Promise<Uint8Array<ArrayBuffer>> {
-    const pieces: Uint8Array<ArrayBuffer>[] = [];
-    let size = 0;
-    for (;;) {
-      this.#expect(giveUp);
-      const { done, value } = await reader.read();
-      if (done) return pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces, size);
-      pieces.push(value);
-      size += value.byteLength;
-      if (size > this.#gateway.limits.maxBody) throw tooLarge(this.#gateway);
-      if (length === undefined && !taken.more(value.byteLength)) throw overloaded(this.#gateway);
-    }
-  }
-
-  #expect(giveUp: (reason: unknown) => void): void {
+  /** From now on the next piece is waited for. */
+  expect(): void {
     clearTimeout(this.#timer);
     const { bodyIdle, bodyTotal } = this.#gateway.limits;
-    this.#timer = setTimeout(
-      () => giveUp(new RequestError("request_timeout", "the body did not come in time")),
-      Math.max(0, Math.min(bodyIdle, bodyTotal - this.#call.age)),
-    );
+    this.#timer = setTimeout(this.#late, Math.max(0, Math.min(bodyIdle, bodyTotal - this.#call.age)));
   }
-}
 
-interface Reading {
-  readonly reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
-  readonly length: number | undefined;
-  readonly taken: BytesTaken;
-  readonly giveUp: (reason: unknown) => void;
+  /** Nothing is waited for any more. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#call.cancellation.forget(this.#left);
+  }
+
+  readonly #late = (): void =>
+    this.#over.reject(new RequestError("request_timeout", "the body did not come in time"));
+
+  readonly #left = (): void => this.#over.reject(this.#call.cancellation.reason);
 }
 
 function parse(bytes: Uint8Array<ArrayBuffer>): unknown {

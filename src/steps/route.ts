@@ -3,6 +3,7 @@ import { UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Caller } from "../state/keyring.ts";
+import type { OpenUpstream } from "../state/open-upstream.ts";
 import { matchesAny } from "../state/pattern.ts";
 import type { Resolution, Target } from "../state/route-table.ts";
 import { UNROUTED } from "../state/route-table.ts";
@@ -47,17 +48,26 @@ const LONGEST_SHOWN = 100;
  * what is asked are left out, and the route's strategy says which comes first.
  * Leaves with `model_not_allowed`, `model_not_found`, `unsupported_parameter`, `upstream_unavailable`.
  */
-export async function route(request: Routed, { caller, call, gateway }: Around): Promise<Plan> {
+export function route(request: Routed, around: Around): Plan | Promise<Plan> {
+  const { caller, call, gateway } = around;
   const asked = request.model;
   call.note({ model: shown(asked) });
   if (!matchesAny(caller.models, asked)) {
     const message = `the key "${caller.name}" may not use the model "${shown(asked)}"`;
     throw new RequestError("model_not_allowed", message, { param: "model" });
   }
-  const resolution = await resolve(asked, gateway);
+  const resolution = resolve(asked, gateway);
+  return resolution instanceof Promise
+    ? resolution.then((found) => planOf(found, request, around))
+    : planOf(resolution, request, around);
+}
+
+function planOf(resolution: Resolution | undefined, request: Routed, around: Around): Plan | Promise<Plan> {
+  const { caller, gateway } = around;
+  const asked = request.model;
   if (!resolution) {
     refuseWhileSilent(asked, gateway);
-    throw new RequestError("model_not_found", await notFound(asked, caller, gateway), { param: "model" });
+    return refuseUnknown(asked, caller, gateway);
   }
   if (resolution.targets.length === 0) {
     throw new RequestError("upstream_unavailable", `${resolution.via} leads to no upstream that is open now`);
@@ -79,12 +89,20 @@ function refuseWhileSilent(asked: string, { directory }: Gateway): void {
   throw new RequestError("upstream_unavailable", message, { retryAfterMs: COME_BACK_MS });
 }
 
-/** Where a name leads; undefined when nobody has such a model. */
-export async function resolve(model: string, gateway: Gateway): Promise<Resolution | undefined> {
+/** Where a name leads, at once where that is known; undefined when nobody has such a model. */
+export function resolve(
+  model: string,
+  gateway: Gateway,
+): Resolution | undefined | Promise<Resolution | undefined> {
   const routed = gateway.routes.resolve(model);
   if (routed) return routed;
   const listing = gateway.directory.offering(model);
-  const upstreams = listing instanceof Promise ? await listing : listing;
+  return listing instanceof Promise
+    ? listing.then((upstreams) => offeredBy(upstreams, model))
+    : offeredBy(listing, model);
+}
+
+function offeredBy(upstreams: readonly OpenUpstream[], model: string): Resolution | undefined {
   if (upstreams.length === 0) return undefined;
   const targets = upstreams.map((upstream) => ({ upstream, model, weight: 1 }));
   return { via: "the upstreams that list it", targets, ...UNROUTED };
@@ -121,6 +139,10 @@ function inOrder(
     ...gateway.targets.loadOf(target),
   }));
   return order(strategy, candidates, { sticker, random: Math.random }).map(({ target }) => target);
+}
+
+async function refuseUnknown(asked: string, caller: Caller, gateway: Gateway): Promise<never> {
+  throw new RequestError("model_not_found", await notFound(asked, caller, gateway), { param: "model" });
 }
 
 async function notFound(asked: string, caller: Caller, gateway: Gateway): Promise<string> {

@@ -1,0 +1,85 @@
+import type { Pieces } from "../kit/pieces.ts";
+import { PIECES } from "../kit/pieces.ts";
+
+interface ResponseInit {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Record<string, string>;
+}
+
+/**
+ * A response whose body becomes a stream only when somebody asks for one: that costs more than all the rest of it,
+ * and whoever takes its pieces needs none.
+ */
+export class OutboundResponse extends Response {
+  readonly #pieces: Pieces;
+  readonly #init: ResponseInit;
+  #whole: Response | undefined;
+
+  constructor(pieces: Pieces, init: ResponseInit) {
+    super(null, init);
+    this.#pieces = pieces;
+    this.#init = init;
+  }
+
+  /** The bytes, as long as nobody has asked for them in another way. */
+  get [PIECES](): Pieces | undefined {
+    return this.#whole ? undefined : this.#pieces;
+  }
+
+  override get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    return this.#real().body;
+  }
+
+  override get bodyUsed(): boolean {
+    return this.#whole?.bodyUsed ?? false;
+  }
+
+  override arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#real().arrayBuffer();
+  }
+
+  override blob(): Promise<Blob> {
+    return this.#real().blob();
+  }
+
+  override bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#real().bytes();
+  }
+
+  override clone(): Response {
+    return this.#real().clone();
+  }
+
+  override formData(): Promise<FormData> {
+    return this.#real().formData();
+  }
+
+  override json(): Promise<unknown> {
+    return this.#real().json();
+  }
+
+  override text(): Promise<string> {
+    return this.#real().text();
+  }
+
+  #real(): Response {
+    return (this.#whole ??= new Response(streamOf(this.#pieces), this.#init));
+  }
+}
+
+/** The bytes as a stream. */
+export function streamOf(pieces: Pieces): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const piece = await pieces.next();
+        // Memory of a socket's is never shared.
+        if (piece) controller.enqueue(piece as Uint8Array<ArrayBuffer>);
+        else controller.close();
+      },
+      cancel: () => pieces.leave(),
+    },
+    { highWaterMark: 0 },
+  );
+}
