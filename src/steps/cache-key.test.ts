@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { CHAT_REQUEST_FIELD_NAMES, CHAT_REQUEST_FIELDS } from "../../test/support/chat-request-fields.ts";
 import type { ChatRequest, Json, JsonObject } from "../contract/index.ts";
+import { keepSource } from "../contract/source.ts";
 import type { KeyParts } from "./cache-key.ts";
-import { cacheKey } from "./cache-key.ts";
+import { cacheKey, rememberKey } from "./cache-key.ts";
 import type { Target } from "../state/route-table.ts";
 
 const NEVER_IN_THE_ANSWER = [
@@ -129,5 +130,54 @@ describe("two values have the same key", () => {
     ["half a character and what stands for it", "\ud800", "\ufffd"],
   ])("but not %s and what is written like it", (_, one, other) => {
     expect(keyOf({ field: one })).not.toBe(keyOf({ field: other }));
+  });
+});
+
+describe("a request whose key is remembered", () => {
+  const written = (text: string): ChatRequest => {
+    const request = JSON.parse(text) as ChatRequest;
+    keepSource(request, new TextEncoder().encode(text));
+    return request;
+  };
+  const asking = (what: string): ChatRequest =>
+    written(`{"model":"m","messages":[{"role":"user","content":${JSON.stringify(what)}}]}`);
+
+  test("has the same key again, and so has whoever writes it in other bytes", () => {
+    const key = keyOf(asking("again"));
+    rememberKey(asking("again"), PARTS, key);
+    expect(keyOf(asking("again"))).toBe(key);
+    expect(keyOf(written(JSON.stringify(asking("again"), undefined, 2)))).toBe(key);
+  });
+
+  test("gives it to no other request, endpoint, model, upstream or key", () => {
+    const remembered = asking("once");
+    rememberKey(remembered, PARTS, keyOf(remembered));
+    const others = [
+      keyOf(asking("twice")),
+      keyOf(remembered, { endpoint: "/v1/completions" }),
+      keyOf(remembered, { target: target("n") }),
+      keyOf(remembered, { target: target("m", { id: "two", plugin: "a" }) }),
+      keyOf(remembered, { target: target("m", { id: "one", plugin: "b" }) }),
+      keyOf(remembered, { sharedBy: "bob" }),
+    ];
+    expect(new Set([keyOf(remembered), ...others]).size).toBe(7);
+  });
+
+  test("is forgotten once many others came, and then still has its key", () => {
+    const key = keyOf(asking("early"));
+    rememberKey(asking("early"), PARTS, "remembered");
+    expect(keyOf(asking("early"))).toBe("remembered");
+    for (let count = 0; count < 1_000; count++) {
+      const other = asking(`later ${count}`);
+      rememberKey(other, PARTS, keyOf(other));
+    }
+    expect(keyOf(asking("early"))).toBe(key);
+  });
+
+  test("isn't remembered where it is long", () => {
+    const long = asking("x".repeat(20_000));
+    const key = keyOf(long);
+    rememberKey(long, PARTS, "remembered");
+    expect(keyOf(long)).toBe(key);
   });
 });

@@ -1,4 +1,5 @@
 import type { ChatRequest, CompletionRequest, Json, JsonObject } from "../contract/index.ts";
+import { sourceOf } from "../contract/source.ts";
 import type { Target } from "../state/route-table.ts";
 
 /**
@@ -37,11 +38,58 @@ export interface KeyParts {
  * on behalf of the same clients: the SHA-256 of all of it, in which the order of an object's members counts nothing.
  */
 export function cacheKey(request: ChatRequest | CompletionRequest, parts: KeyParts): string {
+  const source = sourceOf(request);
+  return (source && remembered(source, parts)) ?? keyOf(request, parts);
+}
+
+function keyOf(request: ChatRequest | CompletionRequest, parts: KeyParts): string {
   const { endpoint, target, sharedBy } = parts;
   const { id, plugin } = target.upstream;
   const names = Object.keys(request).filter((name) => !NEVER_IN_THE_ANSWER.has(name));
   const all = [endpoint, id, plugin, target.model, sharedBy ?? null, members(request, names)];
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(all)).digest("base64");
+}
+
+/** A request that was answered from the cache, as its client wrote it. */
+interface Repeated {
+  readonly source: Uint8Array;
+  readonly parts: KeyParts;
+  readonly key: string;
+}
+
+/** What of them is remembered at most. */
+const MAX_REPEATED = 1_000;
+const MAX_SOURCE = 16 * 1024;
+
+/** By the hash of their bytes, the latest last. */
+const repeated = new Map<number | bigint, Repeated>();
+
+/**
+ * Remembers the key of a request that was answered from the cache: who asks the same again and again mostly writes it
+ * with the same bytes, and comparing those takes a tenth of the time.
+ */
+export function rememberKey(request: ChatRequest | CompletionRequest, parts: KeyParts, key: string): void {
+  const source = sourceOf(request);
+  if (!source || source.length > MAX_SOURCE || remembered(source, parts)) return;
+  for (const oldest of repeated.keys()) {
+    if (repeated.size < MAX_REPEATED) break;
+    repeated.delete(oldest);
+  }
+  repeated.set(Bun.hash(source), { source, parts, key });
+}
+
+function remembered(source: Uint8Array, { endpoint, target, sharedBy }: KeyParts): string | undefined {
+  if (source.length > MAX_SOURCE) return undefined;
+  const known = repeated.get(Bun.hash(source));
+  if (!known) return undefined;
+  const { upstream, model } = known.parts.target;
+  const isSame =
+    known.parts.endpoint === endpoint &&
+    known.parts.sharedBy === sharedBy &&
+    upstream.id === target.upstream.id &&
+    upstream.plugin === target.upstream.plugin &&
+    model === target.model;
+  return isSame && Buffer.compare(known.source, source) === 0 ? known.key : undefined;
 }
 
 /** The same with the members of all objects in the order of their names: then equal values are the same text. */

@@ -7,7 +7,7 @@ import type { Caller } from "../state/keyring.ts";
 import type { CachedAnswer, ResponseCache } from "../state/response-cache.ts";
 import type { AnsweredBy } from "../state/upstream-answer.ts";
 import { cacheWish } from "./cache-control.ts";
-import { cacheKey } from "./cache-key.ts";
+import { cacheKey, rememberKey } from "./cache-key.ts";
 import type { Answer } from "./dispatch.ts";
 import type { RequestCall } from "./open-call.ts";
 import type { Plan } from "./route.ts";
@@ -44,14 +44,18 @@ async function recallFrom(
   const wish = cacheWish(http.headers.get("cache-control"));
   if (wish.noStore) return ask(call);
   const sharedBy = cache.scope === "key" ? caller.name : undefined;
-  const key = cacheKey(request, { endpoint: call.path, target, sharedBy });
+  const parts = { endpoint: call.path, target, sharedBy };
+  const key = cacheKey(request, parts);
   const flightPlan = planFlight(key, ask, around);
   if (wish.noCache) {
     const flight = cache.flights.start(undefined, flightPlan);
     return { ...(await flight.board(call)), cache: "bypass" };
   }
   const cached = cache.get(key, wish.maxAge);
-  if (cached) return replay(cached, call);
+  if (cached) {
+    rememberKey(request, parts, key);
+    return replay(cached, call);
+  }
   // Two names may lead to the same model first and then to others: only who asked for the same shares it all.
   return share(`${key} ${plan.asked}`, flightPlan, { cache, call });
 }
