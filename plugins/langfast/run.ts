@@ -66,8 +66,13 @@ export class Run implements Listener, Disposable {
     if (event.failure !== undefined) this.fail(this.#failure(event));
     else this.#news = fold(this.#news, event);
     if (event.content) this.#said = event.content;
-    this.#wake?.();
+    if (runsWithNews.push(this) === 1) setImmediate(readNews);
     return true;
+  }
+
+  /** Has the reader go on, if one waits. */
+  wake(): void {
+    this.#wake?.();
   }
 
   fail(error: unknown): void {
@@ -115,4 +120,14 @@ export class Run implements Listener, Disposable {
     const message = failure || (isMessage ? content.slice(0, 500).toWellFormed() : "");
     return new UpstreamError("failed", message || "the prompt runner says that the run failed");
   }
+}
+
+/** Those that something was delivered to in this turn of the event loop. */
+let runsWithNews: Run[] = [];
+
+/** Their answers go on together, once all packets that have arrived are read: that costs less than each by itself. */
+function readNews(): void {
+  const runs = runsWithNews;
+  runsWithNews = [];
+  for (const run of runs) run.wake();
 }
