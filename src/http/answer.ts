@@ -73,13 +73,7 @@ export class Answerer {
 
   async #call({ path, call: handler }: CallEndpoint, http: Request): Promise<Response> {
     await new Promise<void>((goOn) => ARRIVALS.add(goOn));
-    const mark = (headers: Record<string, string>, { id, caller }: RequestCall): void => {
-      headers["x-request-id"] = id;
-      // What is left to the key, on every answer to it.
-      if (caller) addLimitHeaders(this.#gateway.limiter.standing(limited(caller)), headers);
-      this.#cors.mark(http, headers);
-    };
-    const call = openCall(http, { path, mark }, this.#gateway);
+    const call = openCall(http, { path, mark: this.#markCall }, this.#gateway);
     try {
       if (this.#gateway.calls.draining)
         throw new RequestError("shutting_down", "this gateway is shutting down");
@@ -92,6 +86,13 @@ export class Answerer {
       return this.#refusal(refusal, call.marked(headers));
     }
   }
+
+  readonly #markCall = (headers: Record<string, string>, { http, id, caller }: RequestCall): void => {
+    headers["x-request-id"] = id;
+    // What is left to the key, on every answer to it.
+    if (caller) addLimitHeaders(this.#gateway.limiter.standing(limited(caller)), headers);
+    this.#cors.mark(http, headers);
+  };
 
   #explain(error: unknown): RequestError {
     const refusal = toRequestError(error);

@@ -1,5 +1,4 @@
-import { BATCHES } from "../contract/index.ts";
-import type { ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
+import type { Batches, ChatEvent } from "../contract/index.ts";
 import type { ByteBuffer } from "./byte-buffer.ts";
 import type { Pieces } from "./pieces.ts";
 import { piecesOf } from "./pieces.ts";
@@ -79,25 +78,15 @@ export function readingFrom<T>(body: Body, items: AsyncGenerator<T, void>): Asyn
   };
 }
 
-/** Reads an answer from a body, batch by batch. */
-export interface BatchIterator {
-  readonly body: Body;
-  next(): NextBatch | Promise<NextBatch>;
+/** The events of batches that are read from `body`, one by one. Whoever leaves the iteration cancels the body. */
+export function singlesOf(batches: Batches, body: Body): AsyncIterableIterator<ChatEvent, void> {
+  return readingFrom(body, singly(batches, body));
 }
 
-/** An answer as single events, or in the batches in which it arrived. Whoever leaves it cancels the body. */
-export function answerFrom(batches: BatchIterator): ChatStream {
-  const { body } = batches;
-  return {
-    [BATCHES]: () => ({ next: () => batches.next(), return: () => body.leave() }),
-    [Symbol.asyncIterator]: () => readingFrom(body, singly(batches)),
-  };
-}
-
-async function* singly(batches: BatchIterator): AsyncGenerator<ChatEvent, void> {
+async function* singly(batches: Batches, body: Body): AsyncGenerator<ChatEvent, void> {
   try {
     for (let next = await batches.next(); !next.done; next = await batches.next()) yield* next.value;
   } finally {
-    await batches.body.leave();
+    await body.leave();
   }
 }

@@ -1,7 +1,6 @@
-import { UpstreamError } from "../contract/index.ts";
-import type { ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
-import type { BatchIterator } from "./body.ts";
-import { answerFrom, Body } from "./body.ts";
+import { BATCHES, UpstreamError } from "../contract/index.ts";
+import type { Batches, ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
+import { Body, singlesOf } from "./body.ts";
 import { failureIn, networkErrorCode } from "./failure.ts";
 import { excerpt, listOf, objectOf, parseJson } from "./json.ts";
 import { ChunkReader } from "./openai-stream/chunk-reader.ts";
@@ -27,17 +26,21 @@ export interface OpenAiStreamOptions {
  * the body. Only for answers with a 2xx status, as `post` gives them.
  */
 export function openaiStream(response: Response, options: OpenAiStreamOptions = {}): ChatStream {
-  return answerFrom(new Answer(new Body(response), options));
+  return new Answer(new Body(response), options);
 }
 
-/** Reads an answer in the batches in which it arrives. An iterator, because a generator costs several promises each. */
-class Answer implements BatchIterator {
-  readonly body: Body;
+/**
+ * Reads an answer in the batches in which it arrives. An iterator, because a generator costs several promises each,
+ * and the stream itself, because there are as many as there are open streams.
+ */
+class Answer implements ChatStream, Batches {
+  readonly #body: Body;
   readonly #expected: number;
   readonly #signal: AbortSignal | undefined;
   readonly #chunks = new ChunkReader();
   readonly #twin = new TwinChunk();
-  #first: Uint8Array | undefined;
+  /** How a body begins that doesn't begin as an event stream does. */
+  #strange: Uint8Array | undefined;
   /** Set as soon as the body has shown that it is an event stream. */
   #parser: SseParser | undefined;
   /** Or that it is no stream. */
@@ -46,9 +49,21 @@ class Answer implements BatchIterator {
   #brokenBy = "";
 
   constructor(body: Body, options: OpenAiStreamOptions) {
-    this.body = body;
+    this.#body = body;
     this.#expected = options.choices ?? 1;
     this.#signal = options.signal;
+  }
+
+  [BATCHES](): Batches {
+    return this;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<ChatEvent, void> {
+    return singlesOf(this, this.#body);
+  }
+
+  return(): Promise<unknown> {
+    return this.#body.leave();
   }
 
   next(): NextBatch | Promise<NextBatch> {
@@ -60,22 +75,22 @@ class Answer implements BatchIterator {
   }
 
   #next(): NextBatch | Promise<NextBatch> {
-    while (!this.body.left && !this.#end) {
+    while (!this.#body.left && !this.#end) {
       const piece = this.#read();
       if (piece instanceof Promise) return piece.then(this.#came, this.#broke);
       const events = this.#take(piece);
       if (events.length > 0) return { done: false, value: events };
     }
-    if (this.#end && !this.body.left) {
+    if (this.#end && !this.#body.left) {
       this.#endedWith(this.#end);
-      this.body.forget();
+      this.#body.forget();
     }
     return END;
   }
 
   readonly #came = (piece: Uint8Array | undefined): NextBatch | Promise<NextBatch> => {
     try {
-      const events = this.body.left ? NONE : this.#take(piece);
+      const events = this.#body.left ? NONE : this.#take(piece);
       return events.length > 0 ? { done: false, value: events } : this.#next();
     } catch (error) {
       return this.#failed(error);
@@ -83,7 +98,7 @@ class Answer implements BatchIterator {
   };
 
   readonly #failed = (error: unknown): never => {
-    void this.body.leave();
+    void this.#body.leave();
     throw error;
   };
 
@@ -102,15 +117,14 @@ class Answer implements BatchIterator {
     }
     this.#parser = new SseParser();
     // Enough to say what it was, should it be no event stream.
-    this.#first = first?.slice(0, 1_000);
+    if (!looksLikeEvents(first)) this.#strange = first?.slice(0, 1_000);
     return this.#piece(this.#parser, first);
   }
 
   #piece(parser: SseParser, piece: Uint8Array | undefined): readonly ChatEvent[] {
     if (piece) return this.#takeEvents(parser.push(piece));
     const events = this.#takeEvents(parser.finish().filter(isWhole));
-    const first = this.#first;
-    const failure = looksLikeEvents(first) ? undefined : notUnderstood(decoder.decode(first));
+    const failure = this.#strange && notUnderstood(decoder.decode(this.#strange));
     this.#end ??= { choices: this.#expected, failure };
     return events;
   }
@@ -178,7 +192,7 @@ class Answer implements BatchIterator {
   /** The next piece; a connection that breaks is an end like any other, because the answer may be whole. */
   #read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     try {
-      return this.body.next();
+      return this.#body.next();
     } catch (error) {
       this.#brokeBy(error);
       return undefined;

@@ -14,7 +14,7 @@ const SANE_ID = /^[\w.:-]{1,128}$/;
 
 /** Step 1: gives the request its id, the signal that ends all work for it, and its one log line. */
 export function openCall(http: Request, { path, mark }: Opening, gateway: Gateway): RequestCall {
-  return new RequestCall({ id: requestId(http), path, mark, http: http.signal }, gateway);
+  return new RequestCall({ id: requestId(http), path, mark, http }, gateway);
 }
 
 /** What the endpoint knows of a request. */
@@ -46,13 +46,13 @@ export interface CallFacts {
 
 interface Arrival extends Opening {
   readonly id: string;
-  /** Aborted when the client leaves. */
-  readonly http: AbortSignal;
+  readonly http: Request;
 }
 
 /** One request from a client, from its first byte to the end of its answer. */
 export class RequestCall {
   readonly id: string;
+  readonly http: Request;
   /** The endpoint, as `/v1/chat/completions`. */
   readonly path: string;
   #log: GatewayLogger | undefined;
@@ -60,7 +60,6 @@ export class RequestCall {
   readonly #gateway: Gateway;
   /** Cancelled when nobody waits for the answer any more. */
   readonly cancellation: Cancellation<RequestError> = new Cancellation();
-  readonly #http: AbortSignal;
   readonly #started = performance.now();
   readonly #facts: { -readonly [Fact in keyof CallFacts]: CallFacts[Fact] } = {
     model: undefined,
@@ -82,11 +81,11 @@ export class RequestCall {
     this.id = id;
     this.path = path;
     this.#mark = mark;
-    this.#http = http;
+    this.http = http;
     this.#gateway = gateway;
     gateway.calls.add(this);
-    http.addEventListener("abort", this.left, { once: true });
-    if (http.aborted) this.left();
+    http.signal.addEventListener("abort", this.left, { once: true });
+    if (http.signal.aborted) this.left();
   }
 
   get log(): GatewayLogger {
@@ -160,7 +159,7 @@ export class RequestCall {
   close(error?: RequestError): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#http.removeEventListener("abort", this.left);
+    this.http.signal.removeEventListener("abort", this.left);
     this.#gateway.calls.delete(this);
     const { upstream, upstreamModel } = this.#facts;
     this.admission?.end({
