@@ -1,6 +1,6 @@
 /** Bytes that are waiting for the rest of theirs. Each byte is copied a bounded number of times on average. */
 export class ByteBuffer {
-  #bytes = new Uint8Array(0);
+  #bytes: Uint8Array = NONE;
   #length = 0;
 
   get length(): number {
@@ -19,7 +19,7 @@ export class ByteBuffer {
     const taken = this.#bytes.subarray(0, this.#length);
     this.#length = 0;
     // One large event must not hold its memory for the rest of a long stream.
-    if (this.#bytes.length > KEPT) this.#bytes = new Uint8Array(0);
+    if (this.#bytes.length > KEPT) this.#bytes = NONE;
     return taken;
   }
 
@@ -30,5 +30,7 @@ export class ByteBuffer {
   }
 }
 
+/** Most buffers of most streams never hold anything. */
+const NONE = new Uint8Array(0);
 const SMALLEST = 1024;
 const KEPT = 64 * 1024;

@@ -71,9 +71,14 @@ export class EventList {
     this.#dropped = event;
   }
 
-  #append(event: ChatEvent): void {
+  /** Puts the last text together, to be kept for long; others may still be added. */
+  settle(): void {
     const last = this.#events.at(-1);
     if (last) putTogether(pieceOf(last));
+  }
+
+  #append(event: ChatEvent): void {
+    this.settle();
     const size = memorySize(event);
     this.#events.push(event);
     this.#sizes.push(size);
@@ -101,7 +106,10 @@ function mayGoOn(length: number): boolean {
   return length > 0 && length < LONG_TEXT;
 }
 
-/** Makes one text of what the engine has only noted down as a sum of many, which takes far more memory. */
+/**
+ * Makes one text of what the engine has only noted down as a sum of many, which takes far more memory: each of them
+ * keeps the whole chunk that it was cut from.
+ */
 function putTogether(text: string): void {
   Buffer.byteLength(text);
 }

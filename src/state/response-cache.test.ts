@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { textIn } from "../../test/support/batches.ts";
+import { measured, pieceOfChunk } from "../../test/support/heap.ts";
 import type { CacheSettings } from "../../config/settings.ts";
 import { EventList } from "./event-list.ts";
 import type { CachedAnswer } from "./response-cache.ts";
@@ -138,4 +139,20 @@ describe("an answer's bytes", () => {
     old?.encoded.keep("json", sent);
     expect([old?.encoded.get("json"), cache.get("key")?.encoded.get("json")]).toEqual([undefined, undefined]);
   });
+});
+
+test("an answer takes no more memory than is counted, though its pieces were cut from large chunks", () => {
+  const { made, bytes } = measured(() => {
+    const { cache } = clocked({ max_size: 1024 * KIB });
+    for (let entry = 0; entry < 200; entry++) {
+      const events = new EventList();
+      for (let number = 0; number < 200; number++)
+        events.push([{ type: "text", text: pieceOfChunk(number) }]);
+      cache.set(String(entry), BY, events);
+    }
+    return cache;
+  });
+  expect(made.count).toBe(200);
+  // The engine frees and takes memory in larger units.
+  expect(bytes).toBeLessThan(1.5 * made.size);
 });

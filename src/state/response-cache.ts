@@ -110,6 +110,7 @@ export class ResponseCache {
 
   /** Keeps an answer, complete and successful, in place of an older one; one that is too large isn't kept. */
   set(key: string, answered: AnsweredBy, events: EventList): void {
+    events.settle();
     this.#entries.set(key, { answered, events, stored: this.#now(), encoded: new Map() });
   }
 

@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from "bun:test";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
+import { measured, pieceOfChunk } from "../../test/support/heap.ts";
 import { createLogger } from "../log.ts";
 import { cut, TokenCounter } from "./token-counter.ts";
 
@@ -43,4 +44,16 @@ test("pieces make the text again and split no character", () => {
   expect(pieces.join("")).toBe(text);
   for (const piece of pieces) expect(piece.isWellFormed()).toBe(true);
   expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThanOrEqual(512);
+});
+
+test("a text doesn't keep the chunks that its pieces were cut from", () => {
+  const { made, bytes } = measured(() =>
+    Array.from({ length: 200 }, () => {
+      const text = counter.text();
+      for (let number = 0; number < 200; number++) text.add(pieceOfChunk(number));
+      return text;
+    }),
+  );
+  // A thousand characters each, and not 200 chunks of 300.
+  expect(bytes / made.length).toBeLessThan(10_000);
 });

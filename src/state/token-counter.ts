@@ -5,6 +5,8 @@ import type { CountOrder, CountResult } from "./token-worker.ts";
 const PIECE_LENGTH = 512;
 /** Text beyond this is not kept: its share is computed from that of the text before it. */
 const SAMPLE_LENGTH = 20_000;
+/** So many pieces of a text are kept as they came. */
+const FEW_PIECES = 8;
 /** How long an answer may wait for its count, in ms; loading the tables is part of the first one's wait. */
 const PATIENCE_MS = 2_000;
 /** Orders beyond this are estimated at once, so that the queue can't grow without a bound. */
@@ -74,6 +76,9 @@ export class TokenCounter implements Disposable {
 export class CountedText {
   readonly #counter: TokenCounter;
   #sample = "";
+  /** The last pieces of the sample, which aren't in it yet, and their length. */
+  #latest: string[] = [];
+  #latestLength = 0;
   #length = 0;
 
   constructor(counter: TokenCounter) {
@@ -82,14 +87,28 @@ export class CountedText {
 
   add(text: string): void {
     this.#length += text.length;
-    const room = SAMPLE_LENGTH - this.#sample.length;
-    if (room > 0) this.#sample += text.length > room ? text.slice(0, room) : text;
+    const room = SAMPLE_LENGTH - this.#sample.length - this.#latestLength;
+    if (room <= 0) return;
+    const piece = text.length > room ? text.slice(0, room) : text;
+    this.#latestLength += piece.length;
+    if (this.#latest.push(piece) === FEW_PIECES) this.#join();
   }
 
   async tokens(): Promise<number> {
+    this.#join();
     const counted = (await this.#counter.count(cut(this.#sample))) ?? roughCount(this.#sample);
     const beyond = this.#length / Math.max(1, this.#sample.length);
     return Math.ceil(counted * beyond);
+  }
+
+  /**
+   * Pieces are copied out of the chunks in which they came, which would be kept with them. By `+=` they wouldn't be:
+   * the engine keeps a text that grew that way as its pieces.
+   */
+  #join(): void {
+    this.#sample += this.#latest.join("");
+    this.#latest = [];
+    this.#latestLength = 0;
   }
 }
 
