@@ -26,7 +26,9 @@ interface Choice {
  * there; a choice that called tools ends with `tool_calls`; nothing comes after a choice's finish.
  */
 export class Tidy {
-  readonly #choices = new Map<number, Choice>();
+  /** Nearly always one: a list takes a fifth of the memory of a map. */
+  readonly #choices: (Choice | undefined)[] = [];
+  #begun = 0;
   #finished = 0;
 
   /** How many choices have had their finish. */
@@ -36,7 +38,7 @@ export class Tidy {
 
   /** True when every choice that has begun has had its finish, and at least one has. */
   get complete(): boolean {
-    return this.#finished > 0 && this.#finished === this.#choices.size;
+    return this.#finished > 0 && this.#finished === this.#begun;
   }
 
   /** The event as clients should see it; undefined where there is nothing (yet) to show. */
@@ -51,10 +53,10 @@ export class Tidy {
   }
 
   #choice(index: number): Choice {
-    let choice = this.#choices.get(index);
+    let choice = this.#choices[index];
     if (!choice) {
-      choice = { finished: false, calls: 0, open: undefined };
-      this.#choices.set(index, choice);
+      this.#choices[index] = choice = { finished: false, calls: 0, open: undefined };
+      this.#begun += 1;
     }
     return choice;
   }

@@ -30,7 +30,8 @@ const NOT_ONCE = new Set(["id", "created", "model", "system_fingerprint", "servi
 export class ChunkWriter implements FrameWriter {
   readonly #identity: Identity;
   readonly #includeUsage: boolean;
-  readonly #begun = new Set<number>();
+  /** The choices of which something was written. */
+  readonly #begun: (true | undefined)[] = [];
   /** All of a frame before `choices`; the same for nearly all frames of a stream, so it is made once. */
   #head: string | undefined;
   #tail = "";
@@ -73,8 +74,8 @@ export class ChunkWriter implements FrameWriter {
 
   /** The first delta of a choice says whose words they are. */
   #role(choice: number, delta: string): string {
-    if (this.#begun.has(choice)) return delta;
-    this.#begun.add(choice);
+    if (this.#begun[choice]) return delta;
+    this.#begun[choice] = true;
     return delta === "" ? `"role":"assistant"` : `"role":"assistant",${delta}`;
   }
 

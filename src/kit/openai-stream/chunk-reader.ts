@@ -28,13 +28,15 @@ interface Choice {
  * https://platform.openai.com/docs/api-reference/completions/object
  */
 export class ChunkReader {
-  readonly #choices = new Map<number, Choice>();
+  /** Nearly always one: a list takes a fifth of the memory of a map. */
+  readonly #choices: (Choice | undefined)[] = [];
+  #begun = 0;
   readonly #said = new Map<string, Said>();
   #finished = 0;
 
   /** True when all choices that were seen, and at least `expected`, have had their finish reason. */
   isFinished(expected: number): boolean {
-    return this.#finished >= Math.max(this.#choices.size, expected);
+    return this.#finished >= Math.max(this.#begun, expected);
   }
 
   read(chunk: JsonObject): ChunkEvents {
@@ -104,10 +106,10 @@ export class ChunkReader {
   }
 
   #choiceAt(index: number): Choice {
-    let choice = this.#choices.get(index);
+    let choice = this.#choices[index];
     if (!choice) {
-      choice = { index, calls: new ToolCalls(), isFinished: false };
-      this.#choices.set(index, choice);
+      this.#choices[index] = choice = { index, calls: new ToolCalls(), isFinished: false };
+      this.#begun += 1;
     }
     return choice;
   }
