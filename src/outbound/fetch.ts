@@ -44,7 +44,12 @@ class Client {
     const server = this.#server(host, origin);
     const connection = server.take();
     if (connection) return answerOf(connection, request);
-    return this.#open(server, signal).then((opened) => answerOf(opened, request));
+    return this.#open(server, signal).then((opened) => {
+      // It may have been left since: an aborted signal tells nobody again.
+      if (signal?.aborted) opened.close();
+      signal?.throwIfAborted();
+      return answerOf(opened, request);
+    });
   }
 
   #server(host: string, origin: Origin): Connections {

@@ -9,7 +9,7 @@ interface ResponseInit {
 
 /**
  * A response whose body becomes a stream only when somebody asks for one: that costs more than all the rest of it,
- * and whoever takes its pieces needs none.
+ * and whoever takes its pieces needs none. What takes a response natively (`Bun.write`) must be given its `body`.
  */
 export class OutboundResponse extends Response {
   readonly #pieces: Pieces;

@@ -57,8 +57,8 @@ interface Repeated {
   readonly key: string;
 }
 
-/** What of them is remembered at most. */
-const MAX_REPEATED = 1_000;
+/** What of them is remembered at most: 4 MiB together. */
+const MAX_REPEATED = 256;
 const MAX_SOURCE = 16 * 1024;
 
 /** By the hash of their bytes, the latest last. */
