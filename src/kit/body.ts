@@ -10,7 +10,7 @@ export class Body {
   #left = false;
 
   constructor(source: Response | ReadableStream<Uint8Array> | null) {
-    this.#pieces = source instanceof Response ? piecesOf(source) : undefined;
+    this.#pieces = source ? piecesOf(source) : undefined;
     if (this.#pieces) return;
     const stream = source instanceof Response ? source.body : source;
     this.#reader = stream?.getReader();

@@ -1,6 +1,6 @@
 /**
- * Under this name a response may offer its body's bytes without a stream's own cost, as long as nobody has asked for
- * its body in another way.
+ * Under this name a response, and the stream of its body, may offer the bytes without a stream's own cost, as long as
+ * nobody has asked for them in another way.
  */
 export const PIECES: unique symbol = Symbol.for("modelyard.pieces");
 
@@ -17,7 +17,8 @@ export interface Pieces {
   leave(): void;
 }
 
-/** A response's bytes without a stream, where it has them and nobody has asked for its body. */
-export function piecesOf(response: Response): Pieces | undefined {
-  return (response as { readonly [PIECES]?: Pieces | undefined })[PIECES];
+/** The bytes without a stream's cost, where they are offered and nobody has asked for them in another way. */
+export function piecesOf(source: Response | ReadableStream<Uint8Array>): Pieces | undefined {
+  if (source instanceof ReadableStream && source.locked) return undefined;
+  return (source as { readonly [PIECES]?: Pieces | undefined })[PIECES];
 }

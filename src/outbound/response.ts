@@ -70,7 +70,7 @@ export class OutboundResponse extends Response {
 
 /** The bytes as a stream. */
 export function streamOf(pieces: Pieces): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return new ReadableStream(
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
         const piece = await pieces.next();
@@ -82,4 +82,6 @@ export function streamOf(pieces: Pieces): ReadableStream<Uint8Array<ArrayBuffer>
     },
     { highWaterMark: 0 },
   );
+  // Who is given the stream alone, as `sse` is, needs not pay for it either.
+  return Object.assign(stream, { [PIECES]: pieces });
 }
