@@ -1,14 +1,12 @@
 import { BATCHES, UpstreamError } from "../contract/index.ts";
 import type { Batches, ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
 import { Body, singlesOf } from "./body.ts";
-import { failureIn, networkErrorCode } from "./failure.ts";
-import { excerpt, listOf, objectOf, parseJson } from "./json.ts";
+import { networkErrorCode } from "./failure.ts";
+import { listOf, objectOf, parseJson } from "./json.ts";
 import { ChunkReader } from "./openai-stream/chunk-reader.ts";
-import type { ChunkEvents } from "./openai-stream/chunk-reader.ts";
+import { ChunkStream } from "./openai-stream/chunk-stream.ts";
 import { JsonDocument } from "./openai-stream/json-document.ts";
-import { TwinChunk } from "./openai-stream/twin-chunk.ts";
-import { SseParser } from "./sse-parser.ts";
-import type { SseEvent } from "./sse-parser.ts";
+import { notUnderstood } from "./openai-stream/not-understood.ts";
 
 export interface OpenAiStreamOptions {
   /** How many answers were asked for (`n`); 1 unless told. */
@@ -38,11 +36,10 @@ class Answer implements ChatStream, Batches {
   readonly #expected: number;
   readonly #signal: AbortSignal | undefined;
   readonly #chunks = new ChunkReader();
-  readonly #twin = new TwinChunk();
   /** How a body begins that doesn't begin as an event stream does. */
   #strange: Uint8Array | undefined;
   /** Set as soon as the body has shown that it is an event stream. */
-  #parser: SseParser | undefined;
+  #stream: ChunkStream | undefined;
   /** Or that it is no stream. */
   #document: JsonDocument | undefined;
   #end: End | undefined;
@@ -104,7 +101,7 @@ class Answer implements ChatStream, Batches {
 
   /** What the next piece says; undefined: the body has ended. */
   #take(piece: Uint8Array | undefined): readonly ChatEvent[] {
-    if (this.#parser) return this.#piece(this.#parser, piece);
+    if (this.#stream) return this.#piece(this.#stream, piece);
     return this.#document ? this.#addTo(this.#document, piece) : this.#begin(piece);
   }
 
@@ -115,18 +112,23 @@ class Answer implements ChatStream, Batches {
       this.#document = new JsonDocument(first);
       return NONE;
     }
-    this.#parser = new SseParser();
+    this.#stream = new ChunkStream(this.#chunks);
     // Enough to say what it was, should it be no event stream.
     if (!looksLikeEvents(first)) this.#strange = first?.slice(0, 1_000);
-    return this.#piece(this.#parser, first);
+    return this.#piece(this.#stream, first);
   }
 
-  #piece(parser: SseParser, piece: Uint8Array | undefined): readonly ChatEvent[] {
-    if (piece) return this.#takeEvents(parser.push(piece));
-    const events = this.#takeEvents(parser.finish().filter(isWhole));
-    const failure = this.#strange && notUnderstood(decoder.decode(this.#strange));
-    this.#end ??= { choices: this.#expected, failure };
+  #piece(stream: ChunkStream, piece: Uint8Array | undefined): readonly ChatEvent[] {
+    const events = piece ? stream.read(piece) : stream.finish();
+    if (stream.isDone) this.#end = { choices: 1, failure: undefined };
+    else if (stream.failure) this.#end = { choices: this.#expected, failure: stream.failure };
+    else if (!piece) this.#end = { choices: this.#expected, failure: this.#notUnderstood() };
     return events;
+  }
+
+  /** What a body that says nothing was, if it began as no event stream does. */
+  #notUnderstood(): UpstreamError | undefined {
+    return this.#strange && notUnderstood(decoder.decode(this.#strange));
   }
 
   #addTo(document: JsonDocument, piece: Uint8Array | undefined): readonly ChatEvent[] {
@@ -144,39 +146,6 @@ class Answer implements ChatStream, Batches {
     if (!failure && !Array.isArray(completion["choices"])) throw notUnderstood(text);
     this.#end = { choices: 1, failure };
     return events;
-  }
-
-  /** All that one piece of the body says, so that what arrives together can go on together. */
-  #takeEvents(said: readonly SseEvent[]): readonly ChatEvent[] {
-    const taken: ChatEvent[] = [];
-    for (const event of said) {
-      const twin = this.#twin.read(event.data);
-      if (twin && event.event === "message") taken.push(twin);
-      else this.#understand(event, taken);
-      if (this.#end) break;
-    }
-    return taken;
-  }
-
-  /** Adds what an event says, and notes whether the answer ends with it. */
-  #understand({ event, data }: SseEvent, taken: ChatEvent[]): void {
-    const text = data.trim();
-    if (text === "") return;
-    if (text === "[DONE]") {
-      this.#end = { choices: 1, failure: undefined };
-      return;
-    }
-    const { events, failure } = this.#chunk(event, data);
-    for (const each of events) taken.push(each);
-    if (failure) this.#end = { choices: this.#expected, failure };
-    else this.#twin.learn(data, events);
-  }
-
-  #chunk(event: string, data: string): ChunkEvents {
-    const json = parseJson(data);
-    if (event === "error") return { events: [], failure: failureIn(json ?? data) };
-    const chunk = objectOf(json);
-    return chunk ? this.#chunks.read(chunk) : { events: [], failure: notUnderstood(data) };
   }
 
   // What breaks after the last finish reason takes nothing from the answer.
@@ -236,18 +205,8 @@ function withoutBlanks(piece: Uint8Array): Uint8Array {
   return from === 0 ? piece : piece.subarray(from);
 }
 
-/** Whether the event that the body ended in is more than what a cut has left of one. */
-function isWhole(event: SseEvent): boolean {
-  return event.data.trim() === "[DONE]" || parseJson(event.data) !== undefined;
-}
-
 /** Whether a body begins as an event stream does, so far as it goes. */
 function looksLikeEvents(first: Uint8Array | undefined): boolean {
   const head = decoder.decode(first?.subarray(0, 8));
   return ["data", "event", "id", "retry", ":"].some((name) => name.startsWith(head) || head.startsWith(name));
-}
-
-function notUnderstood(said: string): UpstreamError {
-  const start = excerpt(said, 200);
-  return new UpstreamError("bad-response", `the upstream sent something that is no completion: ${start}`);
 }

@@ -1,17 +1,7 @@
-import { UpstreamError } from "../contract/index.ts";
-import { ByteBuffer } from "./byte-buffer.ts";
+import type { SseEvent, SseSink } from "./sse-lines.ts";
+import { SseLines } from "./sse-lines.ts";
 
-/** One server-sent event. */
-export interface SseEvent {
-  /** Its type: `message` where the server named none. */
-  readonly event: string;
-  /** Its `data` lines, joined by line feeds. */
-  readonly data: string;
-  /** The last id the server gave so far, or the empty string. */
-  readonly id: string;
-  /** The reconnection time the server asked for so far, in milliseconds. */
-  readonly retry: number | undefined;
-}
+export type { SseEvent } from "./sse-lines.ts";
 
 export interface SseParserOptions {
   /** The largest event, in bytes of its data and of its unfinished line; 16 MiB unless told. */
@@ -24,35 +14,17 @@ export interface SseParserOptions {
  * small pieces. Throws `UpstreamError` `bad-response` for an event that is too large.
  */
 export class SseParser {
-  readonly #maxEventBytes: number;
-  readonly #rest = new ByteBuffer();
-  #events: SseEvent[] = [];
-  #data: string[] = [];
-  #dataBytes = 0;
-  #event = "";
-  #id = "";
-  #retry: number | undefined;
-  #begun = false;
-  #lineFeedMayFollow = false;
+  readonly #lines: SseLines;
+  readonly #events = new EventList();
 
   constructor(options: SseParserOptions = {}) {
-    this.#maxEventBytes = options.maxEventBytes ?? 16 * 1024 * 1024;
+    this.#lines = new SseLines(this.#events, options.maxEventBytes);
   }
 
   /** Takes the next piece of the stream and gives the events that it completes. The piece is not kept. */
   push(piece: Uint8Array): SseEvent[] {
-    const bytes = this.#lineFeedMayFollow && piece[0] === LINE_FEED ? piece.subarray(1) : piece;
-    if (piece.length > 0) this.#lineFeedMayFollow = false;
-    const end = endOfLastLine(bytes);
-    if (end > 0) {
-      this.#lineFeedMayFollow = end === bytes.length && bytes[end - 1] === CARRIAGE_RETURN;
-      this.#readLines(this.#wholeLines(end === bytes.length ? bytes : bytes.subarray(0, end)));
-    }
-    if (end < bytes.length) {
-      this.#rest.append(bytes.subarray(end));
-      this.#checkSize(this.#dataBytes + this.#rest.length);
-    }
-    return this.#takeEvents();
+    this.#lines.push(piece);
+    return this.#events.empty();
   }
 
   /**
@@ -60,84 +32,26 @@ export class SseParser {
    * standard has such an event dropped: it may be cut. Call it only where the data itself shows that it is whole.
    */
   finish(): SseEvent[] {
-    return this.push(TWO_LINE_ENDS);
+    this.#lines.finish();
+    return this.#events.empty();
   }
+}
 
-  #takeEvents(): SseEvent[] {
+/** Takes all events as they are. */
+class EventList implements SseSink {
+  #events: SseEvent[] = [];
+
+  empty(): SseEvent[] {
     const events = this.#events;
     this.#events = [];
     return events;
   }
 
-  #wholeLines(bytes: Uint8Array): Uint8Array {
-    // Most chunks hold whole lines: then nothing is copied.
-    if (this.#rest.length === 0) return bytes;
-    this.#rest.append(bytes);
-    return this.#rest.take();
+  takeFrom(_text: string, from: number): number {
+    return from;
   }
 
-  #readLines(bytes: Uint8Array): void {
-    // Lines are whole here, so no character is cut and each block can be decoded by itself.
-    let text = decoder.decode(bytes);
-    const isAscii = text.length === bytes.length;
-    if (!this.#begun) text = text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
-    this.#begun = true;
-    if (text.includes("\r")) text = text.replaceAll(/\r\n?/g, "\n");
-    for (let from = 0, to = text.indexOf("\n"); to !== -1; from = to + 1, to = text.indexOf("\n", from)) {
-      if (to === from) this.#dispatch();
-      // Nearly all lines are such, and need not be taken apart.
-      else if (text.startsWith(DATA, from)) this.#addData(text.slice(from + DATA.length, to), isAscii);
-      else this.#readLine(text.slice(from, to), isAscii);
-    }
+  take(event: SseEvent): void {
+    this.#events.push(event);
   }
-
-  #readLine(line: string, isAscii: boolean): void {
-    const colon = line.indexOf(":");
-    const name = colon === -1 ? line : line.slice(0, colon);
-    const value = colon === -1 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
-    if (name === "data") this.#addData(value, isAscii);
-    else if (name === "event") this.#event = value;
-    else if (name === "id" && !value.includes("\0")) this.#id = value;
-    else if (name === "retry" && /^[0-9]+$/.test(value)) this.#retry = Number(value);
-  }
-
-  #addData(value: string, isAscii: boolean): void {
-    this.#data.push(value);
-    // The name counts too, or any number of empty lines would pass.
-    this.#dataBytes += DATA.length + (isAscii ? value.length : Buffer.byteLength(value));
-    this.#checkSize(this.#dataBytes);
-  }
-
-  #dispatch(): void {
-    if (this.#data.length > 0) {
-      const data = this.#data.length === 1 ? (this.#data[0] ?? "") : this.#data.join("\n");
-      this.#events.push({ event: this.#event || "message", data, id: this.#id, retry: this.#retry });
-      this.#data = [];
-      this.#dataBytes = 0;
-    }
-    this.#event = "";
-  }
-
-  #checkSize(bytes: number): void {
-    if (bytes <= this.#maxEventBytes) return;
-    throw new UpstreamError(
-      "bad-response",
-      `the upstream sent an event of more than ${this.#maxEventBytes} bytes`,
-    );
-  }
-}
-
-const DATA = "data: ";
-const LINE_FEED = 10;
-const CARRIAGE_RETURN = 13;
-const TWO_LINE_ENDS = new Uint8Array([LINE_FEED, LINE_FEED]);
-const BYTE_ORDER_MARK = "\u{FEFF}";
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
-function endOfLastLine(bytes: Uint8Array): number {
-  // As nearly always: what a server sends ends with an event.
-  if (bytes[bytes.length - 1] === LINE_FEED) return bytes.length;
-  const lineFeed = bytes.lastIndexOf(LINE_FEED);
-  const carriageReturn = bytes.subarray(lineFeed + 1).lastIndexOf(CARRIAGE_RETURN);
-  return lineFeed + 1 + carriageReturn + 1;
 }

@@ -1,0 +1,92 @@
+import type { ChatEvent, UpstreamError } from "../../contract/index.ts";
+import { failureIn } from "../failure.ts";
+import { objectOf, parseJson } from "../json.ts";
+import type { SseEvent, SseSink } from "../sse-lines.ts";
+import { SseLines } from "../sse-lines.ts";
+import type { ChunkEvents, ChunkReader } from "./chunk-reader.ts";
+import { notUnderstood } from "./not-understood.ts";
+import { TwinChunk } from "./twin-chunk.ts";
+
+/** Reads the chunks of an answer that is an event stream, until `[DONE]`, or until one that can't be gone on from. */
+export class ChunkStream implements SseSink {
+  readonly #chunks: ChunkReader;
+  readonly #lines = new SseLines(this);
+  readonly #twin = new TwinChunk();
+  #said: ChatEvent[] = [];
+  #isDone = false;
+  #failure: UpstreamError | undefined;
+  /** Whether the body has ended. */
+  #isCut = false;
+
+  constructor(chunks: ChunkReader) {
+    this.#chunks = chunks;
+  }
+
+  /** `[DONE]` has come. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** What it failed with, if it did. */
+  get failure(): UpstreamError | undefined {
+    return this.#failure;
+  }
+
+  /** All that one piece of the body says, so that what arrives together can go on together. */
+  read(piece: Uint8Array): readonly ChatEvent[] {
+    this.#lines.push(piece);
+    return this.#saidSoFar();
+  }
+
+  /** What the body ended in, where that is more than what a cut has left of an event. */
+  finish(): readonly ChatEvent[] {
+    this.#isCut = true;
+    this.#lines.finish();
+    return this.#saidSoFar();
+  }
+
+  /** Of the lines. */
+  takeFrom(text: string, from: number): number {
+    if (this.#hasEnded) return text.length;
+    const end = this.#twin.endOf(text, from);
+    const event = end > from ? this.#twin.read(text, from, end) : undefined;
+    if (!event) return from;
+    this.#said.push(event);
+    return end;
+  }
+
+  /** Of the lines. */
+  take({ event, data }: SseEvent): void {
+    const text = data.trim();
+    if (this.#hasEnded || text === "" || (this.#isCut && !isWhole(text))) return;
+    if (text === "[DONE]") {
+      this.#isDone = true;
+      return;
+    }
+    const { events, failure } = this.#chunk(event, data);
+    for (const each of events) this.#said.push(each);
+    if (failure) this.#failure = failure;
+    else this.#twin.learn(data, events);
+  }
+
+  get #hasEnded(): boolean {
+    return this.#isDone || this.#failure !== undefined;
+  }
+
+  #chunk(event: string, data: string): ChunkEvents {
+    const json = parseJson(data);
+    if (event === "error") return { events: [], failure: failureIn(json ?? data) };
+    const chunk = objectOf(json);
+    return chunk ? this.#chunks.read(chunk) : { events: [], failure: notUnderstood(data) };
+  }
+
+  #saidSoFar(): readonly ChatEvent[] {
+    const said = this.#said;
+    this.#said = [];
+    return said;
+  }
+}
+
+function isWhole(data: string): boolean {
+  return data === "[DONE]" || parseJson(data) !== undefined;
+}
