@@ -1,4 +1,5 @@
 import type { ChatEvent } from "../contract/index.ts";
+import { inOnePiece } from "../flow/in-one-piece.ts";
 import { memorySize } from "./memory-size.ts";
 
 /** How far a list has been read: so many events, and so many characters of the one after them. */
@@ -74,7 +75,7 @@ export class EventList {
   /** Puts the last text together, to be kept for long; others may still be added. */
   settle(): void {
     const last = this.#events.at(-1);
-    if (last) putTogether(pieceOf(last));
+    if (last) inOnePiece(pieceOf(last));
   }
 
   #append(event: ChatEvent): void {
@@ -92,7 +93,7 @@ export class EventList {
     if (!last || !goesOn(last, event)) return false;
     const piece = pieceOf(event);
     const longer = pieceOf(last) + piece;
-    if (!mayGoOn(longer.length)) putTogether(longer);
+    if (!mayGoOn(longer.length)) inOnePiece(longer);
     this.#events[at] = withPiece(last, longer);
     const size = Buffer.byteLength(piece);
     this.#sizes[at] = (this.#sizes[at] ?? 0) + size;
@@ -104,14 +105,6 @@ export class EventList {
 /** Whether a text of this length may be added to: of an empty one nobody could say whether it was read. */
 function mayGoOn(length: number): boolean {
   return length > 0 && length < LONG_TEXT;
-}
-
-/**
- * Makes one text of what the engine has only noted down as a sum of many, which takes far more memory: each of them
- * keeps the whole chunk that it was cut from.
- */
-function putTogether(text: string): void {
-  Buffer.byteLength(text);
 }
 
 /** The part of an event that other events may go on with. */

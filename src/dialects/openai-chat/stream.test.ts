@@ -177,3 +177,47 @@ test("a failure is one data line with an error object", () => {
   });
   expect(frame.trimEnd()).not.toContain("\n");
 });
+
+test("texts come out as they went in, whatever is in them, in the first choice and in others", () => {
+  const texts = [
+    "plain",
+    "",
+    'a "quote" and a \\ backslash',
+    "line\nfeed\tand\0\x1f\x7f",
+    "ü 日本 \ud7ff\ue000\uffff",
+    "\u2028\u2029",
+    "\u{1F600}",
+    "half \ud83d",
+    "\ude00 other half",
+    '"},"finish_reason":"stop"}]}',
+  ];
+  for (const choice of [undefined, 1]) {
+    const seen = chunks(
+      texts.map((text): AnswerEvent => ({ type: "text", text, ...(choice !== undefined && { choice }) })),
+    );
+    expect(seen.map(({ choices }) => choices[0]?.delta["content"])).toEqual(texts);
+    expect(seen.map(({ choices }) => [choices[0]?.index, choices[0]?.finish_reason])).toEqual(
+      texts.map(() => [choice ?? 0, null]),
+    );
+  }
+  const writer = new ChunkWriter({ model: "asked", includeUsage: false });
+  // A lone half has no UTF-8: it travels as an escape.
+  expect(writer.write({ type: "text", text: "\ud83d" })).toContain("\\ud83d");
+  expect(writer.write({ type: "text", text: "\ud83d" })).toContain("\\ud83d");
+});
+
+test("what becomes known of the answer between two texts stands in the second, and what is sent once only there", () => {
+  const seen = chunks([
+    { type: "text", text: "a" },
+    { type: "text", text: "b" },
+    { type: "extra", at: "chunk", fields: { model: "other", citations: ["x"] } },
+    { type: "text", text: "c" },
+    { type: "text", text: "d" },
+  ]);
+  expect(seen.map(({ model, citations }) => [model, citations])).toEqual([
+    ["asked", undefined],
+    ["asked", undefined],
+    ["other", ["x"]],
+    ["other", undefined],
+  ]);
+});
