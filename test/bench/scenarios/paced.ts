@@ -48,7 +48,7 @@ export async function measurePaced(
       count,
       ramp: settings.sizes.ramp,
     });
-  const quick: Order = { ...order, tokens: 4, interval: 1 };
+  const quick: Order = { ...order, interval: 1 };
   await warmUp(
     { client, contenders, loadOf: ({ target }) => ({ target, order: quick, bytes: 1024 }) },
     settings,
