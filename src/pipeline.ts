@@ -14,7 +14,7 @@ import { embeddingUsage, observe } from "./steps/observe.ts";
 import type { RequestCall } from "./steps/open-call.ts";
 import { readBody } from "./steps/read-body.ts";
 import { recall } from "./steps/recall.ts";
-import { reply, replyWith } from "./steps/reply.ts";
+import { reply, replyAlone, replyWith } from "./steps/reply.ts";
 import { route } from "./steps/route.ts";
 import { servedModel, servedModels } from "./steps/served-models.ts";
 
@@ -64,8 +64,7 @@ export async function embeddings(http: Request, call: RequestCall, gateway: Gate
 export async function listModels(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
   const caller = authenticate(http, call, gateway);
   const models = await servedModels(caller, gateway);
-  call.close();
-  return Response.json(modelList(models), { headers: call.marked({}) });
+  return replyAlone(modelList(models), call);
 }
 
 /** GET /v1/models/{id}, in which the id may hold slashes */
@@ -74,8 +73,7 @@ export async function showModel(http: Request, call: RequestCall, gateway: Gatew
   const id = modelId(http.url);
   const { targets } = await route({ model: id }, { caller, call, gateway }); // 403, 404 with the nearest names
   const model = await servedModel(id, targets, gateway);
-  call.close();
-  return Response.json(modelObject(model), { headers: call.marked({}) });
+  return replyAlone(modelObject(model), call);
 }
 
 /** The id in an address, with or without a slash at its end; an escape that is none stands for itself. */

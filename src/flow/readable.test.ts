@@ -10,7 +10,7 @@ test("chunks come out in order and the body ends with them", async () => {
   expect(await new Response(readable(chunks(), quiet)).text()).toBe("abc");
 });
 
-test("nothing is asked of the source before the reader wants it", async () => {
+test("nothing but what may leave with the headers is asked of the source before the reader wants it", async () => {
   let produced = 0;
   async function* chunks(): AsyncGenerator<string, void> {
     for (;;) {
@@ -20,11 +20,45 @@ test("nothing is asked of the source before the reader wants it", async () => {
   }
   const reader = readable(chunks(), quiet).getReader();
   await new Promise((resolve) => setImmediate(resolve));
-  expect(produced).toBe(0);
+  expect(produced).toBe(1);
   await reader.read();
   await new Promise((resolve) => setImmediate(resolve));
   expect(produced).toBe(1);
+  await reader.read();
+  expect(produced).toBe(2);
   await reader.cancel();
+});
+
+test("what is there at once is there before anybody reads, of an endless source only some", async () => {
+  let given = 0;
+  const endless = {
+    next: () => ({ done: false as const, value: `${(given += 1)}\n`.padStart(1_000) }),
+    return: () => Promise.resolve(),
+  };
+  const reader = readable(endless, quiet).getReader();
+  const begun = given;
+  expect(begun).toBeGreaterThan(10);
+  expect(begun).toBeLessThan(100);
+  const first = await reader.read();
+  expect(first.value?.trim()).toBe("1");
+  expect(given).toBe(begun);
+  await reader.cancel();
+});
+
+test("a source that has all of it at once needs no reader to end", async () => {
+  const texts = ["a", "b"];
+  const body = readable(
+    {
+      next: () => {
+        const value = texts.shift();
+        return value === undefined ? { done: true, value } : { done: false, value };
+      },
+      return: () => Promise.reject(new Error("nobody left")),
+    },
+    { ...quiet, left: () => expect.unreachable() },
+  );
+  expect(texts).toEqual([]);
+  expect(await new Response(body).text()).toBe("ab");
 });
 
 test("a reader that leaves is told of once, and the source cleans up", async () => {

@@ -6,6 +6,7 @@ import { toRequestError } from "../dialects/request-error.ts";
 import type { CountedUsage, NextAnswerBatch } from "../flow/answer-event.ts";
 import type { Chunks, NextChunk } from "../flow/readable.ts";
 import { readable } from "../flow/readable.ts";
+import { responseBody } from "../flow/small-pieces.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Answered } from "./dispatch.ts";
@@ -69,6 +70,17 @@ export function replyWith(body: JsonObject, reply: PlainReply): Response {
   return replyWithBody(JSON.stringify(body), reply);
 }
 
+/** An answer in JSON that no upstream is asked for. */
+export function replyAlone(body: object, call: RequestCall): Response {
+  call.close();
+  return jsonResponse(JSON.stringify(body), call.marked({}));
+}
+
+function jsonResponse(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string>): Response {
+  headers["content-type"] = "application/json";
+  return new Response(responseBody(body), { headers });
+}
+
 interface PlainReply {
   readonly answered: Answered;
   readonly usage: CountedUsage | undefined;
@@ -80,10 +92,9 @@ function replyWithBody(
   { answered, usage, call }: PlainReply,
 ): Response {
   const headers = headersOf(answered);
-  headers["content-type"] = "application/json";
   if (usage) headers["x-modelyard-usage"] = usage.source;
   call.close();
-  return new Response(body, { headers: call.marked(headers) });
+  return jsonResponse(body, call.marked(headers));
 }
 
 async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served: Served): Promise<Response> {

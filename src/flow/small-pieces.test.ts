@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { inSmallPieces, responseBody } from "./small-pieces.ts";
+
+/** From here on Bun would send each header by itself. */
+const BUNS_BOUND = 16 * 1024;
+
+const long = fc
+  .array(fc.string({ unit: fc.constantFrom("a", "ü", "日", "\u{1F600}", "\n"), maxLength: 9_000 }), {
+    maxLength: 6,
+  })
+  .map((texts) => texts.join("\n\n"));
+
+test("a text's pieces are small in any script, and are the text", () => {
+  fc.assert(
+    fc.property(long, (text) => {
+      const pieces = inSmallPieces(text);
+      expect(Buffer.concat(pieces.map((piece) => Buffer.from(piece))).toString()).toBe(text);
+      for (const piece of pieces) expect(Buffer.byteLength(piece)).toBeLessThan(BUNS_BOUND);
+    }),
+  );
+});
+
+test("pieces end with a line where there is one", () => {
+  const frames = Array.from({ length: 200 }, (_, n) => `data: ${"x".repeat(n)}\n\n`);
+  const pieces = inSmallPieces(frames.join(""));
+  expect(pieces.length).toBeGreaterThan(1);
+  for (const piece of pieces) expect(piece).toEndWith("\n");
+});
+
+test("what is small stays as it is", () => {
+  expect(inSmallPieces("data: 1\n\n")).toEqual(["data: 1\n\n"]);
+  expect(inSmallPieces("")).toEqual([""]);
+  expect(responseBody("{}")).toBe("{}");
+});
+
+test("a large body arrives whole, be it a text or bytes", async () => {
+  const text = JSON.stringify({ text: "日本 \u{1F600} ".repeat(20_000) });
+  const bytes = new TextEncoder().encode(text);
+  expect(await new Response(responseBody(text)).text()).toBe(text);
+  expect(await new Response(responseBody(bytes)).text()).toBe(text);
+});
