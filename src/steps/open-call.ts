@@ -75,6 +75,7 @@ export class RequestCall {
   admission: Admission | undefined;
   #firstEventMs: number | undefined;
   #overheadMs: number | undefined;
+  #isWatched = false;
   #closed = false;
 
   constructor({ id, path, mark, http }: Arrival, gateway: Gateway) {
@@ -84,8 +85,6 @@ export class RequestCall {
     this.http = http;
     this.#gateway = gateway;
     gateway.calls.add(this);
-    http.signal.addEventListener("abort", this.left, { once: true });
-    if (http.signal.aborted) this.left();
   }
 
   get log(): GatewayLogger {
@@ -104,6 +103,14 @@ export class RequestCall {
 
   abort(reason: RequestError): void {
     this.cancellation.cancel(reason);
+  }
+
+  /** From now on it ends when its client leaves, or at once if that has happened. */
+  watch(): void {
+    this.#isWatched = true;
+    const { signal } = this.http;
+    signal.addEventListener("abort", this.left, { once: true });
+    if (signal.aborted) this.left();
   }
 
   /** The client is gone: all work for it ends. */
@@ -159,7 +166,7 @@ export class RequestCall {
   close(error?: RequestError): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.http.signal.removeEventListener("abort", this.left);
+    if (this.#isWatched) this.http.signal.removeEventListener("abort", this.left);
     this.#gateway.calls.delete(this);
     const { upstream, upstreamModel } = this.#facts;
     this.admission?.end({
