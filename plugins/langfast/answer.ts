@@ -24,15 +24,21 @@ export class Answer {
     return this.#isOver;
   }
 
-  /** The events of what comes next, of which there may be none. Throws what the run fails with. */
-  async next(): Promise<readonly ChatEvent[]> {
-    const news = await this.#run.next();
+  /** The events of what has come, of which there may be none; undefined: nothing has. Throws what the run fails with. */
+  next(): readonly ChatEvent[] | undefined {
+    const news = this.#run.take();
+    if (!news) return undefined;
     this.#known = { ...this.#known, ...news };
     const events: ChatEvent[] = [];
     const added = this.#text.next(news.content ?? "");
     if (added !== "") events.push({ type: "text", text: added });
     if (this.#known.end !== undefined || this.#text.stopSequence !== undefined) this.#end(events);
     return events;
+  }
+
+  /** Resolves when something may have come. */
+  changed(): Promise<void> {
+    return this.#run.changed();
   }
 
   #end(events: ChatEvent[]): void {

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from "modelyard/plugin";
+import type { JsonObject } from "modelyard/plugin";
 import { isObject, textIn } from "./json.ts";
 
 /** What the prompt runner says of a run. A member that it didn't mention isn't there. */
@@ -15,14 +15,18 @@ export interface RunnerEvent {
   readonly usage?: JsonObject;
 }
 
+/** An event in the making: member by member, since each event of each stream is made so. */
+type Draft = { -readonly [Member in keyof RunnerEvent]: RunnerEvent[Member] };
+
 /** Reads an `execution:chunk`: an object, or one as a JSON string. Undefined for anything else. */
 export function readChunk(data: unknown): RunnerEvent | undefined {
   const chunk = objectFrom(data);
   if (!chunk) return undefined;
-  const common = commonMembers(chunk);
+  const event = commonMembers(chunk);
   const { content } = chunk;
-  if (chunk["status"] === "completed") return { ...common, ...textMember(content), end: "completed" };
-  return { ...common, ...textMember(content) };
+  if (typeof content === "string") event.content = content;
+  if (chunk["status"] === "completed") event.end = "completed";
+  return event;
 }
 
 /** Reads a `completion_finished`, which need not say anything. */
@@ -32,26 +36,23 @@ export function readFinished(data: unknown): RunnerEvent {
 
 /** What is known when one event came after another: the newer word on each thing counts, until the end mark. */
 export function fold(before: RunnerEvent | undefined, event: RunnerEvent): RunnerEvent {
-  if (before?.end === undefined) return { ...before, ...event };
+  if (!before) return event;
+  if (before.end === undefined) return { ...before, ...event };
   // A second mark may add what the first left out; a failure that comes after the end takes nothing back.
   const { failure: _, ...more } = event;
   return { ...more, ...before };
 }
 
-function commonMembers(chunk: JsonObject): RunnerEvent {
+function commonMembers(chunk: JsonObject): Draft {
+  const event: Draft = {};
   const id = chunk["executionId"];
+  if (typeof id === "string" || typeof id === "number") event.id = String(id);
+  if (hasFailed(chunk)) event.failure = failureMessage(chunk);
   const finishReason = textIn(chunk, "finish_reason");
+  if (finishReason !== undefined) event.finishReason = finishReason;
   const { usage } = chunk;
-  return {
-    ...(typeof id === "string" || typeof id === "number" ? { id: String(id) } : {}),
-    ...(hasFailed(chunk) ? { failure: failureMessage(chunk) } : {}),
-    ...(finishReason === undefined ? {} : { finishReason }),
-    ...(isObject(usage) ? { usage } : {}),
-  };
-}
-
-function textMember(content: Json | undefined): RunnerEvent {
-  return typeof content === "string" ? { content } : {};
+  if (isObject(usage)) event.usage = usage;
+  return event;
 }
 
 function hasFailed({ status, error }: JsonObject): boolean {

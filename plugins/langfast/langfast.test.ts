@@ -25,7 +25,7 @@ describe("an answer", () => {
       pieces: () => ["a", "ab", "abc"],
       before: (event) => gates[event]?.promise,
     };
-    const stream = upstream.chat(asking("go"), testCall().call);
+    const stream = upstream.chat(asking("go"), testCall().call)[Symbol.asyncIterator]();
     for (const [index, text] of ["a", "b", "c"].entries()) {
       gates[index]!.resolve();
       expect((await stream.next()).value).toEqual({ type: "text", text });
@@ -128,10 +128,10 @@ describe("snapshots", () => {
     const before = (event: number): Promise<void> | undefined => (event === 6 ? rest.promise : undefined);
     emulator.script = { snapshots: "rewrite", before };
     const call = testCall().call;
-    const stream = upstream.chat(asking("#gen 3 500"), call);
+    const stream = upstream.chat(asking("#gen 3 500"), call)[Symbol.asyncIterator]();
     expect((await stream.next()).value).toMatchObject({ type: "text" });
     rest.resolve();
-    const left = Array.fromAsync(stream);
+    const left = Array.fromAsync({ [Symbol.asyncIterator]: () => stream });
     await expect(left).rejects.toMatchObject({
       code: "bad-response",
       message: expect.stringContaining("rewrote"),

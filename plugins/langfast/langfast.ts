@@ -1,5 +1,5 @@
 import { FAILURES, UpstreamError } from "modelyard/plugin";
-import type { Call, ChatEvent, ChatRequest, Host, Json, Model, Upstream } from "modelyard/plugin";
+import type { Call, ChatRequest, ChatStream, Host, Json, Model, Upstream } from "modelyard/plugin";
 import { credentialPool, Refusals, systemClock, withOtherCredential } from "modelyard/kit";
 import type { Clock, CredentialPool, Lease } from "modelyard/kit";
 import { Answer } from "./answer.ts";
@@ -17,6 +17,8 @@ import { RecentIds } from "./recent-ids.ts";
 import { mapRequest } from "./request.ts";
 import type { Prompt } from "./request.ts";
 import { Run } from "./run.ts";
+import { RunStream } from "./run-stream.ts";
+import type { Failure, OpenRun } from "./run-stream.ts";
 import { Sharing } from "./sharing.ts";
 import type { Loan } from "./sharing.ts";
 import { Supabase } from "./supabase.ts";
@@ -85,29 +87,8 @@ export class Langfast implements Upstream {
     return Promise.resolve(listModels());
   }
 
-  async *chat(request: ChatRequest, call: Call): AsyncGenerator<ChatEvent, void> {
-    const prompt = mapRequest(request, call);
-    const { id, signal } = call;
-    const loan = await this.#sharing.lease(this.#pool, { id, signal, except: this.#limited.of(call) });
-    using lease = loan.lease;
-    let hasSpoken = false;
-    // One generator for all of it: each event would pay for another one.
-    try {
-      using run = new Run(signal, loan.isExclusive);
-      using seat = this.#connections.join(lease.credential, run);
-      await this.#begin(prompt, { run, seat, loan, call });
-      const answer = new Answer(run, prompt);
-      while (!answer.isOver) {
-        for (const event of await answer.next()) {
-          hasSpoken = true;
-          yield event;
-        }
-      }
-    } catch (error) {
-      if (signal.aborted) throw error;
-      lease.failed(error);
-      throw hasSpoken ? error : this.#blamed(lease, call, error);
-    }
+  chat(request: ChatRequest, call: Call): ChatStream {
+    return new RunStream(() => this.#open(request, call));
   }
 
   status(): Json {
@@ -117,6 +98,29 @@ export class Langfast implements Upstream {
       dropped_events: { ...this.#tally },
       credentials: this.#pool.status(),
     };
+  }
+
+  async #open(request: ChatRequest, call: Call): Promise<OpenRun> {
+    const prompt = mapRequest(request, call);
+    const { id, signal } = call;
+    const loan = await this.#sharing.lease(this.#pool, { id, signal, except: this.#limited.of(call) });
+    const { lease } = loan;
+    const held = new DisposableStack();
+    const over = (failure?: Failure): unknown => {
+      held.dispose();
+      using _lease = lease;
+      if (!failure || signal.aborted) return failure?.error;
+      lease.failed(failure.error);
+      return failure.hasSpoken ? failure.error : this.#blamed(lease, call, failure.error);
+    };
+    try {
+      const run = held.use(new Run(signal, loan.isExclusive));
+      const seat = held.use(this.#connections.join(lease.credential, run));
+      await this.#begin(prompt, { run, seat, loan, call });
+      return { answer: new Answer(run, prompt), over };
+    } catch (error) {
+      throw over({ error, hasSpoken: false });
+    }
   }
 
   /** Resolves when the upstream has been asked to begin the run. */

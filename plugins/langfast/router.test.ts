@@ -29,7 +29,7 @@ function openDesk(): Desk {
 }
 
 describe("events with an id", () => {
-  test("reach the run that the answer named them for, also those that came before it", async () => {
+  test("reach the run that the answer named them for, also those that came before it", () => {
     const { router, begin } = openDesk();
     const one = begin();
     const other = begin();
@@ -37,8 +37,8 @@ describe("events with an id", () => {
     router.claim(other, ["y"]);
     router.claim(one, ["x"]);
     router.chunk({ id: "y", content: "other" });
-    expect(await one.next()).toEqual({ id: "x", content: "early" });
-    expect(await other.next()).toEqual({ id: "y", content: "other" });
+    expect(one.take()).toEqual({ id: "x", content: "early" });
+    expect(other.take()).toEqual({ id: "y", content: "other" });
   });
 
   test("of runs that left are late, of unknown ones stray when nobody expects them", () => {
@@ -51,13 +51,13 @@ describe("events with an id", () => {
     expect(parts.tally).toMatchObject({ late: 1, stray: 1 });
   });
 
-  test("are one exclusive run's where the answer names none, but only of one execution", async () => {
+  test("are one exclusive run's where the answer names none, but only of one execution", () => {
     const { router, begin, parts } = openDesk();
     const run = begin(true);
     router.claim(run, []);
     router.chunk({ id: "x", content: "a" });
     router.chunk({ id: "y", content: "b" });
-    expect(await run.next()).toEqual({ id: "x", content: "a" });
+    expect(run.take()).toEqual({ id: "x", content: "a" });
     expect(parts.tally.stray).toBe(1);
     router.chunk({ id: "x", end: "completed" });
     expect(parts.sharing.isProven).toBe(false);
@@ -75,7 +75,7 @@ describe("events with an id", () => {
 });
 
 describe("events without an id", () => {
-  test("reach the only run that can be meant, once it has begun", async () => {
+  test("reach the only run that can be meant, once it has begun", () => {
     const { router, begin, parts } = openDesk();
     const run = begin(true);
     run.hasBegun = false;
@@ -83,7 +83,7 @@ describe("events without an id", () => {
     expect(parts.tally.stray).toBe(1);
     run.hasBegun = true;
     router.chunk({ content: "mine" });
-    expect(await run.next()).toEqual({ content: "mine" });
+    expect(run.take()).toEqual({ content: "mine" });
     expect(router.isNameless).toBe(true);
   });
 
@@ -122,23 +122,23 @@ describe("events without an id", () => {
     expect(other.hasEnded).toBe(true);
   });
 
-  test("that end a run wait for the text that is held for it", async () => {
+  test("that end a run wait for the text that is held for it", () => {
     const { router, begin } = openDesk();
     const run = begin(true);
     router.chunk({ id: "x", content: "all of it" });
     router.finished({ end: "finished" });
     expect(run.hasEnded).toBe(false);
     router.claim(run, ["x"]);
-    expect(await run.next()).toEqual({ id: "x", content: "all of it", end: "finished" });
+    expect(run.take()).toEqual({ id: "x", content: "all of it", end: "finished" });
   });
 });
 
-test("a run beside others that is given no ids fails, and sharing ends", async () => {
+test("a run beside others that is given no ids fails, and sharing ends", () => {
   const { router, begin, parts } = openDesk();
   parts.sharing.prove();
   const run = begin();
   router.claim(run, []);
-  await expect(run.next()).rejects.toMatchObject({ code: "bad-response" });
+  expect(() => run.take()).toThrow(expect.objectContaining({ code: "bad-response" }));
   expect(parts.sharing.isProven).toBe(false);
 });
 

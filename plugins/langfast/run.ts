@@ -89,24 +89,26 @@ export class Run implements Listener, Disposable {
   /** Waits until the socket stands. Throws what the run fails with. */
   async connected(): Promise<void> {
     while (!this.#isOpen && !this.signal.aborted) {
-      await new Promise<void>((resolve) => (this.#wake = resolve));
+      await this.changed();
     }
     this.signal.throwIfAborted();
   }
 
   /**
-   * Waits for the next news: all that came since the last, folded into one. Throws what the run fails with,
-   * but gives out first what had come before, unless nobody waits for it any more.
+   * The news: all that came since the last, folded into one; undefined where there is none yet. Throws what the run
+   * fails with, but gives out first what had come before, unless nobody waits for it any more.
    */
-  async next(): Promise<RunnerEvent> {
-    for (;;) {
-      this.#caller.throwIfAborted();
-      const news = this.#news;
-      this.#news = undefined;
-      if (news) return news;
-      this.signal.throwIfAborted();
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
+  take(): RunnerEvent | undefined {
+    this.#caller.throwIfAborted();
+    const news = this.#news;
+    this.#news = undefined;
+    if (!news) this.signal.throwIfAborted();
+    return news;
+  }
+
+  /** Resolves when there may be news, or the run can't go on. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => (this.#wake = resolve));
   }
 
   [Symbol.dispose](): void {
