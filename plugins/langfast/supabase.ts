@@ -53,9 +53,9 @@ export class Supabase {
   }
 
   #send({ method, path, token, body, signal }: Question): Promise<Response> {
-    const headers = new Headers({ apikey: this.#anonKey });
-    if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
-    if (body) headers.set("content-type", "application/json");
+    const headers: Record<string, string> = { apikey: this.#anonKey };
+    if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
+    if (body) headers["content-type"] = "application/json";
     const payload = body ? { body: JSON.stringify(body) } : {};
     return this.#fetch(this.#url + path, { method, headers, signal, redirect: "manual", ...payload });
   }
