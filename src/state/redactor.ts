@@ -1,4 +1,5 @@
 import { MADE_KEYS } from "./keyring.ts";
+import { SecretIndex } from "./secret-index.ts";
 
 // Shorter ones would tear holes into ordinary words.
 const SHORTEST_SECRET = 6;
@@ -15,11 +16,16 @@ const CUT = "…";
 export class Redactor {
   readonly #lasting = new Set<string>();
   readonly #rotating = new Set<string>();
+  /** All of them. */
+  readonly #index = new SecretIndex();
 
   /** A secret of the configuration, or a key whose hash is in it. */
   addLasting(secret: string): void {
     if (secret.length < SHORTEST_SECRET) return;
-    for (const form of formsOf(secret)) this.#lasting.add(form);
+    for (const form of formsOf(secret)) {
+      this.#lasting.add(form);
+      this.#index.add(form);
+    }
   }
 
   /** A secret that an upstream came by; of these the latest are remembered. */
@@ -28,18 +34,18 @@ export class Redactor {
     for (const form of formsOf(secret)) {
       this.#rotating.delete(form);
       this.#rotating.add(form);
+      this.#index.add(form);
     }
     for (const oldest of this.#rotating) {
       if (this.#rotating.size <= MAX_ROTATING) break;
       this.#rotating.delete(oldest);
+      if (!this.#lasting.has(oldest)) this.#index.delete(oldest);
     }
   }
 
   readonly redact = (text: string): string => {
     let clean = text.replace(MADE_KEYS, MASK);
-    for (const secrets of [this.#lasting, this.#rotating]) {
-      for (const secret of secrets) if (clean.includes(secret)) clean = clean.replaceAll(secret, MASK);
-    }
+    for (const secret of this.#index.in(clean)) clean = clean.replaceAll(secret, MASK);
     return clean.includes(CUT) ? this.#withoutBeginnings(clean) : clean;
   };
 
