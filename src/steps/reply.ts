@@ -101,7 +101,7 @@ async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served:
   const { dialect, call, gateway } = served;
   const known = await knownWithin(answer, gateway.limits.earlyHeaders);
   const beat = dialect.comment;
-  const begun = new Frames(answer, request, served);
+  const begun = new Frames(known ?? answer, request, served);
   const body = readable(known ? begun : after(beat, begun), {
     left: call.left,
     beat,
@@ -152,15 +152,18 @@ function listed(names: readonly string[]): string {
   return list.length <= LONGEST_LIST ? list : `${list.slice(0, LONGEST_LIST)}...`;
 }
 
+/** An answer that has begun, or will. */
+type Begun = ObservedAnswer | Promise<ObservedAnswer>;
+
 /** The body of a stream: it ends with `[DONE]`, or with an error frame, and never throws. */
 class Frames implements Chunks {
-  readonly #answer: Promise<ObservedAnswer>;
+  readonly #answer: Begun;
   readonly #call: RequestCall;
   readonly #writer: FrameWriter;
   #events: ObservedEvents | undefined;
   #isOver = false;
 
-  constructor(answer: Promise<ObservedAnswer>, request: Asked, { dialect, call }: Served) {
+  constructor(answer: Begun, request: Asked, { dialect, call }: Served) {
     this.#answer = answer;
     this.#call = call;
     this.#writer = dialect.writer({ model: request.model, includeUsage: wantsUsage(request) });
@@ -168,7 +171,10 @@ class Frames implements Chunks {
 
   next(): NextChunk | Promise<NextChunk> {
     if (this.#isOver) return END;
-    return this.#events ? this.#read(this.#events) : this.#answer.then(this.#begin, this.#fail);
+    if (this.#events) return this.#read(this.#events);
+    return this.#answer instanceof Promise
+      ? this.#answer.then(this.#begin, this.#fail)
+      : this.#begin(this.#answer);
   }
 
   async return(): Promise<unknown> {
