@@ -31,7 +31,8 @@ test("pieces end with a line where there is one", () => {
 test("what is small stays as it is", () => {
   expect(inSmallPieces("data: 1\n\n")).toEqual(["data: 1\n\n"]);
   expect(inSmallPieces("")).toEqual([""]);
-  expect(responseBody("{}")).toBe("{}");
+  const whole = "x".repeat(12 * 1024);
+  expect(responseBody(whole)).toBe(whole);
 });
 
 test("a large body arrives whole, be it a text or bytes", async () => {

@@ -1,10 +1,13 @@
-/**
- * Characters of a piece at most: three bytes each at most, so that it is less than 16 KiB. From there on Bun (1.4.5)
- * writes a response's headers to the socket one by one, and each of their colons and line ends by itself: 60 system
- * calls and packets for an answer of ours, where small pieces leave together, with the headers, in one.
+/*
+ * What is written to a socket while Bun (1.4.5) gathers it leaves in one system call and one packet, up to 16 KiB with
+ * the headers. A single write beyond that has every header, and each of their colons and line ends, sent by itself: 60
+ * calls for an answer of ours. Smaller ones that follow one another leave together, however many they are.
  */
+
+/** Characters of a piece: three bytes each at most. */
 const MOST_CHARACTERS = 5_000;
-const MOST_BYTES = 15_000;
+/** Bytes of a piece, and of a body that needs no pieces: they leave room for the headers. */
+const MOST_BYTES = 12 * 1024;
 
 /** A text in pieces that Bun sends together. They end with a line where they can, and never within a character. */
 export function inSmallPieces(text: string): readonly string[] {
@@ -32,7 +35,8 @@ function isHighSurrogate(unit: number): boolean {
 
 /** What a response is made from that has this body: itself, or where it is large, a stream of small pieces. */
 export function responseBody(body: string | Uint8Array<ArrayBuffer>): BodyInit {
-  if (body.length <= MOST_CHARACTERS) return body;
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  if (length <= MOST_BYTES) return body;
   return typeof body === "string" ? streamOf(inSmallPieces(body)) : streamOf(smallParts(body));
 }
 
