@@ -34,10 +34,7 @@ export function readable(chunks: Chunks, options: ReadableOptions): ReadableStre
   let asked: Promise<NextChunk> | undefined;
   const give = (next: NextChunk, controller: ReadableStreamDefaultController<string>): void => {
     heart?.note();
-    if (!next.done) {
-      for (const piece of inSmallPieces(next.value)) controller.enqueue(piece);
-      return;
-    }
+    if (!next.done) return inSmallPieces(next.value, (piece) => controller.enqueue(piece));
     heart?.[Symbol.dispose]();
     controller.close();
   };

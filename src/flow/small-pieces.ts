@@ -9,17 +9,16 @@ const MOST_CHARACTERS = 5_000;
 /** Bytes of a piece, and of a body that needs no pieces: they leave room for the headers. */
 const MOST_BYTES = 12 * 1024;
 
-/** A text in pieces that Bun sends together. They end with a line where they can, and never within a character. */
-export function inSmallPieces(text: string): readonly string[] {
-  const pieces: string[] = [];
+/** Gives a text in pieces that Bun sends together. They end with a line where they can, and never within a character. */
+export function inSmallPieces(text: string, give: (piece: string) => void): void {
+  if (text.length <= MOST_CHARACTERS) return give(text);
   let from = 0;
   while (text.length - from > MOST_CHARACTERS) {
     const to = endOfPiece(text, from);
-    pieces.push(text.slice(from, to));
+    give(text.slice(from, to));
     from = to;
   }
-  pieces.push(from === 0 ? text : text.slice(from));
-  return pieces;
+  give(text.slice(from));
 }
 
 function endOfPiece(text: string, from: number): number {
@@ -37,18 +36,16 @@ function isHighSurrogate(unit: number): boolean {
 export function responseBody(body: string | Uint8Array<ArrayBuffer>): BodyInit {
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   if (length <= MOST_BYTES) return body;
-  return typeof body === "string" ? streamOf(inSmallPieces(body)) : streamOf(smallParts(body));
-}
-
-function* smallParts(bytes: Uint8Array<ArrayBuffer>): Generator<Uint8Array<ArrayBuffer>> {
-  for (let from = 0; from < bytes.length; from += MOST_BYTES) yield bytes.subarray(from, from + MOST_BYTES);
-}
-
-function streamOf<T>(pieces: Iterable<T>): ReadableStream<T> {
-  return new ReadableStream<T>({
+  return new ReadableStream<string | Uint8Array<ArrayBuffer>>({
     start(controller) {
-      for (const piece of pieces) controller.enqueue(piece);
+      const give = (piece: string | Uint8Array<ArrayBuffer>): void => controller.enqueue(piece);
+      if (typeof body === "string") inSmallPieces(body, give);
+      else inSmallParts(body, give);
       controller.close();
     },
   });
+}
+
+function inSmallParts(bytes: Uint8Array<ArrayBuffer>, give: (part: Uint8Array<ArrayBuffer>) => void): void {
+  for (let from = 0; from < bytes.length; from += MOST_BYTES) give(bytes.subarray(from, from + MOST_BYTES));
 }
