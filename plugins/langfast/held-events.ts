@@ -6,6 +6,7 @@ import type { RunnerEvent } from "./events.ts";
 export const HOLD_LIMITS = {
   /** Milliseconds. */
   age: 10_000,
+  /** Beside one for each run that waits for its execution's name. */
   executions: 256,
   /** UTF-16 units of text. */
   units: 4 * 1024 * 1024,
@@ -31,14 +32,17 @@ export class HeldEvents {
     this.#limits = limits;
   }
 
-  /** Keeps an event; gives the number of executions that had to make room. */
-  add(id: string, event: RunnerEvent): number {
+  /**
+   * Keeps an event, while so many runs wait for the names of their executions; gives the number of executions that had
+   * to make room.
+   */
+  add(id: string, event: RunnerEvent, waiting: number): number {
     const now = this.#clock.now();
     const before = this.#held.get(id);
     const held = { event: fold(before?.event, event), since: before?.since ?? now };
     this.#held.set(id, held);
     this.#units += unitsOf(held) - (before ? unitsOf(before) : 0);
-    return this.#makeRoom(now);
+    return this.#makeRoom(now, waiting);
   }
 
   /** Takes out what is known of an execution. */
@@ -66,10 +70,11 @@ export class HeldEvents {
     this.#units -= unitsOf(held);
   }
 
-  #makeRoom(now: number): number {
+  #makeRoom(now: number, waiting: number): number {
+    const room = this.#limits.executions + waiting;
     let dropped = 0;
     for (const [id, held] of this.#held) {
-      const isTooMuch = this.#held.size > this.#limits.executions || this.#units > this.#limits.units;
+      const isTooMuch = this.#held.size > room || this.#units > this.#limits.units;
       if (!isTooMuch && now - held.since <= this.#limits.age) continue;
       this.#drop(id, held);
       dropped++;

@@ -41,6 +41,16 @@ describe("events with an id", () => {
     expect(other.take()).toEqual({ id: "y", content: "other" });
   });
 
+  test("that came before their names are all held, however many runs wait", () => {
+    const { parts, router, begin } = openDesk();
+    const runs = Array.from({ length: 1_000 }, () => begin());
+    for (const number of runs.keys())
+      router.chunk({ id: `x${number}`, content: "all of it", end: "completed" });
+    for (const [number, run] of runs.entries()) router.claim(run, [`x${number}`]);
+    for (const run of runs) expect(run.take()?.end).toBe("completed");
+    expect(parts.tally.overflowed).toBe(0);
+  });
+
   test("of runs that left are late, of unknown ones stray when nobody expects them", () => {
     const { router, begin, parts } = openDesk();
     const run = begin();

@@ -111,7 +111,7 @@ export class Router {
     if (owner) this.#deliver(owner, event);
     else if (this.#parts.over.has(id)) tally.late++;
     else if (this.#adopter) this.#own(this.#adopter, id, event);
-    else if (this.#unnamed.size > 0) tally.overflowed += this.#held.add(id, event);
+    else if (this.#unnamed.size > 0) tally.overflowed += this.#held.add(id, event, this.#unnamed.size);
     else tally.stray++;
   }
 
