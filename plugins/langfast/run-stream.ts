@@ -54,10 +54,14 @@ export class RunStream implements ChatStream, Batches {
   }
 
   async #begin(): Promise<NextBatch> {
-    const run = await this.#open();
-    this.#run = run;
+    try {
+      this.#run = await this.#open();
+    } catch (error) {
+      this.#isOver = true;
+      throw error;
+    }
     // It may have been left since.
-    if (this.#isOver) run.over();
+    if (this.#isOver) this.#run.over();
     return this.next();
   }
 

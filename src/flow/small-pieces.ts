@@ -1,3 +1,5 @@
+import { isHighSurrogate } from "./surrogate.ts";
+
 /*
  * What is written to a socket while Bun (1.4.5) gathers it leaves in one system call and one packet, up to 16 KiB with
  * the headers. A single write beyond that has every header, and each of their colons and line ends, sent by itself: 60
@@ -26,10 +28,6 @@ function endOfPiece(text: string, from: number): number {
   const line = text.lastIndexOf("\n", most - 1) + 1;
   if (line > from) return line;
   return isHighSurrogate(text.charCodeAt(most - 1)) ? most - 1 : most;
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit < 0xdc00;
 }
 
 /** What a response is made from that has this body: itself, or where it is large, a stream of small pieces. */

@@ -1,3 +1,4 @@
+import { isHighSurrogate } from "../flow/surrogate.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { CountOrder, CountResult } from "./token-worker.ts";
 
@@ -127,10 +128,6 @@ export function cut(text: string): string[] {
     from = to;
   }
   return pieces;
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit < 0xdc00;
 }
 
 /** Four characters a token in alphabetic scripts, one in those of East Asia. */
