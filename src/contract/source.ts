@@ -2,24 +2,31 @@ import type { JsonObject } from "./json.ts";
 
 const SOURCE = Symbol("source");
 
+/** What a body was parsed from. */
+export interface Source {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Whether all texts in it, and names, are of ASCII. */
+  readonly ascii: boolean;
+}
+
 interface Sourced {
-  [SOURCE]?: Uint8Array<ArrayBuffer> | undefined;
+  [SOURCE]?: Source | undefined;
 }
 
 /**
- * Keeps with a parsed body the bytes it was parsed from. They belong to this very object: copies of it, with whatever
- * else in them, have none.
+ * Keeps with a parsed body what it was parsed from. It belongs to this very object: copies of it, with whatever else
+ * in them, have none.
  */
-export function keepSource(body: object, bytes: Uint8Array<ArrayBuffer>): void {
-  Object.defineProperty(body, SOURCE, { value: bytes, writable: true, configurable: true });
+export function keepSource(body: object, source: Source): void {
+  Object.defineProperty(body, SOURCE, { value: source, writable: true, configurable: true });
 }
 
-/** The bytes from which a body was parsed, if they are kept with it. */
-export function sourceOf(body: JsonObject): Uint8Array<ArrayBuffer> | undefined {
+/** What a body was parsed from, if it is kept with it. */
+export function sourceOf(body: JsonObject): Source | undefined {
   return (body as Sourced)[SOURCE];
 }
 
-/** Lets go of them. */
+/** Lets go of it. */
 export function forgetSource(body: JsonObject): void {
   if (SOURCE in body) (body as Sourced)[SOURCE] = undefined;
 }

@@ -40,7 +40,7 @@ export async function post(
   // A compressing proxy collects events until a block is full.
   if (options.body["stream"] === true) headers["accept-encoding"] = "identity";
   const { signal } = call;
-  const body = (options.verbatim && sourceOf(options.body)) || JSON.stringify(options.body);
+  const body = (options.verbatim && sourceOf(options.body)?.bytes) || JSON.stringify(options.body);
   const response = await send(options, { method: "POST", headers, body, signal });
   call.connected();
   return response.ok ? response : failed(response, options, signal);

@@ -1,3 +1,4 @@
+import { sourceOf } from "../contract/source.ts";
 import type { ChatRequest, CompletionRequest, ContentPart, EmbedRequest } from "../contract/index.ts";
 
 /** What a request may need, in whole tokens. */
@@ -79,12 +80,16 @@ function outputOf(
   return { output: Math.ceil(outputAsked ? asked : outputEstimate) * choices, outputAsked };
 }
 
-function chatTokens({ messages, tools, functions, response_format }: ChatRequest): number {
+function chatTokens(request: ChatRequest): number {
+  const { messages, tools, functions, response_format } = request;
+  // Then no text need be looked through, which is what takes the time in a long conversation.
+  const ascii = sourceOf(request)?.ascii === true;
   let tokens = TOKENS_PER_MESSAGE;
   for (const { content, tool_calls } of messages) {
     tokens += TOKENS_PER_MESSAGE + 1 + jsonTokens(tool_calls);
-    if (typeof content === "string") tokens += estimateTokens(content);
-    else for (const part of content ?? []) tokens += partTokens(part);
+    if (typeof content === "string") {
+      tokens += ascii ? content.length * TOKENS_PER_CHARACTER : estimateTokens(content);
+    } else for (const part of content ?? []) tokens += partTokens(part);
   }
   return tokens + jsonTokens(tools) + jsonTokens(functions) + jsonTokens(response_format);
 }

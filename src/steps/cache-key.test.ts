@@ -136,7 +136,7 @@ describe("two values have the same key", () => {
 describe("a request whose key is remembered", () => {
   const written = (text: string): ChatRequest => {
     const request = JSON.parse(text) as ChatRequest;
-    keepSource(request, new TextEncoder().encode(text));
+    keepSource(request, { bytes: new TextEncoder().encode(text), ascii: false });
     return request;
   };
   const asking = (what: string): ChatRequest =>

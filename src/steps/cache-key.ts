@@ -38,7 +38,7 @@ export interface KeyParts {
  * on behalf of the same clients: the SHA-256 of all of it, in which the order of an object's members counts nothing.
  */
 export function cacheKey(request: ChatRequest | CompletionRequest, parts: KeyParts): string {
-  const source = sourceOf(request);
+  const source = sourceOf(request)?.bytes;
   return (source && remembered(source, parts)) ?? keyOf(request, parts);
 }
 
@@ -69,7 +69,7 @@ const repeated = new Map<number | bigint, Repeated>();
  * with the same bytes, and comparing those takes a tenth of the time.
  */
 export function rememberKey(request: ChatRequest | CompletionRequest, parts: KeyParts, key: string): void {
-  const source = sourceOf(request);
+  const source = sourceOf(request)?.bytes;
   if (!source || source.length > MAX_SOURCE || remembered(source, parts)) return;
   for (const oldest of repeated.keys()) {
     if (repeated.size < MAX_REPEATED) break;

@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
+import type { ChatRequest } from "../contract/index.ts";
 import { sourceOf } from "../contract/source.ts";
 import { Cancellation } from "../flow/cancellation.ts";
 import { ByteBudget } from "../state/byte-budget.ts";
 import type { Gateway } from "../state/gateway.ts";
+import { estimateRequest } from "../state/token-estimate.ts";
 import type { RequestCall } from "./open-call.ts";
 import { readBody } from "./read-body.ts";
 
@@ -11,12 +13,16 @@ const gateway = {
   limits: { maxBody: 1_000_000, bodyIdle: 1_000, bodyTotal: 1_000 },
 } as Gateway;
 
-async function sourceIn(body: string): Promise<string | undefined> {
+async function readIn(body: string): Promise<ChatRequest> {
   const headers = { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
   const http = new Request("http://localhost/", { method: "POST", headers, body });
   const call = { cancellation: new Cancellation(), age: 0 } as unknown as RequestCall;
-  const source = sourceOf((await readBody(http, call, gateway)) as never);
-  return source && Buffer.from(source).toString();
+  return (await readBody(http, call, gateway)) as ChatRequest;
+}
+
+async function sourceIn(body: string): Promise<string | undefined> {
+  const source = sourceOf(await readIn(body));
+  return source && Buffer.from(source.bytes).toString();
 }
 
 test("a body keeps the bytes it was written in", async () => {
@@ -32,6 +38,23 @@ test.each([
   ["begins with a byte order mark", '\u{feff}{"model":"one"}'],
 ])("not one that %s, because others might read another model in it", async (_, body) => {
   expect(await sourceIn(body)).toBeUndefined();
+});
+
+test.each([
+  ["of ASCII", true, '{"model":"m","messages":["\\n \\" ~"]}'],
+  ["with other letters in it", false, '{"model":"m","messages":["ü"]}'],
+  ["with letters that only escapes say", false, '{"model":"m","messages":["\\u4f60"]}'],
+])("a body %s is known as such", async (_, ascii, body) => {
+  expect(sourceOf(await readIn(body))?.ascii).toBe(ascii);
+});
+
+test("a conversation is worth the same number of tokens, whether its bytes are kept or not", async () => {
+  for (const content of ["four".repeat(99), "vier für alle", "你好", 'a "quote"\n']) {
+    const body = JSON.stringify({ model: "m", messages: [{ role: "user", content }] });
+    const request = await readIn(body);
+    expect(sourceOf(request)).toBeDefined();
+    expect(estimateRequest(request, 0)).toEqual(estimateRequest(JSON.parse(body) as ChatRequest, 0));
+  }
 });
 
 test("the bytes are given back to the budget", () => {

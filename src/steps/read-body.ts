@@ -185,23 +185,27 @@ function parse(bytes: Uint8Array<ArrayBuffer>): unknown {
   if (isDeeperThan(MAX_DEPTH, value)) {
     throw new RequestError("invalid_json", `the body is nested more than ${MAX_DEPTH} levels deep`);
   }
-  if (typeof value === "object" && value !== null && isUnambiguous(bytes)) keepSource(value, bytes);
+  if (typeof value === "object" && value !== null) keep(value, bytes, text.length);
   return value;
 }
 
 /**
- * Whether everybody reads the same model in a text: of two members of one name some parsers take the first, so that
- * another model could be asked for than the one that the key may use.
+ * Keeps the bytes of a body if everybody reads the same model in them: of two members of one name some parsers take
+ * the first, so that another model could be asked for than the one that the key may use.
  */
-function isUnambiguous({ buffer, byteOffset, byteLength }: Uint8Array<ArrayBuffer>): boolean {
+function keep(body: object, source: Uint8Array<ArrayBuffer>, characters: number): void {
   // In bytes, because in a text such a search takes as long as reading all of it.
-  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  const bytes = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
   const at = bytes.indexOf(MODEL);
+  if (at < 0 || bytes.indexOf(MODEL, at + 1) >= 0) return;
   // A letter can be written as an escape. A byte order mark isn't everybody's.
-  return at >= 0 && bytes.indexOf(MODEL, at + 1) < 0 && bytes.indexOf(ESCAPED_ASCII) < 0 && bytes[0] !== 0xef;
+  const escapes = bytes.indexOf(ESCAPE) >= 0;
+  if ((escapes && bytes.indexOf(ESCAPED_ASCII) >= 0) || bytes[0] === 0xef) return;
+  keepSource(body, { bytes: source, ascii: !escapes && characters === source.byteLength });
 }
 
 const MODEL = Buffer.from('"model"');
+const ESCAPE = Buffer.from("\\u");
 const ESCAPED_ASCII = Buffer.from("\\u00");
 
 function parseJson(text: string): unknown {
