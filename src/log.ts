@@ -1,4 +1,4 @@
-import type { JsonObject, Logger } from "./contract/index.ts";
+import type { Json, JsonObject, Logger } from "./contract/index.ts";
 
 export const LEVELS = ["debug", "info", "warn", "error"] as const;
 export type Level = (typeof LEVELS)[number];
@@ -106,7 +106,7 @@ const JSON_FORM: Form = {
     return members && `,${members}`;
   },
   line: (level, message, fields) =>
-    `{"time":"${new Date().toISOString()}","level":"${level}","message":${JSON.stringify(message)}${fields}}`,
+    `{"time":"${timeText()}","level":"${level}","message":${JSON.stringify(message)}${fields}}`,
 };
 
 const PRETTY_FORM: Form = {
@@ -115,13 +115,31 @@ const PRETTY_FORM: Form = {
     for (const name in fields) {
       const value = fields[name];
       if (value === undefined) continue;
-      text += ` ${name}=${typeof value === "string" ? quoteIfNeeded(value) : JSON.stringify(value)}`;
+      text += ` ${name}=${shown(value)}`;
     }
     return text;
   },
   line: (level, message, fields) =>
-    `${new Date().toISOString().slice(11, 23)} ${level.padEnd(5)} ${singleLine(message)}${fields}`,
+    `${timeText().slice(11, 23)} ${level.padEnd(5)} ${singleLine(message)}${fields}`,
 };
+
+let timeMs = 0;
+let time = "";
+
+/** What time it is, in UTC as ISO 8601 has it. A busy gateway writes many lines in the same millisecond. */
+function timeText(): string {
+  const now = Date.now();
+  if (now !== timeMs) {
+    timeMs = now;
+    time = new Date(now).toISOString();
+  }
+  return time;
+}
+
+function shown(value: Json): string {
+  if (typeof value === "string") return quoteIfNeeded(value);
+  return typeof value === "number" ? String(value) : JSON.stringify(value);
+}
 
 function quoteIfNeeded(value: string): string {
   return /^[\w.:/*@+-]+$/.test(value) ? value : JSON.stringify(value);

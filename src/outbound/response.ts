@@ -1,3 +1,4 @@
+import { RepeatedHeaders } from "../flow/repeated-headers.ts";
 import type { Pieces } from "../kit/pieces.ts";
 import { PIECES } from "../kit/pieces.ts";
 
@@ -6,6 +7,8 @@ interface ResponseInit {
   readonly statusText: string;
   readonly headers: Record<string, string>;
 }
+
+const HEADERS = new RepeatedHeaders();
 
 /**
  * A response whose body becomes a stream only when somebody asks for one: that costs more than all the rest of it,
@@ -17,7 +20,7 @@ export class OutboundResponse extends Response {
   #whole: Response | undefined;
 
   constructor(pieces: Pieces, init: ResponseInit) {
-    super(null, init);
+    super(null, { ...init, headers: HEADERS.of(init.headers) });
     this.#pieces = pieces;
     this.#init = init;
   }

@@ -6,6 +6,7 @@ import { toRequestError } from "../dialects/request-error.ts";
 import type { CountedUsage, NextAnswerBatch } from "../flow/answer-event.ts";
 import type { Chunks, NextChunk } from "../flow/readable.ts";
 import { readable } from "../flow/readable.ts";
+import { RepeatedHeaders } from "../flow/repeated-headers.ts";
 import { responseBody } from "../flow/small-pieces.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../state/gateway.ts";
@@ -21,6 +22,8 @@ const SSE_HEADERS = {
   "cache-control": "no-cache, no-transform",
   "x-accel-buffering": "no",
 };
+
+const HEADERS = new RepeatedHeaders();
 
 /** What is not visible ASCII, and the comma. */
 const NOT_IN_A_LIST = /[^!-+\--~]/gu;
@@ -78,7 +81,7 @@ export function replyAlone(body: object, call: RequestCall): Response {
 
 function jsonResponse(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string>): Response {
   headers["content-type"] = "application/json";
-  return new Response(responseBody(body), { headers });
+  return new Response(responseBody(body), { headers: HEADERS.of(headers) });
 }
 
 interface PlainReply {
@@ -108,7 +111,7 @@ async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served:
     interval: gateway.limits.heartbeat,
   });
   const headers = known ? headersOf(known.answered) : {};
-  return new Response(body, { headers: call.marked(Object.assign(headers, SSE_HEADERS)) });
+  return new Response(body, { headers: HEADERS.of(call.marked(Object.assign(headers, SSE_HEADERS))) });
 }
 
 /** Bun holds back the end of the headers until there is a piece of the body: so one goes with them. */
