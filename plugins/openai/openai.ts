@@ -92,7 +92,7 @@ export class OpenAi implements Upstream {
 
   async #complete(asked: Asked, request: ChatRequest | CompletionRequest): Promise<ChatStream> {
     const response = await this.#postAskingForUsage(asked, request);
-    return openaiStream(response, { choices: request.n ?? 1, signal: asked.call.signal });
+    return openaiStream(response, { choices: request.n ?? 1, call: asked.call });
   }
 
   #postAskingForUsage(asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {

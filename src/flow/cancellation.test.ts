@@ -18,6 +18,19 @@ test("everybody who listens is told once, and the first reason counts", () => {
   expect(() => cancellation.throwIfCancelled()).toThrow("late");
 });
 
+test("a signal is aborted with it, whenever it was asked for", () => {
+  const cancellation = new Cancellation<Error>();
+  const { signal } = cancellation;
+  expect(signal.aborted).toBe(false);
+  const reason = new Error("gone");
+  cancellation.cancel(reason);
+  expect(signal.reason).toBe(reason);
+  expect(cancellation.signal).toBe(signal);
+  const late = new Cancellation<Error>();
+  late.cancel(reason);
+  expect(late.signal.reason).toBe(reason);
+});
+
 test("who comes when it is over is told at once", () => {
   const cancellation = new Cancellation<Error>();
   cancellation.cancel(new Error("gone"));

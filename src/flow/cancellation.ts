@@ -1,3 +1,5 @@
+import type { Cancelling } from "../contract/cancelling.ts";
+
 /** Told once. */
 type Listener = () => void;
 
@@ -5,13 +7,25 @@ type Listener = () => void;
  * What an AbortSignal is to strangers, among ourselves: the end of work before its time, for a reason. Each request
  * has one, hardly any is ever cancelled, and this one costs next to nothing until then.
  */
-export class Cancellation<Reason extends Error> {
+export class Cancellation<Reason extends Error> implements Cancelling {
   #listeners: Listener[] = [];
   #reason: Reason | undefined;
+  #controller: AbortController | undefined;
 
   /** Why; undefined as long as it isn't cancelled. */
   get reason(): Reason | undefined {
     return this.#reason;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= this.#makeController();
+    return this.#controller.signal;
+  }
+
+  #makeController(): AbortController {
+    const controller = new AbortController();
+    if (this.#reason !== undefined) controller.abort(this.#reason);
+    return controller;
   }
 
   /** Throws the reason once there is one. */
@@ -19,13 +33,11 @@ export class Cancellation<Reason extends Error> {
     if (this.#reason !== undefined) throw this.#reason;
   }
 
-  /** `listener` is called once when it is cancelled; at once if it is already. */
   listen(listener: Listener): void {
     if (this.#reason === undefined) this.#listeners.push(listener);
     else listener();
   }
 
-  /** `listener` need not be called any more. */
   forget(listener: Listener): void {
     const index = this.#listeners.indexOf(listener);
     if (index >= 0) this.#listeners.splice(index, 1);
@@ -37,6 +49,7 @@ export class Cancellation<Reason extends Error> {
     this.#reason = reason;
     const listeners = this.#listeners;
     this.#listeners = [];
+    this.#controller?.abort(reason);
     for (const listener of listeners) listener();
   }
 }

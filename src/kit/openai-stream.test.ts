@@ -266,7 +266,9 @@ describe("a consumer of an answer", () => {
     await using server = silentServer(streamed([stop], ""));
     const controller = new AbortController();
     const { signal } = controller;
-    const events = openaiStream(await fetch(server.url, { signal }), { signal })[Symbol.asyncIterator]();
+    const events = openaiStream(await fetch(server.url, { signal }), { call: { signal } })[
+      Symbol.asyncIterator
+    ]();
     await events.next();
     const waiting = events.next();
     controller.abort(new Error("the client left"));

@@ -1,5 +1,5 @@
 import { BATCHES, UpstreamError } from "../contract/index.ts";
-import type { Batches, ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
+import type { Batches, Call, ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
 import { Body, singlesOf } from "./body.ts";
 import { networkErrorCode } from "./failure.ts";
 import { listOf, objectOf, parseJson } from "./json.ts";
@@ -11,8 +11,8 @@ import { notUnderstood } from "./openai-stream/not-understood.ts";
 export interface OpenAiStreamOptions {
   /** How many answers were asked for (`n`); 1 unless told. */
   readonly choices?: number;
-  /** The call's signal: a read that breaks because it was aborted rejects with its reason. */
-  readonly signal?: AbortSignal;
+  /** For which call this is: a read that breaks because its signal was aborted rejects with the signal's reason. */
+  readonly call?: Pick<Call, "signal">;
 }
 
 /**
@@ -34,7 +34,7 @@ export function openaiStream(response: Response, options: OpenAiStreamOptions = 
 class Answer implements ChatStream, Batches {
   readonly #body: Body;
   readonly #expected: number;
-  readonly #signal: AbortSignal | undefined;
+  readonly #call: OpenAiStreamOptions["call"];
   readonly #chunks = new ChunkReader();
   /** How a body begins that doesn't begin as an event stream does. */
   #strange: Uint8Array | undefined;
@@ -48,7 +48,7 @@ class Answer implements ChatStream, Batches {
   constructor(body: Body, options: OpenAiStreamOptions) {
     this.#body = body;
     this.#expected = options.choices ?? 1;
-    this.#signal = options.signal;
+    this.#call = options.call;
   }
 
   [BATCHES](): Batches {
@@ -178,7 +178,7 @@ class Answer implements ChatStream, Batches {
   };
 
   #brokeBy(error: unknown): void {
-    this.#signal?.throwIfAborted();
+    this.#call?.signal.throwIfAborted();
     if (UpstreamError.is(error)) throw error;
     this.#brokenBy = networkErrorCode(error);
   }

@@ -1,5 +1,7 @@
 import { UpstreamError } from "../contract/index.ts";
 import type { Call, JsonObject } from "../contract/index.ts";
+import type { Cancelling } from "../contract/cancelling.ts";
+import { CANCELLING, cancellingOf, TAKES_CANCELLING } from "../contract/cancelling.ts";
 import { sourceOf } from "../contract/source.ts";
 import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
@@ -39,17 +41,17 @@ export async function post(
   const headers: Record<string, string> = { "content-type": "application/json" };
   // A compressing proxy collects events until a block is full.
   if (options.body["stream"] === true) headers["accept-encoding"] = "identity";
-  const { signal } = call;
   const body = (options.verbatim && sourceOf(options.body)?.bytes) || JSON.stringify(options.body);
-  const response = await send(options, { method: "POST", headers, body, signal });
+  const response = await send(options, { method: "POST", headers, body, call });
   call.connected();
-  return response.ok ? response : failed(response, options, signal);
+  return response.ok ? response : failed(response, options, call);
 }
 
 /** Asks with GET, and ends as `post` does. */
 export async function get(options: GetOptions, signal: AbortSignal): Promise<Response> {
-  const response = await send(options, { method: "GET", headers: {}, signal });
-  return response.ok ? response : failed(response, options, signal);
+  const call = { signal };
+  const response = await send(options, { method: "GET", headers: {}, call });
+  return response.ok ? response : failed(response, options, call);
 }
 
 interface Sending {
@@ -57,28 +59,40 @@ interface Sending {
   /** Made for this request, by names in small letters. */
   readonly headers: Record<string, string>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
-  readonly signal: AbortSignal;
+  readonly call: Pick<Call, "signal">;
 }
 
-async function send(options: GetOptions, { method, headers, body, signal }: Sending): Promise<Response> {
+async function send(options: GetOptions, { method, headers, body, call }: Sending): Promise<Response> {
   for (const name in options.headers) headers[name.toLowerCase()] = options.headers[name] ?? "";
   try {
     return await options.fetch(options.url, {
       method,
       headers,
       ...(body !== undefined && { body }),
-      signal,
+      ...endOf(call, options.fetch),
       redirect: "manual",
       // Bun's own idle timer would cut a model that thinks for five minutes; the gateway's deadlines rule.
       timeout: false,
     });
   } catch (error) {
-    signal.throwIfAborted();
+    call.signal.throwIfAborted();
     throw unreachable(options.url, error);
   }
 }
 
-async function failed(response: Response, { clock }: GetOptions, signal: AbortSignal): Promise<never> {
+type CallEnd = { readonly signal: AbortSignal } | { readonly [CANCELLING]: Cancelling };
+
+/** What ends the request when the call does: not a signal where that can be spared. */
+function endOf(call: Pick<Call, "signal">, by: typeof fetch): CallEnd {
+  const cancelling = TAKES_CANCELLING in by ? cancellingOf(call) : undefined;
+  return cancelling ? { [CANCELLING]: cancelling } : { signal: call.signal };
+}
+
+async function failed(
+  response: Response,
+  { clock }: GetOptions,
+  { signal }: Pick<Call, "signal">,
+): Promise<never> {
   const text = await errorText(response, clock ?? systemClock);
   signal.throwIfAborted();
   throw failureOf(response.status, response.headers, text || redirection(response));

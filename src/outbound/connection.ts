@@ -1,4 +1,5 @@
 import type { Socket, SocketHandler } from "bun";
+import type { Cancelling } from "../contract/cancelling.ts";
 import { Gathering } from "../flow/gathering.ts";
 import type { Line } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
@@ -48,8 +49,8 @@ export class Connection implements Line, ParserEvents {
   }
 
   /** Begins an exchange, whose request follows by `send`. Only while it is idle. */
-  ask(signal: AbortSignal | undefined): Exchange {
-    const exchange = new Exchange(this, signal);
+  ask(cancelling: Cancelling | undefined): Exchange {
+    const exchange = new Exchange(this, cancelling);
     this.#exchange = exchange;
     return exchange;
   }

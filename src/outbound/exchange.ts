@@ -1,3 +1,4 @@
+import type { Cancelling } from "../contract/cancelling.ts";
 import type { Pieces } from "../kit/pieces.ts";
 import type { AnswerHead } from "./llhttp.ts";
 
@@ -33,12 +34,12 @@ export class Exchange implements Pieces {
   /** Bytes behind those that were wanted; undefined: all are wanted. */
   #skipped: number | undefined;
   #drop: ReturnType<typeof setTimeout> | undefined;
-  #signal: AbortSignal | undefined;
+  #cancelling: Cancelling | undefined;
 
-  constructor(line: Line, signal: AbortSignal | undefined) {
+  constructor(line: Line, cancelling: Cancelling | undefined) {
     this.#line = line;
-    this.#signal = signal;
-    signal?.addEventListener("abort", this.#aborted, { once: true });
+    this.#cancelling = cancelling;
+    cancelling?.listen(this.#cancelled);
   }
 
   /** Resolves with the head of the answer; rejects if none comes. To be asked for once, before it can come. */
@@ -96,8 +97,8 @@ export class Exchange implements Pieces {
     this.#isOver = true;
     this.#failure = failure;
     clearTimeout(this.#drop);
-    this.#signal?.removeEventListener("abort", this.#aborted);
-    this.#signal = undefined;
+    this.#cancelling?.forget(this.#cancelled);
+    this.#cancelling = undefined;
   }
 
   next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
@@ -144,8 +145,8 @@ export class Exchange implements Pieces {
     return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length);
   }
 
-  readonly #aborted = (): void => {
-    const reason: unknown = this.#signal?.reason;
+  readonly #cancelled = (): void => {
+    const reason = this.#cancelling?.reason;
     this.end(reason);
     // What waits is not wanted any more either.
     this.#pieces = [];

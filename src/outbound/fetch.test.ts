@@ -2,6 +2,8 @@ import { afterAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Socket } from "bun";
 import { until } from "../../test/support/until.ts";
+import { CANCELLING } from "../contract/cancelling.ts";
+import { Cancellation } from "../flow/cancellation.ts";
 import { piecesOf } from "../kit/pieces.ts";
 import { outboundFetch } from "./fetch.ts";
 
@@ -415,6 +417,21 @@ describe("who leaves", () => {
       await until(() => server.closed > closed, "the server to notice");
     }
     expect(await codeOf(post("{}", { signal: AbortSignal.abort(reason) }))).toBe(reason);
+  });
+
+  // A PUT goes the usual way.
+  test.each(["POST", "PUT"])("without a signal, too (%s)", async (method) => {
+    const cancellation = new Cancellation<Error>();
+    const reached = Promise.withResolvers<void>();
+    server.respond = () => reached.resolve();
+    const closed = server.closed;
+    const init = { method, body: "{}", redirect: "manual", [CANCELLING]: cancellation } as const;
+    const answer = outbound(server.url, init);
+    await reached.promise;
+    cancellation.cancel(reason);
+    expect(await codeOf(answer)).toBe(reason);
+    await until(() => server.closed > closed, "the server to notice");
+    expect(await codeOf(outbound(server.url, init))).toBe(reason);
   });
 
   test("while connecting has the reason at once", async () => {

@@ -1,3 +1,5 @@
+import type { Cancelling } from "../contract/cancelling.ts";
+import { cancellingOf, TAKES_CANCELLING } from "../contract/cancelling.ts";
 import type { Connection, Origin } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import type { Exchange } from "./exchange.ts";
@@ -21,9 +23,15 @@ export function outboundFetch(usual: Fetch, { proxied }: { readonly proxied: boo
   const client = new Client(parser);
   const outbound = (...sent: Parameters<Fetch>): Promise<Response> => {
     const request = plainRequest(...sent);
-    return request ? client.ask(request) : usual(...sent);
+    return request ? client.ask(request) : usual(...withSignal(sent));
   };
-  return Object.assign(outbound, { preconnect: usual.preconnect });
+  return Object.assign(outbound, { preconnect: usual.preconnect, [TAKES_CANCELLING]: true });
+}
+
+/** As any `fetch` takes it. */
+function withSignal([input, init]: Parameters<Fetch>): Parameters<Fetch> {
+  const cancelling = init && cancellingOf(init);
+  return cancelling ? [input, { ...init, signal: cancelling.signal }] : [input, init];
 }
 
 /** Servers whose connections are kept; upstreams are a handful. */
@@ -39,16 +47,16 @@ class Client {
   }
 
   ask(request: OutboundRequest): Promise<Response> {
-    const { host, origin, signal } = request;
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    const { host, origin, cancelling } = request;
+    if (cancelling?.reason !== undefined) return Promise.reject(cancelling.reason);
     const server = this.#server(host, origin);
     const connection = server.take();
     if (connection) return answerOf(connection, request);
-    return this.#open(server, signal).then((opened) => {
-      // It may have been left since: an aborted signal tells nobody again.
-      if (signal?.aborted) opened.close();
-      signal?.throwIfAborted();
-      return answerOf(opened, request);
+    return this.#open(server, cancelling).then((opened) => {
+      // It may have been left since: who is cancelled tells nobody again.
+      if (cancelling?.reason === undefined) return answerOf(opened, request);
+      opened.close();
+      return Promise.reject(cancelling.reason);
     });
   }
 
@@ -62,28 +70,28 @@ class Client {
     return server;
   }
 
-  async #open(server: Connections, signal: AbortSignal | undefined): Promise<Connection> {
+  async #open(server: Connections, cancelling: Cancelling | undefined): Promise<Connection> {
     const opening = server.open();
-    if (!signal) return opening;
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const abort = () => {
-      reject(signal.reason);
+    if (!cancelling) return opening;
+    const { promise: cancelled, reject } = Promise.withResolvers<never>();
+    const cancel = () => {
+      reject(cancelling.reason);
       opening.then(
         (connection) => connection.close(),
         () => undefined,
       );
     };
-    signal.addEventListener("abort", abort, { once: true });
+    cancelling.listen(cancel);
     try {
-      return await Promise.race([opening, aborted]);
+      return await Promise.race([opening, cancelled]);
     } finally {
-      signal.removeEventListener("abort", abort);
+      cancelling.forget(cancel);
     }
   }
 }
 
 function answerOf(connection: Connection, request: OutboundRequest): Promise<Response> {
-  const exchange = connection.ask(request.signal);
+  const exchange = connection.ask(request.cancelling);
   const head = exchange.head();
   connection.send(requestBytes(request));
   return head.then((came) => {

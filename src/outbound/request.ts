@@ -1,3 +1,5 @@
+import type { Cancelling } from "../contract/cancelling.ts";
+import { cancellingOf } from "../contract/cancelling.ts";
 import type { Origin } from "./connection.ts";
 
 type FetchArguments = Parameters<typeof fetch>;
@@ -8,7 +10,7 @@ export interface OutboundRequest extends Address {
   /** In ASCII. */
   readonly head: string;
   readonly body: string | Uint8Array | undefined;
-  readonly signal: AbortSignal | undefined;
+  readonly cancelling: Cancelling | undefined;
 }
 
 /** A server, and a place on it. */
@@ -73,7 +75,30 @@ export function plainRequest(...[input, init = {}]: FetchArguments): OutboundReq
       ? ""
       : `content-length: ${typeof body === "string" ? Buffer.byteLength(body) : body.length}\r\n`;
   const head = `${method} ${address.path} HTTP/1.1\r\nhost: ${address.host}\r\nconnection: keep-alive\r\n${lines}${length}\r\n`;
-  return { ...address, head, body, signal: signal ?? undefined };
+  const cancelling = cancellingOf(init) ?? (signal ? new Aborting(signal) : undefined);
+  return { ...address, head, body, cancelling };
+}
+
+/** What a signal cancels. */
+class Aborting implements Cancelling {
+  readonly signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+  }
+
+  get reason(): unknown {
+    return this.signal.aborted ? this.signal.reason : undefined;
+  }
+
+  listen(listener: () => void): void {
+    if (this.signal.aborted) listener();
+    else this.signal.addEventListener("abort", listener, { once: true });
+  }
+
+  forget(listener: () => void): void {
+    this.signal.removeEventListener("abort", listener);
+  }
 }
 
 /** Where requests are put together, one at a time: a buffer of its own for each would cost more than filling it. */

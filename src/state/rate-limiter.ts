@@ -87,10 +87,7 @@ export class RateLimiter {
     const subject = this.#subject(who.id, now);
     const refusal = subject.refusal(who.limits, tokens, now);
     if (refusal) return refusal;
-    const taken = subject.take(who.limits, tokens, now);
-    const slot = new TakenSlot(taken, this.#forgotten);
-    this.#forgotten.register(slot, taken, taken);
-    return slot;
+    return new TakenSlot(subject.take(who.limits, tokens, now), this.#forgotten);
   }
 
   /** What is left of someone's limits now. */

@@ -68,6 +68,11 @@ export class Admission {
     this.#gateway = gateway;
   }
 
+  /** Its place is freed if it should ever be forgotten. */
+  guard(): void {
+    this.#held.slot.guard();
+  }
+
   /** Gives its place back at once, and books the rest as soon as the usage is known. */
   end(ending: Ending): void {
     this.#held.slot.leave();

@@ -44,7 +44,7 @@ export function admit(request: Asked, plan: Plan, around: Around): void {
     reserved: slot.reserved,
   };
   const entry = gateway.ledger.open(admitted);
-  call.admission = new Admission(admitted, { slot, hold, entry }, gateway);
+  call.admit(new Admission(admitted, { slot, hold, entry }, gateway));
 }
 
 const NOTHING = { usd: 0, tokens: 0 };

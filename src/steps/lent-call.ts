@@ -1,7 +1,10 @@
 import type { TimeoutSettings } from "../../config/settings.ts";
 import type { Call } from "../contract/index.ts";
+import type { Cancelling } from "../contract/cancelling.ts";
+import { CANCELLING } from "../contract/cancelling.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
+import { Cancellation } from "../flow/cancellation.ts";
 import type { AnswerFollower } from "../flow/whole.ts";
 import type { GatewayLogger } from "../log.ts";
 import { logUnforeseen } from "../log.ts";
@@ -31,7 +34,7 @@ export class LentCall implements Call, AnswerFollower {
   readonly id: string;
   readonly attempt: number;
   readonly #options: LentCallOptions;
-  readonly #controller = new AbortController();
+  readonly #cancellation = new Cancellation<UpstreamError | RequestError>();
   readonly #deadlines: Deadlines;
   #ignored: Set<string> | undefined;
   #log: GatewayLogger | undefined;
@@ -60,7 +63,11 @@ export class LentCall implements Call, AnswerFollower {
   }
 
   get signal(): AbortSignal {
-    return this.#controller.signal;
+    return this.#cancellation.signal;
+  }
+
+  get [CANCELLING](): Cancelling {
+    return this.#cancellation;
   }
 
   /** The names of parameters that the upstream could not honour, so far. */
@@ -92,7 +99,8 @@ export class LentCall implements Call, AnswerFollower {
   /** From now on it is `abort` that ends the wait for the upstream. */
   waitsIn(abort: (reason: unknown) => void): void {
     this.#waiting = abort;
-    if (this.signal.aborted) abort(this.signal.reason);
+    const { reason } = this.#cancellation;
+    if (reason !== undefined) abort(reason);
   }
 
   failedLate(error: unknown): void {
@@ -108,8 +116,8 @@ export class LentCall implements Call, AnswerFollower {
 
   /** The promise's outcome, or the reason of the abort as soon as there is one. One at a time. */
   orAborted<T>(promise: Promise<T>): Promise<T> {
-    const { signal } = this;
-    if (signal.aborted) return Promise.reject(signal.reason);
+    const cancellation = this.#cancellation;
+    if (cancellation.reason !== undefined) return Promise.reject(cancellation.reason);
     return new Promise((resolve, reject) => {
       this.#waiting = reject;
       promise.then(
@@ -117,15 +125,14 @@ export class LentCall implements Call, AnswerFollower {
           this.#waiting = undefined;
           resolve(value);
         },
-        (error: unknown) => reject(signal.aborted ? signal.reason : error),
+        (error: unknown) => reject(cancellation.reason ?? error),
       );
     });
   }
 
-  /** Not by a listener of the signal: each attempt would pay for putting it on and taking it off. */
-  #abort(reason: unknown): void {
-    this.#controller.abort(reason);
-    this.#waiting?.(this.signal.reason);
+  #abort(reason: UpstreamError | RequestError): void {
+    this.#cancellation.cancel(reason);
+    this.#waiting?.(this.#cancellation.reason);
   }
 
   /** Whatever a plugin threw, as an error that may be shown: secrets removed, and blamed on the right one. */
@@ -154,8 +161,9 @@ export class LentCall implements Call, AnswerFollower {
   }
 
   readonly #requestEnded = (): void => {
-    this.#abort(this.#options.call.cancellation.reason);
-    this.ended(this.#options.call.gone);
+    const { call } = this.#options;
+    this.#abort(call.cancellation.reason ?? call.gone);
+    this.ended(call.gone);
   };
 }
 

@@ -71,8 +71,7 @@ export class RequestCall {
   #gone: RequestError | undefined;
   /** Who asks, once that is known. */
   caller: Caller | undefined;
-  /** What it holds, once it is admitted. */
-  admission: Admission | undefined;
+  #admission: Admission | undefined;
   #firstEventMs: number | undefined;
   #overheadMs: number | undefined;
   #isWatched = false;
@@ -105,9 +104,16 @@ export class RequestCall {
     this.cancellation.cancel(reason);
   }
 
-  /** From now on it ends when its client leaves, or at once if that has happened. */
+  /** It is admitted, and this is what it holds. */
+  admit(admission: Admission): void {
+    this.#admission = admission;
+    if (this.#isWatched) admission.guard();
+  }
+
+  /** It takes longer than most: from now on it ends when its client leaves, or at once if that has happened. */
   watch(): void {
     this.#isWatched = true;
+    this.#admission?.guard();
     const { signal } = this.http;
     signal.addEventListener("abort", this.left, { once: true });
     if (signal.aborted) this.left();
@@ -139,9 +145,9 @@ export class RequestCall {
 
   /** An upstream, or the cache, has begun to answer; `account` follows what that uses. */
   answeredBy(served: ServedBy, account: Usable): void {
-    if (!this.admission) return;
-    this.admission.served = served;
-    this.admission.account = account;
+    if (!this.#admission) return;
+    this.#admission.served = served;
+    this.#admission.account = account;
   }
 
   /** The whole answer is about to be sent as it was sent before. */
@@ -169,7 +175,7 @@ export class RequestCall {
     if (this.#isWatched) this.http.signal.removeEventListener("abort", this.left);
     this.#gateway.calls.delete(this);
     const { upstream, upstreamModel } = this.#facts;
-    this.admission?.end({
+    this.#admission?.end({
       error,
       upstream,
       upstreamModel,
@@ -178,14 +184,14 @@ export class RequestCall {
       firstEventMs: this.#firstEventMs,
       overheadMs: this.#overheadMs,
     });
-    if (error && !this.admission) this.#gateway.meter.refused(error.code, this.caller?.name);
+    if (error && !this.#admission) this.#gateway.meter.refused(error.code, this.caller?.name);
     this.#writeLine(error);
   }
 
   #writeLine(error: RequestError | undefined): void {
     const status = error?.status ?? 200;
     const level = status === 500 ? "error" : status > 500 ? "warn" : "info";
-    const known = this.admission?.account?.known;
+    const known = this.#admission?.account?.known;
     // An upstream's own words may repeat the client's.
     const isUpstreams = UpstreamError.is(error?.cause);
     if (error && isUpstreams) this.log.debug("what the client is told", { error: error.message });

@@ -14,7 +14,9 @@ export function takeUpstreamSlot(
   if (!limits) return undefined;
   const { tokens_per_minute: limit } = limits;
   const { input, output } = limit === undefined ? NOTHING : within(limit, needed());
-  return upstreamLimiter.admit({ id, limits }, input + output);
+  const slot = upstreamLimiter.admit({ id, limits }, input + output);
+  if (!("limit" in slot)) slot.guard();
+  return slot;
 }
 
 const NOTHING = { input: 0, output: 0 };

@@ -19,7 +19,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/flow": FLOW,
   "src/conformance": [...FLOW, "src/flow", "config"],
   "src/recording": [...FLOW, "src/kit"],
-  "src/outbound": ["src/kit", "src/flow"],
+  "src/outbound": ["src/contract", "src/kit", "src/flow"],
   "src/dialects": DIALECTS,
   "src/state": STATE,
   "src/stores": BESIDE_STATE,

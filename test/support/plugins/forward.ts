@@ -22,7 +22,7 @@ export default definePlugin({
           body: request,
         });
         heads++;
-        return openaiStream(response, { choices: request.n ?? 1, signal: call.signal });
+        return openaiStream(response, { choices: request.n ?? 1, call });
       },
       /** How often it was called, and how often an answer's headers came. */
       status: () => ({ calls, heads }),

@@ -1,0 +1,28 @@
+/**
+ * Under this name a call, and the options of a `fetch`, may have what their `signal` stands for. Only a `fetch` that
+ * says by `TAKES_CANCELLING` that it looks there may be given it instead of a signal.
+ */
+export const CANCELLING: unique symbol = Symbol("cancelling");
+
+/** A `fetch` that takes it. */
+export const TAKES_CANCELLING: unique symbol = Symbol("takes cancelling");
+
+/**
+ * What ends a call before its time, without an AbortSignal: that, its controller and its listeners cost a request more
+ * than all that is done with them, and hardly any is ever aborted.
+ */
+export interface Cancelling {
+  /** Why; undefined as long as nobody has cancelled. */
+  readonly reason: unknown;
+  /** The same for those who want a signal; made when it is first asked for. */
+  readonly signal: AbortSignal;
+  /** `listener` is called once when it is cancelled; at once if it is already. */
+  listen(listener: () => void): void;
+  /** `listener` need not be called any more. */
+  forget(listener: () => void): void;
+}
+
+/** What cancels a call, or a request, where it tells so without a signal. */
+export function cancellingOf(from: object): Cancelling | undefined {
+  return (from as { readonly [CANCELLING]?: Cancelling })[CANCELLING];
+}
