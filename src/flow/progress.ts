@@ -10,16 +10,14 @@ type Batch = readonly ChatEvent[];
 /** What one answer has said so far, as far as its beginning and its end depend on it. */
 export class Progress {
   readonly #choices: number;
-  readonly #follower: { finished(): void };
   readonly #tidy = new Tidy();
   #hasBegun = false;
-  #told = false;
+  #isWhole = false;
   #afterEnd = 0;
 
-  /** `choices` were asked for; `finished` is called once when all of them have ended. */
-  constructor(choices: number, follower: { finished(): void }) {
+  /** `choices` were asked for. */
+  constructor(choices: number) {
     this.#choices = choices;
-    this.#follower = follower;
   }
 
   /** An event has come that is part of an answer: it can't be taken back any more. */
@@ -50,7 +48,7 @@ export class Progress {
         const clean = this.#tidy.push(event);
         if (clean !== event) events ??= batch.slice(0, at);
         if (clean && events) events.push(clean);
-        if (this.#told || event.type === "finish") this.#noticeEnd();
+        if (this.#isWhole || event.type === "finish") this.#noticeEnd();
       }
     } catch (error) {
       const failure = error instanceof Error ? error : new Error(String(error));
@@ -60,13 +58,9 @@ export class Progress {
   }
 
   #noticeEnd(): void {
-    if (this.#told) {
-      if (this.hasEnded) this.#afterEnd += 1;
-      if (this.#afterEnd > MAX_AFTER_END) throw new Error("the upstream goes on after its end");
-    } else if (this.isWhole) {
-      this.#told = true;
-      this.#follower.finished();
-    }
+    if (!this.#isWhole) this.#isWhole = this.isWhole;
+    else if (this.hasEnded) this.#afterEnd += 1;
+    if (this.#afterEnd > MAX_AFTER_END) throw new Error("the upstream goes on after its end");
   }
 }
 

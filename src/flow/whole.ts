@@ -11,7 +11,7 @@ const MAX_BEFORE_WORD = 1_000;
 
 /** Who follows an answer to its end. */
 export interface AnswerFollower {
-  /** Told once when every expected choice has had its finish: only usage can still follow. */
+  /** Told once when more is waited for after every expected choice has had its finish: only usage can follow. */
   finished(): void;
   /** Told of a failure that came after the end and cost at most the usage. */
   failedLate(error: unknown): void;
@@ -37,6 +37,7 @@ export class WholeAnswer implements Batches {
   #beginning: (readonly ChatEvent[])[] = [];
   #reading: PromiseWithResolvers<NextBatch> | undefined;
   #waitingSince: number | undefined;
+  #isFinishTold = false;
   /** What is thrown once the events before it are delivered. */
   #failure: { readonly error: unknown } | undefined;
   #isOver = false;
@@ -45,7 +46,7 @@ export class WholeAnswer implements Batches {
   constructor(source: Batches, choices: number, follower: AnswerFollower) {
     this.#source = source;
     this.#follower = follower;
-    this.#progress = new Progress(choices, follower);
+    this.#progress = new Progress(choices);
   }
 
   /** How long the source has been keeping us waiting, in ms; 0 while it is the reader who takes his time. */
@@ -123,6 +124,10 @@ export class WholeAnswer implements Batches {
   }
 
   #wait(came: Promise<NextBatch>): Promise<NextBatch> {
+    if (!this.#isFinishTold && this.#progress.isWhole) {
+      this.#isFinishTold = true;
+      this.#follower.finished();
+    }
     this.#waitingSince = performance.now();
     const reading = (this.#reading ??= Promise.withResolvers());
     came.then(this.#arrived, this.abort);

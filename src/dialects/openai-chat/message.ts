@@ -1,4 +1,4 @@
-import type { FinishEvent, FoldedFields, JsonObject, ToolCallEvent } from "../../contract/index.ts";
+import type { FinishEvent, FoldedFields, Json, JsonObject, ToolCallEvent } from "../../contract/index.ts";
 import { foldExtra } from "../../contract/index.ts";
 import type { AnswerBatches, AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
 import { readAll } from "../../flow/read-all.ts";
@@ -26,16 +26,15 @@ export async function collect(answer: AnswerBatches, model: string): Promise<Col
     else choiceAt(choices, event.choice ?? 0).take(event);
   });
   const { id, created } = identity;
-  const body = {
+  const body: Record<string, Json> = {
     id,
     object: "chat.completion",
     created,
     model: identity.model,
     choices: [...choices].sort(([a], [b]) => a - b).map(([index, choice]) => choice.body(index)),
-    ...(usage && { usage: usageBody(usage.usage) }),
-    ...identity.extra,
   };
-  return { body, usage };
+  if (usage) body["usage"] = usageBody(usage.usage);
+  return { body: Object.assign(body, identity.extra), usage };
 }
 
 function choiceAt(choices: Map<number, Choice>, index: number): Choice {
@@ -62,8 +61,8 @@ class Choice {
   #reasoning = "";
   readonly #details = new ReasoningDetails();
   readonly #calls: CollectedCall[] = [];
-  readonly #delta: FoldedFields = {};
-  readonly #extra: FoldedFields = {};
+  #delta: FoldedFields | undefined;
+  #extra: FoldedFields | undefined;
   #finish: FinishEvent | undefined;
 
   take(event: ChoiceEvent): void {
@@ -79,7 +78,8 @@ class Choice {
         this.#toolCall(event);
         break;
       case "extra":
-        foldExtra(event.at === "delta" ? this.#delta : this.#extra, event.fields);
+        if (event.at === "delta") foldExtra((this.#delta ??= {}), event.fields);
+        else foldExtra((this.#extra ??= {}), event.fields);
         break;
       case "finish":
         this.#finish = event;
@@ -94,23 +94,27 @@ class Choice {
   }
 
   body(index: number): JsonObject {
-    const details = this.#details.list();
-    const message = {
+    const finish = this.#finish;
+    const body: Record<string, Json> = {
+      index,
+      message: this.#message(),
+      logprobs: null,
+      finish_reason: finish ? finishReason(finish) : null,
+    };
+    if (finish) Object.assign(body, finishFields(finish));
+    return this.#extra ? Object.assign(body, this.#extra) : body;
+  }
+
+  #message(): JsonObject {
+    const message: Record<string, Json> = {
       role: "assistant",
       content: this.#text ?? (this.#calls.length > 0 ? null : ""),
-      ...(this.#reasoning && { reasoning_content: this.#reasoning }),
-      ...(details.length > 0 && { reasoning_details: details }),
-      ...(this.#calls.length > 0 && { tool_calls: this.#calls.map(toolCallBody) }),
-      refusal: null,
-      ...this.#delta,
     };
-    return {
-      index,
-      message,
-      logprobs: null,
-      finish_reason: this.#finish ? finishReason(this.#finish) : null,
-      ...(this.#finish && finishFields(this.#finish)),
-      ...this.#extra,
-    };
+    if (this.#reasoning) message["reasoning_content"] = this.#reasoning;
+    const details = this.#details.list();
+    if (details.length > 0) message["reasoning_details"] = details;
+    if (this.#calls.length > 0) message["tool_calls"] = this.#calls.map(toolCallBody);
+    message["refusal"] = null;
+    return this.#delta ? Object.assign(message, this.#delta) : message;
   }
 }

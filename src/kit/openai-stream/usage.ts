@@ -11,17 +11,18 @@ import type { Said } from "../json.ts";
 export function usageOf(raw: JsonObject): Usage {
   const prompt = objectOf(raw["prompt_tokens_details"]);
   const completion = objectOf(raw["completion_tokens_details"]);
-  return {
-    ...count("input", raw["prompt_tokens"]),
-    ...count("cachedInput", prompt?.["cached_tokens"] ?? raw["prompt_cache_hit_tokens"]),
-    ...count("cacheWrite", prompt?.["cache_write_tokens"] ?? raw["cache_creation_input_tokens"]),
-    ...count("output", raw["completion_tokens"]),
-    ...count("reasoning", completion?.["reasoning_tokens"]),
-    raw,
-  };
+  const usage: Counted = { raw };
+  count(usage, "input", raw["prompt_tokens"]);
+  count(usage, "cachedInput", prompt?.["cached_tokens"] ?? raw["prompt_cache_hit_tokens"]);
+  count(usage, "cacheWrite", prompt?.["cache_write_tokens"] ?? raw["cache_creation_input_tokens"]);
+  count(usage, "output", raw["completion_tokens"]);
+  count(usage, "reasoning", completion?.["reasoning_tokens"]);
+  return usage;
 }
 
-function count(name: keyof Usage, value: Said): Usage {
+type Counted = { -readonly [Name in keyof Usage]: Usage[Name] };
+
+function count(usage: Counted, name: Exclude<keyof Usage, "raw">, value: Said): void {
   const tokens = numberOf(value);
-  return tokens === undefined ? {} : { [name]: tokens };
+  if (tokens !== undefined) usage[name] = tokens;
 }
