@@ -2,7 +2,7 @@ import type { Call, ChatEvent } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import type { Logger } from "../contract/index.ts";
 import type { OpenUpstream } from "../state/open-upstream.ts";
-import { Deadlines } from "../steps/deadlines.ts";
+import { Deadlines, STREAMED } from "../steps/deadlines.ts";
 
 /** What a plugin made of an upstream's answer. */
 export interface AnswerTypes {
@@ -25,7 +25,8 @@ export async function answerTypes(open: OpenUpstream, asking: Asking, log: Logge
   using deadlines = new Deadlines({
     upstream: id,
     timeouts,
-    kinds: ["first_event", "total", "idle", ...(upstream.reportsConnection ? (["connect"] as const) : [])],
+    course: STREAMED,
+    connects: upstream.reportsConnection === true,
     passed: (error) => leaving.abort(error),
   });
   const call: Call = {

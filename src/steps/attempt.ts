@@ -2,6 +2,7 @@ import type { Batches, Call, ChatStream, Upstream } from "../contract/index.ts";
 import { batchesOf } from "../flow/batches.ts";
 import { WholeAnswer } from "../flow/whole.ts";
 import type { Errand } from "../state/errand.ts";
+import { STREAMED, WHOLE } from "./deadlines.ts";
 import { LentCall } from "./lent-call.ts";
 import type { Try } from "./try-targets.ts";
 
@@ -26,9 +27,6 @@ export interface BegunAnswer {
   readonly events: Batches;
 }
 
-const OF_STREAMS = ["first_event", "idle", "total"] as const;
-const OF_PLAIN_ANSWERS = ["total"] as const;
-
 /**
  * One try of one target, until its first event commits it. What comes back is the whole answer, which ends
  * honestly: it returns when the upstream finished it, and throws when it did not. Before that it throws an
@@ -39,8 +37,8 @@ export async function attempt(
   { target, number, visit }: Try,
   { call, redact }: Around,
 ): Promise<BegunAnswer> {
-  const deadlines = question.stream ? OF_STREAMS : OF_PLAIN_ANSWERS;
-  const lent = new LentCall({ target, number, visit, deadlines, call, redact });
+  const course = question.stream ? STREAMED : WHOLE;
+  const lent = new LentCall({ target, number, visit, course, call, redact });
   try {
     const opening = question.ask(target.upstream.upstream, target.model, lent);
     const stream = isPromise(opening) ? await opened(opening, lent) : opening;

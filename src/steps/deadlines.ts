@@ -8,6 +8,26 @@ type Kind = keyof TimeoutSettings;
 
 const AFTER_COMMIT: readonly Kind[] = ["idle", "total"];
 const ONLY_TOTAL: readonly Kind[] = ["total"];
+const NONE: readonly Kind[] = [];
+
+/** The deadlines that a kind of call has, as they count one after the other. */
+export interface Course {
+  /** Until the upstream has taken the connection, where it reports that. */
+  readonly connecting: readonly Kind[];
+  /** From then on, or from the beginning. */
+  readonly opening: readonly Kind[];
+  /** From the first event on. */
+  readonly committed: readonly Kind[];
+}
+
+export const STREAMED: Course = {
+  connecting: ["connect", "first_event", "total"],
+  opening: ["first_event", "total"],
+  committed: AFTER_COMMIT,
+};
+
+/** Of what comes whole, or not at all. */
+export const WHOLE: Course = { connecting: ["connect", "total"], opening: ONLY_TOTAL, committed: ONLY_TOTAL };
 
 /** An answer on its way. */
 export interface AwaitedAnswer {
@@ -18,8 +38,9 @@ export interface AwaitedAnswer {
 export interface DeadlineOptions {
   readonly upstream: string;
   readonly timeouts: TimeoutSettings;
-  /** Those that apply to this attempt. */
-  readonly kinds: readonly Kind[];
+  readonly course: Course;
+  /** Whether the upstream reports its connection. */
+  readonly connects: boolean;
   readonly passed: (error: UpstreamError) => void;
 }
 
@@ -41,19 +62,20 @@ export class Deadlines implements Disposable {
 
   constructor(options: DeadlineOptions) {
     this.#options = options;
-    this.#open = options.kinds.filter((kind) => kind !== "idle");
+    this.#open = options.connects ? options.course.connecting : options.course.opening;
     this.#idle = options.timeouts.idle;
     this.#set();
   }
 
   connected(): void {
-    if (this.#open.includes("connect")) this.#open = this.#open.filter((kind) => kind !== "connect");
+    const { connecting, opening } = this.#options.course;
+    if (this.#open === connecting) this.#open = opening;
   }
 
   /** The first event is there. */
   committed(answer: AwaitedAnswer): void {
     this.#answer = answer;
-    this.#open = this.#options.kinds.includes("idle") ? AFTER_COMMIT : ONLY_TOTAL;
+    this.#open = this.#options.course.committed;
     this.#set();
   }
 
@@ -66,7 +88,7 @@ export class Deadlines implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    this.#open = [];
+    this.#open = NONE;
   }
 
   #left(kind: Kind): number {

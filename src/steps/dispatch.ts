@@ -10,6 +10,7 @@ import type { AnsweredBy, UpstreamAnswer } from "../state/upstream-answer.ts";
 import { estimateRequest } from "../state/token-estimate.ts";
 import type { Question } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
+import { WHOLE } from "./deadlines.ts";
 import { LentCall } from "./lent-call.ts";
 import type { Plan } from "./route.ts";
 import type { Try } from "./try-targets.ts";
@@ -126,7 +127,7 @@ export function dispatchEmbed(
 ): Promise<EmbedAnswer> {
   const needed = () => estimateRequest(request, gateway.outputEstimate);
   return tryTargets(plan, { call, gateway, needed }, async ({ target, number, visit, slot }) => {
-    const lent = new LentCall({ target, number, visit, call, redact: gateway.redact, deadlines: ["total"] });
+    const lent = new LentCall({ target, number, visit, call, redact: gateway.redact, course: WHOLE });
     const { id, upstream } = target.upstream;
     try {
       if (!upstream.embed) throw noEmbeddings(id);

@@ -1,4 +1,3 @@
-import type { TimeoutSettings } from "../../config/settings.ts";
 import type { Call } from "../contract/index.ts";
 import type { Cancelling } from "../contract/cancelling.ts";
 import { CANCELLING } from "../contract/cancelling.ts";
@@ -11,8 +10,8 @@ import { logUnforeseen } from "../log.ts";
 import type { Errand } from "../state/errand.ts";
 import type { Target } from "../state/route-table.ts";
 import type { Visit } from "../state/target-states.ts";
-import type { AwaitedAnswer } from "./deadlines.ts";
-import { Deadlines } from "./deadlines.ts";
+import type { AwaitedAnswer, Course } from "./deadlines.ts";
+import { Deadlines, STREAMED } from "./deadlines.ts";
 
 export interface LentCallOptions {
   readonly target: Target;
@@ -22,8 +21,7 @@ export interface LentCallOptions {
   readonly call: Errand;
   /** Removes secrets from what an upstream says. */
   readonly redact: (text: string) => string;
-  /** The deadlines that apply, beside `connect` where the upstream reports its connection. */
-  readonly deadlines: readonly (keyof TimeoutSettings)[];
+  readonly course: Course;
 }
 
 /**
@@ -43,7 +41,7 @@ export class LentCall implements Call, AnswerFollower {
   readonly #began = performance.now();
 
   constructor(options: LentCallOptions) {
-    const { target, call, number, deadlines } = options;
+    const { target, call, number, course } = options;
     const { upstream } = target;
     this.#options = options;
     this.id = call.id;
@@ -51,7 +49,8 @@ export class LentCall implements Call, AnswerFollower {
     this.#deadlines = new Deadlines({
       upstream: upstream.id,
       timeouts: upstream.timeouts,
-      kinds: upstream.upstream.reportsConnection ? ["connect", ...deadlines] : deadlines,
+      course,
+      connects: upstream.upstream.reportsConnection === true,
       passed: (error) => this.#abort(error),
     });
     call.cancellation.listen(this.#requestEnded);
@@ -87,8 +86,8 @@ export class LentCall implements Call, AnswerFollower {
   /** The first event is there; `answer` tells for how many ms the next one has been waited for. */
   committed(answer: AwaitedAnswer): void {
     this.#deadlines.committed(answer);
-    const { deadlines, visit } = this.#options;
-    visit.answered(deadlines.includes("first_event") ? performance.now() - this.#began : undefined);
+    const { course, visit } = this.#options;
+    visit.answered(course === STREAMED ? performance.now() - this.#began : undefined);
   }
 
   /** Only the usage can still come. */
