@@ -6,14 +6,22 @@ import { matchesAny } from "../state/pattern.ts";
 import type { Target } from "../state/route-table.ts";
 import { combined } from "./needs.ts";
 
-/** The models a caller may ask for by name and be answered: those of exact routes, and all that upstreams list. */
+/**
+ * The models a caller may ask for by name and be answered: those of exact routes, and all that upstreams list. Those
+ * that it may ask only one upstream for are named with it, as `upstream/model`.
+ */
 export async function servedModels(caller: Caller, gateway: Gateway): Promise<OfferedModel[]> {
-  const offers = Map.groupBy(await gateway.directory.offers(), ({ model }) => model.id);
-  const ids = [...new Set([...gateway.routes.names, ...offers.keys()])];
-  return ids
+  const offers = await gateway.directory.offers();
+  const byName = Map.groupBy(offers, ({ model }) => model.id);
+  const byAddress = Map.groupBy(
+    offers.filter(({ model }) => !matchesAny(caller.models, model.id)),
+    ({ upstream, model }) => `${upstream.id}/${model.id}`,
+  );
+  const ids = new Set([...gateway.routes.names, ...byName.keys(), ...byAddress.keys()]);
+  return [...ids]
     .filter((id) => matchesAny(caller.models, id))
     .flatMap((id) => {
-      const listed = offers.get(id) ?? [];
+      const listed = byName.get(id) ?? byAddress.get(id) ?? [];
       const targets =
         gateway.routes.resolve(id)?.targets ?? listed.map(({ upstream }) => ({ upstream, model: id }));
       return targets.length > 0 ? [offered(id, { targets, listed, gateway })] : [];

@@ -30,6 +30,7 @@ const KEYS = `
 keys:
   - { name: all, key: sk-test-0123456789 }
   - { name: few, key: sk-few-0123456789, models: ["e*", "gone-*"] }
+  - { name: one, key: sk-one-0123456789, models: ["full/*", "simple"] }
 `;
 
 let gateway: SeveralGateway;
@@ -124,6 +125,15 @@ describe("GET /v1/models", () => {
 
   test("lists for each key what it may use", async () => {
     expect((await models("sk-few-0123456789")).map(({ id }) => id)).toEqual(["either"]);
+  });
+
+  test("lists what a key may use only of one upstream by the name that leads there", async () => {
+    const key = "sk-one-0123456789";
+    const asOne = { headers: { authorization: `Bearer ${key}` } };
+    const ids = (await models(key)).map(({ id }) => id);
+    expect(ids).toEqual(["simple", "full/m", "full/other"]);
+    for (const model of ids) expect((await gateway.chat({ model, messages }, asOne)).status).toBe(200);
+    expect((await models(key)).find(({ id }) => id === "full/m")?.capabilities).toEqual(FULL);
   });
 
   test("says what each can do, and nothing where nothing is known", async () => {
