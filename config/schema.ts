@@ -110,7 +110,7 @@ export const Key = Type.Object(
 const Timeouts = Type.Object(
   {
     connect: wait("10s", "Until the connection stands, where the plugin can tell."),
-    first_event: wait("60s", "Until the answer's first event."),
+    first_event: wait("60s", "Until a streamed answer's first event; of a plain one, `total` is the bound."),
     idle: wait("60s", "Between two events of an answer."),
     total: wait("10m", "For the whole answer."),
   },

@@ -103,6 +103,9 @@ const CAPABILITIES: Readonly<Record<keyof Capabilities, "boolean" | "number">> =
 function checkedId(model: Model): string {
   if (typeof model?.id !== "string" || model.id === "")
     throw new Broken(`a model has no id: ${quoted(JSON.stringify(model))}`);
+  const stray = Object.keys(model).find((name) => Object.hasOwn(CAPABILITIES, name));
+  if (stray !== undefined)
+    throw new Broken(`"${model.id}" says ${stray} where nobody looks; it belongs into \`capabilities\``);
   for (const [name, value] of Object.entries(model.capabilities ?? {})) {
     const kind = Object.hasOwn(CAPABILITIES, name) ? CAPABILITIES[name as keyof Capabilities] : undefined;
     if (kind === undefined) throw new Broken(`"${model.id}" has a capability that there isn't: ${name}`);

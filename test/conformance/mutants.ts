@@ -219,6 +219,9 @@ export const WIRE: readonly Mutant[] = [
   mutant("a capability that is none", "6.6 models", "a capability that there isn't", [
     ["tools: true, context", "hearing: true, context"],
   ]),
+  mutant("a capability that stands in the wrong place", "6.6 models", "belongs into `capabilities`", [
+    ["capabilities: { tools: true,", "tools: true, capabilities: {"],
+  ]),
   mutant("a list of models that can't be given up", "6.7 models-abort", "still waits", [
     ['await get(to("/models"), signal)', 'await get(to("/models"), new AbortController().signal)'],
   ]),
