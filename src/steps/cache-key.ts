@@ -38,11 +38,6 @@ export interface KeyParts {
  * on behalf of the same clients: the SHA-256 of all of it, in which the order of an object's members counts nothing.
  */
 export function cacheKey(request: ChatRequest | CompletionRequest, parts: KeyParts): string {
-  const source = sourceOf(request)?.bytes;
-  return (source && remembered(source, parts)) ?? keyOf(request, parts);
-}
-
-function keyOf(request: ChatRequest | CompletionRequest, parts: KeyParts): string {
   const { endpoint, target, sharedBy } = parts;
   const { id, plugin } = target.upstream;
   const names = Object.keys(request).filter((name) => !NEVER_IN_THE_ANSWER.has(name));
@@ -70,7 +65,7 @@ const repeated = new Map<number | bigint, Repeated>();
  */
 export function rememberKey(request: ChatRequest | CompletionRequest, parts: KeyParts, key: string): void {
   const source = sourceOf(request)?.bytes;
-  if (!source || source.length > MAX_SOURCE || remembered(source, parts)) return;
+  if (!source || source.length > MAX_SOURCE) return;
   for (const oldest of repeated.keys()) {
     if (repeated.size < MAX_REPEATED) break;
     repeated.delete(oldest);
@@ -78,8 +73,13 @@ export function rememberKey(request: ChatRequest | CompletionRequest, parts: Key
   repeated.set(Bun.hash(source), { source, parts, key });
 }
 
-function remembered(source: Uint8Array, { endpoint, target, sharedBy }: KeyParts): string | undefined {
-  if (source.length > MAX_SOURCE) return undefined;
+/** The key of a request that was written with the same bytes before and is remembered. */
+export function rememberedKey(
+  request: ChatRequest | CompletionRequest,
+  { endpoint, target, sharedBy }: KeyParts,
+): string | undefined {
+  const source = sourceOf(request)?.bytes;
+  if (!source || source.length > MAX_SOURCE) return undefined;
   const known = repeated.get(Bun.hash(source));
   if (!known) return undefined;
   const { upstream, model } = known.parts.target;

@@ -7,7 +7,7 @@ import type { Caller } from "../state/keyring.ts";
 import type { CachedAnswer, ResponseCache } from "../state/response-cache.ts";
 import type { AnsweredBy } from "../state/upstream-answer.ts";
 import { cacheWish } from "./cache-control.ts";
-import { cacheKey, rememberKey } from "./cache-key.ts";
+import { cacheKey, rememberedKey, rememberKey } from "./cache-key.ts";
 import type { Answer } from "./dispatch.ts";
 import type { RequestCall } from "./open-call.ts";
 import type { Plan } from "./route.ts";
@@ -45,19 +45,19 @@ async function recallFrom(
   if (wish.noStore) return ask(call);
   const sharedBy = cache.scope === "key" ? caller.name : undefined;
   const parts = { endpoint: call.path, target, sharedBy };
-  const key = cacheKey(request, parts);
-  const flightPlan = planFlight(key, ask, around);
+  const remembered = rememberedKey(request, parts);
+  const key = remembered ?? cacheKey(request, parts);
   if (wish.noCache) {
-    const flight = cache.flights.start(undefined, flightPlan);
+    const flight = cache.flights.start(undefined, planFlight(key, ask, around));
     return { ...(await flight.board(call)), cache: "bypass" };
   }
   const cached = cache.get(key, wish.maxAge);
   if (cached) {
-    rememberKey(request, parts, key);
+    if (remembered === undefined) rememberKey(request, parts, key);
     return replay(cached, call);
   }
   // Two names may lead to the same model first and then to others: only who asked for the same shares it all.
-  return share(`${key} ${plan.asked}`, flightPlan, { cache, call });
+  return share(`${key} ${plan.asked}`, { plan: () => planFlight(key, ask, around), cache, call });
 }
 
 /** Whether the same request may get the same answer again. */
@@ -75,20 +75,27 @@ function replay(cached: CachedAnswer, call: RequestCall): Answer {
     cache: "hit",
     age: Math.floor(cached.age / 1000),
     encoded: cached.encoded,
-    pays: () => false,
+    pays: neverPays,
   };
 }
 
+function neverPays(): boolean {
+  return false;
+}
+
+interface Sharing {
+  /** How the flight is made if there is none. */
+  readonly plan: () => FlightPlan;
+  readonly cache: ResponseCache;
+  readonly call: RequestCall;
+}
+
 /** Boards the flight with this key, or begins it. */
-async function share(
-  key: string,
-  plan: FlightPlan,
-  { cache, call }: { readonly cache: ResponseCache; readonly call: RequestCall },
-): Promise<Answer> {
+async function share(key: string, { plan, cache, call }: Sharing): Promise<Answer> {
   const running: Flight | undefined = cache.flights.find(key);
   const state = running ? "follow" : "miss";
   call.note({ cache: state });
-  const flight = running ?? cache.flights.start(key, plan);
+  const flight = running ?? cache.flights.start(key, plan());
   return { ...(await flight.board(call)), cache: state };
 }
 
