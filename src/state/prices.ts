@@ -25,7 +25,9 @@ const MILLION = 1e6;
 /** What tokens cost at each target. */
 export class PriceBook {
   readonly #entries: readonly VersionedEntry[];
-  readonly #found = new Map<string, VersionedEntry | undefined>();
+  /** By upstream, then by model; null: no price is known. */
+  readonly #found = new Map<string, Map<string, VersionedEntry | null>>();
+  #remembered = 0;
 
   constructor({ entries }: Prices) {
     this.#entries = entries;
@@ -38,18 +40,28 @@ export class PriceBook {
     return { usd: costAt(entry, usage), version: entry.version };
   }
 
-  #entry(target: PricedTarget): VersionedEntry | undefined {
-    const name = `${target.upstream}/${target.model}`;
-    const known = this.#found.get(name);
-    if (known !== undefined || this.#found.has(name)) return known;
-    const entry = this.#search(name, target);
-    if (this.#found.size >= MOST_REMEMBERED) this.#found.clear();
-    this.#found.set(name, entry);
+  #entry(target: PricedTarget): VersionedEntry | null {
+    const known = this.#found.get(target.upstream)?.get(target.model);
+    if (known !== undefined) return known;
+    const entry = this.#search(target) ?? null;
+    this.#remember(target, entry);
     return entry;
   }
 
+  #remember({ upstream, model }: PricedTarget, entry: VersionedEntry | null): void {
+    if (this.#remembered >= MOST_REMEMBERED) {
+      this.#found.clear();
+      this.#remembered = 0;
+    }
+    this.#remembered += 1;
+    const ofUpstream = this.#found.get(upstream);
+    if (ofUpstream) ofUpstream.set(model, entry);
+    else this.#found.set(upstream, new Map([[model, entry]]));
+  }
+
   /** What is said of an upstream's model goes before what is said of the model wherever it is. */
-  #search(name: string, { plugin, model }: PricedTarget): VersionedEntry | undefined {
+  #search({ upstream, plugin, model }: PricedTarget): VersionedEntry | undefined {
+    const name = `${upstream}/${model}`;
     const candidates = this.#entries.filter((entry) => entry.plugin === undefined || entry.plugin === plugin);
     const addressed = candidates.find((entry) =>
       patternsOf(entry).some((pattern) => pattern.includes("/") && matchesPattern(pattern, name)),

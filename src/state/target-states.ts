@@ -45,6 +45,9 @@ export class TargetStates {
   readonly #states = new Map<string, TargetState>();
   readonly #budgets = new Map<string, RetryBudget>();
   readonly #now: () => number;
+  // Each request asks for the same one several times, by the same object.
+  #lastTarget: Target | undefined;
+  #lastState: TargetState | undefined;
 
   constructor(settings: TargetStateSettings, now: () => number = () => performance.now()) {
     this.#settings = settings;
@@ -52,6 +55,14 @@ export class TargetStates {
   }
 
   of(target: Target): TargetState {
+    if (target !== this.#lastTarget || !this.#lastState) {
+      this.#lastState = this.#find(target);
+      this.#lastTarget = target;
+    }
+    return this.#lastState;
+  }
+
+  #find(target: Target): TargetState {
     const name = targetName(target);
     let state = this.#states.get(name);
     if (!state) {
