@@ -6,6 +6,18 @@ import { CANCELLING } from "../contract/cancelling.ts";
 import { Cancellation } from "../flow/cancellation.ts";
 import { piecesOf } from "../kit/pieces.ts";
 import { outboundFetch } from "./fetch.ts";
+import { OutboundResponse } from "./response.ts";
+
+/** Members of a Response that say nothing of its body. */
+const OF_THE_HEAD: ReadonlySet<string> = new Set([
+  "headers",
+  "ok",
+  "redirected",
+  "status",
+  "statusText",
+  "type",
+  "url",
+]);
 
 const outbound = outboundFetch(fetch, { proxied: false });
 
@@ -284,6 +296,28 @@ describe("an answer", () => {
     server.respond = (_, socket) => void socket.write(whole("ok", "constructor: a\r\n__proto__: b\r\n"));
     const { headers } = await post();
     expect([headers.get("constructor"), headers.get("__proto__")]).toEqual(["a", "b"]);
+  });
+
+  test("is a Response, and has all that one has", async () => {
+    const head = "HTTP/1.1 201 Well Done\r\ncontent-length: 2\r\nx-a: 1\r\nx-a: 2\r\n\r\n";
+    server.respond = (_, socket) => void socket.write(`${head}{}`);
+    const ours = await post();
+    const native = new Response("{}", {
+      status: 201,
+      statusText: "Well Done",
+      headers: { "content-length": "2", "x-a": "1, 2" },
+    });
+    expect(ours).toBeInstanceOf(Response);
+    expect(Object.prototype.toString.call(ours)).toBe("[object Response]");
+    for (const name of ["status", "statusText", "ok", "redirected", "type", "url", "bodyUsed"] as const) {
+      expect(ours[name]).toBe(native[name]);
+    }
+    expect([...ours.headers]).toEqual([...native.headers]);
+    // What reads the body must be ours: the engine's own would find none.
+    const readers = Object.getOwnPropertyNames(Response.prototype).filter((name) => !OF_THE_HEAD.has(name));
+    expect(readers.filter((name) => !Object.hasOwn(OutboundResponse.prototype, name))).toEqual([]);
+    expect(await ours.json()).toEqual({});
+    expect(await Array.fromAsync((await post()).textStream())).toEqual(["{}"]);
   });
 
   test("can be read as a stream, as pieces, and by a clone", async () => {

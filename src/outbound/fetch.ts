@@ -109,7 +109,7 @@ function answerOf(connection: Connection, request: OutboundRequest): Promise<Res
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 function responseOf({ status, statusText, headers: raw }: AnswerHead, exchange: Exchange): Response {
-  if (status > 599) {
+  if (status < 200 || status > 599) {
     throw Object.assign(new Error(`the server answered with status ${status}`), {
       code: "HPE_INVALID_STATUS",
     });

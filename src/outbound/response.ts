@@ -66,6 +66,10 @@ export class OutboundResponse extends Response {
     return this.#real().text();
   }
 
+  override textStream(): ReturnType<Response["textStream"]> {
+    return this.#real().textStream();
+  }
+
   #real(): Response {
     return (this.#whole ??= new Response(streamOf(this.#pieces), this.#init));
   }
