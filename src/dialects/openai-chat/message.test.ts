@@ -101,3 +101,18 @@ test("calls of custom tools, and the end of a function call, are as OpenAI write
     },
   ]);
 });
+
+test("a field that is called `__proto__` is one like any other", async () => {
+  const fields = JSON.parse('{"__proto__":{"a":1}}') as { readonly [name: string]: { readonly a: number } };
+  const { choices, ...body } = await collected(
+    { type: "extra", at: "chunk", fields },
+    { type: "extra", at: "choice", fields },
+    { type: "extra", at: "delta", fields },
+    { type: "text", text: "a" },
+    { type: "finish", reason: "stop", fields },
+  );
+  const [choice] = choices as { readonly message: object }[];
+  for (const where of [body, choice, choice?.message]) {
+    expect(Object.getOwnPropertyDescriptor(where, "__proto__")?.value).toEqual({ a: 1 });
+  }
+});

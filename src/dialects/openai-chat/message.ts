@@ -34,7 +34,7 @@ export async function collect(answer: AnswerBatches, model: string): Promise<Col
     choices: [...choices].sort(([a], [b]) => a - b).map(([index, choice]) => choice.body(index)),
   };
   if (usage) body["usage"] = usageBody(usage.usage);
-  return { body: Object.assign(body, identity.extra), usage };
+  return { body: { ...body, ...identity.extra }, usage };
 }
 
 function choiceAt(choices: Map<number, Choice>, index: number): Choice {
@@ -101,8 +101,7 @@ class Choice {
       logprobs: null,
       finish_reason: finish ? finishReason(finish) : null,
     };
-    if (finish) Object.assign(body, finishFields(finish));
-    return this.#extra ? Object.assign(body, this.#extra) : body;
+    return { ...body, ...(finish && finishFields(finish)), ...this.#extra };
   }
 
   #message(): JsonObject {
@@ -115,6 +114,6 @@ class Choice {
     if (details.length > 0) message["reasoning_details"] = details;
     if (this.#calls.length > 0) message["tool_calls"] = this.#calls.map(toolCallBody);
     message["refusal"] = null;
-    return this.#delta ? Object.assign(message, this.#delta) : message;
+    return this.#delta ? { ...message, ...this.#delta } : message;
   }
 }
