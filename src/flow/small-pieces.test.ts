@@ -47,3 +47,11 @@ test("a large body arrives whole, be it a text or bytes", async () => {
   expect(await new Response(responseBody(text)).text()).toBe(text);
   expect(await new Response(responseBody(bytes)).text()).toBe(text);
 });
+
+test("a text without lines takes time in proportion to its length", () => {
+  // Were each piece to cost a look at all that came before, this would take a minute and time out.
+  const text = "x".repeat(80_000_000);
+  let length = 0;
+  inSmallPieces(text, (piece) => (length += piece.length));
+  expect(length).toBe(text.length);
+});

@@ -25,8 +25,9 @@ export function inSmallPieces(text: string, give: (piece: string) => void): void
 
 function endOfPiece(text: string, from: number): number {
   const most = from + MOST_CHARACTERS;
-  const line = text.lastIndexOf("\n", most - 1) + 1;
-  if (line > from) return line;
+  // Within the piece alone: in a text without lines this would come back to its beginning for each piece.
+  const line = text.slice(from, most).lastIndexOf("\n") + 1;
+  if (line > 0) return from + line;
   return isHighSurrogate(text.charCodeAt(most - 1)) ? most - 1 : most;
 }
 
