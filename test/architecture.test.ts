@@ -23,7 +23,7 @@ import {
 
 /** What plugins may lean on. A name that leaves is a new `apiVersion`; one that comes is for ever: think twice. */
 const CONTRACT = `
-  BATCHES Duration FAILURES Secret Type UpstreamError definePlugin foldExtra
+  BATCHES Duration FAILURES Later Secret Type UpstreamError definePlugin foldExtra
   type Batches, type Blame, type Call, type Capabilities, type ChatEvent, type ChatRequest, type ChatStream, type CompletionRequest,
   type ContentPart, type EmbedRequest, type EmbedResult, type ExtraEvent, type Failure, type FinishEvent,
   type FinishReason, type FoldedFields, type Host, type Json, type JsonObject, type KeyValue, type Logger,

@@ -36,9 +36,9 @@ export class Answer {
     return events;
   }
 
-  /** Resolves when something may have come. */
-  changed(): Promise<void> {
-    return this.#run.changed();
+  /** Has this called once, when something may have come. */
+  onChange(changed: () => void): void {
+    this.#run.onChange(changed);
   }
 
   #end(events: ChatEvent[]): void {

@@ -1,4 +1,4 @@
-import { BATCHES } from "modelyard/plugin";
+import { BATCHES, Later } from "modelyard/plugin";
 import type { Batches, ChatEvent, ChatStream, NextBatch } from "modelyard/plugin";
 import type { Answer } from "./answer.ts";
 
@@ -22,6 +22,7 @@ export interface Failure {
  */
 export class RunStream implements ChatStream, Batches {
   readonly #open: () => Promise<OpenRun>;
+  readonly #later = new Later<NextBatch>();
   #run: OpenRun | undefined;
   #hasSpoken = false;
   #isOver = false;
@@ -43,7 +44,7 @@ export class RunStream implements ChatStream, Batches {
     }
   }
 
-  next(): NextBatch | Promise<NextBatch> {
+  next(): NextBatch | Promise<NextBatch> | Later<NextBatch> {
     if (this.#isOver) return END;
     return this.#run ? this.#read(this.#run) : this.#begin();
   }
@@ -65,11 +66,14 @@ export class RunStream implements ChatStream, Batches {
     return this.next();
   }
 
-  #read({ answer }: OpenRun): NextBatch | Promise<NextBatch> {
+  #read({ answer }: OpenRun): NextBatch | Later<NextBatch> {
     try {
       for (;;) {
         const events = answer.next();
-        if (!events) return answer.changed().then(this.#changed);
+        if (!events) {
+          answer.onChange(this.#changed);
+          return this.#later;
+        }
         if (answer.isOver) this.#end();
         if (events.length > 0) {
           this.#hasSpoken = true;
@@ -82,7 +86,16 @@ export class RunStream implements ChatStream, Batches {
     }
   }
 
-  readonly #changed = (): NextBatch | Promise<NextBatch> => this.next();
+  readonly #changed = (): void => {
+    if (!this.#run) return;
+    let next: NextBatch | Later<NextBatch>;
+    try {
+      next = this.#isOver ? END : this.#read(this.#run);
+    } catch (error) {
+      return this.#later.reject(error);
+    }
+    if (!(next instanceof Later)) this.#later.resolve(next);
+  };
 
   #end(failure?: Failure): unknown {
     if (this.#isOver) return failure?.error;

@@ -34,7 +34,7 @@ export class Run implements Listener, Disposable {
   #isOpen = false;
   #said = "";
   #news: RunnerEvent | undefined;
-  #wake: (() => void) | undefined;
+  #changed: (() => void) | undefined;
   readonly #over = new AbortController();
   readonly #caller: AbortSignal;
   readonly #leave = (): void => this.fail(this.#caller.reason);
@@ -57,7 +57,7 @@ export class Run implements Listener, Disposable {
 
   opened(): void {
     this.#isOpen = true;
-    this.#wake?.();
+    queueMicrotask(this.wake);
   }
 
   deliver(event: RunnerEvent): boolean {
@@ -71,13 +71,16 @@ export class Run implements Listener, Disposable {
   }
 
   /** Has the reader go on, if one waits. */
-  wake(): void {
-    this.#wake?.();
-  }
+  readonly wake = (): void => {
+    const changed = this.#changed;
+    this.#changed = undefined;
+    changed?.();
+  };
 
   fail(error: unknown): void {
     this.#over.abort(error);
-    this.#wake?.();
+    // Behind the work of whoever says so, who knows nothing of what the reader does then.
+    queueMicrotask(this.wake);
   }
 
   lost(reason: string): void {
@@ -89,7 +92,7 @@ export class Run implements Listener, Disposable {
   /** Waits until the socket stands. Throws what the run fails with. */
   async connected(): Promise<void> {
     while (!this.#isOpen && !this.signal.aborted) {
-      await this.changed();
+      await new Promise<void>((resolve) => this.onChange(resolve));
     }
     this.signal.throwIfAborted();
   }
@@ -106,9 +109,9 @@ export class Run implements Listener, Disposable {
     return news;
   }
 
-  /** Resolves when there may be news, or the run can't go on. */
-  changed(): Promise<void> {
-    return new Promise((resolve) => (this.#wake = resolve));
+  /** Has this called once, when there may be news, or the run can't go on. */
+  onChange(changed: () => void): void {
+    this.#changed = changed;
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "./json.ts";
+import type { Later } from "./later.ts";
 
 /** Why an answer ended, in OpenAI's words. */
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
@@ -106,9 +107,9 @@ export interface ChatStream extends AsyncIterable<ChatEvent> {
   [BATCHES]?(): Batches;
 }
 
-/** An answer in batches: an async iterator that may also give at once, without a promise, what is there already. */
+/** An answer in batches: an async iterator that need not make a promise, neither of what is there already nor of what isn't. */
 export interface Batches {
-  next(): NextBatch | Promise<NextBatch>;
+  next(): NextBatch | Promise<NextBatch> | Later<NextBatch>;
   return?(value?: undefined): Promise<unknown>;
 }
 

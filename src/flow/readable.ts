@@ -1,9 +1,11 @@
+import type { Coming } from "../contract/later.ts";
+import { isComing, whenThere } from "../contract/later.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import { inSmallPieces } from "./small-pieces.ts";
+import { endOfPiece } from "./small-pieces.ts";
 
-/** An async iterator that may also give at once, without a promise, what is there already. */
+/** An async iterator that need not make a promise. */
 export interface Chunks {
-  next(): NextChunk | Promise<NextChunk>;
+  next(): NextChunk | Coming<NextChunk>;
   return(value?: undefined): Promise<unknown>;
 }
 
@@ -18,57 +20,124 @@ export interface ReadableOptions {
   readonly interval: number;
 }
 
-/** Characters that may leave with the headers. */
-const MOST_AT_ONCE = 64 * 1024;
-
 /**
- * Turns an iterator of chunks into the body of a response. They are texts: Bun encodes them on their way into the
- * socket, and an array of bytes for each of them would cost more than all that is done with it. What is there at once
- * leaves with the headers, in one write; from then on a chunk is asked for only when the socket has room, so a slow
- * reader stops the reading of the source. A reader who leaves ends in `left()` and in the iterator's `return()`. The
- * iterator must not throw: how a failure looks on the wire is not known here.
+ * Turns an iterator of chunks into the body of a response. They are written straight into the socket, without the
+ * queues of a stream, as texts: Bun encodes them on their way, and an array of bytes for each of them would cost more
+ * than all that is done with it. What is there at once leaves with the headers, in one write. When the socket is full
+ * nothing more is asked for, so a slow reader stops the reading of the source. A reader who leaves ends in `left()`
+ * and in the iterator's `return()`. The iterator must not throw: how a failure looks on the wire is not known here.
  */
 export function readable(chunks: Chunks, options: ReadableOptions): ReadableStream<string> {
-  let heart: Heartbeat | undefined;
-  /** What was asked for before anybody could read. */
-  let asked: Promise<NextChunk> | undefined;
-  const give = (next: NextChunk, controller: ReadableStreamDefaultController<string>): void => {
-    heart?.note();
-    if (!next.done) return inSmallPieces(next.value, (piece) => controller.enqueue(piece));
-    heart?.[Symbol.dispose]();
-    controller.close();
-  };
-  return new ReadableStream<string>(
-    {
-      start(controller) {
-        for (let size = 0; size < MOST_AT_ONCE;) {
-          const next = chunks.next();
-          if (next instanceof Promise) {
-            asked = next;
-            return;
-          }
-          give(next, controller);
-          if (next.done) return;
-          size += next.value.length;
-        }
-      },
-      pull(controller) {
-        // Not before somebody reads: a body that nobody ever reads is never cancelled, and its timer would go on.
-        heart ??= new Heartbeat(options.interval, () => {
-          // Below 0 the reader hasn't taken the last beat yet, and doesn't need another.
-          if ((controller.desiredSize ?? -1) >= 0) controller.enqueue(options.beat);
-        });
-        const next = asked ?? chunks.next();
-        asked = undefined;
-        return next instanceof Promise ? next.then((came) => give(came, controller)) : give(next, controller);
-      },
-      cancel() {
-        heart?.[Symbol.dispose]();
-        options.left();
-        // Not awaited: it settles only when the wait for the source has been ended by `left`.
-        chunks.return().then(undefined, () => undefined);
-      },
+  // Not before somebody reads: a body that nobody ever reads is never cancelled, and its timer would go on.
+  let sending: Sending | undefined;
+  const source: Bun.DirectUnderlyingSource<string> = {
+    type: "direct",
+    pull(controller) {
+      sending = new Sending(chunks, controller, options);
+      sending.goOn();
+      return sending.over;
     },
-    { highWaterMark: 0 },
-  );
+    cancel() {
+      sending?.stop();
+      options.left();
+      // Not awaited: it settles only when the wait for the source has been ended by `left`.
+      chunks.return().then(undefined, () => undefined);
+    },
+  };
+  // What the types of lib.dom, which count here, know nothing of.
+  return new ReadableStream<string>(source as unknown as UnderlyingSource<string>);
+}
+
+/** The way of chunks into one socket. */
+class Sending {
+  readonly #chunks: Chunks;
+  readonly #controller: ReadableStreamDirectController;
+  readonly #beat: string;
+  readonly #heart: Heartbeat;
+  readonly #over = Promise.withResolvers<void>();
+  /** What is being sent, and how much of it was. */
+  #text = "";
+  #sent = 0;
+  /** While the socket is full. */
+  #full: Promise<unknown> | undefined;
+  #isOver = false;
+
+  constructor(chunks: Chunks, controller: ReadableStreamDirectController, options: ReadableOptions) {
+    this.#chunks = chunks;
+    this.#controller = controller;
+    this.#beat = options.beat;
+    this.#heart = new Heartbeat(options.interval, this.#fillSilence);
+  }
+
+  /** Resolves when nothing more is to be sent: until then Bun asks for nothing more. */
+  get over(): Promise<void> {
+    return this.#over.promise;
+  }
+
+  /** Sends nothing more. */
+  stop(): void {
+    this.#isOver = true;
+    this.#heart[Symbol.dispose]();
+    this.#over.resolve();
+  }
+
+  /** Sends what is there, until the next chunk has to be waited for, or room for it. */
+  readonly goOn = (): void => {
+    while (!this.#isOver) {
+      if (this.#full) return void this.#full.then(this.goOn, this.goOn);
+      if (this.#sent < this.#text.length) this.#sendPiece();
+      else {
+        const next = this.#chunks.next();
+        if (isComing(next)) return whenThere(next, this.#came, this.#broke);
+        this.#take(next);
+      }
+    }
+  };
+
+  readonly #came = (next: NextChunk): void => {
+    this.#take(next);
+    this.goOn();
+  };
+
+  /** Never, of an iterator that keeps its word. */
+  readonly #broke = (): void => this.#end();
+
+  #take(next: NextChunk): void {
+    // Who has left needs nothing more.
+    if (this.#isOver) return;
+    if (next.done) return this.#end();
+    this.#heart.note();
+    this.#text = next.value;
+    this.#sent = 0;
+  }
+
+  #sendPiece(): void {
+    const from = this.#sent;
+    const to = endOfPiece(this.#text, from);
+    this.#sent = to;
+    this.#write(this.#text.slice(from, to));
+    // It may be long until there is more.
+    if (to === this.#text.length) this.#text = "";
+  }
+
+  #end(): void {
+    this.stop();
+    this.#controller.close();
+  }
+
+  #write(text: string): void {
+    const written = this.#controller.write(text);
+    if (!(written instanceof Promise)) return;
+    // Full, until all of it has been taken.
+    this.#full = written;
+    const emptied = (): void => {
+      if (this.#full === written) this.#full = undefined;
+    };
+    written.then(emptied, emptied);
+  }
+
+  readonly #fillSilence = (): void => {
+    // Whoever doesn't read needs no sign of life.
+    if (!this.#full) this.#write(this.#beat);
+  };
 }

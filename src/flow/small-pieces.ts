@@ -14,17 +14,17 @@ const MOST_BYTES = 12 * 1024;
 /** Gives a text in pieces that Bun sends together. They end with a line where they can, and never within a character. */
 export function inSmallPieces(text: string, give: (piece: string) => void): void {
   if (text.length <= MOST_CHARACTERS) return give(text);
-  let from = 0;
-  while (text.length - from > MOST_CHARACTERS) {
+  for (let from = 0; from < text.length;) {
     const to = endOfPiece(text, from);
     give(text.slice(from, to));
     from = to;
   }
-  give(text.slice(from));
 }
 
-function endOfPiece(text: string, from: number): number {
+/** Where the piece ends that begins at `from`. */
+export function endOfPiece(text: string, from: number): number {
   const most = from + MOST_CHARACTERS;
+  if (most >= text.length) return text.length;
   // Within the piece alone: in a text without lines this would come back to its beginning for each piece.
   const line = text.slice(from, most).lastIndexOf("\n") + 1;
   if (line > 0) return from + line;

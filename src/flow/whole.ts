@@ -1,5 +1,7 @@
 import type { Batches, ChatEvent, NextBatch } from "../contract/index.ts";
-import { UpstreamError } from "../contract/index.ts";
+import { Later, UpstreamError } from "../contract/index.ts";
+import type { Coming } from "../contract/later.ts";
+import { isComing, whenThere } from "../contract/later.ts";
 import { END_OF_BATCHES } from "./batches.ts";
 import { Progress } from "./progress.ts";
 
@@ -27,7 +29,7 @@ export interface AnswerFollower {
  * The wait for the source ends the moment it is aborted, and the source is told to return. The source itself may go
  * on awaiting (a generator can't be interrupted), but nobody waits for it any more.
  *
- * Each batch of each stream comes this way: hence one object for all of this, and one promise at a time.
+ * Each batch of each stream comes this way: hence one object for all of this, and no promise.
  */
 export class WholeAnswer implements Batches {
   readonly #source: Batches;
@@ -35,7 +37,8 @@ export class WholeAnswer implements Batches {
   readonly #progress: Progress;
   /** What came before the first word, and with it. */
   #beginning: (readonly ChatEvent[])[] = [];
-  #reading: PromiseWithResolvers<NextBatch> | undefined;
+  readonly #later = new Later<NextBatch>();
+  #isAwaited = false;
   #waitingSince: number | undefined;
   #isFinishTold = false;
   /** What is thrown once the events before it are delivered. */
@@ -61,13 +64,13 @@ export class WholeAnswer implements Batches {
   begin(): undefined | Promise<void> {
     while (!this.#progress.hasBegun) {
       const next = this.#read();
-      if (next instanceof Promise) return next.then((came) => this.#goOnBeginning(came));
+      if (next instanceof Later) return this.#goOnBeginning(next);
       this.#keep(next);
     }
     return undefined;
   }
 
-  next(): NextBatch | Promise<NextBatch> {
+  next(): NextBatch | Later<NextBatch> {
     const first = this.#beginning.shift();
     return first ? { done: false, value: first } : this.#read();
   }
@@ -76,8 +79,8 @@ export class WholeAnswer implements Batches {
   return(): Promise<unknown> {
     if (this.#isOver) return Promise.resolve();
     this.#over();
-    this.#leave();
     this.#settle(END_OF_BATCHES);
+    this.#leave();
     return Promise.resolve();
   }
 
@@ -89,8 +92,8 @@ export class WholeAnswer implements Batches {
     else this.#settle(END_OF_BATCHES);
   };
 
-  async #goOnBeginning(came: NextBatch): Promise<void> {
-    this.#keep(came);
+  async #goOnBeginning(coming: Later<NextBatch>): Promise<void> {
+    this.#keep(await coming);
     await this.begin();
   }
 
@@ -101,21 +104,21 @@ export class WholeAnswer implements Batches {
     this.#fail(new UpstreamError("bad-response", "the upstream's answer doesn't begin"));
   }
 
-  #read(): NextBatch | Promise<NextBatch> {
+  #read(): NextBatch | Later<NextBatch> {
     for (let empty = 0; ; empty++) {
       if (empty > MAX_EMPTY)
         this.#fail(new UpstreamError("bad-response", "the upstream goes on saying nothing"));
       if (this.#failure) throw this.#failure.error;
       if (this.#isOver) return END_OF_BATCHES;
       const came = this.#ask();
-      if (came instanceof Promise) return this.#wait(came);
+      if (isComing(came)) return this.#wait(came);
       const shown = this.#take(came);
       if (shown) return shown;
     }
   }
 
   /** What the source says next; a source that throws at once fails like any other. */
-  #ask(): NextBatch | Promise<NextBatch> {
+  #ask(): NextBatch | Coming<NextBatch> {
     try {
       return this.#source.next();
     } catch (error) {
@@ -123,41 +126,44 @@ export class WholeAnswer implements Batches {
     }
   }
 
-  #wait(came: Promise<NextBatch>): Promise<NextBatch> {
+  #wait(coming: Coming<NextBatch>): Later<NextBatch> {
     if (!this.#isFinishTold && this.#progress.isWhole) {
       this.#isFinishTold = true;
       this.#follower.finished();
     }
     this.#waitingSince = performance.now();
-    const reading = (this.#reading ??= Promise.withResolvers());
-    came.then(this.#arrived, this.abort);
-    return reading.promise;
+    this.#isAwaited = true;
+    whenThere(coming, this.#arrived, this.abort);
+    return this.#later;
   }
 
   readonly #arrived = (came: NextBatch): void => {
-    if (!this.#reading) return;
+    if (this.#isOver) return;
     this.#waitingSince = undefined;
+    let next: NextBatch | Later<NextBatch>;
     try {
-      this.#settle(this.#take(came) ?? this.#read());
+      next = this.#take(came) ?? this.#read();
     } catch (error) {
-      this.#reject(error);
+      return this.#reject(error);
     }
+    // Else the same wait goes on.
+    if (!(next instanceof Later)) this.#settle(next);
   };
 
-  #settle(next: NextBatch | Promise<NextBatch>): void {
-    // A promise is that of the same reading, which goes on.
-    if (next instanceof Promise) return;
-    const reading = this.#reading;
-    this.#reading = undefined;
-    this.#waitingSince = undefined;
-    reading?.resolve(next);
+  #settle(next: NextBatch): void {
+    if (this.#endWait()) this.#later.resolve(next);
   }
 
   #reject(error: unknown): void {
-    const reading = this.#reading;
-    this.#reading = undefined;
+    if (this.#endWait()) this.#later.reject(error);
+  }
+
+  /** Whether somebody has been waiting. */
+  #endWait(): boolean {
+    const wasAwaited = this.#isAwaited;
+    this.#isAwaited = false;
     this.#waitingSince = undefined;
-    reading?.reject(error);
+    return wasAwaited;
   }
 
   /** What the reader gets of what came; undefined where that is nothing. Throws the failure that it is. */
@@ -181,14 +187,15 @@ export class WholeAnswer implements Batches {
 
   /** The source is left. What it failed with is thrown to whoever reads on, unless the answer is there already. */
   #fail(error: unknown): void {
-    this.#leave();
     if (this.#progress.isWhole) {
       this.#over();
       this.#follower.failedLate(error);
-      return;
+    } else {
+      // Whoever throws nothing has failed all the same.
+      this.#failure = { error: this.#over(error ?? new TypeError("undefined was thrown")) };
     }
-    // Whoever throws nothing has failed all the same.
-    this.#failure = { error: this.#over(error ?? new TypeError("undefined was thrown")) };
+    // Last: the source may end at once, and tell so.
+    this.#leave();
   }
 
   #over(failure?: unknown): unknown {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { BATCHES, UpstreamError } from "modelyard/plugin";
 import type { ChatEvent } from "modelyard/plugin";
+import { nextOf } from "../../test/support/batches.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { testCall, testHost } from "../../test/support/plugin-host.ts";
 import type { TestHost } from "../../test/support/plugin-host.ts";
@@ -169,8 +170,9 @@ describe("of several keys", () => {
     const end = `data: {"error":{"code":"rate_limit_exceeded","message":"too many"}}\n\n`;
     const stream = await keys.lendFor(call(), async () => openaiStream(new Response(body + end)));
     const batches = stream[BATCHES]?.();
-    expect(await batches?.next()).toEqual({ done: false, value: [SAID, SAID] });
-    expect(await failure(Promise.resolve(batches?.next()))).toMatchObject({ otherCredential: true });
+    if (!batches) throw new Error("it came one by one");
+    expect(await nextOf(batches)).toEqual({ done: false, value: [SAID, SAID] });
+    expect(await failure(nextOf(batches))).toMatchObject({ otherCredential: true });
   });
 
   test("neither status nor storage holds a key", async () => {

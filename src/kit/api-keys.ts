@@ -1,5 +1,7 @@
-import { BATCHES, FAILURES, Secret, Type, UpstreamError } from "../contract/index.ts";
-import type { Call, ChatStream, Host, Json } from "../contract/index.ts";
+import { BATCHES, FAILURES, Later, Secret, Type, UpstreamError } from "../contract/index.ts";
+import type { Batches, Call, ChatEvent, ChatStream, Host, Json, NextBatch } from "../contract/index.ts";
+import type { Coming } from "../contract/later.ts";
+import { isComing, whenThere } from "../contract/later.ts";
 import type { Clock } from "./clock.ts";
 import { credentialPool } from "./credential-pool/index.ts";
 import type { CredentialPool, Lease } from "./credential-pool/index.ts";
@@ -157,17 +159,42 @@ function rethrowing(stream: ChatStream, change: Change): ChatStream {
   const batches = stream[BATCHES]?.bind(stream);
   return {
     [Symbol.asyncIterator]: () => iterating(stream[Symbol.asyncIterator](), change),
-    ...(batches && { [BATCHES]: () => iterating(batches(), change) }),
+    ...(batches && { [BATCHES]: () => new Rethrowing(batches(), change) }),
   };
 }
 
-/** An iterator that may also give at once what is there already. */
-interface Eager<T> {
-  next(): IteratorResult<T, void> | Promise<IteratorResult<T, void>>;
-  return?(value?: undefined): Promise<unknown>;
+class Rethrowing implements Batches {
+  readonly #inner: Batches;
+  readonly #change: Change;
+  readonly #later = new Later<NextBatch>();
+
+  constructor(inner: Batches, change: Change) {
+    this.#inner = inner;
+    this.#change = change;
+  }
+
+  next(): NextBatch | Later<NextBatch> {
+    let next: NextBatch | Coming<NextBatch>;
+    try {
+      next = this.#inner.next();
+    } catch (error) {
+      throw this.#change(error);
+    }
+    if (!isComing(next)) return next;
+    whenThere(next, this.#came, this.#broke);
+    return this.#later;
+  }
+
+  async return(): Promise<unknown> {
+    return this.#inner.return?.();
+  }
+
+  readonly #came = (next: NextBatch): void => this.#later.resolve(next);
+
+  readonly #broke = (error: unknown): void => this.#later.reject(this.#change(error));
 }
 
-function iterating<T>(inner: Eager<T>, change: Change): AsyncIterator<T, void> {
+function iterating(inner: AsyncIterator<ChatEvent, void>, change: Change): AsyncIterator<ChatEvent, void> {
   return {
     async next() {
       try {

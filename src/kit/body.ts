@@ -1,4 +1,5 @@
 import type { Batches, ChatEvent } from "../contract/index.ts";
+import type { Coming } from "../contract/later.ts";
 import type { ByteBuffer } from "./byte-buffer.ts";
 import type { Pieces } from "./pieces.ts";
 import { piecesOf } from "./pieces.ts";
@@ -27,7 +28,7 @@ export class Body {
   }
 
   /** The same, at once where the piece is there already; then it throws instead of rejecting. */
-  next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  next(): Uint8Array | undefined | Coming<Uint8Array | undefined> {
     if (this.#pieces) return this.#pieces.next();
     return this.#reader?.read().then(valueOf);
   }

@@ -1,5 +1,7 @@
-import { BATCHES, UpstreamError } from "../contract/index.ts";
+import { BATCHES, Later, UpstreamError } from "../contract/index.ts";
 import type { Batches, Call, ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
+import type { Coming } from "../contract/later.ts";
+import { isComing, whenThere } from "../contract/later.ts";
 import { Body, singlesOf } from "./body.ts";
 import { networkErrorCode } from "./failure.ts";
 import { listOf, objectOf, parseJson } from "./json.ts";
@@ -36,6 +38,7 @@ class Answer implements ChatStream, Batches {
   readonly #expected: number;
   readonly #call: OpenAiStreamOptions["call"];
   readonly #chunks = new ChunkReader();
+  readonly #later = new Later<NextBatch>();
   /** How a body begins that doesn't begin as an event stream does. */
   #strange: Uint8Array | undefined;
   /** Set as soon as the body has shown that it is an event stream. */
@@ -63,18 +66,22 @@ class Answer implements ChatStream, Batches {
     return this.#body.leave();
   }
 
-  next(): NextBatch | Promise<NextBatch> {
+  next(): NextBatch | Later<NextBatch> {
     try {
       return this.#next();
     } catch (error) {
-      return this.#failed(error);
+      void this.#body.leave();
+      throw error;
     }
   }
 
-  #next(): NextBatch | Promise<NextBatch> {
+  #next(): NextBatch | Later<NextBatch> {
     while (!this.#body.left && !this.#end) {
       const piece = this.#read();
-      if (piece instanceof Promise) return piece.then(this.#came, this.#broke);
+      if (isComing(piece)) {
+        whenThere(piece, this.#came, this.#broke);
+        return this.#later;
+      }
       const events = this.#take(piece);
       if (events.length > 0) return { done: false, value: events };
     }
@@ -85,19 +92,21 @@ class Answer implements ChatStream, Batches {
     return END;
   }
 
-  readonly #came = (piece: Uint8Array | undefined): NextBatch | Promise<NextBatch> => {
+  readonly #came = (piece: Uint8Array | undefined): void => {
+    let next: NextBatch | Later<NextBatch>;
     try {
       const events = this.#body.left ? NONE : this.#take(piece);
-      return events.length > 0 ? { done: false, value: events } : this.#next();
+      next = events.length > 0 ? { done: false, value: events } : this.#next();
     } catch (error) {
-      return this.#failed(error);
+      return this.#fail(error);
     }
+    if (!(next instanceof Later)) this.#later.resolve(next);
   };
 
-  readonly #failed = (error: unknown): never => {
+  #fail(error: unknown): void {
     void this.#body.leave();
-    throw error;
-  };
+    this.#later.reject(error);
+  }
 
   /** What the next piece says; undefined: the body has ended. */
   #take(piece: Uint8Array | undefined): readonly ChatEvent[] {
@@ -159,7 +168,7 @@ class Answer implements ChatStream, Batches {
   }
 
   /** The next piece; a connection that breaks is an end like any other, because the answer may be whole. */
-  #read(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  #read(): Uint8Array | undefined | Coming<Uint8Array | undefined> {
     try {
       return this.#body.next();
     } catch (error) {
@@ -168,13 +177,13 @@ class Answer implements ChatStream, Batches {
     }
   }
 
-  readonly #broke = (error: unknown): NextBatch | Promise<NextBatch> => {
+  readonly #broke = (error: unknown): void => {
     try {
       this.#brokeBy(error);
     } catch (failure) {
-      return this.#failed(failure);
+      return this.#fail(failure);
     }
-    return this.#came(undefined);
+    this.#came(undefined);
   };
 
   #brokeBy(error: unknown): void {

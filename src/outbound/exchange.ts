@@ -1,4 +1,5 @@
 import type { Cancelling } from "../contract/cancelling.ts";
+import { Later } from "../contract/later.ts";
 import type { Pieces } from "../kit/pieces.ts";
 import type { AnswerHead } from "./llhttp.ts";
 
@@ -28,7 +29,8 @@ export class Exchange implements Pieces {
   #pieces: Uint8Array[] = [];
   #waiting = 0;
   #isPaused = false;
-  #reading: PromiseWithResolvers<Uint8Array | undefined> | undefined;
+  readonly #later = new Later<Uint8Array | undefined>();
+  #isAwaited = false;
   #isOver = false;
   #failure: unknown;
   /** Bytes behind those that were wanted; undefined: all are wanted. */
@@ -68,12 +70,11 @@ export class Exchange implements Pieces {
   /** Of the connection: what came together is complete. Hands it to whoever waits for it. */
   flush(): void {
     if (this.#head) this.#giveHead(this.#head);
-    if (this.#reading && (this.#waiting > 0 || this.#isOver)) {
-      const { resolve, reject } = this.#reading;
-      this.#reading = undefined;
-      if (this.#waiting > 0) resolve(this.#take());
-      else if (this.#failure === undefined) resolve(undefined);
-      else reject(this.#failure);
+    if (this.#isAwaited && (this.#waiting > 0 || this.#isOver)) {
+      this.#isAwaited = false;
+      if (this.#waiting > 0) this.#later.resolve(this.#take());
+      else if (this.#failure === undefined) this.#later.resolve(undefined);
+      else this.#later.reject(this.#failure);
     } else if (this.#waiting > MAX_WAITING && !this.#isPaused && !this.#isOver) {
       this.#isPaused = true;
       this.#line.pause();
@@ -101,7 +102,7 @@ export class Exchange implements Pieces {
     this.#cancelling = undefined;
   }
 
-  next(): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+  next(): Uint8Array | undefined | Later<Uint8Array | undefined> {
     if (this.#waiting > 0) return this.#take();
     if (this.#isOver) {
       if (this.#failure !== undefined) throw this.#failure as Error;
@@ -111,8 +112,8 @@ export class Exchange implements Pieces {
       this.#isPaused = false;
       this.#line.resume();
     }
-    this.#reading = Promise.withResolvers();
-    return this.#reading.promise;
+    this.#isAwaited = true;
+    return this.#later;
   }
 
   forget(): void {

@@ -1,4 +1,7 @@
 import type { Batches, ChatEvent } from "../contract/index.ts";
+import { Later } from "../contract/index.ts";
+import type { Coming } from "../contract/later.ts";
+import { whenThere } from "../contract/later.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import { END_OF_BATCHES } from "../flow/batches.ts";
 import type { ByteBudget, BytesTaken } from "./byte-budget.ts";
@@ -77,8 +80,17 @@ export class Recording {
   readOn(): void {
     if (this.#isReading || this.#end) return;
     this.#isReading = true;
+    const next = this.#ask();
     // What is there at once waits, too: all get their readers before any of them is given something.
-    Promise.try(() => this.#source.next()).then(this.#arrived, this.#failed);
+    whenThere(next instanceof Later ? next : Promise.resolve(next), this.#arrived, this.#failed);
+  }
+
+  #ask(): Next | Coming<Next> {
+    try {
+      return this.#source.next();
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** A reader needs nothing any more. */
@@ -96,6 +108,8 @@ export class Recording {
     if (!this.#isWhole) this.#leaveBehind();
     this.#events.push(batch);
     for (const reader of this.#readers) reader.came(batch);
+    // They may all have left with it.
+    if (this.#end) return;
     if (this.#isWhole && !this.#hasRoom()) this.#outgrow();
     if (!this.#isWhole) this.#letGo();
   };
@@ -158,7 +172,8 @@ export class RecordingReader implements Batches {
   readonly #recording: Recording;
   readonly #over: ReaderOver;
   #place = BEGINNING;
-  #waiting: PromiseWithResolvers<Next> | undefined;
+  readonly #later = new Later<Next>();
+  #isWaiting = false;
   #isOver = false;
   #rejection: { readonly reason: unknown } | undefined;
 
@@ -177,17 +192,16 @@ export class RecordingReader implements Batches {
     return this.#place.event !== end.event || this.#place.offset !== end.offset;
   }
 
-  next(): Next | Promise<Next> {
+  next(): Next | Later<Next> {
     if (this.#rejection) throw this.#rejection.reason;
     if (this.#isOver) return END_OF_BATCHES;
     const { batch, to } = this.#recording.events.read(this.#place);
     this.#place = to;
     if (batch.length > 0) return { done: false, value: batch };
-    this.#waiting ??= Promise.withResolvers<Next>();
-    const { promise } = this.#waiting;
+    this.#isWaiting = true;
     if (this.#recording.end) this.wake();
     else this.#recording.readOn();
-    return promise;
+    return this.#later;
   }
 
   return(): Promise<unknown> {
@@ -198,40 +212,35 @@ export class RecordingReader implements Batches {
   /** Leaves before the end; `next` gives this error from now on. */
   leave(error: unknown): void {
     if (this.#isOver) return;
-    this.#reject(error);
+    this.#rejection = { reason: error };
     this.#finish(true);
   }
 
   /** There is more: who waits for it gets it as it came. */
   came(batch: Batch): void {
-    const waiting = this.#waiting;
-    if (!waiting) return;
-    this.#waiting = undefined;
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
     this.#place = this.#recording.events.end;
-    waiting.resolve({ done: false, value: batch });
+    this.#later.resolve({ done: false, value: batch });
   }
 
   /** The answer has ended: who waits for more gets to know. */
   wake(): void {
     const { end } = this.#recording;
-    if (!this.#waiting || !end) return;
-    if (end.failed) this.#reject(end.failure);
+    if (!this.#isWaiting || this.#isOver || !end) return;
+    if (end.failed) this.#rejection = { reason: end.failure };
     this.#finish(false);
-  }
-
-  #reject(reason: unknown): void {
-    this.#rejection = { reason };
-    this.#waiting?.reject(reason);
-    this.#waiting = undefined;
   }
 
   #finish(left: boolean): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#waiting?.resolve(END_OF_BATCHES);
-    this.#waiting = undefined;
     this.#over(left);
     this.#recording.delete(this);
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    if (this.#rejection) this.#later.reject(this.#rejection.reason);
+    else this.#later.resolve(END_OF_BATCHES);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Batches, EmbedRequest, EmbedResult, NextBatch } from "../contract/index.ts";
+import { isComing } from "../contract/later.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
 import type { AnswerBatches, CountedUsage, NextAnswerBatch } from "../flow/answer-event.ts";
 import type { Gateway } from "../state/gateway.ts";
@@ -54,7 +55,7 @@ export class ObservedEvents implements AnswerBatches {
   next(): NextAnswerBatch | Promise<NextAnswerBatch> {
     for (;;) {
       const next = this.source.next();
-      if (next instanceof Promise) return next.then(this.#came);
+      if (isComing(next)) return next.then(this.#came);
       const said = this.take(next);
       if (said) return said;
     }

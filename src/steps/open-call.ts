@@ -126,6 +126,11 @@ export class RequestCall {
     this.close(this.gone);
   };
 
+  /** Whether nobody listens any more: what ends then has not come to its end. */
+  get hasLeft(): boolean {
+    return this.#gone !== undefined && this.cancellation.reason === this.#gone;
+  }
+
   /** Calls to upstreams that this request has made. */
   get attempts(): number {
     return this.#facts.attempts ?? 0;

@@ -1,4 +1,6 @@
 import type { ChatRequest, JsonObject, NextBatch } from "../contract/index.ts";
+import { Later } from "../contract/index.ts";
+import { isComing, whenThere } from "../contract/later.ts";
 import type { Dialect, FrameWriter } from "../dialects/dialect.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
 import type { RequestError } from "../dialects/request-error.ts";
@@ -163,6 +165,7 @@ class Frames implements Chunks {
   readonly #answer: Begun;
   readonly #call: RequestCall;
   readonly #writer: FrameWriter;
+  readonly #later = new Later<NextChunk>();
   #events: ObservedEvents | undefined;
   #isOver = false;
 
@@ -172,12 +175,12 @@ class Frames implements Chunks {
     this.#writer = dialect.writer({ model: request.model, includeUsage: wantsUsage(request) });
   }
 
-  next(): NextChunk | Promise<NextChunk> {
+  next(): NextChunk | Later<NextChunk> {
     if (this.#isOver) return END;
     if (this.#events) return this.#read(this.#events);
-    return this.#answer instanceof Promise
-      ? this.#answer.then(this.#begin, this.#fail)
-      : this.#begin(this.#answer);
+    if (!(this.#answer instanceof Promise)) return this.#begin(this.#answer);
+    this.#answer.then(this.#begun, this.#broke);
+    return this.#later;
   }
 
   async return(): Promise<unknown> {
@@ -185,16 +188,21 @@ class Frames implements Chunks {
     return this.#events?.return();
   }
 
-  readonly #begin = ({ events }: ObservedAnswer): NextChunk | Promise<NextChunk> => {
+  #begin({ events }: ObservedAnswer): NextChunk | Later<NextChunk> {
     this.#events = events;
     return this.#read(events);
-  };
+  }
 
-  #read(events: ObservedEvents): NextChunk | Promise<NextChunk> {
+  readonly #begun = (answer: ObservedAnswer): void => this.#tell(this.#begin(answer));
+
+  #read(events: ObservedEvents): NextChunk | Later<NextChunk> {
     try {
       for (;;) {
         const next = events.source.next();
-        if (next instanceof Promise) return next.then(this.#came, this.#fail);
+        if (isComing(next)) {
+          whenThere(next, this.#came, this.#broke);
+          return this.#later;
+        }
         const written = this.#write(events.take(next));
         if (written) return written;
       }
@@ -203,25 +211,39 @@ class Frames implements Chunks {
     }
   }
 
-  readonly #came = (next: NextBatch): NextChunk | Promise<NextChunk> => {
+  readonly #came = (next: NextBatch): void => this.#tell(this.#writeNext(next));
+
+  readonly #broke = (error: unknown): void => this.#tell(this.#isLeft ? END : this.#fail(error));
+
+  get #isLeft(): boolean {
+    return this.#isOver || this.#call.hasLeft;
+  }
+
+  /** Else the same wait goes on. */
+  #tell(chunk: NextChunk | Later<NextChunk>): void {
+    if (!(chunk instanceof Later)) this.#later.resolve(chunk);
+  }
+
+  #writeNext(next: NextBatch): NextChunk | Later<NextChunk> {
+    if (this.#isLeft) return END;
     try {
       return this.#write(this.#events?.take(next)) ?? this.next();
     } catch (error) {
       return this.#fail(error);
     }
-  };
+  }
 
   /** The frames of what was said; undefined where there are none. */
   #write(
     said: NextAnswerBatch | Promise<NextAnswerBatch> | undefined,
-  ): NextChunk | Promise<NextChunk> | undefined {
+  ): NextChunk | Later<NextChunk> | undefined {
     if (said === undefined) return undefined;
-    if (said instanceof Promise) return said.then(this.#counted, this.#fail);
-    return this.#frames(said);
+    if (!(said instanceof Promise)) return this.#frames(said);
+    said.then(this.#counted, this.#broke);
+    return this.#later;
   }
 
-  readonly #counted = (said: NextAnswerBatch): NextChunk | Promise<NextChunk> =>
-    this.#frames(said) ?? this.next();
+  readonly #counted = (said: NextAnswerBatch): void => this.#tell(this.#frames(said) ?? this.next());
 
   #frames({ done, value: batch }: NextAnswerBatch): NextChunk | undefined {
     if (done) return this.#last(this.#writer.end());
@@ -230,13 +252,13 @@ class Frames implements Chunks {
     return text === "" ? undefined : { done: false, value: text };
   }
 
-  readonly #fail = (error: unknown): NextChunk => {
+  #fail(error: unknown): NextChunk {
     const failure = toRequestError(error);
     if (failure.code === "internal_error") {
       logUnforeseen(this.#call.log, "an answer broke in the gateway itself", error);
     }
     return this.#last(this.#writer.failed(failure), failure);
-  };
+  }
 
   #last(text: string, failure?: RequestError): NextChunk {
     this.#close(failure);

@@ -1,4 +1,7 @@
 import type { Batches, ChatEvent, NextBatch, Usage } from "../contract/index.ts";
+import { Later } from "../contract/index.ts";
+import type { Coming } from "../contract/later.ts";
+import { isComing, whenThere } from "../contract/later.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { OpenUpstream } from "../state/open-upstream.ts";
 import type { LimitRefusal, Slot } from "../state/rate-limiter.ts";
@@ -30,6 +33,7 @@ class SettlingBatches implements Batches {
   readonly #events: Batches;
   readonly #slot: Slot;
   readonly #estimated: number;
+  readonly #later = new Later<NextBatch>();
   readonly #said = new TokenTally();
   #told: Usage = {};
 
@@ -39,16 +43,17 @@ class SettlingBatches implements Batches {
     this.#estimated = estimated;
   }
 
-  async next(): Promise<NextBatch> {
+  next(): NextBatch | Later<NextBatch> {
+    let next: NextBatch | Coming<NextBatch>;
     try {
-      const next = await this.#events.next();
-      if (next.done) this.#settle();
-      else for (const event of next.value) this.#count(event);
-      return next;
+      next = this.#events.next();
     } catch (error) {
       this.#settle();
       throw error;
     }
+    if (!isComing(next)) return this.#count(next);
+    whenThere(next, this.#came, this.#broke);
+    return this.#later;
   }
 
   async return(): Promise<unknown> {
@@ -56,7 +61,20 @@ class SettlingBatches implements Batches {
     return this.#events.return?.();
   }
 
-  #count(event: ChatEvent): void {
+  readonly #came = (next: NextBatch): void => this.#later.resolve(this.#count(next));
+
+  readonly #broke = (error: unknown): void => {
+    this.#settle();
+    this.#later.reject(error);
+  };
+
+  #count(next: NextBatch): NextBatch {
+    if (next.done) this.#settle();
+    else for (const event of next.value) this.#countEvent(event);
+    return next;
+  }
+
+  #countEvent(event: ChatEvent): void {
     if (event.type === "usage") this.#told = { ...this.#told, ...event.usage };
     else if (event.type === "text" || event.type === "reasoning") this.#said.add(event.text);
     else if (event.type === "tool-call") this.#said.add((event.name ?? "") + (event.arguments ?? ""));

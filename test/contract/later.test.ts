@@ -1,0 +1,71 @@
+import { expect, test } from "bun:test";
+import { isComing, Later, whenThere } from "../../src/contract/later.ts";
+
+function heard() {
+  const all: unknown[] = [];
+  const came = (value: unknown): void => void all.push(value);
+  const broke = (error: unknown): void => void all.push({ error });
+  return { all, came, broke };
+}
+
+test("who waits is told at once, and once", () => {
+  const later = new Later<string>();
+  const { all, came, broke } = heard();
+  later.wait(came, broke);
+  later.resolve("a");
+  expect(all).toEqual(["a"]);
+  later.wait(came, broke);
+  later.reject("why");
+  expect(all).toEqual(["a", { error: "why" }]);
+});
+
+test("what comes before anybody waits is kept for who does", async () => {
+  const later = new Later<string>();
+  const { all, came, broke } = heard();
+  later.resolve("a");
+  later.wait(came, broke);
+  later.reject("why");
+  later.wait(came, broke);
+  expect(all).toEqual(["a", { error: "why" }]);
+  later.resolve("b");
+  expect(await later).toBe("b");
+});
+
+test("who is told may wait again while being told", () => {
+  const later = new Later<number>();
+  const seen: number[] = [];
+  const came = (value: number): void => {
+    seen.push(value);
+    if (seen.length < 3) later.wait(came, () => expect.unreachable());
+  };
+  later.wait(came, () => expect.unreachable());
+  for (const value of [1, 2, 3]) later.resolve(value);
+  expect(seen).toEqual([1, 2, 3]);
+});
+
+test("it can be awaited", async () => {
+  const later = new Later<string>();
+  setImmediate(() => later.resolve("a"));
+  expect(await later).toBe("a");
+  setImmediate(() => later.reject(new Error("broken")));
+  expect(async () => await later).toThrow("broken");
+  setImmediate(() => later.resolve("c"));
+  expect(await later.then((text) => `${text}!`)).toBe("c!");
+});
+
+test("it and a promise are coming, nothing else is", async () => {
+  const later = new Later<string>();
+  expect(
+    [later, Promise.resolve(), { done: true }, undefined].map((value) => isComing<unknown>(value)),
+  ).toEqual([true, true, false, false]);
+  const { all, came, broke } = heard();
+  const both = Promise.withResolvers<void>();
+  whenThere(later, came, broke);
+  whenThere(Promise.reject(new Error("b")), came, (error) => {
+    broke(error);
+    both.resolve();
+  });
+  later.resolve("a");
+  await both.promise;
+  expect(all).toEqual(["a", { error: new Error("b") }]);
+});
