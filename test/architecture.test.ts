@@ -29,7 +29,7 @@ const CONTRACT = `
   type FinishReason, type FoldedFields, type Host, type Json, type JsonObject, type KeyValue, type Logger,
   type Message, type Model, type NextBatch, type ReasoningEvent, type Static, type StoredValue, type TSchema, type TextEvent,
   type ToolCallEvent, type Upstream, type UpstreamErrorCode, type UpstreamErrorOptions, type UpstreamPlugin,
-  type Usage, type UsageEvent`;
+  type Usage, type UsageEvent, type Waiter`;
 
 const KIT = `
   ApiKeys apiKeyOption Channel Refusals SseParser credentialPool failureIn failureOf get openaiStream post readJson sse

@@ -23,6 +23,7 @@ export { FAILURES, UpstreamError } from "./error.ts";
 export type { Blame, Failure, UpstreamErrorCode, UpstreamErrorOptions } from "./error.ts";
 export type { Json, JsonObject } from "./json.ts";
 export { Later } from "./later.ts";
+export type { Waiter } from "./later.ts";
 export { Duration, Secret, Type } from "./options.ts";
 export type { Static, TSchema } from "./options.ts";
 export type { ChatRequest, CompletionRequest, ContentPart, EmbedRequest, Message } from "./request.ts";

@@ -1,3 +1,9 @@
+/** Who waits for something: told of one of these, which must not throw. */
+export interface Waiter<T> {
+  came(value: T): void;
+  broke(error: unknown): void;
+}
+
 /** What is not there yet. */
 export type Coming<T> = Promise<T> | Later<T>;
 
@@ -7,36 +13,33 @@ export type Coming<T> = Promise<T> | Later<T>;
  * has it wait for its turn in the queue of microtasks.
  */
 export class Later<T> implements PromiseLike<T> {
-  #came: ((value: T) => void) | undefined;
-  #broke: ((error: unknown) => void) | undefined;
+  #waiter: Waiter<T> | undefined;
   /** What was told before anybody waited for it. */
   #told: { readonly value: T } | { readonly error: unknown } | undefined;
 
-  /** Has one of these called once, at once if it is there already. They must not throw. Only one may wait at a time. */
-  wait(came: (value: T) => void, broke: (error: unknown) => void): void {
+  /** Has it told once, at once if it is there already. Only one may wait at a time. */
+  wait(waiter: Waiter<T>): void {
     const told = this.#told;
     this.#told = undefined;
-    if (!told) {
-      this.#came = came;
-      this.#broke = broke;
-    } else if ("value" in told) came(told.value);
-    else broke(told.error);
+    if (!told) this.#waiter = waiter;
+    else if ("value" in told) waiter.came(told.value);
+    else waiter.broke(told.error);
   }
 
   /** Tells it to who waits, or else to the next who does. */
   resolve(value: T): void {
-    const came = this.#came;
+    const waiter = this.#waiter;
     // Before it is told: whoever is may wait again.
-    this.#came = undefined;
-    if (came) came(value);
+    this.#waiter = undefined;
+    if (waiter) waiter.came(value);
     else this.#told = { value };
   }
 
   /** The same for the failure that came in its place. */
   reject(error: unknown): void {
-    const broke = this.#came && this.#broke;
-    this.#came = undefined;
-    if (broke) broke(error);
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    if (waiter) waiter.broke(error);
     else this.#told = { error };
   }
 
@@ -45,7 +48,7 @@ export class Later<T> implements PromiseLike<T> {
     came?: ((value: T) => A | PromiseLike<A>) | null,
     broke?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return new Promise<T>((resolve, reject) => this.wait(resolve, reject)).then(came, broke);
+    return new Promise<T>((resolve, reject) => this.wait({ came: resolve, broke: reject })).then(came, broke);
   }
 }
 
@@ -54,12 +57,11 @@ export function isComing<T>(value: T | Coming<T>): value is Coming<T> {
   return value instanceof Later || value instanceof Promise;
 }
 
-/** Has one of these called once, as soon as it is there. They must not throw. */
-export function whenThere<T>(
-  coming: Coming<T>,
-  came: (value: T) => void,
-  broke: (error: unknown) => void,
-): void {
-  if (coming instanceof Later) coming.wait(came, broke);
-  else coming.then(came, broke);
+/** Has it told once, as soon as it is there. */
+export function whenThere<T>(coming: Coming<T>, waiter: Waiter<T>): void {
+  if (coming instanceof Later) return coming.wait(waiter);
+  coming.then(
+    (value) => waiter.came(value),
+    (error: unknown) => waiter.broke(error),
+  );
 }

@@ -5,9 +5,11 @@ test("it beats in silence, again and again, and no more once it is disposed", as
   const three = Promise.withResolvers<void>();
   let beats = 0;
   {
-    using _ = new Heartbeat(5, () => {
-      beats += 1;
-      if (beats === 3) three.resolve();
+    using _ = new Heartbeat(5, {
+      beat() {
+        beats += 1;
+        if (beats === 3) three.resolve();
+      },
     });
     await three.promise;
   }
@@ -17,7 +19,7 @@ test("it beats in silence, again and again, and no more once it is disposed", as
 
 test("what is noted puts the beat off", async () => {
   let beats = 0;
-  using heart = new Heartbeat(200, () => (beats += 1));
+  using heart = new Heartbeat(200, { beat: () => void (beats += 1) });
   for (let i = 0; i < 40; i++) {
     heart.note();
     await new Promise((resolve) => setTimeout(resolve, 8));

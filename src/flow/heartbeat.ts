@@ -1,3 +1,8 @@
+/** Who is to give a sign of life. */
+interface Beating {
+  beat(): void;
+}
+
 /**
  * Calls `beat` whenever nothing was noted for `interval` ms. The timer is moved on lazily: an event notes
  * only the time, and a timer that fires early waits for what is left; so a busy stream sets one timer an
@@ -5,14 +10,14 @@
  */
 export class Heartbeat implements Disposable {
   readonly #interval: number;
-  readonly #beat: () => void;
+  readonly #owner: Beating;
   #last = performance.now();
   #timer: ReturnType<typeof setTimeout>;
 
-  constructor(interval: number, beat: () => void) {
+  constructor(interval: number, owner: Beating) {
     this.#interval = interval;
-    this.#beat = beat;
-    this.#timer = setTimeout(this.#fired, interval);
+    this.#owner = owner;
+    this.#timer = setTimeout(fire, interval, this);
   }
 
   /** Something was sent just now. */
@@ -24,12 +29,18 @@ export class Heartbeat implements Disposable {
     clearTimeout(this.#timer);
   }
 
-  readonly #fired = (): void => {
+  /** Of the timer. */
+  fired(): void {
     const left = this.#last + this.#interval - performance.now();
     if (left < 1) {
       this.note();
-      this.#beat();
+      this.#owner.beat();
     }
-    this.#timer = setTimeout(this.#fired, left < 1 ? this.#interval : left);
-  };
+    this.#timer = setTimeout(fire, left < 1 ? this.#interval : left, this);
+  }
+}
+
+/** Of all hearts: there is one for each open stream. */
+function fire(heart: Heartbeat): void {
+  heart.fired();
 }

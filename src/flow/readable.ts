@@ -1,4 +1,4 @@
-import type { Coming } from "../contract/later.ts";
+import type { Coming, Waiter } from "../contract/later.ts";
 import { isComing, whenThere } from "../contract/later.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { endOfPiece } from "./small-pieces.ts";
@@ -49,7 +49,7 @@ export function readable(chunks: Chunks, options: ReadableOptions): ReadableStre
 }
 
 /** The way of chunks into one socket. */
-class Sending {
+class Sending implements Waiter<NextChunk> {
   readonly #chunks: Chunks;
   readonly #controller: ReadableStreamDirectController;
   readonly #beat: string;
@@ -66,7 +66,7 @@ class Sending {
     this.#chunks = chunks;
     this.#controller = controller;
     this.#beat = options.beat;
-    this.#heart = new Heartbeat(options.interval, this.#fillSilence);
+    this.#heart = new Heartbeat(options.interval, this);
   }
 
   /** Resolves when nothing more is to be sent: until then Bun asks for nothing more. */
@@ -82,25 +82,33 @@ class Sending {
   }
 
   /** Sends what is there, until the next chunk has to be waited for, or room for it. */
-  readonly goOn = (): void => {
+  goOn(): void {
     while (!this.#isOver) {
-      if (this.#full) return void this.#full.then(this.goOn, this.goOn);
+      if (this.#full) return this.#goOnAfter(this.#full);
       if (this.#sent < this.#text.length) this.#sendPiece();
       else {
         const next = this.#chunks.next();
-        if (isComing(next)) return whenThere(next, this.#came, this.#broke);
+        if (isComing(next)) return whenThere(next, this);
         this.#take(next);
       }
     }
-  };
+  }
 
-  readonly #came = (next: NextChunk): void => {
+  #goOnAfter(full: Promise<unknown>): void {
+    const goOn = (): void => this.goOn();
+    full.then(goOn, goOn);
+  }
+
+  /** Of the chunks. */
+  came(next: NextChunk): void {
     this.#take(next);
     this.goOn();
-  };
+  }
 
-  /** Never, of an iterator that keeps its word. */
-  readonly #broke = (): void => this.#end();
+  /** Of the chunks. Never, if they keep their word. */
+  broke(): void {
+    this.#end();
+  }
 
   #take(next: NextChunk): void {
     // Who has left needs nothing more.
@@ -136,8 +144,9 @@ class Sending {
     written.then(emptied, emptied);
   }
 
-  readonly #fillSilence = (): void => {
+  /** Of the heart. */
+  beat(): void {
     // Whoever doesn't read needs no sign of life.
     if (!this.#full) this.#write(this.#beat);
-  };
+  }
 }

@@ -1,4 +1,4 @@
-import type { Batches, ChatEvent, NextBatch } from "../contract/index.ts";
+import type { Batches, ChatEvent, NextBatch, Waiter } from "../contract/index.ts";
 import { Later, UpstreamError } from "../contract/index.ts";
 import type { Coming } from "../contract/later.ts";
 import { isComing, whenThere } from "../contract/later.ts";
@@ -31,7 +31,7 @@ export interface AnswerFollower {
  *
  * Each batch of each stream comes this way: hence one object for all of this, and no promise.
  */
-export class WholeAnswer implements Batches {
+export class WholeAnswer implements Batches, Waiter<NextBatch> {
   readonly #source: Batches;
   readonly #follower: AnswerFollower;
   readonly #progress: Progress;
@@ -85,12 +85,12 @@ export class WholeAnswer implements Batches {
   }
 
   /** Nobody is to wait for the source any more, for this reason. */
-  readonly abort = (reason: unknown): void => {
+  abort(reason: unknown): void {
     if (this.#isOver) return;
     this.#fail(reason);
     if (this.#failure) this.#reject(this.#failure.error);
     else this.#settle(END_OF_BATCHES);
-  };
+  }
 
   async #goOnBeginning(coming: Later<NextBatch>): Promise<void> {
     this.#keep(await coming);
@@ -133,11 +133,12 @@ export class WholeAnswer implements Batches {
     }
     this.#waitingSince = performance.now();
     this.#isAwaited = true;
-    whenThere(coming, this.#arrived, this.abort);
+    whenThere(coming, this);
     return this.#later;
   }
 
-  readonly #arrived = (came: NextBatch): void => {
+  /** Of the source. */
+  came(came: NextBatch): void {
     if (this.#isOver) return;
     this.#waitingSince = undefined;
     let next: NextBatch | Later<NextBatch>;
@@ -148,7 +149,12 @@ export class WholeAnswer implements Batches {
     }
     // Else the same wait goes on.
     if (!(next instanceof Later)) this.#settle(next);
-  };
+  }
+
+  /** Of the source. */
+  broke(error: unknown): void {
+    this.abort(error);
+  }
 
   #settle(next: NextBatch): void {
     if (this.#endWait()) this.#later.resolve(next);

@@ -1,5 +1,14 @@
 import { BATCHES, FAILURES, Later, Secret, Type, UpstreamError } from "../contract/index.ts";
-import type { Batches, Call, ChatEvent, ChatStream, Host, Json, NextBatch } from "../contract/index.ts";
+import type {
+  Batches,
+  Call,
+  ChatEvent,
+  ChatStream,
+  Host,
+  Json,
+  NextBatch,
+  Waiter,
+} from "../contract/index.ts";
 import type { Coming } from "../contract/later.ts";
 import { isComing, whenThere } from "../contract/later.ts";
 import type { Clock } from "./clock.ts";
@@ -163,7 +172,7 @@ function rethrowing(stream: ChatStream, change: Change): ChatStream {
   };
 }
 
-class Rethrowing implements Batches {
+class Rethrowing implements Batches, Waiter<NextBatch> {
   readonly #inner: Batches;
   readonly #change: Change;
   readonly #later = new Later<NextBatch>();
@@ -181,7 +190,7 @@ class Rethrowing implements Batches {
       throw this.#change(error);
     }
     if (!isComing(next)) return next;
-    whenThere(next, this.#came, this.#broke);
+    whenThere(next, this);
     return this.#later;
   }
 
@@ -189,9 +198,13 @@ class Rethrowing implements Batches {
     return this.#inner.return?.();
   }
 
-  readonly #came = (next: NextBatch): void => this.#later.resolve(next);
+  came(next: NextBatch): void {
+    this.#later.resolve(next);
+  }
 
-  readonly #broke = (error: unknown): void => this.#later.reject(this.#change(error));
+  broke(error: unknown): void {
+    this.#later.reject(this.#change(error));
+  }
 }
 
 function iterating(inner: AsyncIterator<ChatEvent, void>, change: Change): AsyncIterator<ChatEvent, void> {

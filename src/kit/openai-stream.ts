@@ -1,5 +1,5 @@
 import { BATCHES, Later, UpstreamError } from "../contract/index.ts";
-import type { Batches, Call, ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
+import type { Batches, Call, ChatEvent, ChatStream, NextBatch, Waiter } from "../contract/index.ts";
 import type { Coming } from "../contract/later.ts";
 import { isComing, whenThere } from "../contract/later.ts";
 import { Body, singlesOf } from "./body.ts";
@@ -33,7 +33,7 @@ export function openaiStream(response: Response, options: OpenAiStreamOptions = 
  * Reads an answer in the batches in which it arrives. An iterator, because a generator costs several promises each,
  * and the stream itself, because there are as many as there are open streams.
  */
-class Answer implements ChatStream, Batches {
+class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
   readonly #body: Body;
   readonly #expected: number;
   readonly #call: OpenAiStreamOptions["call"];
@@ -79,7 +79,7 @@ class Answer implements ChatStream, Batches {
     while (!this.#body.left && !this.#end) {
       const piece = this.#read();
       if (isComing(piece)) {
-        whenThere(piece, this.#came, this.#broke);
+        whenThere(piece, this);
         return this.#later;
       }
       const events = this.#take(piece);
@@ -92,7 +92,8 @@ class Answer implements ChatStream, Batches {
     return END;
   }
 
-  readonly #came = (piece: Uint8Array | undefined): void => {
+  /** Of the body. */
+  came(piece: Uint8Array | undefined): void {
     let next: NextBatch | Later<NextBatch>;
     try {
       const events = this.#body.left ? NONE : this.#take(piece);
@@ -101,7 +102,7 @@ class Answer implements ChatStream, Batches {
       return this.#fail(error);
     }
     if (!(next instanceof Later)) this.#later.resolve(next);
-  };
+  }
 
   #fail(error: unknown): void {
     void this.#body.leave();
@@ -177,14 +178,15 @@ class Answer implements ChatStream, Batches {
     }
   }
 
-  readonly #broke = (error: unknown): void => {
+  /** Of the body. */
+  broke(error: unknown): void {
     try {
       this.#brokeBy(error);
     } catch (failure) {
       return this.#fail(failure);
     }
-    this.#came(undefined);
-  };
+    this.came(undefined);
+  }
 
   #brokeBy(error: unknown): void {
     this.#call?.signal.throwIfAborted();

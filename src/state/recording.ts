@@ -1,4 +1,4 @@
-import type { Batches, ChatEvent } from "../contract/index.ts";
+import type { Batches, ChatEvent, Waiter } from "../contract/index.ts";
 import { Later } from "../contract/index.ts";
 import type { Coming } from "../contract/later.ts";
 import { whenThere } from "../contract/later.ts";
@@ -37,7 +37,7 @@ interface End {
  * read yet is kept. Of an answer that is larger than may be kept, only what lies between the slowest reader and
  * the fastest is; who lags behind too far gets an error in place of the rest.
  */
-export class Recording {
+export class Recording implements Waiter<Next> {
   readonly #source: Batches;
   readonly #options: RecordingOptions;
   readonly #readers = new Set<RecordingReader>();
@@ -82,7 +82,7 @@ export class Recording {
     this.#isReading = true;
     const next = this.#ask();
     // What is there at once waits, too: all get their readers before any of them is given something.
-    whenThere(next instanceof Later ? next : Promise.resolve(next), this.#arrived, this.#failed);
+    whenThere(next instanceof Later ? next : Promise.resolve(next), this);
   }
 
   #ask(): Next | Coming<Next> {
@@ -100,7 +100,8 @@ export class Recording {
     else if (!this.#isWhole) this.#letGo();
   }
 
-  readonly #arrived = ({ done, value: batch }: Next): void => {
+  /** Of the source. */
+  came({ done, value: batch }: Next): void {
     this.#isReading = false;
     if (this.#end) return;
     if (done) return this.#ended({ failed: false });
@@ -112,12 +113,13 @@ export class Recording {
     if (this.#end) return;
     if (this.#isWhole && !this.#hasRoom()) this.#outgrow();
     if (!this.#isWhole) this.#letGo();
-  };
+  }
 
-  readonly #failed = (failure: unknown): void => {
+  /** Of the source. */
+  broke(failure: unknown): void {
     this.#isReading = false;
     if (!this.#end) this.#ended({ failed: true, failure });
-  };
+  }
 
   #ended(end: End): void {
     this.#end = end;

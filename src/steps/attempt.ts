@@ -43,7 +43,7 @@ export async function attempt(
     const opening = question.ask(target.upstream.upstream, target.model, lent);
     const stream = isPromise(opening) ? await opened(opening, lent) : opening;
     const answer = new WholeAnswer(batchesOf(stream), question.choices, lent);
-    lent.waitsIn(answer.abort);
+    lent.waitsIn(answer);
     const beginning = answer.begin();
     if (beginning) await beginning;
     lent.committed(answer);

@@ -24,6 +24,11 @@ export interface LentCallOptions {
   readonly course: Course;
 }
 
+/** What can be left before its time, for a reason. */
+interface Abortable {
+  abort(reason: unknown): void;
+}
+
 /**
  * What an upstream is lent for one attempt. It ends with `ended()`, or when the request does: then the
  * signal is aborted, the deadlines are off, and the target's visit is over.
@@ -37,7 +42,7 @@ export class LentCall implements Call, AnswerFollower {
   #ignored: Set<string> | undefined;
   #log: GatewayLogger | undefined;
   /** Ends the wait for what a plugin has promised. */
-  #waiting: ((reason: unknown) => void) | undefined;
+  #waiting: Abortable | undefined;
   readonly #began = performance.now();
 
   constructor(options: LentCallOptions) {
@@ -95,11 +100,11 @@ export class LentCall implements Call, AnswerFollower {
     this.#deadlines.finished();
   }
 
-  /** From now on it is `abort` that ends the wait for the upstream. */
-  waitsIn(abort: (reason: unknown) => void): void {
-    this.#waiting = abort;
+  /** From now on it is this one whose `abort` ends the wait for the upstream. */
+  waitsIn(waiting: Abortable): void {
+    this.#waiting = waiting;
     const { reason } = this.#cancellation;
-    if (reason !== undefined) abort(reason);
+    if (reason !== undefined) waiting.abort(reason);
   }
 
   failedLate(error: unknown): void {
@@ -118,7 +123,7 @@ export class LentCall implements Call, AnswerFollower {
     const cancellation = this.#cancellation;
     if (cancellation.reason !== undefined) return Promise.reject(cancellation.reason);
     return new Promise((resolve, reject) => {
-      this.#waiting = reject;
+      this.#waiting = { abort: reject };
       promise.then(
         (value) => {
           this.#waiting = undefined;
@@ -131,7 +136,7 @@ export class LentCall implements Call, AnswerFollower {
 
   #abort(reason: UpstreamError | RequestError): void {
     this.#cancellation.cancel(reason);
-    this.#waiting?.(this.#cancellation.reason);
+    this.#waiting?.abort(this.#cancellation.reason);
   }
 
   /** Whatever a plugin threw, as an error that may be shown: secrets removed, and blamed on the right one. */

@@ -1,4 +1,4 @@
-import type { ChatRequest, JsonObject, NextBatch } from "../contract/index.ts";
+import type { ChatRequest, JsonObject, NextBatch, Waiter } from "../contract/index.ts";
 import { Later } from "../contract/index.ts";
 import { isComing, whenThere } from "../contract/later.ts";
 import type { Dialect, FrameWriter } from "../dialects/dialect.ts";
@@ -161,7 +161,7 @@ function listed(names: readonly string[]): string {
 type Begun = ObservedAnswer | Promise<ObservedAnswer>;
 
 /** The body of a stream: it ends with `[DONE]`, or with an error frame, and never throws. */
-class Frames implements Chunks {
+class Frames implements Chunks, Waiter<NextBatch> {
   readonly #answer: Begun;
   readonly #call: RequestCall;
   readonly #writer: FrameWriter;
@@ -179,7 +179,10 @@ class Frames implements Chunks {
     if (this.#isOver) return END;
     if (this.#events) return this.#read(this.#events);
     if (!(this.#answer instanceof Promise)) return this.#begin(this.#answer);
-    this.#answer.then(this.#begun, this.#broke);
+    this.#answer.then(
+      (answer) => this.#tell(this.#begin(answer)),
+      (error: unknown) => this.broke(error),
+    );
     return this.#later;
   }
 
@@ -193,14 +196,12 @@ class Frames implements Chunks {
     return this.#read(events);
   }
 
-  readonly #begun = (answer: ObservedAnswer): void => this.#tell(this.#begin(answer));
-
   #read(events: ObservedEvents): NextChunk | Later<NextChunk> {
     try {
       for (;;) {
         const next = events.source.next();
         if (isComing(next)) {
-          whenThere(next, this.#came, this.#broke);
+          whenThere(next, this);
           return this.#later;
         }
         const written = this.#write(events.take(next));
@@ -211,9 +212,15 @@ class Frames implements Chunks {
     }
   }
 
-  readonly #came = (next: NextBatch): void => this.#tell(this.#writeNext(next));
+  /** Of the answer. */
+  came(next: NextBatch): void {
+    this.#tell(this.#writeNext(next));
+  }
 
-  readonly #broke = (error: unknown): void => this.#tell(this.#isLeft ? END : this.#fail(error));
+  /** Of the answer. */
+  broke(error: unknown): void {
+    this.#tell(this.#isLeft ? END : this.#fail(error));
+  }
 
   get #isLeft(): boolean {
     return this.#isOver || this.#call.hasLeft;
@@ -239,11 +246,12 @@ class Frames implements Chunks {
   ): NextChunk | Later<NextChunk> | undefined {
     if (said === undefined) return undefined;
     if (!(said instanceof Promise)) return this.#frames(said);
-    said.then(this.#counted, this.#broke);
+    said.then(
+      (counted) => this.#tell(this.#frames(counted) ?? this.next()),
+      (error: unknown) => this.broke(error),
+    );
     return this.#later;
   }
-
-  readonly #counted = (said: NextAnswerBatch): void => this.#tell(this.#frames(said) ?? this.next());
 
   #frames({ done, value: batch }: NextAnswerBatch): NextChunk | undefined {
     if (done) return this.#last(this.#writer.end());

@@ -1,4 +1,4 @@
-import type { Batches, ChatEvent, NextBatch, Usage } from "../contract/index.ts";
+import type { Batches, ChatEvent, NextBatch, Usage, Waiter } from "../contract/index.ts";
 import { Later } from "../contract/index.ts";
 import type { Coming } from "../contract/later.ts";
 import { isComing, whenThere } from "../contract/later.ts";
@@ -29,7 +29,7 @@ export function settling(events: Batches, slot: Slot, { input: estimated }: Requ
   return new SettlingBatches(events, slot, estimated);
 }
 
-class SettlingBatches implements Batches {
+class SettlingBatches implements Batches, Waiter<NextBatch> {
   readonly #events: Batches;
   readonly #slot: Slot;
   readonly #estimated: number;
@@ -52,7 +52,7 @@ class SettlingBatches implements Batches {
       throw error;
     }
     if (!isComing(next)) return this.#count(next);
-    whenThere(next, this.#came, this.#broke);
+    whenThere(next, this);
     return this.#later;
   }
 
@@ -61,12 +61,16 @@ class SettlingBatches implements Batches {
     return this.#events.return?.();
   }
 
-  readonly #came = (next: NextBatch): void => this.#later.resolve(this.#count(next));
+  /** Of the events. */
+  came(next: NextBatch): void {
+    this.#later.resolve(this.#count(next));
+  }
 
-  readonly #broke = (error: unknown): void => {
+  /** Of the events. */
+  broke(error: unknown): void {
     this.#settle();
     this.#later.reject(error);
-  };
+  }
 
   #count(next: NextBatch): NextBatch {
     if (next.done) this.#settle();

@@ -1,31 +1,32 @@
 import { expect, test } from "bun:test";
+import type { Waiter } from "../../src/contract/later.ts";
 import { isComing, Later, whenThere } from "../../src/contract/later.ts";
 
 function heard() {
   const all: unknown[] = [];
   const came = (value: unknown): void => void all.push(value);
   const broke = (error: unknown): void => void all.push({ error });
-  return { all, came, broke };
+  return { all, waiter: { came, broke } };
 }
 
 test("who waits is told at once, and once", () => {
   const later = new Later<string>();
-  const { all, came, broke } = heard();
-  later.wait(came, broke);
+  const { all, waiter } = heard();
+  later.wait(waiter);
   later.resolve("a");
   expect(all).toEqual(["a"]);
-  later.wait(came, broke);
+  later.wait(waiter);
   later.reject("why");
   expect(all).toEqual(["a", { error: "why" }]);
 });
 
 test("what comes before anybody waits is kept for who does", async () => {
   const later = new Later<string>();
-  const { all, came, broke } = heard();
+  const { all, waiter } = heard();
   later.resolve("a");
-  later.wait(came, broke);
+  later.wait(waiter);
   later.reject("why");
-  later.wait(came, broke);
+  later.wait(waiter);
   expect(all).toEqual(["a", { error: "why" }]);
   later.resolve("b");
   expect(await later).toBe("b");
@@ -34,11 +35,14 @@ test("what comes before anybody waits is kept for who does", async () => {
 test("who is told may wait again while being told", () => {
   const later = new Later<number>();
   const seen: number[] = [];
-  const came = (value: number): void => {
-    seen.push(value);
-    if (seen.length < 3) later.wait(came, () => expect.unreachable());
+  const waiter: Waiter<number> = {
+    came(value) {
+      seen.push(value);
+      if (seen.length < 3) later.wait(waiter);
+    },
+    broke: () => expect.unreachable(),
   };
-  later.wait(came, () => expect.unreachable());
+  later.wait(waiter);
   for (const value of [1, 2, 3]) later.resolve(value);
   expect(seen).toEqual([1, 2, 3]);
 });
@@ -58,12 +62,15 @@ test("it and a promise are coming, nothing else is", async () => {
   expect(
     [later, Promise.resolve(), { done: true }, undefined].map((value) => isComing<unknown>(value)),
   ).toEqual([true, true, false, false]);
-  const { all, came, broke } = heard();
+  const { all, waiter } = heard();
   const both = Promise.withResolvers<void>();
-  whenThere(later, came, broke);
-  whenThere(Promise.reject(new Error("b")), came, (error) => {
-    broke(error);
-    both.resolve();
+  whenThere(later, waiter);
+  whenThere(Promise.reject(new Error("b")), {
+    ...waiter,
+    broke(error) {
+      waiter.broke(error);
+      both.resolve();
+    },
   });
   later.resolve("a");
   await both.promise;
