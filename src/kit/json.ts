@@ -23,6 +23,11 @@ export function numberOf(value: Said): number | undefined {
   return typeof value === "number" ? value : undefined;
 }
 
+/** An object for members that others name: without a prototype, so that one called `__proto__` is like any other. */
+export function emptyObject(): Record<string, Said> {
+  return Object.create(null) as Record<string, Said>;
+}
+
 function isObject(value: Said): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -130,14 +130,20 @@ function after(first: string, rest: Chunks): Chunks {
 }
 
 /** The answer, or undefined when there is none yet and the client has waited for headers long enough. */
-async function knownWithin(answer: Promise<ObservedAnswer>, ms: number): Promise<ObservedAnswer | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(late.resolve, ms, undefined);
-  try {
-    return await Promise.race([answer, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+function knownWithin(answer: Promise<ObservedAnswer>, ms: number): Promise<ObservedAnswer | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms, undefined);
+    answer.then(
+      (known) => {
+        clearTimeout(timer);
+        resolve(known);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
 }
 
 function headersOf({ upstream, attempts, ignored, cache, age }: Answered): Record<string, string> {

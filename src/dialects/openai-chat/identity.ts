@@ -1,6 +1,9 @@
 import type { FoldedFields, JsonObject } from "../../contract/index.ts";
 import { foldExtra } from "../../contract/index.ts";
 
+/** What names an answer, and what a gateway like this one says upstream, which is about that one's answer. */
+const NOT_EXTRA = new Set(["id", "created", "model", "x_modelyard"]);
+
 /** What names an answer: `id`, `created` and `model` are the upstream's where it gives them, else ours. */
 export class Identity {
   #id: string | undefined;
@@ -31,11 +34,12 @@ export class Identity {
 
   /** Takes in the fields of an `extra` at chunk level. */
   learn(fields: JsonObject): void {
-    // What a gateway like this one says upstream is about that one's answer.
-    const { id, created, model, x_modelyard: _, ...extra } = fields;
+    const { id, created, model } = fields;
     if (typeof id === "string" && id !== "") this.#id ??= id;
     if (typeof created === "number" && created > 0) this.#created ??= created;
     if (typeof model === "string" && model !== "") this.#model = model;
-    foldExtra(this.extra, extra);
+    for (const name of Object.keys(fields)) {
+      if (!NOT_EXTRA.has(name)) foldExtra(this.extra, { [name]: fields[name] });
+    }
   }
 }

@@ -123,9 +123,10 @@ export class ChunkWriter implements FrameWriter {
     this.#identity.learn(fields);
     this.#head = undefined;
     this.#beforeText = undefined;
-    const once = Object.entries(fields).filter(([name]) => !NOT_ONCE.has(name));
-    const extra = members(Object.fromEntries(once));
-    if (extra) this.#tail += `,${extra}`;
+    for (const name of Object.keys(fields)) {
+      const extra = NOT_ONCE.has(name) ? "" : members({ [name]: fields[name] });
+      if (extra) this.#tail += `,${extra}`;
+    }
   }
 
   #usage({ usage, source }: CountedUsage): string {

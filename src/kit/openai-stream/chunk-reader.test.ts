@@ -77,6 +77,14 @@ describe("a chunk", () => {
     ]);
   });
 
+  test("may have fields that are called `__proto__`, which are like any other", async () => {
+    const strange = JSON.parse('{"__proto__":{"a":1}}') as JsonObject;
+    const { items } = await read(streamed([{ choices: [{ delta: strange, ...strange }], ...strange }, stop]));
+    const extras = items.filter((event) => event.type === "extra");
+    expect(extras.map(({ at }) => at)).toEqual(["chunk", "delta", "choice"]);
+    for (const { fields } of extras) expect(JSON.stringify(fields)).toBe('{"__proto__":{"a":1}}');
+  });
+
   test("keeps several choices apart", async () => {
     const both = [
       { index: null, delta: { content: "a" } },

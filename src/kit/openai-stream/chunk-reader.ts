@@ -1,7 +1,7 @@
 import type { ChatEvent, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { failureIn } from "../failure.ts";
-import { listOf, numberOf, objectOf, textOf } from "../json.ts";
+import { emptyObject, listOf, numberOf, objectOf, textOf } from "../json.ts";
 import type { Said } from "../json.ts";
 import { deltaEvents } from "./delta.ts";
 import type { ChoiceEvent } from "./delta.ts";
@@ -57,12 +57,12 @@ export class ChunkReader {
 
   /** The fields at the top of a chunk that were not said before with the same value. */
   #news(chunk: JsonObject): JsonObject | undefined {
-    let news: Record<string, JsonObject[string]> | undefined;
+    let news: Record<string, Said> | undefined;
     // Not by entries: each chunk of each stream comes this way, and those make a list for each member.
     for (const name of Object.keys(chunk)) {
       const value = chunk[name];
       if (CHUNK_MEMBERS.has(name) || saysNothing(name, value) || !this.#isNew(name, value)) continue;
-      news ??= {};
+      news ??= emptyObject();
       news[name] = value;
     }
     return news;
@@ -126,11 +126,11 @@ const CHAT_MEMBERS = new Set(["index", "delta", "message", "finish_reason", "nat
 const COMPLETION_MEMBERS = new Set([...CHAT_MEMBERS, "text"]);
 
 function ownFields(choice: JsonObject, known: ReadonlySet<string>): JsonObject | undefined {
-  let fields: Record<string, JsonObject[string]> | undefined;
+  let fields: Record<string, Said> | undefined;
   for (const name of Object.keys(choice)) {
     const value = choice[name];
     if (value === null || known.has(name)) continue;
-    fields ??= {};
+    fields ??= emptyObject();
     fields[name] = value;
   }
   return fields;

@@ -1,5 +1,5 @@
 import type { ChatEvent, Json, JsonObject, UsageEvent } from "../../contract/index.ts";
-import { listOf, objectOf, textOf } from "../json.ts";
+import { emptyObject, listOf, objectOf, textOf } from "../json.ts";
 import type { Said } from "../json.ts";
 import type { ToolCalls } from "./tool-calls.ts";
 
@@ -51,11 +51,12 @@ const TEXT_PARTS = new Set(["text", "output_text"]);
 const NO_PARTS: readonly Json[] = [];
 
 function othersIn(delta: JsonObject, parts: readonly Json[], isWhole: boolean): JsonObject | undefined {
-  let fields: Record<string, Said> | undefined = parts.length > 0 ? { content_parts: parts } : undefined;
+  let fields: Record<string, Said> | undefined;
+  if (parts.length > 0) (fields = emptyObject())["content_parts"] = parts;
   for (const name of Object.keys(delta)) {
     const value = delta[name];
     if (value === null || isRead(name, value) || (!isWhole && isEmpty(value))) continue;
-    fields ??= {};
+    fields ??= emptyObject();
     fields[name] = value;
   }
   return fields;
