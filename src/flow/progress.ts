@@ -12,7 +12,7 @@ export class Progress {
   readonly #choices: number;
   readonly #tidy = new Tidy();
   #hasBegun = false;
-  #isWhole = false;
+  #wasWhole = false;
   #afterEnd = 0;
 
   /** `choices` were asked for. */
@@ -48,7 +48,7 @@ export class Progress {
         const clean = this.#tidy.push(event);
         if (clean !== event) events ??= batch.slice(0, at);
         if (clean && events) events.push(clean);
-        if (this.#isWhole || event.type === "finish") this.#noticeEnd();
+        if (this.#wasWhole || event.type === "finish") this.#noticeEnd();
       }
     } catch (error) {
       const failure = error instanceof Error ? error : new Error(String(error));
@@ -58,7 +58,7 @@ export class Progress {
   }
 
   #noticeEnd(): void {
-    if (!this.#isWhole) this.#isWhole = this.isWhole;
+    if (!this.#wasWhole) this.#wasWhole = this.isWhole;
     else if (this.hasEnded) this.#afterEnd += 1;
     if (this.#afterEnd > MAX_AFTER_END) throw new Error("the upstream goes on after its end");
   }

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
+import type { ChatRequest } from "../contract/index.ts";
+import { keepSource } from "../contract/source.ts";
 import { estimateRequest, estimateTokens, TokenTally } from "./token-estimate.ts";
 
 const TEXTS = {
@@ -88,4 +90,14 @@ test("embeddings have no output, and tokens that are given as numbers are counte
   const none = { output: 0, outputAsked: false };
   expect(estimateRequest({ model: "m", input: ["four", "fourfour"] }, 500)).toEqual({ input: 3, ...none });
   expect(estimateRequest({ model: "m", input: [[1, 2, 3], [4]] }, 500)).toEqual({ input: 4, ...none });
+});
+
+test("what is known to be ASCII is estimated without a look, and the same", () => {
+  const messages = [
+    { role: "user", content: "x".repeat(1_001) },
+    { role: "user", content: [{ type: "text", text: "y".repeat(333) }] },
+  ];
+  const [known, unknown] = [{ model: "m", messages } as ChatRequest, { model: "m", messages } as ChatRequest];
+  keepSource(known, { bytes: new Uint8Array(), ascii: true });
+  expect(estimateRequest(known, 0)).toEqual(estimateRequest(unknown, 0));
 });

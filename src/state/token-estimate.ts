@@ -82,21 +82,24 @@ function outputOf(
 
 function chatTokens(request: ChatRequest): number {
   const { messages, tools, functions, response_format } = request;
-  // Then no text need be looked through, which is what takes the time in a long conversation.
   const ascii = sourceOf(request)?.ascii === true;
   let tokens = TOKENS_PER_MESSAGE;
   for (const { content, tool_calls } of messages) {
     tokens += TOKENS_PER_MESSAGE + 1 + jsonTokens(tool_calls);
-    if (typeof content === "string") {
-      tokens += ascii ? content.length * TOKENS_PER_CHARACTER : estimateTokens(content);
-    } else for (const part of content ?? []) tokens += partTokens(part);
+    if (typeof content === "string") tokens += textTokens(content, ascii);
+    else for (const part of content ?? []) tokens += partTokens(part, ascii);
   }
   return tokens + jsonTokens(tools) + jsonTokens(functions) + jsonTokens(response_format);
 }
 
-function partTokens(part: ContentPart): number {
+/** Of ASCII no text need be looked through, which is what takes the time in a long conversation. */
+function textTokens(text: string, ascii: boolean): number {
+  return ascii ? text.length * TOKENS_PER_CHARACTER : estimateTokens(text);
+}
+
+function partTokens(part: ContentPart, ascii: boolean): number {
   const tokens = TOKENS_OF_PARTS[part.type];
-  if (tokens === undefined) return typeof part["text"] === "string" ? estimateTokens(part["text"]) : 0;
+  if (tokens === undefined) return typeof part["text"] === "string" ? textTokens(part["text"], ascii) : 0;
   return tokens === IMAGE && isLowDetail(part) ? LOW_DETAIL_IMAGE : tokens;
 }
 
