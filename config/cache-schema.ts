@@ -16,7 +16,7 @@ export const Cache = Type.Object(
       default: "1MiB",
       minimum: 1,
       description:
-        "The largest answer that is kept; not more than `max_size`, which is also its default where that is less.",
+        "The largest answer that is kept; not more than `max_size`, which is also its default where that is less. Of those who share the call of a larger one, the fastest sets the pace: who is more than 256 KiB behind him gets an error in place of the rest.",
     }),
     ttl: Duration({ default: "10m", minimum: 1, description: "How long an answer is good." }),
     mode: Type.Union([Type.Literal("off"), Type.Literal("deterministic"), Type.Literal("all")], {

@@ -32,7 +32,7 @@ const CONTRACT = `
   type Usage, type UsageEvent, type Waiter`;
 
 const KIT = `
-  ApiKeys apiKeyOption Channel Refusals SseParser credentialPool failureIn failureOf get openaiStream post readJson sse
+  ApiKeys apiKeyOption Channel Refusals SseParser credentialPool failureIn failureOf get openaiStream parseJson post readJson sse
   systemClock withOtherCredential
   type ApiKey, type ChannelOptions, type Clock, type CredentialAccount, type CredentialPool, type CredentialSource,
   type GetOptions, type Lease, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,

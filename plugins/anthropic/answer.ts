@@ -1,8 +1,8 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
-import { failureIn, readJson, sse } from "modelyard/kit";
+import { failureIn, parseJson, readJson, sse } from "modelyard/kit";
 import type { SseEvent } from "modelyard/kit";
-import { objectOf, parseJson, textOf } from "./json.ts";
+import { objectOf, textOf } from "./json.ts";
 import { MessageReader } from "./message-reader.ts";
 
 /**

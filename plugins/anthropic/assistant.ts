@@ -1,7 +1,8 @@
+import { parseJson } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
 import { functionCallId, toolUseId } from "./ids.ts";
-import { isNothing, listOf, numberOf, objectOf, objectsOf, parseJson, textOf } from "./json.ts";
+import { isNothing, listOf, numberOf, objectOf, objectsOf, textOf } from "./json.ts";
 import type { Said } from "./json.ts";
 import { contentBlocks, nameIgnored } from "./parts.ts";
 import type { Block, Placed } from "./parts.ts";

@@ -1,6 +1,7 @@
+import { parseJson } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, Json, JsonObject } from "modelyard/plugin";
-import { listOf, objectOf, objectsOf, parseJson, textOf, without } from "./json.ts";
+import { listOf, objectOf, objectsOf, textOf, without } from "./json.ts";
 
 /** A block of the answer that is being said. */
 interface OpenBlock {

@@ -43,15 +43,6 @@ export function without(members: JsonObject, names: ReadonlySet<string>): JsonOb
   );
 }
 
-/** The value of a JSON text; undefined if it isn't one. */
-export function parseJson(text: string): Said {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
-}
-
 function isList(value: Said): value is readonly Json[] {
   return Array.isArray(value);
 }

@@ -57,6 +57,16 @@ describe("tools", () => {
   });
 });
 
+test("arguments of a call of tens of thousands of levels are refused, and not looked through", () => {
+  const args = `{"a":${"[".repeat(60_000)}${"]".repeat(60_000)}}`;
+  const call = { id: "toolu_1", type: "function", function: { name: "now", arguments: args } };
+  const messages = [
+    { role: "user", content: "Hi" },
+    { role: "assistant", content: null, tool_calls: [call] },
+  ];
+  expect(() => mapped({ messages })).toThrow(expect.objectContaining({ code: "unsupported" }));
+});
+
 describe("tool_choice", () => {
   const choice = (fields: JsonObject, model?: string) =>
     mapped({ tools: [NOW], ...fields }, model).body["tool_choice"];

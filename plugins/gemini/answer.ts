@@ -1,10 +1,10 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, JsonObject } from "modelyard/plugin";
-import { failureIn, SseParser } from "modelyard/kit";
+import { failureIn, parseJson, SseParser } from "modelyard/kit";
 import type { SseEvent } from "modelyard/kit";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ChunkSaid } from "./chunk-reader.ts";
-import { elements, isObject, parsed } from "./json.ts";
+import { elements, isObject } from "./json.ts";
 
 export interface AnswerOptions {
   /** How many candidates were asked for. */
@@ -76,9 +76,9 @@ class Answer {
     const text = new TextDecoder().decode(Buffer.concat(this.#kept));
     if (this.#isDocument) return yield* this.#readDocument(text.trim());
     // An event that lacks its blank line is taken where its JSON shows that it is whole.
-    yield* this.#readEvents(this.#parser.finish().filter(({ data }) => parsed(data) !== undefined));
+    yield* this.#readEvents(this.#parser.finish().filter(({ data }) => parseJson(data) !== undefined));
     const last = text.split(/\r?\n\r?\n/).findLast((block) => block.trim() !== "");
-    const said = parsed(last ?? "");
+    const said = parseJson(last ?? "");
     const error = Array.isArray(said) ? elements(said)[0] : said;
     if (isObject(error) && error["error"]) this.#failure ??= failureIn(error);
     else if (!this.#hasEvents && !EVENTS.test(text)) this.#failure ??= notUnderstood(text.trim());
@@ -88,14 +88,14 @@ class Answer {
     for (const { data } of events) {
       if (this.#failure) return;
       if (data.trim() === "" || data === "[DONE]") continue;
-      const value = parsed(data);
+      const value = parseJson(data);
       const chunks = Array.isArray(value) ? elements(value) : [value];
       for (const chunk of chunks) yield* this.#readChunk(isObject(chunk) ? chunk : undefined, data);
     }
   }
 
   *#readDocument(text: string): Generator<ChatEvent, void> {
-    const value = parsed(text);
+    const value = parseJson(text);
     if (value === undefined && !/[}\]]$/.test(text)) return;
     const chunks = Array.isArray(value) ? elements(value) : [value];
     for (const chunk of chunks) yield* this.#readChunk(isObject(chunk) ? chunk : undefined, text);

@@ -34,12 +34,3 @@ export function numberIn(value: Maybe, name: string): number | undefined {
 export function isNothing(value: Maybe): boolean {
   return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }
-
-/** The value of a JSON text; undefined if it is none. */
-export function parsed(text: string): Maybe {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
-}

@@ -32,6 +32,12 @@ const part = (own: JsonObject, model?: string) =>
 const partOf = (own: JsonObject, model?: string) =>
   (part(own, model)["contents"] as { parts: JsonObject[] }[])[0]?.parts[1];
 
+test("arguments of tens of thousands of levels are refused, and not looked through", () => {
+  const args = `{"a":${"[".repeat(60_000)}${"]".repeat(60_000)}}`;
+  const messages = [{ role: "assistant", content: null, tool_calls: [call("1", "f", args)] }];
+  expect(() => mapped(messages)).toThrow(expect.objectContaining({ code: "bad-request" }));
+});
+
 describe("a conversation", () => {
   test("has its instructions apart, wherever they stand, and neighbours of one role merged", () => {
     expect(

@@ -1,5 +1,6 @@
+import { parseJson } from "modelyard/kit";
 import type { Call, ChatRequest, ContentPart, Json, JsonObject, Message } from "modelyard/plugin";
-import { elements, isNothing, isObject, member, parsed, textIn } from "./json.ts";
+import { elements, isNothing, isObject, member, textIn } from "./json.ts";
 import { mediaPart, nameOthers } from "./media.ts";
 import type { PartPlace } from "./media.ts";
 import type { ModelName } from "./model-name.ts";
@@ -165,7 +166,7 @@ function signatureIn(value: Json): string | undefined {
 
 function argumentsOf(text: string, path: string): JsonObject {
   if (text.trim() === "") return {};
-  const value = parsed(text);
+  const value = parseJson(text);
   if (!isObject(value)) throw badRequest(path, "a JSON object as text");
   return value;
 }
@@ -173,6 +174,6 @@ function argumentsOf(text: string, path: string): JsonObject {
 /** A function's answer, which must be an object: one as it is, all else under `output`, as the documents say. */
 function responseOf(text: string): JsonObject {
   // Numbers of so many digits would come out rounded.
-  const value = /\d{16}/.test(text) ? undefined : parsed(text);
+  const value = /\d{16}/.test(text) ? undefined : parseJson(text);
   return isObject(value) ? value : { output: value === undefined ? text : value };
 }

@@ -1,3 +1,4 @@
+import { parseJson } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 import { isObject, textIn } from "./json.ts";
 
@@ -70,10 +71,6 @@ function failureMessage(chunk: JsonObject): string {
 
 function objectFrom(data: unknown): JsonObject | undefined {
   if (typeof data !== "string") return isObject(data) ? data : undefined;
-  try {
-    const value: unknown = JSON.parse(data);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = parseJson(data);
+  return isObject(value) ? value : undefined;
 }

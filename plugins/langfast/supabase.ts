@@ -1,6 +1,6 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Host, Json, JsonObject } from "modelyard/plugin";
-import { failureOf } from "modelyard/kit";
+import { failureOf, parseJson } from "modelyard/kit";
 
 /** One call to the service's Supabase project. */
 export interface Question {
@@ -44,7 +44,7 @@ export class Supabase {
     try {
       const response = await this.#send(question);
       const text = await readText(response);
-      return { status: response.status, body: parse(text), failure: () => failure(response, text) };
+      return { status: response.status, body: parseJson(text), failure: () => failure(response, text) };
     } catch (error) {
       question.signal.throwIfAborted();
       if (UpstreamError.is(error)) throw error;
@@ -73,14 +73,6 @@ async function readText(response: Response): Promise<string> {
     if (text.length > LARGEST_ANSWER) throw new UpstreamError("bad-response", "the answer is too large");
   }
   return text + decoder.decode();
-}
-
-function parse(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
-  }
 }
 
 // The message of a network error can hold the URL; its code can't.

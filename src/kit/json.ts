@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../contract/index.ts";
+import { isNestedTooDeep } from "../contract/nesting.ts";
 
 /** What an upstream said at one place of its JSON: a value, or nothing. */
 export type Said = Json | undefined;
@@ -32,8 +33,12 @@ function isObject(value: Said): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The value of a JSON text; undefined if it isn't one. */
-export function parseJson(text: string): Said {
+/**
+ * The value of a JSON text that somebody else wrote; undefined if it is none, or has more than 500 levels of lists and
+ * objects in one another, on which the engine spends seconds and gigabytes.
+ */
+export function parseJson(text: string): Json | undefined {
+  if (isNestedTooDeep(text)) return undefined;
   try {
     return JSON.parse(text) as Json;
   } catch {

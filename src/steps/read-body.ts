@@ -1,3 +1,4 @@
+import { isNestedTooDeep, MAX_NESTING } from "../contract/nesting.ts";
 import { keepSource } from "../contract/source.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { BytesTaken } from "../state/byte-budget.ts";
@@ -6,9 +7,6 @@ import type { RequestCall } from "./open-call.ts";
 
 // `application/json`, `application/vnd.x+json`, `text/json`; a body without a type is taken at its word.
 const JSON_TYPE = /^(?:application|text)\/(?:[\w.-]+\+)?json$/i;
-
-/** Deeper than any tool's schema. Who forwards a body that is too deep for JSON.stringify would fail on it. */
-const MAX_DEPTH = 500;
 
 /**
  * Step 3: reads the body as JSON, within the bounds for one body and for all of them together. At once, without a
@@ -181,10 +179,10 @@ function parse(bytes: Uint8Array<ArrayBuffer>): unknown {
   } catch (cause) {
     throw new RequestError("invalid_json", "the body is not valid UTF-8", { cause });
   }
-  const value = parseJson(text);
-  if (isDeeperThan(MAX_DEPTH, value)) {
-    throw new RequestError("invalid_json", `the body is nested more than ${MAX_DEPTH} levels deep`);
+  if (isNestedTooDeep(text)) {
+    throw new RequestError("invalid_json", `the body is nested more than ${MAX_NESTING} levels deep`);
   }
+  const value = parseJson(text);
   if (typeof value === "object" && value !== null) keep(value, bytes, text.length);
   return value;
 }
@@ -227,13 +225,4 @@ function complaintOf(error: unknown): string {
   return said === "Unexpected EOF"
     ? "; it ends too early"
     : `; the parser says: ${said.replace(/^[A-Z]/, (first) => first.toLowerCase())}`;
-}
-
-function isDeeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (levels === 0) return true;
-  if (Array.isArray(value)) return value.some((item) => isDeeperThan(levels - 1, item));
-  const members = value as Readonly<Record<string, unknown>>;
-  for (const name in members) if (isDeeperThan(levels - 1, members[name])) return true;
-  return false;
 }

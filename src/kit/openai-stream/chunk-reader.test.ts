@@ -85,6 +85,12 @@ describe("a chunk", () => {
     for (const { fields } of extras) expect(JSON.stringify(fields)).toBe('{"__proto__":{"a":1}}');
   });
 
+  test("of tens of thousands of levels is not understood, and not looked through", async () => {
+    const deep = `{"x":${"[".repeat(60_000)}${"]".repeat(60_000)},"choices":[{"delta":{"content":"a"}}]}`;
+    expectError(await read(`data: ${deep}\n\n`), "bad-response");
+    expectError(await read(deep), "bad-response");
+  });
+
   test("keeps several choices apart", async () => {
     const both = [
       { index: null, delta: { content: "a" } },
@@ -263,6 +269,17 @@ describe("tool calls", () => {
       { type: "tool-call", index: 0, arguments: "put", fields: { type: "custom" } },
     ]);
   });
+});
+
+test("calls of more tools than can be told apart are a bad response", async () => {
+  const calls = (count: number): JsonObject[] =>
+    Array.from({ length: count }, (_, index) => ({ index, id: `${index}`, function: { name: "f" } }));
+  expect((await read(streamed([delta({ tool_calls: calls(1_024) }), stop]))).error).toBeUndefined();
+  expectError(
+    await read(streamed([delta({ tool_calls: calls(1_025) }), stop])),
+    "bad-response",
+    /1024 tools/,
+  );
 });
 
 describe("a legacy completion", () => {
