@@ -253,10 +253,18 @@ class Frames implements Chunks, Waiter<NextBatch> {
     if (said === undefined) return undefined;
     if (!(said instanceof Promise)) return this.#frames(said);
     said.then(
-      (counted) => this.#tell(this.#frames(counted) ?? this.next()),
+      (counted) => this.#tell(this.#writeCounted(counted)),
       (error: unknown) => this.broke(error),
     );
     return this.#later;
+  }
+
+  #writeCounted(said: NextAnswerBatch): NextChunk | Later<NextChunk> {
+    try {
+      return this.#frames(said) ?? this.next();
+    } catch (error) {
+      return this.#fail(error);
+    }
   }
 
   #frames({ done, value: batch }: NextAnswerBatch): NextChunk | undefined {

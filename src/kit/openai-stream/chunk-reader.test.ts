@@ -275,11 +275,12 @@ test("calls of more tools than can be told apart are a bad response", async () =
   const calls = (count: number): JsonObject[] =>
     Array.from({ length: count }, (_, index) => ({ index, id: `${index}`, function: { name: "f" } }));
   expect((await read(streamed([delta({ tool_calls: calls(1_024) }), stop]))).error).toBeUndefined();
-  expectError(
-    await read(streamed([delta({ tool_calls: calls(1_025) }), stop])),
-    "bad-response",
-    /1024 tools/,
-  );
+  const tooMany = [delta({ content: "said" }), delta({ tool_calls: calls(1_025) }), stop];
+  const outcome = await read(streamed(tooMany));
+  expectError(outcome, "bad-response", /1024 tools/);
+  // What came before it is not lost.
+  expect(outcome.items[0]).toEqual(text("said"));
+  expect(outcome.items).toHaveLength(1_025);
 });
 
 describe("a legacy completion", () => {

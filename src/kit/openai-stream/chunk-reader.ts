@@ -90,8 +90,12 @@ export class ChunkReader {
     const message = delta ?? objectOf(said["message"]);
     const add = (event: ChoiceEvent): unknown =>
       events.push(choice.index === 0 ? event : { ...event, choice: choice.index });
-    if (message) deltaEvents(message, choice.calls, !delta).forEach(add);
-    else if (textOf(said["text"]) !== "") add({ type: "text", text: textOf(said["text"]) });
+    if (message) {
+      for (const event of deltaEvents(message, choice.calls, !delta)) {
+        if (event.type === "tool-call" && event.index >= MAX_CALLS) return tooManyCalls();
+        add(event);
+      }
+    } else if (textOf(said["text"]) !== "") add({ type: "text", text: textOf(said["text"]) });
     const fields = ownFields(said, message ? CHAT_MEMBERS : COMPLETION_MEMBERS);
     if (fields) add({ type: "extra", at: "choice", fields });
     if (said["error"]) return failureIn(said);
@@ -115,7 +119,13 @@ export class ChunkReader {
   }
 }
 
+// As many as the events of an answer can tell apart.
 const MAX_CHOICES = 1024;
+const MAX_CALLS = 1024;
+
+function tooManyCalls(): UpstreamError {
+  return new UpstreamError("bad-response", `the upstream called more than ${MAX_CALLS} tools in one answer`);
+}
 
 // `obfuscation` is padding for one connection's packets: it means nothing on another.
 const CHUNK_MEMBERS = new Set(["object", "choices", "usage", "error", "obfuscation"]);

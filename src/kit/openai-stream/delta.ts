@@ -52,7 +52,10 @@ const NO_PARTS: readonly Json[] = [];
 
 function othersIn(delta: JsonObject, parts: readonly Json[], isWhole: boolean): JsonObject | undefined {
   let fields: Record<string, Said> | undefined;
-  if (parts.length > 0) (fields = emptyObject())["content_parts"] = parts;
+  if (parts.length > 0) {
+    fields = emptyObject();
+    fields["content_parts"] = parts;
+  }
   for (const name of Object.keys(delta)) {
     const value = delta[name];
     if (value === null || isRead(name, value) || (!isWhole && isEmpty(value))) continue;

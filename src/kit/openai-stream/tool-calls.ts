@@ -1,5 +1,4 @@
 import type { Json, JsonObject, ToolCallEvent } from "../../contract/index.ts";
-import { UpstreamError } from "../../contract/index.ts";
 import { numberOf, objectOf, textOf } from "../json.ts";
 import type { Said } from "../json.ts";
 
@@ -8,9 +7,6 @@ interface Slot {
   id: string;
   name: string;
 }
-
-/** As many as an answer's events can tell apart. */
-const MAX_CALLS = 1024;
 
 /** The tool calls of one choice, as their pieces come. */
 export class ToolCalls {
@@ -51,12 +47,6 @@ export class ToolCalls {
     const isSame = slot && (id === "" || name === "" || slot.id === "" || slot.id === id);
     if (isSame) return slot;
     const fresh: Slot = { index: slot || ownIndex < this.#next ? this.#next : ownIndex, id: "", name: "" };
-    if (fresh.index >= MAX_CALLS) {
-      throw new UpstreamError(
-        "bad-response",
-        `the upstream called more than ${MAX_CALLS} tools in one answer`,
-      );
-    }
     this.#next = fresh.index + 1;
     (this.#slots ??= new Map()).set(ownIndex, fresh);
     return fresh;
