@@ -31,10 +31,12 @@ export class SecretIndex {
   /** Those in the text, the longest first: one may be the beginning of another. */
   in(text: string): readonly string[] {
     const found = new Set<string>();
+    // Not by `this` at each of its characters: that would double what a line of the log costs here.
+    const marks = this.#marks;
     let hash = 0;
     for (let at = 0; at < text.length; at++) {
       hash = next(hash, text.charCodeAt(at));
-      if (this.#marks[markOf(hash)] === 1) this.#findAt(text, at + 1 - BEGINNING, { hash, found });
+      if (marks[markOf(hash)] === 1) this.#findAt(text, at + 1 - BEGINNING, { hash, found });
     }
     return [...found].sort((one, other) => other.length - one.length);
   }

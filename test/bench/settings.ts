@@ -30,7 +30,7 @@ export interface Sizes {
 export const FULL: Sizes = {
   round: 2_000,
   settle: 200,
-  warmUp: { plain: 60_000, streams: 6_000, within: 12_000 },
+  warmUp: { plain: 60_000, streams: 12_000, within: 15_000 },
   connections: 32,
   pacedStreams: 1_000,
   pacedTokens: 26,
