@@ -36,15 +36,24 @@ export function createLogger({ log, level, redact }: LogSettings): GatewayLogger
  */
 export function logUnforeseen(log: GatewayLogger, message: string, error: unknown): void {
   log.error(`${message}; at the level debug the log says what`, { error: stackOf(error) });
-  log.debug(`${message}, and this is what`, {
-    error: error instanceof Error ? error.message : String(error),
-  });
+  log.debug(`${message}, and this is what`, { error: messageOf(error) });
+}
+
+/** What whatever was thrown says of itself. Never throws, even where that can't be asked. */
+export function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "something that can't be shown";
+  }
 }
 
 /** An error's stack without its message. */
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return `no Error, but of type ${typeof error}`;
-  const { name, message, stack = "" } = error;
+  const { name } = error;
+  const message = messageOf(error);
+  const stack = error.stack ?? "";
   const at = stack.indexOf(message);
   // A message that was changed afterwards doesn't tell where that in the stack ends.
   return at < 0 ? name : stack.slice(0, at) + stack.slice(at + message.length);

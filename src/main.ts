@@ -11,7 +11,7 @@ import { build, plan } from "./gateway.ts";
 import type { Listening } from "./http/app.ts";
 import { listen } from "./http/app.ts";
 import type { GatewayLogger } from "./log.ts";
-import { createLogger, flushLog } from "./log.ts";
+import { createLogger, flushLog, logUnforeseen } from "./log.ts";
 import { outboundFetch } from "./outbound/fetch.ts";
 import { Redactor } from "./state/redactor.ts";
 import { StartupError } from "./state/startup-error.ts";
@@ -44,6 +44,7 @@ async function start(): Promise<Running> {
   const { settings } = planned;
   const redactor = new Redactor();
   const log = createLogger({ ...settings.telemetry, redact: redactor.redact });
+  surviveStrays(log);
   const storage = openSqlite(settings.storage, config.directory);
   const outbound = outboundFetch(fetch, { proxied: usesHttpProxy() });
   const gateway = await build(planned, { log, storage, redactor, fetch: outbound });
@@ -53,6 +54,17 @@ async function start(): Promise<Running> {
   warnOfHttpLimit(log);
   process.stdout.write(await banner(server.url, gateway, key));
   return { gateway, server, storage, log, drain: settings.server.drain };
+}
+
+/**
+ * What a plugin throws where nobody can catch it (in a timer, in an event that it doesn't listen to, in a promise that
+ * it has forgotten) must not end the answers of all others.
+ */
+function surviveStrays(log: GatewayLogger): void {
+  const goOn = (error: unknown): void =>
+    logUnforeseen(log, "an error came where nobody could catch it; the gateway goes on", error);
+  process.on("uncaughtException", goOn);
+  process.on("unhandledRejection", goOn);
 }
 
 function warnOfHttpLimit(log: GatewayLogger): void {
@@ -111,7 +123,7 @@ function stopOnSignals(running: Running): void {
 try {
   stopOnSignals(await start());
 } catch (error) {
-  if (!(error instanceof ConfigError || error instanceof StartupError)) throw error;
-  process.stderr.write(`${error.message}\n`);
+  const isExpected = error instanceof ConfigError || error instanceof StartupError;
+  process.stderr.write(`${isExpected ? error.message : Bun.inspect(error)}\n`);
   exit(1);
 }

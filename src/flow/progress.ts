@@ -51,7 +51,7 @@ export class Progress {
         if (this.#wasWhole || event.type === "finish") this.#noticeEnd();
       }
     } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error));
+      const failure = error instanceof Error ? error : new Error("an event can't be read", { cause: error });
       return { events: events ?? batch.slice(0, at), failure };
     }
     return { events: events ?? batch, failure: undefined };

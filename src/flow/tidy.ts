@@ -1,5 +1,6 @@
-import type { ChatEvent, FinishEvent, ToolCallEvent } from "../contract/index.ts";
+import type { ChatEvent, FinishEvent, ToolCallEvent, UsageEvent } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
+import { soundUsage } from "./sound-usage.ts";
 
 /** More arguments than these before a call's name are no call. */
 const MAX_EARLY = 1024 * 1024;
@@ -23,7 +24,8 @@ interface Choice {
 /**
  * Makes one upstream's events such as every client can read, whatever the upstream's habits: tool calls
  * are numbered from 0 in the order they begin, each with an id and a name in its first event and only
- * there; a choice that called tools ends with `tool_calls`; nothing comes after a choice's finish.
+ * there; a choice that called tools ends with `tool_calls`; nothing comes after a choice's finish; a usage has
+ * counts in it and nothing else.
  */
 export class Tidy {
   /** Nearly always one: a list takes a fifth of the memory of a map. */
@@ -43,7 +45,7 @@ export class Tidy {
 
   /** The event as clients should see it; undefined where there is nothing (yet) to show. */
   push(event: ChatEvent): ChatEvent | undefined {
-    if (event.type === "usage") return event;
+    if (event.type === "usage") return withSoundUsage(event);
     if (event.type === "extra" && event.at === "chunk") return event;
     const choice = this.#choice(event.choice ?? 0);
     if (choice.finished) return undefined;
@@ -84,6 +86,11 @@ export class Tidy {
     this.#finished += 1;
     return event.reason === "stop" && choice.calls > 0 ? { ...event, reason: "tool_calls" } : event;
   }
+}
+
+function withSoundUsage(event: UsageEvent): UsageEvent {
+  const usage = soundUsage(event.usage);
+  return usage === event.usage ? event : { type: "usage", usage };
 }
 
 function unnamed(): UpstreamError {

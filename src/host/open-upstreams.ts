@@ -1,4 +1,5 @@
 import type { Problem } from "../../config/problem.ts";
+import { messageOf } from "../log.ts";
 import type { OpenUpstream } from "../state/open-upstream.ts";
 import { StartupError } from "../state/startup-error.ts";
 import type { PlannedUpstream, Surroundings } from "./open-upstream.ts";
@@ -84,6 +85,6 @@ function failure(what: string, { id }: PlannedUpstream, failed: Failed): Startup
 
 function reasonOf({ cause, around }: Failed): string {
   const place = thrownAt(cause);
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return around.redactor.redact(place === undefined ? reason : `${reason} (${place})`);
 }

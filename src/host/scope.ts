@@ -1,4 +1,5 @@
 import type { GatewayLogger } from "../log.ts";
+import { messageOf } from "../log.ts";
 
 type Cleanup = () => void | Promise<void>;
 
@@ -28,7 +29,7 @@ export class Scope {
       try {
         await within(CLEANUP_DEADLINE_MS, cleanup());
       } catch (error) {
-        this.#log.error("a clean-up failed", { error: String(error) });
+        this.#log.error("a clean-up failed", { error: messageOf(error) });
       }
     }
   }

@@ -1,6 +1,7 @@
 import type { Capabilities, Model, UpstreamErrorCode } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import type { GatewayLogger } from "../log.ts";
+import { messageOf } from "../log.ts";
 import type { OpenUpstream } from "./open-upstream.ts";
 import { matchesAny } from "./pattern.ts";
 
@@ -116,7 +117,7 @@ export class ModelDirectory {
   async #ask(upstream: OpenUpstream, shelf: Shelf): Promise<void> {
     const deadline = AbortSignal.timeout(LOAD_DEADLINE_MS);
     try {
-      shelf.models = await Promise.race([upstream.upstream.models(deadline), rejected(deadline)]);
+      shelf.models = modelsIn(await Promise.race([upstream.upstream.models(deadline), rejected(deadline)]));
       this.#listing = undefined;
       shelf.listed = true;
       shelf.silent = false;
@@ -124,12 +125,24 @@ export class ModelDirectory {
     } catch (error) {
       shelf.silent = deadline.aborted || (UpstreamError.is(error) && OUT_OF_REACH.has(error.code));
       shelf.due = performance.now() + RETRY_MS;
-      const message = error instanceof Error ? error.message : String(error);
-      this.#log.warn("an upstream did not list its models", { upstream: upstream.id, error: message });
+      this.#log.warn("an upstream did not list its models", {
+        upstream: upstream.id,
+        error: messageOf(error),
+      });
     } finally {
       shelf.loading = undefined;
     }
   }
+}
+
+/** Throws where a plugin, which need not be written in TypeScript, gives what is no list of models. */
+function modelsIn(list: unknown): readonly Model[] {
+  if (!Array.isArray(list)) throw new TypeError("what models() gave is no list");
+  for (const model of list as readonly unknown[]) {
+    const id: unknown = typeof model === "object" && model !== null && "id" in model ? model.id : undefined;
+    if (typeof id !== "string") throw new TypeError("models() gave a model without an `id`");
+  }
+  return list as readonly Model[];
 }
 
 function rejected(signal: AbortSignal): Promise<never> {

@@ -1,5 +1,6 @@
 import type { ChatEvent, ChatRequest, CompletionRequest, Usage } from "../contract/index.ts";
 import type { AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
+import { soundUsage } from "../flow/sound-usage.ts";
 import type { CountedText, TokenCounter } from "../state/token-counter.ts";
 
 /** A request whose answer is words. */
@@ -34,7 +35,7 @@ export class Account {
     for (const event of batch) {
       if (event.type === "usage") {
         reports += 1;
-        this.#reported = { ...this.#reported, ...event.usage };
+        this.#reported = soundUsage({ ...this.#reported, ...event.usage });
       } else if (event.type === "text" || event.type === "reasoning") this.#delivered.add(event.text);
       else if (event.type === "tool-call") this.#delivered.add((event.name ?? "") + (event.arguments ?? ""));
     }
@@ -72,7 +73,7 @@ export class Account {
       told.input ?? promptTokens(this.#request, this.#tokens),
       told.output ?? this.#delivered.tokens(),
     ]);
-    const usage = { ...told, input: countedInput, output: countedOutput };
+    const usage = soundUsage({ ...told, input: countedInput, output: countedOutput });
     return { type: "usage", usage, source: "estimated" };
   }
 }

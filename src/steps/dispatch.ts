@@ -2,6 +2,7 @@ import type { ChatRequest, CompletionRequest, EmbedRequest, EmbedResult } from "
 import { UpstreamError } from "../contract/index.ts";
 import { forgetSource } from "../contract/source.ts";
 import { asChat } from "../dialects/openai-completions/request.ts";
+import { soundUsage } from "../flow/sound-usage.ts";
 import type { Errand } from "../state/errand.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { CacheState } from "../state/ledger.ts";
@@ -134,7 +135,7 @@ export function dispatchEmbed(
       const result = await lent.orAborted(upstream.embed({ ...request, model: target.model }, lent));
       checkVectors(result, request);
       lent.ended();
-      slot?.settle(result.usage?.input ?? slot.reserved);
+      slot?.settle(soundUsage(result.usage ?? {}).input ?? slot.reserved);
       return { ...answeredBy({ target, number }), result, ignored: lent.ignoredNames };
     } catch (error) {
       const failure = lent.explain(error);

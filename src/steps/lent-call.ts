@@ -6,7 +6,7 @@ import { RequestError } from "../dialects/request-error.ts";
 import { Cancellation } from "../flow/cancellation.ts";
 import type { AnswerFollower } from "../flow/whole.ts";
 import type { GatewayLogger } from "../log.ts";
-import { logUnforeseen } from "../log.ts";
+import { logUnforeseen, messageOf } from "../log.ts";
 import type { Errand } from "../state/errand.ts";
 import type { Target } from "../state/route-table.ts";
 import type { Visit } from "../state/target-states.ts";
@@ -109,7 +109,7 @@ export class LentCall implements Call, AnswerFollower {
 
   failedLate(error: unknown): void {
     this.log.warn("the upstream failed after its answer was complete");
-    this.log.debug("what the upstream said after its answer", { error: String(error) });
+    this.log.debug("what the upstream said after its answer", { error: messageOf(error) });
   }
 
   over(error?: unknown): UpstreamError | RequestError | undefined {

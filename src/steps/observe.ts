@@ -2,6 +2,7 @@ import type { Batches, EmbedRequest, EmbedResult, NextBatch } from "../contract/
 import { isComing } from "../contract/later.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
 import type { AnswerBatches, CountedUsage, NextAnswerBatch } from "../flow/answer-event.ts";
+import { soundUsage } from "../flow/sound-usage.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Asked } from "./account.ts";
 import { Account } from "./account.ts";
@@ -95,7 +96,7 @@ export async function embeddingUsage(
   { input }: EmbedRequest,
   { call, gateway }: Around,
 ): Promise<CountedUsage> {
-  const { usage: told = {} } = answer.result;
+  const told = soundUsage(answer.result.usage ?? {});
   const counted: CountedUsage =
     told.input === undefined
       ? { type: "usage", usage: { ...told, input: await inputTokens(input, gateway) }, source: "estimated" }

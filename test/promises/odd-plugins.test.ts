@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { flushLog } from "../../src/log.ts";
 import { tries } from "../support/forward-gateway.ts";
 import type { RunningGateway } from "../support/gateway.ts";
-import { startGateway } from "../support/gateway.ts";
+import { startGateway, TEST_KEY } from "../support/gateway.ts";
 import { parseFrames, readFrames, textOf } from "../support/sse-frames.ts";
 import { until } from "../support/until.ts";
 
@@ -128,6 +128,54 @@ test("a parameter's name that no header can hold is written so that one can", as
   const response = await ask("goes-on-after-its-end", false);
   expect(response.headers.get("x-modelyard-ignored")).toBe("na%C3%AFve%0D%0Aname%2C%20really");
 });
+
+test("counts that are none cost nobody anything, and what the answer took is estimated", async () => {
+  const response = await ask("counts-nonsense", false);
+  expect(response.headers.get("x-modelyard-usage")).toBe("estimated");
+  const { usage } = (await response.json()) as { usage: Record<string, number> };
+  expect(usage["completion_tokens"]).toBeGreaterThan(0);
+  expect(usage["total_tokens"]).toBe((usage["prompt_tokens"] ?? 0) + (usage["completion_tokens"] ?? 0));
+});
+
+test("nor do they switch off limits and budgets", async () => {
+  const limits = "limits: { tokens_per_minute: 1000 }, budget: { tokens: 60, per: day }";
+  const upstream = `{ plugin: ${JSON.stringify(ODD)} }`;
+  await using other = await startGateway(
+    `keys: [{ name: test, key: ${TEST_KEY}, ${limits} }]\nupstreams: { odd: ${upstream} }\n`,
+  );
+  const statuses: number[] = [];
+  for (let count = 0; count < 20 && statuses.at(-1) !== 429; count++) {
+    const response = await other.chat({
+      model: "counts-nonsense",
+      messages: [{ role: "user", content: "Hi" }],
+    });
+    statuses.push(response.status);
+    expect(Number(response.headers.get("x-ratelimit-remaining-tokens"))).toBeWithin(0, 1001);
+    await response.text();
+  }
+  expect(statuses.slice(0, 2)).toEqual([200, 200]);
+  expect(statuses.at(-1)).toBe(429);
+});
+
+test.each([["no list"], [[null]], [["text"]], [[{ id: 7 }]], [{ error: "down" }]])(
+  "a plugin whose models() gives %j keeps nobody from the models of others, nor from its own by their address",
+  async (lists) => {
+    const upstream = { plugin: ODD, options: { lists } };
+    await using other = await startGateway(
+      `upstreams: { odd: ${JSON.stringify(upstream)}, echo: { plugin: echo } }\n`,
+    );
+    const headers = { authorization: `Bearer ${other.key}` };
+    const listed = (await (await fetch(`${other.url}/v1/models`, { headers })).json()) as {
+      data: { id: string }[];
+    };
+    expect(listed.data.map(({ id }) => id)).toEqual(["echo"]);
+    const messages = [{ role: "user", content: "Hi" }];
+    for (const model of ["echo", "odd/goes-on-after-its-end"]) {
+      const response = await other.chat({ model, messages });
+      expect([response.status, await response.text()]).toEqual([200, expect.stringContaining("usage")]);
+    }
+  },
+);
 
 test.each(["says-what-it-should-not", "throws-what-it-should-not"])(
   "a secret of the options is in no answer and no log line of a plugin that %s",

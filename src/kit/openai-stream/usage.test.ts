@@ -28,3 +28,16 @@ test.each(PROMPTS)("what was read from the cache and written to it is told by %s
   const raw = { prompt_tokens: 100, completion_tokens: 10, ...said };
   expect(usageOf(raw)).toEqual({ input: 100, ...understood, output: 10, raw });
 });
+
+test.each([
+  // As xAI counts; its documents and https://github.com/vercel/ai/pull/12425 have these numbers.
+  ["beside the answer", { prompt_tokens: 12, completion_tokens: 1, total_tokens: 399 }, 386, 387],
+  ["beside a longer answer", { prompt_tokens: 10, completion_tokens: 50, total_tokens: 100 }, 40, 90],
+  ["beside it, without a total", { prompt_tokens: 12, completion_tokens: 1 }, 386, 387],
+  ["within the answer", { prompt_tokens: 10, completion_tokens: 50, total_tokens: 60 }, 40, 50],
+  ["within it, without a total", { prompt_tokens: 10, completion_tokens: 50 }, 50, 50],
+  ["not at all", { prompt_tokens: 10, completion_tokens: 50, total_tokens: 60 }, 0, 50],
+])("reasoning that is counted %s is part of the output", (_, said, reasoning, output) => {
+  const raw = { ...said, completion_tokens_details: { reasoning_tokens: reasoning } };
+  expect(usageOf(raw)).toMatchObject({ output, reasoning });
+});

@@ -7,6 +7,9 @@ import type { Said } from "../json.ts";
  * the cache https://developers.openai.com/api/docs/guides/prompt-caching, which OpenRouter follows. Compatible servers
  * have other names for the same: DeepSeek for what was read (https://api-docs.deepseek.com/guides/kv_cache), LiteLLM
  * for what was written (https://docs.litellm.ai/docs/completion/prompt_caching).
+ *
+ * xAI counts reasoning beside `completion_tokens`, where OpenAI counts it within
+ * (https://docs.x.ai/docs/key-information/consumption-and-rate-limits).
  */
 export function usageOf(raw: JsonObject): Usage {
   const prompt = objectOf(raw["prompt_tokens_details"]);
@@ -17,8 +20,18 @@ export function usageOf(raw: JsonObject): Usage {
   count(usage, "cacheWrite", prompt?.["cache_write_tokens"] ?? raw["cache_creation_input_tokens"]);
   count(usage, "output", raw["completion_tokens"]);
   count(usage, "reasoning", completion?.["reasoning_tokens"]);
+  if (isBeside(usage, numberOf(raw["total_tokens"]))) usage.output += usage.reasoning;
   return usage;
 }
+
+/** Whether the reasoning is no part of the output: the total shows it, or that it would be more than that. */
+function isBeside(usage: Counted, total: number | undefined): usage is Counted & Reasoned {
+  const { input = 0, output, reasoning } = usage;
+  if (output === undefined || !reasoning) return false;
+  return reasoning > output || total === input + output + reasoning;
+}
+
+type Reasoned = { output: number; reasoning: number };
 
 type Counted = { -readonly [Name in keyof Usage]: Usage[Name] };
 

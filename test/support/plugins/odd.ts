@@ -1,4 +1,4 @@
-import type { ChatEvent, ChatStream, JsonObject } from "modelyard/plugin";
+import type { ChatEvent, ChatStream, JsonObject, Model, Usage } from "modelyard/plugin";
 import { definePlugin, Secret, Type, UpstreamError } from "modelyard/plugin";
 
 const HELLO: ChatEvent = { type: "text", text: "Hello" };
@@ -35,6 +35,7 @@ function habits(token: string): Readonly<Record<string, () => unknown>> {
     "gives-an-unknown-event-later": () => gives([HELLO, { type: "internals" } as unknown as ChatEvent, STOP]),
     "gives-a-number-as-text": () => gives([HELLO, { type: "text", text: 7 } as unknown as ChatEvent, STOP]),
     "gives-what-is-no-json": () => gives([HELLO, { type: "extra", at: "delta", fields: bigint() }, STOP]),
+    "counts-nonsense": () => gives([HELLO, STOP, { type: "usage", usage: nonsense() }]),
     "goes-on-after-its-end": () => gives([HELLO, STOP, HELLO, { type: "finish", reason: "length" }, HELLO]),
     "says-what-it-should-not": () => {
       throw new UpstreamError("failed", `refused the token ${token}`);
@@ -49,11 +50,17 @@ function habits(token: string): Readonly<Record<string, () => unknown>> {
 export default definePlugin({
   apiVersion: 1,
   name: "odd",
-  options: Type.Object({ token: Secret({ default: "none-at-all" }) }, { additionalProperties: false }),
-  open({ token }) {
+  options: Type.Object(
+    {
+      token: Secret({ default: "none-at-all" }),
+      lists: Type.Optional(Type.Unknown({ description: "what models() gives" })),
+    },
+    { additionalProperties: false },
+  ),
+  open({ token, lists }) {
     const all = habits(token);
     return {
-      models: async () => Object.keys(all).map((id) => ({ id })),
+      models: async () => (lists as readonly Model[]) ?? Object.keys(all).map((id) => ({ id })),
       chat: ({ model }, call) => {
         call.ignored("naïve\r\nname, really", "it can't stand in a header");
         return all[model]?.() as ChatStream;
@@ -85,6 +92,16 @@ async function* throwingInFinally(): AsyncGenerator<ChatEvent> {
 /** An iterator that is no generator. */
 function iterated(next: () => unknown): unknown {
   return { [Symbol.asyncIterator]: () => ({ next }) };
+}
+
+/** What comes of counts that an upstream has left out, or sends as texts. */
+function nonsense(): Usage {
+  return {
+    input: Number(undefined),
+    cachedInput: -1e9,
+    output: "7" as unknown as number,
+    reasoning: Infinity,
+  };
 }
 
 function bigint(): JsonObject {

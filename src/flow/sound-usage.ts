@@ -1,0 +1,43 @@
+import type { Usage } from "../contract/index.ts";
+
+type Count = Exclude<keyof Usage, "raw">;
+
+const COUNTS: readonly Count[] = ["input", "cachedInput", "cacheWrite", "output", "reasoning"];
+
+/**
+ * A usage by which limits, prices and books can go, whatever an upstream or a plugin takes for one: a count that is
+ * none (a negative one, `NaN`, a text) is unknown, and what is a part is not more than the whole. The same object
+ * where nothing is wrong, which is nearly always. Where a count was wrong, the upstream's own object goes too: it says
+ * the same.
+ */
+export function soundUsage(usage: Usage): Usage {
+  const isSound = COUNTS.every((name) => usage[name] === undefined || isCount(usage[name]));
+  return bounded(isSound && isObject(usage.raw ?? {}) ? usage : countsOf(usage));
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function countsOf(usage: Usage): Usage {
+  return Object.fromEntries(COUNTS.flatMap((name) => (isCount(usage[name]) ? [[name, usage[name]]] : [])));
+}
+
+function bounded(usage: Usage): Usage {
+  const { input, cachedInput, cacheWrite, output, reasoning } = usage;
+  const isWithin =
+    (input === undefined || (cachedInput ?? 0) + (cacheWrite ?? 0) <= input) &&
+    (output === undefined || (reasoning ?? 0) <= output);
+  if (isWithin) return usage;
+  const cached = Math.min(cachedInput ?? 0, input ?? Infinity);
+  return {
+    ...usage,
+    ...(cachedInput !== undefined && { cachedInput: cached }),
+    ...(cacheWrite !== undefined && { cacheWrite: Math.min(cacheWrite, (input ?? Infinity) - cached) }),
+    ...(reasoning !== undefined && { reasoning: Math.min(reasoning, output ?? Infinity) }),
+  };
+}
