@@ -158,14 +158,15 @@ export class SqliteLedger implements LedgerStore {
          ${running} GROUP BY 1, 2, 3 ${addingDays()}`,
       )
       .run(id);
+    // Nobody knows how much of it was used, so all that was reserved stays with the limit, as long as its minute lasts.
     this.#database
       .query(
-        "UPDATE requests SET outcome = 'crashed', settled = 0, released = reserved WHERE process = ? AND outcome IS NULL",
+        "UPDATE requests SET outcome = 'crashed', settled = reserved, released = 0 WHERE process = ? AND outcome IS NULL",
       )
       .run(id);
     this.#database
       .query(
-        "UPDATE totals SET crashed = crashed + ?, unpriced = unpriced + ?, released = released + ? WHERE name = 'booked'",
+        "UPDATE totals SET crashed = crashed + ?, unpriced = unpriced + ?, settled = settled + ? WHERE name = 'booked'",
       )
       .run(count, count, reserved);
     this.#database.query("DELETE FROM processes WHERE id = ?").run(id);

@@ -11,11 +11,15 @@ import { until } from "../support/until.ts";
  * A restart gives nobody anew what they have used up, whether the gateway was stopped or killed.
  * @module
  */
-const ANSWERS = { used: [say("Hello"), stop(), spent(100, 20)] };
+const ANSWERS = {
+  used: [say("Hello"), stop(), spent(100, 20)],
+  hangs: [say("Hello"), { hang: true } as const],
+};
 const KEYS = [
   { name: "budget", budget: { tokens: 120, per: "month" } },
   { name: "dollars", budget: { usd: 0.0012, per: "month" } },
   { name: "day", limits: { requests_per_day: 3, tokens_per_minute: 90_000 } },
+  { name: "minute", limits: { tokens_per_minute: 1_000 } },
 ].map((settings) => ({ ...settings, key: keyOf(settings.name) }));
 const YAML = `server: { port: 0 }
 storage: { database: "sqlite:./restart.db" }
@@ -33,7 +37,7 @@ function keyOf(name: string): string {
 }
 
 async function request(url: string, name: string) {
-  const response = await ask(url, "used", { key: keyOf(name), stream: false });
+  const response = await ask(url, "used", { key: keyOf(name), stream: false, max_tokens: 450 });
   const body = (await response.json()) as { readonly error?: { readonly code: string } };
   const left = (what: string) => response.headers.get(`x-ratelimit-remaining-${what}`);
   return { status: response.status, code: body.error?.code, left, headers: response.headers };
@@ -45,11 +49,11 @@ function folder(): GatewayFolder {
   return made;
 }
 
-/** What the ledger has of ended requests. */
-function booked({ path }: GatewayFolder): number {
+/** How many requests the ledger has, and how many of them have ended. */
+function counted({ path }: GatewayFolder): { readonly all: number; readonly ended: number } {
   using database = new Database(join(path, "restart.db"), { readonly: true });
-  const counted = database.query<{ ended: number }, []>("SELECT count(outcome) AS ended FROM requests").get();
-  return counted?.ended ?? 0;
+  const query = "SELECT count(*) AS 'all', count(outcome) AS ended FROM requests";
+  return database.query<{ all: number; ended: number }, []>(query).get() ?? { all: 0, ended: 0 };
 }
 
 const ENDS: Readonly<Record<string, (gateway: CodeProcess) => void>> = {
@@ -66,7 +70,7 @@ test.each(Object.keys(ENDS))(
     for (const name of ["budget", "dollars", "day", "day"]) {
       expect([name, (await request(before, name)).status]).toEqual([name, 200]);
     }
-    await until(() => booked(home) === 4, "the requests to be booked");
+    await until(() => counted(home).ended === 4, "the requests to be booked");
     ENDS[how]?.(first);
     await first.ended();
 
@@ -88,3 +92,22 @@ test.each(Object.keys(ENDS))(
   },
   60_000,
 );
+
+test("what running answers had reserved of a minute's tokens when the gateway was killed is not given back", async () => {
+  using home = folder();
+  await using first = startMain(home);
+  const before = await first.listening();
+  const running = await Promise.all(
+    [1, 2].map(() => ask(before, "hangs", { key: keyOf("minute"), max_tokens: 450 })),
+  );
+  expect(running.map(({ status }) => status)).toEqual([200, 200]);
+  await until(() => counted(home).all === 2, "the requests to be booked");
+  first.signal("SIGKILL");
+  await first.ended();
+  await Promise.allSettled(running.map((response) => response.text()));
+
+  await using second = startMain(home);
+  const refused = await request(await second.listening(), "minute");
+  expect([refused.status, refused.code]).toEqual([429, "rate_limit_exceeded"]);
+  expect(Number(refused.headers.get("retry-after"))).toBeWithin(1, 61);
+}, 60_000);

@@ -20,12 +20,16 @@ export function folderWith(answers: Answers, yaml = SERVER + KEYS): GatewayFolde
   return new GatewayFolder(yaml + scriptedUpstream(answers), { "scripted.ts": SCRIPTED_PLUGIN });
 }
 
-/** A chat request, streamed unless told otherwise. */
-export function ask(url: string, model: string, { key = KEY, stream = true } = {}): Promise<Response> {
+/** A chat request, streamed unless told otherwise; `parameters` are those of its body. */
+export function ask(
+  url: string,
+  model: string,
+  { key = KEY, stream = true, ...parameters }: { key?: string; stream?: boolean; max_tokens?: number } = {},
+): Promise<Response> {
   return fetch(`${url}/v1/chat/completions`, {
     method: "POST",
     headers: { authorization: `Bearer ${key}` },
-    body: JSON.stringify({ model, stream, messages: [{ role: "user", content: "Well?" }] }),
+    body: JSON.stringify({ model, stream, messages: [{ role: "user", content: "Well?" }], ...parameters }),
   });
 }
 

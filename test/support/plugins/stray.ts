@@ -12,11 +12,7 @@ const STRAYS: Readonly<Record<string, () => void>> = {
   "tells-of-an-error": () =>
     void setTimeout(() => new EventEmitter().emit("error", new Error("from an event"))),
   "throws-what-cannot-be-shown": () => {
-    throw {
-      toString() {
-        throw new Error("not even this");
-      },
-    };
+    throw Object.create(null) as Error;
   },
 };
 
