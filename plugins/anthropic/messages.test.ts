@@ -41,6 +41,15 @@ describe("instructions", () => {
     ]);
   });
 
+  test("on their own are asked as the user's, since the API wants a conversation", () => {
+    const { messages, system } = conversation(
+      { role: "system", content: "Say hello." },
+      { role: "user", content: "" },
+    );
+    expect(system).toBeUndefined();
+    expect(messages).toEqual([{ role: "user", content: [{ type: "text", text: "Say hello." }] }]);
+  });
+
   test("Anthropic's own system goes first", () => {
     const messages = [
       { role: "system", content: "Second." },

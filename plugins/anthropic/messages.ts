@@ -19,7 +19,7 @@ interface Turn {
 
 /**
  * The conversation in Anthropic's form. All `system` and `developer` messages, wherever they stand, become
- * `system` blocks in their order; neighbours of one role become one turn; `tool` and `function` messages become
+ * `system` blocks in their order, and where there is nothing else, the user's turn; neighbours of one role become one turn; `tool` and `function` messages become
  * `tool_result` blocks of a user's turn. Throws `unsupported` or `bad-request` with the place at fault.
  */
 export function mapMessages(request: ChatRequest, call: Pick<Call, "ignored">): Conversation {
@@ -33,6 +33,8 @@ export function mapMessages(request: ChatRequest, call: Pick<Call, "ignored">): 
     if (role.turn === "system") system.push(...blocks);
     else if (blocks.length > 0) turnOf(turns, role.turn).content.push(...blocks);
   }
+  // The API refuses instructions without a conversation.
+  if (turns.length === 0 && system.length > 0) turnOf(turns, "user").content.push(...system.splice(0));
   return { system, messages: turns.map(({ role, content }) => ({ role, content })) };
 }
 

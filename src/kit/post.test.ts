@@ -92,16 +92,21 @@ describe("post", () => {
   test("is unavailable where the name is unknown, TLS fails, or the connection breaks before an answer", async () => {
     await using plain = serve(() => new Response(""));
     using reset = rawServer("", "reset");
-    using noHttp = rawServer("220 mail ready\r\n\r\n", "close");
     const urls = [
       "http://no-such-host.invalid/",
       plain.url.replace("http:", "https:"),
       reset.url,
-      noHttp.url,
       "nonsense",
     ];
     const codes = await Promise.all(urls.map(async (url) => (await failure(ask(url))).code));
     expect(codes).toEqual(urls.map(() => "unavailable"));
+  });
+
+  test("says of a server that was reached and speaks no HTTP that its answer is bad", async () => {
+    using mail = rawServer("220 mail ready\r\n\r\n", "close");
+    const error = await failure(ask(mail.url));
+    expect(error.code).toBe("bad-response");
+    expect(error.message).toContain("answered with what is no HTTP");
   });
 
   test("keeps the reason of an abort, before it is sent, while it waits and while an error is read", async () => {

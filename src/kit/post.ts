@@ -101,8 +101,14 @@ async function failed(
 // Bun's errors name the whole URL, with a key in its query where the upstream takes it there: they are no cause.
 function unreachable(url: string | URL, error: unknown): UpstreamError {
   const host = URL.parse(String(url))?.host ?? "the upstream (its URL is not valid)";
-  return new UpstreamError("unavailable", `can't reach ${host}: ${networkErrorCode(error)}`);
+  const code = networkErrorCode(error);
+  return NO_HTTP.test(code)
+    ? new UpstreamError("bad-response", `${host} answered with what is no HTTP: ${code}`)
+    : new UpstreamError("unavailable", `can't reach ${host}: ${code}`);
 }
+
+/** The parsers' codes, of the gateway's sockets and of `fetch`. */
+const NO_HTTP = /^HPE_|^Malformed_HTTP_Response$/;
 
 function redirection(response: Response): string {
   const target = URL.parse(response.headers.get("location") ?? "", response.url || undefined);

@@ -14,9 +14,6 @@ import { takeUpstreamSlot } from "./upstream-slot.ts";
 /** A client would rather come back by itself than wait longer than this for another try. */
 const LONGEST_WAIT_MS = 5_000;
 
-/** What is told a request that no upstream has room for, ever. */
-const LONGEST_RETRY_AFTER_MS = 24 * 60 * 60_000;
-
 /** Failures after which the same target is worth another try. A deadline that passed is not among them, nor is nonsense. */
 const PASSING: ReadonlySet<UpstreamErrorCode> = new Set(["unavailable", "failed", "truncated"]);
 
@@ -191,6 +188,8 @@ class Tries {
     const waits = this.#plan.targets.map((target) => this.#wait(target));
     const soonest = Math.min(...waits);
     if (this.#failure) return withRetryAfter(this.#failure, soonest);
+    // Nothing but a limit that the request can never come under says so without a failure.
+    if (soonest === Infinity) return tooLarge(this.#plan.asked, this.#needed());
     const target = this.#plan.targets[waits.indexOf(soonest)];
     const limited =
       target &&
@@ -198,9 +197,8 @@ class Tries {
     const message = limited
       ? `every upstream for "${this.#plan.asked}" is at its rate limit`
       : `every upstream for "${this.#plan.asked}" has failed of late and is being rested`;
-    return new RequestError(limited ? "rate_limit_exceeded" : "upstream_unavailable", message, {
-      retryAfterMs: Math.min(soonest, LONGEST_RETRY_AFTER_MS),
-    });
+    const code = limited ? "rate_limit_exceeded" : "upstream_unavailable";
+    return new RequestError(code, message, { retryAfterMs: soonest });
   }
 
   /** Milliseconds until a target may be worth asking again, as it said itself or as its circuit is open. */
@@ -208,6 +206,11 @@ class Tries {
     const told = (this.#told?.get(target) ?? 0) - this.#call.age;
     return Math.max(told, this.#gateway.targets.wait(target));
   }
+}
+
+function tooLarge(asked: string, { input, output, outputAsked }: RequestEstimate): RequestError {
+  const message = `the request may need ${input + output} tokens, more than any upstream for "${asked}" may be asked for in a whole minute; ask for a smaller max_tokens, or make the prompt shorter`;
+  return new RequestError("invalid_value", message, { param: outputAsked ? "max_tokens" : "messages" });
 }
 
 /** A visit at whose end the slot is free. */

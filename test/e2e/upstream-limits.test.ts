@@ -60,3 +60,17 @@ test("an upstream's tokens are reserved by an estimate, and settled with what it
   expect((await ask("metered/small", { max_tokens: 50 })).status).toBe(200);
   expect(gateway.calls()).toMatchObject({ metered: 2 });
 });
+
+test.each([
+  ["its max_tokens", { max_tokens: 4_096 }, "max_tokens"],
+  ["its prompt", { messages: [{ role: "user", content: "Well? ".repeat(2_000) }] }, "messages"],
+])(
+  "a request that an upstream never has room for because of %s is told so, and not to wait",
+  async (_, asked, param) => {
+    const refused = await ask("metered/small", asked);
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([400, null]);
+    expect(await refused.json()).toMatchObject({
+      error: { code: "invalid_value", param, message: expect.stringContaining("in a whole minute") },
+    });
+  },
+);

@@ -1,8 +1,20 @@
 import type { FoldedFields, JsonObject } from "../../contract/index.ts";
 import { foldExtra } from "../../contract/index.ts";
 
-/** What names an answer, and what a gateway like this one says upstream, which is about that one's answer. */
-const NOT_EXTRA = new Set(["id", "created", "model", "x_modelyard"]);
+/**
+ * What names an answer, what a gateway like this one says upstream, which is about that one's answer, and what comes
+ * in events of its own.
+ */
+export const NOT_EXTRA: ReadonlySet<string> = new Set([
+  "id",
+  "object",
+  "created",
+  "model",
+  "choices",
+  "usage",
+  "error",
+  "x_modelyard",
+]);
 
 /** What names an answer: `id`, `created` and `model` are the upstream's where it gives them, else ours. */
 export class Identity {

@@ -73,7 +73,7 @@ test("a refusal grows piece by piece and takes the place of null", async () => {
     { type: "extra", at: "delta", fields: { refusal: "not." } },
     { type: "finish", reason: "stop" },
   );
-  expect(choices).toMatchObject([{ message: { refusal: "I cannot." } }]);
+  expect(choices).toMatchObject([{ message: { content: null, refusal: "I cannot." } }]);
 });
 
 test("collecting many logprobs takes linear work", async () => {
@@ -115,4 +115,35 @@ test("a field that is called `__proto__` is one like any other", async () => {
   for (const where of [body, choice, choice?.message]) {
     expect(Object.getOwnPropertyDescriptor(where, "__proto__")?.value).toEqual({ a: 1 });
   }
+});
+
+// @openai/agents and others look at these only where there is no text, and an empty one is one.
+test.each([
+  { refusal: "No." },
+  { audio: { id: "a", data: "…" } },
+  { function_call: { name: "f", arguments: "{}" } },
+])("an answer that is no text, but %j, has no content", async (fields) => {
+  const finish = { type: "finish", reason: "stop" } as const;
+  const alone = await collected({ type: "extra", at: "delta", fields }, finish);
+  expect(alone.choices).toMatchObject([{ message: { content: null, ...fields } }]);
+  const beside = await collected(
+    { type: "extra", at: "delta", fields },
+    { type: "text", text: "Well" },
+    finish,
+  );
+  expect(beside.choices).toMatchObject([{ message: { content: "Well", ...fields } }]);
+  const neither = await collected({ type: "extra", at: "delta", fields: { refusal: null } }, finish);
+  expect(neither.choices).toMatchObject([{ message: { content: "" } }]);
+});
+
+test("fields of the whole answer take the place of nothing that has events of its own", async () => {
+  const fields = { choices: "none", usage: 7, object: "x", error: "y", citations: ["a"] };
+  const body = await collected({ type: "extra", at: "chunk", fields }, { type: "text", text: "Hi" });
+  expect(body).toMatchObject({
+    object: "chat.completion",
+    choices: [{ message: { content: "Hi" } }],
+    citations: ["a"],
+  });
+  expect(Object.keys(body)).not.toContain("error");
+  expect(Object.keys(body)).not.toContain("usage");
 });

@@ -104,10 +104,18 @@ class Choice {
     return { ...body, ...(finish && finishFields(finish)), ...this.#extra };
   }
 
+  /** Whether it has something to say in place of a text: clients look at that only where `content` is null. */
+  get #saysOtherwise(): boolean {
+    const delta = this.#delta;
+    return (
+      this.#calls.length > 0 || Boolean(delta?.["refusal"] || delta?.["audio"] || delta?.["function_call"])
+    );
+  }
+
   #message(): JsonObject {
     const message: Record<string, Json> = {
       role: "assistant",
-      content: this.#text ?? (this.#calls.length > 0 ? null : ""),
+      content: this.#text ?? (this.#saysOtherwise ? null : ""),
     };
     if (this.#reasoning) message["reasoning_content"] = this.#reasoning;
     const details = this.#details.list();

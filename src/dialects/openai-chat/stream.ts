@@ -5,7 +5,7 @@ import type { FrameWriter, WriterOptions } from "../dialect.ts";
 import type { RequestError } from "../request-error.ts";
 import { errorBody } from "./error.ts";
 import { finishFields, finishReason } from "./finish.ts";
-import { Identity } from "./identity.ts";
+import { Identity, NOT_EXTRA } from "./identity.ts";
 import { reasoningFields } from "./reasoning.ts";
 import { toolCallDelta } from "./tool-call.ts";
 import { usageBody } from "./usage.ts";
@@ -21,8 +21,8 @@ export function errorFrame(error: RequestError): string {
   return `data: ${errorBody(error)}\n\n`;
 }
 
-/** Fields of the whole answer that stand in each of its chunks, and what another gateway says of itself. */
-const NOT_ONCE = new Set(["id", "created", "model", "system_fingerprint", "service_tier", "x_modelyard"]);
+/** Fields of the whole answer that don't go out with one of its chunks: those of `NOT_EXTRA`, and what stands in each. */
+const NOT_ONCE = new Set([...NOT_EXTRA, "system_fingerprint", "service_tier"]);
 
 /** A text that stands in JSON as it is. What is written in surrogates is left to `JSON.stringify`, which knows halves. */
 const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
