@@ -100,3 +100,18 @@ routes: [{ model: alias, targets: [{ upstream: it, model: m }] }]
     messages: [{ role: "user", content: "Hé" }],
   });
 });
+
+test.each(["m", "it/m"])(
+  "what was asked of %s reaches the server in the client's own words, long numbers too",
+  async (model) => {
+    server.respond = (exchange) => exchange.send(jsonAnswer(openaiCompletion("Hello")));
+    await using gateway = await gatewayWith("api_key: key-a");
+    const words = (name: string) =>
+      `{ "seed": 9007199254740993, "model": "${name}", "x": 1.10, "messages": [{ "role": "user", "content": "Hé" }] }`;
+    const response = await gateway.chat({}, { body: words(model) });
+    expect(response.status).toBe(200);
+    const sent = new TextDecoder().decode(server.requests.at(-1)?.body);
+    // Where the name changes, nothing else does.
+    expect(sent.replace('"model":"m"', '"model": "m"')).toBe(words("m"));
+  },
+);

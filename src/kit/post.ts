@@ -2,12 +2,12 @@ import { UpstreamError } from "../contract/index.ts";
 import type { Call, JsonObject } from "../contract/index.ts";
 import type { Cancelling } from "../contract/cancelling.ts";
 import { CANCELLING, cancellingOf, TAKES_CANCELLING } from "../contract/cancelling.ts";
-import { sourceOf } from "../contract/source.ts";
 import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { systemClock } from "./clock.ts";
 import type { Clock } from "./clock.ts";
 import { failureOf, networkErrorCode } from "./failure.ts";
+import { writtenBytes } from "./written-bytes.ts";
 
 export interface GetOptions {
   /** Usually `host.fetch`. */
@@ -23,7 +23,7 @@ export interface PostOptions extends GetOptions {
   readonly body: JsonObject;
   /**
    * The body is the request that the plugin was given, and nothing in it was changed: then the bytes that the client
-   * wrote are sent where they are still there, which saves writing them anew.
+   * wrote are sent where they are still there, which saves writing them anew, and takes nothing from long numbers.
    */
   readonly verbatim?: boolean;
 }
@@ -41,7 +41,7 @@ export async function post(
   const headers: Record<string, string> = { "content-type": "application/json" };
   // A compressing proxy collects events until a block is full.
   if (options.body["stream"] === true) headers["accept-encoding"] = "identity";
-  const body = (options.verbatim && sourceOf(options.body)?.bytes) || JSON.stringify(options.body);
+  const body = (options.verbatim && writtenBytes(options.body)) || JSON.stringify(options.body);
   const response = await send(options, { method: "POST", headers, body, call });
   call.connected();
   return response.ok ? response : failed(response, options, call);

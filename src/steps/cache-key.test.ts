@@ -185,3 +185,17 @@ describe("a request whose key is remembered", () => {
     expect(keyFor(long)).toBeUndefined();
   });
 });
+
+test("requests whose numbers are too long for JavaScript are the same only if they are written with the same bytes", () => {
+  const parsed = (text: string) => {
+    const request = JSON.parse(text) as ChatRequest;
+    keepSource(request, { bytes: new TextEncoder().encode(text), ascii: true });
+    return request;
+  };
+  const [one, other] = ['{"model":"m","seed":9007199254740993}', '{"model":"m","seed":9007199254740992}'];
+  expect(keyOf(parsed(one))).toBe(keyOf(parsed(one)));
+  expect(keyOf(parsed(one))).not.toBe(keyOf(parsed(other)));
+  // Nobody knows what was written.
+  const unknown = JSON.parse(one) as object;
+  expect(keyOf(unknown)).not.toBe(keyOf(unknown));
+});

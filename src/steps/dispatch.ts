@@ -1,6 +1,6 @@
 import type { ChatRequest, CompletionRequest, EmbedRequest, EmbedResult } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
-import { forgetSource } from "../contract/source.ts";
+import { forgetSource, keepRenamed } from "../contract/source.ts";
 import { asChat } from "../dialects/openai-completions/request.ts";
 import { soundUsage } from "../flow/sound-usage.ts";
 import type { Errand } from "../state/errand.ts";
@@ -74,9 +74,12 @@ function askCompletion(request: CompletionRequest): Question["ask"] {
   };
 }
 
-/** The client's own object where nothing changes: with it are the bytes that the client wrote. */
+/** With it are the bytes that the client wrote: the client's own object where nothing changes, or a copy that knows it. */
 function withModel<T extends ChatRequest | CompletionRequest>(request: T, model: string): T {
-  return request.model === model ? request : { ...request, model };
+  if (request.model === model) return request;
+  const copy = { ...request, model };
+  keepRenamed(copy, request);
+  return copy;
 }
 
 interface Asked {
