@@ -109,7 +109,10 @@ export const Key = Type.Object(
 
 const Timeouts = Type.Object(
   {
-    connect: wait("10s", "Until the connection stands, where the plugin can tell."),
+    connect: wait(
+      "10s",
+      "Until the connection stands, where that can be told: by the plugin, or if the server is reached over unencrypted HTTP.",
+    ),
     first_event: wait("60s", "Until a streamed answer's first event; of a plain one, `total` is the bound."),
     idle: wait("60s", "Between two events of an answer."),
     total: wait("10m", "For the whole answer."),

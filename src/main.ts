@@ -46,8 +46,8 @@ async function start(): Promise<Running> {
   const log = createLogger({ ...settings.telemetry, redact: redactor.redact });
   surviveStrays(log);
   const storage = openSqlite(settings.storage, config.directory);
-  const outbound = outboundFetch(fetch, { proxied: usesHttpProxy() });
-  const gateway = await build(planned, { log, storage, redactor, fetch: outbound });
+  const fetchWithin = outboundFetch(fetch, { proxied: usesHttpProxy() });
+  const gateway = await build(planned, { log, storage, redactor, fetchWithin });
   const server = listen(gateway, settings.server);
   const key = keyNotice(planned, storage.keys);
   await gateway.start();

@@ -10,7 +10,12 @@ export async function check(argv: readonly string[]): Promise<number> {
   const planned = await plan(config);
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
-  const gateway = await build(planned, { log, storage: memoryStorage(), redactor, fetch: noNetwork });
+  const gateway = await build(planned, {
+    log,
+    storage: memoryStorage(),
+    redactor,
+    fetchWithin: () => noNetwork,
+  });
   const opened = [...gateway.upstreams.keys()];
   await gateway.close();
   flushLog();

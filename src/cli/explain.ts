@@ -32,7 +32,7 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const asked = { model, ...askedBy(key, planned, config.directory) };
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
-  const gateway = await build(planned, { log, storage: memoryStorage(), redactor, fetch });
+  const gateway = await build(planned, { log, storage: memoryStorage(), redactor, fetchWithin: () => fetch });
   try {
     return await tell(asked, planned, gateway);
   } finally {

@@ -52,7 +52,8 @@ export async function askRecorded(argv: readonly string[], question: Question): 
   const log = createLogger({ log: "pretty", level: "error", redact: redactor.redact });
   const tape = new Tape();
   using _sockets = await recordSockets(tape);
-  const around = { log, redactor, storage: memoryStorage(), fetch: recordingFetch(fetch, tape) };
+  const fetchWithin = () => recordingFetch(fetch, tape);
+  const around = { log, redactor, storage: memoryStorage(), fetchWithin };
   const open = await openUpstream(upstream, around).catch((cause: unknown) => {
     throw new StartupError(
       `the upstream "${upstream.id}" can't be opened: ${redactor.redact(textOf(cause))}`,

@@ -23,7 +23,7 @@ function opening(open: (options: unknown, host: Host) => unknown) {
   const planned = { id: "first", plugin: plugin as never, options: {}, settings };
   const redactor = new Redactor();
   const log = createLogger({ log: "json", level: "error", redact: redactor.redact });
-  return openUpstream(planned, { log, storage: memoryStorage(), redactor, fetch });
+  return openUpstream(planned, { log, storage: memoryStorage(), redactor, fetchWithin: () => fetch });
 }
 
 const models = async () => [];

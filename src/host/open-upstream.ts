@@ -23,7 +23,8 @@ export interface Surroundings {
   readonly log: GatewayLogger;
   readonly storage: Storage;
   readonly redactor: Redactor;
-  readonly fetch: typeof fetch;
+  /** What an upstream makes its requests by that waits so many ms for a connection. */
+  readonly fetchWithin: (connectMs: number) => typeof fetch;
 }
 
 /** Opens one upstream; rejects with what its plugin threw, after its clean-ups have run. */
@@ -40,7 +41,7 @@ export async function openUpstream(planned: PlannedUpstream, around: Surrounding
   const host: Host = {
     id,
     log,
-    fetch: around.fetch,
+    fetch: around.fetchWithin(settings.timeouts.connect),
     signal: closing.signal,
     storage: around.storage.stateOf(id),
     secret: (value) => around.redactor.add(value),

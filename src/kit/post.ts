@@ -30,7 +30,8 @@ export interface PostOptions extends GetOptions {
 
 /**
  * Sends JSON and gives the answer once its headers have come, if its status is 2xx. Otherwise throws
- * `UpstreamError` as `failureOf` says, or `unavailable` if the upstream can't be reached. When `call.signal`
+ * `UpstreamError` as `failureOf` says, `timeout` or `unavailable` if the upstream can't be reached, or `bad-response` if
+ * it speaks no HTTP. When `call.signal`
  * aborts, it rejects with the signal's reason, and so does the body that is being read. Redirects are not
  * followed: they would carry the credential elsewhere.
  */
@@ -102,6 +103,9 @@ async function failed(
 function unreachable(url: string | URL, error: unknown): UpstreamError {
   const host = URL.parse(String(url))?.host ?? "the upstream (its URL is not valid)";
   const code = networkErrorCode(error);
+  // Not one of those after which the same server is worth another try: that would take as long again.
+  if (code === "ETIMEDOUT")
+    return new UpstreamError("timeout", `${host} did not accept a connection in time (timeouts.connect)`);
   return NO_HTTP.test(code)
     ? new UpstreamError("bad-response", `${host} answered with what is no HTTP: ${code}`)
     : new UpstreamError("unavailable", `can't reach ${host}: ${code}`);

@@ -19,7 +19,7 @@ const OF_THE_HEAD: ReadonlySet<string> = new Set([
   "url",
 ]);
 
-const outbound = outboundFetch(fetch, { proxied: false });
+const outbound = outboundFetch(fetch, { proxied: false })(10_000);
 
 /** What a server does with one request, as text. */
 type Respond = (request: string, socket: Socket<Peer>) => void;
@@ -485,5 +485,5 @@ describe("who leaves", () => {
 });
 
 test("where the environment names a proxy, everything goes the usual way", () => {
-  expect(outboundFetch(fetch, { proxied: true })).toBe(fetch);
+  expect(outboundFetch(fetch, { proxied: true })(10_000)).toBe(fetch);
 });

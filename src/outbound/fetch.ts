@@ -17,16 +17,24 @@ type Fetch = typeof fetch;
  * requests at once. All else goes the usual way. `proxied` tells whether the environment names a proxy for
  * unencrypted HTTP, which only the usual way knows.
  */
-export function outboundFetch(usual: Fetch, { proxied }: { readonly proxied: boolean }): Fetch {
+export function outboundFetch(usual: Fetch, { proxied }: { readonly proxied: boolean }): FetchWithin {
   const parser = proxied ? undefined : findParser();
-  if (!parser) return usual;
+  if (!parser) return () => usual;
   const client = new Client(parser);
-  const outbound = (...sent: Parameters<Fetch>): Promise<Response> => {
-    const request = plainRequest(...sent);
-    return request ? client.ask(request) : usual(...withSignal(sent));
+  return (connectMs) => {
+    const outbound = (...sent: Parameters<Fetch>): Promise<Response> => {
+      const request = plainRequest(...sent);
+      return request ? client.ask(request, connectMs) : usual(...withSignal(sent));
+    };
+    return Object.assign(outbound, { preconnect: usual.preconnect, [TAKES_CANCELLING]: true });
   };
-  return Object.assign(outbound, { preconnect: usual.preconnect, [TAKES_CANCELLING]: true });
 }
+
+/**
+ * A `fetch` that waits so many ms for a connection, where it makes that itself: Bun's own tells nobody when it has one.
+ * Then it rejects with an error whose `code` is `ETIMEDOUT`.
+ */
+export type FetchWithin = (connectMs: number) => Fetch;
 
 /** As any `fetch` takes it. */
 function withSignal([input, init]: Parameters<Fetch>): Parameters<Fetch> {
@@ -46,13 +54,13 @@ class Client {
     this.#parser = parser;
   }
 
-  ask(request: OutboundRequest): Promise<Response> {
+  ask(request: OutboundRequest, connectMs: number): Promise<Response> {
     const { host, origin, cancelling } = request;
     if (cancelling?.reason !== undefined) return Promise.reject(cancelling.reason);
     const server = this.#server(host, origin);
     const connection = server.take();
     if (connection) return answerOf(connection, request);
-    return this.#open(server, cancelling).then((opened) => {
+    return this.#open(server, { cancelling, connectMs }).then((opened) => {
       // It may have been left since: who is cancelled tells nobody again.
       if (cancelling?.reason === undefined) return answerOf(opened, request);
       opened.close();
@@ -70,24 +78,37 @@ class Client {
     return server;
   }
 
-  async #open(server: Connections, cancelling: Cancelling | undefined): Promise<Connection> {
+  async #open(server: Connections, { cancelling, connectMs }: Patience): Promise<Connection> {
     const opening = server.open();
-    if (!cancelling) return opening;
-    const { promise: cancelled, reject } = Promise.withResolvers<never>();
-    const cancel = () => {
-      reject(cancelling.reason);
+    const { promise: given, reject: giveUp } = Promise.withResolvers<never>();
+    const leave = (reason: unknown): void => {
+      giveUp(reason);
       opening.then(
         (connection) => connection.close(),
         () => undefined,
       );
     };
-    cancelling.listen(cancel);
+    const cancel = (): void => leave(cancelling?.reason);
+    const timer = setTimeout(() => leave(tooLate()), connectMs);
+    cancelling?.listen(cancel);
     try {
-      return await Promise.race([opening, cancelled]);
+      return await Promise.race([opening, given]);
     } finally {
-      cancelling.forget(cancel);
+      clearTimeout(timer);
+      cancelling?.forget(cancel);
     }
   }
+}
+
+/** How long a connection is waited for. */
+interface Patience {
+  readonly cancelling: Cancelling | undefined;
+  readonly connectMs: number;
+}
+
+/** As the system says it after its own two minutes. */
+function tooLate(): Error {
+  return Object.assign(new Error("the server did not take the connection in time"), { code: "ETIMEDOUT" });
 }
 
 function answerOf(connection: Connection, request: OutboundRequest): Promise<Response> {

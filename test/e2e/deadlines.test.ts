@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { startFaultUpstream } from "../support/fault-upstream.ts";
-import { startForward } from "../support/forward-gateway.ts";
+import { startForward, tries } from "../support/forward-gateway.ts";
+import { fullServer } from "../support/full-server.ts";
 import type { RunningGateway } from "../support/gateway.ts";
 import { startGateway } from "../support/gateway.ts";
 import type { Step } from "../support/scripted-gateway.ts";
@@ -179,5 +180,22 @@ describe("total", () => {
     const message = 'the upstream "forward" did not finish its answer within 0.3 s (timeouts.total)';
     await expectBrokenOff(await ask(gateway, true), message);
     await upstream.requests[0]?.closed;
+  });
+});
+
+describe("a server over HTTP whose queue of connections is full", () => {
+  test.each([true, false])("is waited for no longer than timeouts.connect (streamed: %p)", async (stream) => {
+    await using full = await fullServer();
+    const upstream = {
+      plugin: "openai",
+      options: { base_url: `${full.url}/v1`, models: ["m"] },
+      timeouts: { connect: "200ms", first_event: "20s", total: "20s" },
+    };
+    await using gateway = await startGateway(`${tries(1)}upstreams: { full: ${JSON.stringify(upstream)} }\n`);
+    const host = new URL(full.url).host;
+    await expectTimeout(
+      await ask(gateway, stream),
+      `${host} did not accept a connection in time (timeouts.connect)`,
+    );
   });
 });

@@ -49,8 +49,8 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
   const redactor = new Redactor();
   const log = createLogger({ ...planned.settings.telemetry, redact: redactor.redact });
   const storage = openSqlite(planned.settings.storage, directory);
-  const outbound = outboundFetch(fetch, { proxied: false });
-  const built = await build(planned, { log, storage, redactor, fetch: outbound });
+  const fetchWithin = outboundFetch(fetch, { proxied: false });
+  const built = await build(planned, { log, storage, redactor, fetchWithin });
   const gateway = { ...built, limits: { ...built.limits, ...options.limits } };
   const listening = listen(gateway, planned.settings.server);
   await gateway.start();

@@ -8,6 +8,9 @@ export interface LogLine {
   readonly fields: JsonObject | undefined;
 }
 
+/** The default of `timeouts.connect`. */
+const CONNECT_MS = 10_000;
+
 /** A host made by hand, and what a plugin did with it. */
 export interface TestHost {
   readonly host: Host;
@@ -39,7 +42,7 @@ export function testHost(overrides: Partial<Host> = {}): TestHost {
   const host: Host = {
     id: "test",
     log: collectingLogger(logs),
-    fetch: outboundFetch(fetch, { proxied: false }),
+    fetch: outboundFetch(fetch, { proxied: false })(CONNECT_MS),
     signal: closing.signal,
     storage: memoryStorage(),
     secret: (value) => void secrets.add(value),
