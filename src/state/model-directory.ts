@@ -16,6 +16,8 @@ const OUT_OF_REACH: ReadonlySet<UpstreamErrorCode> = new Set(["unavailable", "ti
 
 interface Shelf {
   models: readonly Model[];
+  /** The same; of two of one name the first. */
+  byId: ReadonlyMap<string, Model>;
   /** Whether there ever was a list. */
   listed: boolean;
   /** Whether it was out of reach when it was last asked. */
@@ -88,8 +90,7 @@ export class ModelDirectory {
   /** What a model can do, as far as its upstream has said; waits for nothing, but asks for a list that is due. */
   capabilities(upstream: OpenUpstream, id: string): Capabilities {
     void this.#refresh(upstream);
-    const models = this.#shelves.get(upstream)?.models ?? [];
-    return models.find((model) => model.id === id)?.capabilities ?? {};
+    return this.#shelves.get(upstream)?.byId.get(id)?.capabilities ?? {};
   }
 
   /** Whether an upstream is known to list a model; waits for nothing. */
@@ -107,7 +108,7 @@ export class ModelDirectory {
   #refresh(upstream: OpenUpstream): Promise<void> | undefined {
     let shelf = this.#shelves.get(upstream);
     if (!shelf) {
-      shelf = { models: [], listed: false, silent: false, due: 0, loading: undefined };
+      shelf = { models: [], byId: new Map(), listed: false, silent: false, due: 0, loading: undefined };
       this.#shelves.set(upstream, shelf);
     }
     if (!shelf.loading && performance.now() >= shelf.due) shelf.loading = this.#ask(upstream, shelf);
@@ -118,6 +119,7 @@ export class ModelDirectory {
     const deadline = AbortSignal.timeout(LOAD_DEADLINE_MS);
     try {
       shelf.models = modelsIn(await Promise.race([upstream.upstream.models(deadline), rejected(deadline)]));
+      shelf.byId = new Map(shelf.models.toReversed().map((model) => [model.id, model]));
       this.#listing = undefined;
       shelf.listed = true;
       shelf.silent = false;

@@ -84,7 +84,8 @@ export class LentCall implements Call, AnswerFollower {
   }
 
   ignored(parameter: string, why: string): void {
-    (this.#ignored ??= new Set()).add(parameter);
+    // A plugin need not be written in TypeScript, and what stands here goes into a header.
+    (this.#ignored ??= new Set()).add(String(parameter));
     this.log.debug("a parameter is not honoured", { parameter, why });
   }
 

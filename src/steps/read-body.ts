@@ -41,7 +41,7 @@ async function readWhole(
   const patience = new Patience(call, gateway);
   try {
     patience.expect();
-    return parse(await Promise.race([reading, patience.over]));
+    return parse(await Promise.race([orGone(reading, call), patience.over]));
   } finally {
     patience.end();
     taken[Symbol.dispose]();
@@ -65,7 +65,8 @@ async function readPieces(
   try {
     for (;;) {
       patience.expect();
-      const { done, value } = (await Promise.race([reader?.read(), patience.over])) ?? NO_MORE;
+      const reading = reader && orGone(reader.read(), call);
+      const { done, value } = (await Promise.race([reading, patience.over])) ?? NO_MORE;
       if (done) break;
       pieces.push(value);
       size += value.byteLength;
@@ -81,14 +82,19 @@ async function readPieces(
   }
 }
 
+/** A body can't be read to its end because its client has left, and for no other reason. */
+function orGone<T>(reading: Promise<T>, call: RequestCall): Promise<T> {
+  return reading.catch(() => Promise.reject(call.gone));
+}
+
 const NO_MORE = { done: true, value: undefined } as const;
 
 function checkType(headers: Headers): void {
   // As nearly all say it.
   if (headers.get("content-type") === "application/json" && !headers.has("content-encoding")) return;
-  const [type = "", ...parameters] = (headers.get("content-type") ?? "")
-    .split(";")
-    .map((part) => part.trim());
+  // Of several, which come as a list, the first counts, as it does to Node.js.
+  const [first = ""] = (headers.get("content-type") ?? "").split(",", 1);
+  const [type = "", ...parameters] = first.split(";").map((part) => part.trim());
   const charset = parameters.find((parameter) => /^charset=/i.test(parameter))?.slice("charset=".length);
   const encoding = headers.get("content-encoding") ?? "identity";
   if (encoding !== "identity") {

@@ -54,6 +54,7 @@ test.each([
   "Application/JSON",
   "application/vnd.api+json",
   "text/json",
+  "application/json, application/json",
   "",
 ])("content-type %p is taken", async (type) => {
   const answer = await rawFetch(gateway.url, posted(bodyFor("hello"), { "content-type": type }));
@@ -156,4 +157,8 @@ test("a client that leaves with its body half sent, or right after the headers, 
       }
     }
   }
+  const { body: metrics } = await rawFetch(gateway.url, { method: "GET", path: "/metrics" });
+  expect(metrics).toContain('code="client_closed_request"');
+  // It is nobody's fault but the client's.
+  expect(metrics).not.toContain('code="internal_error"');
 });

@@ -126,7 +126,7 @@ test.each([
 
 test("a parameter's name that no header can hold is written so that one can", async () => {
   const response = await ask("goes-on-after-its-end", false);
-  expect(response.headers.get("x-modelyard-ignored")).toBe("na%C3%AFve%0D%0Aname%2C%20really");
+  expect(response.headers.get("x-modelyard-ignored")).toBe("na%C3%AFve%0D%0Aname%2C%20really,7");
 });
 
 test("counts that are none cost nobody anything, and what the answer took is estimated", async () => {

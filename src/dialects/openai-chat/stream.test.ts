@@ -221,3 +221,24 @@ test("what becomes known of the answer between two texts stands in the second, a
     ["other", undefined],
   ]);
 });
+
+test("characters at which some clients end a line are written as escapes, wherever they stand", () => {
+  const writer = new ChunkWriter({ model: "m", includeUsage: false });
+  const text = "a\u2028b\u2029c\u0085d";
+  const frames = [
+    // The first frame of a choice, one like nearly all, and one that has more to escape.
+    writer.write({ type: "text", text }),
+    writer.write({ type: "text", text }),
+    writer.write({ type: "text", text: `"${text}"` }),
+    writer.write({ type: "tool-call", index: 0, id: "1", name: "f", arguments: text }),
+    writer.write({ type: "extra", at: "choice", fields: { note: text } }),
+    writer.write({ type: "extra", at: "chunk", fields: { note: text } }) + writer.end(),
+  ];
+  for (const frame of frames) {
+    expect(frame).not.toMatch(/[\u0085\u2028\u2029]/);
+    expect(frame).toContain("a\\u2028b\\u2029c\\u0085d");
+  }
+  const [, second = ""] = frames;
+  const { choices } = JSON.parse(second.slice("data: ".length)) as { choices: object[] };
+  expect(choices).toMatchObject([{ delta: { content: text } }]);
+});

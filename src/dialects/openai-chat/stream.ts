@@ -24,8 +24,23 @@ export function errorFrame(error: RequestError): string {
 /** Fields of the whole answer that don't go out with one of its chunks: those of `NOT_EXTRA`, and what stands in each. */
 const NOT_ONCE = new Set([...NOT_EXTRA, "system_fingerprint", "service_tier"]);
 
-/** A text that stands in JSON as it is. What is written in surrogates is left to `JSON.stringify`, which knows halves. */
-const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
+/**
+ * A text that stands in a frame as it is. What is written in surrogates is left to `JSON.stringify`, which knows
+ * halves, and what ends a line for some clients to `inOneLine`.
+ */
+const PLAIN = /^[ !#-[\]-\u0084\u0086-\u2027\u202a-\ud7ff\ue000-\uffff]*$/;
+
+/** Where Python's `splitlines` also splits, and with it clients that read by lines. Event streams know no such line end. */
+const LINE_ENDS = /[\u0085\u2028\u2029]/g;
+
+/** JSON whose texts have no line end in them. */
+function inOneLine(json: string): string {
+  return json.search(LINE_ENDS) < 0 ? json : json.replace(LINE_ENDS, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
 
 /** What follows the text in a frame that has nothing else to say. */
 const BEHIND_TEXT = `"},"finish_reason":null}]}\n\n`;
@@ -139,7 +154,7 @@ export class ChunkWriter implements FrameWriter {
   #frame(choice: string): string {
     const tail = this.#tail;
     this.#tail = "";
-    return `data: ${this.#envelope()}"choices":[${choice}]${tail}}\n\n`;
+    return `data: ${this.#envelope()}"choices":[${inOneLine(choice)}]${inOneLine(tail)}}\n\n`;
   }
 
   #envelope(): string {

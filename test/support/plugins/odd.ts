@@ -63,6 +63,7 @@ export default definePlugin({
       models: async () => (lists as readonly Model[]) ?? Object.keys(all).map((id) => ({ id })),
       chat: ({ model }, call) => {
         call.ignored("naïve\r\nname, really", "it can't stand in a header");
+        call.ignored(7 as unknown as string, "it is no name");
         return all[model]?.() as ChatStream;
       },
     };
