@@ -65,6 +65,8 @@ function surviveStrays(log: GatewayLogger): void {
     logUnforeseen(log, "an error came where nobody could catch it; the gateway goes on", error);
   process.on("uncaughtException", goOn);
   process.on("unhandledRejection", goOn);
+  // Nor must a log that nobody reads any more, and there is nobody to tell of it.
+  process.stderr.on("error", () => undefined);
 }
 
 function warnOfHttpLimit(log: GatewayLogger): void {

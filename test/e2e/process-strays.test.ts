@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { GatewayFolder, startMain } from "../support/gateway-process.ts";
-import { ask, CONFIGURED, KEYS, SERVER } from "../support/process-settings.ts";
+import { ask, CONFIGURED, folderWith, KEYS, SERVER } from "../support/process-settings.ts";
+import { HELLO } from "../support/scripted-gateway.ts";
 import { parseFrames, textOf } from "../support/sse-frames.ts";
 import { until } from "../support/until.ts";
 
@@ -37,4 +38,20 @@ test("the process goes on, and so do all answers; the log tells", async () => {
   expect(lines.filter((line) => line.includes('"level":"error"') && line.includes("stray.ts"))).toHaveLength(
     3,
   );
+});
+
+test("a log that nobody reads any more stops nobody", async () => {
+  using folder = folderWith({ hello: HELLO }, SERVER + KEYS);
+  await using gateway = startMain(folder, CONFIGURED);
+  const url = await gateway.listening();
+  expect((await ask(url, "hello")).status).toBe(200);
+  await until(() => gateway.stderr.includes("request answered"), "a line of the log");
+  await gateway.closeStderr();
+  // As many as take several times as long as lines wait for one another.
+  for (let time = 0; time < 50; time++) {
+    const frames = parseFrames(await (await ask(url, "hello")).text());
+    expect(frames.data.at(-1)).toBe("[DONE]");
+  }
+  gateway.signal("SIGTERM");
+  expect((await gateway.ended()).code).toBe(0);
 });

@@ -33,6 +33,7 @@ export interface Ended {
 /** A process of the project's code; it is killed when it is disposed. */
 export class CodeProcess implements AsyncDisposable {
   readonly #process: Bun.Subprocess<"ignore", "pipe", "pipe">;
+  readonly #errors: ReadableStreamDefaultReader<Uint8Array>;
   readonly #read: Promise<unknown>;
   stdout = "";
   stderr = "";
@@ -50,9 +51,10 @@ export class CodeProcess implements AsyncDisposable {
       stdout: "pipe",
       stderr: "pipe",
     });
+    this.#errors = this.#process.stderr.getReader();
     this.#read = Promise.all([
-      collect(this.#process.stdout, (text) => (this.stdout += text)),
-      collect(this.#process.stderr, (text) => (this.stderr += text)),
+      collect(this.#process.stdout.getReader(), (text) => (this.stdout += text)),
+      collect(this.#errors, (text) => (this.stderr += text)),
     ]);
   }
 
@@ -69,6 +71,11 @@ export class CodeProcess implements AsyncDisposable {
     const code = await withinMs(this.#process.exited, `the end of the process\n${this.stderr}`, ms);
     await this.#read;
     return { code, stdout: this.stdout, stderr: this.stderr };
+  }
+
+  /** Reads no more of what it writes to stderr: whoever writes there then gets an error. */
+  async closeStderr(): Promise<void> {
+    await this.#errors.cancel();
   }
 
   /** The address that a gateway says it listens on, as soon as it says so. */
@@ -92,7 +99,12 @@ export function startMain(folder: GatewayFolder, environment: Readonly<Record<st
   return new CodeProcess("src/main.ts", ["--config", folder.config], { environment });
 }
 
-async function collect(stream: ReadableStream<Uint8Array>, take: (text: string) => void): Promise<void> {
+async function collect(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  take: (text: string) => void,
+): Promise<void> {
   const decoder = new TextDecoder();
-  for await (const piece of stream) take(decoder.decode(piece, { stream: true }));
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    take(decoder.decode(read.value, { stream: true }));
+  }
 }
