@@ -63,11 +63,12 @@ function checkBudgets(file: ShapedFile): Problem[] {
 
 function checkKeys(file: ShapedFile): Problem[] {
   const { document, value } = file;
-  const sound = entriesOf(value.keys).filter(([index]) => isSound(file, ["keys", index]));
+  // A name is taken whatever else is wrong with its entry.
+  const named = entriesOf(value.keys).filter(([index]) => isSound(file, ["keys", index, "name"]));
   const names = new Map<string, number>();
   const secrets = new Map<string, string>();
   const problems: Problem[] = [];
-  for (const [index, entry] of sound) {
+  for (const [index, entry] of named) {
     const at = ["keys", index];
     const same = names.get(entry.name);
     if (same !== undefined) {
@@ -75,7 +76,7 @@ function checkKeys(file: ShapedFile): Problem[] {
       problems.push(document.problem([...at, "name"], { message, hint: "give each key its own name" }));
     }
     names.set(entry.name, same ?? index);
-    problems.push(...checkSecret(file, index, secrets));
+    if (isSound(file, at)) problems.push(...checkSecret(file, index, secrets));
   }
   return problems;
 }
