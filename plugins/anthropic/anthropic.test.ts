@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { UpstreamError } from "modelyard/plugin";
 import { anthropicAt, ask, recorded } from "../../test/support/anthropic-upstream.ts";
 import { playTo, startFaultUpstream } from "../../test/support/fault-upstream.ts";
 import type { Break, Exchange, FaultUpstream } from "../../test/support/fault-upstream.ts";
@@ -145,6 +146,13 @@ describe("an HTTP error", () => {
     ],
     [400, "invalid_request_error", "messages: at least one message is required", "bad-request"],
     [400, "invalid_request_error", "Your credit balance is too low to access the API.", "rate-limited"],
+    [
+      400,
+      "invalid_request_error",
+      "You have reached your specified API usage limits. You will regain access on 2020-12-01 at 00:00 UTC.",
+      "rate-limited",
+    ],
+    [400, "invalid_request_error", "This organization has been disabled.", "rejected"],
     [401, "authentication_error", "invalid x-api-key", "rejected"],
     [402, "billing_error", "Pay first.", "rate-limited"],
     [403, "permission_error", "Not for you.", "rejected"],
@@ -159,6 +167,16 @@ describe("an HTTP error", () => {
     answerWith(upstream, status, said(type, message));
     const { error } = await ask(anthropicAt(upstream.url));
     expect(error).toMatchObject({ code, message });
+  });
+
+  test("an account at the limit that it has set itself says from when on it can be asked again", async () => {
+    await using upstream = await startFaultUpstream();
+    const [day, time] = new Date(Date.now() + 3 * 86_400_000).toISOString().split("T");
+    const message = `You have reached your specified API usage limits. You will regain access on ${day} at ${time?.slice(0, 5)} UTC.`;
+    answerWith(upstream, 400, said("invalid_request_error", message));
+    const { error } = await ask(anthropicAt(upstream.url));
+    expect(error).toMatchObject({ code: "rate-limited" });
+    expect((error as UpstreamError).retryAfterMs).toBeWithin(3 * 86_400_000 - 120_000, 3 * 86_400_000 + 1);
   });
 
   test("says when to come back", async () => {

@@ -28,33 +28,46 @@ const KNOWN = new Set([
 
 /**
  * The blocks of an assistant's message. Thinking and server tools' blocks come back where they stood among the
- * blocks of the answer, because their order is signed; texts and tool calls fill the places between them.
+ * blocks of the answer, because their order is signed; texts fill the places between them, and tool calls end them.
  */
 export function assistantBlocks(placed: Placed, index: number): readonly Block[] {
   const { message, place } = placed;
   nameIgnored(placed, KNOWN);
   if (!isNothing(message["audio"])) throw unsupported("takes no audio", `${place}.audio`);
   const refusal = textOf(message["refusal"]);
-  const others = [
-    ...contentBlocks(placed),
-    ...(refusal === "" ? [] : [{ type: "text", text: refusal }]),
+  const texts = [...contentBlocks(placed), ...(refusal === "" ? [] : [{ type: "text", text: refusal }])];
+  const calls = [
     ...listOf(message["tool_calls"]).map((call, at) => toolUse(call, `${place}.tool_calls[${at}]`)),
     ...functionCall(message["function_call"], index, place),
   ];
   const own = [...thoughtBlocks(placed), ...serverBlocks(message["content_blocks"])];
-  return woven(
+  const said = woven(
     own.toSorted((one, other) => one.index - other.index),
-    others,
+    texts,
   );
+  return calls.length > 0 ? [...said, ...calls] : withoutLastThoughts(said, placed);
 }
 
-function woven(own: readonly BlockInPlace[], others: readonly Block[]): readonly Block[] {
-  const left = [...others];
+/**
+ * Texts that were one next to the other have become one, so places count less and less; but calls are always last: they
+ * are what a turn ends with.
+ */
+function woven(own: readonly BlockInPlace[], texts: readonly Block[]): readonly Block[] {
+  const left = [...texts];
   const blocks: Block[] = [];
   for (const { index, block } of own) {
     blocks.push(...left.splice(0, Math.max(0, index - blocks.length)), block);
   }
   return [...blocks, ...left];
+}
+
+/** An answer that was cut off while the model thought: thinking that nothing follows is refused. */
+function withoutLastThoughts(blocks: readonly Block[], { call }: Placed): readonly Block[] {
+  const end = blocks.findLastIndex(({ type }) => type !== "thinking" && type !== "redacted_thinking") + 1;
+  if (end < blocks.length) {
+    call.ignored("messages[].reasoning_details", "reasoning that nothing follows can't be given back");
+  }
+  return blocks.slice(0, end);
 }
 
 function serverBlocks(value: Said): BlockInPlace[] {

@@ -3,13 +3,15 @@ import { badRequest, unsupported } from "./errors.ts";
 import { objectOf, textOf } from "./json.ts";
 import type { Said } from "./json.ts";
 
-/** An OpenAI `image_url` as an image's source: a `data:` URL becomes base64, any other is fetched by Anthropic. */
-export function imageSource(value: Said, place: string): JsonObject {
+/**
+ * An OpenAI `image_url` as a block: a `data:` URL becomes base64, any other is fetched by Anthropic. Some clients send
+ * a PDF this way, too.
+ */
+export function imageBlock(value: Said, place: string): JsonObject {
   const url = textOf(value) || textOf(objectOf(value)?.["url"]);
   if (url === "") throw badRequest("an image_url part needs a url", `${place}.image_url`);
   const data = dataOf(url);
-  if (!data) return { type: "url", url };
-  return { type: "base64", media_type: data.mediaType, data: inBase64(data, `${place}.image_url`) };
+  return data ? blockOf(data, "", `${place}.image_url`) : { type: "image", source: { type: "url", url } };
 }
 
 /** An OpenAI `file` as a block: an image, a PDF or a text by what it says it is, or a file uploaded before. */
@@ -50,10 +52,15 @@ function dataOf(url: string): Data | undefined {
   const comma = url.indexOf(",");
   const [mediaType = "", ...parameters] = url.slice("data:".length, Math.max(comma, 0)).split(";");
   return {
-    mediaType: mediaType.trim().toLowerCase(),
+    mediaType: officialName(mediaType.trim().toLowerCase()),
     isBase64: parameters.some((parameter) => parameter.trim().toLowerCase() === "base64"),
     content: url.slice(comma + 1),
   };
+}
+
+/** Clients write it so, and the API doesn't know it. */
+function officialName(mediaType: string): string {
+  return mediaType === "image/jpg" ? "image/jpeg" : mediaType;
 }
 
 function inBase64({ isBase64, content }: Data, place: string): string {

@@ -124,6 +124,38 @@ describe("parts", () => {
     ]);
   });
 
+  test("texts that are blank are left out wherever they stand, as it refuses them", () => {
+    const blank = " \n\t";
+    const { messages, system } = conversation(
+      { role: "system", content: blank },
+      {
+        role: "user",
+        content: [
+          { type: "text", text: blank },
+          { type: "text", text: "Hi" },
+        ],
+      },
+      { role: "assistant", content: blank, tool_calls: [call("toolu_1", "now", "{}")] },
+      { role: "tool", tool_call_id: "toolu_1", content: blank },
+    );
+    expect(system).toBeUndefined();
+    expect(messages).toEqual([
+      { role: "user", content: [{ type: "text", text: "Hi" }] },
+      { role: "assistant", content: [{ type: "tool_use", id: "toolu_1", name: "now", input: {} }] },
+      { role: "user", content: [{ type: "tool_result", tool_use_id: "toolu_1" }] },
+    ]);
+  });
+
+  test("an image is called by its official name, and a PDF is a document even where an image is meant to be", () => {
+    const at = (url: string) => ({ type: "image_url", image_url: { url } });
+    expect(
+      blocks(at(`data:image/jpg;base64,${PIXEL}`), at("data:application/pdf;base64,JVBERi0=")),
+    ).toMatchObject([
+      { type: "image", source: { media_type: "image/jpeg" } },
+      { type: "document", source: { media_type: "application/pdf" } },
+    ]);
+  });
+
   test("what is Anthropic's own goes as it is; empty texts, which it refuses, are left out", () => {
     const own = { type: "search_result", source: "s", title: "t", content: [], citations: { enabled: true } };
     expect(blocks({ type: "text", text: "" }, own, { type: "text", text: "Hi" })).toEqual([
@@ -312,17 +344,55 @@ describe("thoughts", () => {
     expect(messages).toEqual([{ role: "assistant", content: woven }]);
   });
 
-  test("a signature alone belongs to the text in reasoning_content, and to none where there is none", () => {
+  test("a signature alone is that of a thought that wasn't told, unless a text shows that the client has lost it", () => {
     const signed = [{ type: "reasoning.text", signature: "sig", index: 0 }];
-    const content = (fields: JsonObject) =>
-      conversation({ role: "assistant", content: "Hi", reasoning_details: signed, ...fields }).messages;
+    const given = (fields: JsonObject) =>
+      conversation({ role: "assistant", content: "Hi", reasoning_details: signed, ...fields });
     const hi = { type: "text", text: "Hi" };
-    expect(content({ reasoning_content: "Hm." })).toEqual([
-      { role: "assistant", content: [{ type: "thinking", thinking: "Hm.", signature: "sig" }, hi] },
-    ]);
-    expect(content({})).toEqual([
+    expect(given({}).messages).toEqual([
       { role: "assistant", content: [{ type: "thinking", thinking: "", signature: "sig" }, hi] },
     ]);
+    // As the stream of the openai package leaves it: the last of all pieces.
+    const lost = given({ reasoning_content: "." });
+    expect(lost.messages).toEqual([{ role: "assistant", content: [hi] }]);
+    expect(lost.ignored).toEqual(["messages[].reasoning_details"]);
+  });
+
+  test("stand before the call whatever became of the texts among them, for the call ends the turn", () => {
+    const { messages } = conversation({
+      ...turn,
+      // Two of the answer's blocks, which came as one text.
+      content: "one two",
+      reasoning_details: [details[0] as JsonObject, { ...details[2], index: 3 }],
+    });
+    expect(messages).toMatchObject([
+      {
+        content: [
+          { type: "thinking", thinking: "First." },
+          { type: "text", text: "one two" },
+          { type: "thinking", thinking: "Then." },
+          { type: "tool_use" },
+        ],
+      },
+    ]);
+    const silent = conversation({
+      ...turn,
+      content: null,
+      reasoning_details: [details[0] as JsonObject, details[2] as JsonObject],
+    });
+    expect(silent.messages).toMatchObject([
+      { content: [{ type: "thinking" }, { type: "thinking" }, { type: "tool_use" }] },
+    ]);
+  });
+
+  test("that nothing follows are left out, and named: the answer was cut off among them", () => {
+    const cut = { role: "assistant", content: "", reasoning_details: details };
+    const { messages, ignored } = conversation({ role: "user", content: "Hi" }, cut, {
+      role: "user",
+      content: "Go on",
+    });
+    expect(messages).toMatchObject([{ role: "user", content: [{ text: "Hi" }, { text: "Go on" }] }]);
+    expect(ignored).toEqual(["messages[].reasoning_details"]);
   });
 
   test("what Anthropic didn't sign is left out, and named", () => {
@@ -363,4 +433,15 @@ describe("thoughts", () => {
       { role: "assistant", content: [{ type: "text", text: "I'll search.It is sunny." }, use, result] },
     ]);
   });
+});
+
+test("an answer begun by the client is for another upstream where the model takes none", () => {
+  const messages = [
+    { role: "user", content: "Hi" },
+    { role: "assistant", content: "Sure:" },
+  ];
+  expect(mapped({ messages }, "claude-sonnet-4-5").body["messages"]).toHaveLength(2);
+  expect(() => mapped({ messages }, "claude-opus-4-6")).toThrow(
+    expect.objectContaining({ code: "unsupported", param: "messages[1]" }),
+  );
 });

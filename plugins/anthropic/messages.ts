@@ -3,7 +3,7 @@ import { assistantBlocks } from "./assistant.ts";
 import { badRequest, unsupported } from "./errors.ts";
 import { functionCallId, toolUseId } from "./ids.ts";
 import { textOf } from "./json.ts";
-import { contentBlocks, marked, nameIgnored } from "./parts.ts";
+import { contentBlocks, isBlank, marked, nameIgnored } from "./parts.ts";
 import type { Block, Placed } from "./parts.ts";
 
 /** A conversation in the Messages API's form. */
@@ -102,7 +102,7 @@ function toolResult(placed: Placed, id: string): Block {
 }
 
 function contentOfResult({ content }: Message, placed: Placed): Block["content"] {
-  if (typeof content === "string") return content === "" ? undefined : content;
+  if (typeof content === "string") return isBlank(content) ? undefined : content;
   const blocks = contentBlocks(placed);
   return blocks.length > 0 ? blocks : undefined;
 }

@@ -1,6 +1,6 @@
-import type { Call, ContentPart, JsonObject, Message } from "modelyard/plugin";
+import type { Call, ContentPart, Json, JsonObject, Message } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
-import { fileBlock, imageSource } from "./files.ts";
+import { fileBlock, imageBlock } from "./files.ts";
 import { isNothing, objectOf, textOf } from "./json.ts";
 
 /** A content block of the Messages API. */
@@ -15,16 +15,20 @@ export interface Placed {
 
 /**
  * The blocks of a message's content. What the Messages API knows itself (`document`, `search_result` …) goes
- * as it is; empty texts, which it refuses, are left out.
+ * as it is; texts that are empty or blank, which it refuses, are left out.
  */
 export function contentBlocks({ message, place, call }: Placed): Block[] {
   const { content } = message;
-  if (typeof content === "string") return content === "" ? [] : [{ type: "text", text: content }];
+  if (typeof content === "string") return isBlank(content) ? [] : [{ type: "text", text: content }];
   return (content ?? []).flatMap((part, index) => {
     const at = `${place}.content[${index}]`;
     const block = blockOf(part, at, call);
-    return block["type"] === "text" && block["text"] === "" ? [] : [block];
+    return block["type"] === "text" && isBlank(block["text"]) ? [] : [block];
   });
+}
+
+export function isBlank(text: Json | undefined): boolean {
+  return typeof text === "string" && text.trim() === "";
 }
 
 /** Puts a message's own cache mark on the last of its blocks, where the Messages API wants it. */
@@ -62,10 +66,7 @@ function blockOf(part: ContentPart, place: string, call: Pick<Call, "ignored">):
 const MADE = new Map<string, readonly [string, (part: ContentPart, place: string) => Block]>([
   ["text", ["text", textBlock]],
   ["refusal", ["refusal", (part) => ({ type: "text", text: textOf(part["refusal"]) })]],
-  [
-    "image_url",
-    ["image_url", (part, place) => ({ type: "image", source: imageSource(part["image_url"], place) })],
-  ],
+  ["image_url", ["image_url", (part, place) => imageBlock(part["image_url"], place)]],
   ["file", ["file", (part, place) => fileBlock(part["file"], place)]],
   ["input_audio", ["input_audio", refuseAudio]],
 ]);

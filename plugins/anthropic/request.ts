@@ -1,4 +1,5 @@
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
+import { unsupported } from "./errors.ts";
 import { formatOf } from "./format.ts";
 import { listOf, objectOf, objectsOf, textOf } from "./json.ts";
 import { mapMessages } from "./messages.ts";
@@ -36,6 +37,10 @@ export function mapRequest(
   const tools = mapTools(request, { traits, call });
   const isForced = isDemand(tools.tool_choice);
   const conversation = mapMessages(request, call);
+  if (!traits.prefill && conversation.messages.at(-1)?.["role"] === "assistant") {
+    const last = `messages[${request.messages.length - 1}]`;
+    throw unsupported("lets nobody begin the answer of this model", last);
+  }
   const isThoughtless = lacksThought(conversation.messages);
   const thinking = planThinking({ request, traits, maxTokens, isForced, isThoughtless, call });
   const system = [...ownSystem(request["system"]), ...conversation.system];

@@ -23,20 +23,24 @@ export function thoughtBlocks({ message, call }: Placed): BlockInPlace[] {
   const ours = details.filter(isOurs);
   const thoughts = gathered(ours);
   const reasoning = textOf(message["reasoning_content"]) || textOf(message["reasoning"]);
-  const signed = [...thoughts].filter(([, { signature, data }]) => signature !== "" || data !== "");
+  // A signature without its text is that of a thought that wasn't told, unless there is a text: then the client has
+  // lost what belonged to it, as the openai package's own stream does, and half a thought is refused.
+  const isWhole = ({ text, signature, data }: Thought) =>
+    data !== "" || (signature !== "" && (text !== undefined || reasoning === ""));
+  const signed = [...thoughts].filter(([, thought]) => isWhole(thought));
   const isUnsigned = signed.length < thoughts.size || (details.length === 0 && reasoning !== "");
   if (isUnsigned || ours.length < details.length) {
     const name = details.length === 0 ? "reasoning_content" : "reasoning_details";
-    call.ignored(`messages[].${name}`, "reasoning that this API did not sign can't be given back to it");
+    call.ignored(
+      `messages[].${name}`,
+      "reasoning that this API did not sign, or that isn't whole, can't be given back to it",
+    );
   }
-  // A client that kept the signature alone kept the text as `reasoning_content`.
-  const rest = signed.filter(([, { data }]) => data === "").length === 1 ? reasoning : "";
-  return signed.map(([index, thought]) => ({ index, block: blockOf(thought, rest) }));
+  return signed.map(([index, thought]) => ({ index, block: blockOf(thought) }));
 }
 
-function blockOf({ text, signature, data }: Thought, rest: string): Block {
-  if (data !== "") return { type: "redacted_thinking", data };
-  return { type: "thinking", thinking: text ?? rest, signature };
+function blockOf({ text = "", signature, data }: Thought): Block {
+  return data === "" ? { type: "thinking", thinking: text, signature } : { type: "redacted_thinking", data };
 }
 
 function gathered(details: readonly JsonObject[]): ReadonlyMap<number, Thought> {

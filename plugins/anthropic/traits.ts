@@ -20,6 +20,8 @@ export interface Traits {
   readonly sampling: boolean;
   /** Whether it refuses temperature and top_p together. */
   readonly oneOfSampling: boolean;
+  /** Whether an answer may be begun by the client. */
+  readonly prefill: boolean;
   /** Whether a tool call can be demanded. */
   readonly forcedTools: boolean;
   /** Whether it takes JSON schemas for answers and tools; undefined: not known. */
@@ -40,6 +42,7 @@ const UNKNOWN: Traits = {
   efforts: [],
   sampling: true,
   oneOfSampling: false,
+  prefill: true,
   forcedTools: true,
   structured: undefined,
   vision: undefined,
@@ -91,6 +94,7 @@ function byVersion(version: number, line: string): Omit<Traits, keyof ReturnType
     efforts: effortsOf(version),
     sampling: version < 407,
     oneOfSampling: version >= 401,
+    prefill: version < 406,
     forcedTools: !isLatest,
     structured: version >= 405 || (version === 401 && line === "opus"),
     vision: version >= 300,

@@ -1,21 +1,28 @@
 import type { JsonObject, Usage } from "modelyard/plugin";
-import { numberOf, objectOf } from "./json.ts";
+import { numberOf, objectOf, objectsOf } from "./json.ts";
 import type { Said } from "./json.ts";
 
 /**
  * Anthropic's usage in the contract's words: its `input_tokens` are only those that the prompt cache had no part
- * in, so what was read from it and written to it is added.
+ * in, so what was read from it and written to it is added. What it took to compact the conversation is billed, and
+ * stands among the `iterations` alone: https://platform.claude.com/docs/en/build-with-claude/compaction
  */
 export function usageOf(raw: JsonObject): Usage {
-  const cachedInput = numberOf(raw["cache_read_input_tokens"]);
-  const cacheWrite = numberOf(raw["cache_creation_input_tokens"]);
-  const uncached = numberOf(raw["input_tokens"]);
+  const compactions = objectsOf(raw["iterations"]).filter(({ type }) => type === "compaction");
+  const countOf = (name: string) =>
+    [raw, ...compactions].reduce<number | undefined>(
+      (sum, each) => added(sum, numberOf(each[name])),
+      undefined,
+    );
+  const cachedInput = countOf("cache_read_input_tokens");
+  const cacheWrite = countOf("cache_creation_input_tokens");
+  const uncached = countOf("input_tokens");
   const details = objectOf(raw["output_tokens_details"]);
   return {
     ...(uncached !== undefined && { input: uncached + (cachedInput ?? 0) + (cacheWrite ?? 0) }),
     ...count("cachedInput", cachedInput),
     ...count("cacheWrite", cacheWrite),
-    ...count("output", numberOf(raw["output_tokens"])),
+    ...count("output", countOf("output_tokens")),
     ...count("reasoning", numberOf(details?.["thinking_tokens"])),
     raw,
   };
@@ -25,6 +32,10 @@ export function usageOf(raw: JsonObject): Usage {
 export function laterUsage(before: JsonObject, after: Said): JsonObject {
   const news = Object.entries(objectOf(after) ?? {}).filter(([, value]) => value !== null);
   return { ...before, ...Object.fromEntries(news) };
+}
+
+function added(sum: number | undefined, more: number | undefined): number | undefined {
+  return more === undefined ? sum : (sum ?? 0) + more;
 }
 
 function count(name: keyof Usage, tokens: number | undefined): Usage {

@@ -91,7 +91,13 @@ function otherParts(parts: readonly JsonObject[]): JsonObject | undefined {
   const images: JsonObject[] = [];
   const others: JsonObject[] = [];
   for (const part of parts) {
-    if ("functionCall" in part || "text" in part || Object.keys(part).every((name) => SIGNS.has(name)))
+    // What it draws while it thinks is no part of the answer.
+    if (
+      part["thought"] === true ||
+      "functionCall" in part ||
+      "text" in part ||
+      Object.keys(part).every((name) => SIGNS.has(name))
+    )
       continue;
     const mimeType = textIn(part["inlineData"], "mimeType");
     if (!mimeType.startsWith("image/")) others.push(part);

@@ -158,6 +158,16 @@ describe("an error", () => {
     ],
     [401, error(401, "UNAUTHENTICATED"), "rejected"],
     [403, error(403, "PERMISSION_DENIED"), "rejected"],
+    [
+      403,
+      error(
+        403,
+        "PERMISSION_DENIED",
+        "You do not have permission to access the File abc or it may not exist.",
+      ),
+      "bad-request",
+    ],
+    [403, error(403, "PERMISSION_DENIED", "CachedContent not found (or permission denied)"), "bad-request"],
     [404, error(404, "NOT_FOUND", "models/x is not found for API version v1beta"), "no-such-model"],
     [429, [error(429, "RESOURCE_EXHAUSTED")], "rate-limited"],
     [500, error(500, "INTERNAL"), "failed"],
@@ -293,6 +303,17 @@ describe("the list of models", () => {
       { id: "gemini-x", ownedBy: "google" },
     ]);
     expect(upstream.requests).toHaveLength(0);
+  });
+
+  test("is asked for with another key if one is refused", async () => {
+    upstream.respond = (exchange) => {
+      const isGood = exchange.headers.get("x-goog-api-key") === "two";
+      const models = [{ name: "models/gemini-x", supportedGenerationMethods: ["generateContent"] }];
+      exchange.send(isGood ? jsonAnswer({ models }) : jsonAnswer({ error: { message: "no" } }, 401));
+    };
+    const keys = opened({ api_keys: [{ key: "one" }, { key: "two" }] });
+    expect(await keys.models(new AbortController().signal)).toMatchObject([{ id: "gemini-x" }]);
+    await expect(opened().models(new AbortController().signal)).rejects.toMatchObject({ code: "rejected" });
   });
 
   test("ends, though the pages don't", async () => {

@@ -10,6 +10,7 @@ import type {
   JsonObject,
   Model,
   Upstream,
+  UpstreamErrorCode,
 } from "modelyard/plugin";
 import { ApiKeys, get, post, readJson } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
@@ -45,7 +46,21 @@ export class Gemini implements Upstream {
 
   async models(signal: AbortSignal): Promise<readonly Model[]> {
     if (this.#options.models.length > 0) return this.#options.models.map((id) => ({ id, ownedBy: "google" }));
-    const headers = this.#headers(this.#keys.all[0]);
+    const [first, ...others] = this.#keys.all;
+    try {
+      return await this.#list(first, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      for (const key of isKeysFault(error) ? others : []) {
+        const models = await this.#list(key, signal).catch(() => undefined);
+        if (models) return models;
+      }
+      throw error;
+    }
+  }
+
+  async #list(key: string | undefined, signal: AbortSignal): Promise<readonly Model[]> {
+    const headers = this.#headers(key);
     const models: Model[] = [];
     let token = "";
     for (let page = 0; page < MAX_PAGES; page++) {
@@ -94,7 +109,7 @@ export class Gemini implements Upstream {
     try {
       return await post(call, { fetch: this.#host.fetch, url, headers, body });
     } catch (error) {
-      throw blamedOnKey(error);
+      throw blamed(error);
     }
   }
 
@@ -108,17 +123,31 @@ export class Gemini implements Upstream {
   }
 }
 
+function isKeysFault(error: unknown): boolean {
+  return UpstreamError.is(error) && (error.code === "rejected" || error.code === "rate-limited");
+}
+
 interface Asked {
   /** Below the base URL. */
   readonly path: string;
   readonly body: JsonObject;
 }
 
-/** Google says with status 400 that it doesn't serve this address or this account: no fault of the client's. */
-function blamedOnKey(error: unknown): unknown {
-  if (!UpstreamError.is(error) || error.code !== "bad-request" || !NOT_SERVED.test(error.message))
-    return error;
-  return new UpstreamError("rejected", error.message, { cause: error });
+/**
+ * The same error with the right one to blame: Google says with status 400 that it doesn't serve this address or this
+ * account, and with 403 that a client names a file or a cached content that isn't there.
+ */
+function blamed(error: unknown): unknown {
+  if (!UpstreamError.is(error)) return error;
+  const { code, message } = error;
+  if (code === "bad-request" && NOT_SERVED.test(message)) return withCode("rejected", error);
+  return code === "rejected" && NOT_THERE.test(message) ? withCode("bad-request", error) : error;
+}
+
+function withCode(code: UpstreamErrorCode, error: UpstreamError): UpstreamError {
+  return new UpstreamError(code, error.message, { cause: error });
 }
 
 const NOT_SERVED = /location is not supported|free tier is not available|enable billing/i;
+// Or else one client's wrong name would rest the keys of all.
+const NOT_THERE = /permission to access the file\b|cached ?content not found/i;

@@ -94,6 +94,9 @@ const MIME_TYPES = new Map([
   ["webm", "video/webm"],
 ]);
 
+/** Names that clients write, and Google doesn't know. */
+const OFFICIAL = new Map([["image/jpg", "image/jpeg"]]);
+
 /** https://www.rfc-editor.org/rfc/rfc2397 */
 function dataOf(url: string, { path }: PartPlace): JsonObject {
   const comma = url.indexOf(",");
@@ -101,7 +104,10 @@ function dataOf(url: string, { path }: PartPlace): JsonObject {
   const [mimeType = "", ...parameters] = url.slice("data:".length, comma).split(";");
   const isBase64 = parameters.some((parameter) => parameter.trim().toLowerCase() === "base64");
   const data = url.slice(comma + 1);
-  return { mimeType: mimeType || "text/plain", data: isBase64 ? data : encoded(data, path) };
+  return {
+    mimeType: OFFICIAL.get(mimeType.toLowerCase()) ?? (mimeType || "text/plain"),
+    data: isBase64 ? data : encoded(data, path),
+  };
 }
 
 function encoded(data: string, path: string): string {

@@ -135,6 +135,7 @@ describe("thinking", () => {
     ["gemini-2.5-pro", "medium", { includeThoughts: true, thinkingBudget: 8192 }, false],
     ["gemini-2.5-pro", "high", { includeThoughts: true, thinkingBudget: 24_576 }, false],
     ["gemini-2.5-pro", "xhigh", { includeThoughts: true, thinkingBudget: 24_576 }, true],
+    ["gemini-3-flash", "max", { includeThoughts: true, thinkingLevel: "HIGH" }, true],
     ["gemini-2.5-pro", "none", { thinkingBudget: 128 }, true],
     ["gemini-3-pro-preview", "medium", { includeThoughts: true, thinkingLevel: "HIGH" }, false],
     ["gemini-3.1-pro-preview", "minimal", { includeThoughts: true, thinkingLevel: "LOW" }, false],
@@ -283,5 +284,16 @@ test("a tuned model is in a folder of its own", () => {
     id: "gemini-2.5-pro",
     version: 2.5,
     isPro: true,
+  });
+});
+
+test("JSON and tools together are for another upstream before Gemini 3", () => {
+  const both = { response_format: { type: "json_object" }, tools: [tool("now")] };
+  expect(() => mapped(both)).toThrow(
+    expect.objectContaining({ code: "unsupported", param: "response_format" }),
+  );
+  expect(mapped(both, { model: "gemini-3-flash" }).body).toMatchObject({
+    generationConfig: { responseMimeType: "application/json" },
+    tools: [{ functionDeclarations: [{ name: "now" }] }],
   });
 });

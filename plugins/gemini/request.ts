@@ -4,6 +4,7 @@ import { conversation } from "./messages.ts";
 import type { ModelName } from "./model-name.ts";
 import type { Options } from "./options.ts";
 import { parameters } from "./parameters.ts";
+import { unsupported } from "./refusal.ts";
 import { safetySettings } from "./safety.ts";
 import { googleFields, thinkingConfig } from "./thinking.ts";
 import { toolFields } from "./tools.ts";
@@ -24,9 +25,14 @@ export function generateRequest(request: ChatRequest, { model, options, call }: 
   const own = isObject(google["thinking_config"]) ? google["thinking_config"] : {};
   const thinking = thinkingConfig({ request, model, thoughts: options.thoughts, own, call });
   const generationConfig = { ...config, ...(thinking && { thinkingConfig: thinking }) };
+  const tools = toolFields(request, call);
+  const isJson = config["responseMimeType"] === "application/json";
+  if (isJson && "tools" in tools && model.version > 0 && model.version < 3) {
+    throw unsupported("response_format", "models before Gemini 3 take no tools beside JSON");
+  }
   return {
     ...conversation(request.messages, { model, call }),
-    ...toolFields(request, call),
+    ...tools,
     ...safetySettings(request, options.safety),
     ...(google["cached_content"] !== undefined && { cachedContent: google["cached_content"] }),
     ...body,

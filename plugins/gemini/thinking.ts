@@ -13,12 +13,20 @@ interface Asked {
   readonly call: Pick<Call, "ignored">;
 }
 
-const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh"] as const;
+const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
 type Effort = (typeof EFFORTS)[number];
 
 /** Google's own table for its OpenAI-compatible address. https://ai.google.dev/gemini-api/docs/openai#thinking */
-const BUDGETS = { none: 0, minimal: 1024, low: 1024, medium: 8192, high: 24_576, xhigh: 24_576 };
-const LEVELS = { none: "LOW", minimal: "LOW", low: "LOW", medium: "MEDIUM", high: "HIGH", xhigh: "HIGH" };
+const BUDGETS = { none: 0, minimal: 1024, low: 1024, medium: 8192, high: 24_576, xhigh: 24_576, max: 24_576 };
+const LEVELS = {
+  none: "LOW",
+  minimal: "LOW",
+  low: "LOW",
+  medium: "MEDIUM",
+  high: "HIGH",
+  xhigh: "HIGH",
+  max: "HIGH",
+};
 
 /** The models whose lowest level is below LOW, as far as Google's documents say so. */
 const HAS_MINIMAL = /^gemini-(3|3\.1|3\.5)-flash/;
@@ -56,7 +64,8 @@ function effortOf(value: Json | undefined): Effort | undefined {
 
 function amount(effort: Effort, { model, call }: Asked): JsonObject {
   const isBudget = model.version < 3;
-  if (effort === "xhigh") call.ignored("reasoning_effort", "high is the most that can be asked for");
+  if (effort === "xhigh" || effort === "max")
+    call.ignored("reasoning_effort", "high is the most that can be asked for");
   if (effort === "none" && (!isBudget || model.isPro)) {
     call.ignored("reasoning_effort", "this model always thinks; it is asked to think as little as it can");
   }
