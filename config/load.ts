@@ -74,6 +74,11 @@ export function configPath(argv: readonly string[], environment: Environment = p
   return word === "--config" ? (argv[last + 1] ?? "") : word.slice("--config=".length);
 }
 
+/** The first word that is no `--config` and no path of one, for commands that take nothing else. */
+export function strayArgument(argv: readonly string[]): string | undefined {
+  return argv.find((word, at) => !/^--config(=|$)/.test(word) && argv[at - 1] !== "--config");
+}
+
 function check(document: ConfigDocument, earlier: readonly Problem[]): LoadedConfig {
   const value = document.root && plain(document.root);
   const checked = checkValue(GatewaySchema, value, { document, path: [] });

@@ -2,7 +2,7 @@
  * The process: arguments, configuration, build, listen, signals.
  * @module
  */
-import { configPath, loadConfig, maxHttpRequests, usesHttpProxy } from "../config/load.ts";
+import { configPath, loadConfig, maxHttpRequests, strayArgument, usesHttpProxy } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import { banner, keyNotice } from "./banner.ts";
 import { RequestError } from "./dialects/request-error.ts";
@@ -39,7 +39,7 @@ interface Running {
 }
 
 async function start(): Promise<Running> {
-  const config = await loadConfig(configPath(process.argv.slice(2)));
+  const config = await loadConfig(configPath(argumentsOfStart()));
   const planned = await plan(config);
   const { settings } = planned;
   const redactor = new Redactor();
@@ -54,6 +54,17 @@ async function start(): Promise<Running> {
   warnOfHttpLimit(log);
   process.stdout.write(await banner(server.url, gateway, key));
   return { gateway, server, storage, log, drain: settings.server.drain };
+}
+
+/** What follows the command; nothing is passed over that somebody has meant. */
+function argumentsOfStart(): readonly string[] {
+  const given = process.argv.slice(2);
+  const argv = given[0] === "serve" ? given.slice(1) : given;
+  const stray = strayArgument(argv);
+  if (stray === undefined) return argv;
+  throw new StartupError(
+    `the gateway takes only --config PATH, and not ${stray}; all else stands in gateway.yaml`,
+  );
 }
 
 /**

@@ -16,6 +16,9 @@ export function refusalOf(error: Error): UpstreamError {
   const message = `the prompt runner refuses the connection: ${error.message}`;
   if (status === 429) return new UpstreamError("rate-limited", message);
   if (status === 401 || status === 403) return new UpstreamError("rejected", message);
+  // It is another address, or another protocol, that would be right; not another user.
+  if (status === 400 || status === 404 || /invalid namespace/i.test(error.message))
+    return new UpstreamError("unavailable", message);
   if (status >= 500 || OVERLOADED.test(error.message)) return new UpstreamError("unavailable", message);
   return new UpstreamError("rejected", message);
 }

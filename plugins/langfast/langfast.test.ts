@@ -220,6 +220,10 @@ describe("a run that can't begin", () => {
       fault: { status: 500, body: { error: "out of order" } },
       failure: { code: "failed", message: "out of order" },
     },
+    {
+      fault: { status: 403, body: { error: "this model needs a paid plan" } },
+      failure: { code: "unsupported", param: "model" },
+    },
     { fault: { status: 503 }, failure: { code: "unavailable" } },
     { fault: { body: "<html>" }, failure: { code: "bad-response" } },
     { fault: { status: 302 }, failure: { code: "bad-response" } },
@@ -240,6 +244,7 @@ describe("a run that can't begin", () => {
 
   test.each([
     { status: 401, code: "rejected" },
+    { status: 400, code: "unavailable" },
     { status: 429, code: "rate-limited" },
     { status: 503, code: "unavailable" },
   ])("because its socket is refused with $status fails as $code", async ({ status, code }) => {

@@ -70,10 +70,15 @@ export class PromptRuns {
   }
 }
 
-/** What a refusal means: for a premium model a 403 is about the model, and no reason to give up the credential. */
+/**
+ * What a refusal means: for a premium model, or where it says so, a 403 is about the model, and no reason to give up
+ * the credential.
+ */
 function refusal(answer: Answer, { model }: Prompt): UpstreamError {
   const failure = answer.failure();
-  if (answer.status !== 403 || !model.premium) return failure;
+  if (answer.status !== 403 || !(model.premium || ABOUT_THE_MODEL.test(failure.message))) return failure;
   const message = `langfa.st refuses ${model.id} to this credential: ${failure.message}`;
   return new UpstreamError("unsupported", message, { param: "model" });
 }
+
+const ABOUT_THE_MODEL = /\bmodels?\b|\bpremium\b|\bpaid\b|\bplan\b|\bupgrade\b|\bsubscri/i;

@@ -1,11 +1,15 @@
-import { configPath, loadConfig } from "../../config/load.ts";
+import { configPath, loadConfig, strayArgument } from "../../config/load.ts";
 import { build, plan } from "../gateway.ts";
 import { createLogger, flushLog } from "../log.ts";
 import { Redactor } from "../state/redactor.ts";
+import { StartupError } from "../state/startup-error.ts";
 import { memoryStorage } from "../stores/memory.ts";
 
 /** `check`: says whether the gateway could start with this file. Throws a ConfigError or a StartupError if not. */
 export async function check(argv: readonly string[]): Promise<number> {
+  // Or else another file than the one that was meant would be found fine.
+  const stray = strayArgument(argv);
+  if (stray !== undefined) throw new StartupError(`check takes only --config PATH, and not ${stray}`);
   const config = await loadConfig(configPath(argv));
   const planned = await plan(config);
   const redactor = new Redactor();

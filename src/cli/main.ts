@@ -3,6 +3,7 @@
  * `bun run modelyard COMMAND`.
  * @module
  */
+import { version } from "../../package.json";
 import { ConfigError } from "../../config/problem.ts";
 import { StartupError } from "../state/startup-error.ts";
 import { audit } from "./audit.ts";
@@ -53,11 +54,24 @@ const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
                       what was asked, used and paid
   audit               prove that the books of the usage ledger balance`;
 
+const HELP = new Set(["", "help", "--help", "-h"]);
+
 const [name = "", ...argv] = process.argv.slice(2);
+// Those of `plugin` have a help of their own.
+const isHelp =
+  HELP.has(name) || (name !== "plugin" && argv.some((word) => word === "--help" || word === "-h"));
+if (isHelp) {
+  console.log(USAGE);
+  process.exit(0);
+}
+if (name === "--version") {
+  console.log(version);
+  process.exit(0);
+}
 const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
 if (!command) {
-  console.error(USAGE);
-  process.exit(name === "" || name === "--help" ? 0 : 2);
+  console.error(`there is no command ${name}\n\n${USAGE}`);
+  process.exit(2);
 }
 try {
   // A plugin's timers and sockets don't keep a command that is done.

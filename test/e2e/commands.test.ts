@@ -93,3 +93,36 @@ function eagerPlugin(url: string): string {
       async open(_, host) { await host.fetch(${JSON.stringify(url)}); throw new Error("never"); },
     });`;
 }
+
+describe("what is said beside a command", () => {
+  async function ended(line: string) {
+    await using command = new CodeProcess("src/cli/main.ts", line.split(" "));
+    return await command.ended();
+  }
+
+  test.each([
+    ["check other.yaml", "other.yaml"],
+    ["check --confg gateway.yaml", "--confg"],
+    ["serve --port 9000", "--port"],
+    ["serve other.yaml", "other.yaml"],
+  ])("and means nothing to it ends it with 1, and is named: %s", async (line, stray) => {
+    const { code, stdout, stderr } = await ended(line);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain(`takes only --config PATH, and not ${stray}`);
+  });
+
+  test.each(["help", "-h", "usage --help", "check --help", "serve -h"])(
+    "asks for help, which it gets: %s",
+    async (line) => {
+      const { code, stdout } = await ended(line);
+      expect(code).toBe(0);
+      expect(stdout).toStartWith("usage: bun run modelyard COMMAND");
+    },
+  );
+
+  test("asks for the version, or for a command that there isn't", async () => {
+    expect((await ended("--version")).stdout).toMatch(/^\d+\.\d+\.\d+/);
+    const unknown = await ended("sreve");
+    expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining("there is no command sreve")]);
+  });
+});

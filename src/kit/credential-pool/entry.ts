@@ -33,6 +33,8 @@ export interface Entry<C extends Json> {
   /** When it was last found good without being used; 0: never. */
   verifiedAt: number;
   trust: Trust;
+  /** It was made by this process, and has never been of use yet. */
+  untried: boolean;
   lastUsed: number;
   /** Its share of the work; undefined if its source doesn't say. */
   readonly weight: number | undefined;

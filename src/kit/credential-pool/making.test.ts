@@ -78,6 +78,51 @@ describe("how many there are", () => {
   });
 });
 
+describe("when what is made is refused before it is of any use", () => {
+  /** Uses up the next one; how many ms it took to get it. */
+  async function waste(): Promise<number> {
+    const began = bench.clock.now();
+    const asking = bench.ask();
+    await bench.clock.advance(0);
+    while (!asking.lease) await bench.clock.advance(100);
+    asking.lease.failed(new UpstreamError("rejected", "no socket for you"));
+    asking.lease[Symbol.dispose]();
+    await bench.clock.advance(0);
+    return bench.clock.now() - began;
+  }
+
+  test("the first is replaced at once, the next ones later and later, until one is good", async () => {
+    await bench.build({ min: 1, max: 1, random: () => 1 }, { refresh: undefined }).start();
+    const waits: number[] = [];
+    for (let time = 0; time < 3; time++) waits.push(await waste());
+    expect(waits).toEqual([0, 0, 2000]);
+    const sentAway = bench.ask();
+    await sentAway.settled;
+    expect(noCredential(sentAway.error).message).toContain("no socket for you");
+    expect(noCredential(sentAway.error).retryAfterMs).toBe(4000);
+    expect(bench.server.calls.create).toBe(3);
+
+    await bench.clock.advance(4000);
+    using good = await bench.lease();
+    good.succeeded();
+    good.failed(new UpstreamError("rejected", "bad_jwt"));
+    await bench.clock.advance(0);
+    expect(await waste()).toBe(0);
+    expect(await waste()).toBe(0);
+  });
+
+  test("what was good once, or was there before, says nothing of new ones", async () => {
+    await bench.build({ min: 1, max: 1, random: () => 1 }, { refresh: undefined }).start();
+    for (let time = 0; time < 5; time++) {
+      using lease = await bench.lease();
+      lease.succeeded();
+      lease.failed(new UpstreamError("rejected", "bad_jwt"));
+      await bench.clock.advance(0);
+    }
+    expect(bench.server.calls.create).toBe(6);
+  });
+});
+
 describe("when making fails", () => {
   test("it backs off, longer each time up to 10 min, and starts anew after a success", async () => {
     let broken = true;

@@ -55,7 +55,10 @@ class Pool<C extends Json> implements CredentialPool<C> {
     const store = new CredentialStore<C>(host, settings.clock);
     const { signal } = this.#closing;
     this.#environment = { source, settings, host, store, jobs: new Jobs(), signal };
-    this.#roster = new Roster(this.#environment);
+    this.#roster = new Roster(this.#environment, {
+      proved: () => this.#supply.proved(),
+      wasted: (error) => this.#supply.wasted(error),
+    });
     this.#upkeep = new Upkeep(this.#environment, this.#roster, () => this.#turn());
     this.#supply = new Supply(this.#environment, this.#roster);
     this.#outlook = new Outlook(this.#environment, {

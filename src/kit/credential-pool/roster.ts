@@ -21,17 +21,27 @@ const JUST_REFRESHED = 60_000;
 /** How coarsely the time of last use is stored. */
 const COARSE_USE = 10 * 60_000;
 
+/** Who makes new credentials, and is to know what they are good for. */
+export interface Maker {
+  /** One that was just made has been of use. */
+  proved(): void;
+  /** One that was just made was refused for good before it was of any use. */
+  wasted(error: unknown): void;
+}
+
 /** The credentials of a pool, and what the reports of those who use them do to them. */
 export class Roster<C extends Json> {
   readonly #environment: Environment<C>;
+  readonly #maker: Maker;
   readonly #live = new Map<string, Entry<C>>();
   /** Retired, but still lent to somebody. */
   readonly #departing = new Set<Entry<C>>();
   /** The turn of the one that was lent last: nobody can save up turns while they rest. */
   #turn = 0;
 
-  constructor(environment: Environment<C>) {
+  constructor(environment: Environment<C>, maker: Maker) {
     this.#environment = environment;
+    this.#maker = maker;
   }
 
   /** How many count against `max`. */
@@ -68,6 +78,7 @@ export class Roster<C extends Json> {
       refreshedAt: 0,
       verifiedAt: 0,
       trust,
+      untried: trust === "proven" && record.account === undefined,
       health: resting ? { ...FRESH, standing: "probing", coolUntil: record.coolUntil } : FRESH,
       loans: new Set(),
       work: undefined,
@@ -107,6 +118,8 @@ export class Roster<C extends Json> {
 
   succeeded(entry: Entry<C>, loan: Loan): void {
     const before = entry.health;
+    if (entry.untried) this.#maker.proved();
+    entry.untried = false;
     entry.trust = "proven";
     entry.health = afterSuccess(before, loan.epoch);
     if (entry.health === before) return;
@@ -139,8 +152,12 @@ export class Roster<C extends Json> {
     const health = afterRejection(entry.health, mayRefresh);
     if (health === entry.health) return;
     entry.problem = describe(error);
-    if (health.standing === "dead") this.retire(entry, error);
-    else entry.health = health;
+    if (health.standing !== "dead") {
+      entry.health = health;
+      return;
+    }
+    if (entry.untried) this.#maker.wasted(error);
+    this.retire(entry, error);
   }
 
   /** All that only the storage vouches for are to be verified before they are lent. */

@@ -28,6 +28,8 @@ export class Supply<C extends Json> {
   readonly #roster: Roster<C>;
   #accounts: Way<C>[] = [];
   readonly #creation: Way<C> | undefined;
+  /** After credentials that were refused before they were of any use. */
+  #waste = NO_BACKOFF;
   #making = false;
   #problem: unknown;
 
@@ -47,6 +49,22 @@ export class Supply<C extends Json> {
   /** Why the last one could not be made; undefined if it could. */
   get problem(): unknown {
     return this.#problem;
+  }
+
+  proved(): void {
+    this.#waste = NO_BACKOFF;
+  }
+
+  /**
+   * One may have been unlucky. After the next ones signing up waits longer each time: what refuses good users, such as
+   * a way to them that has changed, would refuse the next ones, too.
+   */
+  wasted(error: unknown): void {
+    const { settings } = this.#environment;
+    const isFirst = this.#waste.failures === 0;
+    this.#waste = backOff(this.#waste, error, { now: settings.clock.now(), random: settings.random });
+    this.#problem = error;
+    if (this.#creation && !isFirst) this.#creation.backoff = this.#waste;
   }
 
   /** Accounts that are still to be opened. */
