@@ -68,7 +68,16 @@ export const options = Type.Object(
 export type Options = Static<typeof options>;
 
 /** Throws if the options contradict one another, saying which. */
-export function checkOptions({ credentials: { min, max }, anonymous, accounts }: Options): void {
+export function checkOptions(options: Options): void {
+  const {
+    credentials: { min, max },
+    anonymous,
+    accounts,
+  } = options;
+  for (const name of ["supabase_url", "socket_url"] as const)
+    if (!URL.canParse(options[name])) throw new Error(`${name}: ${options[name]} is no address`);
+  // In a Socket.IO address that would be a namespace.
+  if (new URL(options.socket_url).pathname !== "/") throw new Error("socket_url: leave out the path");
   if (min > max) throw new Error(`credentials: min (${min}) is greater than max (${max})`);
   if (!anonymous && accounts.length === 0) {
     throw new Error("anonymous is false and accounts is empty: there is nothing to sign in with");

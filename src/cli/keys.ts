@@ -1,9 +1,12 @@
+import { writeSync } from "node:fs";
 import { configPath, loadConfig } from "../../config/load.ts";
 import type { Settings } from "../../config/settings.ts";
 import { plan } from "../gateway.ts";
+import { messageOf } from "../log.ts";
 import { budgetPeriod } from "../state/budget-period.ts";
 import type { Grant, KeyStore } from "../state/keyring.ts";
 import { makeKey, NameTaken } from "../state/keyring.ts";
+import { StartupError } from "../state/startup-error.ts";
 import { keysQuestion } from "./keys-question.ts";
 import type { KeysQuestion } from "./keys-question.ts";
 import type { SpentSince } from "./keys-words.ts";
@@ -43,7 +46,7 @@ function create(grant: Grant, store: KeyStore, { keys: configured }: Settings): 
   const { name } = grant;
   try {
     if (configured.some((key) => key.name === name)) throw new NameTaken(name);
-    console.log(makeKey(grant, store));
+    showOnce(makeKey(grant, store), () => store.delete(name));
   } catch (error) {
     if (!(error instanceof NameTaken)) throw error;
     console.error(error.message);
@@ -51,6 +54,17 @@ function create(grant: Grant, store: KeyStore, { keys: configured }: Settings): 
   }
   console.error(`The key "${name}" is shown only this once. A running gateway accepts it from now on.`);
   return 0;
+}
+
+/** Nobody knows a key that could not be shown: `takeBack` is called, and a StartupError thrown. */
+function showOnce(key: string, takeBack: () => void): void {
+  try {
+    // At once, for only so does an error come here.
+    writeSync(1, `${key}\n`);
+  } catch (cause) {
+    takeBack();
+    throw new StartupError(`the key can't be shown, so it is taken back: ${messageOf(cause)}`, { cause });
+  }
 }
 
 function revoke(name: string, settings: Settings, config: Located): number {

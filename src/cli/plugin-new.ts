@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { messageOf } from "../log.ts";
 import { StartupError } from "../state/startup-error.ts";
 import { answerHelp, isHelp } from "./plugin-help.ts";
 import { filesOf, kinds } from "./scaffold/files.ts";
@@ -22,8 +23,12 @@ export async function pluginNew(argv: readonly string[]): Promise<number> {
   }
   const { name, kind, folder } = asked;
   refuseImpossible(asked);
-  mkdirSync(folder, { recursive: true });
-  for (const [file, text] of filesOf(name, kind, GATEWAY)) writeFileSync(join(folder, file), text);
+  try {
+    mkdirSync(folder, { recursive: true });
+    for (const [file, text] of filesOf(name, kind, GATEWAY)) writeFileSync(join(folder, file), text);
+  } catch (cause) {
+    throw new StartupError(`${folder} can't be written: ${messageOf(cause)}`, { cause });
+  }
   console.log(`${folder} holds the plugin ${name}. Next:
 
   cd ${folder} && bun install

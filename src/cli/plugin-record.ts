@@ -1,6 +1,9 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { constants, existsSync, statSync } from "node:fs";
+import { access, mkdir, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { messageOf } from "../log.ts";
+import { StartupError } from "../state/startup-error.ts";
 import { answerHelp, isHelp } from "./plugin-help.ts";
 import { askRecorded, recordingFile } from "./recorded-ask.ts";
 
@@ -22,17 +25,40 @@ export async function pluginRecord(argv: readonly string[]): Promise<number> {
     console.error(`${given}\n${USAGE}`);
     return 2;
   }
+  const out = given.out ?? recordingFile(argv, given.upstream);
+  // Before anything is asked, and perhaps paid for.
+  await refuseUnwritable(out);
   const { recording, failure } = await askRecorded(argv, given);
   if (failure !== undefined) {
     console.error(`nothing is written: the upstream "${given.upstream}" didn't answer: ${failure}`);
     return 1;
   }
-  const out = given.out ?? recordingFile(argv, given.upstream);
-  await mkdir(dirname(out), { recursive: true });
-  await writeFile(out, `${JSON.stringify(recording, null, 2)}\n`);
+  await writing(out, async () => {
+    await mkdir(dirname(out), { recursive: true });
+    await writeFile(out, `${JSON.stringify(recording, null, 2)}\n`);
+  });
   console.log(`${recording.frames.length} frames of "${given.upstream}" (${recording.model}) are in ${out}`);
   console.log("Secrets that are known by their name or form are taken out; read it before you publish it.");
   return 0;
+}
+
+/** Throws a StartupError where a file can't be written, as far as that can be told without writing anything. */
+async function refuseUnwritable(file: string): Promise<void> {
+  let there = file;
+  while (!existsSync(there)) there = dirname(there);
+  await writing(file, async () => {
+    if (there === file && statSync(file).isDirectory()) throw new Error("it is a folder");
+    if (there !== file && !statSync(there).isDirectory()) throw new Error(`${there} is no folder`);
+    await access(there, constants.W_OK);
+  });
+}
+
+async function writing(file: string, write: () => Promise<unknown>): Promise<void> {
+  try {
+    await write();
+  } catch (cause) {
+    throw new StartupError(`${file} can't be written: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** What is asked, or what is wrong with it. */

@@ -171,6 +171,16 @@ describe("an upstream of server-sent events", () => {
     expect(existsSync(join(folder.path, "recordings"))).toBe(false);
   });
 
+  test("isn't asked where the recording couldn't be written", async () => {
+    const asked = upstream.requests.length;
+    for (const out of [".", join(folder.path, "gateway.yaml", "x.json")]) {
+      const words = ["plugin", "record", "sea", "--prompt", PROMPT, "--out", out];
+      const { code, stderr } = await modelyard(folder, ...words);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^\S+ can't be written: .*\n$/)]);
+    }
+    expect(upstream.requests).toHaveLength(asked);
+  });
+
   test("is asked only by arguments that make sense, else the usage is told, with 2", async () => {
     for (const words of [["canary"], ["canary", "sea", "sky"], ["canary", "sea", "--reccording", "x"]]) {
       const { code, stderr } = await modelyard(folder, ...words);

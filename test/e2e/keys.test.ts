@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { startGateway } from "../support/gateway.ts";
 import type { GatewayFolder } from "../support/gateway-process.ts";
 import { CodeProcess, startMain } from "../support/gateway-process.ts";
@@ -165,4 +166,21 @@ test("what isn't understood is refused with what is wrong, and makes no key", as
   const taken = await keys("create", "alice");
   expect([taken.code, taken.stderr]).toEqual([1, expect.stringContaining('there is a key "alice" already')]);
   expect(JSON.parse((await keys("list", "--json")).stdout)).toHaveLength(1);
+});
+
+test("a key that can't be shown is taken back", async () => {
+  using folder = folderWith({ hello: HELLO });
+  const create = Bun.spawn(
+    [
+      "sh",
+      "-c",
+      'exec "$0" src/cli/main.ts keys create unseen --config "$1" >/dev/full',
+      process.execPath,
+      folder.config,
+    ],
+    { cwd: join(import.meta.dir, "../.."), stdin: "ignore", stdout: "ignore", stderr: "pipe" },
+  );
+  const stderr = await new Response(create.stderr).text();
+  expect([await create.exited, stderr]).toEqual([1, expect.stringContaining("so it is taken back: ")]);
+  expect((await keysOf(folder)("list", "--json")).stdout).toBe("[]\n");
 });
