@@ -34,7 +34,8 @@ export default definePlugin({
       start: () => keys.start(),
       status: () => keys.status(),
       async models(signal) {
-        const list = await readJson(await get(to("/models", keys.all[0]), signal), signal);
+        const ask = async (key?: string) => readJson(await get(to("/models", key), signal), signal);
+        const list = await keys.askWithAny(ask, signal);
         return (list as { readonly models: readonly string[] }).models.map((id) => ({ id }));
       },
       async *chat(request, call) {

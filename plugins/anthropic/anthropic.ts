@@ -1,4 +1,3 @@
-import { UpstreamError } from "modelyard/plugin";
 import type {
   Call,
   ChatRequest,
@@ -70,11 +69,7 @@ export class Anthropic implements Upstream {
     const { fetch } = this.#host;
     const ask = (key: string | undefined) =>
       fetchModels({ fetch, url: this.#url, headers: this.#headers(key, []), signal });
-    const [first, ...others] = this.#keys.all;
-    let asked = ask(first);
-    for (const key of others)
-      asked = asked.catch((error: unknown) => (isRejection(error) ? ask(key) : Promise.reject(error)));
-    return asked;
+    return this.#keys.askWithAny(ask, signal);
   }
 
   #headers(key: string | undefined, betas: readonly string[]): Record<string, string> {
@@ -87,8 +82,4 @@ export class Anthropic implements Upstream {
       ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     };
   }
-}
-
-function isRejection(error: unknown): boolean {
-  return UpstreamError.is(error) && error.code === "rejected";
 }

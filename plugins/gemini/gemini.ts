@@ -46,17 +46,7 @@ export class Gemini implements Upstream {
 
   async models(signal: AbortSignal): Promise<readonly Model[]> {
     if (this.#options.models.length > 0) return this.#options.models.map((id) => ({ id, ownedBy: "google" }));
-    const [first, ...others] = this.#keys.all;
-    try {
-      return await this.#list(first, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      for (const key of isKeysFault(error) ? others : []) {
-        const models = await this.#list(key, signal).catch(() => undefined);
-        if (models) return models;
-      }
-      throw error;
-    }
+    return this.#keys.askWithAny((key) => this.#list(key, signal), signal);
   }
 
   async #list(key: string | undefined, signal: AbortSignal): Promise<readonly Model[]> {
@@ -121,10 +111,6 @@ export class Gemini implements Upstream {
       ...(key !== undefined && { "x-goog-api-key": key }),
     };
   }
-}
-
-function isKeysFault(error: unknown): boolean {
-  return UpstreamError.is(error) && (error.code === "rejected" || error.code === "rate-limited");
 }
 
 interface Asked {

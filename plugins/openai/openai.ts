@@ -49,17 +49,7 @@ export class OpenAi implements Upstream {
 
   async models(signal: AbortSignal): Promise<readonly Model[]> {
     if (this.#options.models) return modelsNamed(this.#options.models);
-    const [first, ...others] = this.#keys.all;
-    try {
-      return await this.#list(first, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      for (const key of isKeysFault(error) ? others : []) {
-        const models = await this.#list(key, signal).catch(() => undefined);
-        if (models) return models;
-      }
-      throw error;
-    }
+    return this.#keys.askWithAny((key) => this.#list(key, signal), signal);
   }
 
   chat(request: ChatRequest, call: Call): Promise<ChatStream> {
@@ -147,10 +137,6 @@ interface Asked {
   readonly endpoint: string;
   /** What the plugin was given, untouched. */
   readonly request?: JsonObject;
-}
-
-function isKeysFault(error: unknown): boolean {
-  return UpstreamError.is(error) && (error.code === "rejected" || error.code === "rate-limited");
 }
 
 function through(proxy: string, inner: typeof fetch): typeof fetch {

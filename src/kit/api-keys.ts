@@ -66,9 +66,26 @@ export class ApiKeys {
     this.#pool?.start();
   }
 
-  /** The keys in the order of the configuration, for what is no request of a client's. */
-  get all(): readonly string[] {
-    return [...this.#keys.values()].map(({ key }) => key);
+  /**
+   * What is no request of a client's, and any key may ask, such as the list of models: asked with the first one, and
+   * where that is refused or at its limit, with the others. Rejects with what the first one was told.
+   */
+  async askWithAny<T>(ask: (key: string | undefined) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const [first, ...others] = this.#keys.values();
+    try {
+      return await ask(first?.key);
+    } catch (error) {
+      for (const { key } of isKeysFault(error) ? others : []) {
+        signal.throwIfAborted();
+        const answer = await ask(key).then(
+          (value) => ({ value }),
+          () => undefined,
+        );
+        if (answer) return answer.value;
+      }
+      signal.throwIfAborted();
+      throw error;
+    }
   }
 
   /** Runs `use` with a key, or with none where none is configured. */
@@ -221,4 +238,8 @@ function iterating(inner: AsyncIterator<ChatEvent, void>, change: Change): Async
       return { done: true, value: undefined };
     },
   };
+}
+
+function isKeysFault(error: unknown): boolean {
+  return UpstreamError.is(error) && (error.code === "rejected" || error.code === "rate-limited");
 }
