@@ -444,4 +444,11 @@ test("an answer begun by the client is for another upstream where the model take
   expect(() => mapped({ messages }, "claude-opus-4-6")).toThrow(
     expect.objectContaining({ code: "unsupported", param: "messages[1]" }),
   );
+  // It goes on where it paused.
+  const search = { type: "server_tool_use", id: "srvtoolu_1", name: "web_search", input: {}, index: 1 };
+  const paused = [
+    { role: "user", content: "Hi" },
+    { role: "assistant", content: "Let me look.", content_blocks: [search] },
+  ];
+  expect(mapped({ messages: paused }, "claude-opus-4-6").body["messages"]).toHaveLength(2);
 });

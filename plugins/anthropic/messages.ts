@@ -18,9 +18,10 @@ interface Turn {
 }
 
 /**
- * The conversation in Anthropic's form. All `system` and `developer` messages, wherever they stand, become
- * `system` blocks in their order, and where there is nothing else, the user's turn; neighbours of one role become one turn; `tool` and `function` messages become
- * `tool_result` blocks of a user's turn. Throws `unsupported` or `bad-request` with the place at fault.
+ * The conversation in Anthropic's form. All `system` and `developer` messages, wherever they stand, become `system`
+ * blocks in their order, and the user's turn where there is nothing else; neighbours of one role become one turn; `tool`
+ * and `function` messages become `tool_result` blocks of a user's turn. Throws `unsupported` or `bad-request` with the
+ * place at fault.
  */
 export function mapMessages(request: ChatRequest, call: Pick<Call, "ignored">): Conversation {
   const system: Block[] = [];

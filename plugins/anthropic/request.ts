@@ -37,7 +37,7 @@ export function mapRequest(
   const tools = mapTools(request, { traits, call });
   const isForced = isDemand(tools.tool_choice);
   const conversation = mapMessages(request, call);
-  if (!traits.prefill && conversation.messages.at(-1)?.["role"] === "assistant") {
+  if (!traits.prefill && isBegun(conversation.messages)) {
     const last = `messages[${request.messages.length - 1}]`;
     throw unsupported("lets nobody begin the answer of this model", last);
   }
@@ -58,6 +58,12 @@ export function mapRequest(
     ...(request.stream === true && { stream: true }),
   };
   return { body, betas: listOf(request["betas"]).map(textOf).filter(Boolean) };
+}
+
+/** Whether the client has begun the answer: a turn that only paused, at a server's tool, has other blocks than texts. */
+function isBegun(messages: readonly JsonObject[]): boolean {
+  const last = messages.at(-1);
+  return last?.["role"] === "assistant" && objectsOf(last["content"]).every(({ type }) => type === "text");
 }
 
 /** Whether the conversation goes on with the results of a turn whose thoughts didn't come back with it. */
