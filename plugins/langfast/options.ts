@@ -67,7 +67,7 @@ export const options = Type.Object(
 /** The options as `open` gets them. */
 export type Options = Static<typeof options>;
 
-/** Throws if the options contradict one another, saying which. */
+/** Throws if an address is none, or the options contradict one another, saying which. */
 export function checkOptions(options: Options): void {
   const {
     credentials: { min, max },

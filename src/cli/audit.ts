@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { messageOf } from "../log.ts";
 import { withLedger } from "./ledger-file.ts";
 
 const USAGE = `usage: bun run modelyard audit [--config PATH]`;
@@ -8,7 +9,7 @@ export async function audit(argv: readonly string[]): Promise<number> {
   try {
     parseArgs({ args: [...argv], options: { config: { type: "string" } } });
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    console.error(`${messageOf(error)}\n${USAGE}`);
     return 2;
   }
   const report = await withLedger(argv, (ledger) => ledger.audit());

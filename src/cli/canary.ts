@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { messageOf } from "../log.ts";
 import type { Difference } from "../recording/compare.ts";
 import { compare, inBoth, inWords, showsChange } from "../recording/compare.ts";
 import type { Recording } from "../recording/recording.ts";
@@ -99,8 +100,4 @@ async function load(file: string): Promise<Recording> {
 function refuse(why: string): number {
   console.error(why);
   return 2;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

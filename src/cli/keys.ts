@@ -28,7 +28,7 @@ export async function keys(argv: readonly string[]): Promise<number> {
   try {
     asked = keysQuestion(argv);
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+    console.error(`${messageOf(error)}\n${USAGE}`);
     return 2;
   }
   const config = await loadConfig(configPath(argv));

@@ -73,6 +73,6 @@ function question(argv: readonly string[]) {
     const out = values.out === undefined ? undefined : resolve(values.out);
     return { upstream, prompt: values.prompt, model: values.model, out };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }

@@ -4,7 +4,7 @@ import type { Plan } from "../gateway.ts";
 import { plan } from "../gateway.ts";
 import { openUpstream } from "../host/open-upstream.ts";
 import type { PlannedUpstream } from "../host/open-upstream.ts";
-import { createLogger, flushLog } from "../log.ts";
+import { createLogger, flushLog, messageOf } from "../log.ts";
 import { recordingFetch } from "../recording/record-fetch.ts";
 import { recordSockets } from "../recording/record-sockets.ts";
 import type { Recording } from "../recording/recording.ts";
@@ -98,5 +98,5 @@ async function firstModel({ id, upstream, timeouts }: OpenUpstream): Promise<str
 }
 
 function textOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  return messageOf(cause);
 }

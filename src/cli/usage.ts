@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { messageOf } from "../log.ts";
 import type { UsageGrouping, UsageQuery, UsageRow } from "../state/ledger-store.ts";
 import { withLedger } from "./ledger-file.ts";
 import { table } from "./table.ts";
@@ -44,7 +45,7 @@ function question(argv: readonly string[]): Question | string {
     if (Number.isNaN(since)) return `--since ${values.since}: write days, as 7d, or a date, as 2026-01-31`;
     return { query: { by, since }, json: values.json };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

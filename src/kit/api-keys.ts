@@ -137,7 +137,7 @@ export class ApiKeys {
   }
 
   #blame(lease: Lease<string>, call: Asking, error: unknown): unknown {
-    if (!UpstreamError.is(error) || FAILURES[error.code].blame !== "credential") return error;
+    if (!isKeysFault(error)) return error;
     lease.failed(error);
     this.#refusals.set(lease.id, error);
     const except = this.#requests.add(call, lease.id);
@@ -240,6 +240,6 @@ function iterating(inner: AsyncIterator<ChatEvent, void>, change: Change): Async
   };
 }
 
-function isKeysFault(error: unknown): boolean {
-  return UpstreamError.is(error) && (error.code === "rejected" || error.code === "rate-limited");
+function isKeysFault(error: unknown): error is UpstreamError {
+  return UpstreamError.is(error) && FAILURES[error.code].blame === "credential";
 }

@@ -1,4 +1,5 @@
 import type { GatewayLogger } from "../log.ts";
+import { messageOf } from "../log.ts";
 import type { KeyStore, StoredKey } from "./keyring.ts";
 
 /** How long a database that failed isn't asked again, in ms: each time it may hold up the whole process. */
@@ -59,7 +60,7 @@ export class KeyLookup {
     this.#options.log.error(
       "keys made at run time can't be looked up; those of gateway.yaml are still good",
       {
-        error: cause instanceof Error ? cause.message : String(cause),
+        error: messageOf(cause),
       },
     );
   }

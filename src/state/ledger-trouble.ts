@@ -1,5 +1,6 @@
 import type { JsonObject } from "../contract/index.ts";
 import type { GatewayLogger } from "../log.ts";
+import { messageOf } from "../log.ts";
 
 /** How often a trouble is told, whether it lasts or comes and goes. */
 const AGAIN_MS = 10_000;
@@ -22,7 +23,7 @@ export class LedgerTrouble {
   /** They couldn't be written. */
   failed(error: unknown, counts: JsonObject): void {
     this.#since ??= this.#now();
-    this.#tell(error instanceof Error ? error.message : String(error), counts);
+    this.#tell(messageOf(error), counts);
   }
 
   /** Somebody else was writing. */

@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { statSync } from "node:fs";
+import { messageOf } from "../log.ts";
 import { StartupError } from "../state/startup-error.ts";
 
 /** Up to this size all of a database is checked, which takes about 2 ms per MiB. */
@@ -30,7 +31,7 @@ export function checkDatabase(file: string): void {
 /** The StartupError that says why a database can't be used, and what to do. */
 export function unusable(file: string, cause: unknown): StartupError {
   if (cause instanceof StartupError) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   const code = codeOf(cause);
   if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") return damaged(file, reason, cause);
   return new StartupError(`the database ${file} can't be used: ${reason}${advice(code)} (storage.database)`, {
