@@ -9,8 +9,8 @@ import type { RequestCall } from "../steps/open-call.ts";
 import { openCall, requestId } from "../steps/open-call.ts";
 import type { Cors } from "./cors.ts";
 import type { CallHandler, Endpoint } from "./endpoints.ts";
-import { endpointsAt } from "./endpoints.ts";
-import { canonicalPath } from "./paths.ts";
+import { endpointAt, endpointsAt } from "./endpoints.ts";
+import { canonicalPath, pathOf } from "./paths.ts";
 
 /** Requests that have arrived. */
 const ARRIVALS = new Gathering((goOn: () => void) => goOn());
@@ -27,14 +27,19 @@ export class Answerer {
     this.#cors = cors;
   }
 
-  /** The answer of a known endpoint. */
-  endpoint(endpoint: Endpoint, http: Request): Promise<Response> {
+  /** Answers a request by its method and path: an endpoint, a preflight, or an error. */
+  answer(http: Request): Promise<Response> {
+    const path = pathOf(http.url);
+    const endpoint = endpointAt(http.method, path);
+    return endpoint ? this.#endpoint(endpoint, http) : this.#elsewhere(http, canonicalPath(path));
+  }
+
+  #endpoint(endpoint: Endpoint, http: Request): Promise<Response> {
     return "call" in endpoint ? this.#call(endpoint, http) : this.#page(endpoint, http);
   }
 
   /** The answer at any other address: what the client meant, a preflight, or an error. */
-  async elsewhere(http: Request): Promise<Response> {
-    const path = canonicalPath(http.url);
+  async #elsewhere(http: Request, path: string): Promise<Response> {
     const here = endpointsAt(path);
     const methods = here.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method]));
     if (http.method === "OPTIONS") {
@@ -42,7 +47,7 @@ export class Answerer {
     }
     const method = http.method === "HEAD" ? "GET" : http.method;
     const endpoint = here.find((candidate) => candidate.method === method);
-    if (endpoint) return this.endpoint(endpoint, http);
+    if (endpoint) return this.#endpoint(endpoint, http);
     return this.#mark(
       http,
       this.#refusal(here.length > 0 ? wrongMethod(http, path, methods) : unknownUrl(http, path)),

@@ -54,20 +54,24 @@ function createApp(answerer: Answerer): Elysia {
   app.onError(({ request, code, server }) => {
     if (code !== "NOT_FOUND") return undefined;
     patient(server, request);
-    return answerer.elsewhere(request);
+    return answerer.answer(request);
   });
   for (const endpoint of ENDPOINTS) addRoute(app, endpoint, answerer);
   return app;
 }
 
-/** Elysia only routes: it neither parses bodies nor sets headers, so that streams go out as we made them. */
-function addRoute(app: Elysia, endpoint: Endpoint, answerer: Answerer): void {
+/**
+ * Elysia only serves: it neither parses bodies nor sets headers, so that streams go out as we made them. Its routes make
+ * Bun match known paths natively; which endpoint answers is the answerer's decision, because Elysia 1.4.30 looks for
+ * the path from the URL's eleventh character on, and so misreads it when the host's name is shorter than four.
+ */
+function addRoute(app: Elysia, { method, path }: Endpoint, answerer: Answerer): void {
   app.route(
-    endpoint.method,
-    endpoint.path,
+    method,
+    path,
     ({ request, server }) => {
       patient(server, request);
-      return answerer.endpoint(endpoint, request);
+      return answerer.answer(request);
     },
     { parse: "none" },
   );

@@ -37,6 +37,15 @@ export const ENDPOINTS: readonly Endpoint[] = [
   { method: "GET", path: "/", page: frontPage },
 ];
 
+const BY_METHOD_AND_PATH = new Map(
+  ENDPOINTS.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint]),
+);
+
+/** The endpoint with exactly this method and path, if there is one. */
+export function endpointAt(method: string, path: string): Endpoint | undefined {
+  return BY_METHOD_AND_PATH.get(`${method} ${path}`);
+}
+
 /** The endpoints at a path, one for each method. */
 export function endpointsAt(path: string): readonly Endpoint[] {
   const exact = ENDPOINTS.filter((endpoint) => endpoint.path === path);

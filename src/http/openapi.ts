@@ -131,6 +131,8 @@ export const DOCUMENT = {
     description: "One OpenAI-compatible API in front of many AI upstreams.",
     license: { name: "Apache-2.0", identifier: "Apache-2.0" },
   },
+  // Relative to this document's own address: the gateway may lie below a path that a proxy strips.
+  servers: [{ url: "." }],
   security: [{ bearer: [] }, { header: [] }],
   paths: {
     "/v1/chat/completions": asking("Answer a conversation", {

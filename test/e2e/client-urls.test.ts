@@ -48,6 +48,7 @@ describe("base URLs", () => {
     "//v1/models",
     "/v1/v1/models",
     "/v1/models/",
+    "/v1/models//",
     "/models",
     "/v1/models?user=u1&limit=100",
   ])("GET %s lists the models", async (path) => {

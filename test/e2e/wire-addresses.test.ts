@@ -48,6 +48,43 @@ describe("addresses", () => {
     },
   );
 
+  test.each(["x", "gw", "xyz", "localhost"])(
+    "with the host %p nothing lies below another path",
+    async (host) => {
+      for (const path of [
+        "/v1/metrics",
+        "/ab/metrics",
+        "/v/metrics",
+        "/metricsx",
+        "/ab/health",
+        "/v1/health/live",
+        "/ab/openapi.json",
+        "/v1/docs",
+        "/ab/docs/start.js",
+        "/ab/v1/models",
+      ]) {
+        const answer = await rawFetch(gateway.url, { path, headers: { ...AUTHORIZATION, host } });
+        expect([path, answer.status]).toEqual([path, 404]);
+      }
+      for (const path of ["/metrics", "/docs/start.js", "/docs/swagger-ui.css"]) {
+        const answer = await rawFetch(gateway.url, { path, headers: { host } });
+        expect([path, answer.status]).toEqual([path, 200]);
+      }
+    },
+  );
+
+  test("what the API documents load lies beside them, below any path that a proxy strips", async () => {
+    const page = await rawFetch(gateway.url, { path: "/docs" });
+    const loaded = [...page.body.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, url]) => url ?? "");
+    expect(loaded.filter((url) => !url.startsWith("docs/") && url !== "data:,")).toEqual([]);
+    const below = await rawFetch(gateway.url, { path: "/docs/" });
+    expect(below.body).toContain('src="start.js"');
+    const script = await rawFetch(gateway.url, { path: "/docs/start.js" });
+    expect(script.body).toContain('new URL("../openapi.json", document.currentScript.src)');
+    const document = JSON.parse((await rawFetch(gateway.url, { path: "/openapi.json" })).body) as object;
+    expect(document).toMatchObject({ servers: [{ url: "." }] });
+  });
+
   test.each([
     ["/v1/models/vendor%2Ffamily%2Fmodel", 200],
     ["/v1/models/vendor/family%2Fmodel", 200],
@@ -60,7 +97,6 @@ describe("addresses", () => {
     ["/v1/models/__proto__", 404],
     ["/v1/models/constructor", 404],
     ["/v1/models/scripted/", 404],
-    ["/v1/models//", 404],
     ["/%zz", 404],
     ["/v1/%E0", 404],
   ])("GET %s is a %d", async (path, status) => {
