@@ -141,3 +141,21 @@ test("many small dollars held and let go leave nothing held", () => {
   for (const hold of holds) hold.settle({ usd: 0, tokens: 0 });
   held(budgets.hold("a", DOLLARS, { usd: 1, tokens: 0 }));
 });
+
+test.each([Infinity, -Infinity, Number.NaN])("%p is neither held nor spent", (amount) => {
+  const { budgets } = setUp();
+  const budget: BudgetSettings = { usd: 1, tokens: 1_000, per: "day" };
+  for (const cost of [
+    { usd: amount, tokens: 0 },
+    { usd: 0, tokens: amount },
+  ]) {
+    expect(() => budgets.hold("a", budget, cost)).toThrow(RangeError);
+    const hold = held(budgets.hold("a", budget, { usd: 0.25, tokens: 1 }));
+    expect(() => hold.settle(cost)).toThrow(RangeError);
+  }
+  expect(budgets.standing("a", budget).spent).toEqual({ usd: 0, tokens: 0 });
+  // What was held when the settlement failed is free again.
+  held(budgets.hold("a", budget, { usd: 0.5, tokens: 500 }));
+  held(budgets.hold("a", budget, { usd: 0.5, tokens: 500 }));
+  expect(budgets.hold("a", budget, { usd: 0, tokens: 0 })).toMatchObject({ held: true });
+});

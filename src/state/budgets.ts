@@ -1,6 +1,7 @@
 import type { BudgetSettings } from "../../config/settings.ts";
 import type { BudgetPeriod } from "./budget-period.ts";
 import { budgetPeriod } from "./budget-period.ts";
+import { finite } from "./finite.ts";
 import type { Spent } from "./ledger.ts";
 
 /** Of a budget, this share used up is worth a warning. */
@@ -90,6 +91,11 @@ export class Budgets {
   }
 }
 
+/** Throws RangeError if a part of `added` isn't finite. */
+function sumOf(sum: Cost, added: Cost): Cost {
+  return { usd: sum.usd + finite(added.usd), tokens: sum.tokens + finite(added.tokens) };
+}
+
 class AccountHold implements Hold {
   #account: Account | undefined;
   readonly #estimate: Cost;
@@ -151,8 +157,8 @@ class Account {
   }
 
   hold(estimate: Cost): void {
+    this.#held = sumOf(this.#held, estimate);
     this.#holds += 1;
-    this.#held = { usd: this.#held.usd + estimate.usd, tokens: this.#held.tokens + estimate.tokens };
   }
 
   settle(estimate: Cost, spent: Cost, now: number): void {
@@ -161,7 +167,7 @@ class Account {
     const { usd, tokens } = this.#held;
     this.#held = this.#holds === 0 ? NOTHING : { usd: usd - estimate.usd, tokens: tokens - estimate.tokens };
     if (this.#budget) this.enter(this.#budget, now);
-    this.#spent = { usd: this.#spent.usd + spent.usd, tokens: this.#spent.tokens + spent.tokens };
+    this.#spent = sumOf(this.#spent, spent);
     this.#warn();
   }
 

@@ -115,7 +115,8 @@ function answerCost(rates: PriceEntry, output: number, { raw }: Usage): number {
 }
 
 function within(part: number | undefined, whole: number): number {
-  return Math.min(Math.max(part ?? 0, 0), whole);
+  // What is no number is not more than 0 either.
+  return part !== undefined && part > 0 ? Math.min(part, whole) : 0;
 }
 
 /** Where usage objects say how many tokens were not text: OpenAI in a field, Gemini in a list by modality. */

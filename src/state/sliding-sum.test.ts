@@ -55,3 +55,12 @@ test("what many have taken together can still be changed for each", () => {
   log.change(first, 7);
   expect(log.total(LENGTH)).toBe(0);
 });
+
+test.each([Infinity, -Infinity, Number.NaN])("%p is never added", (amount) => {
+  const log = new SlidingSum(LENGTH);
+  const entry = log.add(10, 0);
+  expect(() => log.add(amount, 0)).toThrow(RangeError);
+  expect(() => log.change(entry, amount)).toThrow(RangeError);
+  expect(log.total(0)).toBe(10);
+  expect(log.total(LENGTH)).toBe(0);
+});

@@ -1,3 +1,5 @@
+import { finite } from "./finite.ts";
+
 /** Entries that a log has room for before it first grows; a power of two. */
 const FIRST_ROOM = 8;
 
@@ -25,9 +27,9 @@ export class SlidingSum {
     this.#length = length;
   }
 
-  /** Logs `amount` and gives the entry's number, which may be that of others, too. */
+  /** Logs `amount` and gives the entry's number, which may be that of others, too. Throws RangeError if it isn't finite. */
   add(amount: number, now: number): number {
-    this.#sum += amount;
+    this.#sum += finite(amount);
     if (this.#next - this.#oldest >= MOST_SINGLE && now - this.#newest < this.#length / MOST_SINGLE) {
       const newest = this.#next - 1;
       const index = newest & (this.#times.length - 1);
@@ -44,11 +46,14 @@ export class SlidingSum {
     return entry;
   }
 
-  /** Adds to an entry's amount, or takes from it; its time stays. Nothing happens to one that has left. */
+  /**
+   * Adds to an entry's amount, or takes from it; its time stays. Nothing happens to one that has left. Throws RangeError
+   * if `by` isn't finite.
+   */
   change(entry: number, by: number): void {
     if (entry < this.#oldest) return;
     const index = entry & (this.#times.length - 1);
-    this.#sum += by;
+    this.#sum += finite(by);
     this.#amounts[index] = (this.#amounts[index] ?? 0) + by;
   }
 

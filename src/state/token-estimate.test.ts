@@ -41,6 +41,8 @@ test("a text in pieces is worth what it is as a whole, to the token", () => {
   expect(estimateTokens("")).toBe(0);
 });
 
+const bounds = (estimate: number) => ({ estimate, longest: 32_768 });
+
 const message = (content: string | { type: string; [field: string]: string | object }[]) => ({
   model: "m",
   messages: [{ role: "user", content }] as never,
@@ -50,8 +52,8 @@ test("pictures, sounds and files cost a fixed sum, whatever their bytes", () => 
   const bytes = "A".repeat(1_000_000);
   const url = `data:image/png;base64,${bytes}`;
   const input = (part: { type: string; [field: string]: string | object }) =>
-    estimateRequest(message([part]), 0).input;
-  const overhead = estimateRequest(message(""), 0).input;
+    estimateRequest(message([part]), bounds(0)).input;
+  const overhead = estimateRequest(message(""), bounds(0)).input;
   expect(input({ type: "image_url", image_url: { url } }) - overhead).toBe(765);
   expect(input({ type: "image_url", image_url: { url, detail: "low" } }) - overhead).toBe(85);
   expect(input({ type: "image_url", image_url: { url, detail: "high" } }) - overhead).toBe(765);
@@ -62,16 +64,16 @@ test("pictures, sounds and files cost a fixed sum, whatever their bytes", () => 
 });
 
 test("tools and the calls of tools in the history count as their JSON", () => {
-  const bare = estimateRequest(message("hi"), 0).input;
+  const bare = estimateRequest(message("hi"), bounds(0)).input;
   const tools = [{ type: "function", function: { name: "weather", description: "x".repeat(400) } }];
-  expect(estimateRequest({ ...message("hi"), tools }, 0).input).toBeGreaterThan(bare + 100);
+  expect(estimateRequest({ ...message("hi"), tools }, bounds(0)).input).toBeGreaterThan(bare + 100);
   const called = { role: "assistant", content: null, tool_calls: [{ arguments: "y".repeat(400) }] };
-  expect(estimateRequest({ model: "m", messages: [called] }, 0).input).toBeGreaterThan(100);
+  expect(estimateRequest({ model: "m", messages: [called] }, bounds(0)).input).toBeGreaterThan(100);
 });
 
 test("the output is what is asked for, or else the estimate, for each of n answers", () => {
   const output = (fields: object) => {
-    const { output: tokens, outputAsked } = estimateRequest({ ...message("hi"), ...fields }, 500);
+    const { output: tokens, outputAsked } = estimateRequest({ ...message("hi"), ...fields }, bounds(500));
     return [tokens, outputAsked];
   };
   expect(output({})).toEqual([500, false]);
@@ -79,7 +81,7 @@ test("the output is what is asked for, or else the estimate, for each of n answe
   expect(output({ max_tokens: 20 })).toEqual([20, true]);
   expect(output({ max_tokens: 20, max_completion_tokens: 30, n: 2 })).toEqual([60, true]);
   expect(output({ max_tokens: null, n: null })).toEqual([500, false]);
-  expect(estimateRequest({ model: "m", prompt: "four".repeat(10) }, 500)).toEqual({
+  expect(estimateRequest({ model: "m", prompt: "four".repeat(10) }, bounds(500))).toEqual({
     input: 10,
     output: 500,
     outputAsked: false,
@@ -88,8 +90,14 @@ test("the output is what is asked for, or else the estimate, for each of n answe
 
 test("embeddings have no output, and tokens that are given as numbers are counted", () => {
   const none = { output: 0, outputAsked: false };
-  expect(estimateRequest({ model: "m", input: ["four", "fourfour"] }, 500)).toEqual({ input: 3, ...none });
-  expect(estimateRequest({ model: "m", input: [[1, 2, 3], [4]] }, 500)).toEqual({ input: 4, ...none });
+  expect(estimateRequest({ model: "m", input: ["four", "fourfour"] }, bounds(500))).toEqual({
+    input: 3,
+    ...none,
+  });
+  expect(estimateRequest({ model: "m", input: [[1, 2, 3], [4]] }, bounds(500))).toEqual({
+    input: 4,
+    ...none,
+  });
 });
 
 test("what is known to be ASCII is estimated without a look, and the same", () => {
@@ -99,5 +107,5 @@ test("what is known to be ASCII is estimated without a look, and the same", () =
   ];
   const [known, unknown] = [{ model: "m", messages } as ChatRequest, { model: "m", messages } as ChatRequest];
   keepSource(known, { bytes: new Uint8Array(), ascii: true });
-  expect(estimateRequest(known, 0)).toEqual(estimateRequest(unknown, 0));
+  expect(estimateRequest(known, bounds(0))).toEqual(estimateRequest(unknown, bounds(0)));
 });

@@ -52,32 +52,46 @@ export class TokenTally {
   }
 }
 
+/** How long answers may be, in tokens. */
+export interface OutputBounds {
+  /** What is reserved for an answer whose request doesn't bound it. */
+  readonly estimate: number;
+  /** The longest answer that any of the models can write. */
+  readonly longest: number;
+}
+
 /**
- * What a request may need of a limit, without reading its images, sounds and files: `outputEstimate` tokens for
- * each answer whose request doesn't bound it.
+ * What a request may need of a limit, without reading its images, sounds and files. The dialects have checked its
+ * numbers.
  */
 export function estimateRequest(
   request: ChatRequest | CompletionRequest | EmbedRequest,
-  outputEstimate: number,
+  bounds: OutputBounds,
 ): RequestEstimate {
   const { messages, prompt, input } = request;
   if (Array.isArray(messages)) {
-    return { input: Math.ceil(chatTokens(request as ChatRequest)), ...outputOf(request, outputEstimate) };
+    return { input: Math.ceil(chatTokens(request as ChatRequest)), ...outputOf(request, bounds) };
   }
   if (typeof prompt === "string") {
-    return { input: Math.ceil(estimateTokens(prompt)), ...outputOf(request, outputEstimate) };
+    return { input: Math.ceil(estimateTokens(prompt)), ...outputOf(request, bounds) };
   }
   return { input: Math.ceil(embedTokens(input as EmbedRequest["input"])), output: 0, outputAsked: false };
 }
 
 function outputOf(
   request: ChatRequest | CompletionRequest | EmbedRequest,
-  outputEstimate: number,
+  { estimate, longest }: OutputBounds,
 ): Omit<RequestEstimate, "input"> {
-  const asked = request["max_completion_tokens"] ?? request["max_tokens"];
-  const outputAsked = typeof asked === "number" && asked >= 0;
-  const choices = typeof request["n"] === "number" ? Math.max(1, request["n"]) : 1;
-  return { output: Math.ceil(outputAsked ? asked : outputEstimate) * choices, outputAsked };
+  // Of two bounds some upstreams go by the one, and some by the other.
+  const asked = Math.max(countIn(request["max_completion_tokens"]), countIn(request["max_tokens"]));
+  const choices = Math.max(1, countIn(request["n"]), countIn(request["best_of"]));
+  const outputAsked = asked >= 0;
+  return { output: Math.min(outputAsked ? asked : estimate, longest) * choices, outputAsked };
+}
+
+/** -1: none is given. */
+function countIn(value: unknown): number {
+  return typeof value === "number" ? value : -1;
 }
 
 function chatTokens(request: ChatRequest): number {

@@ -9,6 +9,7 @@ import type { RequestEstimate } from "../state/token-estimate.ts";
 import { estimateRequest, within } from "../state/token-estimate.ts";
 import { Admission } from "./admission.ts";
 import type { RequestCall } from "./open-call.ts";
+import { outputBounds } from "./output-bounds.ts";
 import type { Plan } from "./route.ts";
 
 type Asked = ChatRequest | CompletionRequest | EmbedRequest;
@@ -27,7 +28,7 @@ interface Around {
 export function admit(request: Asked, plan: Plan, around: Around): void {
   const { caller, call, gateway } = around;
   call.cancellation.throwIfCancelled();
-  const needed = neededTokens(request, around);
+  const needed = neededTokens(request, plan, around);
   // The budget first: what was only held can be given back, and a request that was counted can't.
   const hold = caller.budget && takeHold(caller.budget, needed, { plan, ...around });
   const slot = takeSlot(needed, around);
@@ -55,10 +56,10 @@ export function limited({ name, limits }: Caller): Limited {
 }
 
 /** What is counted against limits and budgets; nothing is estimated for a key that has neither of tokens. */
-function neededTokens(request: Asked, { caller, gateway }: Around): RequestEstimate {
+function neededTokens(request: Asked, plan: Plan, { caller, gateway }: Around): RequestEstimate {
   const { tokens_per_minute: limit } = caller.limits;
   if (limit === undefined && !caller.budget) return NONE;
-  return within(limit, estimateRequest(request, gateway.outputEstimate));
+  return within(limit, estimateRequest(request, outputBounds(plan, gateway)));
 }
 
 const NONE: RequestEstimate = { input: 0, output: 0, outputAsked: false };

@@ -13,6 +13,7 @@ import type { Question } from "./attempt.ts";
 import { attempt } from "./attempt.ts";
 import { WHOLE } from "./deadlines.ts";
 import { LentCall } from "./lent-call.ts";
+import { outputBounds } from "./output-bounds.ts";
 import type { Plan } from "./route.ts";
 import type { Try } from "./try-targets.ts";
 import { tryTargets } from "./try-targets.ts";
@@ -88,7 +89,7 @@ interface Asked {
 }
 
 function dispatch(plan: Plan, { question, request }: Asked, { call, gateway }: Around): Promise<Answer> {
-  const needed = () => estimateRequest(request, gateway.outputEstimate);
+  const needed = () => estimateRequest(request, outputBounds(plan, gateway));
   return tryTargets(plan, { call, gateway, needed }, async (attempted) => {
     const { events, ignored } = await attempt(question, attempted, { call, redact: gateway.redact });
     // From here on nobody else is asked.
@@ -129,7 +130,7 @@ export function dispatchEmbed(
   request: EmbedRequest,
   { call, gateway }: Around,
 ): Promise<EmbedAnswer> {
-  const needed = () => estimateRequest(request, gateway.outputEstimate);
+  const needed = () => estimateRequest(request, outputBounds(plan, gateway));
   return tryTargets(plan, { call, gateway, needed }, async ({ target, number, visit, slot }) => {
     const lent = new LentCall({ target, number, visit, call, redact: gateway.redact, course: WHOLE });
     const { id, upstream } = target.upstream;

@@ -53,7 +53,10 @@ test("a conversation is worth the same number of tokens, whether its bytes are k
     const body = JSON.stringify({ model: "m", messages: [{ role: "user", content }] });
     const request = await readIn(body);
     expect(sourceOf(request)).toBeDefined();
-    expect(estimateRequest(request, 0)).toEqual(estimateRequest(JSON.parse(body) as ChatRequest, 0));
+    const bounds = { estimate: 0, longest: 0 };
+    expect(estimateRequest(request, bounds)).toEqual(
+      estimateRequest(JSON.parse(body) as ChatRequest, bounds),
+    );
   }
 });
 

@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { ChatRequest } from "../../contract/index.ts";
+import { COUNTS } from "../counts.ts";
 import { explain, Nullable } from "../explain.ts";
 import { RequestError } from "../request-error.ts";
 
@@ -30,7 +31,7 @@ export const ChatRequestSchema = Type.Object({
       include_usage: Nullable(Type.Boolean({ description: "One more chunk, with the usage, before [DONE]" })),
     }),
   ),
-  n: Nullable(Type.Integer({ minimum: 1, maximum: 128, description: "How many answers" })),
+  ...COUNTS,
 });
 
 const compiled = TypeCompiler.Compile(ChatRequestSchema);

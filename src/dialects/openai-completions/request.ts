@@ -2,6 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { ChatRequest, CompletionRequest } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
+import { COUNTS } from "../counts.ts";
 import { explain, Nullable } from "../explain.ts";
 import { RequestError } from "../request-error.ts";
 
@@ -13,7 +14,7 @@ export const CompletionsRequestSchema = Type.Object({
   }),
   stream: Nullable(Type.Boolean({ description: "Server-sent events instead of one JSON answer" })),
   stream_options: Nullable(Type.Object({ include_usage: Nullable(Type.Boolean()) })),
-  n: Nullable(Type.Integer({ minimum: 1, maximum: 128, description: "How many answers" })),
+  ...COUNTS,
 });
 
 const compiled = TypeCompiler.Compile(CompletionsRequestSchema);
