@@ -19,6 +19,7 @@ import { KeyLookup } from "./state/key-lookup.ts";
 import type { StoredKey } from "./state/keyring.ts";
 import { hashKey, Keyring } from "./state/keyring.ts";
 import { Ledger } from "./state/ledger.ts";
+import { isKnownModel } from "./state/known-models.ts";
 import { Meter } from "./state/meter.ts";
 import { ModelDirectory } from "./state/model-directory.ts";
 import { PriceBook } from "./state/prices.ts";
@@ -76,16 +77,13 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
   const upstreams = opened.byId;
   const tokens = new TokenCounter(log);
   const directory = new ModelDirectory(upstreams.values(), log);
+  const routes = new RouteTable(settings.routes, upstreams, (upstream, model) =>
+    directory.lists(upstream, model),
+  );
   const ledger = new Ledger(storage.ledger, { log, retention: settings.storage.retention });
   const bookings = new Bookings(log);
   return {
-    limits: {
-      maxBody: settings.server.max_body,
-      earlyHeaders: settings.server.early_headers,
-      heartbeat: HEARTBEAT_MS,
-      bodyIdle: BODY_IDLE_MS,
-      bodyTotal: BODY_TOTAL_MS,
-    },
+    limits: limitsOf(settings),
     keyring: new Keyring({
       configured: settings.keys.map(storedKey),
       store: new KeyLookup({ store: storage.keys, log }),
@@ -94,7 +92,7 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
     }),
     upstreams,
     directory,
-    routes: new RouteTable(settings.routes, upstreams, (upstream, model) => directory.lists(upstream, model)),
+    routes,
     targets: new TargetStates({
       health: settings.health,
       retryShare: settings.retry.budget,
@@ -114,7 +112,7 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
     ledger,
     usage: storage.ledger,
     bookings,
-    meter: new Meter(),
+    meter: new Meter((model) => isKnownModel(model, { routes, directory })),
     outputEstimate: settings.key_defaults.output_estimate,
     tokens,
     log,
@@ -126,6 +124,16 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
       ledger.close();
       await opened.close();
     },
+  };
+}
+
+function limitsOf({ server }: Settings): Gateway["limits"] {
+  return {
+    maxBody: server.max_body,
+    earlyHeaders: server.early_headers,
+    heartbeat: HEARTBEAT_MS,
+    bodyIdle: BODY_IDLE_MS,
+    bodyTotal: BODY_TOTAL_MS,
   };
 }
 

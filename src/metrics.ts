@@ -1,8 +1,11 @@
 /** The names and values of a series' labels, in a fixed order. */
 export type Labels = Readonly<Record<string, string>>;
 
-/** More series than this a metric doesn't get: what is new then is counted together, under `other`. */
-const MOST_SERIES = 1_000;
+/**
+ * The most series of one metric. Labels are bounded where they are chosen (`Meter`), so this is a last resort: beyond it
+ * new keys share the label `other`, so that a new model still gets its series; beyond twice as many all labels do.
+ */
+const MOST_SERIES = 10_000;
 
 interface Series<Value> {
   readonly labels: string;
@@ -25,13 +28,19 @@ class Family<Value> {
     const key = labels.join("\0");
     const known = this.#series.get(key);
     if (known) return known.value;
-    if (this.#series.size >= MOST_SERIES && labels.some((label) => label !== OTHER)) {
-      return this.at(this.#names.map(() => OTHER));
-    }
+    const fewer = this.#series.size < MOST_SERIES ? labels : this.#withFewerValues(labels);
+    if (fewer !== labels) return this.at(fewer);
     const text = this.#names.map((name, index) => labelText(name, labels[index] ?? "")).join(",");
     const series = { labels: text, value: this.#make() };
     this.#series.set(key, series);
     return series.value;
+  }
+
+  /** The labels under which a new series is counted once there are many; the same list if nothing is left to share. */
+  #withFewerValues(labels: readonly string[]): readonly string[] {
+    const shares = this.#series.size >= 2 * MOST_SERIES ? this.#names : ["key"];
+    const shared = labels.map((label, index) => (shares.includes(this.#names[index] ?? "") ? OTHER : label));
+    return shared.every((label, index) => label === labels[index]) ? labels : shared;
   }
 
   all(): Iterable<Series<Value>> {

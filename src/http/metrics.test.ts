@@ -5,9 +5,11 @@ import { ByteBudget } from "../state/byte-budget.ts";
 import { CallRegistry } from "../state/call-registry.ts";
 import { EventList } from "../state/event-list.ts";
 import { Meter } from "../state/meter.ts";
+import { ModelDirectory } from "../state/model-directory.ts";
 import type { OpenUpstream } from "../state/open-upstream.ts";
 import { RateLimiter } from "../state/rate-limiter.ts";
 import { ResponseCache } from "../state/response-cache.ts";
+import { RouteTable } from "../state/route-table.ts";
 import { TargetStates } from "../state/target-states.ts";
 import { SILENT } from "../../test/support/ledger.ts";
 import type { Measured } from "./metrics.ts";
@@ -39,7 +41,9 @@ function gatewayWith(part: Partial<Measured>): Measured {
     calls: new CallRegistry(),
     ledger: { pending: 3, dropped: 0 },
     limiter: new RateLimiter(),
-    meter: new Meter(),
+    meter: new Meter(() => true),
+    directory: new ModelDirectory([], SILENT),
+    routes: new RouteTable([], new Map(), () => false),
     targets: new TargetStates({ health: { window: 1e4, failures: 1, cooldown: 1e4 }, retryShare: 0.2 }),
     upstreamLimiter: new RateLimiter(),
     upstreams: new Map(),

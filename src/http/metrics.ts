@@ -2,13 +2,23 @@ import { counterLines, gaugeLines } from "../metrics.ts";
 import type { Reading } from "../metrics.ts";
 import type { Json, JsonObject } from "../contract/index.ts";
 import type { Gateway } from "../state/gateway.ts";
+import { isKnownModel } from "../state/known-models.ts";
 import type { Meter } from "../state/meter.ts";
 import type { ResponseCache } from "../state/response-cache.ts";
 
 /** What is told of a gateway. */
 export interface Measured extends Pick<
   Gateway,
-  "bodies" | "bookings" | "cache" | "calls" | "limiter" | "targets" | "upstreamLimiter" | "upstreams"
+  | "bodies"
+  | "bookings"
+  | "cache"
+  | "calls"
+  | "directory"
+  | "limiter"
+  | "routes"
+  | "targets"
+  | "upstreamLimiter"
+  | "upstreams"
 > {
   readonly meter: Meter;
   /** Rows that wait to be written, and requests for whose rows there was no room. */
@@ -80,15 +90,16 @@ function* contents({ count, evicted, flights, size }: ResponseCache): Generator<
   yield* single("modelyard_flights_bytes", "What is kept of answers under way.", flights.size);
 }
 
-function* upstreamStates({ targets, upstreams }: Measured): Generator<string> {
+function* upstreamStates(measured: Measured): Generator<string> {
+  const { targets, upstreams } = measured;
   const circuits = {
     name: "modelyard_circuit_state",
     help: "The circuit of a target: 1 for the state that it is in.",
   };
-  const states = [...targets.circuits()].map(({ target, state }) => ({
-    labels: { target, state },
-    value: 1,
-  }));
+  // Clients make names up: a closed circuit is told only where the model is known.
+  const states = [...targets.circuits()]
+    .filter(({ target, state }) => state !== "closed" || isKnownModel(target, measured))
+    .map(({ target, state }) => ({ labels: { target, state }, value: 1 }));
   yield* gaugeLines(circuits, states);
   const pools = { name: "modelyard_pool_credentials", help: "An upstream's credentials by state." };
   const readings = [...upstreams.values()].flatMap(({ id, upstream }) =>

@@ -47,7 +47,7 @@ function parse(lines: Iterable<string>): Map<string, number> {
 }
 
 test("an ended request is in every count that it belongs to", () => {
-  const meter = new Meter();
+  const meter = new Meter(() => true);
   meter.closed(ADMITTED, { ...CLOSED, overheadMs: 0.4 });
   const samples = parse(meter.lines());
   const who = String.raw`upstream="u",model="m",key="a \"b\" \\"`;
@@ -62,7 +62,7 @@ test("an ended request is in every count that it belongs to", () => {
 });
 
 test("tokens are in the conventions' histogram where an upstream told them and they are paid for", () => {
-  const meter = new Meter();
+  const meter = new Meter(() => true);
   meter.closed(ADMITTED, CLOSED);
   meter.closed(ADMITTED, { ...CLOSED, cache: "hit" });
   meter.closed(ADMITTED, { ...CLOSED, cache: "follow" });
@@ -80,7 +80,7 @@ test("tokens are in the conventions' histogram where an upstream told them and t
 });
 
 test("a request without a known price is counted as such, and not as free", () => {
-  const meter = new Meter();
+  const meter = new Meter(() => true);
   meter.closed(ADMITTED, { ...CLOSED, cost: null });
   const names = [...parse(meter.lines()).keys()].join("\n");
   expect(names).toContain("modelyard_unpriced_requests_total{");
@@ -88,21 +88,58 @@ test("a request without a known price is counted as such, and not as free", () =
 });
 
 test("refusals are counted by code", () => {
-  const meter = new Meter();
+  const meter = new Meter(() => true);
   meter.refused("rate_limit_exceeded", "alice");
   meter.refused("rate_limit_exceeded", "alice");
   const samples = parse(meter.lines());
   expect(samples.get('modelyard_refused_requests_total{code="rate_limit_exceeded",key="alice"}')).toBe(2);
 });
 
-test("however many models are asked for, a metric has no more than a thousand series and one for the others", () => {
-  const meter = new Meter();
-  for (let model = 0; model < 1500; model++) meter.closed({ ...ADMITTED, model: `m${model}` }, CLOSED);
-  const requests = [...parse(meter.lines())].filter(([name]) => name.startsWith("modelyard_requests_total{"));
-  expect(requests).toHaveLength(1001);
-  expect(
-    new Map(requests).get(
-      'modelyard_requests_total{outcome="other",upstream="other",model="other",key="other"}',
-    ),
-  ).toBe(500);
+/** The series of the requests' counter, which is the first metric. */
+function requestSeries(meter: Meter): string[] {
+  const series: string[] = [];
+  for (const line of meter.lines()) {
+    if (line.startsWith("modelyard_requests_total{")) series.push(line);
+    else if (series.length > 0) break;
+  }
+  return series;
+}
+
+/** The values of a label there. */
+function labelsOf(meter: Meter, label: string): Set<string> {
+  const value = new RegExp(`,${label}="([^"]*)"`);
+  return new Set(requestSeries(meter).map((line) => value.exec(line)?.[1] ?? ""));
+}
+
+test("names that clients make up share one label, and leave room for every real model and key", () => {
+  const meter = new Meter((model) => model === "listed");
+  const refused = { ...CLOSED, outcome: "upstream_error", status: 404 } as const;
+  for (let model = 0; model < 20_000; model++) meter.closed({ ...ADMITTED, model: `junk${model}` }, refused);
+  for (let model = 0; model < 1_000; model++)
+    meter.closed({ ...ADMITTED, model: `answered${model}` }, CLOSED);
+  meter.closed({ ...ADMITTED, model: "listed", key: "newbie" }, refused);
+  const models = labelsOf(meter, "model");
+  expect(models).toContain("unknown");
+  expect(models).toContain("listed");
+  expect(models).toContain("answered0");
+  expect(models.size).toBe(502);
+  expect(labelsOf(meter, "key")).toContain("newbie");
+});
+
+test("with very many keys, new ones share a label, and a new model still has its own", () => {
+  const meter = new Meter(() => true);
+  for (let key = 0; key < 10_500; key++) meter.closed({ ...ADMITTED, key: `k${key}` }, CLOSED);
+  meter.closed({ ...ADMITTED, model: "new" }, CLOSED);
+  expect(labelsOf(meter, "key").size).toBe(10_001);
+  expect(labelsOf(meter, "model")).toEqual(new Set(["m", "new"]));
+});
+
+test("whatever happens, a metric has no more than twice as many series and one for the rest", () => {
+  const meter = new Meter(() => true);
+  for (let model = 0; model < 25_000; model++) meter.closed({ ...ADMITTED, model: `m${model}` }, CLOSED);
+  const requests = requestSeries(meter);
+  expect(requests).toHaveLength(20_001);
+  expect(requests).toContain(
+    'modelyard_requests_total{outcome="other",upstream="other",model="other",key="other"} 5000',
+  );
 });

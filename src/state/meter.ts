@@ -22,11 +22,18 @@ const TOKEN_BOUNDS = Array.from({ length: 14 }, (_, power) => 4 ** power);
 const TARGET = ["gen_ai_provider_name", "gen_ai_request_model"];
 const BY_KEY = ["upstream", "model", "key"];
 
+/** Names that no upstream lists but that one answered: so many get labels of their own. */
+const MOST_UNLISTED = 500;
+/** The label of all models that nobody lists and that were never answered: clients make such names up. */
+const UNKNOWN = "unknown";
+
 /**
  * What happened, counted for Prometheus since the process began. Models are named as clients ask for them, and only
- * where an upstream was found for them.
+ * where an upstream was found for them and the name is known: listed, routed by the file, or answered once.
  */
 export class Meter {
+  readonly #isKnown: (model: string) => boolean;
+  readonly #unlisted = new Set<string>();
   readonly #requests = new Counter({
     name: "modelyard_requests_total",
     help: "Admitted requests that have ended.",
@@ -93,10 +100,16 @@ export class Meter {
   #overheads: HistogramSeries | undefined;
   readonly #series = new Map<string, RequestSeries>();
 
+  /** `isKnown` says whether a model's name is routed by the file or listed by an upstream. */
+  constructor(isKnown: (model: string) => boolean) {
+    this.#isKnown = isKnown;
+  }
+
   /** Counts an admitted request that has ended; called once for each row of the ledger. */
   closed({ key, model: asked }: Admitted, end: MeteredEnd): void {
     const { upstream = "", cost, firstEventMs, overheadMs } = end;
-    const series = this.#seriesOf(upstream, upstream === "" ? "" : asked, key);
+    const model = upstream === "" ? "" : this.#modelLabel(asked, end.outcome);
+    const series = this.#seriesOf(upstream, model, key);
     const { labels, target } = series;
     (series.requests[end.outcome] ??= this.#requests.series([end.outcome, ...labels])).count += 1;
     (this.#caches[end.cache] ??= this.#cache.series([end.cache])).count += 1;
@@ -140,6 +153,13 @@ export class Meter {
       this.#series.set(name, series);
     }
     return series;
+  }
+
+  #modelLabel(asked: string, outcome: Outcome): string {
+    if (this.#isKnown(asked) || this.#unlisted.has(asked)) return asked;
+    if (outcome !== "ok" || this.#unlisted.size >= MOST_UNLISTED) return UNKNOWN;
+    this.#unlisted.add(asked);
+    return asked;
   }
 
   /** Counts a request that was refused before it was admitted; `key` is the name of its key, if it had a good one. */

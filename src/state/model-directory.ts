@@ -95,7 +95,18 @@ export class ModelDirectory {
 
   /** Whether an upstream is known to list a model; waits for nothing. */
   lists(upstream: OpenUpstream, id: string): boolean {
-    return this.#known(upstream).some((model) => model.id === id);
+    const { models: allowed } = upstream;
+    return (this.#shelves.get(upstream)?.byId.has(id) ?? false) && (!allowed || matchesAny(allowed, id));
+  }
+
+  /** Whether an upstream has ever said what it lists. */
+  hasListed(upstream: OpenUpstream): boolean {
+    return this.#shelves.get(upstream)?.listed ?? false;
+  }
+
+  /** Whether any upstream is known to list a model; waits for nothing. */
+  listsAnywhere(id: string): boolean {
+    return this.#listingOf(id).length > 0;
   }
 
   #known(upstream: OpenUpstream): readonly Model[] {

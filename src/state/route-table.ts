@@ -52,6 +52,11 @@ export class RouteTable {
     return [...this.#exact.keys()];
   }
 
+  /** Whether an exact route has this name. */
+  has(model: string): boolean {
+    return this.#exact.has(model);
+  }
+
   /** Where a name leads; undefined when the file has nothing for it. */
   resolve(model: string): Resolution | undefined {
     return this.ways(model).next().value;
@@ -62,7 +67,7 @@ export class RouteTable {
     const exact = this.#exact.get(model);
     if (exact) yield this.#by(exact, model);
     for (const route of this.#patterns) if (matchesPattern(route.model, model)) yield this.#by(route, model);
-    const address = this.#address(model);
+    const address = this.address(model);
     if (address) yield address;
   }
 
@@ -85,7 +90,8 @@ export class RouteTable {
     });
   }
 
-  #address(model: string): Resolution | undefined {
+  /** Where a name leads that is read as `upstream/model`; undefined when it is no such address. */
+  address(model: string): Resolution | undefined {
     const slash = model.indexOf("/");
     const upstream = this.#upstreams.get(model.slice(0, Math.max(slash, 0)));
     if (!upstream) return undefined;
