@@ -15,7 +15,7 @@ import type { RequestCall } from "./steps/open-call.ts";
 import { readBody } from "./steps/read-body.ts";
 import { recall } from "./steps/recall.ts";
 import { reply, replyAlone, replyWith } from "./steps/reply.ts";
-import { route } from "./steps/route.ts";
+import { refuseUnknown, route } from "./steps/route.ts";
 import { servedModel, servedModels } from "./steps/served-models.ts";
 
 /**
@@ -73,7 +73,7 @@ export async function showModel(http: Request, call: RequestCall, gateway: Gatew
   const id = modelId(http.url);
   const { targets } = await route({ model: id }, { caller, call, gateway }); // 403, 404 with the nearest names
   const model = await servedModel(id, targets, gateway);
-  return replyAlone(modelObject(model), call);
+  return replyAlone(modelObject(model ?? (await refuseUnknown(id, caller, gateway))), call);
 }
 
 /** The id in an address, with or without a slash at its end; an escape that is none stands for itself. */

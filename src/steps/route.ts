@@ -141,7 +141,8 @@ function inOrder(
   return order(strategy, candidates, { sticker, random: Math.random }).map(({ target }) => target);
 }
 
-async function refuseUnknown(asked: string, caller: Caller, gateway: Gateway): Promise<never> {
+/** Throws `model_not_found` with the nearest names. */
+export async function refuseUnknown(asked: string, caller: Caller, gateway: Gateway): Promise<never> {
   throw new RequestError("model_not_found", await notFound(asked, caller, gateway), { param: "model" });
 }
 

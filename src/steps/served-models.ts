@@ -28,14 +28,24 @@ export async function servedModels(caller: Caller, gateway: Gateway): Promise<Of
     });
 }
 
-/** One model, by any name that leads to these targets. */
+/**
+ * One model, by any name that leads to these targets; undefined if the name is no route of its own and each of the
+ * targets' upstreams has said what it lists, without it. (Such a name is still passed on when it is asked.)
+ */
 export async function servedModel(
   id: string,
   targets: readonly Place[],
   gateway: Gateway,
-): Promise<OfferedModel> {
+): Promise<OfferedModel | undefined> {
   const offers = await gateway.directory.offers();
-  return offered(id, { targets, listed: offers.filter(({ model }) => model.id === id), gateway });
+  const mayExist = targets.some(
+    ({ upstream, model }) =>
+      !gateway.directory.hasListed(upstream) || gateway.directory.lists(upstream, model),
+  );
+  if (!mayExist && !gateway.routes.has(id)) return undefined;
+  const byName = offers.filter(({ model }) => model.id === id);
+  const byAddress = offers.filter(({ upstream, model }) => `${upstream.id}/${model.id}` === id);
+  return offered(id, { targets, listed: byName.length > 0 ? byName : byAddress, gateway });
 }
 
 type Place = Pick<Target, "upstream" | "model">;

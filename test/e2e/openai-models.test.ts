@@ -41,6 +41,12 @@ test("models.retrieve knows a model by its id, slashes and all", async () => {
   await rejection(client.models.retrieve("nobody"), NotFoundError);
 });
 
+test("a model fetched by its address is the one that the list names so", async () => {
+  const address = "scripted/vendor/family/model:free";
+  expect(await client.models.retrieve(address)).toMatchObject({ id: address, owned_by: "script" });
+  await rejection(client.models.retrieve("scripted/nobody"), NotFoundError);
+});
+
 test("a model id with slashes is answered, also when it is addressed by its upstream", async () => {
   for (const model of ["vendor/family/model:free", "scripted/vendor/family/model:free"]) {
     const answer = await client.chat.completions.create({ model, messages: question });
