@@ -10,7 +10,6 @@ import type { BuiltGateway } from "./gateway.ts";
 import { build, plan } from "./gateway.ts";
 import type { Listening } from "./http/app.ts";
 import { listen } from "./http/app.ts";
-import { onNpmGone } from "./launcher.ts";
 import type { GatewayLogger } from "./log.ts";
 import { createLogger, flushLog, logUnforeseen } from "./log.ts";
 import { outboundFetch } from "./outbound/fetch.ts";
@@ -132,7 +131,6 @@ function stopOnSignals(running: Running): void {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  onNpmGone(onSignal);
 }
 
 try {
