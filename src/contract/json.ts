@@ -1,5 +1,7 @@
+import type { LosslessNumber } from "./lossless-number.ts";
+
 /** What JSON can say (RFC 8259). */
-export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+export type Json = string | number | boolean | null | readonly Json[] | JsonObject | LosslessNumber;
 
 /** A JSON object. `undefined` members are allowed because JSON.stringify leaves them out. */
 export interface JsonObject {
