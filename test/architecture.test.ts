@@ -23,7 +23,7 @@ import {
 
 /** What plugins may lean on. A name that leaves is a new `apiVersion`; one that comes is for ever: think twice. */
 const CONTRACT = `
-  BATCHES Duration FAILURES Later Secret Type UpstreamError definePlugin foldExtra
+  BATCHES Duration FAILURES Later LosslessNumber Secret Type UpstreamError definePlugin foldExtra isNumber
   type Batches, type Blame, type Call, type Capabilities, type ChatEvent, type ChatRequest, type ChatStream, type CompletionRequest,
   type ContentPart, type EmbedRequest, type EmbedResult, type ExtraEvent, type Failure, type FinishEvent,
   type FinishReason, type FoldedFields, type Host, type Json, type JsonObject, type KeyValue, type Logger,
@@ -32,7 +32,7 @@ const CONTRACT = `
   type Usage, type UsageEvent, type Waiter`;
 
 const KIT = `
-  ApiKeys apiKeyOption Channel Refusals SseParser credentialPool failureIn failureOf get openaiStream parseJson post readJson sse
+  ApiKeys apiKeyOption Channel Refusals SseParser credentialPool failureIn failureOf get openaiStream parseAsWritten parseJson post readJson sse
   systemClock withOtherCredential
   type ApiKey, type ChannelOptions, type Clock, type CredentialAccount, type CredentialPool, type CredentialSource,
   type GetOptions, type Lease, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,

@@ -1,6 +1,6 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
-import { failureIn, parseJson, readJson, sse } from "modelyard/kit";
+import { failureIn, parseAsWritten, readJson, sse } from "modelyard/kit";
 import type { SseEvent } from "modelyard/kit";
 import { objectOf, textOf } from "./json.ts";
 import { MessageReader } from "./message-reader.ts";
@@ -56,7 +56,7 @@ async function nextOf(said: AsyncIterator<SseEvent>, signal: AbortSignal): Promi
 
 function understood({ event, data }: SseEvent, reader: MessageReader): ChatEvent[] {
   if (data.trim() === "") return [];
-  const json = parseJson(data);
+  const json = parseAsWritten(data);
   const members = objectOf(json);
   const type = textOf(members?.["type"]) || event;
   if (type === "error") throw failureIn(json ?? data);
@@ -65,7 +65,7 @@ function understood({ event, data }: SseEvent, reader: MessageReader): ChatEvent
 }
 
 async function* plainEvents(response: Response, signal: AbortSignal): AsyncGenerator<ChatEvent, void> {
-  const json = await readJson(response, signal);
+  const json = await readJson(response, signal, parseAsWritten);
   const message = objectOf(json);
   if (message?.["type"] === "error" || objectOf(message?.["error"])) throw failureIn(json);
   if (!message || !Array.isArray(message["content"])) throw notUnderstood(JSON.stringify(json));
@@ -73,5 +73,6 @@ async function* plainEvents(response: Response, signal: AbortSignal): AsyncGener
 }
 
 function notUnderstood(said: string): UpstreamError {
-  return new UpstreamError("bad-response", `the upstream sent something that is no message: ${said}`);
+  const start = said.slice(0, 200).toWellFormed().replaceAll(/\s+/g, " ").trim();
+  return new UpstreamError("bad-response", `the upstream sent something that is no message: ${start}`);
 }

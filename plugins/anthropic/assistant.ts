@@ -1,4 +1,4 @@
-import { parseJson } from "modelyard/kit";
+import { parseAsWritten } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
 import { functionCallId, toolUseId } from "./ids.ts";
@@ -109,7 +109,7 @@ function functionCall(value: Said, index: number, place: string): Block[] {
 
 function inputOf(value: Said, place: string): JsonObject {
   const text = textOf(value).trim();
-  const input = text === "" ? {} : objectOf(parseJson(text));
+  const input = text === "" ? {} : objectOf(parseAsWritten(text));
   if (!input) throw unsupported("takes only JSON objects as arguments of a tool call", place);
   return input;
 }

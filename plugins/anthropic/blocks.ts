@@ -1,4 +1,4 @@
-import { parseJson } from "modelyard/kit";
+import { parseAsWritten } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, Json, JsonObject } from "modelyard/plugin";
 import { listOf, objectOf, objectsOf, textOf, without } from "./json.ts";
@@ -66,7 +66,7 @@ export class Blocks {
       return [{ type: "tool-call", index: block.call, arguments: "{}" }];
     }
     if (!block.whole) return [];
-    const input = block.json === "" ? {} : { input: parseJson(block.json) ?? block.json };
+    const input = block.json === "" ? {} : { input: parseAsWritten(block.json) ?? block.json };
     return [extra("content_blocks", { index, ...block.whole, ...input })];
   }
 

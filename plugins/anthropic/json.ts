@@ -1,3 +1,4 @@
+import { isNumber } from "modelyard/plugin";
 import type { Json, JsonObject } from "modelyard/plugin";
 
 /** What stands at one place of somebody's JSON: a value, or nothing. */
@@ -5,7 +6,8 @@ export type Said = Json | undefined;
 
 /** The value if it is an object. */
 export function objectOf(value: Said): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !isList(value) ? value : undefined;
+  const isObject = typeof value === "object" && value !== null && !isList(value);
+  return isObject && !isNumber(value) ? value : undefined;
 }
 
 /** The value if it is a list; else an empty list. */
@@ -28,7 +30,7 @@ export function textOf(value: Said): string {
 
 /** The value if it is a number. */
 export function numberOf(value: Said): number | undefined {
-  return typeof value === "number" ? value : undefined;
+  return isNumber(value) ? Number(value) : undefined;
 }
 
 /** Whether a value says nothing: it is absent, null, or an empty list. */

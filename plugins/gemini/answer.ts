@@ -1,6 +1,6 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, JsonObject } from "modelyard/plugin";
-import { failureIn, parseJson, SseParser } from "modelyard/kit";
+import { failureIn, parseAsWritten, parseJson, SseParser } from "modelyard/kit";
 import type { SseEvent } from "modelyard/kit";
 import { ChunkReader } from "./chunk-reader.ts";
 import type { ChunkSaid } from "./chunk-reader.ts";
@@ -88,14 +88,14 @@ class Answer {
     for (const { data } of events) {
       if (this.#failure) return;
       if (data.trim() === "" || data === "[DONE]") continue;
-      const value = parseJson(data);
+      const value = parseAsWritten(data);
       const chunks = Array.isArray(value) ? elements(value) : [value];
       for (const chunk of chunks) yield* this.#readChunk(isObject(chunk) ? chunk : undefined, data);
     }
   }
 
   *#readDocument(text: string): Generator<ChatEvent, void> {
-    const value = parseJson(text);
+    const value = parseAsWritten(text);
     if (value === undefined && !/[}\]]$/.test(text)) return;
     const chunks = Array.isArray(value) ? elements(value) : [value];
     for (const chunk of chunks) yield* this.#readChunk(isObject(chunk) ? chunk : undefined, text);
@@ -155,5 +155,5 @@ function truncated(error?: unknown): UpstreamError {
 }
 
 function notUnderstood(text: string): UpstreamError {
-  return new UpstreamError("bad-response", `Gemini sent something that is no answer: ${text}`);
+  return new UpstreamError("bad-response", `Gemini sent something that is no answer: ${text.slice(0, 200)}`);
 }

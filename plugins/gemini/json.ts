@@ -1,3 +1,4 @@
+import { isNumber } from "modelyard/plugin";
 import type { Json, JsonObject } from "modelyard/plugin";
 
 /** What stands at one place of a JSON value, or nothing. */
@@ -5,7 +6,8 @@ export type Maybe = Json | undefined;
 
 /** Whether a value is a JSON object, not null and no list. */
 export function isObject(value: Maybe): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return !isNumber(value);
 }
 
 /** A member of a value that is an object. */
@@ -27,7 +29,8 @@ export function textIn(value: Maybe, name: string): string {
 /** A member that is a number. */
 export function numberIn(value: Maybe, name: string): number | undefined {
   const number = member(value, name);
-  return typeof number === "number" && Number.isFinite(number) ? number : undefined;
+  const nearest = isNumber(number) ? Number(number) : NaN;
+  return Number.isFinite(nearest) ? nearest : undefined;
 }
 
 /** Whether a member of a request says nothing: absent, null or an empty list. */

@@ -1,4 +1,4 @@
-import { parseJson } from "modelyard/kit";
+import { parseAsWritten } from "modelyard/kit";
 import type { Call, ChatRequest, ContentPart, Json, JsonObject, Message } from "modelyard/plugin";
 import { elements, isNothing, isObject, member, textIn } from "./json.ts";
 import { mediaPart, nameOthers } from "./media.ts";
@@ -166,14 +166,13 @@ function signatureIn(value: Json): string | undefined {
 
 function argumentsOf(text: string, path: string): JsonObject {
   if (text.trim() === "") return {};
-  const value = parseJson(text);
+  const value = parseAsWritten(text);
   if (!isObject(value)) throw badRequest(path, "a JSON object as text");
   return value;
 }
 
 /** A function's answer, which must be an object: one as it is, all else under `output`, as the documents say. */
 function responseOf(text: string): JsonObject {
-  // Numbers of so many digits would come out rounded.
-  const value = /\d{16}/.test(text) ? undefined : parseJson(text);
+  const value = parseAsWritten(text);
   return isObject(value) ? value : { output: value === undefined ? text : value };
 }

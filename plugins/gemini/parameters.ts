@@ -1,3 +1,4 @@
+import { isNumber } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { elements, isNothing, isObject, member, textIn } from "./json.ts";
 import { badRequest, unsupported } from "./refusal.ts";
@@ -98,7 +99,7 @@ function number([name = "", own = ""]: readonly string[]): [string, Rule] {
   return [
     name,
     ({ value }) => {
-      if (typeof value !== "number") throw badRequest(name, "a number");
+      if (!isNumber(value)) throw badRequest(name, "a number");
       return { config: { [own]: value } };
     },
   ];
@@ -106,7 +107,7 @@ function number([name = "", own = ""]: readonly string[]): [string, Rule] {
 
 /** The older name of the longest answer; the newer one wins. */
 function maxTokens({ name, value, request, call }: Field): Mapped {
-  if (typeof value !== "number") throw badRequest(name, "a number");
+  if (!isNumber(value)) throw badRequest(name, "a number");
   const newer = request["max_completion_tokens"];
   if (newer === undefined || newer === null) return { config: { maxOutputTokens: value } };
   return newer === value ? {} : ignored(name, call);

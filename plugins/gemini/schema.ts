@@ -1,3 +1,4 @@
+import { isNumber } from "modelyard/plugin";
 import type { Call, Json, JsonObject } from "modelyard/plugin";
 import { elements, isObject } from "./json.ts";
 import type { Maybe } from "./json.ts";
@@ -192,7 +193,7 @@ function kept(keyword: string): [string, Rule] {
 
 function enumOf(values: readonly Json[], ignore: () => JsonObject): JsonObject {
   const possible = values.filter((value) => value !== null);
-  const areTaken = possible.every((value) => typeof value === "string" || typeof value === "number");
+  const areTaken = possible.every((value) => typeof value === "string" || isNumber(value));
   return areTaken && possible.length > 0 ? { enum: possible } : ignore();
 }
 

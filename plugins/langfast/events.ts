@@ -62,8 +62,11 @@ function hasFailed({ status, error }: JsonObject): boolean {
   );
 }
 
+const LONGEST_MESSAGE = 500;
+
 function failureMessage(chunk: JsonObject): string {
-  return textIn(chunk, "error") ?? textIn(chunk["error"], "message") ?? textIn(chunk, "message") ?? "";
+  const said = textIn(chunk, "error") ?? textIn(chunk["error"], "message") ?? textIn(chunk, "message") ?? "";
+  return said.slice(0, LONGEST_MESSAGE).toWellFormed();
 }
 
 function objectFrom(data: unknown): JsonObject | undefined {

@@ -1,8 +1,10 @@
+import { isNumber } from "modelyard/plugin";
 import type { Json, JsonObject } from "modelyard/plugin";
 
 /** Whether a value is a JSON object, not null and no list. */
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return !isNumber(value);
 }
 
 /** A member that is a text and not empty. */
@@ -14,5 +16,6 @@ export function textIn(value: Json | undefined, name: string): string | undefine
 /** A member that is a number. */
 export function numberIn(value: Json | undefined, name: string): number | undefined {
   const member = isObject(value) ? value[name] : undefined;
-  return typeof member === "number" && Number.isFinite(member) ? member : undefined;
+  const number = isNumber(member) ? Number(member) : NaN;
+  return Number.isFinite(number) ? number : undefined;
 }

@@ -1,4 +1,4 @@
-import { UpstreamError } from "modelyard/plugin";
+import { isNumber, UpstreamError } from "modelyard/plugin";
 import type { EmbedResult, Json, JsonObject } from "modelyard/plugin";
 import { listOf, objectOf, textOf } from "./json.ts";
 
@@ -31,7 +31,7 @@ export function embeddingsIn(said: Json, inputs: number): EmbedResult {
 
 function indexOf(embedding: Json, place: number): number {
   const { index } = objectOf(embedding);
-  return typeof index === "number" ? index : place;
+  return isNumber(index) ? Number(index) : place;
 }
 
 function vectorOf(said: Json): readonly number[] | Float32Array | undefined {
@@ -56,5 +56,5 @@ function decoded(base64: string): Float32Array | undefined {
 
 function usageIn(raw: JsonObject): Pick<EmbedResult, "usage"> {
   const input = raw["prompt_tokens"] ?? raw["total_tokens"];
-  return typeof input === "number" ? { usage: { input, raw } } : {};
+  return isNumber(input) ? { usage: { input: Number(input), raw } } : {};
 }

@@ -1,10 +1,12 @@
+import { isNumber } from "modelyard/plugin";
 import type { Json, JsonObject } from "modelyard/plugin";
 
 type Said = Json | undefined;
 
 /** The value if it is an object; else an empty one. */
 export function objectOf(value: Said): JsonObject {
-  return typeof value === "object" && value !== null && !isList(value) ? value : {};
+  const isObject = typeof value === "object" && value !== null && !isList(value);
+  return isObject && !isNumber(value) ? value : {};
 }
 
 /** The value if it is a list. */
@@ -19,7 +21,7 @@ export function textOf(value: Said): string | undefined {
 
 /** The value if it is a number above 0: no server means a limit of 0. */
 export function countOf(value: Said): number | undefined {
-  return typeof value === "number" && value > 0 ? value : undefined;
+  return isNumber(value) && Number(value) > 0 ? Number(value) : undefined;
 }
 
 /** What stands at a path of member names. */

@@ -87,14 +87,12 @@ export class OpenAi implements Upstream {
 
   #postAskingForUsage(asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
     if (!this.#asksForUsage) return this.#post(asked, notAskingForUsage(request));
-    return request.stream === true
-      ? this.#postTrying(asked, request)
-      : this.#post({ ...asked, request }, request);
+    return request.stream === true ? this.#postTrying(asked, request) : this.#post(asked, request);
   }
 
   async #postTrying(asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {
     try {
-      return await this.#post({ ...asked, request }, askingForUsage(request));
+      return await this.#post(asked, askingForUsage(request));
     } catch (error) {
       if (!UpstreamError.is(error) || !refusesToTellUsage(error)) throw error;
       this.#asksForUsage = false;
@@ -102,10 +100,10 @@ export class OpenAi implements Upstream {
     }
   }
 
-  #post({ call, key, endpoint, request }: Asked, body: JsonObject): Promise<Response> {
+  #post({ call, key, endpoint }: Asked, body: JsonObject): Promise<Response> {
     const model = typeof body["model"] === "string" ? body["model"] : "";
     const url = this.#address.url(endpoint, model);
-    const sent = { url, headers: this.#address.headers(key), body, verbatim: body === request };
+    const sent = { url, headers: this.#address.headers(key), body };
     // Every server has this one.
     if (endpoint === "chat/completions") return post(call, { fetch: this.#fetch, ...sent });
     return this.#postWhereItMayBe(call, endpoint, sent);
@@ -135,8 +133,6 @@ interface Asked {
   readonly call: Call;
   readonly key: string | undefined;
   readonly endpoint: string;
-  /** What the plugin was given, untouched. */
-  readonly request?: JsonObject;
 }
 
 function through(proxy: string, inner: typeof fetch): typeof fetch {

@@ -1,3 +1,4 @@
+import { isNumber } from "./lossless-number.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Later } from "./later.ts";
 
@@ -190,5 +191,5 @@ function define(target: FoldedFields, name: string, value: Json | undefined): vo
 }
 
 function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !isNumber(value);
 }

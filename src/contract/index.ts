@@ -22,6 +22,7 @@ export type {
 export { FAILURES, UpstreamError } from "./error.ts";
 export type { Blame, Failure, UpstreamErrorCode, UpstreamErrorOptions } from "./error.ts";
 export type { Json, JsonObject } from "./json.ts";
+export { isNumber, LosslessNumber } from "./lossless-number.ts";
 export { Later } from "./later.ts";
 export type { Waiter } from "./later.ts";
 export { Duration, Secret, Type } from "./options.ts";

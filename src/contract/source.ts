@@ -1,46 +1,66 @@
-import type { JsonObject } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
+import type { WrittenObject } from "./splice.ts";
+import { splice } from "./splice.ts";
+import type { TopMember } from "./top-level.ts";
 
 const SOURCE = Symbol("source");
-const RENAMED = Symbol("renamed");
 
-/** What a body was parsed from. */
-export interface Source {
-  /** JSON in which `"model"` stands once, as the name of the body's own member. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+/** What a body was parsed from, in which no name stands twice at the top. */
+export interface Source extends WrittenObject {
   /** Whether all texts in it, and names, are of ASCII. */
   readonly ascii: boolean;
 }
 
+interface Kept {
+  /** The object whose values are those of the source. */
+  readonly body: JsonObject;
+  /** Undefined once it was let go. */
+  source: Source | undefined;
+}
+
 interface Sourced {
-  [SOURCE]?: Source | undefined;
-  /** The body of which it is a copy. */
-  [RENAMED]?: JsonObject;
+  [SOURCE]?: Kept;
 }
 
 /**
- * Keeps with a parsed body what it was parsed from. It belongs to this very object: copies of it, with whatever else
- * in them, have none.
+ * Keeps with a parsed body what it was parsed from. Copies made with `{...body}` know it too, so that the members that
+ * they share with it can be sent as they were written.
  */
-export function keepSource(body: object, source: Source): void {
-  Object.defineProperty(body, SOURCE, { value: source, writable: true, configurable: true });
+export function keepSource(body: JsonObject, source: Source): void {
+  (body as Sourced)[SOURCE] = { body, source };
 }
 
-/** Says of a copy of a body that nothing but its model was changed. */
-export function keepRenamed(copy: JsonObject, body: JsonObject): void {
-  if (SOURCE in body) Object.defineProperty(copy, RENAMED, { value: body });
+/** Says of a copy of a body that its values mean what its client wrote, though some have another form. */
+export function keepMeaning<T extends JsonObject>(copy: T): T {
+  const source = sourceOf(copy);
+  if (source) (copy as Sourced)[SOURCE] = { body: { ...copy }, source };
+  return copy;
 }
 
-/** What a body was parsed from, if it is kept with it. */
+/** What a body, or the one of which it is a copy, was parsed from, if it is still kept. */
 export function sourceOf(body: JsonObject): Source | undefined {
-  return (body as Sourced)[SOURCE];
+  return (body as Sourced)[SOURCE]?.source;
 }
 
-/** The body of which this is a copy with another model, if it is one. */
-export function renamedFrom(copy: JsonObject): JsonObject | undefined {
-  return (copy as Sourced)[RENAMED];
-}
-
-/** Lets go of it. */
+/** Lets go of it, for all copies. */
 export function forgetSource(body: JsonObject): void {
-  if (SOURCE in body) (body as Sourced)[SOURCE] = undefined;
+  const kept = (body as Sourced)[SOURCE];
+  if (kept) kept.source = undefined;
+}
+
+/**
+ * A body as its client wrote it, if that is still kept. What a copy has changed, left out or added at the top is so there
+ * as well, and all else stays as it is: long numbers, escapes, blanks and the order of members.
+ */
+export function writtenBytes(copy: JsonObject): Uint8Array<ArrayBuffer> | undefined {
+  const { body, source } = (copy as Sourced)[SOURCE] ?? {};
+  if (!body || !source || body === copy) return source?.bytes;
+  const edits = new Map<TopMember, Json | undefined>();
+  const added = new Map(Object.entries(copy));
+  for (const member of source.members) {
+    const value = added.get(member.name);
+    added.delete(member.name);
+    if (value !== body[member.name] || value === undefined) edits.set(member, value);
+  }
+  return splice(source, edits, Object.fromEntries(added));
 }

@@ -3,6 +3,7 @@ import { Type } from "@sinclair/typebox";
 import type { TypeCheck } from "@sinclair/typebox/compiler";
 import type { ValueError } from "@sinclair/typebox/errors";
 import { ValueErrorType } from "@sinclair/typebox/errors";
+import { isNumber } from "../contract/index.ts";
 import { RequestError } from "./request-error.ts";
 
 /** An optional field; clients write null for what they leave out. */
@@ -58,5 +59,6 @@ function fieldName(path: string): string {
 function kind(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (isNumber(value)) return "a number";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

@@ -123,14 +123,17 @@ describe("the message is the upstream's own", () => {
     expect(failed(500, body).message).toBe(message);
   });
 
-  test("on one line, and whole: the gateway cuts it after it has taken the secrets out", () => {
+  test("on one line of at most 500 characters, without half a character", () => {
     const { message } = failed(500, openai(`x${"\u{1F600}\n".repeat(1000)}`));
-    expect(message).toBe(`x${"\u{1F600} ".repeat(1000)}`.trim());
+    expect(message.length).toBeLessThanOrEqual(500);
+    expect(message.isWellFormed()).toBe(true);
+    expect(message).not.toContain("\n");
+    expect(message).toEndWith("…");
   });
 
   test("also from 64 KiB of nothing but brackets, in a moment", () => {
     expect(failed(500, `<html>${"<".repeat(64 * 1024)}`).message.length).toBeGreaterThan(0);
-    expect(failed(500, "[".repeat(64 * 1024)).message.length).toBe(8_000);
+    expect(failed(500, "[".repeat(64 * 1024)).message.length).toBe(500);
   });
 
   test("with the field at fault", () => {

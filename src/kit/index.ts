@@ -18,7 +18,7 @@ export type {
   PoolOptions,
 } from "./credential-pool/index.ts";
 export { failureIn, failureOf } from "./failure.ts";
-export { parseJson } from "./json.ts";
+export { parseAsWritten, parseJson } from "./json.ts";
 export { openaiStream } from "./openai-stream.ts";
 export type { OpenAiStreamOptions } from "./openai-stream.ts";
 export { get, post } from "./post.ts";

@@ -4,7 +4,7 @@ import type { Coming } from "../contract/later.ts";
 import { isComing, whenThere } from "../contract/later.ts";
 import { Body, singlesOf } from "./body.ts";
 import { networkErrorCode } from "./failure.ts";
-import { listOf, objectOf, parseJson } from "./json.ts";
+import { listOf, objectOf, parseAsWritten } from "./json.ts";
 import { ChunkReader } from "./openai-stream/chunk-reader.ts";
 import { ChunkStream } from "./openai-stream/chunk-stream.ts";
 import { JsonDocument } from "./openai-stream/json-document.ts";
@@ -148,7 +148,7 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
   }
 
   #readDocument(text: string): readonly ChatEvent[] {
-    const json = parseJson(text);
+    const json = parseAsWritten(text);
     if (json === undefined && (this.#brokenBy || !/[}\]]$/.test(text))) throw this.#truncated();
     const completion = objectOf(json) ?? objectOf(listOf(json)[0]);
     if (!completion) throw notUnderstood(text);

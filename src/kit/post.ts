@@ -1,13 +1,14 @@
 import { UpstreamError } from "../contract/index.ts";
 import type { Call, JsonObject } from "../contract/index.ts";
 import type { Cancelling } from "../contract/cancelling.ts";
+import { stringifyJson } from "../contract/json-text.ts";
+import { writtenBytes } from "../contract/source.ts";
 import { CANCELLING, cancellingOf, TAKES_CANCELLING } from "../contract/cancelling.ts";
 import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { systemClock } from "./clock.ts";
 import type { Clock } from "./clock.ts";
 import { failureOf, networkErrorCode } from "./failure.ts";
-import { writtenBytes } from "./written-bytes.ts";
 
 export interface GetOptions {
   /** Usually `host.fetch`. */
@@ -20,12 +21,11 @@ export interface GetOptions {
 }
 
 export interface PostOptions extends GetOptions {
-  readonly body: JsonObject;
   /**
-   * The body is the request that the plugin was given, and nothing in it was changed: then the bytes that the client
-   * wrote are sent where they are still there, which saves writing them anew, and takes nothing from long numbers.
+   * Of the request that the plugin was given, or of a copy of it made with `{...request}`, the members that weren't
+   * changed are sent as the client wrote them.
    */
-  readonly verbatim?: boolean;
+  readonly body: JsonObject;
 }
 
 /**
@@ -42,7 +42,7 @@ export async function post(
   const headers: Record<string, string> = { "content-type": "application/json" };
   // A compressing proxy collects events until a block is full.
   if (options.body["stream"] === true) headers["accept-encoding"] = "identity";
-  const body = (options.verbatim && writtenBytes(options.body)) || JSON.stringify(options.body);
+  const body = writtenBytes(options.body) ?? stringifyJson(options.body);
   const response = await send(options, { method: "POST", headers, body, call });
   call.connected();
   return response.ok ? response : failed(response, options, call);

@@ -69,6 +69,11 @@ class Counts implements LedgerSums {
   cacheWrite = 0;
   output = 0;
   reasoning = 0;
+  paidInput = 0;
+  paidCachedInput = 0;
+  paidCacheWrite = 0;
+  paidOutput = 0;
+  paidReasoning = 0;
   cost = 0;
   unpriced = 0;
 
@@ -77,7 +82,7 @@ class Counts implements LedgerSums {
     this.reserved += reserved;
   }
 
-  close({ reserved }: Admitted, { outcome, usage, cost, settled }: Closed): void {
+  close({ reserved }: Admitted, { outcome, usage, paid, cost, settled }: Closed): void {
     this[outcome] += 1;
     this.settled += settled;
     this.released += reserved - settled;
@@ -86,6 +91,11 @@ class Counts implements LedgerSums {
     this.cacheWrite += usage.cacheWrite ?? 0;
     this.output += usage.output ?? 0;
     this.reasoning += usage.reasoning ?? 0;
+    this.paidInput += paid.input ?? 0;
+    this.paidCachedInput += paid.cachedInput ?? 0;
+    this.paidCacheWrite += paid.cacheWrite ?? 0;
+    this.paidOutput += paid.output ?? 0;
+    this.paidReasoning += paid.reasoning ?? 0;
     if (cost === null) this.unpriced += 1;
     else this.cost += cost;
   }

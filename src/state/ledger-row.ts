@@ -39,9 +39,11 @@ export interface Closed {
   readonly upstreamModel?: string | undefined;
   /** Calls to upstreams. */
   readonly attempts: number;
-  /** Of what was delivered; a count that nobody knows is absent. */
+  /** What the answer told, or what was counted of it, whoever paid for it; a count that nobody knows is absent. */
   readonly usage: Usage;
   readonly usageSource?: UsageSource | undefined;
+  /** What is charged to the key: nothing of an answer that the cache gave or that another request pays for. */
+  readonly paid: Usage;
   /** USD; null: the price is not known. */
   readonly cost: number | null;
   /** Which price list it was computed from. */
@@ -61,7 +63,7 @@ export interface LedgerEntry {
   close(closed: Closed): void;
 }
 
-/** What a key has used within a time. */
+/** What a key was charged for within a time. */
 export interface Spent {
   /** USD, of the requests whose price is known. */
   readonly usd: number;

@@ -23,6 +23,11 @@ export interface LedgerSums extends Readonly<Record<Outcome, number>> {
   readonly cacheWrite: number;
   readonly output: number;
   readonly reasoning: number;
+  readonly paidInput: number;
+  readonly paidCachedInput: number;
+  readonly paidCacheWrite: number;
+  readonly paidOutput: number;
+  readonly paidReasoning: number;
   /** USD, of the requests whose price is known. */
   readonly cost: number;
   /** Requests whose price is not known. */
@@ -59,6 +64,9 @@ export interface UsageRow extends Readonly<Record<Outcome, number>> {
   readonly requests: number;
   /** Those that the response cache answered, or another request's call. */
   readonly hits: number;
+  /** Tokens, input and output, of those hits that nobody paid for. */
+  readonly saved: number;
+  /** Tokens that were paid for, like all that follow but the last two. */
   readonly input: number;
   readonly cachedInput: number;
   readonly cacheWrite: number;
@@ -108,7 +116,7 @@ export interface LedgerStore extends LedgerReader {
    * throws when it can't be written. Either way it may be handed over again.
    */
   write(batch: LedgerBatch): boolean;
-  /** What a key has used since the beginning of the day that `since` (ms since 1970) is in. */
+  /** What a key was charged for since the beginning of the day that `since` (ms since 1970) is in. */
   spentSince(key: string, since: number): Spent;
   /** The admissions since then (ms since 1970), oldest first. */
   admissionsSince(since: number): Iterable<PastAdmission>;
@@ -122,4 +130,10 @@ export interface LedgerStore extends LedgerReader {
 /** Whether the answer came without a call of its own to an upstream. */
 export function isHit(cache: CacheState): boolean {
   return cache === "hit" || cache === "follow";
+}
+
+/** Tokens of an answer that the cache gave, or another request's call, and that this request didn't pay for. */
+export function savedTokens({ cache, usage, paid }: Closed): number {
+  const isPaid = (paid.input ?? 0) + (paid.output ?? 0) > 0;
+  return isHit(cache) && !isPaid ? (usage.input ?? 0) + (usage.output ?? 0) : 0;
 }

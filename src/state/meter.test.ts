@@ -18,6 +18,7 @@ const CLOSED: Closed = {
   attempts: 1,
   usage: { input: 10, cachedInput: 4, output: 5 },
   usageSource: "upstream",
+  paid: { input: 10, cachedInput: 4, output: 5 },
   cost: 0.25,
   cache: "miss",
   settled: 15,

@@ -51,7 +51,7 @@ export class Meter {
   });
   readonly #tokens = new Counter({
     name: "modelyard_tokens_total",
-    help: "Tokens of delivered answers; cached_input and cache_write are within input, reasoning is within output.",
+    help: "Tokens that keys were charged for; cached_input and cache_write are within input, reasoning is within output.",
     labels: ["kind", "source", ...BY_KEY],
   });
   readonly #cost = new Counter({
@@ -122,11 +122,11 @@ export class Meter {
     if (overheadMs !== undefined) (this.#overheads ??= this.#overhead.series([])).observe(overheadMs / 1000);
   }
 
-  #countTokens(series: RequestSeries, { cache, usage, usageSource }: MeteredEnd): void {
+  #countTokens(series: RequestSeries, { cache, usage, usageSource, paid }: MeteredEnd): void {
     const source: string = usageSource ?? "";
     const { labels, target, tokens, usages } = series;
     for (const kind of KINDS) {
-      const count = usage[USAGE[kind]];
+      const count = paid[USAGE[kind]];
       if (count) (tokens[kind + source] ??= this.#tokens.series([kind, source, ...labels])).count += count;
     }
     // The conventions want what was measured and is paid for: no estimates, and not what came from the cache.

@@ -103,6 +103,7 @@ export class Admission {
       upstreamModel: this.served?.upstreamModel ?? ending.upstreamModel,
       attempts: ending.attempts,
       usage,
+      paid: pays ? usage : NONE,
       usageSource: usage.input === undefined && usage.output === undefined ? undefined : source,
       cost: price.usd,
       priceVersion: price.version,
@@ -125,6 +126,7 @@ export class Admission {
   }
 }
 
+const NONE: Usage = {};
 const FREE: Cost = { usd: 0, version: undefined };
 
 function tokensOf({ input = 0, output = 0 }: Usage): number {

@@ -1,4 +1,5 @@
 import type { ChatRequest, CompletionRequest, Json, JsonObject } from "../contract/index.ts";
+import { LosslessNumber } from "../contract/index.ts";
 import { sourceOf } from "../contract/source.ts";
 import type { Target } from "../state/route-table.ts";
 
@@ -42,20 +43,7 @@ export function cacheKey(request: ChatRequest | CompletionRequest, parts: KeyPar
   const { id, plugin } = target.upstream;
   const names = Object.keys(request).filter((name) => !NEVER_IN_THE_ANSWER.has(name));
   const all = [endpoint, id, plugin, target.model, sharedBy ?? null, members(request, names)];
-  if (isInexact(request)) all.push(asWritten(request));
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(all)).digest("base64");
-}
-
-/** Whether it has whole numbers that were read as others: JSON knows those beyond 2^53, JavaScript doesn't. */
-function isInexact(value: Json | undefined): boolean {
-  if (typeof value === "number") return Math.abs(value) > Number.MAX_SAFE_INTEGER;
-  return typeof value === "object" && value !== null && Object.values(value).some(isInexact);
-}
-
-/** What only a request of the same bytes has, or none. */
-function asWritten(request: JsonObject): string {
-  const source = sourceOf(request)?.bytes;
-  return source ? new Bun.CryptoHasher("sha256").update(source).digest("base64") : crypto.randomUUID();
 }
 
 /** A request that was answered from the cache, as its client wrote it. */
@@ -107,7 +95,7 @@ export function rememberedKey(
 
 /** The same with the members of all objects in the order of their names: then equal values are the same text. */
 function ordered(value: Json | undefined): Json | undefined {
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || value instanceof LosslessNumber) return value;
   return isList(value) ? value.map((item) => ordered(item) ?? null) : members(value, Object.keys(value));
 }
 

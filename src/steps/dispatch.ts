@@ -1,6 +1,6 @@
 import type { ChatRequest, CompletionRequest, EmbedRequest, EmbedResult } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
-import { forgetSource, keepRenamed } from "../contract/source.ts";
+import { forgetSource } from "../contract/source.ts";
 import { asChat } from "../dialects/openai-completions/request.ts";
 import { soundUsage } from "../flow/sound-usage.ts";
 import type { Errand } from "../state/errand.ts";
@@ -75,12 +75,8 @@ function askCompletion(request: CompletionRequest): Question["ask"] {
   };
 }
 
-/** With it are the bytes that the client wrote: the client's own object where nothing changes, or a copy that knows it. */
 function withModel<T extends ChatRequest | CompletionRequest>(request: T, model: string): T {
-  if (request.model === model) return request;
-  const copy = { ...request, model };
-  keepRenamed(copy, request);
-  return copy;
+  return request.model === model ? request : { ...request, model };
 }
 
 interface Asked {

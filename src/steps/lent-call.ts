@@ -19,7 +19,7 @@ export interface LentCallOptions {
   readonly number: number;
   readonly visit: Visit;
   readonly call: Errand;
-  /** Removes secrets from what an upstream or its plugin says, and cuts it to what is shown. */
+  /** Removes secrets from what an upstream says. */
   readonly redact: (text: string) => string;
   readonly course: Course;
 }
@@ -85,7 +85,7 @@ export class LentCall implements Call, AnswerFollower {
 
   ignored(parameter: string, why: string): void {
     // A plugin need not be written in TypeScript, and what stands here goes into a header.
-    (this.#ignored ??= new Set()).add(this.#options.redact(String(parameter)));
+    (this.#ignored ??= new Set()).add(String(parameter));
     this.log.debug("a parameter is not honoured", { parameter, why });
   }
 
@@ -147,8 +147,7 @@ export class LentCall implements Call, AnswerFollower {
     // A code that isn't in the table may come from a plugin's own copy of the contract.
     if (UpstreamError.is(error) && Object.hasOwn(FAILURES, error.code)) {
       const message = redact(error.message);
-      const param = error.param === undefined ? undefined : redact(error.param);
-      return message === error.message && param === error.param ? error : copy(error, { message, param });
+      return message === error.message ? error : copy(error, message);
     }
     const { id, plugin } = target.upstream;
     logUnforeseen(this.log, `the plugin ${plugin} threw what is no UpstreamError`, error);
@@ -182,11 +181,8 @@ function outcomeOf(error: UpstreamError | RequestError | undefined): Parameters<
   return { code: error.code, retryAfterMs: error.retryAfterMs };
 }
 
-function copy(
-  error: UpstreamError,
-  { message, param }: Pick<UpstreamError, "message" | "param">,
-): UpstreamError {
-  const { code, cause, retryAfterMs, otherCredential } = error;
+function copy(error: UpstreamError, message: string): UpstreamError {
+  const { code, cause, retryAfterMs, param, otherCredential } = error;
   return new UpstreamError(code, message, {
     cause,
     otherCredential,

@@ -1,5 +1,10 @@
-import { isNestedTooDeep, MAX_NESTING } from "../contract/nesting.ts";
+import type { Json, JsonObject } from "../contract/index.ts";
+import { parseLossless } from "../contract/lossless.ts";
+import { MAX_NESTING } from "../contract/nesting.ts";
+import type { Source } from "../contract/source.ts";
 import { keepSource } from "../contract/source.ts";
+import { splice } from "../contract/splice.ts";
+import { scanTopLevel } from "../contract/top-level.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { BytesTaken } from "../state/byte-budget.ts";
 import type { Gateway } from "../state/gateway.ts";
@@ -177,44 +182,53 @@ class Patience {
   readonly #left = (): void => this.#over.reject(this.#call.cancellation.reason);
 }
 
-function parse(bytes: Uint8Array<ArrayBuffer>): unknown {
-  if (bytes.byteLength === 0) throw new RequestError("invalid_json", "the body is empty; send a JSON object");
-  let text: string;
-  try {
-    text = decoder.decode(bytes);
-  } catch (cause) {
-    throw new RequestError("invalid_json", "the body is not valid UTF-8", { cause });
-  }
-  if (isNestedTooDeep(text)) {
+function parse(received: Uint8Array<ArrayBuffer>): unknown {
+  if (received.byteLength === 0)
+    throw new RequestError("invalid_json", "the body is empty; send a JSON object");
+  const text = decoded(received);
+  // A byte order mark isn't everybody's.
+  const bytes = received[0] === MARK ? received.subarray(MARK_LENGTH) : received;
+  const { members, doubled, isTooDeep, hasLongNumbers } = scanTopLevel(bytes);
+  if (isTooDeep) {
     throw new RequestError("invalid_json", `the body is nested more than ${MAX_NESTING} levels deep`);
   }
-  const value = parseJson(text);
-  if (typeof value === "object" && value !== null) keep(value, bytes, text.length);
+  const value = parseJson(text, hasLongNumbers);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    const ascii =
+      text.length === bytes.byteLength &&
+      !Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(ESCAPE);
+    const source = { bytes, members, ascii };
+    keepSource(value as JsonObject, doubled === undefined ? source : withoutDoubles(source));
+  }
   return value;
 }
 
-/**
- * Keeps the bytes of a body if everybody reads the same model in them: of two members of one name some parsers take
- * the first, so that another model could be asked for than the one that the key may use.
- */
-function keep(body: object, source: Uint8Array<ArrayBuffer>, characters: number): void {
-  // In bytes, because in a text such a search takes as long as reading all of it.
-  const bytes = Buffer.from(source.buffer, source.byteOffset, source.byteLength);
-  const at = bytes.indexOf(MODEL);
-  if (at < 0 || bytes.indexOf(MODEL, at + 1) >= 0) return;
-  // A letter can be written as an escape. A byte order mark isn't everybody's.
-  const escapes = bytes.indexOf(ESCAPE) >= 0;
-  if ((escapes && bytes.indexOf(ESCAPED_ASCII) >= 0) || bytes[0] === 0xef) return;
-  keepSource(body, { bytes: source, ascii: !escapes && characters === source.byteLength });
+const MARK = 0xef;
+const MARK_LENGTH = 3;
+const ESCAPE = "\\u";
+
+function decoded(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new RequestError("invalid_json", "the body is not valid UTF-8", { cause });
+  }
 }
 
-const MODEL = Buffer.from('"model"');
-const ESCAPE = Buffer.from("\\u");
-const ESCAPED_ASCII = Buffer.from("\\u00");
+/**
+ * The same with the last of the members of one name only, as it was parsed: others take the first, and would be asked
+ * for something else than was admitted.
+ */
+function withoutDoubles(source: Source): Source {
+  const last = new Set(new Map(source.members.map((member) => [member.name, member])).values());
+  const others = source.members.filter((member) => !last.has(member));
+  const bytes = splice(source, new Map(others.map((member) => [member, undefined])));
+  return { ...source, bytes, members: scanTopLevel(bytes).members };
+}
 
-function parseJson(text: string): unknown {
+function parseJson(text: string, hasLongNumbers: boolean): Json {
   try {
-    return JSON.parse(text);
+    return hasLongNumbers ? parseLossless(text) : (JSON.parse(text) as Json);
   } catch (cause) {
     throw new RequestError("invalid_json", `the body is not valid JSON${complaintOf(cause)}`, { cause });
   }

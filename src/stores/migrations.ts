@@ -57,6 +57,52 @@ const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   INSERT INTO totals (name) VALUES ('booked'), ('pruned');
   `,
+  // What was paid, apart from what was told. Until here hits were added to the days as if they had been paid for;
+  // of pruned rows that can't be told any more.
+  `
+  ALTER TABLE requests ADD COLUMN paid_input INTEGER;
+  ALTER TABLE requests ADD COLUMN paid_cached_input INTEGER;
+  ALTER TABLE requests ADD COLUMN paid_cache_write INTEGER;
+  ALTER TABLE requests ADD COLUMN paid_output INTEGER;
+  ALTER TABLE requests ADD COLUMN paid_reasoning INTEGER;
+  UPDATE requests SET paid_input = 0, paid_cached_input = 0, paid_cache_write = 0, paid_output = 0,
+    paid_reasoning = 0 WHERE outcome IS NOT NULL;
+  UPDATE requests SET paid_input = coalesce(input, 0), paid_cached_input = coalesce(cached_input, 0),
+    paid_cache_write = coalesce(cache_write, 0), paid_output = coalesce(output, 0),
+    paid_reasoning = coalesce(reasoning, 0)
+  WHERE outcome IS NOT NULL AND cache <> 'hit'
+    AND (cache <> 'follow' OR cost IS NULL OR cost > 0 OR settled > 0);
+  ALTER TABLE totals ADD COLUMN paid_input INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE totals ADD COLUMN paid_cached_input INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE totals ADD COLUMN paid_cache_write INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE totals ADD COLUMN paid_output INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE totals ADD COLUMN paid_reasoning INTEGER NOT NULL DEFAULT 0;
+  UPDATE totals SET paid_input = input, paid_cached_input = cached_input, paid_cache_write = cache_write,
+    paid_output = output, paid_reasoning = reasoning;
+  UPDATE totals SET
+    paid_input = paid_input - hits.input, paid_cached_input = paid_cached_input - hits.cached_input,
+    paid_cache_write = paid_cache_write - hits.cache_write, paid_output = paid_output - hits.output,
+    paid_reasoning = paid_reasoning - hits.reasoning
+  FROM (SELECT coalesce(sum(input - paid_input), 0) AS input,
+      coalesce(sum(cached_input - paid_cached_input), 0) AS cached_input,
+      coalesce(sum(cache_write - paid_cache_write), 0) AS cache_write,
+      coalesce(sum(output - paid_output), 0) AS output,
+      coalesce(sum(reasoning - paid_reasoning), 0) AS reasoning FROM requests) AS hits
+  WHERE name = 'booked';
+  ALTER TABLE days ADD COLUMN saved INTEGER NOT NULL DEFAULT 0;
+  UPDATE days SET saved = hits.input + hits.output, input = days.input - hits.input,
+    cached_input = days.cached_input - hits.cached_input, cache_write = days.cache_write - hits.cache_write,
+    output = days.output - hits.output, reasoning = days.reasoning - hits.reasoning
+  FROM (SELECT at / 86400000 AS day, key, model, coalesce(upstream, '') AS upstream,
+      coalesce(sum(input - paid_input), 0) AS input,
+      coalesce(sum(cached_input - paid_cached_input), 0) AS cached_input,
+      coalesce(sum(cache_write - paid_cache_write), 0) AS cache_write,
+      coalesce(sum(output - paid_output), 0) AS output,
+      coalesce(sum(reasoning - paid_reasoning), 0) AS reasoning
+    FROM requests WHERE outcome IS NOT NULL GROUP BY 1, 2, 3, 4) AS hits
+  WHERE days.day = hits.day AND days.key = hits.key AND days.model = hits.model AND days.upstream = hits.upstream
+    AND hits.input + hits.output > 0;
+  `,
 ];
 
 /** Brings the tables up to date, all or nothing. True if they were made just now. */

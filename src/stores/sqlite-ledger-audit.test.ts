@@ -57,14 +57,23 @@ const TAMPERINGS: readonly (readonly [what: string, sql: string, said: readonly 
     "UPDATE requests SET reasoning = 51 WHERE number = 1",
     ["reasoning: 61 in the rows, 15 counted", "reasoning is within the output (not in 1 rows)"],
   ],
+  [
+    "what was paid changed",
+    "UPDATE requests SET paid_input = 0 WHERE number = 1",
+    ["paid_input: 200 in the rows, 300 counted", "daily sums"],
+  ],
+  [
+    "a hit that was paid for",
+    "UPDATE requests SET cache = 'hit' WHERE number = 1",
+    ["nothing is paid for what the cache answered (not in 1 rows)", "daily sums"],
+  ],
   ["a day's sum changed", "UPDATE days SET input = input + 1", ["daily sums = sums of the rows"]],
   ["a day deleted", "DELETE FROM days", ["(0 lines, 0 differ, 1 missing)"]],
   [
     "a request booked as another process's, too",
-    `INSERT INTO requests SELECT process + 1, number, request, key, model, endpoint, at, reserved, outcome,
-       status, code, upstream, upstream_model, attempts, input, cached_input, cache_write, output, reasoning,
-       usage_source, cost, price_version, cache, settled, released, first_event_ms, total_ms
-     FROM requests WHERE number = 1`,
+    `CREATE TEMP TABLE again AS SELECT * FROM requests WHERE number = 1;
+     UPDATE again SET process = process + 1;
+     INSERT INTO requests SELECT * FROM again`,
     ["no request is booked twice (1)", "admitted: 5 in the rows, 4 counted"],
   ],
   [

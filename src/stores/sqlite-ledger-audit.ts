@@ -15,6 +15,10 @@ const ROW_RULES: readonly (readonly [claim: string, broken: string])[] = [
   ["cached input is within the input", "cached_input > input"],
   ["input written to a cache is within the input", "cache_write > input"],
   ["reasoning is within the output", "reasoning > output"],
+  [
+    "nothing is paid for what the cache answered",
+    "cache = 'hit' AND (paid_input + paid_output > 0 OR cost > 0)",
+  ],
 ];
 
 /** Sums of USD differ in their last digits by the order of their terms. */

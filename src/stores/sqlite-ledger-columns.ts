@@ -19,9 +19,18 @@ export const SUMS = {
   cache_write: sum("cache_write"),
   output: sum("output"),
   reasoning: sum("reasoning"),
+  paid_input: sum("paid_input"),
+  paid_cached_input: sum("paid_cached_input"),
+  paid_cache_write: sum("paid_cache_write"),
+  paid_output: sum("paid_output"),
+  paid_reasoning: sum("paid_reasoning"),
   cost: sum("cost"),
   unpriced: count("outcome IS NOT NULL AND cost IS NULL"),
 } as const;
+
+/** As `savedTokens` says it. */
+const SAVED = `coalesce(sum(coalesce(input, 0) + coalesce(output, 0))
+  FILTER (WHERE cache IN ('hit', 'follow') AND coalesce(paid_input, 0) + coalesce(paid_output, 0) = 0), 0)`;
 
 /** How each sum of `days` is got from rows that have ended. */
 export const DAY_SUMS = {
@@ -32,11 +41,12 @@ export const DAY_SUMS = {
   truncated: SUMS.truncated,
   crashed: SUMS.crashed,
   hits: count("cache IN ('hit', 'follow')"),
-  input: SUMS.input,
-  cached_input: SUMS.cached_input,
-  cache_write: SUMS.cache_write,
-  output: SUMS.output,
-  reasoning: SUMS.reasoning,
+  saved: SAVED,
+  input: SUMS.paid_input,
+  cached_input: SUMS.paid_cached_input,
+  cache_write: SUMS.paid_cache_write,
+  output: SUMS.paid_output,
+  reasoning: SUMS.paid_reasoning,
   cost: SUMS.cost,
   unpriced: SUMS.unpriced,
 } as const;
@@ -49,9 +59,18 @@ export const DAY_COLUMNS = Object.keys(DAY_SUMS) as readonly DayColumn[];
 
 /** What stands in a column of `totals`. */
 export function sumOf(sums: LedgerSums, column: SumColumn): number {
-  if (column === "cached_input") return sums.cachedInput;
-  return column === "cache_write" ? sums.cacheWrite : sums[column];
+  return sums[SUM_NAMES[column as keyof typeof SUM_NAMES] ?? column];
 }
+
+const SUM_NAMES = {
+  cached_input: "cachedInput",
+  cache_write: "cacheWrite",
+  paid_input: "paidInput",
+  paid_cached_input: "paidCachedInput",
+  paid_cache_write: "paidCacheWrite",
+  paid_output: "paidOutput",
+  paid_reasoning: "paidReasoning",
+} as const;
 
 /** Names of `days` in the words of the program. */
 export function usageRow({

@@ -1,7 +1,7 @@
 import type { Database, SQLQueryBindings, Statement } from "bun:sqlite";
 import type { Admitted, Closed } from "../state/ledger-row.ts";
 import type { LedgerRow } from "../state/ledger-store.ts";
-import { isHit } from "../state/ledger-store.ts";
+import { isHit, savedTokens } from "../state/ledger-store.ts";
 import type { DayColumn } from "./sqlite-ledger-columns.ts";
 import { DAY_COLUMNS, DAY_MS } from "./sqlite-ledger-columns.ts";
 
@@ -18,6 +18,11 @@ const CLOSED = [
   "cache_write",
   "output",
   "reasoning",
+  "paid_input",
+  "paid_cached_input",
+  "paid_cache_write",
+  "paid_output",
+  "paid_reasoning",
   "usage_source",
   "cost",
   "price_version",
@@ -89,7 +94,7 @@ function pushOpened(values: SQLQueryBindings[], process: number, { number, admit
 }
 
 function pushClosed(values: SQLQueryBindings[], { admitted }: LedgerRow, closed: Closed): void {
-  const { outcome, status, code, upstream, upstreamModel, attempts, usage, settled } = closed;
+  const { outcome, status, code, upstream, upstreamModel, attempts, usage, paid, settled } = closed;
   values.push(
     outcome,
     status,
@@ -102,6 +107,11 @@ function pushClosed(values: SQLQueryBindings[], { admitted }: LedgerRow, closed:
     usage.cacheWrite ?? null,
     usage.output ?? null,
     usage.reasoning ?? null,
+    paid.input ?? 0,
+    paid.cachedInput ?? 0,
+    paid.cacheWrite ?? 0,
+    paid.output ?? 0,
+    paid.reasoning ?? 0,
     closed.usageSource ?? null,
     closed.cost,
     closed.priceVersion ?? null,
@@ -128,15 +138,16 @@ class DaySums {
 
   add({ admitted }: LedgerRow, closed: Closed): void {
     const sums = this.#of(Math.floor(admitted.at / DAY_MS), admitted, closed.upstream ?? "");
-    const { usage, cost } = closed;
+    const { paid, cost } = closed;
     sums.requests += 1;
     sums[closed.outcome] += 1;
     if (isHit(closed.cache)) sums.hits += 1;
-    sums.input += usage.input ?? 0;
-    sums.cached_input += usage.cachedInput ?? 0;
-    sums.cache_write += usage.cacheWrite ?? 0;
-    sums.output += usage.output ?? 0;
-    sums.reasoning += usage.reasoning ?? 0;
+    sums.saved += savedTokens(closed);
+    sums.input += paid.input ?? 0;
+    sums.cached_input += paid.cachedInput ?? 0;
+    sums.cache_write += paid.cacheWrite ?? 0;
+    sums.output += paid.output ?? 0;
+    sums.reasoning += paid.reasoning ?? 0;
     if (cost === null) sums.unpriced += 1;
     else sums.cost += cost;
   }

@@ -153,8 +153,8 @@ export class SqliteLedger implements LedgerStore {
     this.#database
       .query(
         `INSERT INTO days (day, key, model, upstream, requests, ok, client_abort, upstream_error, truncated, crashed,
-           hits, input, cached_input, cache_write, output, reasoning, cost, unpriced)
-         SELECT at / ${DAY_MS}, key, model, '', count(*), 0, 0, 0, 0, count(*), 0, 0, 0, 0, 0, 0, 0, count(*)
+           hits, saved, input, cached_input, cache_write, output, reasoning, cost, unpriced)
+         SELECT at / ${DAY_MS}, key, model, '', count(*), 0, 0, 0, 0, count(*), 0, 0, 0, 0, 0, 0, 0, 0, count(*)
          ${running} GROUP BY 1, 2, 3 ${addingDays()}`,
       )
       .run(id);

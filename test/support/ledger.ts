@@ -20,6 +20,7 @@ export const CLOSED: Closed = {
   attempts: 1,
   usage: { input: 100, cachedInput: 10, output: 50, reasoning: 5 },
   usageSource: "upstream",
+  paid: { input: 100, cachedInput: 10, output: 50, reasoning: 5 },
   cost: 0.5,
   cache: "miss",
   settled: 150,

@@ -2,6 +2,7 @@ import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { ChatRequest, CompletionRequest } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
+import { keepMeaning } from "../../contract/source.ts";
 import { COUNTS } from "../counts.ts";
 import { explain, Nullable } from "../explain.ts";
 import { RequestError } from "../request-error.ts";
@@ -24,7 +25,9 @@ export function parseCompletionsRequest(body: unknown): CompletionRequest {
   if (typeof body === "object" && body !== null) refuseMistaken(body);
   if (!compiled.Check(body)) throw explain(compiled, body);
   const { prompt } = body;
-  return { ...body, prompt: typeof prompt === "string" ? prompt : (prompt[0] ?? "") };
+  return typeof prompt === "string"
+    ? (body as CompletionRequest)
+    : keepMeaning({ ...body, prompt: prompt[0] ?? "" });
 }
 
 /** What is a good request elsewhere gets more of an answer than that it doesn't fit. */

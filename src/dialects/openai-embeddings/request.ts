@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { EmbedRequest } from "../../contract/index.ts";
+import { keepMeaning } from "../../contract/source.ts";
 import { explain, Nullable } from "../explain.ts";
 
 /** https://platform.openai.com/docs/api-reference/embeddings/create */
@@ -34,7 +35,7 @@ export interface EmbeddingsRequest {
 export function parseEmbeddingsRequest(body: unknown): EmbeddingsRequest {
   if (!compiled.Check(body)) throw explain(compiled, body);
   const { encoding_format: encoding, input, ...rest } = body;
-  return { request: { ...rest, input: listed(input) }, encoding: encoding ?? "float" };
+  return { request: keepMeaning({ ...rest, input: listed(input) }), encoding: encoding ?? "float" };
 }
 
 function listed(input: string | string[] | number[] | number[][]): EmbedRequest["input"] {

@@ -1,6 +1,6 @@
 import type { ChatEvent, UpstreamError } from "../../contract/index.ts";
 import { failureIn } from "../failure.ts";
-import { objectOf, parseJson } from "../json.ts";
+import { objectOf, parseAsWritten, parseJson } from "../json.ts";
 import type { SseEvent, SseSink } from "../sse-lines.ts";
 import { SseLines } from "../sse-lines.ts";
 import type { ChunkEvents, ChunkReader } from "./chunk-reader.ts";
@@ -74,7 +74,7 @@ export class ChunkStream implements SseSink {
   }
 
   #chunk(event: string, data: string): ChunkEvents {
-    const json = parseJson(data);
+    const json = parseAsWritten(data);
     if (event === "error") return { events: [], failure: failureIn(json ?? data) };
     const chunk = objectOf(json);
     return chunk ? this.#chunks.read(chunk) : { events: [], failure: notUnderstood(data) };

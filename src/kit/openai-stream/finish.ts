@@ -8,7 +8,8 @@ import type { FinishEvent, FinishReason } from "../../contract/index.ts";
 export function finishOf(reason: string, native: string): FinishEvent | UpstreamError {
   const word = reason.toLowerCase().replaceAll("-", "_");
   const failure = FAILED.get(word);
-  if (failure) return new UpstreamError(failure, `the upstream ended its answer with "${reason}"`);
+  if (failure)
+    return new UpstreamError(failure, `the upstream ended its answer with "${reason.slice(0, 100)}"`);
   const known = REASONS.get(word) ?? "stop";
   const own = native || reason;
   return own === known ? { type: "finish", reason: known } : { type: "finish", reason: known, native: own };
