@@ -47,21 +47,19 @@ export class MessageReader {
     }
   }
 
-  /** The events of a plain answer. */
-  readWhole(message: JsonObject): ChatEvent[] {
+  /** The events of a plain answer. What can't be its end is thrown behind what it has used. */
+  *readWhole(message: JsonObject): Generator<ChatEvent, void> {
     const blocks = listOf(message["content"]).flatMap((each, index) => {
       const block = objectOf(each);
       return block ? [...this.#blocks.begin(index, block), ...this.#blocks.end(index)] : [];
     });
     const { stop_reason, stop_sequence, stop_details, usage } = message;
     const end = this.#delta({ delta: { stop_reason, stop_sequence, stop_details } });
-    return [
-      ...this.#start({ ...message, usage: undefined }),
-      ...blocks,
-      ...end,
-      ...this.#spent(usage),
-      ...this.#stop(),
-    ];
+    yield* this.#start({ ...message, usage: undefined });
+    yield* blocks;
+    yield* end;
+    yield* this.#spent(usage);
+    yield* this.#stop();
   }
 
   #start(message: JsonObject): ChatEvent[] {

@@ -38,7 +38,7 @@ export class ChunkReader {
   }
 
   read(chunk: JsonObject): ChunkSaid {
-    if (chunk["error"]) return { events: [], failure: failureIn(chunk) };
+    if (chunk["error"]) return { events: this.#usageIn(chunk), failure: failureIn(chunk) };
     const events: ChatEvent[] = [];
     let failure: UpstreamError | undefined;
     const fields = this.#news(chunk);
@@ -48,10 +48,15 @@ export class ChunkReader {
     }
     const blocked = textIn(chunk["promptFeedback"], "blockReason");
     if (blocked !== "") events.push(...this.#block(blocked));
-    const usage = chunk["usageMetadata"];
-    if (isObject(usage) && this.#isNew("usageMetadata", usage))
-      events.push({ type: "usage", usage: usageOf(usage) });
+    events.push(...this.#usageIn(chunk));
     return { events, failure };
+  }
+
+  #usageIn(chunk: JsonObject): ChatEvent[] {
+    const usage = chunk["usageMetadata"];
+    return isObject(usage) && this.#isNew("usageMetadata", usage)
+      ? [{ type: "usage", usage: usageOf(usage) }]
+      : [];
   }
 
   #readCandidate(said: JsonObject, place: number, events: ChatEvent[]): UpstreamError | undefined {

@@ -1,9 +1,10 @@
-import type { Batches, ChatEvent, NextBatch, Waiter } from "../contract/index.ts";
+import type { Batches, ChatEvent, NextBatch, Usage, Waiter } from "../contract/index.ts";
 import { Later, UpstreamError } from "../contract/index.ts";
 import type { Coming } from "../contract/later.ts";
 import { isComing, whenThere } from "../contract/later.ts";
 import { END_OF_BATCHES } from "./batches.ts";
 import { Progress } from "./progress.ts";
+import { soundUsage } from "./sound-usage.ts";
 
 /** More empty batches than these at one moment would keep everybody else waiting. */
 const MAX_EMPTY = 1_000;
@@ -55,6 +56,16 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
   /** How long the source has been keeping us waiting, in ms; 0 while it is the reader who takes his time. */
   get waiting(): number {
     return this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince;
+  }
+
+  /** What the source has told of its usage, as long as the answer hasn't begun; afterwards its events tell so. */
+  get told(): Usage {
+    let told: Usage = {};
+    if (this.#progress.hasBegun) return told;
+    for (const batch of this.#beginning) {
+      for (const event of batch) if (event.type === "usage") told = { ...told, ...event.usage };
+    }
+    return soundUsage(told);
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Usage } from "../contract/index.ts";
 import type { RequestError } from "../dialects/request-error.ts";
 import type { Cancellation } from "../flow/cancellation.ts";
 import type { GatewayLogger } from "../log.ts";
@@ -17,6 +18,28 @@ export interface Errand {
   readonly age: number;
   /** Adds to what is known of the request. */
   note(facts: ErrandFacts): void;
+  /** Called when an attempt has ended whose answer went to nobody. */
+  used(usage: AttemptUsage): void;
+}
+
+/** What an attempt used that failed, or was left, before its first event. */
+export interface AttemptUsage {
+  /** The upstream's name in gateway.yaml. */
+  readonly upstream: string;
+  /** Its own name for the model. */
+  readonly upstreamModel: string;
+  /** As the upstream told it; a count that it didn't tell is absent. */
+  readonly told: Usage;
+  /** The upstream had been sent the request, and was left while it was at work. */
+  readonly wasLeft: boolean;
+}
+
+/** Who pays for the attempts of an errand. */
+export interface SharedBill {
+  /** The attempts so far whose answers went to nobody. */
+  readonly used: readonly AttemptUsage[];
+  /** Whether it is this request that pays for the errand, now. */
+  pays(): boolean;
 }
 
 /** What becomes known of an errand on its way. */

@@ -24,6 +24,10 @@ class Client {
     this.facts.push(facts);
   }
 
+  share(): void {
+    // Who pays is told with the answer, too.
+  }
+
   leave(): void {
     this.cancellation.cancel(this.reason);
   }

@@ -2,7 +2,7 @@ import { RequestError } from "../dialects/request-error.ts";
 import { Cancellation } from "../flow/cancellation.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { ByteBudget } from "./byte-budget.ts";
-import type { Errand, ErrandFacts } from "./errand.ts";
+import type { AttemptUsage, Errand, ErrandFacts, SharedBill } from "./errand.ts";
 import type { EventList } from "./event-list.ts";
 import { Recording } from "./recording.ts";
 import type { RecordingReader } from "./recording.ts";
@@ -14,6 +14,8 @@ export interface Passenger {
   readonly cancellation: Cancellation<RequestError>;
   /** Told all that becomes known of the call to the upstream, whenever they came. */
   note(facts: ErrandFacts): void;
+  /** Called once: from now on its attempts are the shared ones. */
+  share(bill: SharedBill): void;
 }
 
 /** One passenger's part in a shared answer. */
@@ -55,6 +57,7 @@ export class Flight implements Errand {
   readonly cancellation: Cancellation<RequestError> = new Cancellation();
   readonly #started = performance.now();
   readonly #seats = new Set<Seat>();
+  readonly #used: AttemptUsage[] = [];
   #payer: Seat | undefined;
   #facts: ErrandFacts | undefined;
   #begun: Begun | undefined;
@@ -76,15 +79,18 @@ export class Flight implements Errand {
     for (const { passenger } of this.#seats) passenger.note(facts);
   }
 
+  used(usage: AttemptUsage): void {
+    this.#used.push(usage);
+  }
+
   /**
    * The answer for one more passenger, from its beginning on, as soon as an upstream has committed to it. Rejects
    * with the upstreams' failure, or with the passenger's own reason to leave.
    */
   board(passenger: Passenger): Promise<SharedAnswer> {
-    const seat = new Seat(passenger, {
-      over: (early) => this.#vacate(seat, early),
-      pays: () => this.#payer === seat,
-    });
+    const pays = () => this.#payer === seat;
+    const seat: Seat = new Seat(passenger, { over: (early) => this.#vacate(seat, early), pays });
+    passenger.share({ used: this.#used, pays });
     this.#seats.add(seat);
     this.#payer ??= seat;
     if (this.#facts) passenger.note(this.#facts);

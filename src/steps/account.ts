@@ -2,12 +2,10 @@ import type { ChatEvent, ChatRequest, CompletionRequest, Usage } from "../contra
 import type { AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
 import { soundUsage } from "../flow/sound-usage.ts";
 import type { CountedText, TokenCounter } from "../state/token-counter.ts";
+import { promptTokens } from "./prompt-tokens.ts";
 
 /** A request whose answer is words. */
 export type Asked = ChatRequest | CompletionRequest;
-
-// What OpenAI's format adds to each message, and to begin the answer.
-const TOKENS_PER_MESSAGE = 3;
 
 /**
  * What one answer has used so far: what the upstream reports, and what was delivered, in case it reports
@@ -18,7 +16,6 @@ export class Account {
   readonly #tokens: TokenCounter;
   readonly #delivered: CountedText;
   #reported: Usage = {};
-  #hasBegun = false;
   #isComplete = false;
   #counting: Promise<CountedUsage> | undefined;
   #counted: CountedUsage | undefined;
@@ -39,7 +36,6 @@ export class Account {
       } else if (event.type === "text" || event.type === "reasoning") this.#delivered.add(event.text);
       else if (event.type === "tool-call") this.#delivered.add((event.name ?? "") + (event.arguments ?? ""));
     }
-    if (reports < batch.length) this.#hasBegun = true;
     // Nearly always there is none, and the batch goes on as it is.
     return reports === 0
       ? (batch as readonly AnswerEvent[])
@@ -56,8 +52,7 @@ export class Account {
     if (this.#counted) return this.#counted;
     const { input, output } = this.#reported;
     const isTold = this.#isComplete && input !== undefined && output !== undefined;
-    // Where nothing was delivered there is nothing to count either.
-    return isTold || !this.#hasBegun ? fromUpstream(this.#reported) : undefined;
+    return isTold ? fromUpstream(this.#reported) : undefined;
   }
 
   /** The usage of what was delivered, counted where the upstream hasn't told it. */
@@ -66,35 +61,24 @@ export class Account {
   }
 
   async #count(): Promise<CountedUsage> {
-    const { output: _, reasoning: __, raw: ___, ...ofInput } = this.#reported;
-    // Of an answer that broke off the upstream has not yet said how long it was.
-    const told: Usage = this.#isComplete ? this.#reported : ofInput;
-    const [countedInput, countedOutput] = await Promise.all([
-      told.input ?? promptTokens(this.#request, this.#tokens),
-      told.output ?? this.#delivered.tokens(),
+    const { input, output } = this.#reported;
+    const [countedInput, delivered] = await Promise.all([
+      input ?? promptTokens(this.#request, this.#tokens),
+      this.#isComplete && output !== undefined ? output : this.#delivered.tokens(),
     ]);
-    const usage = soundUsage({ ...told, input: countedInput, output: countedOutput });
-    return { type: "usage", usage, source: "estimated" };
+    // Of an answer that broke off the upstream may not have said yet how long it was.
+    const isTold = output !== undefined && output >= delivered;
+    const told = isTold ? this.#reported : { ...ofPrompt(this.#reported), output: delivered };
+    const usage = soundUsage({ ...told, input: countedInput });
+    return { type: "usage", usage, source: isTold && input !== undefined ? "upstream" : "estimated" };
   }
+}
+
+function ofPrompt(usage: Usage): Usage {
+  const { output: _, reasoning: __, raw: ___, ...rest } = usage;
+  return rest;
 }
 
 function fromUpstream(usage: Usage): CountedUsage {
   return { type: "usage", usage, source: "upstream" };
-}
-
-async function promptTokens(request: Asked, tokens: TokenCounter): Promise<number> {
-  const text = tokens.text();
-  if (!isChat(request)) text.add(request.prompt);
-  for (const { role, content } of isChat(request) ? request.messages : []) {
-    text.add(role);
-    if (typeof content === "string") text.add(content);
-    else for (const part of content ?? []) if (typeof part["text"] === "string") text.add(part["text"]);
-  }
-  const { tools } = request;
-  if (Array.isArray(tools)) for (const tool of tools) text.add(JSON.stringify(tool));
-  return (await text.tokens()) + (isChat(request) ? TOKENS_PER_MESSAGE * (request.messages.length + 1) : 0);
-}
-
-function isChat(request: Asked): request is ChatRequest {
-  return Array.isArray(request["messages"]);
 }

@@ -2,11 +2,14 @@ import type { Usage } from "../contract/index.ts";
 import type { RequestError } from "../dialects/request-error.ts";
 import type { CountedUsage } from "../flow/answer-event.ts";
 import type { Hold } from "../state/budgets.ts";
+import type { AttemptUsage, SharedBill } from "../state/errand.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Admitted, CacheState, LedgerEntry, Outcome } from "../state/ledger.ts";
 import type { MeteredEnd } from "../state/meter.ts";
 import type { Cost } from "../state/prices.ts";
 import type { Slot } from "../state/rate-limiter.ts";
+import type { Asked } from "./prompt-tokens.ts";
+import { promptTokens } from "./prompt-tokens.ts";
 
 /** Says what an answer used. */
 export interface Usable {
@@ -44,6 +47,8 @@ export interface Held {
   readonly slot: Slot;
   readonly hold: Hold | undefined;
   readonly entry: LedgerEntry;
+  /** Whose prompt is counted where no upstream has told how long it was. */
+  readonly request: Asked;
 }
 
 /** Nothing was delivered, and nobody said that anything was used. */
@@ -57,6 +62,10 @@ export class Admission {
   readonly #gateway: Gateway;
   readonly #admitted: Admitted;
   readonly #held: Held;
+  /** Its own attempts whose answers went to nobody. */
+  readonly used: AttemptUsage[] = [];
+  /** Set where the attempts are made on behalf of several requests. */
+  bill: SharedBill | undefined;
   /** Set as soon as there is an answer to keep account of. */
   account: Usable | undefined;
   /** Set as soon as somebody has begun to answer. */
@@ -77,24 +86,38 @@ export class Admission {
   end(ending: Ending): void {
     this.#held.slot.leave();
     // Asked now: of those who share an answer, the others may go on, and another one pay.
-    const pays = this.served?.pays() ?? true;
-    const { account } = this;
-    const known = account ? account.known : NOTHING;
-    if (known) this.#book(ending, known, pays);
-    else if (account) {
-      this.#gateway.bookings.add(account.count().then((counted) => this.#book(ending, counted, pays)));
-    }
+    const pays = (this.served ?? this.bill)?.pays() ?? true;
+    const lost = pays ? (this.bill?.used ?? this.used) : [];
+    const known = this.account ? this.account.known : NOTHING;
+    if (known && lost.every(isTold)) this.#book(ending, { said: known, lost: lost.map(asTold), pays });
+    else this.#gateway.bookings.add(this.#count(lost).then((used) => this.#book(ending, { ...used, pays })));
   }
 
-  #book(ending: Ending, { usage, source }: CountedUsage, pays: boolean): void {
+  async #count(lost: readonly AttemptUsage[]): Promise<Omit<Used, "pays">> {
+    const { request } = this.#held;
+    const [said, prompt] = await Promise.all([
+      this.account?.count() ?? NOTHING,
+      lost.every(isTold) ? 0 : promptTokens(request, this.#gateway.tokens),
+    ]);
+    return {
+      said,
+      lost: lost.map((attempt) => (isTold(attempt) ? asTold(attempt) : withPrompt(attempt, prompt))),
+    };
+  }
+
+  #book(ending: Ending, used: Used): void {
     const { entry, slot, hold } = this.#held;
     const { error } = ending;
-    const price = pays ? this.#priceOf(usage) : FREE;
-    const charged = pays ? tokensOf(usage) : 0;
-    const settled = slot.reserved > 0 ? charged : 0;
+    const { lost } = used;
+    // Where there is no answer, the row tells of the last attempt.
+    const last = lost.at(-1);
+    const { usage, source } = this.account || !last ? used.said : last;
+    const paid = this.#paid(used);
+    const tokens = tokensOf(paid.usage);
+    const settled = slot.reserved > 0 ? tokens : 0;
     slot.settle(settled);
     slot[Symbol.dispose]();
-    hold?.settle({ usd: price.usd ?? 0, tokens: charged });
+    hold?.settle({ usd: paid.usd ?? 0, tokens });
     const closed: MeteredEnd = {
       outcome: outcomeOf(error),
       status: error?.status ?? 200,
@@ -103,10 +126,10 @@ export class Admission {
       upstreamModel: this.served?.upstreamModel ?? ending.upstreamModel,
       attempts: ending.attempts,
       usage,
-      paid: pays ? usage : NONE,
       usageSource: usage.input === undefined && usage.output === undefined ? undefined : source,
-      cost: price.usd,
-      priceVersion: price.version,
+      paid: paid.usage,
+      cost: paid.usd,
+      priceVersion: paid.version,
       cache: this.served?.cache ?? "bypass",
       settled,
       totalMs: ending.totalMs,
@@ -117,17 +140,69 @@ export class Admission {
     this.#gateway.meter.closed(this.#admitted, closed);
   }
 
-  #priceOf(usage: Usage): Cost {
+  /** What the key is charged. */
+  #paid({ said, lost, pays }: Used): Paid {
     const { served } = this;
-    if (!served || tokensOf(usage) === 0) return FREE;
-    const plugin = this.#gateway.upstreams.get(served.upstream)?.plugin ?? "";
-    const { upstream, upstreamModel: model } = served;
-    return this.#gateway.prices.costOf({ upstream, plugin, model }, usage);
+    if (!pays) return UNPAID;
+    const answer = served ? this.#priced(served, said.usage) : UNPAID;
+    // Nearly always there is one attempt, which answered.
+    return lost.reduce((sum, attempt) => added(sum, this.#priced(attempt, attempt.usage)), answer);
+  }
+
+  #priced({ upstream, upstreamModel: model }: Place, usage: Usage): Paid {
+    if (tokensOf(usage) === 0) return UNPAID;
+    const plugin = this.#gateway.upstreams.get(upstream)?.plugin ?? "";
+    return { usage, ...this.#gateway.prices.costOf({ upstream, plugin, model }, usage) };
   }
 }
 
-const NONE: Usage = {};
-const FREE: Cost = { usd: 0, version: undefined };
+/** An upstream, and its own name for the model. */
+type Place = Pick<AttemptUsage, "upstream" | "upstreamModel">;
+
+/** What an attempt used whose answer went to nobody. */
+type LostUsage = Place & Pick<CountedUsage, "usage" | "source">;
+
+interface Used {
+  /** Of the answer. */
+  readonly said: CountedUsage;
+  readonly lost: readonly LostUsage[];
+  readonly pays: boolean;
+}
+
+interface Paid extends Cost {
+  readonly usage: Usage;
+}
+
+const UNPAID: Paid = { usage: {}, usd: 0, version: undefined };
+
+/** False: the prompt must be counted. */
+function isTold({ told, wasLeft }: AttemptUsage): boolean {
+  return !wasLeft || told.input !== undefined;
+}
+
+function asTold({ told, ...place }: AttemptUsage): LostUsage {
+  return { ...place, usage: told, source: "upstream" };
+}
+
+function withPrompt({ told, ...place }: AttemptUsage, input: number): LostUsage {
+  return { ...place, usage: { output: 0, ...told, input }, source: "estimated" };
+}
+
+/** What several attempts cost together: as much of it as is known, or null where nothing is. */
+function added(one: Paid, other: Paid): Paid {
+  if (one === UNPAID) return other;
+  return {
+    usage: sumOf(one.usage, other.usage),
+    usd: one.usd === null && other.usd === null ? null : (one.usd ?? 0) + (other.usd ?? 0),
+    version: one.version ?? other.version,
+  };
+}
+
+const COUNTS = ["input", "cachedInput", "cacheWrite", "output", "reasoning"] as const;
+
+function sumOf(one: Usage, other: Usage): Usage {
+  return Object.fromEntries(COUNTS.map((count) => [count, (one[count] ?? 0) + (other[count] ?? 0)]));
+}
 
 function tokensOf({ input = 0, output = 0 }: Usage): number {
   return input + output;

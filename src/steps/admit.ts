@@ -1,5 +1,4 @@
 import type { BudgetSettings } from "../../config/settings.ts";
-import type { ChatRequest, CompletionRequest, EmbedRequest } from "../contract/index.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { BudgetRefusal, Hold } from "../state/budgets.ts";
 import type { Gateway } from "../state/gateway.ts";
@@ -10,9 +9,8 @@ import { estimateRequest, within } from "../state/token-estimate.ts";
 import { Admission } from "./admission.ts";
 import type { RequestCall } from "./open-call.ts";
 import { outputBounds } from "./output-bounds.ts";
+import type { Asked } from "./prompt-tokens.ts";
 import type { Plan } from "./route.ts";
-
-type Asked = ChatRequest | CompletionRequest | EmbedRequest;
 
 interface Around {
   readonly caller: Caller;
@@ -45,7 +43,7 @@ export function admit(request: Asked, plan: Plan, around: Around): void {
     reserved: slot.reserved,
   };
   const entry = gateway.ledger.open(admitted);
-  call.admit(new Admission(admitted, { slot, hold, entry }, gateway));
+  call.admit(new Admission(admitted, { slot, hold, entry, request }, gateway));
 }
 
 const NOTHING = { usd: 0, tokens: 0 };

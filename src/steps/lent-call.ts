@@ -1,4 +1,4 @@
-import type { Call } from "../contract/index.ts";
+import type { Call, Usage } from "../contract/index.ts";
 import type { Cancelling } from "../contract/cancelling.ts";
 import { CANCELLING } from "../contract/cancelling.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
@@ -27,6 +27,8 @@ export interface LentCallOptions {
 /** What can be left before its time, for a reason. */
 interface Abortable {
   abort(reason: unknown): void;
+  /** What the upstream has told of its usage so far. */
+  readonly told?: Usage;
 }
 
 /**
@@ -44,6 +46,9 @@ export class LentCall implements Call, AnswerFollower {
   /** Ends the wait for what a plugin has promised. */
   #waiting: Abortable | undefined;
   readonly #began = performance.now();
+  #isConnected: boolean;
+  /** True once what was used is no longer this attempt's to tell. */
+  #isTold = false;
 
   constructor(options: LentCallOptions) {
     const { target, call, number, course } = options;
@@ -51,6 +56,7 @@ export class LentCall implements Call, AnswerFollower {
     this.#options = options;
     this.id = call.id;
     this.attempt = number;
+    this.#isConnected = upstream.upstream.reportsConnection !== true;
     this.#deadlines = new Deadlines({
       upstream: upstream.id,
       timeouts: upstream.timeouts,
@@ -80,6 +86,7 @@ export class LentCall implements Call, AnswerFollower {
   }
 
   connected(): void {
+    this.#isConnected = true;
     this.#deadlines.connected();
   }
 
@@ -91,6 +98,8 @@ export class LentCall implements Call, AnswerFollower {
 
   /** The first event is there; `answer` tells for how many ms the next one has been waited for. */
   committed(answer: AwaitedAnswer): void {
+    // From now on whoever is given the answer keeps account of it.
+    this.#isTold = true;
     this.#deadlines.committed(answer);
     const { course, visit } = this.#options;
     visit.answered(course === STREAMED ? performance.now() - this.#began : undefined);
@@ -158,11 +167,24 @@ export class LentCall implements Call, AnswerFollower {
 
   /** The attempt is over; `error` undefined: well. Only the first word counts. */
   ended(error?: UpstreamError | RequestError): void {
+    this.#tellUsage(error);
     // Whatever the upstream still does for an answer that failed, it does for nobody.
     if (error) this.#abort(error);
     this.#deadlines[Symbol.dispose]();
     this.#options.call.cancellation.forget(this.#requestEnded);
     this.#options.visit.ended(outcomeOf(error));
+  }
+
+  /** Of an attempt without an answer. */
+  #tellUsage(error: UpstreamError | RequestError | undefined): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    if (!error) return;
+    const { call, target } = this.#options;
+    const told = this.#waiting?.told ?? {};
+    const wasLeft = this.#isConnected && (error instanceof RequestError || error.code === "timeout");
+    if (!wasLeft && told.input === undefined && told.output === undefined) return;
+    call.used({ upstream: target.upstream.id, upstreamModel: target.model, told, wasLeft });
   }
 
   readonly #requestEnded = (): void => {

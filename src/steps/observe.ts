@@ -8,6 +8,7 @@ import type { Asked } from "./account.ts";
 import { Account } from "./account.ts";
 import type { Answer, Answered } from "./dispatch.ts";
 import type { RequestCall } from "./open-call.ts";
+import { promptTokens } from "./prompt-tokens.ts";
 
 /** An answer with one usage at its end. */
 export interface ObservedAnswer {
@@ -93,26 +94,19 @@ function batchOf(usage: CountedUsage): NextAnswerBatch {
 /** The usage of embeddings, estimated where the upstream told none. */
 export async function embeddingUsage(
   answer: Answered & { readonly result: EmbedResult },
-  { input }: EmbedRequest,
+  request: EmbedRequest,
   { call, gateway }: Around,
 ): Promise<CountedUsage> {
   const told = soundUsage(answer.result.usage ?? {});
   const counted: CountedUsage =
     told.input === undefined
-      ? { type: "usage", usage: { ...told, input: await inputTokens(input, gateway) }, source: "estimated" }
+      ? {
+          type: "usage",
+          usage: { ...told, input: await promptTokens(request, gateway.tokens) },
+          source: "estimated",
+        }
       : { type: "usage", usage: told, source: "upstream" };
   call.delivering();
   call.answeredBy(answer, { known: counted, count: async () => counted });
   return counted;
-}
-
-/** Texts are counted; token numbers are tokens. */
-async function inputTokens(input: EmbedRequest["input"], gateway: Gateway): Promise<number> {
-  const text = gateway.tokens.text();
-  let numbers = 0;
-  for (const item of input) {
-    if (typeof item === "string") text.add(item);
-    else numbers += item.length;
-  }
-  return numbers + (await text.tokens());
 }

@@ -3,6 +3,7 @@ import { RequestError } from "../dialects/request-error.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { CountedUsage } from "../flow/answer-event.ts";
 import { Cancellation } from "../flow/cancellation.ts";
+import type { AttemptUsage, SharedBill } from "../state/errand.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Caller } from "../state/keyring.ts";
 import type { CacheState } from "../state/ledger.ts";
@@ -153,6 +154,16 @@ export class RequestCall {
     if (!this.#admission) return;
     this.#admission.served = served;
     this.#admission.account = account;
+  }
+
+  /** An attempt has ended whose answer went to nobody. */
+  used(usage: AttemptUsage): void {
+    this.#admission?.used.push(usage);
+  }
+
+  /** Its attempts are made on behalf of several requests, of which one pays. */
+  share(bill: SharedBill): void {
+    if (this.#admission) this.#admission.bill = bill;
   }
 
   /** The whole answer is about to be sent as it was sent before. */

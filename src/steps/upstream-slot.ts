@@ -73,7 +73,7 @@ class SettlingBatches implements Batches, Waiter<NextBatch> {
   }
 
   #count(next: NextBatch): NextBatch {
-    if (next.done) this.#settle();
+    if (next.done) this.#settle(true);
     else for (const event of next.value) this.#countEvent(event);
     return next;
   }
@@ -84,7 +84,10 @@ class SettlingBatches implements Batches, Waiter<NextBatch> {
     else if (event.type === "tool-call") this.#said.add((event.name ?? "") + (event.arguments ?? ""));
   }
 
-  #settle(): void {
-    this.#slot.settle((this.#told.input ?? this.#estimated) + (this.#told.output ?? this.#said.tokens));
+  #settle(isComplete = false): void {
+    const { input = this.#estimated, output } = this.#told;
+    const said = this.#said.tokens;
+    // Of an answer that broke off the upstream may not have said yet how long it was.
+    this.#slot.settle(input + (isComplete ? (output ?? said) : Math.max(output ?? 0, said)));
   }
 }

@@ -40,7 +40,7 @@ export class ChunkReader {
   }
 
   read(chunk: JsonObject): ChunkEvents {
-    if (hasFailed(chunk)) return { events: [], failure: failureIn(chunk) };
+    if (hasFailed(chunk)) return this.#failed(chunk);
     const events: ChatEvent[] = [];
     const fields = this.#news(chunk);
     if (fields) events.push({ type: "extra", at: "chunk", fields });
@@ -50,9 +50,20 @@ export class ChunkReader {
       const choice = objectOf(choices[place]);
       if (choice) failure = this.#readChoice(choice, place, events);
     }
-    const usage = objectOf(chunk["usage"]) ?? objectOf(objectOf(chunk["x_groq"])?.["usage"]);
-    if (usage && this.#isNew("usage", usage)) events.push({ type: "usage", usage: usageOf(usage) });
+    const usage = this.#usageIn(chunk);
+    if (usage) events.push(usage);
     return { events, failure };
+  }
+
+  /** What was used is billed, failed or not. */
+  #failed(chunk: JsonObject): ChunkEvents {
+    const usage = this.#usageIn(chunk);
+    return { events: usage ? [usage] : [], failure: failureIn(chunk) };
+  }
+
+  #usageIn(chunk: JsonObject): ChatEvent | undefined {
+    const usage = objectOf(chunk["usage"]) ?? objectOf(objectOf(chunk["x_groq"])?.["usage"]);
+    return usage && this.#isNew("usage", usage) ? { type: "usage", usage: usageOf(usage) } : undefined;
   }
 
   /** The fields at the top of a chunk that were not said before with the same value. */
