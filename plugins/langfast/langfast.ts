@@ -56,7 +56,7 @@ export class Langfast implements Upstream {
   readonly reportsConnection = true;
   readonly #tally = newTally();
   readonly #sharing = new Sharing();
-  readonly #limited = new Refusals();
+  readonly #refused = new Refusals();
   readonly #connections: Connections;
   readonly #pool: CredentialPool<Credential>;
   readonly #promptRuns: PromptRuns;
@@ -103,7 +103,7 @@ export class Langfast implements Upstream {
   async #open(request: ChatRequest, call: Call): Promise<OpenRun> {
     const prompt = mapRequest(request, call);
     const { id, signal } = call;
-    const loan = await this.#sharing.lease(this.#pool, { id, signal, except: this.#limited.of(call) });
+    const loan = await this.#sharing.lease(this.#pool, { id, signal, except: this.#refused.of(call) });
     const { lease } = loan;
     const held = new DisposableStack();
     const over = (failure?: Failure): unknown => {
@@ -140,9 +140,7 @@ export class Langfast implements Upstream {
   /** A failure before the first word; if the credential is to blame, it says whether another could do better. */
   #blamed(lease: Lease<Credential>, call: Call, error: unknown): unknown {
     if (!UpstreamError.is(error) || FAILURES[error.code].blame !== "credential") return error;
-    // One that was rejected isn't lent again by the pool unless it was refreshed; a rest may be over too soon.
-    const isLimited = error.code === "rate-limited";
-    const except = isLimited ? this.#limited.add(call, lease.id) : this.#limited.of(call);
+    const except = this.#refused.add(call, lease);
     return this.#pool.hasHope({ except }) ? withOtherCredential(error) : error;
   }
 

@@ -102,10 +102,18 @@ function* upstreamStates(measured: Measured): Generator<string> {
     .map(({ target, state }) => ({ labels: { target, state }, value: 1 }));
   yield* gaugeLines(circuits, states);
   const pools = { name: "modelyard_pool_credentials", help: "An upstream's credentials by state." };
-  const readings = [...upstreams.values()].flatMap(({ id, upstream }) =>
-    poolReadings(id, statusOf(upstream)),
-  );
-  yield* gaugeLines(pools, readings);
+  const statuses = [...upstreams.values()].map(({ id, upstream }) => ({
+    id,
+    status: poolIn(statusOf(upstream)),
+  }));
+  const readings = (part: string, label: string) =>
+    statuses.flatMap(({ id, status }) => numbersOf(status?.[part], { upstream: id, label }));
+  yield* gaugeLines(pools, readings("states", "state"));
+  const retired = {
+    name: "modelyard_pool_retired_credentials_total",
+    help: "Credentials that an upstream refused for good; configured ones are tried again when they are configured anew.",
+  };
+  yield* counterLines(retired, readings("retired", "origin"));
 }
 
 function single(name: string, help: string, value: number): Generator<string> {
@@ -121,19 +129,25 @@ function statusOf(upstream: { status?(): Json }): Json {
   }
 }
 
-/** What a credential pool's status has under `states`. */
-function poolReadings(upstream: string, status: Json, depth = 0): Reading[] {
-  if (!isObject(status) || depth > DEEPEST) return [];
-  const { states } = status;
-  if (states !== undefined && isObject(states)) {
-    return Object.entries(states).flatMap(([state, value]) =>
-      typeof value === "number" ? [{ labels: { upstream, state }, value }] : [],
-    );
+/** The status of the credential pool in an upstream's status: it has `states`. */
+function poolIn(status: Json, depth = 0): JsonObject | undefined {
+  if (!isObject(status) || depth > DEEPEST) return undefined;
+  if (isObject(status["states"] ?? null)) return status;
+  for (const part of Object.values(status)) {
+    const found = poolIn(part ?? null, depth + 1);
+    if (found) return found;
   }
-  const [found] = Object.values(status)
-    .map((part) => poolReadings(upstream, part ?? null, depth + 1))
-    .filter((readings) => readings.length > 0);
-  return found ?? [];
+  return undefined;
+}
+
+function numbersOf(
+  counts: Json | undefined,
+  { upstream, label }: { readonly upstream: string; readonly label: string },
+): Reading[] {
+  if (!isObject(counts ?? null)) return [];
+  return Object.entries(counts as JsonObject).flatMap(([name, value]) =>
+    typeof value === "number" ? [{ labels: { upstream, [label]: name }, value }] : [],
+  );
 }
 
 function isObject(value: Json): value is JsonObject {

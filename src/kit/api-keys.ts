@@ -140,7 +140,7 @@ export class ApiKeys {
     if (!isKeysFault(error)) return error;
     lease.failed(error);
     this.#refusals.set(lease.id, error);
-    const except = this.#requests.add(call, lease.id);
+    const except = this.#requests.add(call, lease);
     return this.#pool?.offers({ except }) ? withOtherCredential(error) : error;
   }
 

@@ -7,31 +7,31 @@ const REMEMBERED = 1000;
 interface Refused {
   /** The last attempt of the request in which one was refused. */
   readonly attempt: number;
-  readonly ids: ReadonlySet<string>;
+  readonly versions: ReadonlySet<string>;
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Which credentials were refused in which request, so that no request tries one of them twice. */
+/** Which credentials were refused in which request, so that no request tries one of them twice: one that was refreshed is another. */
 export class Refusals {
   readonly #requests = new Map<string, Refused>();
 
-  /** The ids of those that earlier attempts of this request have met. */
+  /** The versions of those that earlier attempts of this request have met. */
   of({ id, attempt }: Pick<Call, "id" | "attempt">): ReadonlySet<string> {
     const refused = this.#requests.get(id);
     // Clients may give several requests the same id: an attempt that doesn't come later is another request's.
-    return refused && refused.attempt < attempt ? refused.ids : NONE;
+    return refused && refused.attempt < attempt ? refused.versions : NONE;
   }
 
   /** Remembers one more; gives all of this request, it included. */
-  add(call: Pick<Call, "id" | "attempt">, credential: string): ReadonlySet<string> {
+  add(call: Pick<Call, "id" | "attempt">, lease: { readonly version: string }): ReadonlySet<string> {
     const { id, attempt } = call;
-    const ids = new Set([...this.of(call), credential]);
+    const versions = new Set([...this.of(call), lease.version]);
     this.#requests.delete(id);
-    this.#requests.set(id, { attempt, ids });
+    this.#requests.set(id, { attempt, versions });
     const [oldest] = this.#requests.keys();
     if (this.#requests.size > REMEMBERED && oldest !== undefined) this.#requests.delete(oldest);
-    return ids;
+    return versions;
   }
 }
 

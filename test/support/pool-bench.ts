@@ -15,6 +15,7 @@ import type { Session, SourceChanges } from "./token-server.ts";
 /** What a pool says of itself. */
 export interface PoolStatus {
   readonly states: Readonly<Record<string, number>>;
+  readonly retired: { readonly configured: number; readonly made: number };
   readonly waiting: number;
   readonly error?: string;
   readonly credentials: readonly {

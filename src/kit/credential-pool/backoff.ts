@@ -11,19 +11,22 @@ export const NO_BACKOFF: Backoff = { failures: 0, until: 0 };
 
 const FIRST = 1000;
 const LONGEST = 10 * 60_000;
+// However soon a token ends, a service that is down isn't asked more often than this.
+const SHORTEST_CEILING = 10_000;
 // Full jitter may draw nothing at all; this keeps a failure from being repeated in the same moment.
 const SHORTEST = 100;
 
 /**
- * The back-off after one more failure: anything up to 1 s at first, twice that each time, up to 10 min at
+ * The back-off after one more failure: anything up to 1 s at first, twice that each time, up to 10 min or `longest` at
  * most (full jitter), and never before the moment that the upstream has named.
  */
 export function backOff(
   before: Backoff,
   error: unknown,
-  chance: { readonly now: number; readonly random: () => number },
+  chance: { readonly now: number; readonly random: () => number; readonly longest?: number },
 ): Backoff {
-  const ceiling = Math.min(LONGEST, FIRST * 2 ** before.failures);
+  const longest = Math.max(SHORTEST_CEILING, Math.min(LONGEST, chance.longest ?? LONGEST));
+  const ceiling = Math.min(longest, FIRST * 2 ** before.failures);
   const wait = Math.max(SHORTEST, chance.random() * ceiling, retryAfter(error) ?? 0);
   return { failures: before.failures + 1, until: chance.now + wait };
 }

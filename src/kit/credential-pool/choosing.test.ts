@@ -23,10 +23,15 @@ async function lendTimes(times: number): Promise<Record<string, number>> {
   return counts;
 }
 
+/** What a request that was refused these credentials, as they were made, doesn't want. */
+function versions(...ids: readonly string[]): ReadonlySet<string> {
+  return new Set(ids.map((id) => `${id} 0`));
+}
+
 /** Has one credential fail. */
 async function fail(id: string, error: unknown): Promise<void> {
   const others = bench.status.credentials.map((credential) => credential.id).filter((other) => other !== id);
-  using lease = await bench.lease({ except: new Set(others) });
+  using lease = await bench.lease({ except: versions(...others) });
   lease.failed(error);
 }
 
@@ -75,6 +80,40 @@ describe("a source that is forgiving", () => {
   });
 });
 
+describe("a source that is forgiving and can refresh", () => {
+  beforeEach(async () => {
+    bench.server.lifetime = 20 * SECOND;
+    await bench
+      .build(
+        { min: 1, max: 1 },
+        { forgiving: true, create: undefined, accounts: [bench.server.account("one")] },
+      )
+      .start();
+  });
+
+  test("has a refused credential refreshed first, and rest no longer than a token lives", async () => {
+    await fail("user-1", REFUSED);
+    using refreshed = await bench.lease();
+    expect(refreshed.credential.access).toBe("access-3");
+    refreshed.failed(REFUSED);
+    expect(bench.status.credentials[0]?.state).toBe("cooling");
+    await bench.clock.advance(20 * SECOND);
+    using again = await bench.lease();
+    again.succeeded();
+    expect(bench.server.calls).toMatchObject({ open: 1 });
+  });
+
+  test("gives up none whose refresh is refused, either", async () => {
+    bench.server.trouble = (operation) => (operation === "refresh" ? { error: REFUSED } : undefined);
+    await fail("user-1", REFUSED);
+    await bench.clock.advance(60 * SECOND);
+    bench.server.trouble = () => undefined;
+    await bench.clock.advance(20 * SECOND);
+    using again = await bench.lease();
+    expect(bench.server.accepts(again.credential)).toBe(true);
+  });
+});
+
 test("a credential that has rested is probed by as many as the pool is told", async () => {
   await bench.build({ max: 1, probes: 2 }).start();
   await fail("user-1", tooMany(10));
@@ -92,7 +131,7 @@ test("a credential that has rested is probed by as many as the pool is told", as
 describe("who wants any but some credentials", () => {
   test("gets another one, or is sent away at once with the time when another may be there", async () => {
     await bench.build({ min: 2, max: 2 }).start();
-    const except = new Set(["user-1"]);
+    const except = versions("user-1");
     for (let time = 0; time < 3; time++) {
       using lease = await bench.lease({ except });
       expect(lease.id).toBe("user-3");
@@ -108,7 +147,7 @@ describe("who wants any but some credentials", () => {
   test("holds up nobody behind them", async () => {
     await bench.build({ min: 1, max: 1, leases: 1 }).start();
     const held = await bench.lease();
-    const others = [bench.ask({ except: new Set(["user-1"]) }), bench.ask()];
+    const others = [bench.ask({ except: versions("user-1") }), bench.ask()];
     await others[0]?.settled;
     expect(others[0]?.error).toMatchObject({ code: "no-credential" });
     held[Symbol.dispose]();
@@ -122,10 +161,10 @@ test("a pool says whether it could lend at once", async () => {
   expect(bench.pool.offers()).toBe(false);
   await bench.start();
   expect(bench.pool.offers()).toBe(true);
-  expect(bench.pool.offers({ except: new Set(["user-1", "user-3"]) })).toBe(false);
+  expect(bench.pool.offers({ except: versions("user-1", "user-3") })).toBe(false);
   await fail("user-1", tooMany(30));
-  expect(bench.pool.offers({ except: new Set(["user-1"]) })).toBe(true);
-  expect(bench.pool.offers({ except: new Set(["user-3"]) })).toBe(false);
+  expect(bench.pool.offers({ except: versions("user-1") })).toBe(true);
+  expect(bench.pool.offers({ except: versions("user-3") })).toBe(false);
   using _lease = await bench.lease();
   expect(bench.pool.offers({ exclusive: true })).toBe(false);
 });

@@ -109,6 +109,7 @@ test("status and log tell what happens, and no secret", async () => {
       dead: 0,
       making: 0,
     },
+    retired: { configured: 0, made: 0 },
     waiting: 0,
     credentials: [
       { id: "user-1-w…", state: "cooling", leases: 1, until: "2026-01-01T00:01:00.000Z", error: "too many" },

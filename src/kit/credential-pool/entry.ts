@@ -28,8 +28,8 @@ export interface Entry<C extends Json> {
   expiresAt: number;
   /** When this very credential was made or refreshed. */
   since: number;
-  /** When it was last refreshed in this process; 0: never. */
-  refreshedAt: number;
+  /** How often it was replaced by a newer one in this process. */
+  renewals: number;
   /** When it was last found good without being used; 0: never. */
   verifiedAt: number;
   trust: Trust;
@@ -144,6 +144,24 @@ export function hopeOf(entry: Entry<Json>, now: number): number {
   const unfit = entry.health.standing === "doubted" || now >= entry.expiresAt;
   const refreshed = unfit && entry.work === undefined ? entry.backoff.until : now;
   return Math.max(now, refreshed, entry.health.coolUntil);
+}
+
+/** Names the very credential that an entry has now: after a refresh it is another. */
+export function versionOf({ id, renewals }: Entry<Json>): string {
+  return `${id} ${renewals}`;
+}
+
+/**
+ * True if whoever refuses these versions can't have it. What is to be refreshed because it was refused will be another
+ * version.
+ */
+export function isExcepted(entry: Entry<Json>, except: ReadonlySet<string>): boolean {
+  return except.size > 0 && entry.health.standing !== "doubted" && except.has(versionOf(entry));
+}
+
+/** How long this very credential is good for, in milliseconds. */
+export function lifeOf({ since, expiresAt }: Entry<Json>): number {
+  return Math.max(0, expiresAt - since);
 }
 
 /** Enough of an id to tell credentials apart in a log. */

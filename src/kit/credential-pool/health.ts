@@ -13,7 +13,7 @@ export interface Health {
   readonly coolUntil: number;
   /** How long it was last told to rest; 0 once the upstream has taken it again. */
   readonly cooled: number;
-  /** Was rejected, and the upstream hasn't taken it since. */
+  /** It was refreshed because the one before was rejected, and the upstream hasn't taken it yet. */
   readonly rejectedBefore: boolean;
   /** Counts the falls from grace: what was lent before the last one says nothing about the present. */
   readonly epoch: number;
@@ -30,7 +30,9 @@ export const FRESH: Health = {
 
 const FIRST_COOLING = 5000;
 const LONGEST_COOLING = 10 * 60_000;
-/** How long a credential rests that was refused, if its owner may put that right. */
+/** Until then what a refresh gave is new; later it may have been good, and was taken back. */
+const JUST_REFRESHED = 60_000;
+/** How long a credential rests at most that was refused, if its owner may put that right. */
 export const FORGIVEN_REST = 60_000;
 
 /**
@@ -48,18 +50,24 @@ export function afterRateLimit(health: Health, now: number, retryAfterMs: number
 }
 
 /**
- * The upstream refused it (401, 403). That may only mean an expired access token, so it gets one refresh,
- * unless that can't help or was already tried in vain.
+ * The upstream refused it (401, 403): services take tokens back at any age, so it is refreshed, unless that can't help
+ * or it is what has just come of such a refresh.
  */
-export function afterRejection(health: Health, mayRefresh: boolean): Health {
+export function afterRejection(
+  health: Health,
+  { canRefresh, age, life }: { readonly canRefresh: boolean; readonly age: number; readonly life: number },
+): Health {
   if (health.standing === "dead" || health.standing === "doubted") return health;
-  if (!mayRefresh || health.rejectedBefore) return afterRetirement(health);
+  const isJustRefreshed = health.rejectedBefore && age < Math.min(JUST_REFRESHED, life / 2);
+  if (!canRefresh || isJustRefreshed) return afterRetirement(health);
   return { ...health, standing: "doubted", rejectedBefore: true, epoch: health.epoch + 1 };
 }
 
-/** It was refreshed: one that was doubted may prove itself. */
+/** It was refreshed: one that was doubted may prove itself, and of any other nothing was refused yet. */
 export function afterRefresh(health: Health): Health {
-  return health.standing === "doubted" ? { ...health, standing: "probing" } : health;
+  return health.standing === "doubted"
+    ? { ...health, standing: "probing" }
+    : { ...health, rejectedBefore: false };
 }
 
 /** The upstream took it, in a call that it was lent for in `epoch`: one that is probing is trusted again. */

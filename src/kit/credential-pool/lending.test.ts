@@ -188,7 +188,7 @@ describe("hope", () => {
     expect(bench.pool.hasHope()).toBe(true);
     const lease = await bench.lease({ exclusive: true });
     expect(bench.pool.hasHope()).toBe(true);
-    expect(bench.pool.hasHope({ except: new Set([lease.id]) })).toBe(false);
+    expect(bench.pool.hasHope({ except: new Set([lease.version]) })).toBe(false);
     bench.server.trouble = () => ({ takes: 1000 });
     await bench.clock.advance(0);
     lease.failed(new UpstreamError("rejected", "who?"));
@@ -212,5 +212,63 @@ describe("hope", () => {
     expect(bench.pool.hasHope()).toBe(false);
     await bench.build({ min: 0, max: 1 }, { create: undefined }).start();
     expect(bench.pool.hasHope()).toBe(false);
+  });
+});
+
+describe("a lease", () => {
+  test("tells the newest credential after a refresh", async () => {
+    await bench.build({ max: 1 }).start();
+    using lease = await bench.lease();
+    expect(lease.newest).toBe(lease.credential);
+    await bench.clock.advance(55 * 60_000);
+    expect(lease.credential.access).toBe("access-2");
+    expect(lease.newest.access).toBe("access-3");
+  });
+
+  test("is kept after its block for a clean-up, whichever way that ends, and for all of them", async () => {
+    await bench.build({ max: 1, leases: 1 }).start();
+    const ends = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    {
+      using lease = await bench.lease();
+      for (const { promise } of ends) lease.keepUntil(promise);
+    }
+    const next = bench.ask();
+    ends[0]?.reject(new Error("it can't be ended"));
+    await bench.clock.advance(0);
+    expect(next.waits).toBe(true);
+    ends[1]?.resolve();
+    await next.settled;
+    expect(next.lease).toBeDefined();
+  });
+
+  test("is kept for 30 s at most, and until its block is left", async () => {
+    await bench.build({ max: 1, leases: 1 }).start();
+    const lease = await bench.lease();
+    lease.keepUntil(Promise.resolve());
+    const next = bench.ask();
+    await bench.clock.advance(0);
+    expect(next.waits).toBe(true);
+    lease.keepUntil(new Promise(() => {}));
+    lease[Symbol.dispose]();
+    await bench.clock.advance(29_999);
+    expect(next.waits).toBe(true);
+    await bench.clock.advance(1);
+    expect(next.lease).toBeDefined();
+    expect(bench.clock.pending).toBe(1);
+  });
+
+  test("that is kept is waited for when the pool is closed", async () => {
+    await bench.build({ max: 1 }).start();
+    const end = Promise.withResolvers<void>();
+    {
+      using lease = await bench.lease();
+      lease.keepUntil(end.promise);
+    }
+    let isClosed = false;
+    const closing = bench.host.close().then(() => (isClosed = true));
+    await bench.clock.advance(0);
+    expect(isClosed).toBe(false);
+    end.resolve();
+    await closing;
   });
 });

@@ -1,5 +1,5 @@
 import type { Json } from "../../contract/index.ts";
-import { hopeOf, isGood, nearsEndAt, refreshAt } from "./entry.ts";
+import { hopeOf, isExcepted, isGood, nearsEndAt, refreshAt } from "./entry.ts";
 import type { Entry } from "./entry.ts";
 import type { Environment } from "./environment.ts";
 import type { Roster } from "./roster.ts";
@@ -43,7 +43,7 @@ export class Outlook<C extends Json> {
     const way = this.#mayGrow() ? supply.next(true) : undefined;
     let hope = way?.backoff.until ?? Infinity;
     for (const entry of roster.live()) {
-      if (!except.has(entry.id)) hope = Math.min(hope, hopeOf(entry, now));
+      if (!isExcepted(entry, except)) hope = Math.min(hope, hopeOf(entry, now));
     }
     return hope;
   }

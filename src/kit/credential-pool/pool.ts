@@ -2,7 +2,7 @@ import type { Call, Host, Json, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { Alarm } from "./alarm.ts";
 import { describe } from "./backoff.ts";
-import { hasRoom, idlest, isGood, isTrusted, refreshAt } from "./entry.ts";
+import { hasRoom, idlest, isExcepted, isGood, isTrusted, refreshAt } from "./entry.ts";
 import type { Entry } from "./entry.ts";
 import { settle } from "./environment.ts";
 import type { Environment } from "./environment.ts";
@@ -98,11 +98,11 @@ class Pool<C extends Json> implements CredentialPool<C> {
     }
   }
 
-  offers({ exclusive = false, except }: LeaseOptions = {}): boolean {
+  offers({ exclusive = false, except = NONE }: LeaseOptions = {}): boolean {
     if (this.#phase !== "open" || this.#closing.signal.aborted) return false;
     const now = this.#now();
     return this.#lendable(now).some(
-      (entry) => !except?.has(entry.id) && hasRoom(entry, exclusive, this.#environment.settings),
+      (entry) => !isExcepted(entry, except) && hasRoom(entry, exclusive, this.#environment.settings),
     );
   }
 
@@ -118,6 +118,7 @@ class Pool<C extends Json> implements CredentialPool<C> {
       making: this.#supply.making,
       waiting: this.#queue.size,
       problem: this.#supply.problem,
+      retired: this.#roster.retired,
       now: this.#now(),
     });
   }
@@ -145,7 +146,7 @@ class Pool<C extends Json> implements CredentialPool<C> {
     const good = this.#lendable(now);
     const reserved = new Set<Entry<C>>();
     for (const waiter of this.#queue) {
-      const open = good.filter((entry) => !reserved.has(entry) && !waiter.except.has(entry.id));
+      const open = good.filter((entry) => !reserved.has(entry) && !isExcepted(entry, waiter.except));
       const free = idlest(open.filter((entry) => hasRoom(entry, waiter.exclusive, settings)));
       if (free) this.#queue.serve(waiter, this.#lend(free, waiter));
       else if (waiter.except.size > 0) continue;
@@ -167,6 +168,8 @@ class Pool<C extends Json> implements CredentialPool<C> {
       entry,
       loan: this.#roster.lend(entry, waiter.exclusive),
       roster: this.#roster,
+      jobs: this.#environment.jobs,
+      clock: this.#environment.settings.clock,
       closing: this.#closing.signal,
       changed: () => this.#turn(),
     });

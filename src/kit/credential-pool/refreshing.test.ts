@@ -144,6 +144,23 @@ describe("refreshing before the expiry", () => {
   });
 });
 
+describe("an account of the configuration", () => {
+  test("that is refused for good is told at warn and in the status", async () => {
+    await bench.build({ max: 1 }, { create: undefined, accounts: [bench.server.account("one")] }).start();
+    (await bench.lease()).failed(rejected);
+    (await bench.lease()).failed(rejected);
+    await bench.clock.advance(0);
+    expect(bench.host.logs.filter(({ level }) => level === "warn")).toEqual([
+      {
+        level: "warn",
+        message: "an account is used up; it is tried again when it is configured anew",
+        fields: { account: "one", credential: "user-1", error: "bad_jwt" },
+      },
+    ]);
+    expect(bench.pool.status()).toMatchObject({ retired: { configured: 1, made: 0 } });
+  });
+});
+
 describe("a credential that the upstream rejects", () => {
   test("is refreshed once, because its access token may only have expired", async () => {
     await bench.build({ max: 1 }).start();
@@ -167,12 +184,25 @@ describe("a credential that the upstream rejects", () => {
   test("is retired when the refreshed one is rejected too", async () => {
     await bench.build({ max: 1 }).start();
     (await bench.lease()).failed(rejected);
-    await bench.clock.advance(2 * MINUTE);
+    await bench.clock.advance(0.9 * MINUTE);
     using again = await bench.lease();
     again.failed(rejected);
     await bench.clock.advance(0);
     expect(bench.server.calls).toMatchObject({ create: 2, refresh: 1 });
     expect(bench.states).toContain("fresh");
+  });
+
+  test.each([
+    [60 * MINUTE, MINUTE],
+    [20_000, 10_000],
+  ])("is refreshed again if it has lain idle since its refresh: of %d ms for %d", async (lifetime, idle) => {
+    bench.server.lifetime = lifetime;
+    await bench.build({ max: 1, refreshBefore: 0 }).start();
+    (await bench.lease()).failed(rejected);
+    await bench.clock.advance(idle);
+    (await bench.lease()).failed(rejected);
+    await bench.clock.advance(0);
+    expect(bench.server.calls).toMatchObject({ create: 1, refresh: 2 });
   });
 
   test("is refreshed again if it was good in between", async () => {
@@ -186,13 +216,54 @@ describe("a credential that the upstream rejects", () => {
     expect(bench.server.calls).toMatchObject({ create: 1, refresh: 3 });
   });
 
-  test("is retired at once if it was refreshed just before", async () => {
+  test("is refreshed whatever its age: services take back what is new, too", async () => {
     await bench.build({ max: 1 }).start();
     await bench.clock.advance(55 * MINUTE + 30_000);
+    (await bench.lease()).failed(rejected);
     using lease = await bench.lease();
+    lease.succeeded();
     lease.failed(rejected);
+    using again = await bench.lease();
+    expect(again.id).toBe(lease.id);
+    expect(bench.server.calls).toMatchObject({ create: 1, refresh: 3 });
+  });
+
+  test("is not retired for a refusal that a refresh by its age has answered since", async () => {
+    await bench.build({ max: 1 }).start();
+    (await bench.lease()).failed(rejected);
+    await bench.clock.advance(55 * MINUTE);
+    (await bench.lease()).failed(rejected);
     await bench.clock.advance(0);
-    expect(bench.server.calls).toMatchObject({ create: 2, refresh: 1 });
+    expect(bench.server.calls).toMatchObject({ create: 1, refresh: 3 });
+  });
+
+  test("is worth waiting for by those whom it was refused to, and by nobody a second time", async () => {
+    await bench.build({ max: 1 }, { create: undefined, accounts: [bench.server.account("one")] }).start();
+    const leases = [await bench.lease(), await bench.lease()];
+    const except = new Set(leases.map(({ version }) => version));
+    refreshing({ takes: 1000 });
+    for (const lease of leases) {
+      lease.failed(rejected);
+      expect(bench.pool.hasHope({ except })).toBe(true);
+      lease[Symbol.dispose]();
+    }
+    const asking = [bench.ask({ except }), bench.ask({ except })];
+    await bench.clock.advance(1000);
+    asking[0]?.lease?.succeeded();
+    await bench.clock.advance(0);
+    expect(asking.map(({ lease }) => lease?.credential.access)).toEqual(["access-3", "access-3"]);
+    const again = new Set([asking[0]!.lease!.version]);
+    expect(bench.pool.hasHope({ except: again })).toBe(false);
+  });
+
+  test("is asked for no more rarely than a token lives while the service is down", async () => {
+    bench.server.lifetime = 20_000;
+    await bench.build({ max: 1, random: () => 1 }).start();
+    refreshing({ error: new UpstreamError("unavailable", "down") });
+    await bench.clock.advance(10 * MINUTE);
+    const { refresh } = bench.server.calls;
+    await bench.clock.advance(20_000);
+    expect(bench.server.calls.refresh).toBe(refresh + 1);
   });
 
   test("by many calls at the same time is refreshed once, and late rejections of the old one don't count", async () => {

@@ -1,6 +1,6 @@
 import type { Json } from "../../contract/index.ts";
 import { describe, NO_BACKOFF, retryAfter } from "./backoff.ts";
-import { shortId } from "./entry.ts";
+import { lifeOf, shortId } from "./entry.ts";
 import type { Entry, Loan, Trust } from "./entry.ts";
 import type { Environment } from "./environment.ts";
 import {
@@ -14,9 +14,6 @@ import {
 } from "./health.ts";
 import { loudly } from "./store.ts";
 import type { Stored } from "./store.ts";
-
-/** A refusal so soon after a refresh isn't about an expired access token. */
-const JUST_REFRESHED = 60_000;
 
 /** How coarsely the time of last use is stored. */
 const COARSE_USE = 10 * 60_000;
@@ -36,6 +33,8 @@ export class Roster<C extends Json> {
   readonly #live = new Map<string, Entry<C>>();
   /** Retired, but still lent to somebody. */
   readonly #departing = new Set<Entry<C>>();
+  /** How many were retired since the pool was built. */
+  readonly retired = { configured: 0, made: 0 };
   /** The turn of the one that was lent last: nobody can save up turns while they rest. */
   #turn = 0;
 
@@ -75,7 +74,7 @@ export class Roster<C extends Json> {
       weight: this.#environment.source.weight?.(record.credential),
       turn: 0,
       expiresAt: this.#expiry(record.credential),
-      refreshedAt: 0,
+      renewals: 0,
       verifiedAt: 0,
       trust,
       untried: trust === "proven" && record.account === undefined,
@@ -94,7 +93,8 @@ export class Roster<C extends Json> {
   renew(entry: Entry<C>, credential: C): void {
     entry.credential = credential;
     entry.expiresAt = this.#expiry(credential);
-    entry.since = entry.refreshedAt = this.#now();
+    entry.since = this.#now();
+    entry.renewals++;
     entry.trust = "proven";
     entry.health = afterRefresh(entry.health);
     entry.problem = undefined;
@@ -146,11 +146,15 @@ export class Roster<C extends Json> {
 
   rejected(entry: Entry<C>, error: unknown): void {
     const { source } = this.#environment;
-    if (source.forgiving) return this.#rest(entry, error, FORGIVEN_REST);
     if (entry.trust !== "proven") this.#suspectOthers();
-    const mayRefresh = source.refresh !== undefined && this.#now() - entry.refreshedAt >= JUST_REFRESHED;
-    const health = afterRejection(entry.health, mayRefresh);
+    const health = afterRejection(entry.health, {
+      canRefresh: source.refresh !== undefined,
+      age: this.#now() - entry.since,
+      life: lifeOf(entry),
+    });
     if (health === entry.health) return;
+    if (health.standing === "dead" && source.forgiving)
+      return this.#rest(entry, error, Math.min(FORGIVEN_REST, lifeOf(entry)));
     entry.problem = describe(error);
     if (health.standing !== "dead") {
       entry.health = health;
@@ -171,13 +175,23 @@ export class Roster<C extends Json> {
     entry.problem = describe(why);
     this.#live.delete(entry.id);
     this.#departing.add(entry);
-    this.#environment.host.log.info("a credential is retired", {
-      credential: shortId(entry.id),
-      error: entry.problem,
-    });
+    this.#tellRetired(entry);
     // What is at work may still write to the storage: then it is erased when that is done.
     if (entry.work === undefined) this.erase(entry);
     this.#bury(entry);
+  }
+
+  /** What the configuration gives is missed by somebody who can do something about it. */
+  #tellRetired({ id, account, problem }: Entry<C>): void {
+    const { log } = this.#environment.host;
+    const fields = { credential: shortId(id), error: problem };
+    if (account === undefined) {
+      this.retired.made++;
+      log.info("a credential is retired", fields);
+    } else {
+      this.retired.configured++;
+      log.warn("an account is used up; it is tried again when it is configured anew", { account, ...fields });
+    }
   }
 
   /** Takes a retired credential out of the storage, and marks its account. */

@@ -9,11 +9,13 @@ export interface Snapshot {
   readonly making: boolean;
   readonly waiting: number;
   readonly problem: unknown;
+  /** How many were retired since the pool was built. */
+  readonly retired: { readonly configured: number; readonly made: number };
   readonly now: number;
 }
 
 /** A pool as people should see it: counts by state, then each credential. No secrets. */
-export function statusOf({ entries, making, waiting, problem, now }: Snapshot): JsonObject {
+export function statusOf({ entries, making, waiting, problem, retired, now }: Snapshot): JsonObject {
   const states: Record<string, number> = Object.fromEntries(STATES.map((state) => [state, 0]));
   for (const entry of entries) {
     const state = stateOf(entry, now);
@@ -21,6 +23,7 @@ export function statusOf({ entries, making, waiting, problem, now }: Snapshot): 
   }
   return {
     states: { ...states, making: making ? 1 : 0 },
+    retired: { ...retired },
     waiting,
     ...(problem === undefined ? {} : { error: describe(problem) }),
     credentials: entries.map((entry) => describeEntry(entry, now)),

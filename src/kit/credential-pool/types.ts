@@ -35,7 +35,7 @@ export interface CredentialSource<C extends Json> {
   weight?(credential: C): number;
   /**
    * True where a credential that is refused may be put right by its owner (a bill is paid): instead of being
-   * retired it rests, at first for a minute, and is tried again.
+   * retired it rests, at first for a minute or as long as it lives, and is tried again.
    */
   readonly forgiving?: boolean;
   /** Told when a credential is retired for good, so that what hangs on it (a socket) can be closed. */
@@ -90,7 +90,7 @@ export interface CredentialPool<C extends Json> {
 export interface LeaseOptions {
   /** Only a credential that has no other lease, and gets none meanwhile. */
   readonly exclusive?: boolean;
-  /** None of the credentials with these ids. */
+  /** None of the credentials with these versions (`lease.version`), as `Refusals` remembers them. */
   readonly except?: ReadonlySet<string>;
 }
 
@@ -98,11 +98,21 @@ export interface LeaseOptions {
 export interface Lease<C extends Json> extends Disposable {
   /** The credential's name, as `identify` says. */
   readonly id: string;
+  /** Names this very credential, for `except`: after a refresh it is another. */
+  readonly version: string;
   /** The credential as it was when it was lent. */
   readonly credential: C;
+  /** The credential as it is now: newer where it was refreshed since it was lent. */
+  readonly newest: C;
   /**
-   * Tells how the call failed, also after it was given back. `rejected` retires the credential, after one try to
-   * refresh it, or lets it rest where the source is forgiving; `rate-limited` lets it cool for `retryAfterMs`, or
+   * Keeps the lease after it was disposed of until `cleanUp` is settled, such as ending what runs at the upstream; at
+   * most 30 s. Closing the pool waits for it, too.
+   */
+  keepUntil(cleanUp: Promise<unknown>): void;
+  /**
+   * Tells how the call failed, also after it was given back. After `rejected` the credential is refreshed; one that is
+   * refused though it was just refreshed for that reason is retired, or rests where the source is forgiving.
+   * `rate-limited` lets it cool for `retryAfterMs`, or
    * 5 s and twice as long each time up to 10 min; anything else isn't blamed on the credential.
    */
   failed(error: unknown): void;

@@ -2,7 +2,7 @@ import type { Json } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { backOff, condemns, describe, NO_BACKOFF } from "./backoff.ts";
 import { withDeadline } from "./deadline.ts";
-import { shortId } from "./entry.ts";
+import { lifeOf, shortId } from "./entry.ts";
 import type { Entry, Work } from "./entry.ts";
 import { hide } from "./environment.ts";
 import type { Environment } from "./environment.ts";
@@ -148,11 +148,15 @@ export class Upkeep<C extends Json> {
     const now = this.#now();
     if (entry.health.standing === "dead" || error === this.#environment.signal.reason) return;
     const hopeless = entry.account === undefined && now > entry.expiresAt + GIVE_UP;
-    if (condemns(error) || hopeless) {
+    if ((condemns(error) && !this.#environment.source.forgiving) || hopeless) {
       this.#roster.retire(entry, error);
       return;
     }
-    entry.backoff = backOff(entry.backoff, error, { now, random: settings.random });
+    entry.backoff = backOff(entry.backoff, error, {
+      now,
+      random: settings.random,
+      longest: lifeOf(entry),
+    });
     entry.problem = describe(error);
     host.log.warn("refreshing a credential failed; backing off", {
       credential: shortId(entry.id),
