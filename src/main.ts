@@ -16,6 +16,7 @@ import { outboundFetch } from "./outbound/fetch.ts";
 import { Redactor } from "./state/redactor.ts";
 import { StartupError } from "./state/startup-error.ts";
 import type { Storage } from "./state/storage.ts";
+import { unpricedWarnings } from "./state/unpriced.ts";
 import { openSqlite } from "./stores/sqlite.ts";
 
 /** Below this, Bun's bound on outgoing requests is met before any of ours. */
@@ -53,6 +54,8 @@ async function start(): Promise<Running> {
   await gateway.start();
   warnOfHttpLimit(log);
   process.stdout.write(await banner(server.url, gateway, key));
+  for (const warning of unpricedWarnings([...settings.keys, ...storage.keys.list()], gateway))
+    log.warn(warning);
   return { gateway, server, storage, log, drain: settings.server.drain };
 }
 

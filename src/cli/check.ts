@@ -3,6 +3,7 @@ import { build, plan } from "../gateway.ts";
 import { createLogger, flushLog } from "../log.ts";
 import { Redactor } from "../state/redactor.ts";
 import { StartupError } from "../state/startup-error.ts";
+import { unpricedWarnings } from "../state/unpriced.ts";
 import { memoryStorage } from "../stores/memory.ts";
 
 /** `check`: says whether the gateway could start with this file. Throws a ConfigError or a StartupError if not. */
@@ -21,6 +22,8 @@ export async function check(argv: readonly string[]): Promise<number> {
     fetchWithin: () => noNetwork,
   });
   const opened = [...gateway.upstreams.keys()];
+  // Only the routes' models: no upstream is asked for its own.
+  for (const warning of unpricedWarnings(planned.settings.keys, gateway)) log.warn(warning);
   await gateway.close();
   flushLog();
   const all = planned.upstreams.length + planned.unloadable.length;

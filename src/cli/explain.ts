@@ -13,6 +13,7 @@ import { targetName } from "../state/target-states.ts";
 import { refuseExpired } from "../steps/authenticate.ts";
 import type { Plan as RoutePlan } from "../steps/route.ts";
 import { resolve, route } from "../steps/route.ts";
+import { isUnpriced } from "../state/unpriced.ts";
 import { memoryStorage } from "../stores/memory.ts";
 import { knownKeys } from "./known-keys.ts";
 import { budgetWords, limitWords } from "./limit-words.ts";
@@ -79,6 +80,7 @@ async function tell(asked: Asked, { settings }: Plan, gateway: BuiltGateway): Pr
     const resolution = await resolve(model, gateway);
     if (resolution) tellWay(plan, resolution);
     tellLimits(asked, plan, settings);
+    if (caller.budget?.usd !== undefined) tellUnpriced(plan, gateway);
     await tellOthers(model, plan, gateway);
     return 0;
   } catch (error) {
@@ -108,6 +110,12 @@ function tellLimits({ caller, by }: Asked, { targets }: RoutePlan, { upstreams }
   for (const id of new Set(targets.map(({ upstream }) => upstream.id))) {
     const limits = upstreams[id]?.limits ?? {};
     if (hasLimit(limits)) console.log(`  limits of ${id}, for all keys together: ${limitWords(limits)}`);
+  }
+}
+
+function tellUnpriced({ targets }: RoutePlan, gateway: BuiltGateway): void {
+  for (const target of targets.filter((each) => isUnpriced(each, gateway))) {
+    console.log(`  no price is known for ${targetName(target)}: what it answers costs the budget no USD`);
   }
 }
 
