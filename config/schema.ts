@@ -109,12 +109,16 @@ export const Key = Type.Object(
 
 const Timeouts = Type.Object(
   {
+    queue: wait("60s", "While the request waits for a free credential of the upstream."),
     connect: wait(
       "10s",
       "Until the connection stands, where that can be told: by the plugin, or if the server is reached over unencrypted HTTP.",
     ),
-    first_event: wait("60s", "Until a streamed answer's first event; of a plain one, `total` is the bound."),
-    idle: wait("60s", "Between two events of an answer."),
+    first_event: wait(
+      "60s",
+      "Until the first event of an answer that comes event by event; it begins when the credential is there.",
+    ),
+    idle: wait("60s", "Between two signs of life within an answer: events, pings, or pieces of a plain one."),
     total: wait("10m", "For the whole answer."),
   },
   { ...strict, default: {}, description: "The deadlines of one attempt to answer a request." },

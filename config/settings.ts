@@ -79,6 +79,7 @@ export interface UpstreamSettings {
 
 /** Milliseconds, all of them more than 0 and within a timer's reach. */
 export interface TimeoutSettings {
+  readonly queue: number;
   readonly connect: number;
   readonly first_event: number;
   readonly idle: number;

@@ -16,6 +16,7 @@ export default definePlugin({
 
 function upstreamOf({ models, script }: Options): Upstream {
   return {
+    alwaysStreams: true,
     models: async () => models.map((id) => ({ id, ownedBy: "echo" })),
     chat(request: ChatRequest, call: Call): ChatStream {
       if (!models.includes(request.model)) {

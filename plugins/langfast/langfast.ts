@@ -54,6 +54,7 @@ interface Beginning {
 /** The langfa.st prompt runner as an upstream. */
 export class Langfast implements Upstream {
   readonly reportsConnection = true;
+  readonly alwaysStreams = true;
   readonly #tally = newTally();
   readonly #sharing = new Sharing();
   readonly #refused = new Refusals();
@@ -103,7 +104,9 @@ export class Langfast implements Upstream {
   async #open(request: ChatRequest, call: Call): Promise<OpenRun> {
     const prompt = mapRequest(request, call);
     const { id, signal } = call;
-    const loan = await this.#sharing.lease(this.#pool, { id, signal, except: this.#refused.of(call) });
+    const queued = (): Disposable => call.queued();
+    const except = this.#refused.of(call);
+    const loan = await this.#sharing.lease(this.#pool, { id, signal, queued, except });
     const { lease } = loan;
     const held = new DisposableStack();
     const over = (failure?: Failure): unknown => {
@@ -114,7 +117,7 @@ export class Langfast implements Upstream {
       return failure.hasSpoken ? failure.error : this.#blamed(lease, call, failure.error);
     };
     try {
-      const run = held.use(new Run(signal, loan.isExclusive));
+      const run = held.use(new Run(call, loan.isExclusive));
       const seat = held.use(this.#connections.join(lease.credential, run));
       await this.#begin(prompt, { run, seat, loan, call });
       return { answer: new Answer(run, prompt), over };

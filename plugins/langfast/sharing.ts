@@ -9,7 +9,7 @@ export interface Loan {
 }
 
 /** Who asks for a credential, and which ones they don't want. */
-export interface LoanCall extends Pick<Call, "id" | "signal"> {
+export interface LoanCall extends Pick<Call, "id" | "signal" | "queued"> {
   readonly except: ReadonlySet<string>;
 }
 
@@ -53,12 +53,12 @@ export class Sharing {
   /** Undefined if the proof came meanwhile: those who wait for a credential of their own needn't any more. */
   async #leaseAlone(
     pool: CredentialPool<Credential>,
-    { id, signal, except }: LoanCall,
+    { id, signal, except, queued }: LoanCall,
   ): Promise<Lease<Credential> | undefined> {
     const proof = this.#proof.signal;
     using either = eitherOf(signal, proof);
     try {
-      return await pool.lease({ id, signal: either.signal }, { except, exclusive: true });
+      return await pool.lease({ id, signal: either.signal, queued }, { except, exclusive: true });
     } catch (error) {
       if (proof.aborted && !signal.aborted) return undefined;
       throw error;

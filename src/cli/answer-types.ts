@@ -35,6 +35,8 @@ export async function answerTypes(open: OpenUpstream, asking: Asking, log: Logge
     log,
     signal: leaving.signal,
     connected: () => deadlines.connected(),
+    queued: () => deadlines.queued(),
+    alive: () => deadlines.alive(),
     ignored: () => undefined,
   };
   try {

@@ -21,6 +21,7 @@ export const CREDENTIALS: readonly Check[] = [
   { rule: "5.4 restart", plays: ["text"], run: restart },
   { rule: "5.5 announced", plays: ["text"], run: announced },
   { rule: "5.6 unseen", plays: [], run: unseen },
+  { rule: "5.7 queued", plays: ["text"], run: queued },
 ];
 
 async function refused(bench: Bench): Promise<void> {
@@ -86,6 +87,25 @@ async function announced(bench: Bench): Promise<void> {
   throw new Broken(
     `of ${played.secrets.length} secrets that the upstream handed out ${silent.length} were not announced`,
   );
+}
+
+/** The first request after the start comes before there is a credential. */
+async function queued(bench: Bench): Promise<void> {
+  await using played = await bench.play("text");
+  if (played.signUps === undefined)
+    throw new NotApplicable("it makes no credentials (the fixtures have no `signUps`)");
+  const opened = await bench.open(played);
+  try {
+    await opened.start();
+    const before = played.signUps;
+    const asked = opened.ask();
+    expectText(await asked.all(), scenarioOf("text").answer.text);
+    if (before > 0 || asked.call.told.queued > 0) return;
+    throw new Broken("a request waited for a credential to be made and `call.queued()` was not called");
+  } finally {
+    await opened.leaveAll();
+    await opened.host.close();
+  }
 }
 
 const TELLING: readonly ScenarioName[] = ["text", "failing", "broken", "refused", "limited"];

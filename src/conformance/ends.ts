@@ -4,10 +4,11 @@ import { checkEvent } from "../flow/check-event.ts";
 import type { Outcome } from "./asked.ts";
 import type { Bench, Stage } from "./bench.ts";
 import type { Check } from "./check.ts";
+import { halfway, untilItWaits } from "./halfway.ts";
 import { COMPLAINT, scenarioOf } from "./scenarios.ts";
 import type { ScenarioName } from "./scenarios.ts";
-import { Broken, inWords, quoted } from "./verdict.ts";
-import { pause } from "./waiting.ts";
+import { Broken, inWords, NotApplicable, quoted } from "./verdict.ts";
+import { comesTrue, pause } from "./waiting.ts";
 
 const BROKEN_OFF: readonly UpstreamErrorCode[] = ["truncated", "bad-response", "unavailable", "failed"];
 const FAILED: readonly UpstreamErrorCode[] = ["failed", "unavailable"];
@@ -27,6 +28,7 @@ export const ENDS: readonly Check[] = [
   { rule: "2.8 incremental", plays: ["stall"], run: incremental },
   { rule: "2.9 bounded", plays: ["endless"], run: bounded },
   { rule: "2.10 plain-ends", plays: [], run: plainEnds },
+  { rule: "2.11 alive", plays: ["stall"], run: alive },
 ];
 
 /** Every answer that the upstream can give in full, in both forms. */
@@ -160,6 +162,18 @@ async function heldBack({ played }: Stage): Promise<string> {
   }
   const megabytes = ((played.sent ?? 0) / 2 ** 20).toFixed(1);
   return played.active !== 0 ? `held back after ${megabytes} MiB` : `left after ${megabytes} MiB`;
+}
+
+async function alive(bench: Bench): Promise<void> {
+  await bench.on("stall", async (stage) => {
+    const asked = await halfway(bench, stage);
+    await untilItWaits(asked);
+    const before = asked.call.told.alive;
+    if (!stage.played.ping?.())
+      throw new NotApplicable("no answer is kept alive by pings (the fixtures' `ping` sends none)");
+    if (await comesTrue(() => asked.call.told.alive > before, bench.patience)) return;
+    throw new Broken("a ping came and `call.alive()` was not called");
+  });
 }
 
 async function plainEnds(bench: Bench): Promise<void> {

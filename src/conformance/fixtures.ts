@@ -38,6 +38,11 @@ export interface TestUpstream extends AsyncDisposable {
   readonly signUps?: number;
   /** Secrets that it has handed out so far: tokens, session keys. */
   readonly secrets?: readonly string[];
+  /**
+   * Sends to all answers under way what the upstream sends to keep them alive, such as a ping, and gives their number.
+   * Leave it out where it sends nothing of the kind. `httpUpstream` sends a comment within event streams.
+   */
+  ping?(): number;
   /** Makes the credentials of today worthless; refreshed or new ones are good. */
   expire?(): void;
 }

@@ -44,7 +44,7 @@ export interface HttpUpstreamSetup {
 
 /** Starts an HTTP server on 127.0.0.1 that counts and keeps what a test of a plugin needs to see. */
 export async function httpUpstream(setup: HttpUpstreamSetup): Promise<TestUpstream> {
-  const seen = { active: 0, accepted: 0, sent: 0, received: [] as string[] };
+  const seen: Seen = { active: 0, accepted: 0, sent: 0, received: [], streams: new Set() };
   const server = createServer((message, response) => {
     seen.active += 1;
     response.once("close", () => void (seen.active -= 1));
@@ -64,6 +64,10 @@ export async function httpUpstream(setup: HttpUpstreamSetup): Promise<TestUpstre
       return seen.sent;
     },
     received: seen.received,
+    ping() {
+      for (const stream of seen.streams) stream.write(": ping\n\n");
+      return seen.streams.size;
+    },
     async [Symbol.asyncDispose]() {
       const closed = once(server, "close");
       server.close();
@@ -82,11 +86,21 @@ async function listen(server: Server): Promise<string> {
 interface Exchange {
   readonly message: IncomingMessage;
   readonly response: ServerResponse;
-  readonly seen: { sent: number; readonly received: string[] };
+  readonly seen: Seen;
+}
+
+interface Seen {
+  active: number;
+  accepted: number;
+  sent: number;
+  readonly received: string[];
+  /** The event streams that are under way. */
+  readonly streams: Set<ServerResponse>;
 }
 
 async function answer(setup: HttpUpstreamSetup, { message, response, seen }: Exchange): Promise<void> {
-  const reply = new Reply(message, response, (bytes) => void (seen.sent += bytes));
+  const reply = new Reply(message, response, seen);
+  response.once("close", () => seen.streams.delete(response));
   try {
     const request = await requestOf(message);
     seen.received.push(`${request.method} ${request.path}\n${headerLines(request.headers)}\n${request.body}`);
@@ -120,14 +134,14 @@ function parsed(body: string): unknown {
 class Reply implements HttpReply {
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #wrote: (bytes: number) => void;
+  readonly #seen: Seen;
   readonly #left = new AbortController();
   #room = Promise.withResolvers<void>();
 
-  constructor(message: IncomingMessage, response: ServerResponse, wrote: (bytes: number) => void) {
+  constructor(message: IncomingMessage, response: ServerResponse, seen: Seen) {
     this.#message = message;
     this.#response = response;
-    this.#wrote = wrote;
+    this.#seen = seen;
     response.once("close", () => {
       this.#left.abort();
       this.#room.resolve();
@@ -146,18 +160,20 @@ class Reply implements HttpReply {
     if (this.signal.aborted) return;
     this.#response.writeHead(status, headers);
     this.#response.flushHeaders();
+    if (new Headers(headers).get("content-type")?.startsWith("text/event-stream"))
+      this.#seen.streams.add(this.#response);
   }
 
   async write(piece: string | Uint8Array): Promise<void> {
     if (this.signal.aborted) return;
     const room = this.#room.promise;
-    this.#wrote(Buffer.byteLength(piece));
+    this.#seen.sent += Buffer.byteLength(piece);
     if (!this.#response.write(piece)) await room;
   }
 
   end(piece = ""): void {
     if (this.signal.aborted) return;
-    this.#wrote(Buffer.byteLength(piece));
+    this.#seen.sent += Buffer.byteLength(piece);
     this.#response.end(piece);
   }
 

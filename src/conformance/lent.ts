@@ -89,6 +89,8 @@ export class TestCall {
   readonly call: Call;
   /** What was given to `call.ignored`. */
   readonly ignored = new Map<string, string>();
+  /** How often the plugin said that its upstream is at work, and that the call waits for its turn. */
+  readonly told = { alive: 0, queued: 0 };
   readonly #leaving = new AbortController();
 
   constructor(lines: string[]) {
@@ -98,6 +100,11 @@ export class TestCall {
       log: loggerTo(lines),
       signal: this.#leaving.signal,
       connected: () => undefined,
+      queued: () => {
+        this.told.queued += 1;
+        return { [Symbol.dispose]: () => undefined };
+      },
+      alive: () => void (this.told.alive += 1),
       ignored: (parameter, why) => void this.ignored.set(parameter, why),
     };
   }

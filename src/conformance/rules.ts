@@ -116,6 +116,11 @@ const PROMISED = {
     why: "an empty or a half answer would be sent with status 200",
     part: "honest-ends",
   },
+  "2.11 alive": {
+    title: "what the upstream sends to keep an answer alive is told by `call.alive()`",
+    why: "a model that thinks for minutes sends nothing but pings; without them the gateway ends its answer as dead",
+    part: "what-chat-says",
+  },
   "3.1 tool-calls": {
     title: "tool calls arrive with their names and arguments, numbered from 0 in their order",
     why: "clients put the pieces of each call together by its index; a wrong one mixes two calls",
@@ -241,6 +246,11 @@ const PROMISED = {
     title: "no secret stands in a log line, an error or the status",
     why: "logs are shipped and errors are pasted into forums",
     part: "secrets",
+  },
+  "5.7 queued": {
+    title: "a request that waits for a credential says so with `call.queued()`",
+    why: "the wait would count as the upstream's silence: requests time out, and the upstream is taken for dead",
+    part: "credentials",
   },
   "6.1 manifest": {
     title: "name, apiVersion and options are well-formed",

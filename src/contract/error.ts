@@ -65,6 +65,13 @@ export const FAILURES = {
     blame: "upstream",
     meaning: "no usable credential, and none could be made in time",
   },
+  overloaded: {
+    status: 503,
+    wire: "overloaded",
+    mayTryNext: true,
+    blame: "upstream",
+    meaning: "everything that could serve the request is in use; nobody's fault, so it opens no circuit",
+  },
   unavailable: {
     status: 503,
     wire: "upstream_unavailable",

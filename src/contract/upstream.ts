@@ -25,6 +25,11 @@ export interface Upstream {
    * it out: connecting can't be told apart from waiting for the answer's headers.
    */
   readonly reportsConnection?: boolean;
+  /**
+   * True if `chat` gives its events as they happen even where the client didn't ask for a stream: then `first_event` and
+   * `idle` count for plain requests, too. Leave it out where a plain answer comes in one piece.
+   */
+  readonly alwaysStreams?: boolean;
   /** Begins background work. Called once, and only when the gateway really serves. */
   start?(): void | Promise<void>;
   /** The models it offers now. May ask the network; rejects or aborts with `signal`. */
@@ -93,6 +98,17 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Says that the upstream's connection stands, where that can be told: ends the `connect` deadline. */
   connected(): void;
+  /**
+   * Says that the call waits for its turn, for a free credential for example. Until the returned value is disposed of
+   * only `timeouts.queue` counts; `connect` and `first_event` begin afterwards. When it passes, `signal` aborts and the
+   * client gets 503 `overloaded`, unless another target answers; nobody is blamed. The kit's credential pool calls it.
+   */
+  queued(): Disposable;
+  /**
+   * Says that the upstream is at work although it has nothing for the client yet: a ping came, a comment, or part of a
+   * message. Restarts `first_event` and `idle`, but not `total`. What the kit reads of a `post` calls it by itself.
+   */
+  alive(): void;
   /** Says that a request parameter could not be honoured; the client reads it in `x-modelyard-ignored`. */
   ignored(parameter: string, why: string): void;
 }

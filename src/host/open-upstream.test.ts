@@ -6,7 +6,7 @@ import { Redactor } from "../state/redactor.ts";
 import { memoryStorage } from "../stores/memory.ts";
 import { openUpstream } from "./open-upstream.ts";
 
-const timeouts = { connect: 1_000, first_event: 1_000, idle: 1_000, total: 1_000 };
+const timeouts = { queue: 1, connect: 1_000, first_event: 1_000, idle: 1_000, total: 1_000 };
 
 /** Opens an upstream of a plugin that nobody compiled, so that `open` may return anything. */
 function opening(open: (options: unknown, host: Host) => unknown) {

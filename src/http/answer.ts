@@ -92,8 +92,12 @@ export class Answerer {
     }
   }
 
-  readonly #markCall = (headers: Record<string, string>, { http, id, caller }: RequestCall): void => {
+  readonly #markCall = (
+    headers: Record<string, string>,
+    { http, id, caller, queuedMs }: RequestCall,
+  ): void => {
     headers["x-request-id"] = id;
+    if (queuedMs > 0) headers["x-modelyard-queue-ms"] = String(Math.round(queuedMs));
     // What is left to the key, on every answer to it.
     if (caller) addLimitHeaders(this.#gateway.limiter.standing(limited(caller)), headers);
     this.#cors.mark(http, headers);

@@ -27,7 +27,7 @@ function upstreamOf(id: string, status: NonNullable<Upstream["status"]>): OpenUp
       status,
     },
     models: undefined,
-    timeouts: { connect: 1, first_event: 1, idle: 1, total: 1 },
+    timeouts: { queue: 1, connect: 1, first_event: 1, idle: 1, total: 1 },
     close: () => Promise.resolve(),
   };
 }

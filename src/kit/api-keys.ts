@@ -13,7 +13,7 @@ import type { Coming } from "../contract/later.ts";
 import { isComing, whenThere } from "../contract/later.ts";
 import type { Clock } from "./clock.ts";
 import { credentialPool } from "./credential-pool/index.ts";
-import type { CredentialPool, Lease } from "./credential-pool/index.ts";
+import type { CredentialPool, Lease, LeaseCall } from "./credential-pool/index.ts";
 import { Refusals, withOtherCredential } from "./refusals.ts";
 
 /** One of several API keys, as a plugin's options have it. */
@@ -36,7 +36,7 @@ export interface ApiKey {
   readonly weight?: number;
 }
 
-type Asking = Pick<Call, "id" | "attempt" | "signal">;
+type Asking = LeaseCall & Pick<Call, "attempt">;
 
 /**
  * The API keys of one upstream, with or without any. A single one is simply used: what the upstream says of it

@@ -14,6 +14,7 @@ export type {
   CredentialPool,
   CredentialSource,
   Lease,
+  LeaseCall,
   LeaseOptions,
   PoolOptions,
 } from "./credential-pool/index.ts";

@@ -42,12 +42,14 @@ export interface SharedBill {
   pays(): boolean;
 }
 
-/** What becomes known of an errand on its way. */
+/** What becomes known of an errand on its way; what is left out stays as it was. */
 export interface ErrandFacts {
   /** Who was asked last. */
-  readonly upstream: string;
+  readonly upstream?: string;
   /** That upstream's own name for the model. */
-  readonly upstreamModel: string;
+  readonly upstreamModel?: string;
   /** Calls to upstreams so far. */
-  readonly attempts: number;
+  readonly attempts?: number;
+  /** For how many ms an attempt waited for a turn at its upstream; added to those before. */
+  readonly queuedMs?: number;
 }

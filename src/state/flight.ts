@@ -75,7 +75,8 @@ export class Flight implements Errand {
   }
 
   note(facts: ErrandFacts): void {
-    this.#facts = facts;
+    const queuedMs = (this.#facts?.queuedMs ?? 0) + (facts.queuedMs ?? 0);
+    this.#facts = { ...this.#facts, ...facts, ...(queuedMs > 0 && { queuedMs }) };
     for (const { passenger } of this.#seats) passenger.note(facts);
   }
 

@@ -53,6 +53,8 @@ export interface Closed {
   readonly settled: number;
   /** From the request's first byte to the answer's first event, in ms. */
   readonly firstEventMs?: number | undefined;
+  /** How long it waited for a free credential, in ms; absent where it didn't. */
+  readonly queuedMs?: number | undefined;
   /** From the request's first byte to its end, in ms. */
   readonly totalMs: number;
 }

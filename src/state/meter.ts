@@ -16,6 +16,7 @@ const DURATION_BOUNDS = [
 const FIRST_EVENT_BOUNDS = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
 ];
+const QUEUE_BOUNDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 const OVERHEAD_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 // Of tokens; from the same page: https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/
 const TOKEN_BOUNDS = Array.from({ length: 14 }, (_, power) => 4 ** power);
@@ -96,6 +97,14 @@ export class Meter {
     },
     OVERHEAD_BOUNDS,
   );
+  readonly #queue = new Histogram(
+    {
+      name: "modelyard_queue_seconds",
+      help: "How long requests waited for a free credential of the upstream that was asked last, where they did.",
+      labels: ["upstream"],
+    },
+    QUEUE_BOUNDS,
+  );
   readonly #caches: Partial<Record<CacheState, CounterSeries>> = {};
   #overheads: HistogramSeries | undefined;
   readonly #series = new Map<string, RequestSeries>();
@@ -107,7 +116,7 @@ export class Meter {
 
   /** Counts an admitted request that has ended; called once for each row of the ledger. */
   closed({ key, model: asked }: Admitted, end: MeteredEnd): void {
-    const { upstream = "", cost, firstEventMs, overheadMs } = end;
+    const { upstream = "", cost, firstEventMs, overheadMs, queuedMs } = end;
     const model = upstream === "" ? "" : this.#modelLabel(asked, end.outcome);
     const series = this.#seriesOf(upstream, model, key);
     const { labels, target } = series;
@@ -119,6 +128,7 @@ export class Meter {
     (series.duration ??= this.#duration.series(target)).observe(end.totalMs / 1000);
     if (firstEventMs !== undefined)
       (series.firstEvent ??= this.#firstEvent.series(target)).observe(firstEventMs / 1000);
+    if (queuedMs !== undefined) this.#queue.series([upstream]).observe(queuedMs / 1000);
     if (overheadMs !== undefined) (this.#overheads ??= this.#overhead.series([])).observe(overheadMs / 1000);
   }
 
@@ -170,7 +180,7 @@ export class Meter {
   /** All of it in Prometheus' text format. */
   *lines(): Generator<string> {
     const counters = [this.#requests, this.#refused, this.#cache, this.#tokens, this.#cost, this.#unpriced];
-    const histograms = [this.#duration, this.#firstEvent, this.#tokenUsage, this.#overhead];
+    const histograms = [this.#duration, this.#firstEvent, this.#tokenUsage, this.#overhead, this.#queue];
     for (const metric of [...counters, ...histograms]) yield* metric.lines();
   }
 }

@@ -17,7 +17,7 @@ function upstream(
     plugin: "p",
     upstream: { models, chat: () => [] as never },
     models: allowed,
-    timeouts: { connect: 1, first_event: 1, idle: 1, total: 1 },
+    timeouts: { queue: 1, connect: 1, first_event: 1, idle: 1, total: 1 },
     close: async () => undefined,
   };
 }

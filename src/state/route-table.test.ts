@@ -8,7 +8,7 @@ function upstream(id: string, models?: string[]): OpenUpstream {
     plugin: "p",
     upstream: { models: async () => [], chat: () => [] as never },
     models,
-    timeouts: { connect: 1, first_event: 1, idle: 1, total: 1 },
+    timeouts: { queue: 1, connect: 1, first_event: 1, idle: 1, total: 1 },
     close: async () => undefined,
   };
 }

@@ -40,6 +40,8 @@ export interface Ending {
   readonly firstEventMs: number | undefined;
   /** Until an upstream was first called. */
   readonly overheadMs: number | undefined;
+  /** While upstreams had no turn for it. */
+  readonly queuedMs: number | undefined;
 }
 
 /** What a request holds while it is answered. */
@@ -135,6 +137,7 @@ export class Admission {
       totalMs: ending.totalMs,
       firstEventMs: ending.firstEventMs,
       overheadMs: ending.overheadMs,
+      queuedMs: ending.queuedMs,
     };
     entry.close(closed);
     this.#gateway.meter.closed(this.#admitted, closed);

@@ -37,7 +37,8 @@ export async function attempt(
   { target, number, visit }: Try,
   { call, redact }: Around,
 ): Promise<BegunAnswer> {
-  const course = question.stream ? STREAMED : WHOLE;
+  const { alwaysStreams } = target.upstream.upstream;
+  const course = question.stream || alwaysStreams ? STREAMED : WHOLE;
   const lent = new LentCall({ target, number, visit, course, call, redact });
   try {
     const opening = question.ask(target.upstream.upstream, target.model, lent);

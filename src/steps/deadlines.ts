@@ -3,31 +3,31 @@ import type { TimeoutSettings } from "../../config/settings.ts";
 
 // An upstream that has said all but doesn't close costs the client no more than this.
 const AFTER_FINISH_MS = 5_000;
+/** When a client may come back whom nobody could serve within `timeouts.queue`. */
+const AFTER_QUEUE_MS = 5_000;
 
 type Kind = keyof TimeoutSettings;
 
-const AFTER_COMMIT: readonly Kind[] = ["idle", "total"];
-const ONLY_TOTAL: readonly Kind[] = ["total"];
+const QUEUED: readonly Kind[] = ["queue"];
+const ANSWERING: readonly Kind[] = ["idle", "total"];
 const NONE: readonly Kind[] = [];
 
-/** The deadlines that a kind of call has, as they count one after the other. */
+/** The deadlines that a kind of call has until its answer begins. */
 export interface Course {
   /** Until the upstream has taken the connection, where it reports that. */
   readonly connecting: readonly Kind[];
   /** From then on, or from the beginning. */
   readonly opening: readonly Kind[];
-  /** From the first event on. */
-  readonly committed: readonly Kind[];
 }
 
+/** Of an answer that comes event by event. */
 export const STREAMED: Course = {
   connecting: ["connect", "first_event", "total"],
   opening: ["first_event", "total"],
-  committed: AFTER_COMMIT,
 };
 
-/** Of what comes whole, or not at all. */
-export const WHOLE: Course = { connecting: ["connect", "total"], opening: ONLY_TOTAL, committed: ONLY_TOTAL };
+/** Of an answer that comes in one piece. `idle` counts as soon as something of it has come. */
+export const WHOLE: Course = { connecting: ["connect", "idle", "total"], opening: ANSWERING };
 
 /** An answer on its way. */
 export interface AwaitedAnswer {
@@ -45,17 +45,24 @@ export interface DeadlineOptions {
 }
 
 /**
- * The deadlines of one attempt. `connect` ends with `connected()`, `first_event` with `committed()`, from
- * which on `idle` counts the time that the upstream keeps us waiting; `total` counts everything. One timer,
- * set for the earliest and moved on when it fires.
+ * The deadlines of one attempt. While the call is queued only `queue` counts. `connect` ends with `connected()`,
+ * `first_event` with `committed()`, from which on `idle` counts the time that the upstream keeps us waiting; a sign of
+ * life restarts both. `total` counts everything. One timer, set for the earliest and moved on when it fires.
  */
 export class Deadlines implements Disposable {
   readonly #options: DeadlineOptions;
   readonly #started = performance.now();
-  /** Those that count now; a handful, so a list is quicker than a set. */
+  /** Those that count now, or will when the call has had its turn; a handful, so a list is quicker than a set. */
   #open: readonly Kind[];
   #idle: number;
   #answer: AwaitedAnswer | undefined;
+  /** When the upstream last gave a sign of life without an event; 0: never. */
+  #aliveAt = 0;
+  /** How many waits for a turn there are now. */
+  #waits = 0;
+  #queuedAt = 0;
+  /** Of waits that are over, in ms. */
+  #queuedMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the timer fires. */
   #due = Infinity;
@@ -67,38 +74,89 @@ export class Deadlines implements Disposable {
     this.#set();
   }
 
+  /** For how many ms the call has waited for a turn at its upstream. */
+  get queuedMs(): number {
+    return this.#waits === 0 ? this.#queuedMs : this.#queuedMs + performance.now() - this.#queuedAt;
+  }
+
+  /** The call waits for a turn at its upstream, until what comes back is disposed of. */
+  queued(): Disposable {
+    if (this.#waits++ === 0) this.#queuedAt = performance.now();
+    this.#set();
+    let isOver = false;
+    return {
+      [Symbol.dispose]: () => {
+        if (!isOver) this.#hasTurn();
+        isOver = true;
+      },
+    };
+  }
+
+  #hasTurn(): void {
+    const queuedMs = this.queuedMs;
+    if (--this.#waits > 0) return;
+    this.#queuedMs = queuedMs;
+    this.#set();
+  }
+
   connected(): void {
     const { connecting, opening } = this.#options.course;
     if (this.#open === connecting) this.#open = opening;
   }
 
+  /** The upstream is at work. The timer needn't be moved: it sets itself anew when it fires too early. */
+  alive(): void {
+    this.#aliveAt = performance.now();
+  }
+
   /** The first event is there. */
   committed(answer: AwaitedAnswer): void {
     this.#answer = answer;
-    this.#open = this.#options.course.committed;
+    this.#open = ANSWERING;
     this.#set();
   }
 
   /** Only the usage can still come. */
   finished(): void {
     this.#idle = Math.min(this.#idle, AFTER_FINISH_MS);
-    this.#open = AFTER_COMMIT;
+    this.#open = ANSWERING;
     this.#set();
   }
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
+    // No timer is set any more, whoever is told late.
+    this.#due = 0;
     this.#open = NONE;
   }
 
   #left(kind: Kind): number {
-    if (kind === "idle") return this.#idle - (this.#answer?.waiting ?? 0);
-    return this.#options.timeouts[kind] - (performance.now() - this.#started);
+    const { timeouts } = this.#options;
+    const now = performance.now();
+    const total = timeouts.total - (now - this.#started);
+    if (kind === "total") return total;
+    if (kind === "queue") return Math.min(timeouts.queue - this.queuedMs, total);
+    if (kind === "idle") return this.#idle - this.#silence(now);
+    const spent = now - this.#started - this.#queuedMs;
+    if (kind === "connect") return timeouts.connect - spent;
+    return timeouts.first_event - Math.min(spent, now - this.#aliveAt);
+  }
+
+  /** How long the upstream has been silent within its answer, in ms. */
+  #silence(now: number): number {
+    const sinceSign = now - this.#aliveAt;
+    if (this.#answer) return Math.min(this.#answer.waiting, sinceSign);
+    // Nothing of it has come: then this is looked at again when the timer, set for `idle` from now, fires.
+    return this.#aliveAt === 0 ? 0 : sinceSign;
+  }
+
+  #counting(): readonly Kind[] {
+    return this.#waits > 0 ? QUEUED : this.#open;
   }
 
   #set(): void {
     let left = Infinity;
-    for (const kind of this.#open) left = Math.min(left, this.#left(kind));
+    for (const kind of this.#counting()) left = Math.min(left, this.#left(kind));
     const due = performance.now() + Math.max(1, left);
     // One that fires too early sets the next.
     if (due >= this.#due) return;
@@ -109,13 +167,14 @@ export class Deadlines implements Disposable {
 
   readonly #fired = (): void => {
     this.#due = Infinity;
-    const due = this.#open.find((kind) => this.#left(kind) < 1);
+    const due = this.#counting().find((kind) => this.#left(kind) < 1);
     if (due) this.#options.passed(this.#error(due));
     else this.#set();
   };
 
   #error(kind: Kind): UpstreamError {
     const { upstream, timeouts } = this.#options;
+    if (kind === "queue") return this.#overloaded();
     const seconds = `${(kind === "idle" ? this.#idle : timeouts[kind]) / 1000} s`;
     const said = {
       connect: `did not accept a connection within ${seconds}`,
@@ -124,5 +183,12 @@ export class Deadlines implements Disposable {
       total: `did not finish its answer within ${seconds}`,
     };
     return new UpstreamError("timeout", `the upstream "${upstream}" ${said[kind]} (timeouts.${kind})`);
+  }
+
+  #overloaded(): UpstreamError {
+    const { upstream, timeouts } = this.#options;
+    const seconds = `${Math.min(timeouts.queue, timeouts.total) / 1000} s`;
+    const message = `the upstream "${upstream}" had no free credential for ${seconds} (timeouts.queue); try again later`;
+    return new UpstreamError("overloaded", message, { retryAfterMs: AFTER_QUEUE_MS });
   }
 }

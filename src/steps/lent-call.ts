@@ -1,4 +1,4 @@
-import type { Call, Usage } from "../contract/index.ts";
+import type { Call, UpstreamErrorCode, Usage } from "../contract/index.ts";
 import type { Cancelling } from "../contract/cancelling.ts";
 import { CANCELLING } from "../contract/cancelling.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
@@ -42,6 +42,7 @@ export class LentCall implements Call, AnswerFollower {
   readonly #cancellation = new Cancellation<UpstreamError | RequestError>();
   readonly #deadlines: Deadlines;
   #ignored: Set<string> | undefined;
+  #isQueueNoted = false;
   #log: GatewayLogger | undefined;
   /** Ends the wait for what a plugin has promised. */
   #waiting: Abortable | undefined;
@@ -90,6 +91,14 @@ export class LentCall implements Call, AnswerFollower {
     this.#deadlines.connected();
   }
 
+  queued(): Disposable {
+    return this.#deadlines.queued();
+  }
+
+  alive(): void {
+    this.#deadlines.alive();
+  }
+
   ignored(parameter: string, why: string): void {
     // A plugin need not be written in TypeScript, and what stands here goes into a header.
     (this.#ignored ??= new Set()).add(String(parameter));
@@ -101,8 +110,17 @@ export class LentCall implements Call, AnswerFollower {
     // From now on whoever is given the answer keeps account of it.
     this.#isTold = true;
     this.#deadlines.committed(answer);
+    this.#noteQueue();
     const { course, visit } = this.#options;
     visit.answered(course === STREAMED ? performance.now() - this.#began : undefined);
+  }
+
+  /** Once: before the answer's headers, or at the end. */
+  #noteQueue(): void {
+    const { queuedMs } = this.#deadlines;
+    if (queuedMs === 0 || this.#isQueueNoted) return;
+    this.#isQueueNoted = true;
+    this.#options.call.note({ queuedMs });
   }
 
   /** Only the usage can still come. */
@@ -170,6 +188,7 @@ export class LentCall implements Call, AnswerFollower {
     this.#tellUsage(error);
     // Whatever the upstream still does for an answer that failed, it does for nobody.
     if (error) this.#abort(error);
+    this.#noteQueue();
     this.#deadlines[Symbol.dispose]();
     this.#options.call.cancellation.forget(this.#requestEnded);
     this.#options.visit.ended(outcomeOf(error));
@@ -194,11 +213,15 @@ export class LentCall implements Call, AnswerFollower {
   };
 }
 
+/** Failures that say nothing about a target's health. */
+const SAYS_NOTHING: ReadonlySet<UpstreamErrorCode> = new Set(["unsupported", "overloaded"]);
+
 /** What an attempt's end says about its target. */
 function outcomeOf(error: UpstreamError | RequestError | undefined): Parameters<Visit["ended"]>[0] {
   if (!error) return "ok";
-  // One credential's trouble says nothing about the target while another can serve, nor does what it can't do.
-  if (error instanceof RequestError || error.otherCredential || error.code === "unsupported")
+  // One credential's trouble says nothing about the target while another can serve, nor does what it can't do, nor
+  // that all of it is in use.
+  if (error instanceof RequestError || error.otherCredential || SAYS_NOTHING.has(error.code))
     return "abandoned";
   return { code: error.code, retryAfterMs: error.retryAfterMs };
 }

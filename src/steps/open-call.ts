@@ -42,6 +42,8 @@ export interface CallFacts {
   readonly upstreamModel?: string | undefined;
   /** Calls to upstreams so far. */
   readonly attempts?: number | undefined;
+  /** For how many ms an attempt waited for a turn at its upstream; added to those before. */
+  readonly queuedMs?: number | undefined;
   readonly cache?: CacheState | undefined;
 }
 
@@ -67,6 +69,7 @@ export class RequestCall {
     upstream: undefined,
     upstreamModel: undefined,
     attempts: undefined,
+    queuedMs: undefined,
     cache: undefined,
   };
   #gone: RequestError | undefined;
@@ -137,8 +140,13 @@ export class RequestCall {
     return this.#facts.attempts ?? 0;
   }
 
+  /** For how many ms it has waited for a turn at its upstreams, so far as these waits are over. */
+  get queuedMs(): number {
+    return this.#facts.queuedMs ?? 0;
+  }
+
   /** Adds to what the log line and the ledger will say. */
-  note({ model, upstream, upstreamModel, attempts, cache }: CallFacts): void {
+  note({ model, upstream, upstreamModel, attempts, queuedMs, cache }: CallFacts): void {
     const facts = this.#facts;
     if (attempts !== undefined) this.#overheadMs ??= this.age;
     // Member by member: each request comes this way several times.
@@ -146,6 +154,7 @@ export class RequestCall {
     facts.upstream = upstream ?? facts.upstream;
     facts.upstreamModel = upstreamModel ?? facts.upstreamModel;
     facts.attempts = attempts ?? facts.attempts;
+    if (queuedMs !== undefined) facts.queuedMs = (facts.queuedMs ?? 0) + queuedMs;
     facts.cache = cache ?? facts.cache;
   }
 
@@ -199,6 +208,7 @@ export class RequestCall {
       totalMs: this.age,
       firstEventMs: this.#firstEventMs,
       overheadMs: this.#overheadMs,
+      queuedMs: this.#facts.queuedMs,
     });
     if (error && !this.#admission) this.#gateway.meter.refused(error.code, this.caller?.name);
     this.#writeLine(error);

@@ -103,6 +103,7 @@ const MIGRATIONS: readonly string[] = [
   WHERE days.day = hits.day AND days.key = hits.key AND days.model = hits.model AND days.upstream = hits.upstream
     AND hits.input + hits.output > 0;
   `,
+  `ALTER TABLE requests ADD COLUMN queue_ms REAL`,
 ];
 
 /** Brings the tables up to date, all or nothing. True if they were made just now. */

@@ -31,6 +31,7 @@ const CLOSED = [
   "released",
   "first_event_ms",
   "total_ms",
+  "queue_ms",
 ];
 
 /** Longer names are cut: some are the client's own. */
@@ -120,6 +121,7 @@ function pushClosed(values: SQLQueryBindings[], { admitted }: LedgerRow, closed:
     admitted.reserved - settled,
     closed.firstEventMs ?? null,
     closed.totalMs,
+    closed.queuedMs ?? null,
   );
 }
 

@@ -53,6 +53,10 @@ function startLine(scenario: Scenario): TestUpstream {
     get secrets() {
       return service.secrets;
     },
+    ping() {
+      for (const line of service.lines) line.send("{}");
+      return service.lines.size;
+    },
     expire: () => service.good.clear(),
     async [Symbol.asyncDispose]() {
       service.lines.clear();

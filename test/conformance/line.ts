@@ -62,6 +62,7 @@ export default definePlugin({
       socket.onclose = () => heard.fail(new UpstreamError("truncated", "the line went dead"));
       try {
         for await (const message of heard) {
+          call.alive();
           const said = parsed(message);
           yield* eventsOf(said);
           if (said.done) return;
@@ -77,10 +78,8 @@ export default definePlugin({
       start: () => users.start(),
       async *chat(request, call) {
         const except = refused.of(call);
-        using lease = await users.lease(
-          { id: call.id, signal: AbortSignal.any([call.signal, signal]) },
-          { except },
-        );
+        const asking = { id: call.id, signal: AbortSignal.any([call.signal, signal]) };
+        using lease = await users.lease({ ...asking, queued: () => call.queued() }, { except });
         try {
           yield* answer(lease.credential.key, request, call);
           lease.succeeded();

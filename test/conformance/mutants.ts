@@ -247,6 +247,12 @@ export const LINE: readonly Mutant[] = [
     ["onLeave: () => socket.close()", "onLeave: () => undefined"],
     ["host.defer(() => sockets.forEach((socket) => socket.close()));", ""],
   ]),
+  mutant("what comes is no sign of life", "2.11 alive", "`call.alive()` was not called", [
+    ["call.alive();", ""],
+  ]),
+  mutant("the wait for a user isn't told", "5.7 queued", "`call.queued()` was not called", [
+    ["{ ...asking, queued: () => call.queued() }", "asking"],
+  ]),
   mutant("a lease isn't given back", "4.3 mid-stream", "that were given up", [
     ["using lease = await", "const lease = await"],
   ]),

@@ -30,6 +30,8 @@ export interface TestCall {
   readonly ignored: ReadonlyMap<string, string>;
   /** How often `call.connected` was called. */
   readonly connected: number;
+  /** How often the plugin said that its upstream is at work. */
+  readonly alive: number;
   readonly logs: readonly LogLine[];
 }
 
@@ -62,12 +64,15 @@ export function testCall(overrides: Partial<Call> = {}): TestCall {
   const ignored = new Map<string, string>();
   const logs: LogLine[] = [];
   let connected = 0;
+  let alive = 0;
   const call: Call = {
     id: "test-call",
     attempt: 1,
     log: collectingLogger(logs),
     signal: leaving.signal,
     connected: () => void connected++,
+    queued: () => ({ [Symbol.dispose]: () => undefined }),
+    alive: () => void alive++,
     ignored: (parameter, why) => void ignored.set(parameter, why),
     ...overrides,
   };
@@ -76,6 +81,9 @@ export function testCall(overrides: Partial<Call> = {}): TestCall {
     abort: (reason) => leaving.abort(reason),
     ignored,
     logs,
+    get alive() {
+      return alive;
+    },
     get connected() {
       return connected;
     },

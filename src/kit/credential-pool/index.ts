@@ -9,6 +9,7 @@ export type {
   CredentialPool,
   CredentialSource,
   Lease,
+  LeaseCall,
   LeaseOptions,
   PoolOptions,
 } from "./types.ts";

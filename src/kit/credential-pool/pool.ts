@@ -1,4 +1,4 @@
-import type { Call, Host, Json, JsonObject } from "../../contract/index.ts";
+import type { Host, Json, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { Alarm } from "./alarm.ts";
 import { describe } from "./backoff.ts";
@@ -17,7 +17,14 @@ import { statusOf } from "./status.ts";
 import { CredentialStore } from "./store.ts";
 import { Supply } from "./supply.ts";
 import { Upkeep } from "./upkeep.ts";
-import type { CredentialPool, CredentialSource, Lease, LeaseOptions, PoolOptions } from "./types.ts";
+import type {
+  CredentialPool,
+  CredentialSource,
+  Lease,
+  LeaseCall,
+  LeaseOptions,
+  PoolOptions,
+} from "./types.ts";
 
 /** Somebody waits rather than being sent away if a credential may be usable within this time. */
 const GRACE = 2000;
@@ -76,7 +83,7 @@ class Pool<C extends Json> implements CredentialPool<C> {
     this.#environment.jobs.run(this.#open());
   }
 
-  async lease(call: Pick<Call, "id" | "signal">, options: LeaseOptions = {}): Promise<Lease<C>> {
+  async lease(call: LeaseCall, options: LeaseOptions = {}): Promise<Lease<C>> {
     const { signal } = call;
     signal.throwIfAborted();
     this.#closing.signal.throwIfAborted();
@@ -87,6 +94,7 @@ class Pool<C extends Json> implements CredentialPool<C> {
     };
     signal.addEventListener("abort", leave, { once: true });
     this.#turn();
+    using _wait = this.#queue.has(waiter) ? call.queued?.() : undefined;
     try {
       const lease = await waiter.promise;
       // Who left in the moment of being served must not take the credential away with them.

@@ -24,6 +24,11 @@ export class Queue<T> {
     return this.#waiters.values();
   }
 
+  /** True while somebody still waits. */
+  has(waiter: Waiter<T>): boolean {
+    return this.#waiters.has(waiter);
+  }
+
   join({ exclusive = false, except = NOTHING }: LeaseOptions): Waiter<T> {
     const waiter = { exclusive, except, ...Promise.withResolvers<T>() };
     this.#waiters.add(waiter);

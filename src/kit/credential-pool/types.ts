@@ -76,9 +76,9 @@ export interface CredentialPool<C extends Json> {
   /**
    * Lends a credential that is good now, and waits for one in the order of asking. Rejects with the reason of
    * `call.signal` or of the host's, or with `UpstreamError` `no-credential` when none can become usable
-   * within 2 s: its `retryAfterMs` says when that may be.
+   * within 2 s: its `retryAfterMs` says when that may be. While it waits, `call.queued()` holds the deadlines.
    */
-  lease(call: Pick<Call, "id" | "signal">, options?: LeaseOptions): Promise<Lease<C>>;
+  lease(call: LeaseCall, options?: LeaseOptions): Promise<Lease<C>>;
   /** True if a lease could be had at once. */
   offers(options?: LeaseOptions): boolean;
   /** True if who asks for a lease now is not sent away with `no-credential`, but served or let wait. */
@@ -86,6 +86,9 @@ export interface CredentialPool<C extends Json> {
   /** For people: counts by state, and each credential's short id, state, leases and last error. No secrets. */
   status(): JsonObject;
 }
+
+/** For which call a credential is leased; what a plugin leases for work of its own has no `queued`. */
+export type LeaseCall = Pick<Call, "id" | "signal"> & Partial<Pick<Call, "queued">>;
 
 export interface LeaseOptions {
   /** Only a credential that has no other lease, and gets none meanwhile. */
