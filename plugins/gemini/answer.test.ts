@@ -13,7 +13,7 @@ type Outcome = { items: ChatEvent[]; error: unknown };
 
 function read(body: string | readonly Uint8Array[], choices = 1): Promise<Outcome> {
   const stream = typeof body === "string" ? streamOf([new TextEncoder().encode(body)]) : streamOf(body);
-  return outcomeOf(answerOf(new Response(stream), { choices, signal: new AbortController().signal }));
+  return outcomeOf(answerOf(new Response(stream), { choices, call: new AbortController() }));
 }
 
 const streamed = (...chunks: readonly object[]) =>
@@ -175,7 +175,7 @@ describe("a stream", () => {
     });
     for await (const event of answerOf(new Response(body), {
       choices: 1,
-      signal: new AbortController().signal,
+      call: new AbortController(),
     })) {
       expect(event).toEqual({ type: "text", text: "more" });
       break;
@@ -192,15 +192,16 @@ describe("a stream", () => {
         throw new Error("aborted");
       },
     });
-    const { error } = await outcomeOf(answerOf(new Response(body), { choices: 1, signal: leaving.signal }));
+    const { error } = await outcomeOf(answerOf(new Response(body), { choices: 1, call: leaving }));
     expect(error).toBe(reason);
   });
 });
 
 describe("a document", () => {
   test("that isn't there is no answer", async () => {
-    const { signal } = new AbortController();
-    const { error } = await outcomeOf(answerOf(new Response(null), { choices: 1, signal }));
+    const { error } = await outcomeOf(
+      answerOf(new Response(null), { choices: 1, call: new AbortController() }),
+    );
     expect(error).toMatchObject({ code: "truncated" });
   });
 

@@ -1,5 +1,5 @@
 import { UpstreamError } from "modelyard/plugin";
-import type { ChatEvent, JsonObject } from "modelyard/plugin";
+import type { Call, ChatEvent, JsonObject } from "modelyard/plugin";
 import { failureIn, parseAsWritten, parseJson, SseParser } from "modelyard/kit";
 import type { SseEvent } from "modelyard/kit";
 import { ChunkReader } from "./chunk-reader.ts";
@@ -9,8 +9,8 @@ import { elements, isObject } from "./json.ts";
 export interface AnswerOptions {
   /** How many candidates were asked for. */
   readonly choices: number;
-  /** The call's signal: a read that breaks because it was aborted rejects with its reason. */
-  readonly signal: AbortSignal;
+  /** A read that breaks because its signal was aborted rejects with its reason; each piece is a sign of life. */
+  readonly call: Pick<Call, "signal"> & Partial<Pick<Call, "alive">>;
 }
 
 /**
@@ -42,6 +42,7 @@ class Answer {
   async *events(body: ReadableStream<Uint8Array>): AsyncGenerator<ChatEvent, void> {
     try {
       for await (const piece of body) {
+        this.#options.call.alive?.();
         yield* this.#take(piece);
         if (this.#failure) break;
       }
@@ -112,7 +113,7 @@ class Answer {
 
   /** A connection that breaks is an end like any other, because the answer may be whole. */
   #broken(error: unknown): void {
-    this.#options.signal.throwIfAborted();
+    this.#options.call.signal.throwIfAborted();
     this.#brokenBy = UpstreamError.is(error) ? error : truncated(error);
   }
 

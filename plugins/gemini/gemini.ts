@@ -69,7 +69,7 @@ export class Gemini implements Upstream {
     const body = generateRequest(request, { model, options: this.#options, call });
     const method = request.stream === true ? "streamGenerateContent?alt=sse" : "generateContent";
     const asked = { path: `${model.resource}:${method}`, body };
-    const options = { choices: request.n ?? 1, signal: call.signal };
+    const options = { choices: request.n ?? 1, call };
     return this.#keys.lendFor(call, async (key) => answerOf(await this.#send(call, key, asked), options));
   }
 

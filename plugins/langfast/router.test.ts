@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { testCall } from "../../test/support/plugin-host.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { RecentIds } from "./recent-ids.ts";
 import { Router } from "./router.ts";
@@ -20,7 +21,7 @@ function openDesk(): Desk {
   const parts = { clock, sharing: new Sharing(), tally: newTally(), over: new RecentIds(10) };
   const router = new Router(parts);
   const begin = (isExclusive = false): Run => {
-    const run = new Run(new AbortController().signal, isExclusive);
+    const run = new Run(testCall().call, isExclusive);
     run.hasBegun = true;
     router.join(run);
     return run;

@@ -1,4 +1,5 @@
 import { UpstreamError } from "modelyard/plugin";
+import type { Call } from "modelyard/plugin";
 import { fold } from "./events.ts";
 import type { RunnerEvent } from "./events.ts";
 
@@ -20,6 +21,9 @@ export interface Listener {
   lost(reason: string): void;
 }
 
+/** For which call a run is. */
+export type RunCall = Pick<Call, "signal" | "alive">;
+
 /**
  * One run of a prompt: a letter box between the socket, which can't be paused for one run alone, and a reader
  * of any speed. Contents are cumulative, so it holds the newest word only and never more than one answer.
@@ -37,13 +41,15 @@ export class Run implements Listener, Disposable {
   #changed: (() => void) | undefined;
   readonly #over = new AbortController();
   readonly #caller: AbortSignal;
+  readonly #call: RunCall;
   readonly #leave = (): void => this.fail(this.#caller.reason);
 
-  constructor(caller: AbortSignal, isExclusive: boolean) {
+  constructor(call: RunCall, isExclusive: boolean) {
     this.isExclusive = isExclusive;
-    this.#caller = caller;
-    caller.addEventListener("abort", this.#leave, { once: true });
-    if (caller.aborted) this.#leave();
+    this.#call = call;
+    this.#caller = call.signal;
+    this.#caller.addEventListener("abort", this.#leave, { once: true });
+    if (this.#caller.aborted) this.#leave();
   }
 
   get hasEnded(): boolean {
@@ -62,6 +68,8 @@ export class Run implements Listener, Disposable {
 
   deliver(event: RunnerEvent): boolean {
     if (this.#hasEnded) return false;
+    // Many say nothing but that the run goes on.
+    this.#call.alive();
     this.#hasEnded = event.end !== undefined || event.failure !== undefined;
     if (event.failure !== undefined) this.fail(this.#failure(event));
     else this.#news = fold(this.#news, event);

@@ -1,17 +1,21 @@
 import type { Batches, ChatEvent } from "../contract/index.ts";
 import type { Coming } from "../contract/later.ts";
 import type { ByteBuffer } from "./byte-buffer.ts";
-import type { Pieces } from "./pieces.ts";
-import { piecesOf } from "./pieces.ts";
+import type { LiveCall, Pieces } from "./pieces.ts";
+import { callOf, piecesOf } from "./pieces.ts";
 
 /** A response body that is read piece by piece, and can be left at any time. */
 export class Body {
   readonly #pieces: Pieces | undefined;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  readonly #call: LiveCall | undefined;
+  #hasRead = false;
   #left = false;
 
   constructor(source: Response | ReadableStream<Uint8Array> | null) {
     this.#pieces = source ? piecesOf(source) : undefined;
+    const from = this.#pieces ?? source;
+    this.#call = from ? callOf(from) : undefined;
     if (this.#pieces) return;
     const stream = source instanceof Response ? source.body : source;
     this.#reader = stream?.getReader();
@@ -29,6 +33,9 @@ export class Body {
 
   /** The same, at once where the piece is there already; then it throws instead of rejecting. */
   next(): Uint8Array | undefined | Coming<Uint8Array | undefined> {
+    // Who asks for another piece has had one.
+    if (this.#hasRead) this.#call?.alive?.();
+    this.#hasRead = true;
     if (this.#pieces) return this.#pieces.next();
     return this.#reader?.read().then(valueOf);
   }

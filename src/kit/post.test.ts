@@ -3,8 +3,13 @@ import { UpstreamError } from "modelyard/plugin";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { testCall } from "../../test/support/plugin-host.ts";
 import { rawServer, silentServer } from "../../test/support/silent-server.ts";
+import { until } from "../../test/support/until.ts";
+import { outboundFetch } from "../outbound/fetch.ts";
+import { openaiStream } from "./openai-stream.ts";
 import { post } from "./post.ts";
 import type { PostOptions } from "./post.ts";
+import { readJson } from "./read-json.ts";
+import { sse } from "./sse.ts";
 
 const BODY = { model: "m", messages: [] };
 
@@ -150,5 +155,37 @@ describe("post", () => {
   test("has an answer to a body that breaks off", async () => {
     using server = rawServer("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 100\r\n\r\nsorry", "close");
     expect((await failure(ask(server.url))).code).toBe("failed");
+  });
+});
+
+const READERS: Readonly<Record<string, (response: Response) => unknown>> = {
+  "text/event-stream": (response) => Array.fromAsync(sse(response.body)),
+  "text/event-stream; charset=utf-8": (response) => Array.fromAsync(openaiStream(response)),
+  "application/json": (response) => readJson(response, new AbortController().signal),
+};
+
+describe.each([fetch, outboundFetch(fetch, { proxied: false })(1_000)])("by %p", (by) => {
+  test.each(Object.keys(READERS))("what is read of %s is a sign of life", async (type) => {
+    const [first, rest] = type.startsWith("text")
+      ? [
+          ": ping\n\n",
+          'data: {"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+        ]
+      : ["[1,", "2]"];
+    const goOn = Promise.withResolvers<void>();
+    await using server = serve(() => {
+      async function* body(): AsyncGenerator<string> {
+        yield first;
+        await goOn.promise;
+        yield rest;
+      }
+      return new Response(body() as unknown as BodyInit, { headers: { "content-type": type } });
+    });
+    const call = testCall();
+    const response = await ask(server.url, { fetch: by }, call.call);
+    const reading = READERS[type]?.(response);
+    await until(() => call.alive > 0, "a sign of life");
+    goOn.resolve();
+    await reading;
   });
 });

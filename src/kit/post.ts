@@ -9,6 +9,8 @@ import { ByteBuffer } from "./byte-buffer.ts";
 import { systemClock } from "./clock.ts";
 import type { Clock } from "./clock.ts";
 import { failureOf, networkErrorCode } from "./failure.ts";
+import type { LiveCall } from "./pieces.ts";
+import { tellOfPieces } from "./pieces.ts";
 
 export interface GetOptions {
   /** Usually `host.fetch`. */
@@ -33,10 +35,11 @@ export interface PostOptions extends GetOptions {
  * `UpstreamError` as `failureOf` says, `timeout` or `unavailable` if the upstream can't be reached, or `bad-response` if
  * it speaks no HTTP. When `call.signal`
  * aborts, it rejects with the signal's reason, and so does the body that is being read. Redirects are not
- * followed: they would carry the credential elsewhere.
+ * followed: they would carry the credential elsewhere. Each piece that `sse`, `openaiStream` or `readJson` reads of
+ * the answer is a sign of life (`call.alive()`).
  */
 export async function post(
-  call: Pick<Call, "signal" | "connected">,
+  call: Pick<Call, "signal" | "connected"> & LiveCall,
   options: PostOptions,
 ): Promise<Response> {
   const headers: Record<string, string> = { "content-type": "application/json" };
@@ -45,7 +48,9 @@ export async function post(
   const body = writtenBytes(options.body) ?? stringifyJson(options.body);
   const response = await send(options, { method: "POST", headers, body, call });
   call.connected();
-  return response.ok ? response : failed(response, options, call);
+  if (!response.ok) return failed(response, options, call);
+  tellOfPieces(response, call);
+  return response;
 }
 
 /** Asks with GET, and ends as `post` does. */
