@@ -35,7 +35,7 @@ const KIT = `
   ApiKeys apiKeyOption Channel Refusals SseParser credentialPool failureIn failureOf get openaiStream parseAsWritten parseJson post readJson sse
   systemClock withOtherCredential
   type ApiKey, type ChannelOptions, type Clock, type CredentialAccount, type CredentialPool, type CredentialSource,
-  type GetOptions, type Lease, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,
+  type GetOptions, type Lease, type LeaseCall, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,
   type SseEvent, type SseOptions, type SseParserOptions`;
 
 const CONFORMANCE = `

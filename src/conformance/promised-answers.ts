@@ -1,0 +1,127 @@
+/** What a rule says of itself. */
+export interface Promised {
+  readonly title: string;
+  readonly why: string;
+  /** The part of docs/plugins.md. */
+  readonly part: string;
+}
+
+/** Levels 1 to 3: what answers say, and how they end. */
+export const ANSWERS_PROMISED = {
+  "1.1 text": {
+    title: "a streamed answer's text arrives in full, each piece once and in order",
+    why: "clients put the pieces together; text that is doubled, lost or said anew from the start can't be mended behind you",
+    part: "what-chat-says",
+  },
+  "1.2 plain": {
+    title: "a request without `stream` gets the same text",
+    why: "half of all clients never stream, and the gateway makes both forms from the same events",
+    part: "what-chat-says",
+  },
+  "1.3 finish": {
+    title: "the finish reason is the upstream's own: `length` stays `length`",
+    why: "a client that reads `stop` takes half an answer for a whole one",
+    part: "what-chat-says",
+  },
+  "1.4 usage": {
+    title: "the tokens that the upstream reports arrive, streamed and not",
+    why: "budgets and bills are made of them; what is missing is estimated",
+    part: "what-chat-says",
+  },
+  "1.5 split": {
+    title: "characters that the network cuts in two are put together again",
+    why: "every language but English has them, and a network may cut anywhere",
+    part: "what-chat-says",
+  },
+  "1.6 reasoning": {
+    title: "reasoning comes as `reasoning`, apart from the text",
+    why: "it would be shown to users as the answer, or be lost",
+    part: "what-chat-says",
+  },
+  "1.7 many": {
+    title: "many answers at once don't mix",
+    why: "somebody would read another client's answer",
+    part: "what-chat-says",
+  },
+  "2.1 events": {
+    title: "every event is one of the contract's",
+    why: "events are written to clients without another look, so the gateway breaks the answer off at a wrong one",
+    part: "what-chat-says",
+  },
+  "2.2 finish-once": {
+    title: "each choice has one `finish`, then nothing but `usage`, and the stream ends",
+    why: "clients stop reading at the finish; an answer that doesn't end holds its connection and its credential",
+    part: "what-chat-says",
+  },
+  "2.3 cut": {
+    title: "a connection that breaks makes the answer fail, without a `finish`",
+    why: "half an answer would be taken for a whole one, cached and paid for",
+    part: "honest-ends",
+  },
+  "2.4 truncated": {
+    title: "an orderly close without the upstream's own end mark is no end",
+    why: "proxies and crashing servers close like that every day; only the end mark tells a whole answer",
+    part: "honest-ends",
+  },
+  "2.5 garbage": {
+    title: "what isn't in the upstream's format makes the answer fail",
+    why: "it would be skipped in silence, and a part of the answer with it",
+    part: "honest-ends",
+  },
+  "2.6 failing": {
+    title: "a failure within a stream is thrown, in the upstream's words, and is no text",
+    why: "a client can't tell an error message within the answer from the answer",
+    part: "failures",
+  },
+  "2.7 broken": {
+    title: "a failure in place of an answer is thrown as `failed` or `unavailable`, in the upstream's words",
+    why: "the code decides whether another upstream is tried, and the words are all that its user has to go by",
+    part: "failures",
+  },
+  "2.8 incremental": {
+    title: "the first piece arrives before the upstream has ended",
+    why: "people watch the answer grow; collected first, a stream is only a slow plain answer",
+    part: "what-chat-says",
+  },
+  "2.9 bounded": {
+    title: "an upstream that talks on while nobody reads is held back, or left",
+    why: "one slow client would fill the gateway's memory, for everybody",
+    part: "when-somebody-leaves",
+  },
+  "2.10 plain-ends": {
+    title: "a plain answer that is cut, cut off or garbage makes the request fail",
+    why: "an empty or a half answer would be sent with status 200",
+    part: "honest-ends",
+  },
+  "2.11 alive": {
+    title: "what the upstream sends to keep an answer alive is told by `call.alive()`",
+    why: "a model that thinks for minutes sends nothing but pings; without them the gateway ends its answer as dead",
+    part: "what-chat-says",
+  },
+  "3.1 tool-calls": {
+    title: "tool calls arrive with their names and arguments, numbered from 0 in their order",
+    why: "clients put the pieces of each call together by its index; a wrong one mixes two calls",
+    part: "tools-and-parameters",
+  },
+  "3.2 plain-tool-calls": {
+    title: "a request without `stream` gets the same tool calls",
+    why: "most agents don't stream their tool calls",
+    part: "tools-and-parameters",
+  },
+  "3.3 messages": {
+    title: "every message and part reaches the upstream, is named as ignored, or is refused",
+    why: "a model that never saw the picture, or the tool's result, makes its answer up",
+    part: "tools-and-parameters",
+  },
+  "3.4 fields": {
+    title: "every field of a request reaches the upstream, is named as ignored, or is refused",
+    why: "a parameter that is dropped in silence is found weeks later, by its effect on answers",
+    part: "tools-and-parameters",
+  },
+  "3.5 values": {
+    title:
+      "what reaches the upstream has the value that the client gave, or what the fixtures translate it to",
+    why: "an answer would be made with other settings than were asked for",
+    part: "tools-and-parameters",
+  },
+} as const satisfies Record<string, Promised>;
