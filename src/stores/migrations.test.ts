@@ -27,6 +27,7 @@ function setBack(database: Database): void {
   for (const table of ["requests", "totals"]) {
     for (const column of PAID) database.run(`ALTER TABLE ${table} DROP COLUMN ${column}`);
   }
+  database.run("ALTER TABLE requests DROP COLUMN queue_ms");
   database.run("PRAGMA user_version = 3");
 }
 
