@@ -229,7 +229,7 @@ describe("a failure is one:", () => {
     ["an error event", [SAID, `event: error\n${frame({ message: "no" })}`], "failed"],
     ["an end without finish_reason", [SAID], "truncated"],
     ["[DONE] without finish_reason", [SAID, DONE], "truncated"],
-    ["nothing", [], "truncated"],
+    ["nothing", [], "bad-response"],
     ["what isn't JSON", [SAID, "data: {broken\n\n", STOP, DONE], "bad-response"],
     ["a page", ["<html><title>Sign in</title></html>"], "bad-response"],
   ])("%s", async (_, frames, code) => {

@@ -10,8 +10,9 @@ export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
  * request asked for several (`n`); absent means 0.
  *
  * Each choice ends with exactly one `finish`. `usage` may come at any time, before or after it. All other
- * events of a choice come before its `finish`. Every event except `usage` and an `extra` at chunk level
- * commits the answer: from then on no other upstream can be tried.
+ * events of a choice come before its `finish`; the core holds it until the stream ends, so that what an upstream
+ * says behind one isn't lost. Every event except `usage` and an `extra` at chunk level commits the answer: from
+ * then on no other upstream can be tried.
  */
 export type ChatEvent = TextEvent | ReasoningEvent | ToolCallEvent | ExtraEvent | FinishEvent | UsageEvent;
 
@@ -37,8 +38,9 @@ export interface ReasoningEvent {
 
 /**
  * A piece of a tool call. `index` numbers the calls of a choice from 0. `id` and `name` belong to a call's
- * first event (an id that never comes is made by the core); `arguments` is the next piece of the JSON text.
- * `fields` are the upstream's own members of this call.
+ * first event; `arguments` is the next piece of the JSON text. `fields` are the upstream's own members of this
+ * call. The core makes an id that never comes, or that another call has, gives a call without arguments `{}`, and
+ * fails an answer that ends with `stop` or `tool_calls` and has arguments that are no JSON.
  */
 export interface ToolCallEvent {
   readonly type: "tool-call";

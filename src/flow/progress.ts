@@ -20,19 +20,26 @@ export class Progress {
     this.#choices = choices;
   }
 
-  /** An event has come that is part of an answer: it can't be taken back any more. */
+  /** Something has come that is part of an answer: it can't be taken back any more. */
   get hasBegun(): boolean {
     return this.#hasBegun;
   }
 
-  /** Every choice that has begun has ended. */
+  /** Every choice that has begun has had its finish: if the source ends now, the answer is whole. */
   get hasEnded(): boolean {
     return this.#tidy.complete;
   }
 
-  /** So has every choice that was asked for. */
+  /** So has every choice that was asked for, and nothing speaks against it: only usage can follow. */
   get isWhole(): boolean {
-    return this.#tidy.complete && this.#tidy.finished >= this.#choices;
+    const { complete, finished } = this.#tidy;
+    return complete && finished >= this.#choices && this.#tidy.isReliable;
+  }
+
+  /** The last events of an answer that is whole. Throws `bad-response` where one of them can't be said. */
+  release(): Batch {
+    this.#hasBegun = true;
+    return this.#tidy.release();
   }
 
   /** The events as clients should see them; on a failure, those before it. */
@@ -58,13 +65,21 @@ export class Progress {
   }
 
   #noticeEnd(): void {
-    if (!this.#wasWhole) this.#wasWhole = this.isWhole;
-    else if (this.hasEnded) this.#afterEnd += 1;
+    if (!this.isWhole) {
+      this.#wasWhole = false;
+      return;
+    }
+    // A finish without a word commits an empty answer.
+    this.#hasBegun = true;
+    this.#afterEnd = this.#wasWhole ? this.#afterEnd + 1 : 0;
+    this.#wasWhole = true;
     if (this.#afterEnd > MAX_AFTER_END) throw new Error("the upstream goes on after its end");
   }
 }
 
-/** Every event except usage and an extra about the whole answer is part of an answer that can't be taken back. */
+/** Whether an event is part of an answer that can't be taken back; of a finish its choices decide. */
 function commits(event: ChatEvent): boolean {
-  return event.type !== "usage" && !(event.type === "extra" && event.at === "chunk");
+  return (
+    event.type !== "usage" && event.type !== "finish" && !(event.type === "extra" && event.at === "chunk")
+  );
 }

@@ -7,6 +7,7 @@ import { WholeAnswer } from "./whole.ts";
 
 const UNTOLD: AnswerFollower = {
   finished: () => undefined,
+  wentOn: () => undefined,
   failedLate: () => undefined,
   over: (error) => error,
 };
@@ -15,6 +16,7 @@ interface Seen {
   events: ChatEvent[];
   error?: unknown;
   finished: number;
+  wentOn: number;
   late: unknown[];
 }
 
@@ -26,10 +28,11 @@ async function run(
     for (const event of events) yield [event];
     if (failure) throw failure;
   }
-  const seen: Seen = { events: [], finished: 0, late: [] };
+  const seen: Seen = { events: [], finished: 0, wentOn: 0, late: [] };
   try {
     const follower = {
       finished: () => (seen.finished += 1),
+      wentOn: () => (seen.wentOn += 1),
       failedLate: (error: unknown) => seen.late.push(error),
       over: (error: unknown) => error,
     };
@@ -45,7 +48,28 @@ const text: ChatEvent = { type: "text", text: "a" };
 const finish: ChatEvent = { type: "finish", reason: "stop" };
 
 test("an answer with its finish returns, and says once that only usage can follow", async () => {
-  expect(await run([text, finish])).toEqual({ events: [text, finish], finished: 1, late: [] });
+  expect(await run([text, finish])).toEqual({ events: [text, finish], finished: 1, wentOn: 0, late: [] });
+});
+
+test("a finish that more follows is held until the source's end, which is told apart from a break", async () => {
+  const events = [text, finish, text, finish];
+  expect(await run(events)).toEqual({ events: [text, text, finish], finished: 1, wentOn: 1, late: [] });
+  const failure = new Error("reset");
+  expect(await run(events, { failure })).toMatchObject({ events: [text, text], error: failure, late: [] });
+});
+
+test("a stop before the first word is believed once the source has ended", async () => {
+  expect(await run([finish])).toEqual({ events: [finish], finished: 0, wentOn: 0, late: [] });
+  const failure = new Error("reset");
+  expect(await run([finish], { failure })).toMatchObject({ events: [], error: failure, late: [] });
+});
+
+test("what was held is not said where it can't be: arguments that are no JSON", async () => {
+  const call: ChatEvent = { type: "tool-call", index: 0, id: "a", name: "f", arguments: "{" };
+  for (const failure of [undefined, new Error("reset")]) {
+    const { events, error } = await run([call, finish], failure ? { failure } : {});
+    expect([events, UpstreamError.is(error) && error.code]).toEqual([[call], "bad-response"]);
+  }
 });
 
 test("a source that merely stops is truncated", async () => {
@@ -83,7 +107,7 @@ test("an upstream that goes on and on after its end is left, and the answer is w
   const late: unknown[] = [];
   const follower = { ...UNTOLD, failedLate: (error: unknown) => late.push(error) };
   const events = (await Array.fromAsync(iterating(new WholeAnswer(endless(), 1, follower)))).flat();
-  expect(events.slice(0, 2)).toEqual([text, finish]);
+  expect([events[0], events.at(-1)]).toEqual([text, finish]);
   expect(told).toBeLessThan(200);
   expect(late).toHaveLength(1);
 });
@@ -233,7 +257,8 @@ describe("an abort", () => {
     await answer.next();
     const waiting = nextOf(answer);
     answer.abort(reason);
-    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(await waiting).toEqual({ done: false, value: [finish] });
+    expect(await nextOf(answer)).toEqual({ done: true, value: undefined });
     expect(late).toEqual([reason]);
   });
 

@@ -14,8 +14,10 @@ const MAX_BEFORE_WORD = 1_000;
 
 /** Who follows an answer to its end. */
 export interface AnswerFollower {
-  /** Told once when more is waited for after every expected choice has had its finish: only usage can follow. */
+  /** Called when more is waited for after every expected choice has had its finish: only usage can follow. */
   finished(): void;
+  /** Called when more is waited for after all, because the answer went on behind its finish. */
+  wentOn(): void;
   /** Told of a failure that came after the end and cost at most the usage. */
   failedLate(error: unknown): void;
   /** Told once when the answer is over, well or left; what it makes of a failure is thrown in its place. */
@@ -42,6 +44,8 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
   #isAwaited = false;
   #waitingSince: number | undefined;
   #isFinishTold = false;
+  /** What was held until the end, and goes out last. */
+  #last: readonly ChatEvent[] = [];
   /** What is thrown once the events before it are delivered. */
   #failure: { readonly error: unknown } | undefined;
   #isOver = false;
@@ -100,7 +104,7 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
     if (this.#isOver) return;
     this.#fail(reason);
     if (this.#failure) this.#reject(this.#failure.error);
-    else this.#settle(END_OF_BATCHES);
+    else if (this.#isAwaited) this.#settle(this.#takeLast());
   }
 
   async #goOnBeginning(coming: Later<NextBatch>): Promise<void> {
@@ -110,7 +114,7 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
 
   #keep({ done, value }: NextBatch): void {
     if (done) throw new UpstreamError("truncated", "the upstream ended without an answer");
-    this.#beginning.push(value);
+    if (value.length > 0) this.#beginning.push(value);
     if (this.#beginning.length < MAX_BEFORE_WORD || this.#progress.hasBegun) return;
     this.#fail(new UpstreamError("bad-response", "the upstream's answer doesn't begin"));
   }
@@ -120,7 +124,7 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
       if (empty > MAX_EMPTY)
         this.#fail(new UpstreamError("bad-response", "the upstream goes on saying nothing"));
       if (this.#failure) throw this.#failure.error;
-      if (this.#isOver) return END_OF_BATCHES;
+      if (this.#isOver) return this.#takeLast();
       const came = this.#ask();
       if (isComing(came)) return this.#wait(came);
       const shown = this.#take(came);
@@ -138,14 +142,17 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
   }
 
   #wait(coming: Coming<NextBatch>): Later<NextBatch> {
-    if (!this.#isFinishTold && this.#progress.isWhole) {
-      this.#isFinishTold = true;
-      this.#follower.finished();
-    }
+    if (this.#isFinishTold !== this.#progress.isWhole) this.#tellFinish();
     this.#waitingSince = performance.now();
     this.#isAwaited = true;
     whenThere(coming, this);
     return this.#later;
+  }
+
+  #tellFinish(): void {
+    this.#isFinishTold = !this.#isFinishTold;
+    if (this.#isFinishTold) this.#follower.finished();
+    else this.#follower.wentOn();
   }
 
   /** Of the source. */
@@ -189,24 +196,43 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
       this.#fail(new TypeError("what came from next() is no iterator result"));
     } else if (came.done) this.#end();
     else {
+      const { hasBegun } = this.#progress;
       const { events, failure } = this.#progress.take(came.value);
       if (failure) this.#fail(failure);
-      if (events.length > 0) return { done: false, value: events };
+      // An answer that begins with its finish has begun though there is nothing to show of it.
+      if (events.length > 0 || (!hasBegun && this.#progress.hasBegun)) return { done: false, value: events };
     }
     if (this.#failure) throw this.#failure.error;
-    return this.#isOver ? END_OF_BATCHES : undefined;
+    return this.#isOver ? this.#takeLast() : undefined;
+  }
+
+  #takeLast(): NextBatch {
+    const value = this.#last;
+    this.#last = [];
+    return value.length > 0 ? { done: false, value } : END_OF_BATCHES;
   }
 
   #end(): void {
-    if (this.#progress.hasEnded) this.#over();
+    if (this.#progress.hasEnded) this.#finish();
     else this.#fail(truncated(this.#progress.hasBegun));
+  }
+
+  /** The answer is whole: what was held goes out last. Returns false where it can't. */
+  #finish(): boolean {
+    try {
+      this.#last = this.#progress.release();
+    } catch (error) {
+      this.#failure = { error: this.#over(error) };
+      return false;
+    }
+    this.#over();
+    return true;
   }
 
   /** The source is left. What it failed with is thrown to whoever reads on, unless the answer is there already. */
   #fail(error: unknown): void {
     if (this.#progress.isWhole) {
-      this.#over();
-      this.#follower.failedLate(error);
+      if (this.#finish()) this.#follower.failedLate(error);
     } else {
       // Whoever throws nothing has failed all the same.
       this.#failure = { error: this.#over(error ?? new TypeError("undefined was thrown")) };

@@ -42,7 +42,7 @@ describe("a streamed answer", () => {
     const bytes = encoder.encode(ANSWER);
     const finished = ANSWER.indexOf('"stop"}]') + '"stop"}]}'.length;
     const enough = encoder.encode(ANSWER.slice(0, finished)).length;
-    for (let length = 0; length < bytes.length; length++) {
+    for (let length = 1; length < bytes.length; length++) {
       const outcome = await read([bytes.subarray(0, length)]);
       if (length < enough) expectError(outcome, "truncated");
       else expect(outcome.error).toBeUndefined();
@@ -74,17 +74,34 @@ describe("an answer's end", () => {
     expect(outcome).toEqual({ items: [text("a"), finish], error: undefined });
   });
 
-  test("of nothing, or of comments only, is truncated", async () => {
-    for (const body of ["", "\n\n", ": ping\n\n", ": OPENROUTER PROCESSING\n\n: ", "data:\n\n"]) {
+  test("of comments only is truncated", async () => {
+    for (const body of [": ping\n\n", ": OPENROUTER PROCESSING\n\n: ", "data:\n\n"]) {
       expectError(await read(body), "truncated");
     }
-    expectError(await outcomeOf(openaiStream(new Response(null))), "truncated");
   });
 
-  test("is not spoilt by what breaks after the last finish", async () => {
-    for (const end of ["data: nonsense\n\n", 'data: {"error":{"message":"late"}}\n\n', 'data: {"usage":']) {
-      expect(await read(streamed([stop], end))).toEqual({ items: [finish], error: undefined });
+  test("of an empty body is a bad response", async () => {
+    for (const body of ["", "\n\n"]) expectError(await read(body), "bad-response", /empty/);
+    expectError(await outcomeOf(openaiStream(new Response(null))), "bad-response", /empty/);
+  });
+
+  test("tells of what breaks after the last finish, and of a cut usage doesn't", async () => {
+    for (const [end, code] of [
+      ["data: nonsense\n\n", "bad-response"],
+      ['data: {"error":{"message":"late"}}\n\n', "failed"],
+    ] as const) {
+      const outcome = await read(streamed([stop], end));
+      expect(outcome.items).toEqual([finish]);
+      expectError(outcome, code);
     }
+    expect(await read(streamed([stop], 'data: {"usage":'))).toEqual({ items: [finish], error: undefined });
+  });
+
+  test("is no end where a choice has said more behind its finish reason, unless `[DONE]` follows", async () => {
+    const more = delta({ content: "a" });
+    expectError(await read(streamed([stop, more], "")), "truncated");
+    expect(await read(streamed([stop, more]))).toEqual({ items: [finish, text("a")], error: undefined });
+    expect((await read(streamed([stop, more, stop], ""))).error).toBeUndefined();
   });
 
   test("by a broken connection is truncated, and says how", async () => {
@@ -100,8 +117,7 @@ describe("an answer's end", () => {
       expect(await events.next()).toEqual({ done: false, value: event });
       const end = outcomeOf({ [Symbol.asyncIterator]: () => events });
       server.breakOff();
-      if (event === finish) expect(await end).toEqual({ items: [], error: undefined });
-      else expectError(await end, "truncated", /ECONNRESET/);
+      expectError(await end, "truncated", /ECONNRESET/);
     }
   });
 });
@@ -213,16 +229,24 @@ describe("an answer in one JSON document", () => {
     ]);
   });
 
-  test("that is cut at any byte, or lacks its finish reason, is no answer", async () => {
+  test("that is cut at any byte, or has no choice, is no answer", async () => {
     const body = JSON.stringify(completion);
     for (let length = 0; length < body.length; length++) {
       const { error } = await read(body.slice(0, length));
       expect(error).toMatchObject({ code: expect.stringMatching(/^(truncated|bad-response)$/) });
     }
-    expectError(await read(JSON.stringify({ choices: [{ message }] })), "truncated");
-    expectError(await read(JSON.stringify({ choices: [] })), "truncated");
+    for (const choices of [[], [null], [{}], [{ message: null, finish_reason: "stop" }]])
+      expectError(await read(JSON.stringify({ choices, usage: USAGE })), "bad-response", /no completion/);
     using cut = rawServer('HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"choices":[{}', "close");
     expectError(await outcomeOf(openaiStream(await fetch(cut.url))), "truncated", /ECONNRESET/);
+  });
+
+  test("ends with a marked stop where it lacks its finish reason: it did not break off", async () => {
+    const marked = { type: "finish", reason: "stop", fields: { native_finish_reason: null } };
+    for (const finish_reason of [null, "", "null", undefined]) {
+      const { items, error } = await read(JSON.stringify({ choices: [{ message, finish_reason }] }));
+      expect([items.at(-1), error]).toEqual([marked, undefined]);
+    }
   });
 
   test("is refused beyond 64 MiB", async () => {

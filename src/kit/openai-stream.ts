@@ -13,17 +13,22 @@ import { notUnderstood } from "./openai-stream/not-understood.ts";
 export interface OpenAiStreamOptions {
   /** How many answers were asked for (`n`); 1 unless told. */
   readonly choices?: number;
-  /** For which call this is: a read that breaks because its signal was aborted rejects with the signal's reason. */
-  readonly call?: Pick<Call, "signal">;
+  /**
+   * For which call this is: a read that breaks because its signal was aborted rejects with the signal's reason, and
+   * what is odd about an answer is logged.
+   */
+  readonly call?: Pick<Call, "signal"> & Partial<Pick<Call, "log">>;
 }
 
 /**
  * The events of an OpenAI chat completion, or of a legacy completion, be it an event stream or one JSON document:
  * the body itself decides.
  * The answer is whole when each choice that was seen had its finish reason, and `[DONE]` or, with all choices
- * that were asked for, the end of the body came. Rejects with `UpstreamError`: `truncated` if it broke off,
- * `bad-response` if it can't be understood, or what an error object in it says. Whoever leaves the loop cancels
- * the body. Only for answers with a 2xx status, as `post` gives them.
+ * that were asked for and nothing behind their finish reasons, the end of the body came. Rejects with
+ * `UpstreamError`: `truncated` if it broke off, also behind the finish reasons, where the gateway decides what that
+ * takes from the answer; `bad-response` if it can't be understood; or what an error object in it says. Tool calls
+ * come under the upstream's own indexes and ids, which the gateway puts in order. Leaving the loop cancels the
+ * body. Only for answers with a 2xx status, as `post` gives them.
  */
 export function openaiStream(response: Response, options: OpenAiStreamOptions = {}): ChatStream {
   return new Answer(new Body(response), options);
@@ -39,8 +44,6 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
   readonly #call: OpenAiStreamOptions["call"];
   readonly #chunks = new ChunkReader();
   readonly #later = new Later<NextBatch>();
-  /** How a body begins that doesn't begin as an event stream does. */
-  #strange: Uint8Array | undefined;
   /** Set as soon as the body has shown that it is an event stream. */
   #stream: ChunkStream | undefined;
   /** Or that it is no stream. */
@@ -123,22 +126,20 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
       return NONE;
     }
     this.#stream = new ChunkStream(this.#chunks);
-    // Enough to say what it was, should it be no event stream.
-    if (!looksLikeEvents(first)) this.#strange = first?.slice(0, 1_000);
     return this.#piece(this.#stream, first);
   }
 
   #piece(stream: ChunkStream, piece: Uint8Array | undefined): readonly ChatEvent[] {
     const events = piece ? stream.read(piece) : stream.finish();
-    if (stream.isDone) this.#end = { choices: 1, failure: undefined };
+    if (stream.isDone) this.#end = { choices: 1, failure: undefined, isMarked: true };
     else if (stream.failure) this.#end = { choices: this.#expected, failure: stream.failure };
-    else if (!piece) this.#end = { choices: this.#expected, failure: this.#notUnderstood() };
+    else if (!piece) this.#end = { choices: this.#expected, failure: this.#faultOf(stream) };
     return events;
   }
 
-  /** What a body that says nothing was, if it began as no event stream does. */
-  #notUnderstood(): UpstreamError | undefined {
-    return this.#strange && notUnderstood(decoder.decode(this.#strange));
+  /** Why a stream that has ended is no answer, where it says so. */
+  #faultOf(stream: ChunkStream): UpstreamError | undefined {
+    return this.#chunks.isFinished(1) ? undefined : stream.faultAtEnd(this.#brokenBy !== "");
   }
 
   #addTo(document: JsonDocument, piece: Uint8Array | undefined): readonly ChatEvent[] {
@@ -152,15 +153,19 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
     if (json === undefined && (this.#brokenBy || !/[}\]]$/.test(text))) throw this.#truncated();
     const completion = objectOf(json) ?? objectOf(listOf(json)[0]);
     if (!completion) throw notUnderstood(text);
-    const { events, failure } = this.#chunks.read(completion);
-    if (!failure && !Array.isArray(completion["choices"])) throw notUnderstood(text);
+    const { events, failure } = this.#chunks.readDocument(completion);
+    if (this.#chunks.lacksFinish)
+      this.#call?.log?.warn("an answer without a finish reason was taken as whole");
     this.#end = { choices: 1, failure };
+    this.#brokenBy = "";
     return events;
   }
 
-  // What breaks after the last finish reason takes nothing from the answer.
-  #endedWith(end: End): void {
-    if (!this.#chunks.isFinished(end.choices)) throw end.failure ?? this.#truncated();
+  /** What breaks behind the finish reasons is thrown too: the gateway knows whether it takes from the answer. */
+  #endedWith({ choices, failure, isMarked }: End): void {
+    if (failure) throw failure;
+    if (this.#brokenBy !== "" || !this.#chunks.isFinished(choices)) throw this.#truncated();
+    if (!isMarked && this.#chunks.isOutrun) throw this.#truncated();
   }
 
   #truncated(): UpstreamError {
@@ -199,6 +204,8 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
 interface End {
   readonly choices: number;
   readonly failure: UpstreamError | undefined;
+  /** True where the upstream's own mark of the end has come. */
+  readonly isMarked?: boolean;
 }
 
 const NONE: readonly ChatEvent[] = [];
@@ -214,10 +221,4 @@ function withoutBlanks(piece: Uint8Array): Uint8Array {
   let from = 0;
   while (from < piece.length && BLANKS.has(piece[from] ?? 0)) from++;
   return from === 0 ? piece : piece.subarray(from);
-}
-
-/** Whether a body begins as an event stream does, so far as it goes. */
-function looksLikeEvents(first: Uint8Array | undefined): boolean {
-  const head = decoder.decode(first?.subarray(0, 8));
-  return ["data", "event", "id", "retry", ":"].some((name) => name.startsWith(head) || head.startsWith(name));
 }

@@ -43,6 +43,7 @@ export class SseLines {
   #retry: number | undefined;
   #begun = false;
   #lineFeedMayFollow = false;
+  #strays = "";
 
   constructor(sink: SseSink, maxEventBytes: number = MAX_EVENT_BYTES) {
     this.#sink = sink;
@@ -67,6 +68,14 @@ export class SseLines {
   /** Says that the stream has ended: gives the sink the event that lacks its blank line, or even its line end. */
   finish(): void {
     this.push(TWO_LINE_ENDS);
+  }
+
+  /**
+   * The lines so far that belong to no event, as many as fit 64 KiB. The standard has them ignored, and they say why a
+   * stream breaks off: servers and proxies write bare JSON or a page into it.
+   */
+  get strays(): string {
+    return this.#strays;
   }
 
   #wholeLines(bytes: Uint8Array): Uint8Array {
@@ -107,7 +116,9 @@ export class SseLines {
     if (name === "data") this.#addData(value, isAscii);
     else if (name === "event") this.#event = value;
     else if (name === "id" && !value.includes("\0")) this.#id = value;
-    else if (name === "retry" && /^[0-9]+$/.test(value)) this.#retry = Number(value);
+    else if (name === "retry") this.#retry = /^[0-9]+$/.test(value) ? Number(value) : this.#retry;
+    else if (!FIELDS.some((field) => field.startsWith(name)) && this.#strays.length < MAX_STRAYS)
+      this.#strays += `${line}\n`;
   }
 
   #addData(value: string, isAscii: boolean): void {
@@ -135,6 +146,10 @@ export class SseLines {
     );
   }
 }
+
+const MAX_STRAYS = 64 * 1024;
+/** A line that only begins with one of these may have been cut; a comment's name is empty. */
+const FIELDS = ["data", "event", "id", "retry"];
 
 /** How nearly all lines begin. */
 export const DATA = "data: ";

@@ -123,6 +123,11 @@ export class Deadlines implements Disposable {
     this.#set();
   }
 
+  /** More than the usage came after all: `idle` is again what it was. */
+  wentOn(): void {
+    this.#idle = this.#options.timeouts.idle;
+  }
+
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     // No timer is set any more, whoever is told late.

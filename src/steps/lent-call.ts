@@ -128,6 +128,11 @@ export class LentCall implements Call, AnswerFollower {
     this.#deadlines.finished();
   }
 
+  /** More than the usage came after all. */
+  wentOn(): void {
+    this.#deadlines.wentOn();
+  }
+
   /** From now on it is this one whose `abort` ends the wait for the upstream. */
   waitsIn(waiting: Abortable): void {
     this.#waiting = waiting;

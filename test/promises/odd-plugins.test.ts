@@ -73,21 +73,22 @@ describe.each([true, false])("streamed: %p;", (stream) => {
     expect([response.status, (await errorIn(response)).code]).toEqual([504, "upstream_timeout"]);
   });
 
-  test.each(["throws-in-finally", "goes-on-after-its-end"])(
-    "a plugin that %s has given a whole answer, and no more than that",
-    async (model) => {
-      const response = await ask(model, stream);
-      expect(response.status).toBe(200);
-      if (stream) {
-        const frames = await readFrames(response);
-        expect([textOf(frames), frames.data.at(-1)]).toEqual(["Hello", "[DONE]"]);
-        expect(frames.chunks.filter((chunk) => chunk.choices[0]?.finish_reason)).toHaveLength(1);
-      } else {
-        const { choices } = (await response.json()) as { choices: object[] };
-        expect(choices).toMatchObject([{ message: { content: "Hello" }, finish_reason: "stop" }]);
-      }
-    },
-  );
+  test.each([
+    ["throws-in-finally", "Hello", "stop"],
+    ["goes-on-after-its-end", "HelloHelloHello", "length"],
+  ])("a plugin that %s has given a whole answer, which ends once", async (model, said, reason) => {
+    const response = await ask(model, stream);
+    expect(response.status).toBe(200);
+    if (stream) {
+      const frames = await readFrames(response);
+      expect([textOf(frames), frames.data.at(-1)]).toEqual([said, "[DONE]"]);
+      const finishes = frames.chunks.flatMap((chunk) => chunk.choices[0]?.finish_reason ?? []);
+      expect(finishes).toEqual([reason as "stop"]);
+    } else {
+      const { choices } = (await response.json()) as { choices: object[] };
+      expect(choices).toMatchObject([{ message: { content: said }, finish_reason: reason }]);
+    }
+  });
 
   test.each(["never-opens", "never-begins", "never-goes-on", "throws-in-finally"])(
     "nothing is left of a client that leaves a plugin that %s",

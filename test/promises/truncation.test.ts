@@ -3,7 +3,6 @@ import type { Break, Exchange } from "../support/fault-upstream.ts";
 import { playTo, startFaultUpstream } from "../support/fault-upstream.ts";
 import { startForward } from "../support/forward-gateway.ts";
 import type { RunningGateway } from "../support/gateway.ts";
-import { withinMs } from "../support/until.ts";
 import type { Recording } from "./recordings.ts";
 import { completion, streams } from "./recordings.ts";
 import { ask, flawIn } from "./verdict.ts";
@@ -85,7 +84,7 @@ async function expectHonest(cuts: readonly Cut[], { stream, timeouts }: Way): Pr
 class Stage {
   readonly #gateway: RunningGateway;
   readonly #stream: boolean;
-  readonly #cuts = new Map<string, { readonly cut: Cut; readonly seen: Promise<void> }>();
+  readonly #cuts = new Map<string, Cut>();
   #shown = 0;
   /** How many requests came: one for each cut, because what has begun is never silently begun again. */
   played = 0;
@@ -97,10 +96,9 @@ class Stage {
 
   async show(cut: Cut) {
     const prompt = `cut ${(this.#shown += 1)}`;
-    const seen = Promise.withResolvers<void>();
-    this.#cuts.set(prompt, { cut, seen: seen.promise });
+    this.#cuts.set(prompt, cut);
     try {
-      return await ask(this.#gateway, { prompt, stream: this.#stream, finished: seen.resolve });
+      return await ask(this.#gateway, { prompt, stream: this.#stream });
     } finally {
       this.#cuts.delete(prompt);
     }
@@ -109,14 +107,19 @@ class Stage {
   async play(exchange: Exchange): Promise<void> {
     this.played += 1;
     const { messages } = exchange.json() as { messages: [{ content: string }] };
-    const played = this.#cuts.get(messages[0].content);
-    if (!played) throw new Error(`nobody asked: ${messages[0].content}`);
-    const { cut, seen } = played;
+    const cut = this.#cuts.get(messages[0].content);
+    if (!cut) throw new Error(`nobody asked: ${messages[0].content}`);
     const bytes = cut.recording.wire.subarray(0, cut.at);
     exchange.send(bytes);
     // A broken connection may take along what its reader hasn't read: the whole answer must have been read.
-    if (this.#stream && isWhole(cut)) await withinMs(seen, `the finish of ${nameOf(cut)}`);
+    if (this.#stream && isWhole(cut)) await this.#read(exchange);
     await playTo(exchange, new Uint8Array(), 0, cut.how);
+  }
+
+  /** Resolves when the gateway, in this process, has read all that the kernel has taken: a turn later at most. */
+  async #read(exchange: Exchange): Promise<void> {
+    await exchange.flushed();
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

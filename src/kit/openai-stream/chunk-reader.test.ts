@@ -164,9 +164,25 @@ describe("a finish reason", () => {
     expectError(outcome, code, new RegExp(reason));
   });
 
-  test("is the last that counts of its choice", async () => {
+  test.each(["null", "None", "NONE"])("that is the word %s is none", async (reason) => {
+    expect(await eventsOf({ content: "a" }, { finish_reason: reason })).toEqual([text("a")]);
+  });
+
+  test("takes nothing from what its choice says behind it", async () => {
     const late = delta({ role: "assistant", content: "" }, { finish_reason: "stop" });
-    expect((await read(streamed([stop, late, delta({ content: "late" })]))).items).toEqual([finish]);
+    expect((await read(streamed([stop, late, delta({ content: "late" })]))).items).toEqual([
+      finish,
+      text("late"),
+    ]);
+  });
+
+  test.each([
+    [{ finish_reason: "error", native_finish_reason: "MALFORMED_FUNCTION_CALL" }, /"error" \(MALFORMED_/],
+    [{ finish_reason: "MALFORMED_FUNCTION_CALL" }, /"MALFORMED_FUNCTION_CALL"$/],
+    [{ finish_reason: "stop", native_finish_reason: "UNEXPECTED_TOOL_CALL" }, /UNEXPECTED_TOOL_CALL/],
+    [{ finish_reason: "OTHER" }, /OTHER/],
+  ])("%j is a failure that says the upstream's own word", async (more, said) => {
+    expectError(await read(streamed([delta({}, more)])), "failed", said);
   });
 });
 
@@ -175,45 +191,34 @@ describe("tool calls", () => {
   const callsOf = async (...chunks: JsonObject[]): Promise<ChatEvent[]> =>
     (await read(streamed([...chunks, stop]))).items.slice(0, -1);
 
-  test("keep their index, and say their id and name once", async () => {
+  test("keep the upstream's index, ids and names, which the gateway looks at", async () => {
     expect(
       await callsOf(
         piece({ index: 0, id: "a", type: "function", function: { name: "f", arguments: "" } }),
         piece({ index: 0, function: { arguments: '{"x"' } }),
-        piece({ index: 0, id: "a", type: "function", function: { name: "f", arguments: ":1}" } }),
+        piece({ index: "0", id: "a", type: "function", function: { name: "f", arguments: ":1}" } }),
         piece({ index: 1, id: "b", type: "function", function: { name: "g", arguments: "{}" } }),
       ),
     ).toEqual([
       { type: "tool-call", index: 0, id: "a", name: "f", arguments: "" },
       { type: "tool-call", index: 0, arguments: '{"x"' },
-      { type: "tool-call", index: 0, arguments: ":1}" },
+      { type: "tool-call", index: 0, id: "a", name: "f", arguments: ":1}" },
       { type: "tool-call", index: 1, id: "b", name: "g", arguments: "{}" },
     ]);
   });
 
-  test("that all claim index 0, as Gemini's do, are told apart by their ids", async () => {
-    const whole = (id: string): JsonObject => ({ index: 0, id, function: { name: "f", arguments: "{}" } });
-    const events = await callsOf(
-      piece(whole("a")),
-      piece(whole("b")),
-      piece({ index: 0, function: { arguments: " " } }),
-    );
-    expect(events.map((event) => (event.type === "tool-call" ? [event.index, event.id] : event))).toEqual([
-      [0, "a"],
-      [1, "b"],
-      [1, undefined],
+  test("of a whole message are as many as it lists, whatever their indexes say", async () => {
+    const tool_calls = ["a", "b"].map((name) => ({ index: 0, function: { name, arguments: "{}" } }));
+    const choices = [{ message: { tool_calls }, finish_reason: "tool_calls" }];
+    expect((await read(JSON.stringify({ choices }))).items.slice(0, -1)).toEqual([
+      { type: "tool-call", index: 0, name: "a", arguments: "{}" },
+      { type: "tool-call", index: 1, name: "b", arguments: "{}" },
     ]);
   });
 
-  test("whose id changes from piece to piece, as old vLLM's do, stay one call", async () => {
-    const events = await callsOf(
-      piece({ index: 0, id: "a", function: { name: "f" } }),
-      piece({ index: 0, id: "b", function: { arguments: "{}" } }),
-    );
-    expect(events).toEqual([
-      { type: "tool-call", index: 0, id: "a", name: "f" },
-      { type: "tool-call", index: 0, arguments: "{}" },
-    ]);
+  test.each([0.5, -1, "one", true])("with the index %j are a bad response", async (index) => {
+    const outcome = await read(streamed([piece({ index, function: { name: "f" } }), stop]));
+    expectError(outcome, "bad-response", /index/);
   });
 
   test("without an index are numbered by their place, and arguments that are an object become JSON", async () => {

@@ -1,12 +1,12 @@
-import type { ChatEvent, JsonObject } from "../../contract/index.ts";
+import type { ChatEvent, FinishEvent, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { failureIn } from "../failure.ts";
 import { emptyObject, listOf, numberOf, objectOf, textOf } from "../json.ts";
 import type { Said } from "../json.ts";
 import { deltaEvents } from "./delta.ts";
 import type { ChoiceEvent } from "./delta.ts";
-import { finishOf } from "./finish.ts";
-import { ToolCalls } from "./tool-calls.ts";
+import { finishOf, reasonOf } from "./finish.ts";
+import { notUnderstood } from "./not-understood.ts";
 import { usageOf } from "./usage.ts";
 
 /** What one chunk says, and the failure it ends with if it does. */
@@ -17,8 +17,12 @@ export interface ChunkEvents {
 
 interface Choice {
   readonly index: number;
-  readonly calls: ToolCalls;
-  isFinished: boolean;
+  /** True once something of it was there, be it empty. */
+  hasMessage: boolean;
+  /** The last that it had. */
+  finish: FinishEvent | undefined;
+  /** True while it has said more behind its last finish reason. */
+  isOutrun: boolean;
 }
 
 /**
@@ -33,10 +37,22 @@ export class ChunkReader {
   #begun = 0;
   readonly #said = new Map<string, Said>();
   #finished = 0;
+  /** True for a document that gave a choice no finish reason. */
+  lacksFinish = false;
+
+  /** True once a choice was seen. */
+  get hasBegun(): boolean {
+    return this.#begun > 0;
+  }
 
   /** True when all choices that were seen, and at least `expected`, have had their finish reason. */
   isFinished(expected: number): boolean {
     return this.#finished >= Math.max(this.#begun, expected);
+  }
+
+  /** True when a choice has said more behind its last finish reason: only an end mark can tell that this was all. */
+  get isOutrun(): boolean {
+    return this.#choices.some((choice) => choice?.isOutrun);
   }
 
   read(chunk: JsonObject): ChunkEvents {
@@ -64,6 +80,23 @@ export class ChunkReader {
   #usageIn(chunk: JsonObject): ChatEvent | undefined {
     const usage = objectOf(chunk["usage"]) ?? objectOf(objectOf(chunk["x_groq"])?.["usage"]);
     return usage && this.#isNew("usage", usage) ? { type: "usage", usage: usageOf(usage) } : undefined;
+  }
+
+  /**
+   * Reads a whole document. One that parses did not break off: a choice without a finish reason ends with `stop`,
+   * marked by a `native_finish_reason` of null.
+   */
+  readDocument(document: JsonObject): ChunkEvents {
+    const { events, failure } = this.read(document);
+    if (failure) return { events, failure };
+    const choices = this.#choices.filter((choice) => choice !== undefined);
+    if (choices.length === 0 || choices.some(({ hasMessage }) => !hasMessage))
+      return { events, failure: notUnderstood(JSON.stringify(document)) };
+    const all = [...events];
+    const unfinished = choices.filter(({ finish }) => !finish);
+    for (const choice of unfinished) this.#finish(choice, UNNAMED_FINISH, all);
+    this.lacksFinish = unfinished.length > 0;
+    return { events: all, failure: undefined };
   }
 
   /** The fields at the top of a chunk that were not said before with the same value. */
@@ -95,48 +128,81 @@ export class ChunkReader {
       return new UpstreamError("bad-response", `the upstream sent a choice with index ${index}`);
     }
     const choice = this.#choiceAt(index);
-    // Nothing of a choice may come after its finish; some servers repeat it, or send an empty delta.
-    if (choice.isFinished) return undefined;
     const delta = objectOf(said["delta"]);
     const message = delta ?? objectOf(said["message"]);
-    const add = (event: ChoiceEvent): unknown =>
-      events.push(choice.index === 0 ? event : { ...event, choice: choice.index });
-    if (message) {
-      for (const event of deltaEvents(message, choice.calls, !delta)) {
-        if (event.type === "tool-call" && event.index >= MAX_CALLS) return tooManyCalls();
-        add(event);
-      }
-    } else if (textOf(said["text"]) !== "") add({ type: "text", text: textOf(said["text"]) });
+    const before = events.length;
+    const failure = message
+      ? addAll(events, choice, deltaEvents(message, !delta))
+      : addAll(events, choice, textEvents(textOf(said["text"])));
+    choice.hasMessage ||= message !== undefined || typeof said["text"] === "string";
+    choice.isOutrun ||= choice.finish !== undefined && events.length > before;
     const fields = ownFields(said, message ? CHAT_MEMBERS : COMPLETION_MEMBERS);
-    if (fields) add({ type: "extra", at: "choice", fields });
-    if (said["error"]) return failureIn(said);
-    const reason = textOf(said["finish_reason"]);
+    if (fields) addAll(events, choice, [{ type: "extra", at: "choice", fields }]);
+    if (failure) return failure;
+    return said["error"] ? failureIn(said) : this.#readFinish(said, choice, events);
+  }
+
+  #readFinish(said: JsonObject, choice: Choice, events: ChatEvent[]): UpstreamError | undefined {
+    const reason = reasonOf(said["finish_reason"]);
     if (reason === "") return undefined;
-    const finish = finishOf(reason, textOf(said["native_finish_reason"]));
+    const finish = finishOf(reason, reasonOf(said["native_finish_reason"]));
     if (UpstreamError.is(finish)) return finish;
-    add(finish);
-    choice.isFinished = true;
-    this.#finished++;
+    this.#finish(choice, finish, events);
     return undefined;
+  }
+
+  #finish(choice: Choice, finish: FinishEvent, events: ChatEvent[]): void {
+    if (!choice.finish) this.#finished += 1;
+    const isNews = choice.isOutrun || choice.finish?.reason !== finish.reason;
+    if (isNews) addAll(events, choice, [finish]);
+    choice.finish = finish;
+    choice.isOutrun = false;
   }
 
   #choiceAt(index: number): Choice {
     let choice = this.#choices[index];
     if (!choice) {
-      this.#choices[index] = choice = { index, calls: new ToolCalls(), isFinished: false };
+      this.#choices[index] = choice = { index, hasMessage: false, finish: undefined, isOutrun: false };
       this.#begun += 1;
     }
     return choice;
   }
 }
 
+const UNNAMED_FINISH: FinishEvent = {
+  type: "finish",
+  reason: "stop",
+  fields: { native_finish_reason: null },
+};
+
 // As many as the events of an answer can tell apart.
 const MAX_CHOICES = 1024;
 const MAX_CALLS = 1024;
 
-function tooManyCalls(): UpstreamError {
-  return new UpstreamError("bad-response", `the upstream called more than ${MAX_CALLS} tools in one answer`);
+/** Adds what a choice says, until an event that the gateway couldn't take: then what is wrong with it. */
+function addAll(
+  events: ChatEvent[],
+  { index }: Choice,
+  said: readonly ChoiceEvent[],
+): UpstreamError | undefined {
+  for (const event of said) {
+    const fault = event.type === "tool-call" ? faultOf(event.index) : undefined;
+    if (fault) return new UpstreamError("bad-response", fault);
+    events.push(index === 0 ? event : { ...event, choice: index });
+  }
+  return undefined;
 }
+
+function faultOf(call: number): string | undefined {
+  if (!Number.isInteger(call) || call < 0) return `the upstream sent a tool call with index ${call}`;
+  return call < MAX_CALLS ? undefined : `the upstream called more than ${MAX_CALLS} tools in one answer`;
+}
+
+function textEvents(text: string): readonly ChoiceEvent[] {
+  return text === "" ? NONE : [{ type: "text", text }];
+}
+
+const NONE: readonly ChoiceEvent[] = [];
 
 // `obfuscation` is padding for one connection's packets: it means nothing on another.
 const CHUNK_MEMBERS = new Set(["object", "choices", "usage", "error", "obfuscation"]);
@@ -165,7 +231,7 @@ function saysNothing(name: string, value: Said): boolean {
 }
 
 /** `{"error": …}`, `{"object": "error", …}` (vLLM), `{"type": "error", …}`, or FastAPI's `{"detail": …}`. */
-function hasFailed(chunk: JsonObject): boolean {
+export function hasFailed(chunk: JsonObject): boolean {
   if (chunk["error"]) return true;
   if (chunk["choices"]) return false;
   return chunk["object"] === "error" || chunk["type"] === "error" || Boolean(chunk["detail"]);

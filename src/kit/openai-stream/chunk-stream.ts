@@ -1,8 +1,10 @@
-import type { ChatEvent, UpstreamError } from "../../contract/index.ts";
+import type { ChatEvent } from "../../contract/index.ts";
+import { UpstreamError } from "../../contract/index.ts";
 import { failureIn } from "../failure.ts";
 import { objectOf, parseAsWritten, parseJson } from "../json.ts";
 import type { SseEvent, SseSink } from "../sse-lines.ts";
 import { SseLines } from "../sse-lines.ts";
+import { hasFailed } from "./chunk-reader.ts";
 import type { ChunkEvents, ChunkReader } from "./chunk-reader.ts";
 import { notUnderstood } from "./not-understood.ts";
 import { TwinChunk } from "./twin-chunk.ts";
@@ -15,8 +17,11 @@ export class ChunkStream implements SseSink {
   #said: ChatEvent[] = [];
   #isDone = false;
   #failure: UpstreamError | undefined;
+  #hasRead = false;
   /** Whether the body has ended. */
   #isCut = false;
+  /** The first event, as long as no choice has begun. */
+  #first = "";
 
   constructor(chunks: ChunkReader) {
     this.#chunks = chunks;
@@ -32,8 +37,20 @@ export class ChunkStream implements SseSink {
     return this.#failure;
   }
 
+  /** What the stream was that has ended without being an answer; undefined where it only ended too early. */
+  faultAtEnd(isBroken: boolean): UpstreamError | undefined {
+    const { strays } = this.#lines;
+    const said = objectOf(parseJson(strays));
+    if (said && hasFailed(said)) return failureIn(said);
+    if (isBroken) return undefined;
+    if (!this.#hasRead) return new UpstreamError("bad-response", "the upstream sent an empty answer");
+    const strange = strays || this.#first;
+    return strange === "" ? undefined : notUnderstood(strange);
+  }
+
   /** All that one piece of the body says, so that what arrives together can go on together. */
   read(piece: Uint8Array): readonly ChatEvent[] {
+    this.#hasRead = true;
     this.#lines.push(piece);
     return this.#saidSoFar();
   }
@@ -64,6 +81,8 @@ export class ChunkStream implements SseSink {
       return;
     }
     const { events, failure } = this.#chunk(event, data);
+    if (this.#chunks.hasBegun) this.#first = "";
+    else this.#first ||= data.slice(0, 1_000);
     for (const each of events) this.#said.push(each);
     if (failure) this.#failure = failure;
     else this.#twin.learn(data, events);

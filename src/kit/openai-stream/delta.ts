@@ -1,7 +1,7 @@
 import type { ChatEvent, Json, JsonObject, UsageEvent } from "../../contract/index.ts";
 import { emptyObject, listOf, objectOf, textOf } from "../json.ts";
 import type { Said } from "../json.ts";
-import type { ToolCalls } from "./tool-calls.ts";
+import { toolCallEvents } from "./tool-calls.ts";
 
 /** An event that belongs to a choice. */
 export type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
@@ -10,7 +10,7 @@ export type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
  * The events of a `delta`, or of a whole `message`: reasoning, text, what has no event of its own, tool calls.
  * Parts of a content list that are not text come under `content_parts`, so that they don't replace the text.
  */
-export function deltaEvents(delta: JsonObject, calls: ToolCalls, isWhole: boolean): ChoiceEvent[] {
+export function deltaEvents(delta: JsonObject, isWhole: boolean): ChoiceEvent[] {
   const events: ChoiceEvent[] = [];
   const reasoning = reasoningIn(delta);
   if (reasoning !== "") events.push({ type: "reasoning", text: reasoning });
@@ -19,7 +19,7 @@ export function deltaEvents(delta: JsonObject, calls: ToolCalls, isWhole: boolea
   const fields = othersIn(delta, parts, isWhole);
   if (fields) events.push({ type: "extra", at: "delta", fields });
   const pieces = listOf(delta["tool_calls"]);
-  if (pieces.length > 0) events.push(...calls.read(pieces));
+  if (pieces.length > 0) events.push(...toolCallEvents(pieces, isWhole));
   return events;
 }
 

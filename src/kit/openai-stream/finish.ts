@@ -1,18 +1,35 @@
 import { UpstreamError } from "../../contract/index.ts";
 import type { FinishEvent, FinishReason } from "../../contract/index.ts";
+import { textOf } from "../json.ts";
+import type { Said } from "../json.ts";
+
+/** Returns the word with which an upstream ends an answer; empty for what only says that there is none yet. */
+export function reasonOf(said: Said): string {
+  const word = textOf(said);
+  return /^(null|none)$/i.test(word) ? "" : word;
+}
 
 /**
  * The `finish` event that an upstream's `finish_reason` stands for; `native` is its own word where that isn't
  * one of OpenAI's four. A reason that means failure gives the error instead.
  */
 export function finishOf(reason: string, native: string): FinishEvent | UpstreamError {
-  const word = reason.toLowerCase().replaceAll("-", "_");
-  const failure = FAILED.get(word);
+  const word = wordOf(reason);
+  const failure = FAILED.get(word) ?? FAILED.get(wordOf(native));
   if (failure)
-    return new UpstreamError(failure, `the upstream ended its answer with "${reason.slice(0, 100)}"`);
+    return new UpstreamError(failure, `the upstream ended its answer with ${quoted(reason, native)}`);
   const known = REASONS.get(word) ?? "stop";
   const own = native || reason;
   return own === known ? { type: "finish", reason: known } : { type: "finish", reason: known, native: own };
+}
+
+function wordOf(reason: string): string {
+  return reason.toLowerCase().replaceAll("-", "_");
+}
+
+function quoted(reason: string, native: string): string {
+  const own = native === "" || native === reason ? "" : ` (${native.slice(0, 100)})`;
+  return `"${reason.slice(0, 100)}"${own}`;
 }
 
 // What is not here and not a failure is some upstream's word for its normal end: `eos`, `end_turn`, `complete`.
@@ -37,6 +54,10 @@ const REASONS = new Map<string, FinishReason>([
   ["spii", "content_filter"],
   ["refusal", "content_filter"],
   ["sensitive", "content_filter"],
+  ["language", "content_filter"],
+  ["image_safety", "content_filter"],
+  ["image_prohibited_content", "content_filter"],
+  ["image_recitation", "content_filter"],
 ]);
 
 const FAILED = new Map<string, "failed" | "unavailable" | "truncated">([
@@ -46,4 +67,12 @@ const FAILED = new Map<string, "failed" | "unavailable" | "truncated">([
   ["abort", "truncated"],
   ["aborted", "truncated"],
   ["cancelled", "truncated"],
+  // Gemini's, through proxies: https://ai.google.dev/api/generate-content#FinishReason
+  ["malformed_function_call", "failed"],
+  ["malformed_response", "failed"],
+  ["unexpected_tool_call", "failed"],
+  ["too_many_tool_calls", "failed"],
+  ["no_image", "failed"],
+  ["image_other", "failed"],
+  ["other", "failed"],
 ]);

@@ -2,55 +2,39 @@ import type { Json, JsonObject, ToolCallEvent } from "../../contract/index.ts";
 import { numberOf, objectOf, textOf } from "../json.ts";
 import type { Said } from "../json.ts";
 
-interface Slot {
-  readonly index: number;
-  id: string;
-  name: string;
+/**
+ * The events of one `tool_calls` list, under the upstream's own indexes: the gateway tells apart what they mix up.
+ * The entries of a whole message are a call each, whatever they say; without an index a call's place counts.
+ * An index that is none is left to the reader of the chunk.
+ */
+export function toolCallEvents(pieces: readonly Json[], isWhole: boolean): ToolCallEvent[] {
+  const events: ToolCallEvent[] = [];
+  for (let place = 0; place < pieces.length; place++) {
+    const call = objectOf(pieces[place]);
+    const event = call && eventOf(call, isWhole ? place : indexOf(call["index"], place));
+    if (event && saysSomething(event)) events.push(event);
+  }
+  return events;
 }
 
-/** The tool calls of one choice, as their pieces come. */
-export class ToolCalls {
-  /** By the upstream's own index, the call to which its next piece belongs. */
-  #slots: Map<number, Slot> | undefined;
-  #next = 0;
+/** Some servers write numbers as texts. */
+function indexOf(said: Said, place: number): number {
+  if (said === undefined || said === null || said === "") return place;
+  return typeof said === "string" ? Number(said) : (numberOf(said) ?? NaN);
+}
 
-  /** The events of one `tool_calls` list; without an index a call's place in the list counts. */
-  read(pieces: readonly Json[]): ToolCallEvent[] {
-    return pieces.flatMap((piece, place) => {
-      const call = objectOf(piece);
-      return call ? this.#readPiece(call, numberOf(call["index"]) ?? place) : [];
-    });
-  }
-
-  #readPiece(call: JsonObject, ownIndex: number): ToolCallEvent[] {
-    const custom = objectOf(call["custom"]);
-    const invocation = custom ?? objectOf(call["function"]);
-    const [id, name] = [textOf(call["id"]), textOf(invocation?.["name"])];
-    const slot = this.#slotOf(ownIndex, id, name);
-    const event: ToolCallEvent = {
-      type: "tool-call",
-      index: slot.index,
-      ...(id !== "" && slot.id === "" ? { id } : {}),
-      ...(name !== "" && slot.name === "" ? { name } : {}),
-      ...argumentsOf(invocation?.[custom ? "input" : "arguments"]),
-      ...fieldsOf(call, invocation, custom !== undefined),
-    };
-    slot.id ||= id;
-    slot.name ||= name;
-    return saysSomething(event) ? [event] : [];
-  }
-
-  #slotOf(ownIndex: number, id: string, name: string): Slot {
-    const slot = this.#slots?.get(ownIndex);
-    // Gemini gives each parallel call index 0: another id with a name begins another call. An id alone does not,
-    // because old vLLM makes up a new one for every piece.
-    const isSame = slot && (id === "" || name === "" || slot.id === "" || slot.id === id);
-    if (isSame) return slot;
-    const fresh: Slot = { index: slot || ownIndex < this.#next ? this.#next : ownIndex, id: "", name: "" };
-    this.#next = fresh.index + 1;
-    (this.#slots ??= new Map()).set(ownIndex, fresh);
-    return fresh;
-  }
+function eventOf(call: JsonObject, index: number): ToolCallEvent {
+  const custom = objectOf(call["custom"]);
+  const invocation = custom ?? objectOf(call["function"]);
+  const [id, name] = [textOf(call["id"]), textOf(invocation?.["name"])];
+  return {
+    type: "tool-call",
+    index,
+    ...(id !== "" && { id }),
+    ...(name !== "" && { name }),
+    ...argumentsOf(invocation?.[custom ? "input" : "arguments"]),
+    ...fieldsOf(call, invocation, custom !== undefined),
+  };
 }
 
 function argumentsOf(value: Said): { arguments?: string } {
