@@ -32,11 +32,12 @@ const CONTRACT = `
   type Usage, type UsageEvent, type Waiter`;
 
 const KIT = `
-  ApiKeys apiKeyOption Channel Refusals SseParser credentialPool failureIn failureOf get openaiStream parseAsWritten parseJson post readJson sse
-  systemClock withOtherCredential
-  type ApiKey, type ChannelOptions, type Clock, type CredentialAccount, type CredentialPool, type CredentialSource,
-  type GetOptions, type Lease, type LeaseCall, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,
-  type SseEvent, type SseOptions, type SseParserOptions`;
+  ApiKeys apiKeyOption Channel Refusals SseParser ToolNames cleanBase64 credentialPool describeLimits failureIn failureOf get
+  isBlankContent openaiStream parseAsWritten parseJson post readConversation readInlineData readJson sse systemClock wellFormedSchema
+  withOtherCredential
+  type ApiKey, type ChannelOptions, type Clock, type ConversationMessage, type ConversationOptions, type CredentialAccount,
+  type CredentialPool, type CredentialSource, type GetOptions, type InlineData, type InlineDataOptions, type Lease, type LeaseCall, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,
+  type SseEvent, type SseOptions, type SseParserOptions, type ToolCall, type ToolNameRule, type WellFormedSchema`;
 
 const CONFORMANCE = `
   LEVELS RULES SCENARIOS describeUpstream httpFixtures httpUpstream messageOf reportText testUpstream unknownNames

@@ -8,6 +8,8 @@ export { Channel } from "./channel.ts";
 export type { ChannelOptions } from "./channel.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
+export { isBlankContent, readConversation } from "./conversation.ts";
+export type { ConversationMessage, ConversationOptions, ToolCall } from "./conversation.ts";
 export { credentialPool } from "./credential-pool/index.ts";
 export type {
   CredentialAccount,
@@ -19,7 +21,11 @@ export type {
   PoolOptions,
 } from "./credential-pool/index.ts";
 export { failureIn, failureOf } from "./failure.ts";
+export { cleanBase64, readInlineData } from "./inline-data.ts";
+export type { InlineData, InlineDataOptions } from "./inline-data.ts";
 export { parseAsWritten, parseJson } from "./json.ts";
+export { describeLimits, wellFormedSchema } from "./json-schema.ts";
+export type { WellFormedSchema } from "./json-schema.ts";
 export { openaiStream } from "./openai-stream.ts";
 export type { OpenAiStreamOptions } from "./openai-stream.ts";
 export { get, post } from "./post.ts";
@@ -30,3 +36,5 @@ export { sse } from "./sse.ts";
 export type { SseOptions } from "./sse.ts";
 export { SseParser } from "./sse-parser.ts";
 export type { SseEvent, SseParserOptions } from "./sse-parser.ts";
+export { ToolNames } from "./tool-names.ts";
+export type { ToolNameRule } from "./tool-names.ts";
