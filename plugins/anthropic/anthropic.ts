@@ -8,7 +8,7 @@ import type {
   Model,
   Upstream,
 } from "modelyard/plugin";
-import { ApiKeys, post } from "modelyard/kit";
+import { ApiKeys, post, ToolNames } from "modelyard/kit";
 import { answerOf } from "./answer.ts";
 import { blamed } from "./errors.ts";
 import { textOf } from "./json.ts";
@@ -16,6 +16,7 @@ import { fetchModels, modelOf } from "./models.ts";
 import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";
 import { mapRequest } from "./request.ts";
+import { TOOL_NAMES } from "./tools.ts";
 import { traitsOf } from "./traits.ts";
 
 /** Anthropic's Messages API as an upstream. */
@@ -48,9 +49,11 @@ export class Anthropic implements Upstream {
 
   async chat(request: ChatRequest, call: Call): Promise<ChatStream> {
     const traits = traitsOf(request.model, this.#infos.get(request.model));
-    const { body, betas } = mapRequest(request, { traits, maxTokens: this.#options.max_tokens, call });
+    const names = new ToolNames(request, TOOL_NAMES);
+    const setting = { traits, maxTokens: this.#options.max_tokens, names, call };
+    const { body, betas } = mapRequest(request, setting);
     const { fetch } = this.#host;
-    return this.#keys.lendFor(call, async (key) => {
+    const answer = await this.#keys.lendFor(call, async (key) => {
       try {
         const headers = this.#headers(key, betas);
         return answerOf(await post(call, { fetch, url: `${this.#url}/messages`, headers, body }), call);
@@ -58,6 +61,7 @@ export class Anthropic implements Upstream {
         throw blamed(error);
       }
     });
+    return names.toClient(answer);
   }
 
   status(): Json {

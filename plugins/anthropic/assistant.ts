@@ -1,11 +1,10 @@
-import { parseAsWritten } from "modelyard/kit";
+import type { ConversationMessage, ToolCall, ToolNames } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
-import { functionCallId, toolUseId } from "./ids.ts";
-import { isNothing, listOf, numberOf, objectOf, objectsOf, textOf } from "./json.ts";
+import { isNothing, numberOf, objectOf, objectsOf, textOf } from "./json.ts";
 import type { Said } from "./json.ts";
-import { contentBlocks, nameIgnored } from "./parts.ts";
-import type { Block, Placed } from "./parts.ts";
+import { contentBlocks, marked, nameIgnored } from "./parts.ts";
+import type { Block, Content, Placed } from "./parts.ts";
 import { thoughtBlocks } from "./thoughts.ts";
 import type { BlockInPlace } from "./thoughts.ts";
 
@@ -30,22 +29,24 @@ const KNOWN = new Set([
  * The blocks of an assistant's message. Thinking and server tools' blocks come back where they stood among the
  * blocks of the answer, because their order is signed; texts fill the places between them, and tool calls end them.
  */
-export function assistantBlocks(placed: Placed, index: number): readonly Block[] {
-  const { message, place } = placed;
+export function assistantContent(
+  placed: Placed & Pick<ConversationMessage, "toolCalls">,
+  names: ToolNames,
+): Content {
+  const { message, place, toolCalls } = placed;
   nameIgnored(placed, KNOWN);
   if (!isNothing(message["audio"])) throw unsupported("takes no audio", `${place}.audio`);
   const refusal = textOf(message["refusal"]);
-  const texts = [...contentBlocks(placed), ...(refusal === "" ? [] : [{ type: "text", text: refusal }])];
-  const calls = [
-    ...listOf(message["tool_calls"]).map((call, at) => toolUse(call, `${place}.tool_calls[${at}]`)),
-    ...functionCall(message["function_call"], index, place),
-  ];
+  const content = contentBlocks(placed);
+  const texts = [...content.blocks, ...(refusal === "" ? [] : [{ type: "text", text: refusal }])];
+  const calls = toolCalls.map((call) => toolUse(call, names));
   const own = [...thoughtBlocks(placed), ...serverBlocks(message["content_blocks"])];
   const said = woven(
     own.toSorted((one, other) => one.index - other.index),
     texts,
   );
-  return calls.length > 0 ? [...said, ...calls] : withoutLastThoughts(said, placed);
+  const blocks = calls.length > 0 ? [...said, ...calls] : withoutLastThoughts(said, placed);
+  return marked({ ...content, blocks }, message);
 }
 
 /**
@@ -76,17 +77,8 @@ function serverBlocks(value: Said): BlockInPlace[] {
     .map(({ index, ...block }) => ({ index: numberOf(index) ?? 0, block }));
 }
 
-function toolUse(value: Said, place: string): Block {
-  const call = objectOf(value);
-  const invocation = objectOf(call?.["function"]);
-  if (!call || !invocation) throw unsupported("takes only calls of functions", place);
-  return {
-    type: "tool_use",
-    id: toolUseId(textOf(call["id"])),
-    name: textOf(invocation["name"]),
-    input: inputOf(invocation["arguments"], `${place}.function.arguments`),
-    ...ownMembers(call),
-  };
+function toolUse({ id, name, arguments: input, given }: ToolCall, names: ToolNames): Block {
+  return { type: "tool_use", id, name: names.toUpstream(name), input, ...ownMembers(given) };
 }
 
 /** What Anthropic's models said of a call beside its name and input. */
@@ -98,18 +90,4 @@ function ownMembers(call: JsonObject): JsonObject {
     ...(typeof toolset === "string" && { toolset_name: toolset }),
     ...(objectOf(mark) && { cache_control: mark }),
   };
-}
-
-function functionCall(value: Said, index: number, place: string): Block[] {
-  const call = objectOf(value);
-  if (!call) return [];
-  const input = inputOf(call["arguments"], `${place}.function_call.arguments`);
-  return [{ type: "tool_use", id: functionCallId(index), name: textOf(call["name"]), input }];
-}
-
-function inputOf(value: Said, place: string): JsonObject {
-  const text = textOf(value).trim();
-  const input = text === "" ? {} : objectOf(parseAsWritten(text));
-  if (!input) throw unsupported("takes only JSON objects as arguments of a tool call", place);
-  return input;
 }

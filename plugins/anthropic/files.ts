@@ -1,3 +1,5 @@
+import { readInlineData } from "modelyard/kit";
+import type { InlineData } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { objectOf, textOf } from "./json.ts";
@@ -7,38 +9,39 @@ import type { Said } from "./json.ts";
  * An OpenAI `image_url` as a block: a `data:` URL becomes base64, any other is fetched by Anthropic. Some clients send
  * a PDF this way, too.
  */
-export function imageBlock(value: Said, place: string): JsonObject {
-  const url = textOf(value) || textOf(objectOf(value)?.["url"]);
-  if (url === "") throw badRequest("an image_url part needs a url", `${place}.image_url`);
-  const data = dataOf(url);
-  return data ? blockOf(data, "", `${place}.image_url`) : { type: "image", source: { type: "url", url } };
+export function imageBlock(value: Said, part: string): JsonObject {
+  const place = `${part}.image_url`;
+  const url = (textOf(value) || textOf(objectOf(value)?.["url"])).trim();
+  if (url === "") throw badRequest("an image_url part needs a url", place);
+  const data = readInlineData(url, { place });
+  if (data) return blockOf(data, "", place);
+  if (!/^https?:/i.test(url)) throw unsupported("takes data:, https: and http: addresses", place);
+  return { type: "image", source: { type: "url", url } };
 }
 
 /** An OpenAI `file` as a block: an image, a PDF or a text by what it says it is, or a file uploaded before. */
-export function fileBlock(value: Said, place: string): JsonObject {
+export function fileBlock(value: Said, part: string): JsonObject {
   const file = objectOf(value);
   const title = textOf(file?.["filename"]);
   const id = textOf(file?.["file_id"]);
   if (id !== "") return documentBlock({ type: "file", file_id: id }, title);
   const content = textOf(file?.["file_data"]);
-  if (content === "") throw badRequest("a file part needs file_data or file_id", `${place}.file`);
-  const data = dataOf(content) ?? { mediaType: mediaTypeOf(title), isBase64: true, content };
-  return blockOf(data, title, `${place}.file.file_data`);
+  if (content === "") throw badRequest("a file part needs file_data or file_id", `${part}.file`);
+  const place = `${part}.file.file_data`;
+  const data = readInlineData(content, { place, mediaType: mediaTypeOf(title) });
+  if (!data) throw unsupported("takes no addresses of files", place);
+  return blockOf(data, title, place);
 }
 
-interface Data {
-  readonly mediaType: string;
-  readonly isBase64: boolean;
-  readonly content: string;
-}
+/** https://platform.claude.com/docs/en/build-with-claude/vision */
+const IMAGES = new Set(["image/jpeg", "image/png", "image/gif", "image/webp"]);
 
-function blockOf(data: Data, title: string, place: string): JsonObject {
-  const { mediaType } = data;
-  const source = { type: "base64", media_type: mediaType, data: inBase64(data, place) };
-  if (mediaType.startsWith("image/")) return { type: "image", source };
+function blockOf({ mediaType, data }: InlineData, title: string, place: string): JsonObject {
+  const source = { type: "base64", media_type: mediaType, data };
+  if (IMAGES.has(mediaType)) return { type: "image", source };
   if (mediaType === "application/pdf") return documentBlock(source, title);
-  if (!isText(mediaType)) throw unsupported(`takes no files of type ${mediaType || "unknown"}`, place);
-  const text = Buffer.from(source.data, "base64").toString("utf8");
+  if (!isText(mediaType)) throw unsupported(`takes no files of type ${mediaType}`, place);
+  const text = Buffer.from(data, "base64").toString("utf8");
   return documentBlock({ type: "text", media_type: "text/plain", data: text }, title);
 }
 
@@ -46,36 +49,10 @@ function documentBlock(source: JsonObject, title: string): JsonObject {
   return { type: "document", source, ...(title !== "" && { title }) };
 }
 
-/** The parts of a `data:` URL (RFC 2397); undefined for any other. */
-function dataOf(url: string): Data | undefined {
-  if (!/^data:/i.test(url)) return undefined;
-  const comma = url.indexOf(",");
-  const [mediaType = "", ...parameters] = url.slice("data:".length, Math.max(comma, 0)).split(";");
-  return {
-    mediaType: officialName(mediaType.trim().toLowerCase()),
-    isBase64: parameters.some((parameter) => parameter.trim().toLowerCase() === "base64"),
-    content: url.slice(comma + 1),
-  };
-}
-
-/** Clients write it so, and the API doesn't know it. */
-function officialName(mediaType: string): string {
-  return mediaType === "image/jpg" ? "image/jpeg" : mediaType;
-}
-
-function inBase64({ isBase64, content }: Data, place: string): string {
-  if (isBase64) return content;
-  try {
-    return Buffer.from(decodeURIComponent(content), "utf8").toString("base64");
-  } catch {
-    throw badRequest("the data: URL is not well formed", place);
-  }
-}
-
 /** What a file that names no type is by its name; most are PDFs. */
 function mediaTypeOf(name: string): string {
   const extension = /\.(\w+)$/.exec(name)?.[1]?.toLowerCase() ?? "pdf";
-  return BY_EXTENSION.get(extension) ?? "";
+  return BY_EXTENSION.get(extension) ?? "application/octet-stream";
 }
 
 const BY_EXTENSION = new Map([

@@ -1,7 +1,7 @@
 import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { isNothing, objectOf, textOf } from "./json.ts";
-import { fitSchema } from "./schema.ts";
+import { fitSchema, soundSchema } from "./schema.ts";
 import type { Traits } from "./traits.ts";
 
 /**
@@ -24,8 +24,9 @@ export function formatOf(
   }
   if (traits.structured === false)
     throw unsupported("takes no JSON schema for this model", "response_format");
-  const { schema: fitted, dropped } = fitSchema(schema);
-  nameDropped(dropped, "response_format.json_schema.schema", call);
+  const place = "response_format.json_schema.schema";
+  const { schema: fitted, dropped } = fitSchema(soundSchema(schema, place, call));
+  nameDropped(dropped, place, call);
   return { type: "json_schema", schema: fitted };
 }
 

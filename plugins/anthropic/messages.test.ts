@@ -42,10 +42,7 @@ describe("instructions", () => {
   });
 
   test("on their own are asked as the user's, since the API wants a conversation", () => {
-    const { messages, system } = conversation(
-      { role: "system", content: "Say hello." },
-      { role: "user", content: "" },
-    );
+    const { messages, system } = conversation({ role: "system", content: "Say hello." });
     expect(system).toBeUndefined();
     expect(messages).toEqual([{ role: "user", content: [{ type: "text", text: "Say hello." }] }]);
   });
@@ -76,7 +73,6 @@ describe("parts", () => {
       blocks(
         { type: "image_url", image_url: { url: "https://example.com/a.png", detail: "auto" } },
         { type: "image_url", image_url: { url: `data:image/png;base64,${PIXEL}` }, cache_control: mark },
-        { type: "image_url", image_url: { url: "data:image/svg+xml,%3Csvg/%3E" } },
       ),
     ).toEqual([
       { type: "image", source: { type: "url", url: "https://example.com/a.png" } },
@@ -84,10 +80,6 @@ describe("parts", () => {
         type: "image",
         source: { type: "base64", media_type: "image/png", data: PIXEL },
         cache_control: mark,
-      },
-      {
-        type: "image",
-        source: { type: "base64", media_type: "image/svg+xml", data: btoa("<svg/>") },
       },
     ]);
   });
@@ -149,7 +141,7 @@ describe("parts", () => {
   test("an image is called by its official name, and a PDF is a document even where an image is meant to be", () => {
     const at = (url: string) => ({ type: "image_url", image_url: { url } });
     expect(
-      blocks(at(`data:image/jpg;base64,${PIXEL}`), at("data:application/pdf;base64,JVBERi0=")),
+      blocks(at("data:image/jpg;base64,aGk="), at("data:application/pdf;base64,JVBERi0=")),
     ).toMatchObject([
       { type: "image", source: { media_type: "image/jpeg" } },
       { type: "document", source: { media_type: "application/pdf" } },
@@ -281,23 +273,13 @@ describe("tool use", () => {
 
   test.each([
     [
-      { role: "assistant", tool_calls: [call("t", "now", "{oops")] },
-      "unsupported",
-      "tool_calls[0].function.arguments",
-    ],
-    [
-      { role: "assistant", tool_calls: [call("t", "now", "[1]")] },
-      "unsupported",
-      "tool_calls[0].function.arguments",
-    ],
-    [
       { role: "assistant", tool_calls: [{ id: "t", type: "custom", custom: {} }] },
       "unsupported",
       "tool_calls[0]",
     ],
     [{ role: "assistant", audio: { id: "a" } }, "unsupported", "audio"],
-    [{ role: "tool", content: "noon" }, "bad-request", "tool_call_id"],
-    [{ role: "critic", content: "noon" }, "bad-request", "role"],
+    [{ role: "tool", content: "noon" }, "unsupported", "tool_call_id"],
+    [{ role: "critic", content: "noon" }, "unsupported", "role"],
   ])("%j is refused as %s of %s", (message, code, where) => {
     expect(() => conversation(message)).toThrow(
       expect.objectContaining({ code, param: `messages[0].${where}` }),

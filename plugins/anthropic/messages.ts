@@ -1,10 +1,10 @@
-import type { Call, ChatRequest, JsonObject, Message } from "modelyard/plugin";
-import { assistantBlocks } from "./assistant.ts";
-import { badRequest, unsupported } from "./errors.ts";
-import { functionCallId, toolUseId } from "./ids.ts";
-import { textOf } from "./json.ts";
-import { contentBlocks, isBlank, marked, nameIgnored } from "./parts.ts";
-import type { Block, Placed } from "./parts.ts";
+import { readConversation } from "modelyard/kit";
+import type { ConversationMessage, ToolNames } from "modelyard/kit";
+import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
+import { assistantContent } from "./assistant.ts";
+import { unsupported } from "./errors.ts";
+import { contentBlocks, marked, markLast, nameIgnored } from "./parts.ts";
+import type { Block, Content } from "./parts.ts";
 
 /** A conversation in the Messages API's form. */
 export interface Conversation {
@@ -17,41 +17,52 @@ interface Turn {
   readonly content: Block[];
 }
 
+interface Way {
+  readonly names: ToolNames;
+  readonly call: Pick<Call, "ignored">;
+}
+
 /**
  * The conversation in Anthropic's form. All `system` and `developer` messages, wherever they stand, become `system`
  * blocks in their order, and the user's turn where there is nothing else; neighbours of one role become one turn; `tool`
- * and `function` messages become `tool_result` blocks of a user's turn. Throws `unsupported` or `bad-request` with the
- * place at fault.
+ * and `function` messages become `tool_result` blocks, which begin a user's turn. Throws `unsupported` or `bad-request`
+ * with the place at fault.
  */
-export function mapMessages(request: ChatRequest, call: Pick<Call, "ignored">): Conversation {
+export function mapMessages(request: ChatRequest, { names, call }: Way): Conversation {
   const system: Block[] = [];
   const turns: Turn[] = [];
-  for (const [index, message] of request.messages.entries()) {
-    const placed = { message, place: `messages[${index}]`, call };
-    const role = ROLES.get(message.role);
-    if (!role) throw badRequest(`there is no role ${message.role}`, `${placed.place}.role`);
-    const blocks = marked(role.blocks(placed, index), message);
-    if (role.turn === "system") system.push(...blocks);
-    else if (blocks.length > 0) turnOf(turns, role.turn).content.push(...blocks);
+  for (const message of readConversation(request.messages, { toolCallId, call })) {
+    const { role, content } = contentOf({ ...message, call }, names);
+    const isMarked = markLast(role === "system" ? system : (turns.at(-1)?.content ?? []), content.markBefore);
+    if (!isMarked)
+      call.ignored("messages[].content[].cache_control", "there is no block that could have the mark");
+    if (role === "system") system.push(...content.blocks);
+    else if (content.blocks.length > 0) turnOf(turns, role).content.push(...content.blocks);
   }
   // The API refuses instructions without a conversation.
-  if (turns.length === 0 && system.length > 0) turnOf(turns, "user").content.push(...system.splice(0));
+  if (turns.length === 0) turnOf(turns, "user").content.push(...system.splice(0));
   return { system, messages: turns.map(({ role, content }) => ({ role, content })) };
 }
 
-interface Role {
-  readonly turn: Turn["role"] | "system";
-  readonly blocks: (placed: Placed, index: number) => readonly Block[];
+type Placed = ConversationMessage & { readonly call: Way["call"] };
+
+function contentOf(placed: Placed, names: ToolNames): { role: Turn["role"] | "system"; content: Content } {
+  switch (placed.role) {
+    case "system":
+      return { role: "system", content: instructions(placed) };
+    case "user":
+      return { role: "user", content: userContent(placed) };
+    case "assistant":
+      return { role: "assistant", content: assistantContent(placed, names) };
+    case "tool":
+      return { role: "user", content: toolResult(placed) };
+  }
 }
 
-const ROLES = new Map<string, Role>([
-  ["system", { turn: "system", blocks: instructions }],
-  ["developer", { turn: "system", blocks: instructions }],
-  ["user", { turn: "user", blocks: userBlocks }],
-  ["assistant", { turn: "assistant", blocks: assistantBlocks }],
-  ["tool", { turn: "user", blocks: (placed) => [toolResult(placed, toolCallId(placed))] }],
-  ["function", { turn: "user", blocks: functionResult }],
-]);
+/** A tool call's id as the Messages API takes it: other upstreams make ids with other characters. */
+function toolCallId(id: string): string {
+  return id.replaceAll(/[^a-zA-Z0-9_-]/g, "_");
+}
 
 function turnOf(turns: Turn[], role: Turn["role"]): Turn {
   const last = turns.at(-1);
@@ -65,45 +76,35 @@ const KNOWN = new Set(["role", "content", "cache_control"]);
 const KNOWN_OF_RESULTS = new Set([...KNOWN, "tool_call_id", "is_error"]);
 const KNOWN_OF_FUNCTIONS = new Set([...KNOWN, "name"]);
 
-function userBlocks(placed: Placed): Block[] {
+function userContent(placed: Placed): Content {
   nameIgnored(placed, KNOWN);
-  return contentBlocks(placed);
+  return marked(contentBlocks(placed), placed.message);
 }
 
-function instructions(placed: Placed): Block[] {
-  nameIgnored(placed, KNOWN);
-  const blocks = contentBlocks(placed);
-  const other = blocks.findIndex((block) => block["type"] !== "text");
+function instructions(placed: Placed): Content {
+  const content = userContent(placed);
+  const other = content.blocks.findIndex((block) => block["type"] !== "text");
   if (other >= 0) throw unsupported("takes only text as instructions", `${placed.place}.content[${other}]`);
-  return blocks;
+  return content;
 }
 
-function toolCallId(placed: Placed): string {
-  nameIgnored(placed, KNOWN_OF_RESULTS);
-  const id = textOf(placed.message["tool_call_id"]);
-  if (id === "") throw badRequest("a tool message needs a tool_call_id", `${placed.place}.tool_call_id`);
-  return toolUseId(id);
-}
+/** What a failed tool is given as its output where it has none: the API refuses an error without content. */
+const FAILED = "The tool failed without output.";
 
-/** The result of the call that the message before asked for: function calls had no ids, so its place names it. */
-function functionResult(placed: Placed, index: number): readonly Block[] {
-  nameIgnored(placed, KNOWN_OF_FUNCTIONS);
-  return [toolResult(placed, functionCallId(index - 1))];
-}
-
-function toolResult(placed: Placed, id: string): Block {
-  const { message } = placed;
-  const content = contentOfResult(message, placed);
-  return {
+function toolResult(placed: Placed): Content {
+  const { message, call, answers } = placed;
+  nameIgnored(placed, message.role === "function" ? KNOWN_OF_FUNCTIONS : KNOWN_OF_RESULTS);
+  const { blocks, markBefore: mark } = contentBlocks(placed);
+  const isText = blocks.every(({ type }) => type === "text");
+  const isError = message["is_error"] === true && isText;
+  if (message["is_error"] === true && !isText)
+    call.ignored("messages[].is_error", "a result that is an error has only text in this API");
+  const content = typeof message.content === "string" ? message.content : blocks;
+  const result: Block = {
     type: "tool_result",
-    tool_use_id: id,
-    ...(content && { content }),
-    ...(typeof message["is_error"] === "boolean" && { is_error: message["is_error"] }),
+    tool_use_id: answers?.id ?? "",
+    ...(blocks.length > 0 ? { content } : isError && { content: FAILED }),
+    ...(isError && { is_error: true }),
   };
-}
-
-function contentOfResult({ content }: Message, placed: Placed): Block["content"] {
-  if (typeof content === "string") return isBlank(content) ? undefined : content;
-  const blocks = contentBlocks(placed);
-  return blocks.length > 0 ? blocks : undefined;
+  return marked(marked({ blocks: [result] }, message), { role: "tool", cache_control: mark });
 }

@@ -13,18 +13,30 @@ export interface Placed {
   readonly call: Pick<Call, "ignored">;
 }
 
+/** What a message becomes. */
+export interface Content {
+  readonly blocks: readonly Block[];
+  /** The cache mark of a text that was left out, for the block before these. */
+  readonly markBefore?: Json;
+}
+
 /**
  * The blocks of a message's content. What the Messages API knows itself (`document`, `search_result` …) goes
- * as it is; texts that are empty or blank, which it refuses, are left out.
+ * as it is; texts that are empty or blank, which it refuses, are left out, and their cache marks move to the block before.
  */
-export function contentBlocks({ message, place, call }: Placed): Block[] {
+export function contentBlocks({ message, place, call }: Placed): Content {
   const { content } = message;
-  if (typeof content === "string") return isBlank(content) ? [] : [{ type: "text", text: content }];
-  return (content ?? []).flatMap((part, index) => {
-    const at = `${place}.content[${index}]`;
-    const block = blockOf(part, at, call);
-    return block["type"] === "text" && isBlank(block["text"]) ? [] : [block];
-  });
+  if (typeof content === "string")
+    return { blocks: isBlank(content) ? [] : [{ type: "text", text: content }] };
+  const blocks: Block[] = [];
+  let markBefore: Json | undefined;
+  for (const [index, part] of (content ?? []).entries()) {
+    const block = blockOf(part, `${place}.content[${index}]`, call);
+    const isLeftOut = block["type"] === "text" && isBlank(block["text"]);
+    if (!isLeftOut) blocks.push(block);
+    else if (!markLast(blocks, block["cache_control"])) markBefore = block["cache_control"];
+  }
+  return { blocks, ...(markBefore !== undefined && { markBefore }) };
 }
 
 export function isBlank(text: Json | undefined): boolean {
@@ -32,11 +44,19 @@ export function isBlank(text: Json | undefined): boolean {
 }
 
 /** Puts a message's own cache mark on the last of its blocks, where the Messages API wants it. */
-export function marked(blocks: readonly Block[], message: Message): readonly Block[] {
+export function marked({ blocks, markBefore }: Content, message: Message): Content {
   const mark = message["cache_control"];
-  const last = blocks.at(-1);
-  if (isNothing(mark) || !last || last["cache_control"]) return blocks;
-  return blocks.with(-1, { ...last, cache_control: mark });
+  const all = [...blocks];
+  const before = markLast(all, mark) ? markBefore : (mark ?? markBefore);
+  return { blocks: all, ...(!isNothing(before) && { markBefore: before }) };
+}
+
+/** Puts a cache mark on the last of these blocks, unless it has one; false if there is a mark and no block for it. */
+export function markLast(blocks: Block[], mark: Json | undefined): boolean {
+  if (isNothing(mark)) return true;
+  const last = blocks.pop();
+  if (last) blocks.push(isNothing(last["cache_control"]) ? { ...last, cache_control: mark } : last);
+  return last !== undefined;
 }
 
 /** Names the members of a message that have no place in the Messages API. */

@@ -1,3 +1,4 @@
+import type { ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
 import { formatOf } from "./format.ts";
@@ -22,6 +23,7 @@ export interface Setting {
   readonly traits: Traits;
   /** `max_tokens` of the options, if it is set. */
   readonly maxTokens: number | undefined;
+  readonly names: ToolNames;
   readonly call: Pick<Call, "ignored">;
 }
 
@@ -31,12 +33,12 @@ export interface Setting {
  */
 export function mapRequest(
   request: ChatRequest,
-  { traits, maxTokens: usual, call }: Setting,
+  { traits, maxTokens: usual, names, call }: Setting,
 ): MessagesRequest {
   const maxTokens = maxTokensOf(request, usual ?? traits.usualOutput, call);
-  const tools = mapTools(request, { traits, call });
+  const tools = mapTools(request, { traits, names, call });
   const isForced = isDemand(tools.tool_choice);
-  const conversation = mapMessages(request, call);
+  const conversation = mapMessages(request, { names, call });
   if (!traits.prefill && isBegun(conversation.messages)) {
     const last = `messages[${request.messages.length - 1}]`;
     throw unsupported("lets nobody begin the answer of this model", last);

@@ -1,5 +1,14 @@
-import type { Json, JsonObject } from "modelyard/plugin";
+import { describeLimits, wellFormedSchema } from "modelyard/kit";
+import type { Call, Json, JsonObject } from "modelyard/plugin";
 import { isNothing, listOf, objectOf, textOf } from "./json.ts";
+
+/** A schema that is well-formed, as the API refuses the request for any other; names what had to be left out. */
+export function soundSchema(schema: JsonObject, place: string, call: Pick<Call, "ignored">): JsonObject {
+  const { schema: sound, dropped } = wellFormedSchema(schema);
+  for (const path of dropped)
+    call.ignored(`${place}.${path}`, "it is no JSON Schema, and the API refuses it");
+  return sound;
+}
 
 /** A JSON schema as structured outputs take it, and the names of what it had to be made without. */
 export interface FittedSchema {
@@ -17,7 +26,7 @@ export function fitSchema(schema: JsonObject): FittedSchema {
   return { schema: fitted(schema, dropped), dropped };
 }
 
-const KEPT = new Set(["$ref", "type", "enum", "const", "title", "default", "required", "$schema"]);
+const KEPT = new Set(["$ref", "type", "enum", "const", "title", "default", "$schema"]);
 const NESTED_IN_LISTS = new Map([
   ["anyOf", "anyOf"],
   ["oneOf", "anyOf"],
@@ -28,24 +37,30 @@ const FORMATS = new Set("date-time time date duration email hostname uri ipv4 ip
 
 function fitted(schema: JsonObject, dropped: Set<string>): JsonObject {
   const result: Record<string, Json> = {};
-  const told: string[] = [];
+  const limits: Record<string, Json> = {};
   for (const [keyword, value] of Object.entries(schema)) {
     if (value === undefined || keyword === "description") continue;
     const nested = nestedIn(keyword, value, dropped);
     if (nested) result[nested[0]] = nested[1];
     else if (KEPT.has(keyword) || isTaken(keyword, value)) result[keyword] = value;
-    else if (keyword !== "additionalProperties") {
-      told.push(`${keyword}: ${JSON.stringify(value)}`);
+    else if (keyword !== "additionalProperties" && keyword !== "required") {
+      limits[keyword] = value;
       dropped.add(keyword);
     }
   }
+  const required = listOf(schema["required"]);
+  const defined = required.filter((name) =>
+    Object.hasOwn(objectOf(schema["properties"]) ?? {}, textOf(name)),
+  );
+  // A closed object could never have the others.
+  if (defined.length < required.length) dropped.add("required");
+  if (defined.length > 0) result["required"] = defined;
   if (isObjectType(schema)) {
     result["additionalProperties"] = false;
     if (!isClosed(schema)) dropped.add("additionalProperties");
   }
-  const limits = told.length > 0 ? `{${told.join(", ")}}` : "";
-  const description = [textOf(schema["description"]), limits].filter(Boolean).join("\n\n");
-  return description === "" ? result : { ...result, description };
+  const description = describeLimits(schema["description"], limits);
+  return description === undefined ? result : { ...result, description };
 }
 
 function nestedIn(keyword: string, value: Json, dropped: Set<string>): readonly [string, Json] | undefined {

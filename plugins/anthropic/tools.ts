@@ -1,8 +1,9 @@
+import type { ToolNameRule, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { nameDropped } from "./format.ts";
 import { isNothing, listOf, objectOf, textOf } from "./json.ts";
-import { fitSchema } from "./schema.ts";
+import { fitSchema, soundSchema } from "./schema.ts";
 import type { Traits } from "./traits.ts";
 
 /** `tools` and `tool_choice` of a request. */
@@ -11,15 +12,23 @@ export interface Tools {
   readonly tool_choice?: JsonObject;
 }
 
+/** https://platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use#specifying-client-tools */
+export const TOOL_NAMES: ToolNameRule = {
+  pattern: /^[a-zA-Z0-9_-]{1,128}$/,
+  refused: /[^a-zA-Z0-9_-]/g,
+  maxLength: 128,
+};
+
 interface Way {
   readonly traits: Traits;
+  readonly names: ToolNames;
   readonly call: Pick<Call, "ignored">;
 }
 
 /** The tools and their choice in Anthropic's form. Throws `unsupported` or `bad-request` where there is none. */
 export function mapTools(request: ChatRequest, way: Way): Tools {
   const tools = listOf(request["tools"]).map((tool, index) => toolOf(tool, `tools[${index}]`, way));
-  const choice = choiceOf(request["tool_choice"], way.traits);
+  const choice = choiceOf(request["tool_choice"], way);
   const isSerial = request["parallel_tool_calls"] === false;
   if (tools.length === 0) {
     if (choice && isDemand(choice))
@@ -54,26 +63,34 @@ function toolOf(value: Json, place: string, way: Way): Json {
   if (!definition) return value;
   nameUnknown(tool, { known: KNOWN_OF_TOOLS, place: "tools[]" }, way.call);
   nameUnknown(definition, { known: KNOWN_OF_FUNCTIONS, place: "tools[].function" }, way.call);
-  const { name, description, parameters } = definition;
-  const schema = objectOf(parameters) ?? { type: "object", properties: {} };
+  const { description, parameters } = definition;
+  const name = textOf(definition["name"]);
+  if (name === "") throw badRequest("a tool needs a name", `${place}.function.name`);
+  if (!isNothing(parameters) && !objectOf(parameters))
+    way.call.ignored("tools[].function.parameters", "this API takes objects as schemas");
   return {
-    name: textOf(name),
+    name: way.names.toUpstream(name),
     ...(!isNothing(description) && { description }),
-    ...inputSchema(schema, definition["strict"] === true, way),
+    ...inputSchema(objectOf(parameters), definition["strict"] === true, way),
     ...ownMembers(tool, definition),
   };
 }
 
-function inputSchema(schema: JsonObject, isStrict: boolean, { traits, call }: Way): JsonObject {
-  const whole = { type: "object", ...schema };
-  if (!isStrict) return { input_schema: whole };
+function inputSchema(
+  parameters: JsonObject | undefined,
+  isStrict: boolean,
+  { traits, call }: Way,
+): JsonObject {
+  const whole = { type: "object", ...(parameters ?? { properties: {} }) };
+  const schema = soundSchema(whole, "tools[].function.parameters", call);
+  if (!isStrict) return { input_schema: schema };
   if (!traits.structured) {
     call.ignored("tools[].function.strict", "this model has no strict tools");
-    return { input_schema: whole };
+    return { input_schema: schema };
   }
-  const { schema: fitted, dropped } = fitSchema(whole);
-  nameDropped(dropped, "tools[].function.parameters", call);
-  return { input_schema: fitted, strict: true };
+  const fitted = fitSchema(schema);
+  nameDropped(fitted.dropped, "tools[].function.parameters", call);
+  return { input_schema: fitted.schema, strict: true };
 }
 
 function ownMembers(tool: JsonObject, definition: JsonObject): JsonObject {
@@ -98,13 +115,14 @@ const CHOICES = new Map([
   ["required", "any"],
 ]);
 
-function choiceOf(value: ChatRequest[string], traits: Traits): JsonObject | undefined {
+function choiceOf(value: ChatRequest[string], { traits, names }: Way): JsonObject | undefined {
   if (isNothing(value)) return undefined;
   const choice = typeof value === "string" ? wordOf(value) : nameOf(objectOf(value));
   if (!choice) throw unsupported("knows no such tool_choice", "tool_choice");
   if (isDemand(choice) && !traits.forcedTools)
     throw unsupported("can't demand a tool call of this model", "tool_choice");
-  return choice;
+  const name = textOf(choice["name"]);
+  return name === "" ? choice : { ...choice, name: names.toUpstream(name) };
 }
 
 function wordOf(word: string): JsonObject | undefined {

@@ -12,7 +12,7 @@ import type {
   Upstream,
   UpstreamErrorCode,
 } from "modelyard/plugin";
-import { ApiKeys, get, post, readJson } from "modelyard/kit";
+import { ApiKeys, get, post, readJson, ToolNames } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
 import { answerOf } from "./answer.ts";
 import { embedBodies, embedUsage, vectorsIn } from "./embed.ts";
@@ -22,6 +22,7 @@ import { modelsIn } from "./models.ts";
 import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";
 import { generateRequest } from "./request.ts";
+import { TOOL_NAMES } from "./tools.ts";
 
 /** A list of models longer than so many pages of 1000 has no end. */
 const MAX_PAGES = 20;
@@ -64,13 +65,21 @@ export class Gemini implements Upstream {
     return models;
   }
 
-  chat(request: ChatRequest, call: Call): Promise<ChatStream> {
+  async chat(request: ChatRequest, call: Call): Promise<ChatStream> {
     const model = modelName(request.model);
-    const body = generateRequest(request, { model, options: this.#options, call });
+    const names = new ToolNames(request, TOOL_NAMES);
+    const body = generateRequest(request, { model, options: this.#options, names, call });
     const method = request.stream === true ? "streamGenerateContent?alt=sse" : "generateContent";
     const asked = { path: `${model.resource}:${method}`, body };
+<<<<<<< HEAD
     const options = { choices: request.n ?? 1, call };
     return this.#keys.lendFor(call, async (key) => answerOf(await this.#send(call, key, asked), options));
+=======
+    const options = { choices: request.n ?? 1, signal: call.signal };
+    return names.toClient(
+      await this.#keys.lendFor(call, async (key) => answerOf(await this.#send(call, key, asked), options)),
+    );
+>>>>>>> 6a750b1 (anthropic, gemini: send histories, files and tools that are taken)
   }
 
   async embed(request: EmbedRequest, call: Call): Promise<EmbedResult> {

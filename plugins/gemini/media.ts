@@ -1,3 +1,5 @@
+import { cleanBase64, readInlineData } from "modelyard/kit";
+import type { InlineDataOptions } from "modelyard/kit";
 import type { Call, ContentPart, Json, JsonObject } from "modelyard/plugin";
 import { isNothing, isObject, textIn } from "./json.ts";
 import type { ModelName } from "./model-name.ts";
@@ -42,18 +44,22 @@ export function nameOthers(part: JsonObject, known: readonly string[], { path, c
 }
 
 function byUrl(own: JsonObject, place: PartPlace): JsonObject {
-  return locatedAt(textIn(own, "url"), place);
+  return inlineData(textIn(own, "url"), place) ?? locatedAt(textIn(own, "url").trim(), place);
 }
 
-function audio(own: JsonObject): JsonObject {
+function audio(own: JsonObject, place: PartPlace): JsonObject {
   const format = textIn(own, "format") || "wav";
-  return { inlineData: { mimeType: `audio/${format}`, data: textIn(own, "data") } };
+  const data = cleanBase64(textIn(own, "data"));
+  if (data === undefined) throw badRequest(`${place.path}.input_audio.data`, "base64");
+  return { inlineData: { mimeType: `audio/${format}`, data } };
 }
 
 function file(own: JsonObject, place: PartPlace): JsonObject {
   const data = textIn(own, "file_data");
   const id = textIn(own, "file_id");
-  if (data !== "") return locatedAt(data, place);
+  const name = textIn(own, "filename").toLowerCase();
+  const mediaType = MIME_TYPES.get(/\.(\w+)$/.exec(name)?.[1] ?? "") ?? "application/pdf";
+  if (data !== "") return inlineData(data, place, mediaType) ?? locatedAt(data.trim(), place);
   if (/^files\/[\w-]+$/.test(id)) return { fileData: { fileUri: `${FILES_ORIGIN}/v1beta/${id}` } };
   if (id.startsWith("https://") || id.startsWith("gs://")) return locatedAt(id, place);
   throw unsupported(place.path, "Gemini has only files of its own: files/NAME, its https address, or gs://");
@@ -61,9 +67,22 @@ function file(own: JsonObject, place: PartPlace): JsonObject {
 
 const FILES_ORIGIN = "https://generativelanguage.googleapis.com";
 
-/** Nothing is fetched from here: a `data:` URL is sent as it is, of others Google gets the address. */
+/** Images that Gemini takes. https://ai.google.dev/gemini-api/docs/image-understanding#supported-formats */
+const IMAGES = new Set(["image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"]);
+
+/** A `data:` URL, or bare base64 of a type that is known; undefined for an address. */
+function inlineData(text: string, { path }: PartPlace, mediaType?: string): JsonObject | undefined {
+  const options: InlineDataOptions = { place: path, ...(mediaType !== undefined && { mediaType }) };
+  const given = readInlineData(text, options);
+  if (!given) return undefined;
+  const { mediaType: mimeType, data } = given;
+  if (mimeType.startsWith("image/") && !IMAGES.has(mimeType))
+    throw unsupported(path, `Gemini takes no images of type ${mimeType}`);
+  return { inlineData: { mimeType, data } };
+}
+
+/** Nothing is fetched from here: Google gets the address. */
 function locatedAt(url: string, place: PartPlace): JsonObject {
-  if (/^data:/i.test(url)) return { inlineData: dataOf(url, place) };
   const address = URL.parse(url);
   const isOwn = address?.protocol === "gs:" || address?.origin === FILES_ORIGIN;
   if (!isOwn && address?.protocol !== "https:" && address?.protocol !== "http:") {
@@ -93,27 +112,3 @@ const MIME_TYPES = new Map([
   ["mp4", "video/mp4"],
   ["webm", "video/webm"],
 ]);
-
-/** Names that clients write, and Google doesn't know. */
-const OFFICIAL = new Map([["image/jpg", "image/jpeg"]]);
-
-/** https://www.rfc-editor.org/rfc/rfc2397 */
-function dataOf(url: string, { path }: PartPlace): JsonObject {
-  const comma = url.indexOf(",");
-  if (comma === -1) throw badRequest(path, "a data: URL with data");
-  const [mimeType = "", ...parameters] = url.slice("data:".length, comma).split(";");
-  const isBase64 = parameters.some((parameter) => parameter.trim().toLowerCase() === "base64");
-  const data = url.slice(comma + 1);
-  return {
-    mimeType: OFFICIAL.get(mimeType.toLowerCase()) ?? (mimeType || "text/plain"),
-    data: isBase64 ? data : encoded(data, path),
-  };
-}
-
-function encoded(data: string, path: string): string {
-  try {
-    return Buffer.from(decodeURIComponent(data)).toString("base64");
-  } catch {
-    throw badRequest(path, "a data: URL with data");
-  }
-}

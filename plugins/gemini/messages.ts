@@ -1,6 +1,7 @@
-import { parseAsWritten } from "modelyard/kit";
+import { isBlankContent, parseAsWritten, readConversation } from "modelyard/kit";
+import type { ConversationMessage, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, ContentPart, Json, JsonObject, Message } from "modelyard/plugin";
-import { elements, isNothing, isObject, member, textIn } from "./json.ts";
+import { isNothing, isObject, member, textIn } from "./json.ts";
 import { mediaPart, nameOthers } from "./media.ts";
 import type { PartPlace } from "./media.ts";
 import type { ModelName } from "./model-name.ts";
@@ -8,6 +9,7 @@ import { badRequest, unsupported } from "./refusal.ts";
 
 interface Around {
   readonly model: ModelName;
+  readonly names: ToolNames;
   readonly call: Pick<Call, "ignored">;
 }
 
@@ -20,22 +22,21 @@ interface Turn {
 }
 
 /**
- * `contents` and `systemInstruction` for a conversation: neighbours of one speaker become one turn, calls are matched
- * with their answers by id. Throws `bad-request` or `unsupported` with the path of what is at fault.
+ * `contents` and `systemInstruction` for a conversation: neighbours of one speaker become one turn, and all answers of a
+ * turn's calls follow it. Throws `bad-request` or `unsupported` with the path of what is at fault.
  */
 export function conversation(messages: ChatRequest["messages"], around: Around): JsonObject {
   const reader = new Conversation(around);
-  for (const [index, message] of messages.entries()) reader.read(message, `messages[${index}]`);
+  const toolCallId = (id: string) => id.toWellFormed();
+  for (const message of readConversation(messages, { toolCallId, call: around.call })) reader.read(message);
   return reader.fields();
 }
 
 /** Members of a message that are read, by its role. */
 const KNOWN = new Map([
-  ["assistant", ["role", "content", "tool_calls", "refusal", "extra_content"]],
-  ["tool", ["role", "content", "tool_call_id", "name"]],
+  ["assistant", ["role", "content", "tool_calls", "function_call", "refusal", "extra_content"]],
+  ["tool", ["role", "content", "tool_call_id", "name", "is_error"]],
 ]);
-
-const REFUSED = ["function_call", "audio"];
 
 /** What Google's documents have in place of a signature for calls that Gemini didn't make, as its third version demands one. */
 const FOREIGN_CALL = "skip_thought_signature_validator";
@@ -44,32 +45,26 @@ class Conversation {
   readonly #around: Around;
   readonly #instructions: JsonObject[] = [];
   readonly #turns: Turn[] = [];
-  /** The names of the functions called so far, by the call's id. */
-  readonly #called = new Map<string, string>();
 
   constructor(around: Around) {
     this.#around = around;
   }
 
-  read(message: Message, path: string): void {
-    for (const name of REFUSED) {
-      if (!isNothing(message[name])) throw unsupported(`${path}.${name}`, "Gemini takes no such message");
-    }
-    const known = KNOWN.get(message.role) ?? ["role", "content"];
+  read(read: ConversationMessage): void {
+    const { role, message, place: path } = read;
+    if (!isNothing(message["audio"])) throw unsupported(`${path}.audio`, "Gemini takes no such message");
+    const known = KNOWN.get(role) ?? ["role", "content"];
     nameOthers(message, known, { ...this.#around, path: "messages[]" });
-    switch (message.role) {
+    switch (role) {
       case "system":
-      case "developer":
         this.#instructions.push(...this.#texts(message, path));
         return;
       case "user":
         return this.#add("user", this.#parts(message, path));
       case "assistant":
-        return this.#add("model", [...this.#answer(message, path), ...this.#calls(message, path)]);
+        return this.#add("model", [...this.#answer(message, path), ...this.#calls(read)]);
       case "tool":
-        return this.#add("function", [this.#result(message, path)]);
-      default:
-        throw unsupported(`${path}.role`, `Gemini knows no role "${message.role}"`);
+        return this.#add("function", this.#result(read));
     }
   }
 
@@ -91,6 +86,7 @@ class Conversation {
   }
 
   #parts({ content }: Message, path: string): JsonObject[] {
+    if (isBlankContent(content)) return [];
     if (typeof content === "string") return textParts(content);
     return (content ?? []).flatMap((part, index) => this.#part(part, `${path}.content[${index}]`));
   }
@@ -121,28 +117,39 @@ class Conversation {
     return [...parts, { ...last, thoughtSignature: signature }];
   }
 
-  #calls(message: Message, path: string): JsonObject[] {
-    return elements(message["tool_calls"]).map((call, index) => {
-      const place = `${path}.tool_calls[${index}]`;
-      const own = member(call, "function");
-      const [id, name] = [textIn(call, "id"), textIn(own, "name")];
-      if (name === "") throw unsupported(place, "Gemini takes calls of functions only");
-      if (id !== "") this.#called.set(id, name);
-      const args = argumentsOf(textIn(own, "arguments"), `${place}.function.arguments`);
-      const signature = signatureIn(call);
+  #calls({ toolCalls }: ConversationMessage): JsonObject[] {
+    return toolCalls.map(({ id, name, arguments: args, given }) => {
+      const signature = signatureIn(given);
       return {
-        functionCall: { ...(id !== "" && { id }), name, args },
+        functionCall: { id, name: this.#around.names.toUpstream(name), args },
         ...(signature !== undefined && { thoughtSignature: signature }),
       };
     });
   }
 
-  #result(message: Message, path: string): JsonObject {
-    const id = textIn(message, "tool_call_id");
-    const name = this.#called.get(id) ?? textIn(message, "name");
-    if (name === "") throw badRequest(`${path}.tool_call_id`, "the id of a call in the messages before it");
-    const texts = this.#texts(message, path).map((part) => textIn(part, "text"));
-    return { functionResponse: { ...(id !== "" && { id }), name, response: responseOf(texts.join("\n")) } };
+  /** The result of a call, and after it the files that it has. */
+  #result({ message, place, answers }: ConversationMessage): JsonObject[] {
+    if (!answers) return [];
+    const parts = this.#parts(message, place);
+    const texts = parts.flatMap((part) => ("text" in part ? [textIn(part, "text")] : []));
+    const files = parts.filter((part) => !("text" in part));
+    const within = files.filter((part) => this.#isTakenWithin(part));
+    const functionResponse = {
+      id: answers.id,
+      name: this.#around.names.toUpstream(answers.name),
+      response: responseOf(texts.join("\n"), message["is_error"] === true),
+      ...(within.length > 0 && { parts: within }),
+    };
+    return [{ functionResponse }, ...files.filter((part) => !within.includes(part))];
+  }
+
+  /** https://ai.google.dev/gemini-api/docs/function-calling#multimodal */
+  #isTakenWithin(part: JsonObject): boolean {
+    const mediaType = textIn(part["inlineData"], "mimeType");
+    return (
+      this.#around.model.version >= 3 &&
+      /^(image\/(png|jpeg|webp)|application\/pdf|text\/plain)$/.test(mediaType)
+    );
   }
 
   /** Marks the first call of a turn that has no signature at all, where the model would refuse it. */
@@ -164,15 +171,14 @@ function signatureIn(value: Json): string | undefined {
   return signature === "" ? undefined : signature;
 }
 
-function argumentsOf(text: string, path: string): JsonObject {
-  if (text.trim() === "") return {};
+/**
+ * A function's answer, which must be an object: one as it is, all else under `output`, as the documents say, and what
+ * has failed under `error`.
+ */
+function responseOf(text: string, isError: boolean): JsonObject {
   const value = parseAsWritten(text);
-  if (!isObject(value)) throw badRequest(path, "a JSON object as text");
-  return value;
-}
-
-/** A function's answer, which must be an object: one as it is, all else under `output`, as the documents say. */
-function responseOf(text: string): JsonObject {
-  const value = parseAsWritten(text);
+  if (isError) return { error: value === undefined ? text || FAILED : value };
   return isObject(value) ? value : { output: value === undefined ? text : value };
 }
+
+const FAILED = "the tool failed without output";

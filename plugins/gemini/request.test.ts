@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import type { ChatRequest, JsonObject } from "modelyard/plugin";
 import { testCall } from "../../test/support/plugin-host.ts";
+import { ToolNames } from "modelyard/kit";
 import { modelName } from "./model-name.ts";
 import { generateRequest } from "./request.ts";
+import { TOOL_NAMES } from "./tools.ts";
 
 interface Around {
   readonly model?: string;
@@ -16,7 +18,8 @@ function mapped(
 ) {
   const { call, ignored } = testCall();
   const request: ChatRequest = { model, messages: [{ role: "user", content: "Hi" }], ...fields };
-  const around = { model: modelName(model), options: { thoughts, safety }, call };
+  const names = new ToolNames(request, TOOL_NAMES);
+  const around = { model: modelName(model), options: { thoughts, safety }, names, call };
   const { contents: _, ...body } = generateRequest(request, around) as Record<string, unknown>;
   return { body, ignored: [...ignored.keys()] };
 }
@@ -95,7 +98,7 @@ describe("generation config", () => {
         title: "thing",
         description: "d",
         type: "object",
-        properties: { a: { type: "string" } },
+        properties: { a: { type: "string", description: '{pattern: "x"}' } },
       },
     });
     expect(ignored).toEqual([
@@ -219,7 +222,10 @@ describe("tools", () => {
             {
               name: "f",
               description: "d",
-              parametersJsonSchema: { type: "object", properties: { a: { type: "string" } } },
+              parametersJsonSchema: {
+                type: "object",
+                properties: { a: { type: "string", description: "{minLength: 1}" } },
+              },
             },
             { name: "g" },
             { name: "h" },

@@ -1,3 +1,4 @@
+import type { ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
 import { isObject } from "./json.ts";
 import { conversation } from "./messages.ts";
@@ -12,6 +13,7 @@ import { toolFields } from "./tools.ts";
 interface Around {
   readonly model: ModelName;
   readonly options: Pick<Options, "safety" | "thoughts">;
+  readonly names: ToolNames;
   readonly call: Pick<Call, "ignored">;
 }
 
@@ -19,19 +21,19 @@ interface Around {
  * Gemini's `GenerateContentRequest` for a chat request. Throws `bad-request` or `unsupported` with the field that is
  * at fault; names with `call.ignored` what is left out. https://ai.google.dev/api/generate-content
  */
-export function generateRequest(request: ChatRequest, { model, options, call }: Around): JsonObject {
+export function generateRequest(request: ChatRequest, { model, options, names, call }: Around): JsonObject {
   const { config, body } = parameters(request, call);
   const google = googleFields(request);
   const own = isObject(google["thinking_config"]) ? google["thinking_config"] : {};
   const thinking = thinkingConfig({ request, model, thoughts: options.thoughts, own, call });
   const generationConfig = { ...config, ...(thinking && { thinkingConfig: thinking }) };
-  const tools = toolFields(request, call);
+  const tools = toolFields(request, { names, call });
   const isJson = config["responseMimeType"] === "application/json";
   if (isJson && "tools" in tools && model.version > 0 && model.version < 3) {
     throw unsupported("response_format", "models before Gemini 3 take no tools beside JSON");
   }
   return {
-    ...conversation(request.messages, { model, call }),
+    ...conversation(request.messages, { model, names, call }),
     ...tools,
     ...safetySettings(request, options.safety),
     ...(google["cached_content"] !== undefined && { cachedContent: google["cached_content"] }),

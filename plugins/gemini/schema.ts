@@ -1,8 +1,9 @@
+import { describeLimits, wellFormedSchema } from "modelyard/kit";
 import { isNumber } from "modelyard/plugin";
 import type { Call, Json, JsonObject } from "modelyard/plugin";
 import { elements, isObject } from "./json.ts";
 import type { Maybe } from "./json.ts";
-import { badRequest, unsupported } from "./refusal.ts";
+import { badRequest } from "./refusal.ts";
 
 interface Place {
   /** Where the schema stands in the request, as `response_format.json_schema.schema`. */
@@ -13,21 +14,25 @@ interface Place {
 /**
  * A JSON Schema cut down to what Gemini says it heeds (`responseJsonSchema` of
  * https://ai.google.dev/api/generate-content#generationconfig). What has another form there is converted: `const`,
- * `allOf`, `nullable`, `definitions`, null among the values of an enum, keywords beside a `$ref`. Keywords that only
- * narrow are left out and named with `call.ignored`; what can't be said at all throws `unsupported` with its path.
+ * `allOf`, `nullable`, `definitions`, null among the values of an enum, keywords beside a `$ref`. What can't be said is
+ * left out, named with `call.ignored`, and told in the description where that is possible: one schema that Gemini can't
+ * express would end the whole request.
  */
 export function geminiSchema(schema: Json, { path, call }: Place): JsonObject {
   if (!isObject(schema)) throw badRequest(path, "a JSON Schema");
-  const { $defs, definitions, ...rest } = schema;
+  const { schema: root, dropped } = wellFormedSchema(schema);
+  const converter = new Converter(root, call);
+  for (const place of dropped) converter.ignore(`${path}.${place}`);
+  const { $defs, definitions, ...rest } = root;
   const shared = { ...objectOr(definitions), ...objectOr($defs) };
-  const converter = new Converter(schema, call);
   const body = converter.convert(rest, path);
   if (Object.keys(shared).length === 0) return body;
   return { ...body, $defs: converter.each(shared, `${path}.$defs`) };
 }
 
 type Members = Record<string, Json | undefined>;
-type Rule = (converter: Converter, value: Json, path: string) => JsonObject;
+/** What a keyword becomes; undefined where Gemini has nothing for it. */
+type Rule = (converter: Converter, value: Json, path: string) => JsonObject | undefined;
 
 /** More than these are not copied in place of their `$ref`: definitions that double at each step would never end. */
 const MAX_COPIES = 1000;
@@ -49,8 +54,7 @@ class Converter {
 
   convert(schema: Maybe, path: string): JsonObject {
     if (schema === true) return {};
-    if (schema === false) throw unsupported(path, "Gemini knows no schema that nothing fulfils");
-    if (!isObject(schema)) throw badRequest(path, "a JSON Schema");
+    if (!isObject(schema)) return this.ignore(path);
     if (typeof schema["$ref"] === "string") return this.#reference(schema["$ref"], schema, path);
     if (Array.isArray(schema["allOf"])) return this.convert(this.#merged(schema, path), path);
     return this.#withNull(schema, this.#members(schema, path));
@@ -62,9 +66,11 @@ class Converter {
   }
 
   each(schemas: Maybe, path: string): JsonObject {
-    if (!isObject(schemas)) throw badRequest(path, "an object of schemas");
     return Object.fromEntries(
-      Object.entries(schemas).map(([name, schema]) => [name, this.convert(schema, `${path}.${name}`)]),
+      Object.entries(objectOr(schemas)).map(([name, schema]) => [
+        name,
+        this.convert(schema, `${path}.${name}`),
+      ]),
     );
   }
 
@@ -74,13 +80,27 @@ class Converter {
 
   #members(schema: JsonObject, path: string): Members {
     const members: Members = {};
+    const limits: Record<string, Json> = {};
     for (const [keyword, value] of Object.entries(schema)) {
       if (value === undefined) continue;
-      const rule = RULES.get(keyword);
-      if (rule) Object.assign(members, rule(this, value, `${path}.${keyword}`));
-      else this.ignore(`${path}.${keyword}`);
+      const said = RULES.get(keyword)?.(this, value, `${path}.${keyword}`);
+      if (said) Object.assign(members, said);
+      else {
+        this.ignore(`${path}.${keyword}`);
+        if (keyword !== "definitions") limits[keyword] = value;
+      }
     }
-    return members;
+    this.#keepDefined(schema, members, path);
+    const description = describeLimits(members["description"], limits);
+    return description === undefined ? members : { ...members, description };
+  }
+
+  /** Gemini refuses a request in which a schema requires a property that it doesn't define at the same level. */
+  #keepDefined({ required, properties }: JsonObject, members: Members, path: string): void {
+    const names = elements(required).filter((name) => typeof name === "string");
+    const defined = names.filter((name) => Object.hasOwn(objectOr(properties), name));
+    if (defined.length < names.length) this.ignore(`${path}.required`);
+    if (defined.length > 0) members["required"] = defined;
   }
 
   /** OpenAPI's `nullable`, and null among the values of an enum: those may only be texts and numbers. */
@@ -93,15 +113,20 @@ class Converter {
   }
 
   #reference(reference: string, schema: JsonObject, path: string): JsonObject {
-    const target = this.#target(reference, path);
     const { $ref: _, ...beside } = schema;
+    const target = this.#target(reference);
+    if (!target) {
+      this.ignore(`${path}.$ref`);
+      return this.convert(beside, path);
+    }
     const isShared = /^#(\/(\$defs|definitions)\/[^/]+)?$/.test(reference);
     // Beside a `$ref` Gemini takes nothing else.
     if (isShared && (Object.keys(beside).length === 0 || this.#isEndless(reference))) {
       for (const keyword of Object.keys(beside)) this.ignore(`${path}.${keyword}`);
       return { $ref: reference.replace("#/definitions/", "#/$defs/") };
     }
-    if (this.#isEndless(reference)) throw unsupported(path, "Gemini takes such a $ref only to $defs");
+    // Such a reference Gemini takes only to `$defs`.
+    if (this.#isEndless(reference)) return this.ignore(`${path}.$ref`);
     this.#open.add(reference);
     this.#copies++;
     const copy = this.convert({ ...target, ...beside }, path);
@@ -113,9 +138,9 @@ class Converter {
     return this.#open.has(reference) || this.#copies >= MAX_COPIES;
   }
 
-  /** What a `$ref` within the schema leads to (RFC 6901). */
-  #target(reference: string, path: string): JsonObject {
-    if (!reference.startsWith("#")) throw unsupported(path, "Gemini takes no $ref to another document");
+  /** What a `$ref` within the schema leads to (RFC 6901); undefined for one to nothing, or to another document. */
+  #target(reference: string): JsonObject | undefined {
+    if (!reference.startsWith("#")) return undefined;
     const names = reference.split("/").slice(1);
     const target = names.reduce<Maybe>((value, name) => {
       const key = decoded(name).replaceAll("~1", "/").replaceAll("~0", "~");
@@ -123,19 +148,21 @@ class Converter {
         ? (value as JsonObject)[key]
         : undefined;
     }, this.#root);
-    if (!isObject(target)) throw badRequest(path, "a $ref to a part of this schema");
-    return target;
+    return isObject(target) ? target : undefined;
   }
 
   /** One schema that says what it and its `allOf` say; named where they disagree, as the first then counts. */
   #merged({ allOf, ...schema }: JsonObject, path: string): JsonObject {
     const all = elements(allOf).map((each) => {
       const reference = isObject(each) ? each["$ref"] : undefined;
-      const target = typeof reference === "string" ? this.#target(reference, path) : {};
+      const target = typeof reference === "string" ? this.#target(reference) : {};
+      if (!target) this.ignore(`${path}.allOf`);
       return isObject(each) ? { ...target, ...each, $ref: undefined } : {};
     });
-    if (this.#copies++ >= MAX_COPIES)
-      throw unsupported(`${path}.allOf`, "Gemini knows no allOf, and it has no end");
+    if (this.#copies++ >= MAX_COPIES) {
+      this.ignore(`${path}.allOf`);
+      return schema;
+    }
     return all.reduce<JsonObject>((first, second) => this.#both(first, second, path), schema);
   }
 
@@ -161,10 +188,10 @@ class Converter {
 const JOINED = new Set(["properties", "required", "allOf", "title", "description"]);
 
 const RULES = new Map<string, Rule>([
-  ...["type", "title", "description", "minItems", "maxItems", "minimum", "maximum", "required"].map(kept),
+  ...["type", "title", "description", "minItems", "maxItems", "minimum", "maximum"].map(kept),
   ...["propertyOrdering", "$id", "$anchor"].map(kept),
-  // They say nothing about values.
-  ...["$schema", "$comment", "nullable"].map((keyword): [string, Rule] => [keyword, () => ({})]),
+  // They say nothing about values, or are said elsewhere.
+  ...["$schema", "$comment", "nullable", "required"].map((keyword): [string, Rule] => [keyword, () => ({})]),
   ["properties", (converter, value, path) => ({ properties: converter.each(value, path) })],
   ["$defs", (converter, value, path) => ({ $defs: converter.each(value, path) })],
   ["items", (converter, value, path) => ({ items: converter.convert(value, path) })],
@@ -178,23 +205,19 @@ const RULES = new Map<string, Rule>([
       additionalProperties: typeof value === "boolean" ? value : converter.convert(value, path),
     }),
   ],
-  ["enum", (converter, value, path) => enumOf(elements(value), () => converter.ignore(path))],
-  ["const", (converter, value, path) => enumOf([value], () => converter.ignore(path))],
-  [
-    "format",
-    (converter, value, path) =>
-      typeof value === "string" && FORMATS.has(value) ? { format: value } : converter.ignore(path),
-  ],
+  ["enum", (_, value) => enumOf(elements(value))],
+  ["const", (_, value) => enumOf([value])],
+  ["format", (_, value) => (typeof value === "string" && FORMATS.has(value) ? { format: value } : undefined)],
 ]);
 
 function kept(keyword: string): [string, Rule] {
   return [keyword, (_, value) => ({ [keyword]: value })];
 }
 
-function enumOf(values: readonly Json[], ignore: () => JsonObject): JsonObject {
+function enumOf(values: readonly Json[]): JsonObject | undefined {
   const possible = values.filter((value) => value !== null);
   const areTaken = possible.every((value) => typeof value === "string" || isNumber(value));
-  return areTaken && possible.length > 0 ? { enum: possible } : ignore();
+  return areTaken && possible.length > 0 ? { enum: possible } : undefined;
 }
 
 function objectOr(value: Maybe): JsonObject {

@@ -1,21 +1,34 @@
+import type { ToolNameRule, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { elements, isNothing, isObject, member, textIn } from "./json.ts";
 import { badRequest, unsupported } from "./refusal.ts";
 import { geminiSchema } from "./schema.ts";
 
-type Ignored = Pick<Call, "ignored">;
+interface Around {
+  readonly names: ToolNames;
+  readonly call: Pick<Call, "ignored">;
+}
+
+/** What Gemini says of names of functions, where they are longest and oldest models take them, too. */
+export const TOOL_NAMES: ToolNameRule = {
+  pattern: /^[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}$/,
+  refused: /[^a-zA-Z0-9_.:-]/g,
+  maxLength: 64,
+};
 
 /** `tools` and `toolConfig` for a request's functions and its choice among them. */
-export function toolFields(request: ChatRequest, call: Ignored): JsonObject {
+export function toolFields(request: ChatRequest, around: Around): JsonObject {
   const functionDeclarations = elements(request["tools"]).map((tool, index) =>
-    declaration(tool, index, call),
+    declaration(tool, index, around),
   );
-  const config = toolChoice(request["tool_choice"]);
+  const config = toolChoice(request["tool_choice"], around);
   if (functionDeclarations.length === 0) {
     if (config && config["mode"] === "ANY")
       throw badRequest("tool_choice", "left out where there are no tools");
     return {};
   }
+  if (request["parallel_tool_calls"] === false)
+    around.call.ignored("parallel_tool_calls", "Gemini can't be told to call one function at a time");
   return {
     tools: [{ functionDeclarations }],
     ...(config && { toolConfig: { functionCallingConfig: config } }),
@@ -24,7 +37,7 @@ export function toolFields(request: ChatRequest, call: Ignored): JsonObject {
 
 const FUNCTION_MEMBERS = new Set(["name", "description", "parameters"]);
 
-function declaration(tool: Json, index: number, call: Ignored): JsonObject {
+function declaration(tool: Json, index: number, { names, call }: Around): JsonObject {
   const place = `tools[${index}]`;
   const type = textIn(tool, "type");
   if (type !== "function") throw unsupported(place, `Gemini takes functions here, no tool of type "${type}"`);
@@ -38,15 +51,19 @@ function declaration(tool: Json, index: number, call: Ignored): JsonObject {
   }
   const description = textIn(own, "description");
   return {
-    name,
+    name: names.toUpstream(name),
     ...(description !== "" && { description }),
     ...parametersOf(own["parameters"], place, call),
   };
 }
 
-function parametersOf(parameters: Json | undefined, place: string, call: Ignored): JsonObject {
+function parametersOf(parameters: Json | undefined, place: string, call: Around["call"]): JsonObject {
   // A function that takes nothing has no schema here: an object without properties is refused by some models.
   if (isNothing(parameters) || parameters === undefined) return {};
+  if (typeof parameters === "boolean") {
+    call.ignored(`${place}.function.parameters`, "Gemini takes objects as schemas");
+    return {};
+  }
   const properties = member(parameters, "properties");
   const isEmpty = isObject(properties) && Object.keys(properties).length === 0;
   if (isObject(parameters) && (Object.keys(parameters).length === 0 || (isEmpty && !parameters["$ref"])))
@@ -61,18 +78,19 @@ const MODES = new Map([
 ]);
 
 /** https://ai.google.dev/api/caching#FunctionCallingConfig */
-function toolChoice(choice: Json | undefined): JsonObject | undefined {
+function toolChoice(choice: Json | undefined, { names }: Around): JsonObject | undefined {
   if (choice === undefined || choice === null) return undefined;
   const mode = typeof choice === "string" ? MODES.get(choice) : undefined;
   if (mode) return { mode };
   const type = textIn(choice, "type");
-  if (type === "function") return { mode: "ANY", allowedFunctionNames: [nameIn(choice, "tool_choice")] };
+  if (type === "function")
+    return { mode: "ANY", allowedFunctionNames: [names.toUpstream(nameIn(choice, "tool_choice"))] };
   const allowed = member(choice, "allowed_tools");
   if (type === "allowed_tools" && textIn(allowed, "mode") === "required") {
-    const names = elements(member(allowed, "tools")).map((tool) =>
-      nameIn(tool, "tool_choice.allowed_tools.tools"),
+    const allowedFunctionNames = elements(member(allowed, "tools")).map((tool) =>
+      names.toUpstream(nameIn(tool, "tool_choice.allowed_tools.tools")),
     );
-    return { mode: "ANY", allowedFunctionNames: names };
+    return { mode: "ANY", allowedFunctionNames };
   }
   throw unsupported(
     "tool_choice",

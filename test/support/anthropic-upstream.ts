@@ -3,6 +3,8 @@ import { join } from "node:path";
 import type { ChatEvent, ChatRequest, JsonObject } from "modelyard/plugin";
 import type { Options } from "../../plugins/anthropic/options.ts";
 import { traitsOf } from "../../plugins/anthropic/traits.ts";
+import { ToolNames } from "modelyard/kit";
+import { TOOL_NAMES } from "../../plugins/anthropic/tools.ts";
 import { mapRequest } from "../../plugins/anthropic/request.ts";
 import { Anthropic } from "../../plugins/anthropic/anthropic.ts";
 import { outcomeOf } from "./pieces.ts";
@@ -25,7 +27,8 @@ export function answering(body: BodyInit, type = "text/event-stream; charset=utf
 export function mapped(fields: JsonObject, model = "claude-sonnet-4-5"): Mapped {
   const { call, ignored } = testCall();
   const request = { messages: [{ role: "user", content: "Hi" }], ...fields, model } as ChatRequest;
-  const setting = { traits: traitsOf(model, undefined), maxTokens: undefined, call };
+  const names = new ToolNames(request, TOOL_NAMES);
+  const setting = { traits: traitsOf(model, undefined), maxTokens: undefined, names, call };
   return { ...mapRequest(request, setting), ignored: [...ignored.keys()] };
 }
 
