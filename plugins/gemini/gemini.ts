@@ -71,15 +71,10 @@ export class Gemini implements Upstream {
     const body = generateRequest(request, { model, options: this.#options, names, call });
     const method = request.stream === true ? "streamGenerateContent?alt=sse" : "generateContent";
     const asked = { path: `${model.resource}:${method}`, body };
-<<<<<<< HEAD
     const options = { choices: request.n ?? 1, call };
-    return this.#keys.lendFor(call, async (key) => answerOf(await this.#send(call, key, asked), options));
-=======
-    const options = { choices: request.n ?? 1, signal: call.signal };
     return names.toClient(
       await this.#keys.lendFor(call, async (key) => answerOf(await this.#send(call, key, asked), options)),
     );
->>>>>>> 6a750b1 (anthropic, gemini: send histories, files and tools that are taken)
   }
 
   async embed(request: EmbedRequest, call: Call): Promise<EmbedResult> {
