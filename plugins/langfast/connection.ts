@@ -3,6 +3,7 @@ import type { Socket } from "socket.io-client";
 import { UpstreamError } from "modelyard/plugin";
 import { refusalOf } from "./connect-error.ts";
 import { readChunk, readFinished } from "./events.ts";
+import type { LateMarks } from "./late-marks.ts";
 import { Router } from "./router.ts";
 import type { RouterParts } from "./router.ts";
 import type { Listener } from "./run.ts";
@@ -25,6 +26,8 @@ export interface ConnectionParts extends RouterParts {
 /** How a connection is made, and who is told that it is gone. */
 export interface ConnectionCall {
   readonly token: string;
+  /** Of the credential's user. */
+  readonly lateMarks: LateMarks;
   readonly closed: () => void;
 }
 
@@ -42,10 +45,10 @@ export class Connection {
   readonly #parts: ConnectionParts;
   readonly #closed: () => void;
 
-  constructor(parts: ConnectionParts, { token, closed }: ConnectionCall) {
+  constructor(parts: ConnectionParts, { token, lateMarks, closed }: ConnectionCall) {
     this.#parts = parts;
     this.#closed = closed;
-    this.#router = new Router(parts);
+    this.#router = new Router(parts, lateMarks);
     this.#socket = io(parts.url, {
       transports: ["websocket"],
       auth: { token },

@@ -2,6 +2,7 @@ import type { JsonObject } from "modelyard/plugin";
 import { Connection } from "./connection.ts";
 import type { ConnectionParts } from "./connection.ts";
 import type { Credential } from "./credentials.ts";
+import { LateMarks } from "./late-marks.ts";
 import type { Listener } from "./run.ts";
 
 /** A run's place on a socket; disposing of it gives the place up. */
@@ -13,6 +14,7 @@ export interface Seat extends Disposable {
 /** At most one socket for each credential, opened when it is first needed. */
 export class Connections {
   readonly #byCredential = new Map<string, Connection>();
+  readonly #lateMarks = new Map<string, LateMarks>();
   readonly #parts: ConnectionParts;
   #opened = 0;
   #isClosed = false;
@@ -35,6 +37,7 @@ export class Connections {
   retire(id: string): void {
     const connection = this.#byCredential.get(id);
     this.#byCredential.delete(id);
+    this.#lateMarks.delete(id);
     connection?.retire();
   }
 
@@ -57,8 +60,11 @@ export class Connections {
 
   #open(credential: Credential): Connection {
     const { id, access_token: token } = credential;
+    const lateMarks = this.#lateMarks.get(id) ?? new LateMarks(this.#parts.clock);
+    this.#lateMarks.set(id, lateMarks);
     const connection: Connection = new Connection(this.#parts, {
       token,
+      lateMarks,
       closed: () => {
         if (this.#byCredential.get(id) === connection) this.#byCredential.delete(id);
       },

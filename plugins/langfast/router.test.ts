@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { testCall } from "../../test/support/plugin-host.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
+import { LateMarks } from "./late-marks.ts";
 import { RecentIds } from "./recent-ids.ts";
 import { Router } from "./router.ts";
 import type { RouterParts } from "./router.ts";
@@ -9,6 +10,8 @@ import { Sharing } from "./sharing.ts";
 import { newTally } from "./tally.ts";
 
 interface Desk {
+  /** Of another socket of the same user. */
+  readonly next: () => Router;
   readonly parts: RouterParts;
   readonly clock: FakeClock;
   readonly router: Router;
@@ -19,14 +22,17 @@ interface Desk {
 function openDesk(): Desk {
   const clock = new FakeClock();
   const parts = { clock, sharing: new Sharing(), tally: newTally(), over: new RecentIds(10) };
-  const router = new Router(parts);
-  const begin = (isExclusive = false): Run => {
-    const run = new Run(testCall().call, isExclusive);
-    run.hasBegun = true;
-    router.join(run);
-    return run;
-  };
-  return { parts, clock, router, begin };
+  const lateMarks = new LateMarks(clock);
+  const router = new Router(parts, lateMarks);
+  const begin = (isExclusive = false): Run => beginOn(router, isExclusive);
+  return { parts, clock, router, begin, next: () => new Router(parts, lateMarks) };
+}
+
+function beginOn(router: Router, isExclusive = true): Run {
+  const run = new Run(testCall().call, isExclusive);
+  run.hasBegun = true;
+  router.join(run);
+  return run;
 }
 
 describe("events with an id", () => {
@@ -128,7 +134,7 @@ describe("events without an id", () => {
     const other = begin();
     router.claim(one, ["x"]);
     router.chunk({ id: "x", end: "completed" });
-    await clock.advance(2_001);
+    await clock.advance(10_001);
     router.finished({ end: "finished" });
     expect(other.hasEnded).toBe(true);
   });
@@ -141,6 +147,62 @@ describe("events without an id", () => {
     expect(run.hasEnded).toBe(false);
     router.claim(run, ["x"]);
     expect(run.take()).toEqual({ id: "x", content: "all of it", end: "finished" });
+  });
+});
+
+describe("an end mark without an id, on the socket of a user's next run", () => {
+  test("may come on each socket for the run before, and ends the next one only after that", () => {
+    const { router, begin, next } = openDesk();
+    begin(true);
+    router.chunk({ content: "all", end: "completed" });
+    const later = next();
+    const run = beginOn(later);
+    router.finished({ end: "finished" });
+    later.finished({ end: "finished" });
+    expect(run.hasEnded).toBe(false);
+    later.finished({ end: "finished" });
+    expect(run.hasEnded).toBe(true);
+  });
+
+  test("may come for a run that failed", () => {
+    const { router, begin, next } = openDesk();
+    begin(true);
+    router.chunk({ failure: "it failed" });
+    const later = next();
+    const run = beginOn(later);
+    later.finished({ end: "finished" });
+    expect(run.hasEnded).toBe(false);
+  });
+
+  test("is nobody's where a run was left and the service is known to end runs by their last chunk", () => {
+    const { router, begin, next } = openDesk();
+    const first = begin(true);
+    router.chunk({ content: "all", end: "completed" });
+    router.finished({ end: "finished" });
+    router.leave(first);
+    router.leave(begin(true));
+    const later = next();
+    const run = beginOn(later);
+    later.finished({ end: "finished" });
+    later.finished({ end: "finished" });
+    expect(run.hasEnded).toBe(false);
+    later.chunk({ content: "whole", end: "completed" });
+    expect(run.take()).toEqual({ content: "whole", end: "completed" });
+  });
+
+  test("fails the run where a run was left and it can't be told whose end it is, for a while", async () => {
+    const { router, begin, next, clock } = openDesk();
+    router.leave(begin(true));
+    const later = next();
+    const run = beginOn(later);
+    later.finished({ end: "finished" });
+    expect(() => run.take()).toThrow(expect.objectContaining({ code: "bad-response" }));
+    later.leave(run);
+    await clock.advance(10_001);
+    const last = next();
+    const other = beginOn(last);
+    last.finished({ end: "finished" });
+    expect(other.hasEnded).toBe(true);
   });
 });
 

@@ -2,13 +2,11 @@ import { UpstreamError } from "modelyard/plugin";
 import type { Clock } from "modelyard/kit";
 import type { RunnerEvent } from "./events.ts";
 import { HeldEvents } from "./held-events.ts";
+import type { LateMark, LateMarks } from "./late-marks.ts";
 import type { RecentIds } from "./recent-ids.ts";
 import type { Listener } from "./run.ts";
 import type { Sharing } from "./sharing.ts";
 import type { Tally } from "./tally.ts";
-
-/** For how long, in milliseconds, a second end mark of a run is expected after the first. */
-const ECHO = 2_000;
 
 /** What a router shares with those of other sockets. */
 export interface RouterParts {
@@ -35,8 +33,10 @@ export class Router {
   readonly #named = new Set<string>();
   /** Runs that had an event without an id. */
   readonly #nameless = new WeakSet<Listener>();
-  /** Until when second end marks may still come, one for each run that ended by its last chunk. */
-  #echoes: number[] = [];
+  /** Second end marks of the user's runs, on all of the user's sockets. */
+  readonly #lateMarks: LateMarks;
+  /** Those that came on this socket. */
+  readonly #seenMarks = new WeakSet<LateMark>();
   /** Whether `completion_finished` comes with an id here, so that it can't be taken for another run's. */
   #isMarkNamed = false;
   readonly #held: HeldEvents;
@@ -49,8 +49,9 @@ export class Router {
   /** Whether that is because the service doesn't name its runs, so that each needs a socket of its own. */
   isNameless = false;
 
-  constructor(parts: RouterParts) {
+  constructor(parts: RouterParts, lateMarks: LateMarks) {
     this.#parts = parts;
+    this.#lateMarks = lateMarks;
     this.#held = new HeldEvents(parts.clock);
   }
 
@@ -66,7 +67,10 @@ export class Router {
   /** The run wants nothing more, whether it is over or not. */
   leave(run: Listener): void {
     if (!this.#runs.delete(run)) return;
-    if (run.hasBegun && !run.hasEnded) this.isSpoilt = true;
+    if (run.hasBegun && !run.hasEnded) {
+      this.isSpoilt = true;
+      if (!this.#isMarkNamed) this.#lateMarks.left();
+    }
     if (this.#adopter === run) this.#adopter = undefined;
     if (this.#heldEnd?.run === run) this.#heldEnd = undefined;
     for (const [id, owner] of this.#owners) if (owner === run) this.#forget(id);
@@ -96,13 +100,15 @@ export class Router {
   finished(event: RunnerEvent): void {
     if (event.id !== undefined) {
       this.#isMarkNamed = true;
-      this.#echoes = [];
+      this.#lateMarks.clear();
       return this.#route(event.id, event);
     }
-    const now = this.#parts.clock.now();
-    this.#echoes = this.#echoes.filter((until) => until > now);
-    if (this.#echoes.shift() !== undefined) this.#parts.tally.late++;
-    else this.#toTheOnlyOne(event);
+    const late = this.#lateMarks.next(this.#seenMarks);
+    if (late) this.#seenMarks.add(late);
+    const meaning = late ? "late" : this.#lateMarks.meaning;
+    if (meaning === "late") this.#parts.tally.late++;
+    else if (meaning === "end") this.#toTheOnlyOne(event);
+    else for (const run of this.#running()) run.fail(endOfNobody());
   }
 
   #route(id: string, event: RunnerEvent): void {
@@ -122,7 +128,7 @@ export class Router {
 
   /** For events that say not whose they are: only if there is no doubt. */
   #toTheOnlyOne(event: RunnerEvent): void {
-    const [only, ...others] = [...this.#runs].filter((run) => run.hasBegun && !run.hasEnded);
+    const [only, ...others] = this.#running();
     if (!only || others.length > 0 || this.isSpoilt) {
       this.#parts.tally.stray++;
       return;
@@ -134,6 +140,10 @@ export class Router {
     }
     if (event.end !== "finished") this.#markNameless(only);
     this.#deliver(only, event);
+  }
+
+  #running(): readonly Listener[] {
+    return [...this.#runs].filter((run) => run.hasBegun && !run.hasEnded);
   }
 
   #markNameless(run: Listener): void {
@@ -163,17 +173,11 @@ export class Router {
       this.#parts.tally.late++;
       return;
     }
-    if (event.end === "completed" && !this.#isMarkNamed) this.#expectEcho();
+    const isChunk = event.end === "completed";
+    if ((isChunk || event.failure !== undefined) && !this.#isMarkNamed) this.#lateMarks.expect(isChunk);
     if (event.end && event.id !== undefined && this.#named.has(event.id) && !this.#nameless.has(run)) {
       this.#parts.sharing.prove();
     }
-  }
-
-  /** After the last chunk `completion_finished` may follow; without an id it looks like another run's. */
-  #expectEcho(): void {
-    const now = this.#parts.clock.now();
-    this.#echoes = this.#echoes.filter((until) => until > now);
-    this.#echoes.push(now + ECHO);
   }
 
   #forget(id: string): void {
@@ -181,4 +185,10 @@ export class Router {
     this.#named.delete(id);
     this.#parts.over.add(id);
   }
+}
+
+function endOfNobody(): UpstreamError {
+  const why =
+    "the service says that a run is over, and not which: another of the same user was left before its end";
+  return new UpstreamError("bad-response", why);
 }
