@@ -48,6 +48,19 @@ describe("models", () => {
   });
 });
 
+test("halves of surrogate pairs don't leave the plugin, which its library would write as bare escapes", () => {
+  const schema = {
+    type: "json_schema",
+    json_schema: { name: "f", schema: { "\ud83d": ["\udc00", 1, null] } },
+  };
+  const messages = [{ role: "user", content: "cut \ud83d" }];
+  const { prompt } = map("gpt-4o-mini", { messages, response_format: schema });
+  expect(prompt.meta).toMatchObject({
+    messages: [{ role: "user", content: "cut \ufffd" }],
+    response_format: { json_schema: { schema: { "\ufffd": ["\ufffd", 1, null] } } },
+  });
+});
+
 describe("messages", () => {
   const instructed = [
     { role: "system", content: "be brief" },

@@ -3,6 +3,7 @@ import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
 import { mapMessages } from "./messages.ts";
 import { findModel } from "./models.ts";
 import type { LangfastModel } from "./models.ts";
+import { wellFormed } from "./well-formed.ts";
 import { mapParameters } from "./parameters.ts";
 
 /** A request in the prompt runner's terms. */
@@ -26,7 +27,7 @@ export function mapRequest(request: ChatRequest, call: Pick<Call, "ignored">): P
   const parameters = mapParameters(request, model, call);
   return {
     model,
-    meta: { model: model.id, messages, ...parameters, stream: true },
+    meta: wellFormed({ model: model.id, messages, ...parameters, stream: true }),
     stop: stopSequences(request),
     isStreamed: request.stream === true,
   };

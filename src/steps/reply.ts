@@ -1,5 +1,6 @@
 import type { ChatRequest, JsonObject, NextBatch, Waiter } from "../contract/index.ts";
 import { Later } from "../contract/index.ts";
+import { stringifyJson } from "../contract/json-text.ts";
 import { isComing, whenThere } from "../contract/later.ts";
 import type { Dialect, FrameWriter } from "../dialects/dialect.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
@@ -65,20 +66,20 @@ async function plain(
     return replyWithBody(sent.bytes, { answered, usage: sent.usage, call });
   }
   const { body, usage } = await dialect.collect(events, request.model);
-  const text = JSON.stringify(body);
+  const text = stringifyJson(body);
   forms?.keep(form, { bytes: encoder.encode(text), usage });
   return replyWithBody(text, { answered, usage, call });
 }
 
 /** A plain answer that is there: its JSON, with who answered and where its usage comes from in the headers. */
 export function replyWith(body: JsonObject, reply: PlainReply): Response {
-  return replyWithBody(JSON.stringify(body), reply);
+  return replyWithBody(stringifyJson(body), reply);
 }
 
 /** An answer in JSON that no upstream is asked for. */
 export function replyAlone(body: object, call: RequestCall): Response {
   call.close();
-  return jsonResponse(JSON.stringify(body), call.marked({}));
+  return jsonResponse(stringifyJson(body), call.marked({}));
 }
 
 function jsonResponse(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string>): Response {

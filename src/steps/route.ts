@@ -94,6 +94,8 @@ export function resolve(
   model: string,
   gateway: Gateway,
 ): Resolution | undefined | Promise<Resolution | undefined> {
+  // A half of a surrogate pair can be sent in no body and no address.
+  if (!model.isWellFormed()) return undefined;
   const routed = gateway.routes.resolve(model);
   if (routed) return routed;
   const listing = gateway.directory.offering(model);

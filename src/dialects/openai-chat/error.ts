@@ -1,7 +1,8 @@
+import { stringifyJson } from "../../contract/json-text.ts";
 import type { RequestError } from "../request-error.ts";
 
 /** OpenAI's error object: `{"error": {message, type, param, code}}`. */
 export function errorBody(error: RequestError): string {
   const { message, type, param, code } = error;
-  return JSON.stringify({ error: { message, type, param: param ?? null, code } });
+  return stringifyJson({ error: { message, type, param: param ?? null, code } });
 }
