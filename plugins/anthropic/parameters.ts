@@ -113,6 +113,7 @@ function stopSequences(value: Json, { name, request }: Field): JsonObject {
 function userId(value: Json, { name, request, call }: Field): JsonObject {
   if (!isNothing(objectOf(request["metadata"])?.["user_id"])) return ignore(value, { name, request, call });
   const id = request["safety_identifier"] ?? value;
+  if (value === "") return {};
   if (id !== value) return ignore(value, { name, request, call });
   return { metadata: { user_id: id } };
 }

@@ -41,9 +41,19 @@ export interface KeyParts {
 export function cacheKey(request: ChatRequest | CompletionRequest, parts: KeyParts): string {
   const { endpoint, target, sharedBy } = parts;
   const { id, plugin } = target.upstream;
-  const names = Object.keys(request).filter((name) => !NEVER_IN_THE_ANSWER.has(name));
+  const names = Object.keys(request).filter(
+    (name) => !NEVER_IN_THE_ANSWER.has(name) && !isLeftOut(request, name),
+  );
   const all = [endpoint, id, plugin, target.model, sharedBy ?? null, members(request, names)];
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(all)).digest("base64");
+}
+
+/**
+ * Whether a field is null, which is how some clients leave it out. Only of a text to be continued does vLLM take no
+ * bound where `max_tokens` is null, and 16 tokens where it isn't there.
+ */
+function isLeftOut(request: JsonObject, name: string): boolean {
+  return request[name] === null && !(name === "max_tokens" && "prompt" in request);
 }
 
 /** A request that was answered from the cache, as its client wrote it. */

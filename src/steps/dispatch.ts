@@ -1,6 +1,13 @@
-import type { ChatRequest, CompletionRequest, EmbedRequest, EmbedResult } from "../contract/index.ts";
+import type {
+  ChatRequest,
+  CompletionRequest,
+  EmbedRequest,
+  EmbedResult,
+  JsonObject,
+} from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import { forgetSource } from "../contract/source.ts";
+import { asksForNothing } from "../dialects/openai-chat/neutral.ts";
 import { asChat } from "../dialects/openai-completions/request.ts";
 import { soundUsage } from "../flow/sound-usage.ts";
 import type { Errand } from "../state/errand.ts";
@@ -93,10 +100,15 @@ function dispatch(plan: Plan, { question, request }: Asked, { call, gateway }: A
     const { slot } = attempted;
     return {
       ...answeredBy(attempted),
-      ignored,
+      ignored: named(ignored, request),
       events: slot && slot.reserved > 0 ? settling(events, slot, needed()) : events,
     };
   });
+}
+
+/** The parameters that an upstream ignored, of those that ask for something. */
+function named(ignored: readonly string[], request: JsonObject): readonly string[] {
+  return ignored.length === 0 ? ignored : ignored.filter((name) => !asksForNothing(request, name));
 }
 
 /** What a call of one's own, made for nobody else, has to say of itself. */
@@ -136,7 +148,7 @@ export function dispatchEmbed(
       checkVectors(result, request);
       lent.ended();
       slot?.settle(soundUsage(result.usage ?? {}).input ?? slot.reserved);
-      return { ...answeredBy({ target, number }), result, ignored: lent.ignoredNames };
+      return { ...answeredBy({ target, number }), result, ignored: named(lent.ignoredNames, request) };
     } catch (error) {
       const failure = lent.explain(error);
       lent.ended(failure);

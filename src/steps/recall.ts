@@ -1,4 +1,5 @@
 import type { ChatRequest, CompletionRequest } from "../contract/index.ts";
+import { isNumber } from "../contract/index.ts";
 import type { Errand } from "../state/errand.ts";
 import type { Flight } from "../state/flight.ts";
 import type { FlightPlan } from "../state/flights.ts";
@@ -62,7 +63,7 @@ async function recallFrom(
 
 /** Whether the same request may get the same answer again. */
 function mayKeep({ temperature, seed }: Asked, { mode }: ResponseCache): boolean {
-  return mode === "all" || temperature === 0 || typeof seed === "number";
+  return mode === "all" || temperature === 0 || isNumber(seed);
 }
 
 function replay(cached: CachedAnswer, call: RequestCall): Answer {
