@@ -17,7 +17,8 @@ export interface Complaint {
 
 /**
  * Reads the error bodies of OpenAI (`{"error": {…}}`), Anthropic (`{"type": "error", "error": {…}}`), Google
- * (the same in a list, `status` as a word), FastAPI (`{"detail": …}`), plain text and HTML pages.
+ * (the same in a list, `status` as a word), FastAPI (`{"detail": …}`, in Mistral's answers below `message`), plain
+ * text and HTML pages.
  */
 export function complaintIn(body: Said): Complaint {
   const outer = Array.isArray(body) ? body[0] : body;
@@ -26,12 +27,12 @@ export function complaintIn(body: Said): Complaint {
   const details = listOf(inner?.["details"]).map(objectOf);
   const codes = [inner?.["code"], inner?.["status"], inner?.["type"], members?.["code"], members?.["type"]];
   return {
-    message: excerpt(messageIn(outer, 4) || unknownShape(members), MAX_MESSAGE),
+    message: excerpt(messageIn(outer, 5) || unknownShape(members), MAX_MESSAGE),
     words: [...codes, ...details.map((detail) => detail?.["reason"])]
       .map((code) => textOf(code).toLowerCase())
       .filter((word) => word !== ""),
     status: codes.map(Number).find((code) => Number.isInteger(code) && code >= 400 && code < 600),
-    param: textOf(inner?.["param"]) || placeIn(inner?.["detail"]),
+    param: textOf(inner?.["param"]) || placeIn(detailIn(inner)) || undefined,
     retryAfterMs: details.map((detail) => durationOf(detail?.["retryDelay"])).find((ms) => ms !== undefined),
   };
 }
@@ -60,7 +61,8 @@ function messageIn(value: Said, depth: number): string {
   if (!members) return "";
   for (const place of PLACES) {
     const message = messageIn(members[place], depth - 1);
-    if (message !== "") return message;
+    const at = placeIn(members);
+    if (message !== "") return at === "" ? message : `${at}: ${message}`;
   }
   return "";
 }
@@ -75,9 +77,14 @@ function withoutMarkup(text: string): string {
   return title ?? text.replaceAll(/<(script|style)\b[^>]*>[^<]*/gi, " ").replaceAll(/<[^<>]*>/g, " ");
 }
 
+/** The first of FastAPI's complaints. */
+function detailIn(members: JsonObject | undefined): JsonObject | undefined {
+  return objectOf(listOf(members?.["detail"] ?? objectOf(members?.["message"])?.["detail"])[0]);
+}
+
 /** FastAPI names the field at fault as `["body", "messages", 0, "content"]`. */
-function placeIn(detail: Said): string | undefined {
-  const place = listOf(objectOf(listOf(detail)[0])?.["loc"]).filter((part) => part !== "body");
+function placeIn(complaint: JsonObject | undefined): string {
+  const place = listOf(complaint?.["loc"]).filter((part) => part !== "body");
   const name = place.map((part) => (typeof part === "number" ? `[${part}]` : `.${textOf(part)}`)).join("");
-  return name === "" ? undefined : name.replace(/^\./, "");
+  return name.replace(/^\./, "");
 }

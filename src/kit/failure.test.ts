@@ -109,7 +109,7 @@ describe("the message is the upstream's own", () => {
     ["Anthropic", { type: "error", error: { type: "api_error", message: "said" } }, "said"],
     ["Google", [{ error: { code: 500, message: "said", status: "INTERNAL" } }], "said"],
     ["FastAPI", { detail: "said" }, "said"],
-    ["FastAPI's list", { detail: [{ loc: ["body", "n"], msg: "said" }, { msg: "more" }] }, "said; more"],
+    ["FastAPI's list", { detail: [{ loc: ["body", "n"], msg: "said" }, { msg: "more" }] }, "n: said; more"],
     ["Mistral", { object: "error", message: { detail: [{ msg: "said" }] } }, "said"],
     ["a text in `error`", { error: "said" }, "said"],
     ["plain text", " said\n  so ", "said so"],
@@ -143,6 +143,21 @@ describe("the message is the upstream's own", () => {
     const detail = [{ loc: ["body", "messages", 0, "role"], msg: "no" }];
     expect(failed(422, { detail }).param).toBe("messages[0].role");
     expect(failed(400, openai("no")).param).toBeUndefined();
+  });
+
+  test("with the field of each of several complaints, wherever they stand", () => {
+    const detail = [
+      { loc: ["body", "messages", 1, "assistant", "refusal"], msg: "Extra inputs are not permitted" },
+      { loc: ["body", "n"], msg: "Input should be 1" },
+    ];
+    const message = "messages[1].assistant.refusal: Extra inputs are not permitted; n: Input should be 1";
+    for (const body of [
+      { detail },
+      { object: "error", message: { detail } },
+      { error: { message: { detail } } },
+    ]) {
+      expect(failed(422, body)).toMatchObject({ message, param: "messages[1].assistant.refusal" });
+    }
   });
 });
 

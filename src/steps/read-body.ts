@@ -211,9 +211,25 @@ function decoded(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch (cause) {
-    throw new RequestError("invalid_json", "the body is not valid UTF-8", { cause });
+    throw new RequestError("invalid_json", `the body is not valid UTF-8${compression(bytes)}`, { cause });
   }
 }
+
+/** What a body seems to be compressed with whose client doesn't say so. Brotli has no mark. */
+function compression(bytes: Uint8Array): string {
+  const found = COMPRESSED.find(({ mark }) => mark.every((byte, index) => bytes[index] === byte));
+  if (found) return `; it begins like ${found.name}, send it uncompressed`;
+  if (BEGINNING.test(String.fromCharCode(bytes[0] ?? 0))) return "";
+  return "; it doesn't begin like JSON: if it is compressed, with brotli say, send it uncompressed";
+}
+
+const COMPRESSED = [
+  { name: "zstd", mark: [0x28, 0xb5, 0x2f, 0xfd] },
+  { name: "gzip", mark: [0x1f, 0x8b] },
+  { name: "deflate", mark: [0x78, 0x9c] },
+];
+/** Of what may be JSON, with a byte order mark or without. */
+const BEGINNING = /[\s{[\u00ef]/;
 
 /**
  * The same with the last of the members of one name only, as it was parsed: others take the first, and would be asked

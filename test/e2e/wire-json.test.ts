@@ -1,4 +1,5 @@
 import { afterAll, afterEach, expect, test } from "bun:test";
+import { brotliCompressSync, deflateSync } from "node:zlib";
 import type { RawResponse } from "../support/raw-http.ts";
 import { rawFetch } from "../support/raw-http.ts";
 import { bodyFor, errorOf, expectUnharmed, posted, startWireGateway } from "../support/wire-gateway.ts";
@@ -82,6 +83,26 @@ test("what isn't UTF-8 is a 400, a byte order mark is skipped", async () => {
     expect([answer.status, errorOf(answer).code]).toEqual([400, "invalid_json"]);
   }
   expect((await rawFetch(gateway.url, posted(`\ufeff${bodyFor("hello")}`))).status).toBe(200);
+});
+
+test.each([
+  ["zstd", Bun.zstdCompressSync, "; it begins like zstd, send it uncompressed"],
+  ["gzip", Bun.gzipSync, "; it begins like gzip, send it uncompressed"],
+  ["deflate", deflateSync, "; it begins like deflate, send it uncompressed"],
+  [
+    "brotli",
+    brotliCompressSync,
+    "; it doesn't begin like JSON: if it is compressed, with brotli say, send it uncompressed",
+  ],
+] as const)("of a body in %s that doesn't say so the client hears what to do", async (_, compress, said) => {
+  for (const length of [1, 100, 10_000]) {
+    const body = bodyFor("hello").replace("Well?", "Well? ".repeat(length));
+    const answer = await rawFetch(gateway.url, posted(Buffer.from(compress(Buffer.from(body)))));
+    expect(errorOf(answer)).toMatchObject({
+      code: "invalid_json",
+      message: `the body is not valid UTF-8${said}`,
+    });
+  }
 });
 
 test("keys such as __proto__ travel on and do no harm", async () => {
