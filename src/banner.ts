@@ -65,7 +65,7 @@ Modelyard ${version} listens on ${url}
 /** The models that are known by now, and whether these are all. */
 async function modelNames({ directory, routes }: Gateway): Promise<{ names: string[]; all: boolean }> {
   const all = await Promise.race([
-    directory.offers().then(() => true),
+    directory.settled().then(() => true),
     Bun.sleep(PATIENCE_MS).then(() => false),
   ]);
   const offered = directory.known().map(({ model }) => model.id);

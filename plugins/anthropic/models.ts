@@ -1,6 +1,6 @@
 import type { JsonObject, Model } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
-import { get, readJson } from "modelyard/kit";
+import { get, readModelList } from "modelyard/kit";
 import { objectOf, objectsOf, textOf } from "./json.ts";
 import { capabilitiesOf, traitsOf } from "./traits.ts";
 
@@ -48,7 +48,7 @@ async function fetchPage(
 ): Promise<JsonObject> {
   const query = new URLSearchParams({ limit: "1000", ...(after !== "" && { after_id: after }) });
   const response = await get({ ...options, url: `${url}/models?${query}`, headers }, signal);
-  const page = objectOf(await readJson(response, signal));
+  const page = objectOf(await readModelList(response, signal));
   if (page) return page;
   throw new UpstreamError("bad-response", "the upstream's list of models can't be understood");
 }

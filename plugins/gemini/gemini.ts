@@ -12,7 +12,7 @@ import type {
   Upstream,
   UpstreamErrorCode,
 } from "modelyard/plugin";
-import { ApiKeys, get, post, readJson, ToolNames } from "modelyard/kit";
+import { ApiKeys, get, post, readJson, readModelList, ToolNames } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
 import { answerOf } from "./answer.ts";
 import { embedBodies, embedUsage, vectorsIn } from "./embed.ts";
@@ -57,7 +57,8 @@ export class Gemini implements Upstream {
     for (let page = 0; page < MAX_PAGES; page++) {
       const query = token === "" ? "" : `&pageToken=${encodeURIComponent(token)}`;
       const url = `${this.#base}/models?pageSize=1000${query}`;
-      const said = await readJson(await get({ fetch: this.#host.fetch, url, headers }, signal), signal);
+      const response = await get({ fetch: this.#host.fetch, url, headers }, signal);
+      const said = await readModelList(response, signal);
       models.push(...modelsIn(said));
       token = textIn(said, "nextPageToken");
       if (token === "") break;

@@ -13,7 +13,7 @@ import type {
   Upstream,
 } from "modelyard/plugin";
 import type { PostOptions } from "modelyard/kit";
-import { ApiKeys, get, openaiStream, post, readJson } from "modelyard/kit";
+import { ApiKeys, get, openaiStream, post, readJson, readModelList } from "modelyard/kit";
 import { Address } from "./address.ts";
 import { embeddingsIn } from "./embeddings.ts";
 import { modelsIn, modelsNamed } from "./models.ts";
@@ -77,7 +77,7 @@ export class OpenAi implements Upstream {
   async #list(key: string | undefined, signal: AbortSignal): Promise<readonly Model[]> {
     const url = this.#address.url("models");
     const headers = this.#address.headers(key);
-    return modelsIn(await readJson(await get({ fetch: this.#fetch, url, headers }, signal), signal));
+    return modelsIn(await readModelList(await get({ fetch: this.#fetch, url, headers }, signal), signal));
   }
 
   async #complete(asked: Asked, request: ChatRequest | CompletionRequest): Promise<ChatStream> {

@@ -76,6 +76,7 @@ async function tell(asked: Asked, { settings }: Plan, gateway: BuiltGateway): Pr
   console.log(`"${model}" with ${asked.by}`);
   try {
     refuseExpired(caller);
+    await gateway.directory.settled();
     const plan = await route({ model }, { caller, gateway, call: { note: () => undefined } });
     const resolution = await resolve(model, gateway);
     if (resolution) tellWay(plan, resolution);

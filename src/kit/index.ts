@@ -31,7 +31,7 @@ export { openaiStream } from "./openai-stream.ts";
 export type { OpenAiStreamOptions } from "./openai-stream.ts";
 export { get, post } from "./post.ts";
 export type { GetOptions, PostOptions } from "./post.ts";
-export { readJson } from "./read-json.ts";
+export { readJson, readModelList } from "./read-json.ts";
 export { Refusals, withOtherCredential } from "./refusals.ts";
 export { sse } from "./sse.ts";
 export type { SseOptions } from "./sse.ts";

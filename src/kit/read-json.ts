@@ -6,29 +6,44 @@ import { brokenOff } from "./failure.ts";
 import { excerpt, parseJson } from "./json.ts";
 
 const MAX_BYTES = 256 * 1024 * 1024;
+const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
 /**
  * The JSON of a 2xx answer, as `post` and `get` give it. Rejects with the reason of `signal`, or with
  * `UpstreamError`: `truncated` if the connection breaks, `bad-response` if it isn't JSON or larger than 256 MiB.
  * `parse` is `parseJson` or `parseAsWritten`.
  */
-export async function readJson(
+export function readJson(
   response: Response,
   signal: AbortSignal,
   parse: (text: string) => Json | undefined = parseJson,
 ): Promise<Json> {
+  return readWithin(MAX_BYTES, response, { signal, parse });
+}
+
+/** The same for a list of models, which is `bad-response` if it is larger than 16 MiB. */
+export function readModelList(response: Response, signal: AbortSignal): Promise<Json> {
+  return readWithin(MAX_LIST_BYTES, response, { signal, parse: parseJson });
+}
+
+interface Reading {
+  readonly signal: AbortSignal;
+  readonly parse: (text: string) => Json | undefined;
+}
+
+async function readWithin(maxBytes: number, response: Response, { signal, parse }: Reading): Promise<Json> {
   const body = new Body(response);
   const buffer = new ByteBuffer();
   try {
-    await body.readInto(buffer, MAX_BYTES);
+    await body.readInto(buffer, maxBytes);
   } catch (error) {
     signal.throwIfAborted();
     throw brokenOff(error);
   } finally {
     await body.leave();
   }
-  if (buffer.length > MAX_BYTES)
-    throw new UpstreamError("bad-response", "the upstream's answer is too large");
+  if (buffer.length > maxBytes)
+    throw new UpstreamError("bad-response", `the upstream's answer is larger than ${maxBytes >> 20} MiB`);
   const text = new TextDecoder().decode(buffer.take());
   const json = parse(text);
   if (json === undefined) {

@@ -85,3 +85,70 @@ test("an upstream that is out of reach is known to be silent until it says what 
   reachable = true;
   expect(directory.silent().map(({ id }) => id)).toEqual(["down"]);
 });
+
+/** Whether a promise is over once all that is at hand is done. */
+async function isOver(promise: Promise<unknown>): Promise<boolean> {
+  let over = false;
+  void promise.then(() => (over = true));
+  await Bun.sleep(0);
+  return over;
+}
+
+test("a list that has failed once is never waited for again", async () => {
+  let now = 0;
+  let hangs = false;
+  const down = upstream("down", () =>
+    hangs
+      ? new Promise(() => undefined)
+      : Promise.reject(new UpstreamError("unavailable", "nobody is there")),
+  );
+  const fine = upstream("fine", async () => [{ id: "x" }]);
+  const directory = new ModelDirectory([down, fine], log, () => now);
+  await directory.offers();
+  hangs = true;
+  // It is asked for again, and this time nothing comes of it.
+  now = 60_000;
+  expect(await isOver(directory.offers())).toBe(true);
+  expect(directory.offering("x")).toEqual([fine]);
+  expect(directory.first(down)).toBeUndefined();
+});
+
+test("a name that nobody lists has missing lists asked for, at most once a second and not twice at a time", async () => {
+  let now = 0;
+  const asked: PromiseWithResolvers<readonly Model[]>[] = [];
+  const one = upstream("one", () => {
+    const list = Promise.withResolvers<readonly Model[]>();
+    asked.push(list);
+    return list.promise;
+  });
+  const directory = new ModelDirectory([one], log, () => now);
+  const [first, second] = [directory.offering("x"), directory.offering("y")];
+  asked[0]?.reject(new UpstreamError("unavailable", "nobody is there"));
+  expect([await first, await second]).toEqual([[], []]);
+  now = 999;
+  expect(directory.offering("x")).toEqual([]);
+  now = 1_000;
+  const [third, fourth] = [directory.offering("x"), directory.offering("y")];
+  expect(asked).toHaveLength(2);
+  asked[1]?.resolve([{ id: "x" }]);
+  expect([await third, await fourth]).toEqual([[one], []]);
+});
+
+test("a name that an upstream may not offer waits for no list of its", async () => {
+  const one = upstream("one", () => new Promise(() => undefined), ["only-this"]);
+  expect(new ModelDirectory([one], log).offering("x")).toEqual([]);
+});
+
+test("a plugin whose models() throws at once is asked again", async () => {
+  let now = 0;
+  let throws = true;
+  const one = upstream("one", () => {
+    if (throws) throw new Error("down");
+    return Promise.resolve([{ id: "x" }]);
+  });
+  const directory = new ModelDirectory([one], log, () => now);
+  expect(await directory.offering("x")).toEqual([]);
+  throws = false;
+  now = 1_000;
+  expect(await directory.offering("x")).toEqual([one]);
+});

@@ -2,29 +2,41 @@ import type { Capabilities, Model, UpstreamErrorCode } from "../contract/index.t
 import { UpstreamError } from "../contract/index.ts";
 import type { GatewayLogger } from "../log.ts";
 import { messageOf } from "../log.ts";
+import type { ListedModels } from "./listed-models.ts";
+import { listedModels } from "./listed-models.ts";
 import type { OpenUpstream } from "./open-upstream.ts";
 import { matchesAny } from "./pattern.ts";
 
 // A list is asked for again after FRESH; until the new one is there, the old one serves.
 const FRESH_MS = 5 * 60_000;
 const RETRY_MS = 10_000;
-// LibreChat waits 5 s for the list of models, so an upstream that doesn't answer must not cost all of it.
+/** A missing list that somebody needs is asked for sooner. */
+const NEEDED_RETRY_MS = 1_000;
 const LOAD_DEADLINE_MS = 3_000;
+/** Nobody waits longer for a list. LibreChat gives up on the list of models after 5 s. */
+const WAIT_MS = 1_000;
 
 /** Failures that say nothing about what an upstream offers. */
 const OUT_OF_REACH: ReadonlySet<UpstreamErrorCode> = new Set(["unavailable", "timeout", "failed"]);
 
-interface Shelf {
-  models: readonly Model[];
-  /** The same; of two of one name the first. */
-  byId: ReadonlyMap<string, Model>;
+const NO_MODELS: ListedModels = { offered: [], byId: new Map(), leftOut: 0 };
+
+/** What is known of one upstream's list. */
+interface Catalog {
+  models: ListedModels;
   /** Whether there ever was a list. */
-  listed: boolean;
+  isListed: boolean;
+  /** Whether asking for it has failed, and there was none before. */
+  hasFailed: boolean;
   /** Whether it was out of reach when it was last asked. */
-  silent: boolean;
-  /** When it is to be asked again, by performance.now(). */
+  isSilent: boolean;
+  /** When it was last asked, and is to be asked again, by `now`. */
+  askedAt: number;
   due: number;
+  /** Resolves when the list that was asked for is there, or none to be had. */
   loading: Promise<void> | undefined;
+  /** The same, but WAIT_MS after it was asked for at the latest. */
+  waited: Promise<void> | undefined;
 }
 
 /** A model that an upstream offers. */
@@ -33,35 +45,84 @@ export interface Offer {
   readonly model: Model;
 }
 
-/** What each upstream says it offers, asked when needed and kept for a while. */
+/**
+ * What each upstream says it offers, asked when needed and kept for a while. A name that anybody lists is answered at
+ * once. A list is waited for at most a second: by everybody until it has failed once, and from then on only by requests
+ * for a name that nobody lists.
+ */
 export class ModelDirectory {
   readonly #upstreams: readonly OpenUpstream[];
   readonly #log: GatewayLogger;
-  readonly #shelves = new Map<OpenUpstream, Shelf>();
+  readonly #now: () => number;
+  readonly #catalogs = new Map<OpenUpstream, Catalog>();
   /** Who lists each model, in file order; undefined until it is asked for after a list has changed. */
   #listing: Map<string, OpenUpstream[]> | undefined;
 
-  constructor(upstreams: Iterable<OpenUpstream>, log: GatewayLogger) {
+  constructor(
+    upstreams: Iterable<OpenUpstream>,
+    log: GatewayLogger,
+    now: () => number = () => performance.now(),
+  ) {
     this.#upstreams = [...upstreams];
     this.#log = log;
+    this.#now = now;
   }
 
-  /** What every upstream offers, in file order; waits only for lists that were never there. */
+  /** What every upstream offers, in file order; waits for first lists. */
   async offers(): Promise<readonly Offer[]> {
-    await Promise.all(this.#upstreams.map(async (upstream) => this.#refresh(upstream)));
+    await Promise.all(this.#upstreams.map(async (upstream) => this.first(upstream)));
     return this.known();
   }
 
   /** The same as far as it is known now; waits for nothing. */
   known(): readonly Offer[] {
-    return this.#upstreams.flatMap((upstream) => this.#known(upstream).map((model) => ({ upstream, model })));
+    return this.#upstreams.flatMap((upstream) =>
+      this.#of(upstream).models.offered.map((model) => ({ upstream, model })),
+    );
   }
 
-  /** The upstreams that list a model, in file order; a promise only while there are lists that were never there. */
+  /** Resolves when every list that was asked for is there, or none to be had. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#upstreams.map(async (upstream) => this.#refresh(upstream).loading));
+  }
+
+  /** Asks for a list that is due. A promise while the first one of an upstream is awaited. */
+  first(upstream: OpenUpstream): Promise<void> | undefined {
+    const { isListed, hasFailed, waited } = this.#refresh(upstream);
+    return isListed || hasFailed ? undefined : waited;
+  }
+
+  /**
+   * The upstreams that list a model, in file order. A promise where there are none yet, and lists are missing: these
+   * are asked for, at most once a second.
+   */
   offering(id: string): readonly OpenUpstream[] | Promise<readonly OpenUpstream[]> {
-    let waits = false;
-    for (const upstream of this.#upstreams) if (this.#refresh(upstream)) waits = true;
-    return waits ? this.offers().then(() => this.#listingOf(id)) : this.#listingOf(id);
+    for (const upstream of this.#upstreams) this.#refresh(upstream);
+    const listing = this.#listingOf(id);
+    if (listing.length > 0) return listing;
+    const missing = this.#upstreams.flatMap((upstream) => this.#missing(upstream, id) ?? []);
+    return missing.length > 0 ? this.#awaited(id, missing) : listing;
+  }
+
+  /** Resolves when the list that names the model is there, or none of those that are missing is awaited any more. */
+  #awaited(id: string, missing: readonly Promise<void>[]): Promise<readonly OpenUpstream[]> {
+    return new Promise((resolve) => {
+      let left = missing.length;
+      const came = (): void => {
+        left -= 1;
+        const listing = this.#listingOf(id);
+        if (listing.length > 0 || left === 0) resolve(listing);
+      };
+      for (const list of missing) void list.then(came);
+    });
+  }
+
+  /** The list of an upstream that has none and may have the model, asked for unless that was done just now. */
+  #missing(upstream: OpenUpstream, id: string): Promise<void> | undefined {
+    const catalog = this.#of(upstream);
+    if (catalog.isListed || (upstream.models && !matchesAny(upstream.models, id))) return undefined;
+    if (!catalog.loading && this.#now() >= catalog.askedAt + NEEDED_RETRY_MS) this.#load(upstream, catalog);
+    return catalog.loading && catalog.waited;
   }
 
   #listingOf(id: string): readonly OpenUpstream[] {
@@ -79,29 +140,28 @@ export class ModelDirectory {
     return listing;
   }
 
-  /** The upstreams that have never said what they offer, because they are out of reach. */
+  /** The upstreams that have never said what they offer, because they are out of reach or have not answered yet. */
   silent(): readonly OpenUpstream[] {
     return this.#upstreams.filter((upstream) => {
-      const shelf = this.#shelves.get(upstream);
-      return shelf?.silent && !shelf.listed;
+      const { isListed, isSilent, hasFailed, loading } = this.#of(upstream);
+      return !isListed && (isSilent || (!hasFailed && loading !== undefined));
     });
   }
 
   /** What a model can do, as far as its upstream has said; waits for nothing, but asks for a list that is due. */
   capabilities(upstream: OpenUpstream, id: string): Capabilities {
-    void this.#refresh(upstream);
-    return this.#shelves.get(upstream)?.byId.get(id)?.capabilities ?? {};
+    return this.#refresh(upstream).models.byId.get(id)?.capabilities ?? {};
   }
 
   /** Whether an upstream is known to list a model; waits for nothing. */
   lists(upstream: OpenUpstream, id: string): boolean {
     const { models: allowed } = upstream;
-    return (this.#shelves.get(upstream)?.byId.has(id) ?? false) && (!allowed || matchesAny(allowed, id));
+    return this.#of(upstream).models.byId.has(id) && (!allowed || matchesAny(allowed, id));
   }
 
   /** Whether an upstream has ever said what it lists. */
   hasListed(upstream: OpenUpstream): boolean {
-    return this.#shelves.get(upstream)?.listed ?? false;
+    return this.#of(upstream).isListed;
   }
 
   /** Whether any upstream is known to list a model; waits for nothing. */
@@ -109,57 +169,82 @@ export class ModelDirectory {
     return this.#listingOf(id).length > 0;
   }
 
-  #known(upstream: OpenUpstream): readonly Model[] {
-    const models = this.#shelves.get(upstream)?.models ?? [];
-    const { models: allowed } = upstream;
-    return allowed ? models.filter((model) => matchesAny(allowed, model.id)) : models;
-  }
-
-  /** Asks for a list that is due; what comes back resolves when there is one, or none to be had. */
-  #refresh(upstream: OpenUpstream): Promise<void> | undefined {
-    let shelf = this.#shelves.get(upstream);
-    if (!shelf) {
-      shelf = { models: [], byId: new Map(), listed: false, silent: false, due: 0, loading: undefined };
-      this.#shelves.set(upstream, shelf);
+  #of(upstream: OpenUpstream): Catalog {
+    let catalog = this.#catalogs.get(upstream);
+    if (!catalog) {
+      catalog = {
+        models: NO_MODELS,
+        isListed: false,
+        hasFailed: false,
+        isSilent: false,
+        askedAt: -Infinity,
+        due: -Infinity,
+        loading: undefined,
+        waited: undefined,
+      };
+      this.#catalogs.set(upstream, catalog);
     }
-    if (!shelf.loading && performance.now() >= shelf.due) shelf.loading = this.#ask(upstream, shelf);
-    return shelf.listed ? undefined : shelf.loading;
+    return catalog;
   }
 
-  async #ask(upstream: OpenUpstream, shelf: Shelf): Promise<void> {
+  /** Asks for a list that is due. */
+  #refresh(upstream: OpenUpstream): Catalog {
+    const catalog = this.#of(upstream);
+    if (!catalog.loading && this.#now() >= catalog.due) this.#load(upstream, catalog);
+    return catalog;
+  }
+
+  #load(upstream: OpenUpstream, catalog: Catalog): void {
+    catalog.askedAt = this.#now();
+    // Not by #ask itself: where models() throws at once that would be over before it stands here.
+    catalog.loading = this.#ask(upstream, catalog).then(() => {
+      catalog.loading = undefined;
+    });
+    catalog.waited = within(WAIT_MS, catalog.loading);
+  }
+
+  async #ask(upstream: OpenUpstream, catalog: Catalog): Promise<void> {
     const deadline = AbortSignal.timeout(LOAD_DEADLINE_MS);
     try {
-      shelf.models = modelsIn(await Promise.race([upstream.upstream.models(deadline), rejected(deadline)]));
-      shelf.byId = new Map(shelf.models.toReversed().map((model) => [model.id, model]));
+      const list = await Promise.race([upstream.upstream.models(deadline), rejected(deadline)]);
+      const models = listedModels(list, upstream);
+      this.#warnOfBounds(upstream, models, catalog.models);
+      catalog.models = models;
       this.#listing = undefined;
-      shelf.listed = true;
-      shelf.silent = false;
-      shelf.due = performance.now() + FRESH_MS;
+      catalog.isListed = true;
+      catalog.isSilent = false;
+      catalog.due = this.#now() + FRESH_MS;
     } catch (error) {
-      shelf.silent = deadline.aborted || (UpstreamError.is(error) && OUT_OF_REACH.has(error.code));
-      shelf.due = performance.now() + RETRY_MS;
+      catalog.hasFailed = !catalog.isListed;
+      catalog.isSilent = deadline.aborted || (UpstreamError.is(error) && OUT_OF_REACH.has(error.code));
+      catalog.due = this.#now() + RETRY_MS;
       this.#log.warn("an upstream did not list its models", {
         upstream: upstream.id,
         error: messageOf(error),
       });
-    } finally {
-      shelf.loading = undefined;
     }
   }
-}
 
-/** Throws where a plugin, which need not be written in TypeScript, gives what is no list of models. */
-function modelsIn(list: unknown): readonly Model[] {
-  if (!Array.isArray(list)) throw new TypeError("what models() gave is no list");
-  for (const model of list as readonly unknown[]) {
-    const id: unknown = typeof model === "object" && model !== null && "id" in model ? model.id : undefined;
-    if (typeof id !== "string") throw new TypeError("models() gave a model without an `id`");
+  #warnOfBounds({ id }: OpenUpstream, { byId, leftOut }: ListedModels, before: ListedModels): void {
+    if (leftOut === 0 || leftOut === before.leftOut) return;
+    const message = "an upstream lists more models than are taken over, or some with ids that can't be used";
+    this.#log.warn(message, { upstream: id, taken: byId.size, left_out: leftOut });
   }
-  return list as readonly Model[];
 }
 
 function rejected(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+/** Resolves with the promise, or after so many ms. */
+function within(ms: number, promise: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    void promise.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
   });
 }

@@ -39,7 +39,7 @@ interface Around {
 
 const SUGGESTIONS = 3;
 /** When an upstream that is out of reach will have been asked again. */
-const COME_BACK_MS = 10_000;
+const COME_BACK_MS = 1_000;
 const LONGEST_SHOWN = 100;
 
 /**

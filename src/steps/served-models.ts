@@ -37,7 +37,8 @@ export async function servedModel(
   targets: readonly Place[],
   gateway: Gateway,
 ): Promise<OfferedModel | undefined> {
-  const offers = await gateway.directory.offers();
+  await Promise.all(targets.map(async ({ upstream }) => gateway.directory.first(upstream)));
+  const offers = gateway.directory.known();
   const mayExist = targets.some(
     ({ upstream, model }) =>
       !gateway.directory.hasListed(upstream) || gateway.directory.lists(upstream, model),
