@@ -111,17 +111,21 @@ function stopSequences(value: Json, { name, request }: Field): JsonObject {
 
 /** OpenAI has put `safety_identifier` in the place of `user`. */
 function userId(value: Json, { name, request, call }: Field): JsonObject {
-  if (!isNothing(objectOf(request["metadata"])?.["user_id"])) return ignore(value, { name, request, call });
-  const id = request["safety_identifier"] ?? value;
-  if (value === "") return {};
-  if (id !== value) return ignore(value, { name, request, call });
-  return { metadata: { user_id: id } };
+  if (isUnnamed(value)) return {};
+  const newer = request["safety_identifier"];
+  const id = isUnnamed(newer) ? value : newer;
+  const isElsewhere = !isUnnamed(objectOf(request["metadata"])?.["user_id"]) || id !== value;
+  return isElsewhere ? ignore(value, { name, request, call }) : { metadata: { user_id: id } };
+}
+
+function isUnnamed(id: Json | undefined): boolean {
+  return isNothing(id) || id === "";
 }
 
 function metadata(value: Json, { call }: Field): JsonObject {
   const { user_id: id, ...others } = objectOf(value) ?? {};
   if (Object.keys(others).length > 0) call.ignored("metadata", "this API keeps only user_id");
-  return isNothing(id) ? {} : { metadata: { user_id: id } };
+  return isUnnamed(id) ? {} : { metadata: { user_id: id } };
 }
 
 const TIERS = new Map([

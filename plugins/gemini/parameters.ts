@@ -37,11 +37,11 @@ const RULES = new Map<string, Rule>([
     ["n", "candidateCount"],
     ["presence_penalty", "presencePenalty"],
     ["frequency_penalty", "frequencyPenalty"],
-    ["top_logprobs", "logprobs"],
     ["max_completion_tokens", "maxOutputTokens"],
   ].map(number),
   ["max_tokens", maxTokens],
   ["logprobs", flag],
+  ["top_logprobs", topLogprobs],
   ["stop", stop],
   ["response_format", responseFormat],
   ["modalities", modalities],
@@ -116,6 +116,12 @@ function maxTokens({ name, value, request, call }: Field): Mapped {
 function flag({ name, value }: Field): Mapped {
   if (typeof value !== "boolean") throw badRequest(name, "true or false");
   return value ? { config: { responseLogprobs: true } } : {};
+}
+
+/** Gemini takes their number only beside `responseLogprobs`. */
+function topLogprobs({ name, value, request }: Field): Mapped {
+  if (!isNumber(value)) throw badRequest(name, "a number");
+  return request["logprobs"] !== true && Number(value) === 0 ? {} : { config: { logprobs: value } };
 }
 
 function stop({ value }: Field): Mapped {

@@ -27,8 +27,6 @@ export function toolFields(request: ChatRequest, around: Around): JsonObject {
       throw badRequest("tool_choice", "left out where there are no tools");
     return {};
   }
-  if (request["parallel_tool_calls"] === false)
-    around.call.ignored("parallel_tool_calls", "Gemini can't be told to call one function at a time");
   return {
     tools: [{ functionDeclarations }],
     ...(config && { toolConfig: { functionCallingConfig: config } }),
