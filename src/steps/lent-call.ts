@@ -12,6 +12,7 @@ import type { Target } from "../state/route-table.ts";
 import type { Visit } from "../state/target-states.ts";
 import type { AwaitedAnswer, Course } from "./deadlines.ts";
 import { Deadlines, STREAMED } from "./deadlines.ts";
+import { IgnoredParameters } from "./ignored-parameters.ts";
 
 export interface LentCallOptions {
   readonly target: Target;
@@ -41,7 +42,7 @@ export class LentCall implements Call, AnswerFollower {
   readonly #options: LentCallOptions;
   readonly #cancellation = new Cancellation<UpstreamError | RequestError>();
   readonly #deadlines: Deadlines;
-  #ignored: Set<string> | undefined;
+  #ignored: IgnoredParameters | undefined;
   #isQueueNoted = false;
   #log: GatewayLogger | undefined;
   /** Ends the wait for what a plugin has promised. */
@@ -81,9 +82,9 @@ export class LentCall implements Call, AnswerFollower {
     return this.#cancellation;
   }
 
-  /** The names of parameters that the upstream could not honour, so far. */
+  /** The parameters that the upstream could not honour so far, as a header can hold them. */
   get ignoredNames(): readonly string[] {
-    return this.#ignored ? [...this.#ignored] : [];
+    return this.#ignored?.entries() ?? [];
   }
 
   connected(): void {
@@ -101,7 +102,7 @@ export class LentCall implements Call, AnswerFollower {
 
   ignored(parameter: string, why: string): void {
     // A plugin need not be written in TypeScript, and what stands here goes into a header.
-    (this.#ignored ??= new Set()).add(String(parameter));
+    (this.#ignored ??= new IgnoredParameters()).add(String(parameter));
     this.log.debug("a parameter is not honoured", { parameter, why });
   }
 

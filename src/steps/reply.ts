@@ -28,8 +28,6 @@ const SSE_HEADERS = {
 
 const HEADERS = new RepeatedHeaders();
 
-/** What is not visible ASCII, and the comma. */
-const NOT_IN_A_LIST = /[^!-+\--~]/gu;
 /** Proxies refuse headers that are much longer. */
 const LONGEST_LIST = 1_000;
 
@@ -158,9 +156,8 @@ function headersOf({ upstream, attempts, ignored, cache, age }: Answered): Recor
   return headers;
 }
 
-/** Names that clients chose, as a header can hold them. */
-function listed(names: readonly string[]): string {
-  const list = names.map((name) => name.toWellFormed().replace(NOT_IN_A_LIST, encodeURIComponent)).join(",");
+function listed(entries: readonly string[]): string {
+  const list = entries.join(",");
   return list.length <= LONGEST_LIST ? list : `${list.slice(0, LONGEST_LIST)}...`;
 }
 

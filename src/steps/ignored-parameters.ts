@@ -1,0 +1,55 @@
+/**
+ * The parameters that an upstream could not honour, for `x-modelyard-ignored`: those at the top of the request first, one
+ * entry for each kind, and for schemas the number of keywords, because an agent's sixty tools would make a list of
+ * thousands.
+ */
+export class IgnoredParameters {
+  readonly #names = new Set<string>();
+
+  add(name: string): void {
+    this.#names.add(name);
+  }
+
+  /** Entries as a header can hold them, without commas. */
+  entries(): readonly string[] {
+    const counts = new Map<string, number>();
+    const kinds = new Set<string>();
+    for (const name of this.#names) {
+      const schema = schemaOf(name);
+      if (schema === undefined) kinds.add(kindOf(name));
+      else counts.set(schema, (counts.get(schema) ?? 0) + 1);
+    }
+    const [nested, top] = [[...kinds].filter(isNested), [...kinds].filter((kind) => !isNested(kind))];
+    return [
+      ...[...top, ...nested].map(encoded),
+      ...[...counts].map(
+        ([schema, count]) => `${encoded(schema)}: ${count} keyword${count === 1 ? "" : "s"}`,
+      ),
+    ];
+  }
+}
+
+/** `messages[3].name` is of one kind with `messages[5].name`. */
+function kindOf(name: string): string {
+  return name.replaceAll(/\[\d+\]/g, "[]");
+}
+
+/** The schema that a name is a keyword of, as `tools[].function.parameters`. */
+function schemaOf(name: string): string | undefined {
+  const schema = SCHEMA.exec(name)?.[1];
+  return schema === undefined ? undefined : kindOf(schema);
+}
+
+const SCHEMA = /^(tools\[\d*\]\.function\.parameters|response_format\.json_schema\.schema)[.[]/;
+
+function isNested(kind: string): boolean {
+  return /[.[]/.test(kind);
+}
+
+/** Clients choose names: what can't stand in a header's list is encoded. */
+function encoded(name: string): string {
+  return name.toWellFormed().replace(NOT_IN_A_LIST, encodeURIComponent);
+}
+
+/** What is not visible ASCII, and the comma. */
+const NOT_IN_A_LIST = /[^!-+\--~]/gu;
