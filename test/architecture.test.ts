@@ -37,6 +37,7 @@ const KIT = `
   withOtherCredential
   type ApiKey, type ChannelOptions, type Clock, type ConversationMessage, type ConversationOptions, type CredentialAccount,
   type CredentialPool, type CredentialSource, type GetOptions, type InlineData, type InlineDataOptions, type Lease, type LeaseCall, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,
+  type ReasoningForm,
   type SseEvent, type SseOptions, type SseParserOptions, type ToolCall, type ToolNameRule, type WellFormedSchema`;
 
 const CONFORMANCE = `

@@ -85,7 +85,7 @@ export class Blocks {
         id: textOf(block["id"]),
         name: textOf(block["name"]),
         ...(isWhole && open && { arguments: open.json }),
-        ...(Object.keys(fields).length > 0 && { fields }),
+        ...(Object.keys(fields).length > 0 && { fields: { extra_content: fields } }),
       },
     ];
   }

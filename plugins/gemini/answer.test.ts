@@ -65,7 +65,7 @@ describe("a stream", () => {
         index: 0,
         name: "weather_of",
         arguments: '{"city":"Lisbon","days":2}',
-        fields: { google: { thought_signature: "EtEDCs4DAXLI2nx+/Qq0==" } },
+        fields: { extra_content: { google: { thought_signature: "EtEDCs4DAXLI2nx+/Qq0==" } } },
       },
       { type: "tool-call", index: 1, name: "weather_of", arguments: '{"city":"Porto","days":2}' },
       { type: "tool-call", index: 2, id: "own-7", name: "now", arguments: "{}" },

@@ -49,7 +49,7 @@ export class Candidate {
     return events;
   }
 
-  #call(call: JsonObject, fields: JsonObject | undefined): ChoiceEvent {
+  #call(call: JsonObject, google: JsonObject | undefined): ChoiceEvent {
     const id = textIn(call, "id");
     return {
       type: "tool-call",
@@ -58,7 +58,7 @@ export class Candidate {
       ...(id !== "" && { id }),
       name: textIn(call, "name"),
       arguments: JSON.stringify(call["args"] ?? {}),
-      ...(fields && { fields }),
+      ...(google && { fields: { extra_content: google } }),
     };
   }
 

@@ -25,7 +25,6 @@ const ALLOWED: readonly {
     gateway: withoutNothing,
   },
   { what: "reasoning has one name", direct: (members) => rename(members, "reasoning", "reasoning_content") },
-  { what: "unknown members of a tool call stand in extra_content", direct: extraContent },
   {
     what: "padding of one connection's packets is dropped",
     direct: (members) => delete members["obfuscation"],
@@ -46,19 +45,6 @@ function rename(members: Members, name: string, other: string): void {
   if (typeof members[name] !== "string") return;
   members[other] = members[name];
   delete members[name];
-}
-
-function extraContent(members: Members): void {
-  if (!Array.isArray(members["tool_calls"])) return;
-  for (const call of members["tool_calls"] as Members[]) {
-    const extra: Members = { ...(call["extra_content"] as Members | undefined) };
-    for (const [name, value] of Object.entries(call)) {
-      if (["index", "id", "type", "function", "custom"].includes(name)) continue;
-      if (name !== "extra_content") extra[name] = value;
-      delete call[name];
-    }
-    if (Object.keys(extra).length > 0) call["extra_content"] = extra;
-  }
 }
 
 function nativeReason(members: Members): void {

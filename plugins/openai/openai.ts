@@ -16,8 +16,11 @@ import type { PostOptions } from "modelyard/kit";
 import { ApiKeys, get, openaiStream, post, readJson, readModelList } from "modelyard/kit";
 import { Address } from "./address.ts";
 import { embeddingsIn } from "./embeddings.ts";
+import { Habits } from "./history.ts";
 import { modelsIn, modelsNamed } from "./models.ts";
 import type { Options } from "./options.ts";
+import { PRESETS } from "./presets.ts";
+import type { Preset } from "./presets.ts";
 import { askingForUsage, notAskingForUsage, refusesToTellUsage } from "./stream-options.ts";
 
 /** Answers of a server that doesn't have an endpoint. */
@@ -32,6 +35,7 @@ export class OpenAi implements Upstream {
   readonly #address: Address;
   readonly #fetch: typeof fetch;
   readonly #keys: ApiKeys;
+  readonly #habits: Habits;
   /** False once the server has refused to be asked. */
   #asksForUsage = true;
 
@@ -41,6 +45,8 @@ export class OpenAi implements Upstream {
     this.#address = new Address(options);
     this.#fetch = options.proxy === undefined ? host.fetch : through(options.proxy, host.fetch);
     this.#keys = new ApiKeys(keys, host);
+    const preset: Partial<Preset> = options.preset ? PRESETS[options.preset] : {};
+    this.#habits = new Habits({ reasoning: preset.reasoning, system: options.developer === "system" });
   }
 
   start(): void {
@@ -54,7 +60,7 @@ export class OpenAi implements Upstream {
 
   chat(request: ChatRequest, call: Call): Promise<ChatStream> {
     return this.#keys.lendFor(call, (key) =>
-      this.#complete({ call, key, endpoint: "chat/completions" }, request),
+      this.#chat({ call, key, endpoint: "chat/completions" }, request),
     );
   }
 
@@ -80,9 +86,22 @@ export class OpenAi implements Upstream {
     return modelsIn(await readModelList(await get({ fetch: this.#fetch, url, headers }, signal), signal));
   }
 
+  /** Asks once more for each of the gateway's own members that the server refuses. */
+  async #chat(asked: Asked, request: ChatRequest): Promise<ChatStream> {
+    for (;;) {
+      const sent = this.#habits.applyTo(request, (name) => asked.call.ignored(name, "the server refuses it"));
+      try {
+        return await this.#complete(asked, sent);
+      } catch (error) {
+        if (!UpstreamError.is(error) || !this.#habits.learnRefusal(error, sent)) throw error;
+      }
+    }
+  }
+
   async #complete(asked: Asked, request: ChatRequest | CompletionRequest): Promise<ChatStream> {
     const response = await this.#postAskingForUsage(asked, request);
-    return openaiStream(response, { choices: request.n ?? 1, call: asked.call });
+    const { learnReasoning: onReasoning } = this.#habits;
+    return openaiStream(response, { choices: request.n ?? 1, call: asked.call, onReasoning });
   }
 
   #postAskingForUsage(asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {

@@ -65,6 +65,10 @@ export const options = Type.Object(
     proxy: Type.Optional(
       Secret({ pattern: "^https?://", description: "The HTTP proxy through which the server is reached." }),
     ),
+    developer: Type.Union([Type.Literal("developer"), Type.Literal("system")], {
+      default: "developer",
+      description: "The role under which the server takes messages of the role `developer`.",
+    }),
     models: Type.Optional(
       Type.Array(Type.Union([Type.String({ minLength: 1 }), model]), {
         minItems: 1,

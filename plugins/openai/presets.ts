@@ -1,23 +1,31 @@
+import type { ReasoningForm } from "modelyard/kit";
+
 /** A well-known server: where it is, and whether it wants an API key. */
 export interface Preset {
   readonly url: string;
   readonly needsKey: boolean;
+  /** How it writes reasoning, where its documents say so; else its first answer shows it. */
+  readonly reasoning?: ReasoningForm;
 }
 
-const hosted = (url: string): Preset => ({ url, needsKey: true });
+const hosted = (url: string, reasoning?: ReasoningForm): Preset => ({
+  url,
+  needsKey: true,
+  ...(reasoning && { reasoning }),
+});
 const local = (port: number): Preset => ({ url: `http://127.0.0.1:${port}/v1`, needsKey: false });
 
 /** The servers that can be named instead of giving their address, which their own documentation gives. */
 export const PRESETS = {
   openai: hosted("https://api.openai.com/v1"),
-  openrouter: hosted("https://openrouter.ai/api/v1"),
-  groq: hosted("https://api.groq.com/openai/v1"),
-  deepseek: hosted("https://api.deepseek.com/v1"),
-  mistral: hosted("https://api.mistral.ai/v1"),
+  openrouter: hosted("https://openrouter.ai/api/v1", "reasoning"),
+  groq: hosted("https://api.groq.com/openai/v1", "reasoning"),
+  deepseek: hosted("https://api.deepseek.com/v1", "reasoning_content"),
+  mistral: hosted("https://api.mistral.ai/v1", "thinking"),
   together: hosted("https://api.together.xyz/v1"),
   fireworks: hosted("https://api.fireworks.ai/inference/v1"),
   xai: hosted("https://api.x.ai/v1"),
-  cerebras: hosted("https://api.cerebras.ai/v1"),
+  cerebras: hosted("https://api.cerebras.ai/v1", "reasoning"),
   perplexity: hosted("https://api.perplexity.ai"),
   deepinfra: hosted("https://api.deepinfra.com/v1/openai"),
   huggingface: hosted("https://router.huggingface.co/v1"),
@@ -28,6 +36,6 @@ export const PRESETS = {
   vllm: local(8000),
   llamacpp: local(8080),
   lmstudio: local(1234),
-} as const satisfies Readonly<Record<string, Preset>>;
+} satisfies Readonly<Record<string, Preset>>;
 
 export type PresetName = keyof typeof PRESETS;

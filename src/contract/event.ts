@@ -38,9 +38,11 @@ export interface ReasoningEvent {
 
 /**
  * A piece of a tool call. `index` numbers the calls of a choice from 0. `id` and `name` belong to a call's
- * first event; `arguments` is the next piece of the JSON text. `fields` are the upstream's own members of this
- * call. The core makes an id that never comes, or that another call has, gives a call without arguments `{}`, and
- * fails an answer that ends with `stop` or `tool_calls` and has arguments that are no JSON.
+ * first event; `arguments` is the next piece of the JSON text. `fields` are the upstream's own members of this call:
+ * they stand beside `id` in the client's answer (those of `function` within it), and `extra_content` is the name that
+ * clients know for what must be given back. The core makes an id that never comes, or that another call has, gives a
+ * call without arguments `{}`, and fails an answer that ends with `stop` or `tool_calls` and has arguments that are no
+ * JSON.
  */
 export interface ToolCallEvent {
   readonly type: "tool-call";

@@ -29,6 +29,7 @@ export { describeLimits, wellFormedSchema } from "./json-schema.ts";
 export type { WellFormedSchema } from "./json-schema.ts";
 export { openaiStream } from "./openai-stream.ts";
 export type { OpenAiStreamOptions } from "./openai-stream.ts";
+export type { ReasoningForm } from "./openai-stream/delta.ts";
 export { get, post } from "./post.ts";
 export type { GetOptions, PostOptions } from "./post.ts";
 export { readJson, readModelList } from "./read-json.ts";

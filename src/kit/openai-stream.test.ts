@@ -221,7 +221,8 @@ describe("an answer in one JSON document", () => {
     expect(error).toBeUndefined();
     expect(items).toEqual([
       { type: "reasoning", text: "r" },
-      text("ab"),
+      text("a"),
+      text("b"),
       { type: "extra", at: "choice", fields: { logprobs: { content: [1] } } },
       finish,
       { type: "tool-call", index: 0, id: "t", name: "f", arguments: "{}", choice: 1 },

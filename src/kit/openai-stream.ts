@@ -7,6 +7,7 @@ import { networkErrorCode } from "./failure.ts";
 import { listOf, objectOf, parseAsWritten } from "./json.ts";
 import { ChunkReader } from "./openai-stream/chunk-reader.ts";
 import { ChunkStream } from "./openai-stream/chunk-stream.ts";
+import type { ReasoningForm } from "./openai-stream/delta.ts";
 import { JsonDocument } from "./openai-stream/json-document.ts";
 import { notUnderstood } from "./openai-stream/not-understood.ts";
 
@@ -18,6 +19,8 @@ export interface OpenAiStreamOptions {
    * what is odd about an answer is logged.
    */
   readonly call?: Pick<Call, "signal"> & Partial<Pick<Call, "log">>;
+  /** Called when the form in which the server writes reasoning is seen, so that a history can be sent back in it. */
+  readonly onReasoning?: (form: ReasoningForm) => void;
 }
 
 /**
@@ -42,7 +45,7 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
   readonly #body: Body;
   readonly #expected: number;
   readonly #call: OpenAiStreamOptions["call"];
-  readonly #chunks = new ChunkReader();
+  readonly #chunks: ChunkReader;
   readonly #later = new Later<NextBatch>();
   /** Set as soon as the body has shown that it is an event stream. */
   #stream: ChunkStream | undefined;
@@ -55,6 +58,7 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
     this.#body = body;
     this.#expected = options.choices ?? 1;
     this.#call = options.call;
+    this.#chunks = new ChunkReader(options.onReasoning);
   }
 
   [BATCHES](): Batches {

@@ -42,7 +42,6 @@ test("an answer is collected into OpenAI's object, its fields folded", async () 
           reasoning_content: "hm",
           reasoning_details: [{ type: "reasoning.text", text: "m", signature: "sig", index: 0 }],
           tool_calls: [{ id: "c1", type: "function", function: { name: "f", arguments: "{}" } }],
-          refusal: null,
         },
         logprobs: { content: [1, 2], refusal: null },
         finish_reason: "tool_calls",

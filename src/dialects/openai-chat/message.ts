@@ -121,7 +121,6 @@ class Choice {
     const details = this.#details.list();
     if (details.length > 0) message["reasoning_details"] = details;
     if (this.#calls.length > 0) message["tool_calls"] = this.#calls.map(toolCallBody);
-    message["refusal"] = null;
     return this.#delta ? { ...message, ...this.#delta } : message;
   }
 }

@@ -111,7 +111,14 @@ test("tool calls carry id, type and name once; reasoning has its own field and d
   const seen = chunks([
     { type: "reasoning", text: "hm", block: 0 },
     { type: "reasoning", text: "", block: 0, signature: "sig" },
-    { type: "tool-call", index: 0, id: "c1", name: "f", arguments: "{", fields: { thought: "s" } },
+    {
+      type: "tool-call",
+      index: 0,
+      id: "c1",
+      name: "f",
+      arguments: "{",
+      fields: { extra_content: { thought: "s" }, function: { strict: true } },
+    },
     { type: "tool-call", index: 0, arguments: "}" },
     { type: "finish", reason: "tool_calls", native: "tool_use", stopSequence: "END", fields: { x: 1 } },
   ]);
@@ -128,7 +135,7 @@ test("tool calls carry id, type and name once; reasoning has its own field and d
           index: 0,
           id: "c1",
           type: "function",
-          function: { name: "f", arguments: "{" },
+          function: { strict: true, name: "f", arguments: "{" },
           extra_content: { thought: "s" },
         },
       ],
@@ -151,7 +158,7 @@ test("what OpenAI itself says otherwise stays so: custom tools' calls, and the e
     { type: "finish", reason: "tool_calls", native: "function_call" },
   ]);
   expect(seen.map(({ choices }) => choices[0]?.delta["tool_calls"]).slice(0, 2)).toEqual([
-    [{ index: 0, id: "c1", type: "custom", custom: { name: "sql", input: "" }, extra_content: { x: 1 } }],
+    [{ index: 0, id: "c1", type: "custom", custom: { name: "sql", input: "" }, x: 1 }],
     [{ index: 0, custom: { input: "SELECT" } }],
   ]);
   expect(seen.at(-1)?.choices[0]).toEqual({ index: 0, delta: {}, finish_reason: "function_call" });

@@ -1,4 +1,4 @@
-import type { JsonObject, ToolCallEvent } from "../../contract/index.ts";
+import type { Json, JsonObject, ToolCallEvent } from "../../contract/index.ts";
 
 /** A tool call with all its pieces in one. */
 export interface WholeCall {
@@ -12,30 +12,38 @@ export interface WholeCall {
 /** A tool call's delta: id, type and name only in its first, which is the one that has a name. */
 export function toolCallDelta(event: ToolCallEvent): JsonObject {
   const { index, id, name, arguments: text = "", fields = {} } = event;
-  const { type, invocation, extra } = parts({ id, name, arguments: text, fields });
-  return { index, ...(name !== undefined && { id, type }), ...invocation, ...extra };
+  const { type, invocation, own } = parts({ id, name, arguments: text, fields });
+  return { index, ...(name !== undefined && { id, type }), ...invocation, ...own };
 }
 
 /** A tool call in a message. */
 export function toolCallBody(call: WholeCall): JsonObject {
-  const { type, invocation, extra } = parts(call);
-  return { id: call.id, type, ...invocation, ...extra };
+  const { type, invocation, own } = parts(call);
+  return { id: call.id, type, ...invocation, ...own };
 }
 
 interface Parts {
   readonly type: string;
   readonly invocation: JsonObject;
-  readonly extra: JsonObject;
+  readonly own: JsonObject;
 }
 
-/** Calls of custom tools have an object of their own; all other members an upstream adds go into `extra_content`. */
+/**
+ * What an upstream adds to a call stands where it put it, beside `id` or within `function`, so that the client gives it
+ * back as the upstream said it.
+ */
 function parts({ name, arguments: text, fields }: WholeCall): Parts {
-  const { type, ...others } = fields;
-  const own = type === "custom" || type === undefined ? others : fields;
-  return {
-    type: type === "custom" ? type : "function",
-    invocation:
-      type === "custom" ? { custom: { name, input: text } } : { function: { name, arguments: text } },
-    extra: Object.keys(own).length > 0 ? { extra_content: own } : {},
-  };
+  const { type, id: _, index: __, custom: ___, function: inside, ...own } = fields;
+  const more = isObject(inside) ? inside : {};
+  return type === "custom"
+    ? { type, invocation: { custom: { ...more, name, input: text } }, own }
+    : {
+        type: "function",
+        invocation: { function: { ...more, name, arguments: text } },
+        own: type === undefined ? own : { ...own, type },
+      };
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

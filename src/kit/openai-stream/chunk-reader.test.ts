@@ -60,9 +60,27 @@ describe("a chunk", () => {
           { type: "text", text: "b" },
         ],
       },
+      [text("a"), { type: "reasoning", text: "t" }, text("b")],
+    ],
+    [
+      {
+        content: [
+          { type: "text", text: "a" },
+          { type: "reference", ids: [1] },
+        ],
+      },
       [
-        text("ab"),
-        { type: "extra", at: "delta", fields: { content_parts: [{ type: "thinking", thinking: "t" }] } },
+        text("a"),
+        {
+          type: "extra",
+          at: "delta",
+          fields: {
+            content_parts: [
+              { type: "text", text: "a" },
+              { type: "reference", ids: [1] },
+            ],
+          },
+        },
       ],
     ],
   ] as [JsonObject, ChatEvent[]][])("understands the delta %j", async (fields, events) => {
@@ -235,7 +253,7 @@ describe("tool calls", () => {
     ]);
   });
 
-  test("keep the upstream's own members; what is in `extra_content` stands beside them", async () => {
+  test("keep the upstream's own members, where it put them", async () => {
     const extra_content = { google: { thought_signature: "s" } };
     expect(
       await callsOf(
@@ -248,7 +266,7 @@ describe("tool calls", () => {
         index: 0,
         id: "a",
         name: "f",
-        fields: { google: { thought_signature: "s" }, x: 1, function: { strict: true } },
+        fields: { x: 1, extra_content, function: { strict: true } },
       },
       { type: "tool-call", index: 0, fields: { extra_content: "odd" } },
     ]);

@@ -3,8 +3,8 @@ import { UpstreamError } from "../../contract/index.ts";
 import { failureIn } from "../failure.ts";
 import { emptyObject, listOf, numberOf, objectOf, textOf } from "../json.ts";
 import type { Said } from "../json.ts";
-import { deltaEvents } from "./delta.ts";
-import type { ChoiceEvent } from "./delta.ts";
+import { deltaEvents, reasoningForm } from "./delta.ts";
+import type { ChoiceEvent, ReasoningForm } from "./delta.ts";
 import { finishOf, reasonOf } from "./finish.ts";
 import { notUnderstood } from "./not-understood.ts";
 import { usageOf } from "./usage.ts";
@@ -23,6 +23,8 @@ interface Choice {
   finish: FinishEvent | undefined;
   /** True while it has said more behind its last finish reason. */
   isOutrun: boolean;
+  /** The name of the reasoning that was there but empty, until some has come. */
+  emptyReasoning: "reasoning_content" | "reasoning" | undefined;
 }
 
 /**
@@ -37,8 +39,15 @@ export class ChunkReader {
   #begun = 0;
   readonly #said = new Map<string, Said>();
   #finished = 0;
+  readonly #onReasoning: ((form: ReasoningForm) => void) | undefined;
+  #form: ReasoningForm | undefined;
   /** True for a document that gave a choice no finish reason. */
   lacksFinish = false;
+
+  /** `onReasoning` is as `OpenAiStreamOptions` says. */
+  constructor(onReasoning?: (form: ReasoningForm) => void) {
+    this.#onReasoning = onReasoning;
+  }
 
   /** True once a choice was seen. */
   get hasBegun(): boolean {
@@ -132,7 +141,7 @@ export class ChunkReader {
     const message = delta ?? objectOf(said["message"]);
     const before = events.length;
     const failure = message
-      ? addAll(events, choice, deltaEvents(message, !delta))
+      ? addAll(events, choice, this.#messageEvents(choice, message, !delta))
       : addAll(events, choice, textEvents(textOf(said["text"])));
     choice.hasMessage ||= message !== undefined || typeof said["text"] === "string";
     choice.isOutrun ||= choice.finish !== undefined && events.length > before;
@@ -140,6 +149,24 @@ export class ChunkReader {
     if (fields) addAll(events, choice, [{ type: "extra", at: "choice", fields }]);
     if (failure) return failure;
     return said["error"] ? failureIn(said) : this.#readFinish(said, choice, events);
+  }
+
+  #messageEvents(choice: Choice, message: JsonObject, isWhole: boolean): ChoiceEvent[] {
+    const events = deltaEvents(message, isWhole);
+    if (events.some(({ type }) => type === "reasoning")) {
+      choice.emptyReasoning = undefined;
+      const form = reasoningForm(message);
+      if (form !== undefined && form !== this.#form) this.#onReasoning?.((this.#form = form));
+      return events;
+    }
+    if (isWhole) return events;
+    if (message["reasoning_content"] === "") choice.emptyReasoning ??= "reasoning_content";
+    else if (message["reasoning"] === "") choice.emptyReasoning ??= "reasoning";
+    const { emptyReasoning: name } = choice;
+    // Told with the first call, which commits the answer anyway: DeepSeek asks for it back there.
+    if (name === undefined || !events.some(({ type }) => type === "tool-call")) return events;
+    choice.emptyReasoning = undefined;
+    return [{ type: "extra", at: "delta", fields: { [name]: "" } }, ...events];
   }
 
   #readFinish(said: JsonObject, choice: Choice, events: ChatEvent[]): UpstreamError | undefined {
@@ -162,7 +189,8 @@ export class ChunkReader {
   #choiceAt(index: number): Choice {
     let choice = this.#choices[index];
     if (!choice) {
-      this.#choices[index] = choice = { index, hasMessage: false, finish: undefined, isOutrun: false };
+      choice = { index, hasMessage: false, finish: undefined, isOutrun: false, emptyReasoning: undefined };
+      this.#choices[index] = choice;
       this.#begun += 1;
     }
     return choice;

@@ -6,21 +6,35 @@ import { toolCallEvents } from "./tool-calls.ts";
 /** An event that belongs to a choice. */
 export type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
 
+/** How a server writes its model's reasoning: under one of two names, or as parts of the content (Mistral). */
+export type ReasoningForm = "reasoning_content" | "reasoning" | "thinking";
+
 /**
- * The events of a `delta`, or of a whole `message`: reasoning, text, what has no event of its own, tool calls.
- * Parts of a content list that are not text come under `content_parts`, so that they don't replace the text.
+ * The events of a `delta`, or of a whole `message`: reasoning, text, what has no event of its own, tool calls. A content
+ * list with parts that are neither text nor thinking comes whole under `content_parts` as well, so that it can be given
+ * back as it was.
  */
 export function deltaEvents(delta: JsonObject, isWhole: boolean): ChoiceEvent[] {
   const events: ChoiceEvent[] = [];
   const reasoning = reasoningIn(delta);
   if (reasoning !== "") events.push({ type: "reasoning", text: reasoning });
-  const { text, parts } = contentIn(delta["content"]);
-  if (text !== "") events.push({ type: "text", text });
-  const fields = othersIn(delta, parts, isWhole);
+  const { content } = delta;
+  const parts = Array.isArray(content) ? listOf(content) : NO_PARTS;
+  if (typeof content === "string")
+    pushText(events, content, isWhole && listOf(delta["tool_calls"]).length > 0);
+  for (const part of parts) pushPart(events, part);
+  const fields = othersIn(delta, parts.every(isRead) ? NO_PARTS : parts, isWhole);
   if (fields) events.push({ type: "extra", at: "delta", fields });
   const pieces = listOf(delta["tool_calls"]);
   if (pieces.length > 0) events.push(...toolCallEvents(pieces, isWhole));
   return events;
+}
+
+/** The form of the reasoning in a delta or message that has some. */
+export function reasoningForm(delta: JsonObject): ReasoningForm | undefined {
+  if (textOf(delta["reasoning_content"]) !== "") return "reasoning_content";
+  if (textOf(delta["reasoning"]) !== "") return "reasoning";
+  return listOf(delta["content"]).some((part) => thinkingIn(part) !== undefined) ? "thinking" : undefined;
 }
 
 /** Many servers give the same text under both names, for clients of either. */
@@ -30,20 +44,37 @@ function reasoningIn(delta: JsonObject): string {
   return first === second ? first : first + second;
 }
 
-interface Content {
-  readonly text: string;
-  readonly parts: readonly Json[];
+// Beside tool calls a client is to give "" back as "", where it would make null of nothing.
+function pushText(events: ChoiceEvent[], text: string, keepsEmpty: boolean): void {
+  if (text !== "" || keepsEmpty) events.push({ type: "text", text });
 }
 
-function contentIn(content: Said): Content {
-  if (!Array.isArray(content)) return { text: textOf(content), parts: NO_PARTS };
-  const [texts, parts]: [string[], Json[]] = [[], []];
-  for (const part of listOf(content)) {
-    const members = objectOf(part);
-    if (TEXT_PARTS.has(textOf(members?.["type"]))) texts.push(textOf(members?.["text"]));
-    else parts.push(part);
-  }
-  return { text: texts.join(""), parts };
+function pushPart(events: ChoiceEvent[], part: Json): void {
+  const [text, thinking] = [textIn(part), thinkingIn(part)];
+  if (text) events.push({ type: "text", text });
+  if (thinking) events.push({ type: "reasoning", text: thinking });
+}
+
+/** The text of a part that is one. */
+function textIn(part: Json): string | undefined {
+  const members = objectOf(part);
+  return TEXT_PARTS.has(textOf(members?.["type"])) ? textOf(members?.["text"]) : undefined;
+}
+
+/** The thinking of a part that is some: Mistral's is a list of texts. https://docs.mistral.ai/capabilities/reasoning */
+function thinkingIn(part: Json): string | undefined {
+  const members = objectOf(part);
+  if (members?.["type"] !== "thinking") return undefined;
+  const said = members["thinking"];
+  return typeof said === "string"
+    ? said
+    : listOf(said)
+        .map((each) => textIn(each) ?? "")
+        .join("");
+}
+
+function isRead(part: Json): boolean {
+  return textIn(part) !== undefined || thinkingIn(part) !== undefined;
 }
 
 const TEXT_PARTS = new Set(["text", "output_text"]);
@@ -58,15 +89,16 @@ function othersIn(delta: JsonObject, parts: readonly Json[], isWhole: boolean): 
   }
   for (const name of Object.keys(delta)) {
     const value = delta[name];
-    if (value === null || isRead(name, value) || (!isWhole && isEmpty(value))) continue;
+    if (value === null || hasEvent(name, value) || (!isWhole && isEmpty(value))) continue;
     fields ??= emptyObject();
     fields[name] = value;
   }
   return fields;
 }
 
-function isRead(name: string, value: Said): boolean {
-  if (name === "reasoning" || name === "reasoning_content") return typeof value === "string";
+/** An empty reasoning has no event, and servers (DeepSeek) ask for it back beside tool calls. */
+function hasEvent(name: string, value: Said): boolean {
+  if (name === "reasoning" || name === "reasoning_content") return typeof value === "string" && value !== "";
   return name === "content" || name === "role" || name === "tool_calls";
 }
 

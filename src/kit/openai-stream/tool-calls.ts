@@ -44,19 +44,17 @@ function argumentsOf(value: Said): { arguments?: string } {
 
 /**
  * The upstream's own members of a call and of its function, `type` included where it isn't the usual one: each
- * piece of a custom tool's call says that it is one. `extra_content` is where clients get such members, so what
- * stands there already isn't wrapped once more.
+ * piece of a custom tool's call says that it is one.
  */
 function fieldsOf(
   call: JsonObject,
   invocation: JsonObject | undefined,
   isCustom: boolean,
 ): { fields?: JsonObject } {
-  const { extra_content: extra, ...own } = without(call, CALL_MEMBERS);
+  const own = without(call, CALL_MEMBERS);
   const inside = without(invocation ?? {}, isCustom ? CUSTOM_MEMBERS : FUNCTION_MEMBERS);
   const type = isCustom ? "custom" : textOf(call["type"]);
   const fields: JsonObject = {
-    ...(objectOf(extra) ?? (extra === undefined ? {} : { extra_content: extra })),
     ...own,
     ...(type !== "" && type !== "function" ? { type } : {}),
     ...(Object.keys(inside).length > 0 ? { function: inside } : {}),
