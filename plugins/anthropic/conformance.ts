@@ -1,3 +1,4 @@
+import { parseJson } from "modelyard/kit";
 import { httpFixtures } from "modelyard/conformance";
 import type { Answer, AnswerEvent } from "modelyard/conformance";
 import type { JsonObject } from "modelyard/plugin";
@@ -56,7 +57,7 @@ function deltaOf(event: AnswerEvent): JsonObject {
 function message(answer: Answer): JsonObject {
   const { text, reasoning, toolCalls } = answer;
   const calls = toolCalls.map(({ id, name, arguments: json }) => {
-    return { type: "tool_use", id, name, input: JSON.parse(json) as JsonObject };
+    return { type: "tool_use", id, name, input: parseJson(json) as JsonObject };
   });
   return {
     id: "msg_1",

@@ -22,6 +22,7 @@ const fixtures: Fixtures = {
     "3.3": NO_UPSTREAM,
     "3.4": NO_UPSTREAM,
     "3.5": NO_UPSTREAM,
+    "3.6": NO_UPSTREAM,
   },
 };
 

@@ -1,3 +1,4 @@
+import { parseJson } from "modelyard/kit";
 import { httpFixtures } from "modelyard/conformance";
 import type { Answer } from "modelyard/conformance";
 import type { JsonObject } from "modelyard/plugin";
@@ -49,7 +50,7 @@ function partsOf({ text, reasoning, toolCalls }: Answer): JsonObject[] {
 }
 
 function callOf({ name, arguments: json = "{}" }: { name?: string; arguments?: string }): JsonObject {
-  return { functionCall: { name, args: JSON.parse(json) as JsonObject } };
+  return { functionCall: { name, args: parseJson(json) as JsonObject } };
 }
 
 function usageOf({ usage: { input, output } }: Answer): JsonObject {

@@ -1,12 +1,12 @@
-import { UpstreamError } from "../contract/index.ts";
 import type { ChatRequest, Message } from "../contract/index.ts";
 import { arrivalIn } from "./arrival.ts";
 import type { Arrival } from "./arrival.ts";
-import type { Outcome } from "./asked.ts";
 import type { Bench, Stage } from "./bench.ts";
 import { CHAT_FIELDS, COMPANIONS, EXACT } from "./chat-fields.ts";
 import type { ChatField } from "./chat-fields.ts";
 import type { Check } from "./check.ts";
+import { digits } from "./digits.ts";
+import { fateOf, isToldOf } from "./fate.ts";
 import { MESSAGES } from "./messages.ts";
 import { scenarioOf } from "./scenarios.ts";
 import { Broken, inWords } from "./verdict.ts";
@@ -18,6 +18,7 @@ export const PARAMETERS: readonly Check[] = [
   { rule: "3.3 messages", plays: ["text"], run: messages },
   { rule: "3.4 fields", plays: ["text"], run: fields },
   { rule: "3.5 values", plays: ["text"], run: values },
+  { rule: "3.6 digits", plays: ["tools"], run: digits },
 ];
 
 async function toolCalls(bench: Bench, stream: boolean): Promise<void> {
@@ -50,38 +51,6 @@ function isSameJson(one: string, other: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** What became of one thing that was asked for. */
-interface Fate {
-  readonly received: string;
-  readonly ignored: readonly string[];
-  readonly outcome: Outcome;
-}
-
-async function fateOf({ played, ask }: Stage, more: Partial<ChatRequest>): Promise<Fate> {
-  const before = played.received.length;
-  const asked = ask(more);
-  // What the upstream answers doesn't matter here: it plays its scenario, whatever was asked.
-  await asked.all();
-  const received = played.received.slice(before).map(withoutNoise).join("\n");
-  return { received, ignored: [...asked.call.ignored.keys()], outcome: asked.outcome };
-}
-
-// What differs between two requests that ask for the same: ids, times, lengths.
-function withoutNoise(request: string): string {
-  return request
-    .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi, "<id>")
-    .replaceAll(/\b\d{9,}\b/g, "<number>")
-    .replaceAll(/^content-length: .*$/gim, "");
-}
-
-/** Whether it was named as ignored or refused, by this field or a part of it. */
-function isToldOf(name: string, { ignored, outcome }: Fate): boolean {
-  const isIt = (told: string) => told === name || told.startsWith(`${name}.`) || told.startsWith(`${name}[`);
-  const refusal = UpstreamError.is(outcome.error) ? outcome.error : undefined;
-  const isRefusal = refusal?.code === "unsupported" || refusal?.code === "bad-request";
-  return ignored.some(isIt) || (isRefusal && isIt(refusal.param ?? ""));
 }
 
 async function messages(bench: Bench): Promise<void> {

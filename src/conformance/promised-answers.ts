@@ -124,4 +124,9 @@ export const ANSWERS_PROMISED = {
     why: "an answer would be made with other settings than were asked for",
     part: "tools-and-parameters",
   },
+  "3.6 digits": {
+    title: "numbers that JavaScript can't hold keep their digits, in tool calls and in requests",
+    why: "a tool is called with the id of another row, and nobody is told",
+    part: "tools-and-parameters",
+  },
 } as const satisfies Record<string, Promised>;

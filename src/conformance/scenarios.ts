@@ -28,8 +28,11 @@ export const RETRY_AFTER_S = 7;
 
 const HELLO = ["Grüße ", "aus ", "東京", ", 🌍", "! ", "Ça va ", "bien?", "\nZweite Zeile."];
 const THOUGHTS = ["First I ", "think — ", "日本."];
+/** Stands in a call's arguments; JavaScript has no such number. */
+export const LONG_NUMBER = "2512292042121000001";
+
 const CALLS = [
-  { id: "call-a", name: "weather_of", arguments: '{"city":"Köln","days":3}' },
+  { id: "call-a", name: "weather_of", arguments: `{"city":"Köln","days":3,"station":${LONG_NUMBER}}` },
   { id: "call-b", name: "time_in", arguments: '{"zone":"Asia/Tokyo","format":"\\"HH:mm\\""}' },
 ];
 const ENDLESS = Array.from({ length: 64 }, () => "endless ".repeat(512));
