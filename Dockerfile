@@ -26,8 +26,9 @@ RUN mkdir -m 700 data && chown bun:bun data
 USER bun
 VOLUME /app/data
 EXPOSE 8088
-# The image has no curl. Needs server.port to be ${PORT}, as in the shipped gateway.yaml.
+# The image has no curl. Asks where the gateway listens: HOST may be one address of the machine. Needs server.host and
+# server.port to be ${HOST} and ${PORT}, as in the shipped gateway.yaml. HOST=:: listens on IPv6 and IPv4.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-  CMD ["bun", "-e", "process.exit((await fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`)).ok ? 0 : 1)"]
+  CMD ["bun", "-e", "const { HOST, PORT } = process.env; const host = HOST === '0.0.0.0' ? '127.0.0.1' : HOST === '::' ? '::1' : HOST; process.exit((await fetch(`http://${host.includes(':') ? `[${host}]` : host}:${PORT}/health/ready`)).ok ? 0 : 1)"]
 # The process gets SIGTERM itself and lets running answers end: `docker stop -t 40`, more than server.drain.
 CMD ["bun", "--no-install", "src/main.ts"]

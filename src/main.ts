@@ -10,6 +10,7 @@ import type { BuiltGateway } from "./gateway.ts";
 import { build, plan } from "./gateway.ts";
 import type { Listening } from "./http/app.ts";
 import { listen } from "./http/app.ts";
+import { onNpmGone } from "./launcher.ts";
 import type { GatewayLogger } from "./log.ts";
 import { createLogger, flushLog, logUnforeseen } from "./log.ts";
 import { outboundFetch } from "./outbound/fetch.ts";
@@ -134,6 +135,7 @@ function stopOnSignals(running: Running): void {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+  onNpmGone(onSignal);
 }
 
 try {

@@ -138,25 +138,84 @@ describe("the shipped nginx configuration", () => {
     });
     expect(answer.status).toBe(413);
     expect(answer.headers.get("content-type")).toBe("application/json");
+    expect(answer.headers.get("access-control-allow-origin")).toBe("*");
     expect(JSON.parse(answer.body)).toMatchObject({
       error: { type: "invalid_request_error", code: "request_too_large" },
     });
   });
 
-  test("lets no metrics out, however the address is written", async () => {
+  test.each(["localhost", "x", "gw"])(
+    "lets no metrics out, however the address is written (host %p)",
+    async (host) => {
+      await using both = await startBoth({ hello: HELLO });
+      for (const path of [
+        "/metrics",
+        "//metrics",
+        "/metrics/",
+        "/METRICS",
+        "/%6detrics",
+        "/metrics?a=b",
+        "/x/../metrics",
+        "/v1/../metrics",
+        "/v1/%2e%2e/metrics",
+        "/v1/..%2fmetrics",
+        "/v1/\\..\\..\\metrics",
+        "/v1/..\\..\\metrics",
+        "/docs/\\..\\..\\metrics",
+        "/v1/metrics",
+        "/v/metrics",
+        "/ab/metrics",
+        "/v1//metrics",
+        "/admin",
+        "/docs/../metrics",
+        "/health/metrics",
+      ]) {
+        const answer = await rawFetch(both.url, { path, headers: { host } });
+        expect([path, answer.status]).toEqual([path, 404]);
+        expect(JSON.parse(answer.body)).toMatchObject({ error: { code: "unknown_url" } });
+      }
+    },
+  );
+
+  test("lets through what clients and people need", async () => {
     await using both = await startBoth({ hello: HELLO });
+    const headers = { authorization: `Bearer ${TEST_KEY}` };
     for (const path of [
-      "/metrics",
-      "//metrics",
-      "/metrics/",
-      "/%6detrics",
-      "/metrics?a=b",
-      "/x/../metrics",
+      "/",
+      "/health",
+      "/health/live",
+      "/health/ready",
+      "/openapi.json",
+      "/docs",
+      "/docs/",
+      "/docs/start.js",
+      "/docs/swagger-ui.css",
+      "/v1/models",
+      "//v1/models/",
+      "/v1/v1/models/hello",
+      "/models",
+      "/models/hello",
+      "/dashboard/billing/subscription",
+      "/v1/dashboard/billing/usage?start_date=2026-01-01",
+      "/dashboard/billing/usage",
     ]) {
-      const answer = await rawFetch(both.url, { path });
-      expect([path, answer.status]).toEqual([path, 404]);
-      expect(JSON.parse(answer.body)).toMatchObject({ error: { message: "there is nothing here" } });
+      expect([path, (await rawFetch(both.url, { path, headers })).status]).toEqual([path, 200]);
     }
+    for (const path of ["/v1/chat/completions", "/chat/completions", "/v1/completions", "/embeddings"]) {
+      const answer = await rawFetch(both.url, { method: "POST", path });
+      expect([path, answer.status]).toEqual([path, 401]);
+    }
+  });
+
+  test("below a path, what is kept in at the root is kept in there", async () => {
+    await using gateway = await startScripted({ hello: HELLO });
+    await using nginx = await startNginx(new URL(gateway.url).host, true);
+    const answer = await chat(`${nginx.url}/ai`, { model: "hello", ...QUESTION, stream: false });
+    expect(await answer.json()).toMatchObject({ choices: [{ message: { content: "Hello, world" } }] });
+    for (const path of ["/ai/docs", "/ai/docs/start.js", "/ai/openapi.json", "/ai/"])
+      expect([path, (await rawFetch(nginx.url, { path })).status]).toEqual([path, 200]);
+    for (const path of ["/ai/metrics", "/ai/../metrics", "/ai/v1/metrics", "/ai/\\..\\metrics"])
+      expect([path, (await rawFetch(nginx.url, { path })).status]).toEqual([path, 404]);
   });
 
   test("says that the gateway is away, and when to come back", async () => {
@@ -164,6 +223,8 @@ describe("the shipped nginx configuration", () => {
     const answer = await chat(nginx.url, { model: "hello", ...QUESTION });
     expect(answer.status).toBe(503);
     expect(answer.headers.get("retry-after")).toBe("5");
+    expect(answer.headers.get("access-control-allow-origin")).toBe("*");
+    expect(answer.headers.get("access-control-expose-headers")).toBe("Retry-After");
     expect(await answer.json()).toMatchObject({
       error: { type: "server_error", code: "upstream_unavailable" },
     });

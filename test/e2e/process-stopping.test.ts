@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { closedGate } from "../support/gate.ts";
 import { startMain } from "../support/gateway-process.ts";
 import { ask, CONFIGURED, folderWith, KEYS } from "../support/process-settings.ts";
@@ -51,6 +52,40 @@ test("a stream that outlasts server.drain ends in an error frame, and the proces
   expect(frames.text).not.toContain("[DONE]");
   expect((await gateway.ended()).code).toBe(0);
 });
+
+// npm ends on SIGTERM at once and passes it on to nobody; `exec -a` gives a shell the name that npm gives itself.
+test.if(process.platform === "linux")(
+  "a gateway whose npx is ended lets running answers end, too",
+  async () => {
+    await using gate = closedGate();
+    using folder = folderWith({ slow: [say("first "), { gate: gate.url }, say("last"), stop()] });
+    const start = `"${process.execPath}" src/main.ts --config "${folder.config}" & wait`;
+    const npx = Bun.spawn(["bash", "-c", `exec -a "npm exec bun" bash -c '${start}'`], {
+      cwd: join(import.meta.dir, "../.."),
+      env: { PATH: process.env["PATH"] ?? "", ...CONFIGURED },
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    const banner = npx.stdout.getReader();
+    let said = "";
+    while (!/http:\S+/.test(said)) said += new TextDecoder().decode((await banner.read()).value);
+    const url = /http:\S+?(?=\/v1|\s)/.exec(said)?.[0] ?? "";
+    const running = await ask(url, "slow");
+    await gate.reached();
+    npx.kill("SIGKILL");
+    await until(async () => (await fetch(`${url}/health/ready`)).status === 503, "the draining to begin");
+    gate.open();
+    expect(textOf(await readFrames(running))).toBe("first last");
+    await until(
+      () =>
+        fetch(url).then(
+          () => false,
+          () => true,
+        ),
+      "the gateway's end",
+    );
+  },
+);
 
 test("a second SIGINT doesn't wait", async () => {
   using folder = folderWith({ endless: [say("on and on"), { hang: true }] });

@@ -95,6 +95,29 @@ test("the shipped gateway.yaml serves the echo, with nothing set", async () => {
   expect(answer.choices[0]?.message.content).toBe("hello there");
 });
 
+// Tests listen on loopback alone: that 0.0.0.0 and :: are served there, too, is the system's business.
+test.each([
+  ["127.0.0.1", "127.0.0.1"],
+  ["127.0.0.1", "0.0.0.0"],
+  ["127.0.0.2", "127.0.0.2"],
+  ["::1", "::1"],
+  ["::1", "::"],
+])("on %s the image's health check finds the gateway with HOST=%s", async (address, host) => {
+  const dockerfile = await Bun.file(new URL("../../Dockerfile", import.meta.url)).text();
+  const [, command = "[]"] = /^HEALTHCHECK [\s\S]*?CMD (\[.*\])$/m.exec(dockerfile) ?? [];
+  const [, ...parameters] = JSON.parse(command) as string[];
+  using folder = new GatewayFolder(SHIPPED);
+  const check = async (port: string) =>
+    await Bun.spawn([process.execPath, ...parameters], { env: { HOST: host, PORT: port }, stderr: "ignore" })
+      .exited;
+  await using gateway = startMain(folder, { HOST: address, PORT: "0" });
+  const { port } = new URL(await gateway.listening());
+  expect(await check(port)).toBe(0);
+  gateway.signal("SIGTERM");
+  await gateway.ended();
+  expect(await check(port)).not.toBe(0);
+});
+
 test("the shipped gateway.yaml serves langfast as soon as its key is set, under the predecessor's variables", async () => {
   await using emulator = await startEmulator();
   using folder = new GatewayFolder(SHIPPED);

@@ -17,9 +17,9 @@ export interface RunningNginx extends AsyncDisposable {
 
 /**
  * Starts nginx as deploy/nginx.conf has it, only that it listens on a free loopback port and its upstream is
- * the given `host:port`. Resolves when it listens.
+ * the given `host:port`. Resolves when it listens. `isBelowPath` takes in the line that serves it below `/ai/`, too.
  */
-export async function startNginx(upstream: string): Promise<RunningNginx> {
+export async function startNginx(upstream: string, isBelowPath = false): Promise<RunningNginx> {
   const directory = mkdtempSync(join(tmpdir(), "modelyard-nginx-"));
   const listen = `127.0.0.1:${freePort()}`;
   const shipped = await Bun.file(SHIPPED).text();
@@ -28,7 +28,8 @@ export async function startNginx(upstream: string): Promise<RunningNginx> {
     "listen 8080;",
     `listen ${listen};`,
   );
-  await Bun.write(join(directory, "nginx.conf"), adapted);
+  const config = isBelowPath ? replaced(adapted, "# location /ai/", "location /ai/") : adapted;
+  await Bun.write(join(directory, "nginx.conf"), config);
   // The shipped log level says nothing at the start; nginx's own notices do.
   const globals = `daemon off; pid ${directory}/nginx.pid; error_log stderr notice;`;
   const nginx = Bun.spawn(

@@ -15,6 +15,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   config: ["src/contract/options.ts"],
   "src/log.ts": ["src/contract"],
   "src/metrics.ts": [],
+  "src/launcher.ts": [],
   "src/kit": ["src/contract"],
   "src/flow": FLOW,
   "src/conformance": [...FLOW, "src/flow", "config"],
