@@ -116,7 +116,7 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
     outputEstimate: settings.key_defaults.output_estimate,
     tokens,
     log,
-    redact: redactor.redact,
+    redact: redactor.message,
     start: () => opened.start(),
     close: async () => {
       await bookings.settled();

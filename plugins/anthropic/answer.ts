@@ -73,6 +73,5 @@ async function* plainEvents(response: Response, signal: AbortSignal): AsyncGener
 }
 
 function notUnderstood(said: string): UpstreamError {
-  const start = said.slice(0, 200).toWellFormed().replaceAll(/\s+/g, " ").trim();
-  return new UpstreamError("bad-response", `the upstream sent something that is no message: ${start}`);
+  return new UpstreamError("bad-response", `the upstream sent something that is no message: ${said}`);
 }

@@ -156,5 +156,5 @@ function truncated(error?: unknown): UpstreamError {
 }
 
 function notUnderstood(text: string): UpstreamError {
-  return new UpstreamError("bad-response", `Gemini sent something that is no answer: ${text.slice(0, 200)}`);
+  return new UpstreamError("bad-response", `Gemini sent something that is no answer: ${text}`);
 }

@@ -33,6 +33,6 @@ const FAILED = new Map<string, UpstreamErrorCode>([
 export function finishOf(native: string, message: string): FinishEvent | UpstreamError {
   const failure = FAILED.get(native);
   if (!failure) return { type: "finish", reason: REASONS.get(native) ?? "stop", native };
-  const details = message === "" ? "" : `: ${message.slice(0, 300)}`;
+  const details = message === "" ? "" : `: ${message}`;
   return new UpstreamError(failure, `Gemini ended its answer with ${native}${details}`);
 }

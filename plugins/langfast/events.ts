@@ -62,11 +62,8 @@ function hasFailed({ status, error }: JsonObject): boolean {
   );
 }
 
-const LONGEST_MESSAGE = 500;
-
 function failureMessage(chunk: JsonObject): string {
-  const said = textIn(chunk, "error") ?? textIn(chunk["error"], "message") ?? textIn(chunk, "message") ?? "";
-  return said.slice(0, LONGEST_MESSAGE).toWellFormed();
+  return textIn(chunk, "error") ?? textIn(chunk["error"], "message") ?? textIn(chunk, "message") ?? "";
 }
 
 function objectFrom(data: unknown): JsonObject | undefined {

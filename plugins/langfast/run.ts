@@ -130,7 +130,7 @@ export class Run implements Listener, Disposable {
   #failure({ failure, content = "" }: RunnerEvent): UpstreamError {
     // Some failures come as the content. What goes on with the answer is the answer, not a message.
     const isMessage = this.#said === "" || !content.startsWith(this.#said);
-    const message = failure || (isMessage ? content.slice(0, 500).toWellFormed() : "");
+    const message = failure || (isMessage ? content : "");
     return new UpstreamError("failed", message || "the prompt runner says that the run failed");
   }
 }

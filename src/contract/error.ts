@@ -124,8 +124,8 @@ export interface UpstreamErrorOptions {
 const BRAND = Symbol.for("modelyard.UpstreamError");
 
 /**
- * The one way in which a plugin fails. `message` is shown to the client: say what the upstream said, without
- * secrets. Anything else a plugin throws is taken as `bad-response`.
+ * The one way in which a plugin fails. `message` is shown to the client: say what the upstream said. The gateway
+ * removes the secrets that it knows, and then cuts what is too long. Anything else a plugin throws is taken as `bad-response`.
  */
 export class UpstreamError extends Error {
   readonly code: UpstreamErrorCode;

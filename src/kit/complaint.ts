@@ -1,10 +1,10 @@
 import type { Json, JsonObject } from "../contract/index.ts";
-import { excerpt, listOf, objectOf, textOf } from "./json.ts";
+import { listOf, objectOf, onOneLine, textOf } from "./json.ts";
 import type { Said } from "./json.ts";
 
 /** What an upstream's error body says, whatever its shape. */
 export interface Complaint {
-  /** In its own words, at most 500 characters on one line; empty if it has none. */
+  /** In its own words, on one line; empty if it has none. */
   readonly message: string;
   /** Its `code`, `type` and `status` where they are words, and its details' `reason`s, in lower case. */
   readonly words: readonly string[];
@@ -27,7 +27,7 @@ export function complaintIn(body: Said): Complaint {
   const details = listOf(inner?.["details"]).map(objectOf);
   const codes = [inner?.["code"], inner?.["status"], inner?.["type"], members?.["code"], members?.["type"]];
   return {
-    message: excerpt(messageIn(outer, 5) || unknownShape(members), MAX_MESSAGE),
+    message: onOneLine(messageIn(outer, 5) || unknownShape(members)),
     words: [...codes, ...details.map((detail) => detail?.["reason"])]
       .map((code) => textOf(code).toLowerCase())
       .filter((word) => word !== ""),
@@ -37,7 +37,8 @@ export function complaintIn(body: Said): Complaint {
   };
 }
 
-const MAX_MESSAGE = 500;
+/** Characters of each text that are looked at: what takes the markup out of them takes time. */
+const MAX_TEXT = 8_000;
 
 /** A duration as protocol buffers write it in JSON: `34.074s`. */
 function durationOf(value: Said): number | undefined {
@@ -49,7 +50,7 @@ function durationOf(value: Said): number | undefined {
 const PLACES = ["error", "message", "detail", "error_description", "msg", "errors", "title"];
 
 function messageIn(value: Said, depth: number): string {
-  if (typeof value === "string") return withoutMarkup(value.slice(0, MAX_MESSAGE * 8));
+  if (typeof value === "string") return withoutMarkup(value.slice(0, MAX_TEXT));
   if (depth === 0) return "";
   if (Array.isArray(value))
     return value

@@ -123,17 +123,14 @@ describe("the message is the upstream's own", () => {
     expect(failed(500, body).message).toBe(message);
   });
 
-  test("on one line of at most 500 characters, without half a character", () => {
+  test("on one line, and whole: the gateway cuts it after it has taken the secrets out", () => {
     const { message } = failed(500, openai(`x${"\u{1F600}\n".repeat(1000)}`));
-    expect(message.length).toBeLessThanOrEqual(500);
-    expect(message.isWellFormed()).toBe(true);
-    expect(message).not.toContain("\n");
-    expect(message).toEndWith("…");
+    expect(message).toBe(`x${"\u{1F600} ".repeat(1000)}`.trim());
   });
 
   test("also from 64 KiB of nothing but brackets, in a moment", () => {
     expect(failed(500, `<html>${"<".repeat(64 * 1024)}`).message.length).toBeGreaterThan(0);
-    expect(failed(500, "[".repeat(64 * 1024)).message.length).toBe(500);
+    expect(failed(500, "[".repeat(64 * 1024)).message.length).toBe(8_000);
   });
 
   test("with the field at fault", () => {

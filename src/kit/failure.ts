@@ -8,7 +8,7 @@ import { retryAfterMs } from "./retry-after.ts";
 
 /**
  * The error that an HTTP answer other than 2xx stands for: its code by the status and by what the body says,
- * its message in the upstream's own words, at most 500 characters.
+ * its message in the upstream's own words.
  */
 export function failureOf(status: number, headers: Headers, body: string): UpstreamError {
   const complaint = complaintIn(parseJson(body) ?? body);

@@ -65,11 +65,9 @@ function parsed(text: string, parse: (text: string) => unknown): Json | undefine
 const LONG = /(?:^|[[:,])\s*-?(?:\d{16}|[\d.]+[eE](?:\+?\d\d|-\d{3}))/;
 const UNUSUAL = /(?:^|[[:,])\s*(?:-?(?:\d{16}|\d+[.eE])|-0)/;
 
-/** At most `length` characters of a text, on one line. */
-export function excerpt(text: string, length: number): string {
-  const line = text
-    .slice(0, length * 4)
-    .replaceAll(/\s+/g, " ")
-    .trim();
-  return line.length <= length ? line : `${line.slice(0, length - 1).toWellFormed()}…`;
+/** A text on one line, for an error's message: it is cut by the gateway, which takes the secrets out of it first. */
+export function onOneLine(text: string): string {
+  return text.slice(0, LONGEST_LINE).toWellFormed().replaceAll(/\s+/g, " ").trim();
 }
+
+const LONGEST_LINE = 16 * 1024;

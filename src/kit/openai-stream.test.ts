@@ -158,14 +158,14 @@ describe("what can't be understood", () => {
   test.each([
     ["data: not json\n\n", /: not json$/],
     ["data: 5\n\n", /: 5$/],
-    [`data: ${"x".repeat(1000)}\n\n`, /: x{199}…$/],
+    [`data: ${"x".repeat(1000)}\n\n`, /: x{1000}$/],
     ["<!DOCTYPE html>\n<title>Sign in</title>", /DOCTYPE html> <title>Sign in/],
     ["upstream connect error", /upstream connect error/],
     ['{"hello":"world"}', /\{"hello":"world"\}/],
     ['{"a": nope}', /nope/],
     ["[1]", /\[1\]/],
     [streamed([{ choices: [{ index: -1, delta: {} }] }]), /index -1/],
-  ])("is a bad response with a short excerpt: %p", async (body, message) => {
+  ])("is a bad response that says what it was: %p", async (body, message) => {
     expectError(await read(body), "bad-response", message);
   });
 });

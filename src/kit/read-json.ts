@@ -3,7 +3,7 @@ import type { Json } from "../contract/index.ts";
 import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { brokenOff } from "./failure.ts";
-import { excerpt, parseJson } from "./json.ts";
+import { onOneLine, parseJson } from "./json.ts";
 
 const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_LIST_BYTES = 16 * 1024 * 1024;
@@ -49,7 +49,7 @@ async function readWithin(maxBytes: number, response: Response, { signal, parse 
   if (json === undefined) {
     throw new UpstreamError(
       "bad-response",
-      `the upstream sent something that is no JSON: ${excerpt(text, 200)}`,
+      `the upstream sent something that is no JSON: ${onOneLine(text)}`,
     );
   }
   return json;

@@ -45,7 +45,7 @@ export interface Gateway {
   readonly calls: CallRegistry;
   readonly tokens: TokenCounter;
   readonly log: GatewayLogger;
-  /** Removes secrets from a text that leaves the gateway. */
+  /** Removes secrets from what an upstream or a plugin said, and cuts it to what a client is shown. */
   readonly redact: (text: string) => string;
 }
 

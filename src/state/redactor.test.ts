@@ -46,3 +46,15 @@ test("what is left of a secret where a text was cut is taken out, and nothing el
   expect(redact("sk-las sk-lasting-01…, then sk-las… and")).toBe("sk-las [redacted]…, then [redacted]… and");
   for (const text of ["sk-la…", "sk-lasting is…", "nothing…", "…"]) expect(redact(text)).toBe(text);
 });
+
+test("a message is cut after secrets were taken out of it, and what others cut before may end in one", () => {
+  const redactor = new Redactor();
+  redactor.addLasting("sk-lasting-0123456789");
+  const { message } = redactor;
+  const before = "x ".repeat(240);
+  expect(message(`${before}sk-lasting-0123456789 and more of it all`)).toBe(`${before}[redacted] and more…`);
+  expect(message("\u{1F600}".repeat(400))).toBe(`${"\u{1F600}".repeat(249)}\uFFFD…`);
+  expect(message("the key sk-las")).toBe("the key [redacted]");
+  expect(message("the key sk-la")).toBe("the key sk-la");
+  expect(message("as it is\n")).toBe("as it is\n");
+});

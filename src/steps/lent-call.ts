@@ -20,7 +20,7 @@ export interface LentCallOptions {
   readonly number: number;
   readonly visit: Visit;
   readonly call: Errand;
-  /** Removes secrets from what an upstream says. */
+  /** Removes secrets from what an upstream or its plugin says, and cuts it to what is shown. */
   readonly redact: (text: string) => string;
   readonly course: Course;
 }
@@ -102,7 +102,7 @@ export class LentCall implements Call, AnswerFollower {
 
   ignored(parameter: string, why: string): void {
     // A plugin need not be written in TypeScript, and what stands here goes into a header.
-    (this.#ignored ??= new IgnoredParameters()).add(String(parameter));
+    (this.#ignored ??= new IgnoredParameters()).add(this.#options.redact(String(parameter)));
     this.log.debug("a parameter is not honoured", { parameter, why });
   }
 
@@ -180,7 +180,8 @@ export class LentCall implements Call, AnswerFollower {
     // A code that isn't in the table may come from a plugin's own copy of the contract.
     if (UpstreamError.is(error) && Object.hasOwn(FAILURES, error.code)) {
       const message = redact(error.message);
-      return message === error.message ? error : copy(error, message);
+      const param = error.param === undefined ? undefined : redact(error.param);
+      return message === error.message && param === error.param ? error : copy(error, { message, param });
     }
     const { id, plugin } = target.upstream;
     logUnforeseen(this.log, `the plugin ${plugin} threw what is no UpstreamError`, error);
@@ -232,8 +233,11 @@ function outcomeOf(error: UpstreamError | RequestError | undefined): Parameters<
   return { code: error.code, retryAfterMs: error.retryAfterMs };
 }
 
-function copy(error: UpstreamError, message: string): UpstreamError {
-  const { code, cause, retryAfterMs, param, otherCredential } = error;
+function copy(
+  error: UpstreamError,
+  { message, param }: Pick<UpstreamError, "message" | "param">,
+): UpstreamError {
+  const { code, cause, retryAfterMs, otherCredential } = error;
   return new UpstreamError(code, message, {
     cause,
     otherCredential,

@@ -1,4 +1,5 @@
 import { UpstreamError } from "../../contract/index.ts";
+import { onOneLine } from "../json.ts";
 
 /** How often something has failed in a row, and when it may be tried again (milliseconds since 1970). */
 export interface Backoff {
@@ -42,10 +43,7 @@ export function condemns(error: unknown): boolean {
   return UpstreamError.is(error) && (error.code === "rejected" || error.code === "bad-request");
 }
 
-/** An error in one short line, for logs and status. */
+/** An error in words, for logs and status. */
 export function describe(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.length > LINE ? `${text.slice(0, LINE)}…` : text;
+  return onOneLine(error instanceof Error ? error.message : String(error));
 }
-
-const LINE = 200;

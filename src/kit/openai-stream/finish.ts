@@ -28,8 +28,8 @@ function wordOf(reason: string): string {
 }
 
 function quoted(reason: string, native: string): string {
-  const own = native === "" || native === reason ? "" : ` (${native.slice(0, 100)})`;
-  return `"${reason.slice(0, 100)}"${own}`;
+  const own = native === "" || native === reason ? "" : ` (${native})`;
+  return `"${reason}"${own}`;
 }
 
 // What is not here and not a failure is some upstream's word for its normal end: `eos`, `end_turn`, `complete`.

@@ -22,6 +22,7 @@ export class Account implements UserRecord {
   epoch = 0;
   /** The epoch of the newest access token, and its end in seconds. */
   issued = { epoch: 0, expires: 0 };
+  accessToken = "";
   refreshToken = "";
   refreshTokensUsed = 0;
   isRevoked = false;
@@ -129,17 +130,18 @@ export class Accounts {
     const expires = now + this.#lifetime;
     account.issued = { epoch: account.epoch, expires };
     account.refreshToken = `${account.id}.${crypto.randomUUID()}`;
+    account.accessToken = this.#sign({
+      sub: account.id,
+      aud: "authenticated",
+      role: "authenticated",
+      is_anonymous: true,
+      epoch: account.epoch,
+      iat: now,
+      exp: expires,
+      jti: crypto.randomUUID(),
+    });
     return {
-      access_token: this.#sign({
-        sub: account.id,
-        aud: "authenticated",
-        role: "authenticated",
-        is_anonymous: true,
-        epoch: account.epoch,
-        iat: now,
-        exp: expires,
-        jti: crypto.randomUUID(),
-      }),
+      access_token: account.accessToken,
       token_type: "bearer",
       expires_in: this.#lifetime,
       expires_at: expires,

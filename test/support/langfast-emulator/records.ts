@@ -30,6 +30,8 @@ export interface UserRecord {
   readonly id: string;
   /** `expired`: the access token isn't good any more, the refresh token is. `revoked`: neither is. */
   readonly access: "good" | "expired" | "revoked";
+  /** The newest access token. */
+  readonly accessToken: string;
   /** How many of its refresh tokens were used up. */
   readonly refreshTokensUsed: number;
   /** How many sockets it has now. */
