@@ -58,4 +58,14 @@ describe("embeddings", () => {
   ])("that don't fit the inputs are a bad response: %j", async (body) => {
     await expect(embedded(body)).rejects.toMatchObject({ code: "bad-response" });
   });
+
+  test.each([
+    [{ data: [{ embedding: [1] }, { embedding: [0.1, null, 0.2] }] }, /no embedding of input 1/],
+    [{ data: [{ embedding: [] }, { embedding: [1] }] }, /no embedding of input 0/],
+    [{ data: [{ embedding: "AAA=" }, { embedding: [1] }] }, /no embedding of input 0/],
+    [{ error: { message: "the model sleeps" } }, /the model sleeps/],
+    [{ object: "list" }, /no list of embeddings/],
+  ] as [Json, RegExp][])("say what was wrong: %j", async (body, words) => {
+    await expect(embedded(body)).rejects.toMatchObject({ message: expect.stringMatching(words) });
+  });
 });

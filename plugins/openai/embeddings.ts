@@ -1,4 +1,5 @@
 import { isNumber, UpstreamError } from "modelyard/plugin";
+import { failureIn } from "modelyard/kit";
 import type { EmbedResult, Json, JsonObject } from "modelyard/plugin";
 import { listOf, objectOf, textOf } from "./json.ts";
 
@@ -6,27 +7,31 @@ const BYTES_PER_NUMBER = 4;
 
 /**
  * The vectors in an answer to `POST /embeddings`, one for each of `inputs`, in the order of their `index`:
- * lists of numbers, or base64 of little-endian 32 bit floats.
+ * lists of numbers, or base64 of little-endian 32 bit floats. Throws what an error object in its place says, or
+ * `bad-response` with what is wrong.
  * https://platform.openai.com/docs/api-reference/embeddings/object
  */
 export function embeddingsIn(said: Json, inputs: number): EmbedResult {
   const { data, model, usage, object: _, ...fields } = objectOf(said);
-  const list = listOf(data) ?? [];
+  const list = listOf(data);
+  if (!list) throw fields["error"] ? failureIn(said) : badResponse("something that is no list of embeddings");
   const vectors = new Map(list.map((each, place) => [indexOf(each, place), vectorOf(each)]));
   const ordered = Array.from({ length: inputs }, (_, index) => vectors.get(index));
-  if (!ordered.every((vector) => vector !== undefined) || list.length !== inputs) {
-    throw new UpstreamError(
-      "bad-response",
-      `the upstream sent ${list.length} embeddings for ${inputs} inputs`,
-    );
+  if (list.length !== inputs) throw badResponse(`${list.length} embeddings for ${inputs} inputs`);
+  for (const [index, vector] of ordered.entries()) {
+    if (vector === undefined) throw badResponse(`no embedding of input ${index}, or one that is no vector`);
   }
   const name = textOf(model);
   return {
-    vectors: ordered,
+    vectors: ordered.filter((vector) => vector !== undefined),
     ...usageIn(objectOf(usage)),
     ...(name !== undefined && { model: name }),
     ...(Object.keys(fields).length > 0 && { fields }),
   };
+}
+
+function badResponse(what: string): UpstreamError {
+  return new UpstreamError("bad-response", `the upstream sent ${what}`);
 }
 
 function indexOf(embedding: Json, place: number): number {

@@ -161,14 +161,20 @@ function noEmbeddings(id: string): UpstreamError {
   return new UpstreamError("unsupported", `the upstream "${id}" makes no embeddings`, { param: "model" });
 }
 
-function checkVectors({ vectors }: EmbedResult, { input }: EmbedRequest): void {
-  for (const vector of vectors) {
-    if (Array.isArray(vector) || vector instanceof Float32Array) continue;
-    throw new UpstreamError("bad-response", "the upstream gave a vector that is no list of numbers");
+/** A vector of another length than was asked for would break a store of vectors far away. */
+function checkVectors({ vectors }: EmbedResult, { input, dimensions }: EmbedRequest): void {
+  if (vectors.length !== input.length)
+    throw badVectors(`${vectors.length} embeddings for ${input.length} inputs`);
+  for (const [index, vector] of vectors.entries()) {
+    if (!(Array.isArray(vector) || vector instanceof Float32Array) || vector.length === 0)
+      throw badVectors(`an embedding of input ${index} that is no list of numbers`);
+    if (typeof dimensions === "number" && vector.length !== dimensions)
+      throw badVectors(
+        `embeddings of ${vector.length} numbers where \`dimensions\` asks for ${dimensions}; leave it out`,
+      );
   }
-  if (vectors.length === input.length) return;
-  throw new UpstreamError(
-    "bad-response",
-    `the upstream gave ${vectors.length} vectors for ${input.length} inputs`,
-  );
+}
+
+function badVectors(what: string): UpstreamError {
+  return new UpstreamError("bad-response", `the upstream gave ${what}`);
 }

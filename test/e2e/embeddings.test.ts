@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import OpenAI, { BadRequestError } from "openai";
+import OpenAI, { APIError, BadRequestError } from "openai";
 import type { EmbeddingCreateParams } from "openai/resources/embeddings";
 import type { FaultUpstream } from "../support/fault-upstream.ts";
 import { jsonAnswer, startFaultUpstream } from "../support/fault-upstream.ts";
@@ -130,6 +130,12 @@ describe("vectors", () => {
       code: "upstream_bad_response",
     });
   });
+});
+
+test("vectors of another length than was asked for are a 502 that says so", async () => {
+  const error = await rejection(embed({ dimensions: 2 }), APIError);
+  expect(error).toMatchObject({ status: 502, code: "upstream_bad_response" });
+  expect(error.message).toContain("embeddings of 3 numbers where `dimensions` asks for 2");
 });
 
 describe("a request", () => {
