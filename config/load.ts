@@ -6,6 +6,8 @@ import { expandDocument } from "./environment.ts";
 import type { Environment } from "./expand.ts";
 import { parseYaml } from "./parse.ts";
 import type { Problem } from "./problem.ts";
+import type { ProxyFor } from "./proxies.ts";
+import { proxiesOf } from "./proxies.ts";
 import { readText } from "./read.ts";
 import { checkRules, isSound, wrongPaths } from "./rules.ts";
 import type { ShapedFile } from "./rules.ts";
@@ -144,9 +146,12 @@ export function maxHttpRequests(
   return Number(environment["BUN_CONFIG_MAX_HTTP_REQUESTS"]) || DEFAULT_HTTP_REQUESTS;
 }
 
-/** Whether unencrypted HTTP goes through a proxy: Bun's `fetch` goes by these variables. */
-export function usesHttpProxy(
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-): boolean {
-  return ["http_proxy", "HTTP_PROXY"].some((name) => Boolean(environment[name]));
+/** Which proxy the environment names for an address; undefined where it names none at all. */
+export function environmentProxies(environment: Environment = process.env): ProxyFor | undefined {
+  return proxiesOf(environment);
+}
+
+/** Whether `MODELYARD_HTTP_CLIENT=fetch` asks for Bun's `fetch` in place of the gateway's own HTTP client. */
+export function usesOwnHttpClient(environment: Environment = process.env): boolean {
+  return environment["MODELYARD_HTTP_CLIENT"] !== "fetch";
 }

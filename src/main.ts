@@ -2,7 +2,14 @@
  * The process: arguments, configuration, build, listen, signals.
  * @module
  */
-import { configPath, loadConfig, maxHttpRequests, strayArgument, usesHttpProxy } from "../config/load.ts";
+import {
+  configPath,
+  loadConfig,
+  maxHttpRequests,
+  strayArgument,
+  environmentProxies,
+  usesOwnHttpClient,
+} from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import { banner, keyNotice } from "./banner.ts";
 import { RequestError } from "./dialects/request-error.ts";
@@ -48,7 +55,7 @@ async function start(): Promise<Running> {
   const log = createLogger({ ...settings.telemetry, redact: redactor.redact });
   surviveStrays(log);
   const storage = openSqlite(settings.storage, config.directory);
-  const fetchWithin = outboundFetch(fetch, { proxied: usesHttpProxy() });
+  const fetchWithin = outboundFetch({ ownClient: usesOwnHttpClient(), proxyFor: environmentProxies() });
   const gateway = await build(planned, { log, storage, redactor, fetchWithin });
   const server = listen(gateway, settings.server);
   const key = keyNotice(planned, storage.keys);

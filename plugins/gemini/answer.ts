@@ -97,7 +97,7 @@ class Answer {
 
   *#readDocument(text: string): Generator<ChatEvent, void> {
     const value = parseAsWritten(text);
-    if (value === undefined && !/[}\]]$/.test(text)) return;
+    if (value === undefined && (this.#brokenBy || !/[}\]]$/.test(text))) return;
     const chunks = Array.isArray(value) ? elements(value) : [value];
     for (const chunk of chunks) yield* this.#readChunk(isObject(chunk) ? chunk : undefined, text);
   }

@@ -27,6 +27,7 @@ export async function answerTypes(open: OpenUpstream, asking: Asking, log: Logge
     timeouts,
     course: STREAMED,
     connects: upstream.reportsConnection === true,
+    renew: () => false,
     passed: (error) => leaving.abort(error),
   });
   const call: Call = {

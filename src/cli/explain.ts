@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
-import { configPath, loadConfig } from "../../config/load.ts";
+import { configPath, environmentProxies, loadConfig, usesOwnHttpClient } from "../../config/load.ts";
 import type { LimitSettings, Settings } from "../../config/settings.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { BuiltGateway, Plan } from "../gateway.ts";
 import { build, plan } from "../gateway.ts";
 import { createLogger, flushLog } from "../log.ts";
+import { outboundFetch } from "../outbound/fetch.ts";
 import type { Caller } from "../state/keyring.ts";
 import { Redactor } from "../state/redactor.ts";
 import type { Resolution } from "../state/route-table.ts";
@@ -33,7 +34,8 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const asked = { model, ...askedBy(key, planned, config.directory) };
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
-  const gateway = await build(planned, { log, storage: memoryStorage(), redactor, fetchWithin: () => fetch });
+  const fetchWithin = outboundFetch({ ownClient: usesOwnHttpClient(), proxyFor: environmentProxies() });
+  const gateway = await build(planned, { log, storage: memoryStorage(), redactor, fetchWithin });
   try {
     return await tell(asked, planned, gateway);
   } finally {

@@ -1,10 +1,12 @@
 import { dirname, join, resolve } from "node:path";
-import { configPath, loadConfig } from "../../config/load.ts";
+import { configPath, environmentProxies, loadConfig } from "../../config/load.ts";
+import type { TimeoutSettings } from "../../config/settings.ts";
 import type { Plan } from "../gateway.ts";
 import { plan } from "../gateway.ts";
 import { openUpstream } from "../host/open-upstream.ts";
 import type { PlannedUpstream } from "../host/open-upstream.ts";
 import { createLogger, flushLog, messageOf } from "../log.ts";
+import { outboundFetch } from "../outbound/fetch.ts";
 import { recordingFetch } from "../recording/record-fetch.ts";
 import { recordSockets } from "../recording/record-sockets.ts";
 import type { Recording } from "../recording/recording.ts";
@@ -52,7 +54,8 @@ export async function askRecorded(argv: readonly string[], question: Question): 
   const log = createLogger({ log: "pretty", level: "error", redact: redactor.redact });
   const tape = new Tape();
   using _sockets = await recordSockets(tape);
-  const fetchWithin = () => recordingFetch(fetch, tape);
+  const outbound = outboundFetch({ ownClient: false, proxyFor: environmentProxies() });
+  const fetchWithin = (patience: TimeoutSettings) => recordingFetch(outbound(patience), tape);
   const around = { log, redactor, storage: memoryStorage(), fetchWithin };
   const open = await openUpstream(upstream, around).catch((cause: unknown) => {
     throw new StartupError(

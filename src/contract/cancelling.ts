@@ -20,6 +20,17 @@ export interface Cancelling {
   listen(listener: () => void): void;
   /** `listener` need not be called any more. */
   forget(listener: () => void): void;
+  /** The request that was sent last on behalf of the call, where its sender can make it once more. */
+  renewable?: Renewable | undefined;
+}
+
+/** A request that may wait in vain for a connection that was used before. */
+export interface Renewable {
+  /**
+   * Sends it once more over a new connection, if it went over one that was used before and no byte has come back.
+   * Returns whether it did so: then the answer may be waited for as long again.
+   */
+  renew(): boolean;
 }
 
 /** What cancels a call, or a request, where it tells so without a signal. */

@@ -1,4 +1,4 @@
-import type { Cancelling } from "../contract/cancelling.ts";
+import type { Cancelling, Renewable } from "../contract/cancelling.ts";
 
 /** Told once. */
 type Listener = () => void;
@@ -11,6 +11,7 @@ export class Cancellation<Reason extends Error> implements Cancelling {
   #listeners: Listener[] = [];
   #reason: Reason | undefined;
   #controller: AbortController | undefined;
+  renewable: Renewable | undefined;
 
   /** Why; undefined as long as it isn't cancelled. */
   get reason(): Reason | undefined {

@@ -1,4 +1,4 @@
-import type { UpstreamSettings } from "../../config/settings.ts";
+import type { TimeoutSettings, UpstreamSettings } from "../../config/settings.ts";
 import type { Host, Upstream, UpstreamPlugin } from "../contract/index.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { OpenUpstream } from "../state/open-upstream.ts";
@@ -23,8 +23,8 @@ export interface Surroundings {
   readonly log: GatewayLogger;
   readonly storage: Storage;
   readonly redactor: Redactor;
-  /** What an upstream makes its requests by that waits so many ms for a connection. */
-  readonly fetchWithin: (connectMs: number) => typeof fetch;
+  /** What an upstream makes its requests by, with the patience that its `timeouts` set. */
+  readonly fetchWithin: (patience: TimeoutSettings) => typeof fetch;
 }
 
 /** Opens one upstream; rejects with what its plugin threw, after its clean-ups have run. */
@@ -41,7 +41,7 @@ export async function openUpstream(planned: PlannedUpstream, around: Surrounding
   const host: Host = {
     id,
     log,
-    fetch: around.fetchWithin(settings.timeouts.connect),
+    fetch: around.fetchWithin(settings.timeouts),
     signal: closing.signal,
     storage: around.storage.stateOf(id),
     secret: (value) => around.redactor.add(value),

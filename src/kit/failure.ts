@@ -39,8 +39,9 @@ export function isNetworkError(error: unknown): boolean {
   );
 }
 
-/** `truncated`, for a body that broke off with `error`, whose own message would name the whole URL. */
+/** `truncated`, for a body that broke off with `error`, whose own message would name the whole URL. An UpstreamError stays. */
 export function brokenOff(error: unknown): UpstreamError {
+  if (UpstreamError.is(error)) return error;
   const why = networkErrorCode(error);
   return new UpstreamError("truncated", `the upstream's answer broke off before its end (${why})`);
 }

@@ -164,28 +164,31 @@ const READERS: Readonly<Record<string, (response: Response) => unknown>> = {
   "application/json": (response) => readJson(response, new AbortController().signal),
 };
 
-describe.each([fetch, outboundFetch(fetch, { proxied: false })(1_000)])("by %p", (by) => {
-  test.each(Object.keys(READERS))("what is read of %s is a sign of life", async (type) => {
-    const [first, rest] = type.startsWith("text")
-      ? [
-          ": ping\n\n",
-          'data: {"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
-        ]
-      : ["[1,", "2]"];
-    const goOn = Promise.withResolvers<void>();
-    await using server = serve(() => {
-      async function* body(): AsyncGenerator<string> {
-        yield first;
-        await goOn.promise;
-        yield rest;
-      }
-      return new Response(body() as unknown as BodyInit, { headers: { "content-type": type } });
+describe.each([fetch, outboundFetch({ ownClient: true })({ connect: 10_000, first_event: 60_000 })])(
+  "by %p",
+  (by) => {
+    test.each(Object.keys(READERS))("what is read of %s is a sign of life", async (type) => {
+      const [first, rest] = type.startsWith("text")
+        ? [
+            ": ping\n\n",
+            'data: {"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+          ]
+        : ["[1,", "2]"];
+      const goOn = Promise.withResolvers<void>();
+      await using server = serve(() => {
+        async function* body(): AsyncGenerator<string> {
+          yield first;
+          await goOn.promise;
+          yield rest;
+        }
+        return new Response(body() as unknown as BodyInit, { headers: { "content-type": type } });
+      });
+      const call = testCall();
+      const response = await ask(server.url, { fetch: by }, call.call);
+      const reading = READERS[type]?.(response);
+      await until(() => call.alive > 0, "a sign of life");
+      goOn.resolve();
+      await reading;
     });
-    const call = testCall();
-    const response = await ask(server.url, { fetch: by }, call.call);
-    const reading = READERS[type]?.(response);
-    await until(() => call.alive > 0, "a sign of life");
-    goOn.resolve();
-    await reading;
-  });
-});
+  },
+);

@@ -1,4 +1,3 @@
-import { UpstreamError } from "../contract/index.ts";
 import type { Call, JsonObject } from "../contract/index.ts";
 import type { Cancelling } from "../contract/cancelling.ts";
 import { stringifyJson } from "../contract/json-text.ts";
@@ -8,9 +7,10 @@ import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { systemClock } from "./clock.ts";
 import type { Clock } from "./clock.ts";
-import { failureOf, networkErrorCode } from "./failure.ts";
+import { failureOf } from "./failure.ts";
 import type { LiveCall } from "./pieces.ts";
-import { tellOfPieces } from "./pieces.ts";
+import { PIECES, tellOfPieces } from "./pieces.ts";
+import { unreachable } from "./unreachable.ts";
 
 export interface GetOptions {
   /** Usually `host.fetch`. */
@@ -76,6 +76,7 @@ async function send(options: GetOptions, { method, headers, body, call }: Sendin
       headers,
       ...(body !== undefined && { body }),
       ...endOf(call, options.fetch),
+      ...BY_PIECES,
       redirect: "manual",
       // Bun's own idle timer would cut a model that thinks for five minutes; the gateway's deadlines rule.
       timeout: false,
@@ -85,6 +86,9 @@ async function send(options: GetOptions, { method, headers, body, call }: Sendin
     throw unreachable(options.url, error);
   }
 }
+
+/** The gateway's own `fetch` spares the cost of a stream for who takes the body by its pieces. */
+const BY_PIECES = { [PIECES]: true } as const;
 
 type CallEnd = { readonly signal: AbortSignal } | { readonly [CANCELLING]: Cancelling };
 
@@ -96,31 +100,18 @@ function endOf(call: Pick<Call, "signal">, by: typeof fetch): CallEnd {
 
 async function failed(
   response: Response,
-  { clock }: GetOptions,
+  { clock, url }: GetOptions,
   { signal }: Pick<Call, "signal">,
 ): Promise<never> {
   const text = await errorText(response, clock ?? systemClock);
   signal.throwIfAborted();
-  throw failureOf(response.status, response.headers, text || redirection(response));
+  throw failureOf(response.status, response.headers, text || redirection(response, url));
 }
 
-// Bun's errors name the whole URL, with a key in its query where the upstream takes it there: they are no cause.
-function unreachable(url: string | URL, error: unknown): UpstreamError {
-  const host = URL.parse(String(url))?.host ?? "the upstream (its URL is not valid)";
-  const code = networkErrorCode(error);
-  // Not one of those after which the same server is worth another try: that would take as long again.
-  if (code === "ETIMEDOUT")
-    return new UpstreamError("timeout", `${host} did not accept a connection in time (timeouts.connect)`);
-  return NO_HTTP.test(code)
-    ? new UpstreamError("bad-response", `${host} answered with what is no HTTP: ${code}`)
-    : new UpstreamError("unavailable", `can't reach ${host}: ${code}`);
-}
-
-/** The parsers' codes, of the gateway's sockets and of `fetch`. */
-const NO_HTTP = /^HPE_|^Malformed_HTTP_Response$/;
-
-function redirection(response: Response): string {
-  const target = URL.parse(response.headers.get("location") ?? "", response.url || undefined);
+/** Where a redirect leads, without its query. */
+function redirection(response: Response, url: string | URL): string {
+  const location = response.headers.get("location");
+  const target = location === null ? null : URL.parse(location, response.url || url);
   return target ? `the upstream redirects to ${target.origin}${target.pathname}` : "";
 }
 

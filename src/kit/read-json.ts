@@ -9,9 +9,9 @@ const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
 /**
- * The JSON of a 2xx answer, as `post` and `get` give it. Rejects with the reason of `signal`, or with
- * `UpstreamError`: `truncated` if the connection breaks, `bad-response` if it isn't JSON or larger than 256 MiB.
- * `parse` is `parseJson` or `parseAsWritten`.
+ * The JSON of a 2xx answer, as `post` and `get` give it. What breaks behind the end of an object or a list takes nothing
+ * from it. Rejects with the reason of `signal`, or with `UpstreamError`: `truncated` if the answer breaks off before that,
+ * `bad-response` if it isn't JSON or larger than 256 MiB. `parse` is `parseJson` or `parseAsWritten`.
  */
 export function readJson(
   response: Response,
@@ -34,11 +34,12 @@ interface Reading {
 async function readWithin(maxBytes: number, response: Response, { signal, parse }: Reading): Promise<Json> {
   const body = new Body(response);
   const buffer = new ByteBuffer();
+  let broken: UpstreamError | undefined;
   try {
     await body.readInto(buffer, maxBytes);
   } catch (error) {
     signal.throwIfAborted();
-    throw brokenOff(error);
+    broken = brokenOff(error);
   } finally {
     await body.leave();
   }
@@ -46,11 +47,13 @@ async function readWithin(maxBytes: number, response: Response, { signal, parse 
     throw new UpstreamError("bad-response", `the upstream's answer is larger than ${maxBytes >> 20} MiB`);
   const text = new TextDecoder().decode(buffer.take());
   const json = parse(text);
-  if (json === undefined) {
-    throw new UpstreamError(
-      "bad-response",
-      `the upstream sent something that is no JSON: ${onOneLine(text)}`,
-    );
-  }
-  return json;
+  // Half a number is a number as well.
+  if (json !== undefined && (!broken || typeof json === "object")) return json;
+  throw broken ?? notJson(text);
+}
+
+function notJson(text: string): UpstreamError {
+  if (/^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text))
+    return new UpstreamError("truncated", "the upstream's answer broke off before its end");
+  return new UpstreamError("bad-response", `the upstream sent something that is no JSON: ${onOneLine(text)}`);
 }

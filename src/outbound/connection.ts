@@ -1,8 +1,9 @@
-import type { Socket, SocketHandler } from "bun";
+import type { Socket, SocketHandler, TLSOptions } from "bun";
 import type { Cancelling } from "../contract/cancelling.ts";
 import { Gathering } from "../flow/gathering.ts";
 import type { Line } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
+import { LengthMender } from "./length-mender.ts";
 import type { AnswerHead, AnswerParser, ParserEvents, ParserMaker } from "./llhttp.ts";
 
 /** Where a connection leads. */
@@ -10,15 +11,32 @@ export interface Origin {
   /** Without the brackets of an IPv6 address. */
   readonly hostname: string;
   readonly port: number;
+  /** Whether TLS is spoken there. */
+  readonly isSecure: boolean;
 }
 
-export interface ConnectionOptions {
+/** What connections are made with. */
+export interface ConnectionMeans {
   readonly parser: ParserMaker;
+  /** Certificates (PEM) to trust in place of the usual ones. */
+  readonly authorities: string | undefined;
+}
+
+export interface ConnectionOptions extends ConnectionMeans {
   /** Told when its answer is whole and it can take another request. */
   readonly idle: (connection: Connection) => void;
   /** Told once when it can't be used any more. */
   readonly closed: (connection: Connection) => void;
 }
+
+/** Server certificates and host names are always verified; the protocol is HTTP/1.1, in the form of RFC 7301. */
+const TLS: TLSOptions = { rejectUnauthorized: true, ALPNProtocols: "\u0008http/1.1" };
+
+/**
+ * Silence after which TCP probes the other end, in ms. Bun gives up after ten probes, one a second, so that the end of a
+ * machine or of a path is noticed while a model thinks; the probes also keep the path open in NATs.
+ */
+const PROBE_AFTER_MS = 15_000;
 
 /** A connection to a server that answers one request at a time. */
 export class Connection implements Line, ParserEvents {
@@ -33,19 +51,40 @@ export class Connection implements Line, ParserEvents {
   /** False once the server has spoken without being asked. */
   #isTrusted = true;
   #isClosed = false;
-  /** When it became idle, by `performance.now()`. */
+  /** Settled by the TLS handshake. */
+  #handshake: PromiseWithResolvers<void> | undefined;
+  /** When it became idle, by `Date.now()`, which goes on while a machine sleeps. */
   idleSince = 0;
 
-  private constructor(options: ConnectionOptions) {
+  constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#parser = options.parser(this);
+    this.#parser = new LengthMender(() => options.parser(this));
   }
 
-  /** Connects. Rejects with the system's error, which has a `code`. */
-  static async open({ hostname, port }: Origin, options: ConnectionOptions): Promise<Connection> {
-    const connection = new Connection(options);
-    connection.#socket = await Bun.connect({ hostname, port, data: connection, socket: HANDLERS });
-    return connection;
+  /**
+   * Connects. Rejects with the system's error, or with why the certificate was refused; both have a `code`. `close`
+   * ends it at any time.
+   */
+  async open({ hostname, port, isSecure }: Origin): Promise<void> {
+    const target = { hostname, port, data: this as Connection };
+    if (isSecure) this.#handshake = Promise.withResolvers();
+    const handshake = this.#handshake?.promise;
+    // It is awaited below, unless the connection isn't made at all.
+    handshake?.catch(() => undefined);
+    this.#socket = await (isSecure
+      ? Bun.connect({ ...target, tls: { ...TLS, ca: this.#options.authorities }, socket: TLS_HANDLERS })
+      : Bun.connect({ ...target, socket: HANDLERS }));
+    this.#socket.setKeepAlive(true, PROBE_AFTER_MS);
+    if (this.#isClosed) this.#socket.terminate();
+    await handshake;
+  }
+
+  /** Of the socket: the TLS handshake is done. No byte of a request was sent before. */
+  secured(isVerified: boolean, error: Error | null): void {
+    if (isVerified) this.#handshake?.resolve();
+    else this.#handshake?.reject(error ?? brokenOff(undefined));
+    this.#handshake = undefined;
+    if (!isVerified) this.close();
   }
 
   /** Begins an exchange, whose request follows by `send`. Only while it is idle. */
@@ -78,6 +117,7 @@ export class Connection implements Line, ParserEvents {
   received(bytes: Uint8Array): void {
     // A server that speaks without being asked can't be trusted with another request.
     if (!this.#exchange) return this.close();
+    this.#exchange.heard();
     const error = this.#parser.take(bytes);
     const exchange = this.#exchange;
     if (error) {
@@ -94,6 +134,7 @@ export class Connection implements Line, ParserEvents {
 
   /** Of the socket: the server has closed it, or it broke. */
   ended(error?: Error): void {
+    this.#handshake?.reject(brokenOff(error));
     const exchange = this.#exchange;
     if (exchange && !exchange.isOver) {
       const cut = error ?? this.#parser.close();
@@ -112,9 +153,10 @@ export class Connection implements Line, ParserEvents {
 
   /** Of the parser. */
   head(head: AnswerHead, keepsAlive: boolean): void {
-    // Another answer follows an interim one.
-    this.#isInterim = head.status < 200;
-    this.#keepsAlive = keepsAlive;
+    // Nobody has asked for another protocol; any other interim answer is followed by the one that counts.
+    const isSwitching = head.status === 101;
+    this.#isInterim = head.status < 200 && !isSwitching;
+    this.#keepsAlive = keepsAlive && !isSwitching;
     if (!this.#isInterim && !this.#exchange?.isOver) this.#exchange?.begin(head);
   }
 
@@ -137,7 +179,7 @@ export class Connection implements Line, ParserEvents {
   #finish(): void {
     this.#exchange = undefined;
     if (!this.#keepsAlive || !this.#isTrusted || this.#unsent) return this.close();
-    this.idleSince = performance.now();
+    this.idleSince = Date.now();
     this.#options.idle(this);
   }
 
@@ -162,7 +204,14 @@ const HANDLERS: SocketHandler<Connection> = {
   error: ({ data: connection }, error) => connection.ended(error),
 };
 
+/** The same with TLS. */
+const TLS_HANDLERS: SocketHandler<Connection> = {
+  ...HANDLERS,
+  handshake: (socket, isVerified, error) => socket.data.secured(isVerified && socket.authorized, error),
+};
+
+/** Why a connection ended that stood. What the system calls a time-out is then the end of its probes. */
 function brokenOff(error: Error | undefined): Error {
-  if (error && "code" in error) return error;
+  if (error && "code" in error && error.code !== "ETIMEDOUT") return error;
   return Object.assign(new Error("the connection was closed", { cause: error }), { code: "ECONNRESET" });
 }

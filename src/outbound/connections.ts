@@ -1,6 +1,5 @@
-import type { Origin } from "./connection.ts";
+import type { ConnectionMeans, Origin } from "./connection.ts";
 import { Connection } from "./connection.ts";
-import type { ParserMaker } from "./llhttp.ts";
 
 /** Shorter than servers keep theirs (Node.js and uvicorn: 5 s), so that a request seldom meets one that is being closed. */
 const IDLE_MS = 4_000;
@@ -9,29 +8,32 @@ const MAX_IDLE = 256;
 
 /** The connections to one server that wait for another request. */
 export class Connections {
-  readonly #origin: Origin;
-  readonly #parser: ParserMaker;
+  readonly origin: Origin;
+  readonly #means: ConnectionMeans;
   /** The one that was used last is the last. */
   readonly #idle: Connection[] = [];
   #isToBeSwept = false;
 
-  constructor(origin: Origin, parser: ParserMaker) {
-    this.#origin = origin;
-    this.#parser = parser;
+  constructor(origin: Origin, means: ConnectionMeans) {
+    this.origin = origin;
+    this.#means = means;
   }
 
   /** One that waits, the one that was used last. */
   take(): Connection | undefined {
+    // Timers stand still while a machine sleeps.
+    if (this.#idle.length > 0 && isStale(this.#idle.at(-1))) this.dropIdle();
     return this.#idle.pop();
   }
 
-  /** Opens another one. Rejects with the system's error, which has a `code`. */
-  open(): Promise<Connection> {
-    return Connection.open(this.#origin, {
-      parser: this.#parser,
-      idle: this.#keep,
-      closed: this.#forget,
-    });
+  /** Another one, to be opened. */
+  make(): Connection {
+    return new Connection({ ...this.#means, idle: this.#keep, closed: this.#forget });
+  }
+
+  /** Closes all that wait: they may have been cut off without a word, as one of them was. */
+  dropIdle(): void {
+    for (const connection of this.#idle.splice(0)) connection.close();
   }
 
   readonly #keep = (connection: Connection): void => {
@@ -53,12 +55,16 @@ export class Connections {
 
   readonly #sweep = (): void => {
     this.#isToBeSwept = false;
-    const before = performance.now() - IDLE_MS;
     // Those that wait longest are the first.
-    for (let oldest = this.#idle[0]; oldest && oldest.idleSince <= before; oldest = this.#idle[0]) {
+    for (let oldest = this.#idle[0]; oldest && isStale(oldest); oldest = this.#idle[0]) {
       this.#idle.shift();
       oldest.close();
     }
     if (this.#idle.length > 0) this.#sweepLater();
   };
+}
+
+/** A clock that was set back must not keep one for longer. */
+function isStale(connection: Connection | undefined): boolean {
+  return connection !== undefined && Math.abs(Date.now() - connection.idleSince) >= IDLE_MS;
 }

@@ -1,4 +1,4 @@
-import type { Cancelling } from "../contract/cancelling.ts";
+import type { Cancelling, Renewable } from "../contract/cancelling.ts";
 import { Later } from "../contract/later.ts";
 import type { Pieces } from "../kit/pieces.ts";
 import type { AnswerHead } from "./llhttp.ts";
@@ -22,7 +22,7 @@ export interface Line {
  * One request's answer, as the connection brings it and its reader takes it: first the head, then the body in
  * pieces. What arrives faster than it is read stops the reading from the socket.
  */
-export class Exchange implements Pieces {
+export class Exchange implements Pieces, Renewable {
   readonly #line: Line;
   #head: PromiseWithResolvers<AnswerHead> | undefined;
   #begun: AnswerHead | undefined;
@@ -37,6 +37,10 @@ export class Exchange implements Pieces {
   #skipped: number | undefined;
   #drop: ReturnType<typeof setTimeout> | undefined;
   #cancelling: Cancelling | undefined;
+  #isHeard = false;
+  /** Runs while a connection that was used before is silent. */
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  #askedAt = 0;
 
   constructor(line: Line, cancelling: Cancelling | undefined) {
     this.#line = line;
@@ -48,6 +52,46 @@ export class Exchange implements Pieces {
   head(): Promise<AnswerHead> {
     this.#head = Promise.withResolvers();
     return this.#head.promise;
+  }
+
+  /**
+   * The request goes over a connection that was used before: if no byte comes back within so many ms, or until somebody
+   * asks for it by `renew`, the answer fails while it `isUnheard`.
+   */
+  distrust(silenceMs: number): void {
+    this.#askedAt = performance.now();
+    this.#silence = setTimeout(renew, silenceMs, this);
+    if (this.#cancelling) this.#cancelling.renewable = this;
+  }
+
+  /** Whether no byte of an answer has come. */
+  get isUnheard(): boolean {
+    return !this.#isHeard;
+  }
+
+  /** For how many ms the connection has been distrusted. */
+  get distrustedMs(): number {
+    return performance.now() - this.#askedAt;
+  }
+
+  renew(): boolean {
+    if (!this.#silence || this.#isOver) return false;
+    this.end(new Error("a connection that was used before fell silent"));
+    this.#line.drop();
+    this.flush();
+    return true;
+  }
+
+  /** Of the connection: a byte came. */
+  heard(): void {
+    if (this.#isHeard) return;
+    this.#isHeard = true;
+    this.#trust();
+  }
+
+  #trust(): void {
+    clearTimeout(this.#silence);
+    this.#silence = undefined;
   }
 
   /** Whether the answer is whole, or nothing more of it can come. */
@@ -98,6 +142,7 @@ export class Exchange implements Pieces {
     this.#isOver = true;
     this.#failure = failure;
     clearTimeout(this.#drop);
+    this.#trust();
     this.#cancelling?.forget(this.#cancelled);
     this.#cancelling = undefined;
   }
@@ -155,4 +200,8 @@ export class Exchange implements Pieces {
     this.#line.drop();
     this.flush();
   };
+}
+
+function renew(exchange: Exchange): void {
+  exchange.renew();
 }

@@ -34,10 +34,21 @@ export interface AnswerParser {
   close(): Error | undefined;
 }
 
+export type ParserError = Error & { readonly code: string };
+
+/** A parser that tells where it is. */
+export interface HeadParser extends AnswerParser {
+  /** Whether a head is read whose body is not at its end. */
+  readonly hasHead: boolean;
+  /** How many heads it has read. */
+  readonly heads: number;
+  take(bytes: Uint8Array): ParserError | undefined;
+}
+
 /** An instance as Bun has it: it calls the methods that stand under the class's numbers. */
 interface Llhttp {
   initialize(type: number, resource: object, maxHeaderBytes: number, lenience: number): void;
-  execute(bytes: Uint8Array): number | Error;
+  execute(bytes: Uint8Array): number | ParserError;
   finish(): undefined | Error;
 }
 
@@ -55,7 +66,7 @@ interface LlhttpClass {
 }
 
 /** Makes a parser that tells these events. */
-export type ParserMaker = (events: ParserEvents) => AnswerParser;
+export type ParserMaker = (events: ParserEvents) => HeadParser;
 
 /** A maker of parsers; undefined where this Bun has none. */
 export function findParser(): ParserMaker | undefined {
@@ -76,18 +87,19 @@ function bound(): LlhttpClass | undefined {
 
 const READ_BODY = 0;
 /** As much as `fetch` takes, and then some. */
-const MAX_HEADER_BYTES = 128 * 1024;
+export const MAX_HEADER_BYTES: number = 128 * 1024;
 
 /** Its callbacks are methods, since closures would be made anew for each connection. */
-function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => AnswerParser {
+function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => HeadParser {
   // What home-made servers do and `fetch` takes: bare line feeds, and a length beside the chunks, which then count.
   const lenience =
     llhttp.kLenientOptionalCRBeforeLF | llhttp.kLenientSpacesAfterChunkSize | llhttp.kLenientChunkedLength;
-  return class extends llhttp implements AnswerParser {
+  return class extends llhttp implements HeadParser {
     readonly #events: ParserEvents;
+    heads = 0;
     /** Headers that were told before the rest of theirs, because there are many. */
     #early: RawHeaders = [];
-    #hasHead = false;
+    hasHead = false;
 
     constructor(events: ParserEvents) {
       super();
@@ -95,7 +107,7 @@ function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => AnswerP
       this.initialize(llhttp.RESPONSE, {}, MAX_HEADER_BYTES, lenience);
     }
 
-    take(bytes: Uint8Array): Error | undefined {
+    take(bytes: Uint8Array): ParserError | undefined {
       const done = this.execute(bytes);
       return typeof done === "number" ? undefined : done;
     }
@@ -110,7 +122,7 @@ function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => AnswerP
 
     [llhttp.kOnHeaders](headers: RawHeaders): void {
       // Behind the body these are trailers, which nobody asks for.
-      if (!this.#hasHead) this.#early = [...this.#early, ...headers];
+      if (!this.hasHead) this.#early = [...this.#early, ...headers];
     }
 
     [llhttp.kOnHeadersComplete](
@@ -118,7 +130,8 @@ function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => AnswerP
     ): number {
       const headers = this.#early.length > 0 ? [...this.#early, ...(late ?? [])] : (late ?? []);
       this.#early = [];
-      this.#hasHead = true;
+      this.hasHead = true;
+      this.heads += 1;
       this.#events.head({ status, statusText, headers }, keepsAlive);
       return READ_BODY;
     }
@@ -128,7 +141,7 @@ function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => AnswerP
     }
 
     [llhttp.kOnMessageComplete](): void {
-      this.#hasHead = false;
+      this.hasHead = false;
       this.#events.end();
     }
   };

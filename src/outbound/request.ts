@@ -1,9 +1,10 @@
 import type { Cancelling } from "../contract/cancelling.ts";
 import { cancellingOf } from "../contract/cancelling.ts";
+import { PIECES } from "../kit/pieces.ts";
 import type { Origin } from "./connection.ts";
 
 type FetchArguments = Parameters<typeof fetch>;
-type Init = NonNullable<FetchArguments[1]>;
+type Init = BunFetchRequestInit;
 
 /** A request as it goes over the wire, and where it goes. */
 export interface OutboundRequest extends Address {
@@ -11,18 +12,25 @@ export interface OutboundRequest extends Address {
   readonly head: string;
   readonly body: string | Uint8Array | undefined;
   readonly cancelling: Cancelling | undefined;
+  /** Whether who asks takes the answer's body by its pieces. */
+  readonly takesPieces: boolean;
+  /** The proxy that who asks has chosen. */
+  readonly proxy: URL | undefined;
 }
 
 /** A server, and a place on it. */
 interface Address {
   readonly origin: Origin;
+  /** The same as a text: scheme, host and port. */
+  readonly server: string;
+  readonly url: string;
   /** Host and port, as in a URL. */
   readonly host: string;
   /** With its query. */
   readonly path: string;
 }
 
-/** What a request can be made from; whoever asks for more (`proxy`, `tls`, `credentials` …) needs all of `fetch`. */
+/** What a request can be made from; whoever asks for more (`tls`, `credentials` …) needs all of `fetch`. */
 const UNDERSTOOD: ReadonlySet<string> = new Set([
   "method",
   "headers",
@@ -30,8 +38,13 @@ const UNDERSTOOD: ReadonlySet<string> = new Set([
   "signal",
   "redirect",
   "timeout",
+  "proxy",
 ]);
 
+const USUAL_PORTS: ReadonlyMap<string, number> = new Map([
+  ["http:", 80],
+  ["https:", 443],
+]);
 const METHODS: ReadonlySet<unknown> = new Set(["GET", "POST"]);
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -56,10 +69,9 @@ const encoder = new TextEncoder();
 const SCRATCH_BYTES = 512 * 1024;
 
 /**
- * The request that these arguments of `fetch` stand for, if it is a plain one: GET or POST over unencrypted HTTP to a
- * host by its name, with a text or bytes for a body, whose answer's redirects are not followed.
+ * The request that these arguments of `fetch` stand for, if it is a plain one: GET or POST to a server, with a text or bytes for a body, whose answer's redirects are not followed.
  */
-export function plainRequest(...[input, init = {}]: FetchArguments): OutboundRequest | undefined {
+export function plainRequest(input: FetchArguments[0], init: Init = {}): OutboundRequest | undefined {
   if (typeof input !== "string" && !(input instanceof URL)) return undefined;
   for (const name in init)
     if (!UNDERSTOOD.has(name) && init[name as keyof Init] !== undefined) return undefined;
@@ -67,6 +79,8 @@ export function plainRequest(...[input, init = {}]: FetchArguments): OutboundReq
   if (!METHODS.has(method) || redirect !== "manual") return undefined;
   if (typeof body !== "string" && !(body instanceof Uint8Array) && body !== undefined) return undefined;
   if (body !== undefined && method === "GET") return undefined;
+  const proxy = typeof init.proxy === "string" ? URL.parse(init.proxy) : init.proxy;
+  if (proxy !== undefined && !(proxy instanceof URL)) return undefined;
   const address = addressOf(String(input));
   const lines = headerLines(headers);
   if (!address || lines === undefined) return undefined;
@@ -76,7 +90,7 @@ export function plainRequest(...[input, init = {}]: FetchArguments): OutboundReq
       : `content-length: ${typeof body === "string" ? Buffer.byteLength(body) : body.length}\r\n`;
   const head = `${method} ${address.path} HTTP/1.1\r\nhost: ${address.host}\r\nconnection: keep-alive\r\n${lines}${length}\r\n`;
   const cancelling = cancellingOf(init) ?? (signal ? new Aborting(signal) : undefined);
-  return { ...address, head, body, cancelling };
+  return { ...address, head, body, cancelling, takesPieces: PIECES in init, proxy };
 }
 
 /** What a signal cancels. */
@@ -150,8 +164,11 @@ function addressOf(text: string): Address | undefined {
 
 function parseAddress(text: string): Address | undefined {
   const url = URL.parse(text);
-  if (!url || url.protocol !== "http:" || url.username !== "" || url.password !== "") return undefined;
-  const { host, port, pathname, search } = url;
+  const usual = url && USUAL_PORTS.get(url.protocol);
+  if (!url || usual === undefined || url.username !== "" || url.password !== "") return undefined;
+  const { host, port, pathname, search, origin: server, protocol } = url;
   const hostname = url.hostname.replace(/^\[(.*)\]$/, "$1");
-  return { origin: { hostname, port: port === "" ? 80 : Number(port) }, host, path: pathname + search };
+  const origin = { hostname, port: Number(port || usual), isSecure: protocol === "https:" };
+  url.hash = "";
+  return { origin, server, url: url.href, host, path: pathname + search };
 }

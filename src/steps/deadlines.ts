@@ -41,6 +41,8 @@ export interface DeadlineOptions {
   readonly course: Course;
   /** Whether the upstream reports its connection. */
   readonly connects: boolean;
+  /** Makes the call once more on a new connection, if its connection may be dead; returns whether it did. */
+  readonly renew: () => boolean;
   readonly passed: (error: UpstreamError) => void;
 }
 
@@ -173,8 +175,10 @@ export class Deadlines implements Disposable {
   readonly #fired = (): void => {
     this.#due = Infinity;
     const due = this.#counting().find((kind) => this.#left(kind) < 1);
-    if (due) this.#options.passed(this.#error(due));
-    else this.#set();
+    // Made once more on a new connection, it may take as long again.
+    if (due === "first_event" && this.#options.renew()) this.alive();
+    else if (due) return this.#options.passed(this.#error(due));
+    this.#set();
   };
 
   #error(kind: Kind): UpstreamError {

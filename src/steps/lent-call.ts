@@ -64,6 +64,7 @@ export class LentCall implements Call, AnswerFollower {
       timeouts: upstream.timeouts,
       course,
       connects: upstream.upstream.reportsConnection === true,
+      renew: () => this.#cancellation.renewable?.renew() ?? false,
       passed: (error) => this.#abort(error),
     });
     call.cancellation.listen(this.#requestEnded);

@@ -7,6 +7,7 @@ import { build, plan } from "../../src/gateway.ts";
 import { listen } from "../../src/http/app.ts";
 import { createLogger } from "../../src/log.ts";
 import type { GatewayLimits } from "../../src/state/gateway.ts";
+import type { OutboundOptions } from "../../src/outbound/fetch.ts";
 import { outboundFetch } from "../../src/outbound/fetch.ts";
 import { Redactor } from "../../src/state/redactor.ts";
 import { openSqlite } from "../../src/stores/sqlite.ts";
@@ -34,6 +35,8 @@ export interface GatewayOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Bounds that no configuration sets, made shorter for a test. */
   readonly limits?: Partial<GatewayLimits>;
+  /** How it sends requests to upstreams; by its own client and without a proxy unless told otherwise. */
+  readonly outbound?: Partial<OutboundOptions>;
 }
 
 /** Starts a gateway from the text of a gateway.yaml; `server` and `keys` are added where it has none. */
@@ -49,7 +52,7 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
   const redactor = new Redactor();
   const log = createLogger({ ...planned.settings.telemetry, redact: redactor.redact });
   const storage = openSqlite(planned.settings.storage, directory);
-  const fetchWithin = outboundFetch(fetch, { proxied: false });
+  const fetchWithin = outboundFetch({ ownClient: true, ...options.outbound });
   const built = await build(planned, { log, storage, redactor, fetchWithin });
   const gateway = { ...built, limits: { ...built.limits, ...options.limits } };
   const listening = listen(gateway, planned.settings.server);

@@ -9,7 +9,7 @@ export interface LogLine {
 }
 
 /** The default of `timeouts.connect`. */
-const CONNECT_MS = 10_000;
+const PATIENCE = { connect: 10_000, first_event: 60_000 };
 
 /** A host made by hand, and what a plugin did with it. */
 export interface TestHost {
@@ -44,7 +44,7 @@ export function testHost(overrides: Partial<Host> = {}): TestHost {
   const host: Host = {
     id: "test",
     log: collectingLogger(logs),
-    fetch: outboundFetch(fetch, { proxied: false })(CONNECT_MS),
+    fetch: outboundFetch({ ownClient: true })(PATIENCE),
     signal: closing.signal,
     storage: memoryStorage(),
     secret: (value) => void secrets.add(value),

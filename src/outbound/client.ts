@@ -1,0 +1,122 @@
+import type { Connection, ConnectionMeans } from "./connection.ts";
+import { Connections } from "./connections.ts";
+import type { Exchange } from "./exchange.ts";
+import type { AnswerHead } from "./llhttp.ts";
+import type { OutboundRequest } from "./request.ts";
+import { requestBytes } from "./request.ts";
+import { responseOf } from "./response.ts";
+
+/** For how long a request waits, in ms. */
+export interface Patience {
+  /** For a connection. */
+  readonly connect: number;
+  /** For the beginning of an answer, before a connection that was used before is given up. */
+  readonly first_event: number;
+}
+
+/** Servers whose connections are kept; upstreams are a handful. */
+const MAX_SERVERS = 256;
+
+/** A silence that is long enough to suspect the other connections to that server, in ms. */
+const SUSPICIOUS_MS = 4_000;
+
+/** Sends requests to any number of servers over sockets of this thread. */
+export class Client {
+  readonly #means: ConnectionMeans;
+  readonly #servers = new Map<string, Connections>();
+
+  constructor(means: ConnectionMeans) {
+    this.#means = means;
+  }
+
+  /**
+   * Resolves with the answer once its head has come. A request whose connection was used before and ends, or is
+   * silent for too long, without a byte of an answer is sent once more over a new one: servers, NATs and firewalls
+   * drop idle connections, often without a word. Rejects with what cancelled the request, with an error whose `code`
+   * is the system's, or with `ETIMEDOUT` when no connection was made in time.
+   */
+  ask(request: OutboundRequest, patience: Patience): Promise<Response> {
+    const { cancelling } = request;
+    if (cancelling?.reason !== undefined) return Promise.reject(cancelling.reason);
+    const server = this.#server(request);
+    const connection = server.take();
+    if (!connection) return this.#askAnew(server, request, patience);
+    const exchange = connection.ask(cancelling);
+    exchange.distrust(patience.connect + patience.first_event);
+    const head = exchange.head();
+    connection.send(requestBytes(request));
+    return head.then(
+      (came) => answerOf(came, exchange, request),
+      (error: unknown) => {
+        if (!exchange.isUnheard) throw error;
+        const isCancelled = cancelling?.reason !== undefined;
+        if (!isCancelled || exchange.distrustedMs > SUSPICIOUS_MS) server.dropIdle();
+        if (isCancelled) throw error;
+        return this.#askAnew(server, request, patience);
+      },
+    );
+  }
+
+  /** Asks over a new connection. */
+  async #askAnew(server: Connections, request: OutboundRequest, patience: Patience): Promise<Response> {
+    const { cancelling } = request;
+    const connection = await opened(server, request, patience.connect);
+    if (cancelling?.reason !== undefined) {
+      // It was left since: who is cancelled tells nobody again.
+      connection.close();
+      throw cancelling.reason as Error;
+    }
+    const exchange = connection.ask(cancelling);
+    const head = exchange.head();
+    connection.send(requestBytes(request));
+    return answerOf(await head, exchange, request);
+  }
+
+  #server({ server: key, origin }: OutboundRequest): Connections {
+    let server = this.#servers.get(key);
+    if (!server) {
+      // Those that are forgotten still close what is idle.
+      if (this.#servers.size >= MAX_SERVERS) this.#servers.clear();
+      this.#servers.set(key, (server = new Connections(origin, this.#means)));
+    }
+    return server;
+  }
+}
+
+async function opened(
+  server: Connections,
+  { cancelling }: OutboundRequest,
+  connectMs: number,
+): Promise<Connection> {
+  const connection = server.make();
+  const { promise: given, reject: giveUp } = Promise.withResolvers<never>();
+  const leave = (reason: unknown): void => {
+    giveUp(reason);
+    connection.close();
+  };
+  const cancel = (): void => leave(cancelling?.reason);
+  const timer = setTimeout(() => leave(tooLate()), connectMs);
+  cancelling?.listen(cancel);
+  try {
+    await Promise.race([connection.open(server.origin), given]);
+    return connection;
+  } finally {
+    clearTimeout(timer);
+    cancelling?.forget(cancel);
+  }
+}
+
+/** As the system says it after its own two minutes. */
+function tooLate(): Error {
+  return Object.assign(new Error("the server did not take the connection in time"), { code: "ETIMEDOUT" });
+}
+
+function answerOf(head: AnswerHead, exchange: Exchange, request: OutboundRequest): Response {
+  try {
+    return responseOf(head, exchange, request);
+  } catch (error) {
+    // Nobody else will: there is no response by which to leave it.
+    exchange.leave();
+    throw error;
+  }
+}
