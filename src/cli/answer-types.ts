@@ -17,7 +17,7 @@ interface Asking {
   readonly prompt: string;
 }
 
-/** Asks an upstream one streamed question, within the upstream's own deadlines, and reads the answer to its end. */
+/** Asks an upstream that was started one streamed question, within the upstream's own deadlines, and reads the answer to its end. */
 export async function answerTypes(open: OpenUpstream, asking: Asking, log: Logger): Promise<AnswerTypes> {
   const types = new Set<ChatEvent["type"]>();
   const leaving = new AbortController();
@@ -61,7 +61,6 @@ async function readAnswer(
   { upstream }: OpenUpstream,
   { asking, call, deadlines, types }: Reading,
 ): Promise<void> {
-  await upstream.start?.();
   const { model, prompt } = asking;
   const request = { model, messages: [{ role: "user", content: prompt }] } as const;
   let last = performance.now();

@@ -17,6 +17,7 @@ import { resolve, route } from "../steps/route.ts";
 import { isUnpriced } from "../state/unpriced.ts";
 import { memoryStorage } from "../stores/memory.ts";
 import { knownKeys } from "./known-keys.ts";
+import { waitFor } from "./waiting.ts";
 import { budgetWords, limitWords } from "./limit-words.ts";
 
 /**
@@ -78,7 +79,7 @@ async function tell(asked: Asked, { settings }: Plan, gateway: BuiltGateway): Pr
   console.log(`"${model}" with ${asked.by}`);
   try {
     refuseExpired(caller);
-    await gateway.directory.settled();
+    await askForLists(gateway);
     const plan = await route({ model }, { caller, gateway, call: { note: () => undefined } });
     const resolution = await resolve(model, gateway);
     if (resolution) tellWay(plan, resolution);
@@ -90,6 +91,22 @@ async function tell(asked: Asked, { settings }: Plan, gateway: BuiltGateway): Pr
     if (!(error instanceof RequestError)) throw error;
     console.log(`is refused with ${error.status} ${error.code}: ${error.message}`);
     return 1;
+  }
+}
+
+/**
+ * The upstreams are opened, not started: looking must neither sign anybody up nor use up an account's token. So a list
+ * that needs what `start()` begins can't be had.
+ */
+async function askForLists({ directory, upstreams }: BuiltGateway): Promise<void> {
+  const all = [...upstreams.values()];
+  const names = all.map(({ id }) => id).join(", ");
+  await waitFor(`the lists of models of ${names}, at most 3 s`, directory.settled());
+  for (const { id, upstream } of all.filter((each) => !directory.hasListed(each))) {
+    const why = upstream.start
+      ? "it is not started here; GET /v1/models of the running gateway has it"
+      : "it can't be told whether it would be asked";
+    console.log(`  no list of models from ${id}: ${why}`);
   }
 }
 

@@ -2,21 +2,24 @@ import { dirname, join, resolve } from "node:path";
 import { configPath, environmentProxies, loadConfig } from "../../config/load.ts";
 import type { TimeoutSettings } from "../../config/settings.ts";
 import type { Plan } from "../gateway.ts";
+import type { Json } from "../contract/index.ts";
 import { plan } from "../gateway.ts";
 import { openUpstream } from "../host/open-upstream.ts";
 import type { PlannedUpstream } from "../host/open-upstream.ts";
+import { within } from "../host/scope.ts";
 import { createLogger, flushLog, messageOf } from "../log.ts";
 import { outboundFetch } from "../outbound/fetch.ts";
 import { recordingFetch } from "../recording/record-fetch.ts";
 import { recordSockets } from "../recording/record-sockets.ts";
 import type { Recording } from "../recording/recording.ts";
-import { redactRecording, secretsOf } from "../recording/redact.ts";
+import { optionsInAddresses, redactRecording, secretsOf } from "../recording/redact.ts";
 import { Tape } from "../recording/tape.ts";
 import type { OpenUpstream } from "../state/open-upstream.ts";
 import { Redactor } from "../state/redactor.ts";
 import { StartupError } from "../state/startup-error.ts";
 import { memoryStorage } from "../stores/memory.ts";
 import { answerTypes } from "./answer-types.ts";
+import { waitFor } from "./waiting.ts";
 
 // A plugin leaves at the answer's end, but what the upstream says behind it belongs to its shape as well.
 const QUIET_MS = 300;
@@ -63,14 +66,16 @@ export async function askRecorded(argv: readonly string[], question: Question): 
     );
   });
   try {
+    await start(open);
     const model = question.model ?? (await firstModel(open));
     tape.begin();
     const asking = { upstream: open.id, plugin: open.plugin, model, prompt: question.prompt };
-    const { types, failure } = await answerTypes(open, asking, log);
+    const { types, failure } = await waitFor(`the answer of "${open.id}"`, answerTypes(open, asking, log));
     await tape.quiet(QUIET_MS, LONGEST_MS);
     const recorded = new Date().toISOString();
     const recording: Recording = { version: 1, ...asking, recorded, answer: types, frames: tape.frames };
-    for (const secret of [...tape.secrets, ...secretsOf(recording)]) redactor.addLasting(secret);
+    const given = optionsInAddresses(recording, upstream.options as Json);
+    for (const secret of [...tape.secrets, ...secretsOf(recording), ...given]) redactor.addLasting(secret);
     return {
       recording: redactRecording(recording, redactor.redact),
       failure: failure === undefined ? undefined : redactor.redact(textOf(failure)),
@@ -90,9 +95,19 @@ function pick({ upstreams, unloadable }: Plan, id: string): PlannedUpstream {
   throw new StartupError(`gateway.yaml has no enabled upstream "${id}"; it has: ${known}`);
 }
 
+/** Its list of models may need what that begins, as its answers do. */
+async function start({ id, upstream, timeouts }: OpenUpstream): Promise<void> {
+  try {
+    await waitFor(`"${id}" to start`, within(timeouts.first_event, upstream.start?.()));
+  } catch (cause) {
+    throw new StartupError(`the upstream "${id}" can't be started: ${textOf(cause)}`);
+  }
+}
+
 async function firstModel({ id, upstream, timeouts }: OpenUpstream): Promise<string> {
   const advice = "name one with --model";
-  const models = await upstream.models(AbortSignal.timeout(timeouts.first_event)).catch((cause: unknown) => {
+  const listed = upstream.models(AbortSignal.timeout(timeouts.first_event));
+  const models = await waitFor(`the list of models of "${id}"`, listed).catch((cause: unknown) => {
     throw new StartupError(`the upstream "${id}" gives no list of its models (${textOf(cause)}): ${advice}`);
   });
   const [first] = models;

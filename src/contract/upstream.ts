@@ -32,7 +32,10 @@ export interface Upstream {
   readonly alwaysStreams?: boolean;
   /** Begins background work. Called once, and only when the gateway really serves. */
   start?(): void | Promise<void>;
-  /** The models it offers now. May ask the network; rejects or aborts with `signal`. */
+  /**
+   * The models it offers now. May ask the network; rejects or aborts with `signal`. The command `explain` asks without
+   * `start()`, so that looking costs nothing: a list that needs what that begins waits then until `signal` aborts.
+   */
   models(signal: AbortSignal): Promise<readonly Model[]>;
   /**
    * Answers one request. Whatever fails is thrown as UpstreamError, here or by the stream. A stream that

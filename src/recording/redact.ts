@@ -39,6 +39,19 @@ export function secretsOf({ frames }: Recording): string[] {
   });
 }
 
+/** The texts of an upstream's options that were sent as parameters of an address: nobody can tell which are secret. */
+export function optionsInAddresses({ frames }: Recording, options: Json): string[] {
+  const given = new Set(textsIn(options));
+  const urls = frames.flatMap((frame) => ("url" in frame ? [new URL(frame.url)] : []));
+  return urls.flatMap((url) => [...url.searchParams.values()]).filter((value) => given.has(value));
+}
+
+function textsIn(value: Json): string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap((member) => textsIn(member ?? null));
+}
+
 function secretsIn(value: Json, isSecret = false): string[] {
   if (typeof value === "string") {
     const inner = jsonWithin(value);
