@@ -32,10 +32,10 @@ const CONTRACT = `
   type Usage, type UsageEvent, type Waiter`;
 
 const KIT = `
-  ApiKeys apiKeyOption Channel Refusals SseParser ToolNames cleanBase64 credentialPool describeLimits failureIn failureOf get
-  isBlankContent openaiStream parseAsWritten parseJson post readConversation readInlineData readJson readModelList sse stringifyJson systemClock wellFormedSchema
+  ApiKeys answerStream apiKeyOption Channel Refusals SseParser ToolNames cleanBase64 credentialPool describeLimits failureIn failureOf get
+  isBlankContent openaiStream parseAsWritten parseJson post readConversation readInlineData readJson readModelList reasonOf sse stringifyJson systemClock wellFormedSchema
   withOtherCredential
-  type ApiKey, type ChannelOptions, type Clock, type ConversationMessage, type ConversationOptions, type CredentialAccount,
+  type AnswerPiece, type ApiKey, type ChannelOptions, type Clock, type ConversationMessage, type ConversationOptions, type CredentialAccount,
   type CredentialPool, type CredentialSource, type GetOptions, type InlineData, type InlineDataOptions, type Lease, type LeaseCall, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,
   type ReasoningForm,
   type SseEvent, type SseOptions, type SseParserOptions, type ToolCall, type ToolNameRule, type WellFormedSchema`;

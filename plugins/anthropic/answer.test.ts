@@ -57,7 +57,7 @@ test("a streamed text is its pieces, its usage and its end", async () => {
   ]);
 });
 
-test("thoughts keep their blocks, signatures and secrets; calls their ids; nothing said is `{}`", async () => {
+test("thoughts keep their blocks, signatures and secrets; calls their ids; of no arguments nothing is said", async () => {
   const { items, error } = await read(recorded("tools.sse"));
   expect(error).toBeUndefined();
   expect(together(items.filter(({ type }) => type !== "usage" && type !== "extra"))).toEqual([
@@ -82,7 +82,7 @@ test("thoughts keep their blocks, signatures and secrets; calls their ids; nothi
       name: "get_weather",
       arguments: `{"city": "Łódź", "unit": "celsius"}`,
     },
-    { type: "tool-call", index: 1, id: "toolu_02B", name: "list_cities", arguments: "{}" },
+    { type: "tool-call", index: 1, id: "toolu_02B", name: "list_cities" },
     { type: "finish", reason: "tool_calls", native: "tool_use" },
   ]);
   const raw = {
@@ -107,7 +107,7 @@ test("a plain answer says what the streamed one says", async () => {
       .filter(({ type }) => type !== "usage")
       .map((event) =>
         event.type === "tool-call"
-          ? { ...event, arguments: JSON.parse(event.arguments ?? "") as unknown }
+          ? { ...event, arguments: JSON.parse(event.arguments ?? "{}") as unknown }
           : event,
       );
   expect(compact(plain.items)).toEqual(compact(streamed.items));
@@ -295,14 +295,41 @@ test.each(Object.entries(ERRORS))("%s is %s, streamed and plain", async (type, c
 });
 
 test.each([
-  ["no end at all", event({ type: "message_delta", delta: { stop_reason: "end_turn" } })],
+  ["no end at all", event({ type: "ping" })],
+  ["a stop_reason at the start only", event({ type: "message_start", message: { stop_reason: "end_turn" } })],
+  [
+    "a stop_reason that more follows",
+    event({ type: "message_delta", delta: { stop_reason: "end_turn" } }) +
+      event({ type: "content_block_start", index: 0, content_block: { type: "text", text: "more" } }),
+  ],
   ["message_stop without a stop_reason", event({ type: "message_stop" })],
-  ["nothing", ""],
+  [
+    'message_stop behind the stop_reason "null"',
+    event({ type: "message_delta", delta: { stop_reason: "null" } }) + event({ type: "message_stop" }),
+  ],
   ["an event that is cut", `event: message_delta\ndata: {"type":"message_del`],
 ])("%s is no finished answer", async (_, body) => {
   const { items, error } = await read(body);
   expect(items.filter(({ type }) => type === "finish")).toEqual([]);
   expect(error).toMatchObject({ code: "truncated" });
+});
+
+test.each([
+  ["nothing behind it", ""],
+  ["[DONE]", "data: [DONE]\n\n"],
+  ["message_stop", event({ type: "message_stop" })],
+])("a stop_reason with %s ends the answer", async (_, end) => {
+  const { items, error } = await read(
+    event({ type: "message_delta", delta: { stop_reason: "max_tokens" } }) + end,
+  );
+  expect(error).toBeUndefined();
+  expect(items).toEqual([{ type: "finish", reason: "length", native: "max_tokens" }]);
+});
+
+test("a stop_reason at the start counts where an end mark comes", async () => {
+  const start = event({ type: "message_start", message: { stop_reason: "end_turn" } });
+  for (const end of ["data: [DONE]\n\n", event({ type: "message_stop" })])
+    expect((await read(start + end)).items.at(-1)).toMatchObject({ type: "finish", native: "end_turn" });
 });
 
 test.each([

@@ -1,75 +1,61 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
-import { failureIn, parseAsWritten, readJson, sse } from "modelyard/kit";
-import type { SseEvent } from "modelyard/kit";
+import { answerStream, failureIn } from "modelyard/kit";
+import type { AnswerPiece } from "modelyard/kit";
 import { objectOf, textOf } from "./json.ts";
 import { MessageReader } from "./message-reader.ts";
 
+type AnswerCall = Pick<Call, "signal"> & Partial<Pick<Call, "log">>;
+
 /**
- * The events of an answer, be it an event stream or one JSON document: its content type decides. Rejects with
+ * The events of an answer, be it an event stream or one JSON document: the body itself decides. Rejects with
  * `truncated` if it broke off before its end mark, `bad-response` if it can't be understood, or what an error
- * event says. Whoever leaves the loop closes the connection at once.
+ * event says. Leaving the stream closes the connection at once.
  */
-export function answerOf(response: Response, call: Pick<Call, "signal">): ChatStream {
-  const isStream = /event-stream/i.test(response.headers.get("content-type") ?? "");
-  if (!isStream || !response.body) return plainEvents(response, call.signal);
-  const said = sse(response.body);
-  const events = streamEvents(said, call.signal);
-  return {
-    [Symbol.asyncIterator]: () => ({
-      next: () => events.next(),
-      // A generator alone would go on waiting for the next event.
-      async return() {
-        await said.return?.();
-        return events.return();
-      },
-    }),
-  };
+export function answerOf(response: Response, call: AnswerCall): ChatStream {
+  return answerStream(response, call, (pieces) => eventsOf(pieces, call));
 }
 
-async function* streamEvents(
-  said: AsyncIterator<SseEvent>,
-  signal: AbortSignal,
+async function* eventsOf(
+  pieces: AsyncIterable<AnswerPiece>,
+  call: AnswerCall,
 ): AsyncGenerator<ChatEvent, void> {
   const reader = new MessageReader();
-  try {
-    while (!reader.isFinished) yield* understood(await nextOf(said, signal), reader);
-  } finally {
-    await said.return?.();
+  for await (const piece of pieces) {
+    if (piece.kind === "document") return yield* documentEvents(piece, reader, call);
+    yield* understood(piece, reader);
+    if (reader.isFinished) return;
   }
+  yield* reader.end();
 }
 
-async function nextOf(said: AsyncIterator<SseEvent>, signal: AbortSignal): Promise<SseEvent> {
-  let why = "";
-  try {
-    const next = await said.next();
-    if (!next.done) return next.value;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (UpstreamError.is(error)) throw error;
-    // Bun's own messages name the whole URL.
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    why = ` (${typeof code === "string" ? code : "the connection failed"})`;
-  }
-  throw new UpstreamError("truncated", `the upstream's answer broke off before its end${why}`);
-}
-
-function understood({ event, data }: SseEvent, reader: MessageReader): ChatEvent[] {
-  if (data.trim() === "") return [];
-  const json = parseAsWritten(data);
+function understood(piece: AnswerPiece, reader: MessageReader): ChatEvent[] {
+  const { kind, event, data, json } = piece;
+  if (kind === "event" && data.trim() === "") return [];
+  // Anthropic has no such event, and servers that offer OpenAI's API as well end with it.
+  if (data === "[DONE]") return reader.stop();
   const members = objectOf(json);
   const type = textOf(members?.["type"]) || event;
-  if (type === "error") throw failureIn(json ?? data);
+  if (type === "error" || members?.["error"]) throw failureIn(json ?? data);
+  if (kind === "stray") return reader.hasEnd ? [] : throwing(notUnderstood(data));
   if (!members) throw notUnderstood(data);
   return reader.read(type, members);
 }
 
-async function* plainEvents(response: Response, signal: AbortSignal): AsyncGenerator<ChatEvent, void> {
-  const json = await readJson(response, signal, parseAsWritten);
+function throwing(error: UpstreamError): never {
+  throw error;
+}
+
+function* documentEvents(
+  { data, json }: AnswerPiece,
+  reader: MessageReader,
+  call: AnswerCall,
+): Generator<ChatEvent, void> {
   const message = objectOf(json);
-  if (message?.["type"] === "error" || objectOf(message?.["error"])) throw failureIn(json);
-  if (!message || !Array.isArray(message["content"])) throw notUnderstood(JSON.stringify(json));
-  yield* new MessageReader().readWhole(message);
+  if (message?.["type"] === "error" || message?.["error"]) throw failureIn(json);
+  if (!message || !Array.isArray(message["content"])) throw notUnderstood(data);
+  yield* reader.readWhole(message);
+  if (reader.lacksReason) call.log?.warn("an answer without a stop_reason was taken as whole");
 }
 
 function notUnderstood(said: string): UpstreamError {

@@ -92,7 +92,8 @@ test.each(["reset", "close", "garbage"] as Break[])(
         whole.get(at)?.resolve();
         const isFinished = items.some(({ type }) => type === "finish");
         if (isFinished === (error !== undefined)) odd.push([at, error]);
-        if (isFinished && at < end) laundered.push(at);
+        // Without its blank line the event may still be whole: then both are right.
+        if (isFinished && at < end - 2) laundered.push(at);
         if (!isFinished && at >= end) lost.push(at);
         if (
           error !== undefined &&

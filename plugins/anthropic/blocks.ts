@@ -2,6 +2,7 @@ import { parseAsWritten } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, Json, JsonObject } from "modelyard/plugin";
 import { listOf, objectOf, objectsOf, textOf, without } from "./json.ts";
+import type { Said } from "./json.ts";
 
 /** A block of the answer that is being said. */
 interface OpenBlock {
@@ -9,6 +10,8 @@ interface OpenBlock {
   readonly call: number | undefined;
   /** What has come of a block that has no event of its own; it is given out whole. */
   readonly whole: Record<string, Json | undefined> | undefined;
+  /** The input that a call began with, as JSON; what comes in pieces counts before it. */
+  readonly input: string;
   json: string;
 }
 
@@ -23,20 +26,19 @@ export class Blocks {
 
   /** A block begins; whole blocks of a plain answer are begun with all they hold, and then ended. */
   begin(index: number, block: JsonObject): ChatEvent[] {
+    // Some servers don't say that a block has ended.
+    const before = this.end(index);
     const type = textOf(block["type"]);
     const isCall = type === "tool_use";
     const isOther = !isCall && !WITH_EVENTS.has(type);
+    const call = isCall ? this.#calls++ : undefined;
     this.#open.set(index, {
-      call: isCall ? this.#calls++ : undefined,
+      call,
       whole: isOther ? { ...block } : undefined,
+      input: isCall ? jsonOf(block["input"]) : "",
       json: "",
     });
-    if (isCall) return this.#toolCall(index, block);
-    if (type === "text") return textEvents(index, block);
-    if (type === "thinking")
-      return thoughtEvents(index, textOf(block["thinking"]), textOf(block["signature"]));
-    if (type !== "redacted_thinking") return [];
-    return [{ type: "reasoning", text: "", block: index, redacted: textOf(block["data"]) }];
+    return [...before, ...(call === undefined ? blockEvents(index, block) : [toolCall(call, block)])];
   }
 
   /** A piece of the block at this place. */
@@ -51,7 +53,7 @@ export class Blocks {
       case "citations_delta":
         return citationEvents(index, [delta["citation"] ?? null]);
       case "input_json_delta":
-        return this.#input(index, textOf(delta["partial_json"]));
+        return this.#input(index, jsonOf(delta["partial_json"]));
       default:
         return this.#other(index, delta);
     }
@@ -62,37 +64,21 @@ export class Blocks {
     const block = this.#open.get(index);
     this.#open.delete(index);
     if (!block) return [];
-    if (block.call !== undefined && block.json === "") {
-      return [{ type: "tool-call", index: block.call, arguments: "{}" }];
-    }
+    if (block.call !== undefined && block.json === "" && block.input !== "")
+      return [{ type: "tool-call", index: block.call, arguments: block.input }];
     if (!block.whole) return [];
     const input = block.json === "" ? {} : { input: parseAsWritten(block.json) ?? block.json };
     return [extra("content_blocks", { index, ...block.whole, ...input })];
   }
 
-  #toolCall(index: number, block: JsonObject): ChatEvent[] {
-    const open = this.#open.get(index);
-    const isDirect = objectOf(block["caller"])?.["type"] === "direct";
-    const fields = without(block, isDirect ? MEMBERS_OF_DIRECT_CALLS : CALL_MEMBERS);
-    const input = objectOf(block["input"]) ?? {};
-    // Streams begin with an empty input, which is said piece by piece; plain answers have all of it here.
-    const isWhole = Object.keys(input).length > 0;
-    if (open && isWhole) open.json = JSON.stringify(input);
-    return [
-      {
-        type: "tool-call",
-        index: open?.call ?? 0,
-        id: textOf(block["id"]),
-        name: textOf(block["name"]),
-        ...(isWhole && open && { arguments: open.json }),
-        ...(Object.keys(fields).length > 0 && { fields: { extra_content: fields } }),
-      },
-    ];
+  /** The answer is complete, and with it all its blocks. */
+  endAll(): ChatEvent[] {
+    return [...this.#open.keys()].flatMap((index) => this.end(index));
   }
 
   #input(index: number, piece: string): ChatEvent[] {
     const block = this.#open.get(index);
-    if (!block)
+    if (!block || (block.call === undefined && !block.whole))
       throw new UpstreamError("bad-response", "the upstream sent arguments of a call that it didn't begin");
     if (piece === "") return [];
     if (block.call !== undefined) {
@@ -121,6 +107,35 @@ export class Blocks {
 const WITH_EVENTS = new Set(["text", "thinking", "redacted_thinking"]);
 const CALL_MEMBERS = new Set(["type", "id", "name", "input"]);
 const MEMBERS_OF_DIRECT_CALLS = new Set([...CALL_MEMBERS, "caller"]);
+
+function blockEvents(index: number, block: JsonObject): ChatEvent[] {
+  const type = textOf(block["type"]);
+  if (type === "text") return textEvents(index, block);
+  if (type === "thinking") return thoughtEvents(index, textOf(block["thinking"]), textOf(block["signature"]));
+  if (type !== "redacted_thinking") return [];
+  return [{ type: "reasoning", text: "", block: index, redacted: textOf(block["data"]) }];
+}
+
+function toolCall(index: number, block: JsonObject): ChatEvent {
+  const isDirect = objectOf(block["caller"])?.["type"] === "direct";
+  const fields = without(block, isDirect ? MEMBERS_OF_DIRECT_CALLS : CALL_MEMBERS);
+  return {
+    type: "tool-call",
+    index,
+    id: textOf(block["id"]),
+    name: textOf(block["name"]),
+    ...(Object.keys(fields).length > 0 && { fields: { extra_content: fields } }),
+  };
+}
+
+/** Arguments as JSON text, which some servers give instead of their value, or as their value instead; none: empty. */
+function jsonOf(said: Said): string {
+  if (typeof said === "string") return said;
+  if (said === undefined || said === null) return "";
+  // Streams begin with an empty input, which is said piece by piece.
+  const members = objectOf(said);
+  return members && Object.keys(members).length === 0 ? "" : JSON.stringify(said);
+}
 
 function textEvents(index: number, block: JsonObject): ChatEvent[] {
   const text = textOf(block["text"]);

@@ -1,14 +1,14 @@
 import type { ChatEvent, FinishReason, JsonObject } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
-import { failureIn } from "modelyard/kit";
+import { failureIn, reasonOf } from "modelyard/kit";
 import { Blocks } from "./blocks.ts";
-import { listOf, numberOf, objectOf, textOf, without } from "./json.ts";
+import { listOf, numberOf, objectOf, without } from "./json.ts";
 import type { Said } from "./json.ts";
 import { laterUsage, usageOf } from "./usage.ts";
 
 /**
- * Reads an answer of the Messages API, event by event or whole. It is finished when its end mark
- * (`message_stop`, or a plain message's end) has come after a `stop_reason`.
+ * Reads an answer of the Messages API, event by event or whole. It is finished when its end mark (`message_stop`, or
+ * a plain message's end) has come after a `stop_reason`; of servers that send no mark, when nothing follows one.
  * https://platform.claude.com/docs/en/build-with-claude/streaming
  */
 export class MessageReader {
@@ -16,10 +16,18 @@ export class MessageReader {
   #usage: JsonObject = {};
   #end: JsonObject = {};
   #isFinished = false;
+  #hasEnd = false;
+  /** True for a plain answer that has no `stop_reason`. */
+  lacksReason = false;
 
   /** True once the answer's own end mark was seen; what comes after it is no part of it. */
   get isFinished(): boolean {
     return this.#isFinished;
+  }
+
+  /** True while nothing of the content has come behind a `stop_reason`. */
+  get hasEnd(): boolean {
+    return this.#hasEnd;
   }
 
   /** The events that one event of a stream stands for. Throws the `UpstreamError` that an `error` event says. */
@@ -30,15 +38,17 @@ export class MessageReader {
       case "message_start":
         return this.#start(objectOf(data["message"]) ?? {});
       case "content_block_start":
+        this.#hasEnd = false;
         return this.#blocks.begin(numberOf(data["index"]) ?? 0, objectOf(data["content_block"]) ?? {});
       case "content_block_delta":
+        this.#hasEnd = false;
         return this.#blocks.add(numberOf(data["index"]) ?? 0, objectOf(data["delta"]) ?? {});
       case "content_block_stop":
         return this.#blocks.end(numberOf(data["index"]) ?? 0);
       case "message_delta":
         return this.#delta(data);
       case "message_stop":
-        return this.#stop();
+        return this.stop();
       case "error":
         throw failureIn(data);
       default:
@@ -59,10 +69,16 @@ export class MessageReader {
     yield* blocks;
     yield* end;
     yield* this.#spent(usage);
-    yield* this.#stop();
+    this.lacksReason = this.#reason === "";
+    if (this.lacksReason) this.#isFinished = true;
+    // A document that parses did not break off: its end is marked as not said.
+    yield* this.lacksReason
+      ? [{ type: "finish", reason: "stop", fields: { native_finish_reason: null } } as const]
+      : this.stop();
   }
 
   #start(message: JsonObject): ChatEvent[] {
+    this.#note(message);
     const fields = without(message, MESSAGE_MEMBERS);
     const extra: ChatEvent[] = Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
     return [...extra, ...this.#spent(message["usage"])];
@@ -70,7 +86,8 @@ export class MessageReader {
 
   #delta(data: JsonObject): ChatEvent[] {
     const delta = objectOf(data["delta"]) ?? {};
-    for (const name of END_MEMBERS) this.#end = { ...this.#end, [name]: delta[name] ?? this.#end[name] };
+    this.#note(delta);
+    if (reasonOf(delta["stop_reason"]) !== "") this.#hasEnd = true;
     const fields = { ...without(delta, END_MEMBERS), ...without(data, DELTA_MEMBERS) };
     const extra: ChatEvent[] = Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
     return [...extra, ...this.#spent(data["usage"])];
@@ -82,13 +99,29 @@ export class MessageReader {
     return [{ type: "usage", usage: usageOf(this.#usage) }];
   }
 
-  #stop(): ChatEvent[] {
-    const { stop_reason: reason, stop_sequence: sequence, stop_details: details } = this.#end;
-    const native = textOf(reason);
+  #note(end: JsonObject): void {
+    for (const name of END_MEMBERS) this.#end = { ...this.#end, [name]: end[name] ?? this.#end[name] };
+  }
+
+  get #reason(): string {
+    return reasonOf(this.#end["stop_reason"]);
+  }
+
+  /** The events of a stream that ends without its mark. Throws `truncated` where it had not said why it ends. */
+  end(): ChatEvent[] {
+    if (!this.#hasEnd) throw new UpstreamError("truncated", "the upstream's answer broke off before its end");
+    return this.stop();
+  }
+
+  /** The events of the answer's end mark. Throws `truncated` where it had not said why it ends. */
+  stop(): ChatEvent[] {
+    const { stop_sequence: sequence, stop_details: details } = this.#end;
+    const native = this.#reason;
     if (native === "")
       throw new UpstreamError("truncated", "the upstream's answer ended without a stop_reason");
     this.#isFinished = true;
     return [
+      ...this.#blocks.endAll(),
       {
         type: "finish",
         reason: REASONS.get(native) ?? "stop",

@@ -28,10 +28,14 @@ export function usageOf(raw: JsonObject): Usage {
   };
 }
 
-/** Two usage objects of one answer as one: the counts are cumulative, so the later ones count. */
+/** Two usage objects of one answer as one: the counts are cumulative, so the larger ones count. */
 export function laterUsage(before: JsonObject, after: Said): JsonObject {
-  const news = Object.entries(objectOf(after) ?? {}).filter(([, value]) => value !== null);
-  return { ...before, ...Object.fromEntries(news) };
+  const usage: Record<string, Said> = { ...before };
+  for (const [name, value] of Object.entries(objectOf(after) ?? {})) {
+    const isLess = (numberOf(value) ?? Infinity) < (numberOf(usage[name]) ?? -Infinity);
+    if (value !== null && !isLess) usage[name] = value;
+  }
+  return usage;
 }
 
 function added(sum: number | undefined, more: number | undefined): number | undefined {

@@ -68,7 +68,7 @@ describe("a stream", () => {
         fields: { extra_content: { google: { thought_signature: "EtEDCs4DAXLI2nx+/Qq0==" } } },
       },
       { type: "tool-call", index: 1, name: "weather_of", arguments: '{"city":"Porto","days":2}' },
-      { type: "tool-call", index: 2, id: "own-7", name: "now", arguments: "{}" },
+      { type: "tool-call", index: 2, id: "own-7", name: "now", arguments: "" },
       { type: "finish", reason: "stop", native: "STOP" },
     ]);
     // The last chunk repeats the usage of the one before it.
@@ -98,7 +98,7 @@ describe("a stream", () => {
     const whole = await read(TEXT);
     const lastBrace = TEXT.trimEnd().length;
     const needed = new TextEncoder().encode(TEXT.slice(0, lastBrace)).length;
-    for (let length = 0; length <= bytes.length; length++) {
+    for (let length = 1; length <= bytes.length; length++) {
       const { items, error } = await read([bytes.subarray(0, length)]);
       if (length >= needed) expect({ items, error }).toEqual(whole);
       else expect(error).toMatchObject({ code: "truncated" });
@@ -122,24 +122,43 @@ describe("a stream", () => {
     expect((await read(ERROR)).error).toMatchObject({ code: "rate-limited", retryAfterMs: 34_000 });
   });
 
-  test("loses nothing by what comes after its finish", async () => {
+  test("tells what comes after its finish, and of what is none of it nothing", async () => {
     const done = streamed(says([{ text: "Hi" }], { finishReason: "STOP" }));
-    const finish = { type: "finish", reason: "stop", native: "STOP" } as const;
-    for (const end of [
-      "",
-      "data: [DONE]\n\n",
-      ": bye\n\n",
-      "data: {",
-      ERROR,
-      "data: nonsense\n\n",
-      streamed({ error: { code: 500 } }),
-    ]) {
-      expect(await read(done + end)).toEqual({
-        items: [{ type: "text", text: "Hi" }, finish],
-        error: undefined,
-      });
+    const items: ChatEvent[] = [
+      { type: "text", text: "Hi" },
+      { type: "finish", reason: "stop", native: "STOP" },
+    ];
+    for (const end of ["", "data: [DONE]\n\n", ": bye\n\n", "data: {", "nonsense\n\n"])
+      expect(await read(done + end)).toEqual({ items, error: undefined });
+    for (const [end, code] of [
+      [ERROR, "rate-limited"],
+      ["data: nonsense\n\n", "bad-response"],
+      [streamed({ error: { code: 500 } }), "failed"],
+    ] as const) {
+      const outcome = await read(done + end);
+      expect(outcome.items).toEqual(items);
+      expect(outcome.error).toMatchObject({ code });
     }
   });
+
+  test("loses nothing that comes behind a finish reason, which is then no end", async () => {
+    const said = (text: string, more = {}) => streamed(says([{ text }], more));
+    const [first, more] = [said("Hel", { finishReason: "STOP" }), said("lo")];
+    const textsOf = (items: readonly ChatEvent[]) =>
+      items.map((event) => (event.type === "text" ? event.text : event.type));
+    const cut = await read(first + more);
+    expect([textsOf(cut.items), cut.error]).toMatchObject([["Hel", "finish", "lo"], { code: "truncated" }]);
+    for (const end of ["data: [DONE]\n\n", streamed(says([], { finishReason: "STOP" }))])
+      expect((await read(first + more + end)).error).toBeUndefined();
+  });
+
+  test.each(["null", "None", "", "FINISH_REASON_UNSPECIFIED"])(
+    "has no finish reason where it says %p",
+    async (finishReason) => {
+      const { error } = await read(streamed(says([{ text: "Hi" }], { finishReason })));
+      expect(error).toMatchObject({ code: "truncated" });
+    },
+  );
 
   test("needs the finish of each candidate", async () => {
     const two = (first: object, second: object) => ({
@@ -202,7 +221,7 @@ describe("a document", () => {
     const { error } = await outcomeOf(
       answerOf(new Response(null), { choices: 1, call: new AbortController() }),
     );
-    expect(error).toMatchObject({ code: "truncated" });
+    expect(error).toMatchObject({ code: "bad-response" });
   });
 
   test("says all that stands beside its text", async () => {
@@ -263,15 +282,17 @@ describe("a document", () => {
 
   test.each([
     [`{"candidates": [{"content"`, "truncated"],
-    [`{"candidates": []}`, "truncated"],
-    [`{"usageMetadata": {"promptTokenCount": 1}}`, "truncated"],
-    [`{"candidates": [{"finishReason": "FINISH_REASON_UNSPECIFIED"}]}`, "truncated"],
+    [`{"candidates": []}`, "bad-response"],
+    ["[]", "bad-response"],
+    [`{"usageMetadata": {"promptTokenCount": 1}}`, "bad-response"],
+    [streamed({ usageMetadata: { promptTokenCount: 1 } }), "bad-response"],
+    [`{"candidates": [{"finishReason": "FINISH_REASON_UNSPECIFIED"}]}`, "bad-response"],
     [`{"hello": 1}`, "bad-response"],
     [`{"candidates": [{"index": -1}]}`, "bad-response"],
     [`[1]`, "bad-response"],
     [`{"candidates": nonsense}`, "bad-response"],
     [`{"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}`, "unavailable"],
-    ["", "truncated"],
+    ["", "bad-response"],
     ["<html>hello</html>", "bad-response"],
     ["da", "truncated"],
     ["data: hello\n\n", "bad-response"],
@@ -280,6 +301,28 @@ describe("a document", () => {
     expect(withoutUsage(items)).toEqual([]);
     expect(error).toMatchObject({ code });
   });
+});
+
+test("a document without a finish reason ends with a marked stop: it did not break off", async () => {
+  for (const more of [{}, { finishReason: "null" }]) {
+    const { items, error } = await read(JSON.stringify(says([{ text: "Hi" }], more)));
+    expect(error).toBeUndefined();
+    expect(items.at(-1)).toEqual({ type: "finish", reason: "stop", fields: { native_finish_reason: null } });
+  }
+});
+
+test.each([
+  [{}, "{}"],
+  [undefined, ""],
+  [null, ""],
+  ["", ""],
+  ['{"a":1}', '{"a":1}'],
+  [{ a: 1 }, '{"a":1}'],
+])("a call with the arguments %j has %j", async (args, expected) => {
+  const { items } = await read(
+    JSON.stringify(says([{ functionCall: { name: "f", args } }], { finishReason: "STOP" })),
+  );
+  expect(items[0]).toMatchObject({ type: "tool-call", name: "f", arguments: expected });
 });
 
 describe("a finish reason", () => {

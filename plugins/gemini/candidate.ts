@@ -1,4 +1,5 @@
 import type { ChatEvent, Json, JsonObject, UpstreamError, UsageEvent } from "modelyard/plugin";
+import { reasonOf } from "modelyard/kit";
 import { elements, isObject, member, textIn } from "./json.ts";
 import { finishOf } from "./finish.ts";
 import { logprobsOf } from "./logprobs.ts";
@@ -19,21 +20,31 @@ export class Candidate {
   #calls = 0;
   /** By name, what was last said beside the content: each piece of a stream repeats it. */
   readonly #beside = new Map<string, string>();
+  /** True once it has said something, be it empty. */
+  hasContent = false;
+  /** True once it has had a finish reason. */
   isFinished = false;
+  /** True while it has said more behind its last finish reason. */
+  isOutrun = false;
 
   read(candidate: JsonObject): Said {
     const parts = elements(member(candidate["content"], "parts")).filter(isObject);
     const events = parts.flatMap((part) => this.#part(part));
     const others = otherParts(parts);
     if (others) events.push({ type: "extra", at: "delta", fields: others });
-    const reason = textIn(candidate, "finishReason");
+    this.hasContent ||= isObject(candidate["content"]);
+    this.isOutrun ||= this.isFinished && events.length > 0;
+    const reason = reasonOf(candidate["finishReason"]);
     const end = isReason(reason) ? finishOf(reason, textIn(candidate, "finishMessage")) : undefined;
     // Nothing about an answer that has failed: it would commit what could still be had elsewhere.
     if (end && end instanceof Error) return { events, failure: end };
     const fields = this.#fields(candidate);
     if (fields) events.push({ type: "extra", at: "choice", fields });
-    if (end) events.push(end);
-    this.isFinished = end !== undefined;
+    if (end) {
+      events.push(end);
+      this.isFinished = true;
+      this.isOutrun = false;
+    }
     return { events, failure: undefined };
   }
 
@@ -57,7 +68,7 @@ export class Candidate {
       // Without one of Gemini's the core makes one: the client gives it back, and the name is found by it.
       ...(id !== "" && { id }),
       name: textIn(call, "name"),
-      arguments: JSON.stringify(call["args"] ?? {}),
+      arguments: argumentsOf(call["args"]),
       ...(google && { fields: { extra_content: google } }),
     };
   }
@@ -80,6 +91,12 @@ export class Candidate {
     }
     return Object.keys(fields).length > 0 ? fields : undefined;
   }
+}
+
+/** Some servers give the JSON text in place of its value; of no arguments nothing is said. */
+function argumentsOf(said: Json | undefined): string {
+  if (typeof said === "string") return said;
+  return said === undefined || said === null ? "" : JSON.stringify(said);
 }
 
 function isReason(reason: string): boolean {

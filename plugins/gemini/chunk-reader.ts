@@ -31,6 +31,42 @@ export class ChunkReader {
     this.#expected = expected;
   }
 
+  #hasRead = false;
+
+  /** True once a response was read. */
+  get hasRead(): boolean {
+    return this.#hasRead;
+  }
+
+  /** True once a candidate has said something, or ended. */
+  get hasAnswer(): boolean {
+    return [...this.#candidates.values()].some((candidate) => candidate.hasContent || candidate.isFinished);
+  }
+
+  /** True when a candidate has said more behind its last finish reason. */
+  get isOutrun(): boolean {
+    return [...this.#candidates.values()].some((candidate) => candidate.isOutrun);
+  }
+
+  /**
+   * The missing ends of a document's candidates. One that parses did not break off: where it says no reason, `stop`
+   * stands, marked by a `native_finish_reason` of null.
+   */
+  endAll(): FinishEvent[] {
+    const ended: FinishEvent[] = [];
+    for (const [choice, candidate] of this.#candidates) {
+      if (!candidate.isFinished)
+        ended.push({
+          type: "finish",
+          reason: "stop",
+          fields: { native_finish_reason: null },
+          ...(choice > 0 && { choice }),
+        });
+      candidate.isFinished = true;
+    }
+    return ended;
+  }
+
   /** Whether each candidate that was seen has finished, and at least `atLeast` have. */
   isFinished(atLeast = this.#expected): boolean {
     const candidates = [...this.#candidates.values()];
@@ -38,6 +74,7 @@ export class ChunkReader {
   }
 
   read(chunk: JsonObject): ChunkSaid {
+    this.#hasRead = true;
     if (chunk["error"]) return { events: this.#usageIn(chunk), failure: failureIn(chunk) };
     const events: ChatEvent[] = [];
     let failure: UpstreamError | undefined;
@@ -65,7 +102,6 @@ export class ChunkReader {
       return new UpstreamError("bad-response", `Gemini sent a candidate with index ${choice}`);
     }
     const candidate = this.#candidateAt(choice);
-    if (candidate.isFinished) return undefined;
     const { events: own, failure } = candidate.read(said);
     events.push(...own.map((event) => (choice === 0 ? event : { ...event, choice })));
     return failure;

@@ -132,7 +132,7 @@ export class ToolCalls {
 /** Throws `bad-response` where the arguments of a call are no JSON. */
 export function expectJson(name: string, { text }: GrowingText): void {
   if (isJson(text)) return;
-  const tool = JSON.stringify(name.slice(0, 100).toWellFormed());
+  const tool = JSON.stringify(name);
   throw new UpstreamError(
     "bad-response",
     `the upstream called the tool ${tool} with arguments that are no JSON`,
@@ -185,7 +185,7 @@ function unnamed(): UpstreamError {
 
 /** A name in two pieces, or two calls without arguments at one index: nothing tells them apart. */
 function ambiguous(name: string): UpstreamError {
-  const tool = JSON.stringify(name.slice(0, 100).toWellFormed());
+  const tool = JSON.stringify(name);
   return new UpstreamError("bad-response", `the upstream gave the tool call ${tool} two names`);
 }
 

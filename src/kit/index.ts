@@ -2,6 +2,8 @@
  * What authors of plugins need twice, re-exported as `modelyard/kit`.
  * @module
  */
+export { answerStream } from "./answer-stream.ts";
+export type { AnswerPiece } from "./answer-stream.ts";
 export { apiKeyOption, ApiKeys } from "./api-keys.ts";
 export type { ApiKey } from "./api-keys.ts";
 export { Channel } from "./channel.ts";
@@ -27,6 +29,7 @@ export { parseAsWritten, parseJson } from "./json.ts";
 export { stringifyJson } from "../contract/json-text.ts";
 export { describeLimits, wellFormedSchema } from "./json-schema.ts";
 export type { WellFormedSchema } from "./json-schema.ts";
+export { reasonOf } from "./finish-reason.ts";
 export { openaiStream } from "./openai-stream.ts";
 export type { OpenAiStreamOptions } from "./openai-stream.ts";
 export type { ReasoningForm } from "./openai-stream/delta.ts";

@@ -8,7 +8,8 @@ import { listOf, objectOf, parseAsWritten } from "./json.ts";
 import { ChunkReader } from "./openai-stream/chunk-reader.ts";
 import { ChunkStream } from "./openai-stream/chunk-stream.ts";
 import type { ReasoningForm } from "./openai-stream/delta.ts";
-import { JsonDocument } from "./openai-stream/json-document.ts";
+import { JsonDocument } from "./json-document.ts";
+import { startsAsJson, withoutBlanks } from "./json-start.ts";
 import { notUnderstood } from "./openai-stream/not-understood.ts";
 
 export interface OpenAiStreamOptions {
@@ -125,7 +126,7 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
   #begin(piece: Uint8Array | undefined): readonly ChatEvent[] {
     const first = piece && withoutBlanks(piece);
     if (first?.length === 0) return NONE;
-    if (first && (first[0] === BRACE || first[0] === BRACKET)) {
+    if (first && startsAsJson(first)) {
       this.#document = new JsonDocument(first);
       return NONE;
     }
@@ -214,15 +215,4 @@ interface End {
 
 const NONE: readonly ChatEvent[] = [];
 const END: NextBatch = { done: true, value: undefined };
-const BRACE = 0x7b;
-const BRACKET = 0x5b;
-// Tab, line feed, carriage return, space, and the three bytes of a byte order mark.
-const BLANKS = new Set([0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf]);
 const decoder = new TextDecoder();
-
-/** A first piece from its first byte that isn't blank: some servers send blanks while their model thinks. */
-function withoutBlanks(piece: Uint8Array): Uint8Array {
-  let from = 0;
-  while (from < piece.length && BLANKS.has(piece[from] ?? 0)) from++;
-  return from === 0 ? piece : piece.subarray(from);
-}

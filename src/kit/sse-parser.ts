@@ -21,6 +21,11 @@ export class SseParser {
     this.#lines = new SseLines(this.#events, options.maxEventBytes);
   }
 
+  /** The lines so far that belong to no event, as many as fit 64 KiB; the standard has them ignored. */
+  get strays(): string {
+    return this.#lines.strays;
+  }
+
   /** Takes the next piece of the stream and gives the events that it completes. The piece is not kept. */
   push(piece: Uint8Array): SseEvent[] {
     this.#lines.push(piece);

@@ -1,11 +1,12 @@
 import type { ChatEvent, FinishEvent, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { failureIn } from "../failure.ts";
+import { reasonOf } from "../finish-reason.ts";
 import { emptyObject, listOf, numberOf, objectOf, textOf } from "../json.ts";
 import type { Said } from "../json.ts";
 import { deltaEvents, reasoningForm } from "./delta.ts";
 import type { ChoiceEvent, ReasoningForm } from "./delta.ts";
-import { finishOf, reasonOf } from "./finish.ts";
+import { finishOf } from "./finish.ts";
 import { notUnderstood } from "./not-understood.ts";
 import { usageOf } from "./usage.ts";
 

@@ -82,7 +82,7 @@ export class ChunkStream implements SseSink {
     }
     const { events, failure } = this.#chunk(event, data);
     if (this.#chunks.hasBegun) this.#first = "";
-    else this.#first ||= data.slice(0, 1_000);
+    else this.#first ||= data;
     for (const each of events) this.#said.push(each);
     if (failure) this.#failure = failure;
     else this.#twin.learn(data, events);

@@ -1,5 +1,5 @@
-import { UpstreamError } from "../../contract/index.ts";
-import { ByteBuffer } from "../byte-buffer.ts";
+import { UpstreamError } from "../contract/index.ts";
+import { ByteBuffer } from "./byte-buffer.ts";
 
 const MAX_DOCUMENT = 64 * 1024 * 1024;
 
