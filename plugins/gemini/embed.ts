@@ -22,10 +22,12 @@ export function embedBodies(request: EmbedRequest, { model, call }: Around): rea
     if (KNOWN.has(name) || value === undefined || value === null) continue;
     call.ignored(name, "Gemini has no such parameter");
   }
+  if (request["encoding_format"] !== undefined)
+    throw unsupported("encoding_format", "Gemini gives vectors as numbers");
   const outputDimensionality = request["dimensions"] ?? undefined;
   const requests = request.input.map((text, index) => {
     if (typeof text !== "string")
-      throw unsupported(`input[${index}]`, "Gemini takes texts, no token numbers");
+      throw unsupported(`input[${index}]`, "Gemini takes texts, no token numbers and no objects");
     return { model: model.resource, content: { parts: [{ text }] }, outputDimensionality };
   });
   const bodies: JsonObject[] = [];

@@ -15,10 +15,10 @@ describe("embeddings", () => {
   const request: EmbedRequest = { model: "m", input: ["a", "b"], dimensions: 2 };
   const base64 = Buffer.from(new Float32Array([0.5, -2]).buffer).toString("base64");
 
-  async function embedded(body: Json) {
+  async function embedded(body: Json, more: Partial<EmbedRequest> = {}) {
     server.respond = (exchange) => exchange.send(jsonAnswer(body));
     await using opened = await openaiWith({ base_url: server.url });
-    return opened.upstream.embed(request, testCall().call);
+    return opened.upstream.embed({ ...request, ...more }, testCall().call);
   }
 
   test("are numbers or base64, in the order of their index", async () => {
@@ -35,6 +35,13 @@ describe("embeddings", () => {
       fields: { id: "e1" },
     });
     expect(server.requests[0]?.json()).toEqual(request);
+  });
+
+  test("in an encoding of the server's own are texts as they are", async () => {
+    const own = { encoding_format: "ubinary" };
+    const data = [{ embedding: "AAA=" }, { embedding: [1, 255] }];
+    expect(await embedded({ data }, own)).toEqual({ vectors: ["AAA=", [1, 255]] });
+    expect(server.requests[0]?.json()).toEqual({ ...request, ...own });
   });
 
   test("without index or usage are taken in the order in which they came", async () => {

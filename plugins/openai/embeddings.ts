@@ -1,21 +1,23 @@
 import { isNumber, UpstreamError } from "modelyard/plugin";
 import { failureIn } from "modelyard/kit";
-import type { EmbedResult, Json, JsonObject } from "modelyard/plugin";
+import type { EmbedRequest, EmbedResult, Json, JsonObject } from "modelyard/plugin";
 import { listOf, objectOf, textOf } from "./json.ts";
 
 const BYTES_PER_NUMBER = 4;
 
 /**
- * The vectors in an answer to `POST /embeddings`, one for each of `inputs`, in the order of their `index`:
- * lists of numbers, or base64 of little-endian 32 bit floats. Throws what an error object in its place says, or
- * `bad-response` with what is wrong.
+ * The vectors in an answer to `POST /embeddings`, one for each input of the request, in the order of their `index`:
+ * lists of numbers, or base64 of little-endian 32 bit floats; texts as they are for an encoding of the server's own.
+ * Throws what an error object in its place says, or `bad-response` with what is wrong.
  * https://platform.openai.com/docs/api-reference/embeddings/object
  */
-export function embeddingsIn(said: Json, inputs: number): EmbedResult {
+export function embeddingsIn(said: Json, { input, encoding_format: own }: EmbedRequest): EmbedResult {
+  const inputs = input.length;
+  const isOwn = typeof own === "string" && own !== "base64";
   const { data, model, usage, object: _, ...fields } = objectOf(said);
   const list = listOf(data);
   if (!list) throw fields["error"] ? failureIn(said) : badResponse("something that is no list of embeddings");
-  const vectors = new Map(list.map((each, place) => [indexOf(each, place), vectorOf(each)]));
+  const vectors = new Map(list.map((each, place) => [indexOf(each, place), vectorOf(each, isOwn)]));
   const ordered = Array.from({ length: inputs }, (_, index) => vectors.get(index));
   if (list.length !== inputs) throw badResponse(`${list.length} embeddings for ${inputs} inputs`);
   for (const [index, vector] of ordered.entries()) {
@@ -39,9 +41,9 @@ function indexOf(embedding: Json, place: number): number {
   return isNumber(index) ? Number(index) : place;
 }
 
-function vectorOf(said: Json): readonly number[] | Float32Array | undefined {
+function vectorOf(said: Json, isOwn: boolean): EmbedResult["vectors"][number] | undefined {
   const { embedding } = objectOf(said);
-  if (typeof embedding === "string") return decoded(embedding);
+  if (typeof embedding === "string") return isOwn ? embedding : decoded(embedding);
   return isVector(embedding) ? embedding : undefined;
 }
 

@@ -72,7 +72,7 @@ export class OpenAi implements Upstream {
   async embed(request: EmbedRequest, call: Call): Promise<EmbedResult> {
     return this.#keys.lend(call, async (key) => {
       const response = await this.#post({ call, key, endpoint: "embeddings" }, request);
-      return embeddingsIn(await readJson(response, call.signal), request.input.length);
+      return embeddingsIn(await readJson(response, call.signal), request);
     });
   }
 

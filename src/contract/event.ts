@@ -124,9 +124,12 @@ export type NextBatch = IteratorResult<readonly ChatEvent[], void>;
 /** See `ChatStream`. */
 export const BATCHES: unique symbol = Symbol.for("modelyard.batches");
 
-/** What `embed` gives back: one vector for each input, in their order. */
+/**
+ * What `embed` gives back: one vector for each input, in their order; a text only where the request has an
+ * `encoding_format`, for the client to read.
+ */
 export interface EmbedResult {
-  readonly vectors: readonly (readonly number[] | Float32Array)[];
+  readonly vectors: readonly (readonly number[] | Float32Array | string)[];
   readonly usage?: Usage;
   /** The upstream's own name of the model. */
   readonly model?: string;

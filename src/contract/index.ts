@@ -27,7 +27,14 @@ export { Later } from "./later.ts";
 export type { Waiter } from "./later.ts";
 export { Duration, Secret, Type } from "./options.ts";
 export type { Static, TSchema } from "./options.ts";
-export type { ChatRequest, CompletionRequest, ContentPart, EmbedRequest, Message } from "./request.ts";
+export type {
+  ChatRequest,
+  CompletionRequest,
+  ContentPart,
+  EmbedInput,
+  EmbedRequest,
+  Message,
+} from "./request.ts";
 export { definePlugin } from "./upstream.ts";
 export type {
   Call,

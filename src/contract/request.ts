@@ -44,12 +44,16 @@ export interface CompletionRequest {
 
 /**
  * The client's body for OpenAI's `POST /v1/embeddings`, with `model` already the upstream's own name and
- * `input` as a list; `encoding_format` is the core's affair and not in it.
+ * `input` as a list; `encoding_format` is in it only where it is another than `float` and `base64`, which are the
+ * core's affair.
  * https://platform.openai.com/docs/api-reference/embeddings/create
  */
 export interface EmbedRequest {
   readonly model: string;
-  /** Texts, or texts as token numbers. */
-  readonly input: readonly string[] | readonly (readonly number[])[];
+  /** Texts, texts as token numbers, or what only some upstreams know: pictures, documents. */
+  readonly input: readonly EmbedInput[];
   readonly [field: string]: Json | undefined;
 }
+
+/** What one vector is asked for. An upstream that doesn't know such an object throws `unsupported`. */
+export type EmbedInput = string | readonly number[] | JsonObject;

@@ -1,5 +1,11 @@
 import { sourceOf } from "../contract/source.ts";
-import type { ChatRequest, CompletionRequest, ContentPart, EmbedRequest } from "../contract/index.ts";
+import type {
+  ChatRequest,
+  CompletionRequest,
+  ContentPart,
+  EmbedInput,
+  EmbedRequest,
+} from "../contract/index.ts";
 
 /** What a request may need, in whole tokens. */
 export interface RequestEstimate {
@@ -129,8 +135,19 @@ function jsonTokens(value: unknown): number {
 
 function embedTokens(input: EmbedRequest["input"]): number {
   let tokens = 0;
-  for (const text of input) tokens += typeof text === "string" ? estimateTokens(text) : text.length;
+  for (const each of input) {
+    if (isTokens(each)) tokens += each.length;
+    else {
+      const text = typeof each === "string" ? each : each["text"];
+      tokens += typeof text === "string" ? estimateTokens(text) : IMAGE;
+    }
+  }
   return tokens;
+}
+
+/** Whether an input is a text as token numbers. */
+export function isTokens(input: EmbedInput): input is readonly number[] {
+  return Array.isArray(input);
 }
 
 /** The estimate within a limit of tokens: who doesn't bound the answer need not, so a small limit lets in what it holds. */

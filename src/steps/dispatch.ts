@@ -162,13 +162,16 @@ function noEmbeddings(id: string): UpstreamError {
 }
 
 /** A vector of another length than was asked for would break a store of vectors far away. */
-function checkVectors({ vectors }: EmbedResult, { input, dimensions }: EmbedRequest): void {
+function checkVectors({ vectors }: EmbedResult, request: EmbedRequest): void {
+  const { input, dimensions, encoding_format: own } = request;
   if (vectors.length !== input.length)
     throw badVectors(`${vectors.length} embeddings for ${input.length} inputs`);
-  for (const [index, vector] of vectors.entries()) {
+  // An encoding of the upstream's own may be a text, and may hold several dimensions in one number.
+  const all = own === undefined ? vectors : vectors.filter((vector) => typeof vector !== "string");
+  for (const [index, vector] of all.entries()) {
     if (!(Array.isArray(vector) || vector instanceof Float32Array) || vector.length === 0)
       throw badVectors(`an embedding of input ${index} that is no list of numbers`);
-    if (typeof dimensions === "number" && vector.length !== dimensions)
+    if (own === undefined && typeof dimensions === "number" && vector.length !== dimensions)
       throw badVectors(
         `embeddings of ${vector.length} numbers where \`dimensions\` asks for ${dimensions}; leave it out`,
       );

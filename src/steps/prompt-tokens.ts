@@ -1,5 +1,6 @@
 import type { ChatRequest, CompletionRequest, EmbedRequest } from "../contract/index.ts";
 import type { TokenCounter } from "../state/token-counter.ts";
+import { isTokens } from "../state/token-estimate.ts";
 
 /** A request for an answer of an upstream. */
 export type Asked = ChatRequest | CompletionRequest | EmbedRequest;
@@ -34,8 +35,9 @@ function addMessages(messages: ChatRequest["messages"], text: Text): number {
 function addInputs(inputs: EmbedRequest["input"], text: Text): number {
   let numbers = 0;
   for (const input of inputs) {
-    if (typeof input === "string") text.add(input);
-    else numbers += input.length;
+    if (isTokens(input)) numbers += input.length;
+    else if (typeof input === "string") text.add(input);
+    else if (typeof input["text"] === "string") text.add(input["text"]);
   }
   return numbers;
 }

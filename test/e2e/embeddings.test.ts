@@ -163,12 +163,22 @@ describe("a request", () => {
     }
   });
 
+  test("in a form that only some servers know reaches them as it is, and so does their answer the client", async () => {
+    const own = ["AAE=", "/w=="];
+    answer = (inputs) => ({ data: inputs.map((_, index) => ({ index, embedding: own[index] })) });
+    const body = { input: [{ image: "data:image/png;base64,AA==" }, "a text"], encoding_format: "ubinary" };
+    const { data } = await rawBody(body);
+    expect(server.requests.at(-1)?.json()).toEqual({ model: "vectors", ...body });
+    expect(data.map(({ embedding }) => embedding)).toEqual(own);
+  });
+
   test("that says it wrongly is a 400 that names the field", async () => {
     const wrong: [object, string][] = [
       [{ input: [] }, "input"],
       [{ input: "" }, "input"],
       [{ input: [["a"]] }, "input"],
-      [{ encoding_format: "hex" }, "encoding_format"],
+      [{ input: ["a", 1] }, "input"],
+      [{ encoding_format: 7 }, "encoding_format"],
       [{ input: undefined }, "input"],
     ];
     const before = server.requests.length;

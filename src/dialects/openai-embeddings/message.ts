@@ -20,11 +20,16 @@ export function embeddingsBody({ result, model, encoding, usage }: EmbeddingsAns
     data: result.vectors.map((vector, index) => ({
       object: "embedding",
       index,
-      embedding: encoding === "base64" ? base64(vector) : Array.from(vector),
+      embedding: written(vector, encoding),
     })),
     model: result.model ?? model,
     usage: { prompt_tokens: prompt, total_tokens: total },
   };
+}
+
+function written(vector: EmbedResult["vectors"][number], encoding: VectorEncoding): string | number[] {
+  if (typeof vector === "string") return vector;
+  return encoding === "base64" ? base64(vector) : Array.from(vector);
 }
 
 /** 32 bit floats, little endian, as OpenAI's SDKs decode them. */

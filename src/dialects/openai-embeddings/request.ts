@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import type { EmbedRequest } from "../../contract/index.ts";
+import type { EmbedInput, EmbedRequest } from "../../contract/index.ts";
 import { keepMeaning } from "../../contract/source.ts";
 import { explain, Nullable } from "../explain.ts";
 
@@ -13,17 +13,24 @@ export const EmbeddingsRequestSchema = Type.Object({
       Type.Array(Type.String(), { minItems: 1 }),
       Type.Array(Type.Integer(), { minItems: 1 }),
       Type.Array(Type.Array(Type.Integer(), { minItems: 1 }), { minItems: 1 }),
+      Type.Array(Type.Union([Type.String(), Type.Object({})]), { minItems: 1 }),
+      Type.Object({}),
     ],
-    { description: "A text, a list of texts, or texts as token numbers" },
+    {
+      description: "A text, a list of texts, texts as token numbers, or objects for upstreams that know them",
+    },
   ),
   encoding_format: Nullable(
-    Type.Union([Type.Literal("float"), Type.Literal("base64")], { description: "How vectors are written" }),
+    Type.String({
+      description: "How vectors are written: float, base64, or what the upstream has beside these",
+    }),
   ),
 });
 
 const compiled = TypeCompiler.Compile(EmbeddingsRequestSchema);
 
-export type VectorEncoding = "float" | "base64";
+/** `own`: as the upstream writes them. */
+export type VectorEncoding = "float" | "base64" | "own";
 
 /** What was asked, and the form in which the client wants the vectors, whatever the upstream gives. */
 export interface EmbeddingsRequest {
@@ -34,11 +41,13 @@ export interface EmbeddingsRequest {
 /** The client's body, checked; throws a RequestError that names the field at fault. */
 export function parseEmbeddingsRequest(body: unknown): EmbeddingsRequest {
   if (!compiled.Check(body)) throw explain(compiled, body);
-  const { encoding_format: encoding, input, ...rest } = body;
-  return { request: keepMeaning({ ...rest, input: listed(input) }), encoding: encoding ?? "float" };
+  const { encoding_format: encoding = "float", input, ...rest } = body;
+  const asked = { ...rest, input: listed(input as EmbedInput | EmbedInput[]) };
+  if (encoding === null || encoding === "float" || encoding === "base64")
+    return { request: keepMeaning(asked), encoding: encoding ?? "float" };
+  return { request: keepMeaning({ ...asked, encoding_format: encoding }), encoding: "own" };
 }
 
-function listed(input: string | string[] | number[] | number[][]): EmbedRequest["input"] {
-  if (typeof input === "string") return [input];
-  return typeof input[0] === "number" ? [input as number[]] : (input as string[] | number[][]);
+function listed(input: EmbedInput | readonly EmbedInput[]): readonly EmbedInput[] {
+  return Array.isArray(input) && typeof input[0] !== "number" ? input : [input as EmbedInput];
 }
