@@ -12,6 +12,7 @@ import { cacheKey, rememberedKey, rememberKey } from "./cache-key.ts";
 import type { Answer } from "./dispatch.ts";
 import type { RequestCall } from "./open-call.ts";
 import type { Plan } from "./route.ts";
+import { isWorthKeeping } from "./worth-keeping.ts";
 
 type Asked = ChatRequest | CompletionRequest;
 type Ask = (errand: Errand) => Promise<Answer>;
@@ -112,7 +113,7 @@ function planFlight(key: string, ask: Ask, { plan, call, gateway }: Around): Fli
     ask,
     complete: (answered, events) => {
       // What another target said is not what this one would say when it is well again.
-      if (isFirst(answered)) gateway.cache?.set(key, answered, events);
+      if (isFirst(answered) && isWorthKeeping(events)) gateway.cache?.set(key, answered, events);
     },
   };
 }
