@@ -138,8 +138,8 @@ export interface EmbedResult {
 }
 
 /**
- * `extra` fields that come in pieces: strings and arrays that are to be concatenated, or the members of an
- * object that are. Of every other field the last value counts.
+ * `extra` fields that come in pieces wherever they stand: strings and arrays that are to be concatenated, or the
+ * members of an object that are.
  */
 const IN_PIECES: ReadonlyMap<string, true | readonly string[]> = new Map<string, true | readonly string[]>([
   ["refusal", true],
@@ -157,13 +157,14 @@ export type FoldedFields = Record<string, Json | undefined>;
 
 /**
  * Folds the fields of one more `extra` event into `collected`, which it changes: what comes in pieces
- * (`refusal`, `logprobs`, `annotations` …) is put together, everything else is replaced by its last value.
+ * (`refusal`, `logprobs`, `annotations` …), and with `at` `delta` every list, is put together; everything else is
+ * replaced by its last value.
  */
-export function foldExtra(collected: FoldedFields, fields: JsonObject): void {
+export function foldExtra(collected: FoldedFields, fields: JsonObject, at?: ExtraEvent["at"]): void {
   for (const name of Object.keys(fields)) {
-    const pieces = IN_PIECES.get(name);
     const value = fields[name];
-    if (pieces === undefined) define(collected, name, value);
+    const pieces = IN_PIECES.get(name) ?? (at === "delta" && Array.isArray(value));
+    if (pieces === false) define(collected, name, value);
     else if (pieces === true || !isObject(value)) append(collected, name, value);
     else foldMembers(collected, name, { value, pieces });
   }

@@ -78,7 +78,7 @@ class Choice {
         this.#toolCall(event);
         break;
       case "extra":
-        if (event.at === "delta") foldExtra((this.#delta ??= {}), event.fields);
+        if (event.at === "delta") foldExtra((this.#delta ??= {}), event.fields, event.at);
         else foldExtra((this.#extra ??= {}), event.fields);
         break;
       case "finish":
