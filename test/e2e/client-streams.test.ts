@@ -68,6 +68,9 @@ test("usage comes once, in a chunk without choices right before [DONE], if it wa
   );
   expect(asked.chunks.filter(({ choices }) => choices.length === 0)).toHaveLength(1);
   expect(asked.chunks.filter((chunk) => chunk.usage)).toHaveLength(1);
+  // OpenAI says in each chunk before that there is none yet.
+  expect(asked.chunks.length).toBeGreaterThan(3);
+  expect(asked.chunks.slice(0, -1).every((chunk) => chunk.usage === null)).toBeTrue();
   expect(asked.chunks.at(-1)).toMatchObject({
     choices: [],
     usage: { prompt_tokens: 4, completion_tokens: 9, total_tokens: 13 },
@@ -76,6 +79,7 @@ test("usage comes once, in a chunk without choices right before [DONE], if it wa
   for (const options of [{ include_usage: false }, { include_usage: null }, {}, null]) {
     const unasked = await readFrames(await post("rich", { stream: true, stream_options: options }));
     expect(unasked.chunks.filter(({ choices }) => choices.length === 0)).toEqual([]);
+    expect(unasked.chunks.some((chunk) => "usage" in chunk)).toBeFalse();
   }
 });
 

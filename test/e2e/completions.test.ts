@@ -120,6 +120,7 @@ describe("mapped on a conversation", () => {
     const chunks = await streamed({ stream_options: { include_usage: true } });
     expect(chunks.filter(({ usage }) => usage)).toHaveLength(1);
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { total_tokens: 10 } });
+    expect(chunks.slice(0, -1).every(({ usage }) => usage === null)).toBeTrue();
   });
 
   test("the prompt is what the user says, and the other fields travel on", async () => {

@@ -43,7 +43,10 @@ function escaped(character: string): string {
 }
 
 /** What follows the text in a frame that has nothing else to say. */
-const BEHIND_TEXT = `"},"finish_reason":null}]}\n\n`;
+const BEHIND_TEXT = `"},"finish_reason":null}]`;
+
+/** What each chunk before the one with the usage says of it, where the client asked for one. */
+const NO_USAGE_YET = `,"usage":null`;
 
 /**
  * Writes an answer as OpenAI's `chat.completion.chunk` frames, one `data:` line each.
@@ -52,6 +55,7 @@ const BEHIND_TEXT = `"},"finish_reason":null}]}\n\n`;
 export class ChunkWriter implements FrameWriter {
   readonly #identity: Identity;
   readonly #includeUsage: boolean;
+  readonly #behindText: string;
   /** The choices of which something was written. */
   readonly #begun: (true | undefined)[] = [];
   /** All of a frame before `choices`; the same for nearly all frames of a stream, so it is made once. */
@@ -63,6 +67,7 @@ export class ChunkWriter implements FrameWriter {
   constructor({ model, includeUsage }: WriterOptions) {
     this.#identity = new Identity(model, "chatcmpl");
     this.#includeUsage = includeUsage;
+    this.#behindText = `${BEHIND_TEXT}${includeUsage ? NO_USAGE_YET : ""}}\n\n`;
   }
 
   write(event: AnswerEvent): string {
@@ -96,7 +101,7 @@ export class ChunkWriter implements FrameWriter {
     if (choice === 0 && this.#begun[0] && this.#tail === "" && PLAIN.test(text)) {
       // Three texts put together: more of them would cost as much as all else that is done with the event.
       this.#beforeText ??= inOnePiece(`data: ${this.#envelope()}"choices":[{"index":0,"delta":{"content":"`);
-      return this.#beforeText + text + BEHIND_TEXT;
+      return this.#beforeText + text + this.#behindText;
     }
     return this.#delta(choice, `"content":${JSON.stringify(text)}`);
   }
@@ -151,8 +156,9 @@ export class ChunkWriter implements FrameWriter {
     return this.#frame("");
   }
 
+  /** A chunk; without a choice it is the one with the usage. */
   #frame(choice: string): string {
-    const tail = this.#tail;
+    const tail = this.#includeUsage && choice !== "" ? NO_USAGE_YET + this.#tail : this.#tail;
     this.#tail = "";
     return `data: ${this.#envelope()}"choices":[${inOneLine(choice)}]${inOneLine(tail)}}\n\n`;
   }

@@ -58,7 +58,8 @@ class CompletionWriter implements FrameWriter {
   }
 
   #frame(fields: JsonObject): string {
-    return `data: ${JSON.stringify({ ...head(this.#identity), ...fields })}\n\n`;
+    const usage = this.#includeUsage ? { usage: null } : {};
+    return `data: ${JSON.stringify({ ...head(this.#identity), ...usage, ...fields })}\n\n`;
   }
 }
 
