@@ -121,8 +121,11 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
     close: async () => {
       await bookings.settled();
       tokens[Symbol.dispose]();
-      ledger.close();
-      await opened.close();
+      try {
+        ledger.close();
+      } finally {
+        await opened.close();
+      }
     },
   };
 }

@@ -61,9 +61,10 @@ async function start(): Promise<Running> {
   const key = keyNotice(planned, storage.keys);
   await gateway.start();
   warnOfHttpLimit(log);
-  process.stdout.write(await banner(server.url, gateway, key));
+  const text = await banner(server.url, gateway, key);
   for (const warning of unpricedWarnings([...settings.keys, ...storage.keys.list()], gateway))
     log.warn(warning);
+  process.stdout.write(text);
   return { gateway, server, storage, log, drain: settings.server.drain };
 }
 

@@ -39,7 +39,7 @@ function gatewayWith(part: Partial<Measured>): Measured {
     bookings: new Bookings(SILENT),
     cache: undefined,
     calls: new CallRegistry(),
-    ledger: { pending: 3, dropped: 0 },
+    ledger: { pending: 3, dropped: 0, failures: 0 },
     limiter: new RateLimiter(),
     meter: new Meter(() => true),
     directory: new ModelDirectory([], SILENT),

@@ -21,8 +21,8 @@ export interface Measured extends Pick<
   | "upstreams"
 > {
   readonly meter: Meter;
-  /** Rows that wait to be written, and requests for whose rows there was no room. */
-  readonly ledger: { readonly pending: number; readonly dropped: number };
+  /** Rows that wait to be written, requests for whose rows there was no room, and writes ahead that have failed. */
+  readonly ledger: { readonly pending: number; readonly dropped: number; readonly failures: number };
 }
 
 /** How deep in an upstream's status the states of a pool are looked for. */
@@ -56,6 +56,11 @@ function* work({ bodies, bookings, calls, ledger }: Measured): Generator<string>
     "Requests for whose rows there was no room.",
     ledger.dropped,
   );
+  const failed = {
+    name: "modelyard_ledger_failed_writes_total",
+    help: "Writes that failed of what a killed process must not lose.",
+  };
+  yield* counterLines(failed, [{ labels: {}, value: ledger.failures }]);
   yield* single(
     "modelyard_pending_bookings",
     "Ended requests whose tokens are still to be counted.",

@@ -12,10 +12,15 @@ export function readiness(_: Request, { calls }: Gateway): Response {
   return Response.json({ status: "ok" });
 }
 
-/** GET /health: both, and the version. No upstream is asked. */
+/**
+ * GET /health: both, and the version. No upstream is asked. `degraded`: it serves, but what is named isn't well; `ledger`:
+ * rows can't be written.
+ */
 export function health(http: Request, gateway: Gateway): Response {
   const { status } = readiness(http, gateway);
-  return Response.json({ status: status === 200 ? "ok" : "shutting_down", version }, { status });
+  if (status !== 200) return Response.json({ status: "shutting_down", version }, { status });
+  if (!gateway.ledger.isDegraded) return Response.json({ status: "ok", version });
+  return Response.json({ status: "degraded", version, degraded: ["ledger"] });
 }
 
 /** GET /: where a person who opened the address in a browser can go on. */

@@ -5,7 +5,7 @@ import type { LedgerBatch, LedgerRow, LedgerSums } from "./ledger-store.ts";
 export class LedgerPage implements LedgerBatch {
   readonly number: number;
   readonly rows: Entry[] = [];
-  readonly counts: Counts = new Counts();
+  readonly counts: LedgerCounts = new LedgerCounts();
   dropped = 0;
   /** By `performance.now()`. */
   readonly begun: number = performance.now();
@@ -20,8 +20,13 @@ export class LedgerPage implements LedgerBatch {
   }
 }
 
-/** Where an entry goes whose beginning is written already. */
-export type Rewrite = (entry: Entry, closed: Closed) => void;
+/** The ledger, as its entries know it. */
+export interface EntryOwner {
+  /** Called before an entry is closed, where its end is known but for the count of its tokens. */
+  foreseen(entry: Entry, closed: Closed): void;
+  /** Called once with each entry that has ended. */
+  closed(entry: Entry, closed: Closed): void;
+}
 
 /** One request from its admission to its end. */
 export class Entry implements LedgerRow, LedgerEntry {
@@ -29,14 +34,18 @@ export class Entry implements LedgerRow, LedgerEntry {
   readonly admitted: Admitted;
   closed: Closed | undefined;
   isWritten = false;
-  readonly #rewrite: Rewrite;
+  readonly #owner: EntryOwner;
   /** The page it waits in to be written. */
   #page: LedgerPage | undefined;
 
-  constructor(number: number, admitted: Admitted, rewrite: Rewrite) {
+  constructor(number: number, admitted: Admitted, owner: EntryOwner) {
     this.number = number;
     this.admitted = admitted;
-    this.#rewrite = rewrite;
+    this.#owner = owner;
+  }
+
+  get page(): LedgerPage | undefined {
+    return this.#page;
   }
 
   set page(page: LedgerPage | undefined) {
@@ -44,17 +53,19 @@ export class Entry implements LedgerRow, LedgerEntry {
     this.#page = page;
   }
 
+  foresee(closed: Closed): void {
+    if (!this.closed) this.#owner.foreseen(this, closed);
+  }
+
   close(closed: Closed): void {
     if (this.closed) return;
     this.closed = closed;
-    // Who opens and closes within one page is written once.
-    if (this.#page) this.#page.counts.close(this.admitted, closed);
-    else this.#rewrite(this, closed);
+    this.#owner.closed(this, closed);
   }
 }
 
 /** Sums that are counted as requests are admitted and ended, for the rows to be compared with. */
-class Counts implements LedgerSums {
+export class LedgerCounts implements LedgerSums {
   admitted = 0;
   ok = 0;
   client_abort = 0;

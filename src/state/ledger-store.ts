@@ -1,3 +1,4 @@
+import type { AheadLog } from "./write-ahead.ts";
 import type { Admitted, CacheState, Closed, Outcome, PastAdmission, Spent } from "./ledger-row.ts";
 
 /** One admitted request, as it is written. */
@@ -104,13 +105,24 @@ export interface LedgerReader {
   audit(): AuditReport;
 }
 
+/** What a writer of the ledger finds, and is given. */
+export interface LedgerBeginning {
+  /** Requests that other writers left open. */
+  readonly crashed: number;
+  /** Rows that were only in the write-ahead files of other writers, or only begun in the store. */
+  readonly recovered: number;
+  /** Where what happens is written ahead; undefined: nothing outlives the process. */
+  readonly ahead: AheadLog | undefined;
+}
+
 /** Where rows are kept. Whatever is a matter of days goes by days in UTC. */
 export interface LedgerStore extends LedgerReader {
   /**
-   * Makes this process a writer, which comes before `write`, and closes as `crashed` what writers that are gone
-   * left open; gives their number. Throws a StartupError when the rows can't be read or written.
+   * Makes this process a writer, which comes before `write`. Stores what writers that are gone have left in their
+   * write-ahead files, and closes as `crashed` what they left open. Throws a StartupError when the rows can't be read
+   * or written.
    */
-  begin(): number;
+  begin(): LedgerBeginning;
   /**
    * Writes a batch in one transaction. False: somebody else is writing just now, and it doesn't wait for them;
    * throws when it can't be written. Either way it may be handed over again.

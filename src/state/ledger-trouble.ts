@@ -7,17 +7,30 @@ const AGAIN_MS = 10_000;
 /** How long somebody else's writing is nothing unusual. */
 const USUAL_MS = 1_000;
 
-/** Tells the log of rows that can't be written: at the beginning, now and then, and when it is over. */
+/** What is told while something can't be written, and when it can be again. */
+export interface TroubleWords {
+  readonly failing: string;
+  readonly over: string;
+}
+
+/** Tells the log of what can't be written: at the beginning, now and then, and when it is over. */
 export class LedgerTrouble {
+  readonly #words: TroubleWords;
   readonly #log: GatewayLogger;
   readonly #now: () => number;
   #since: number | undefined;
   #toldAt: number | undefined;
   #isTold = false;
 
-  constructor(log: GatewayLogger, now: () => number) {
+  constructor(words: TroubleWords, { log, now }: { log: GatewayLogger; now: () => number }) {
+    this.#words = words;
     this.#log = log;
     this.#now = now;
+  }
+
+  /** Whether it lasts, and was told. */
+  get isTold(): boolean {
+    return this.#isTold;
   }
 
   /** They couldn't be written. */
@@ -37,7 +50,7 @@ export class LedgerTrouble {
   over(): void {
     if (this.#since === undefined) return;
     if (this.#isTold) {
-      this.#log.info("the usage ledger is written again", { after_ms: this.#now() - this.#since });
+      this.#log.info(this.#words.over, { after_ms: this.#now() - this.#since });
     }
     this.#since = undefined;
     this.#isTold = false;
@@ -48,9 +61,6 @@ export class LedgerTrouble {
     if (this.#toldAt !== undefined && now - this.#toldAt < AGAIN_MS) return;
     this.#toldAt = now;
     this.#isTold = true;
-    this.#log.error(
-      "the usage ledger can't be written; requests are answered all the same, and their rows wait in memory",
-      { error, ...counts },
-    );
+    this.#log.error(this.#words.failing, { error, ...counts });
   }
 }

@@ -4,6 +4,8 @@ import { admitted, broken, CLOSED, DAY_MS, LedgerFolder, rememberingLog } from "
 import { until } from "../../test/support/until.ts";
 import { openSqlite } from "../stores/sqlite.ts";
 import { SqliteLedger } from "../stores/sqlite-ledger.ts";
+import type { GatewayLogger } from "../log.ts";
+import type { LedgerBeginning } from "./ledger-store.ts";
 import { Ledger } from "./ledger.ts";
 
 test("a request is one row, whether it ends before it is first written or after, and ends only once", async () => {
@@ -113,20 +115,69 @@ test("on a full disk requests go on with a loud warning, and their rows are writ
   storage.close();
 });
 
-test("a disk that stays full is told when closing, and nothing is thrown", () => {
-  using folder = new LedgerFolder();
-  const { log, told } = rememberingLog();
+/** A disk that takes nothing more: neither rows nor what is written ahead of them. */
+class FullDisk extends SqliteLedger {
+  override begin(): LedgerBeginning {
+    const begun = super.begin();
+    const full = () => {
+      throw new Error("the disk is full");
+    };
+    const ahead = { size: 0, append: full, turn: full, release: full, clear: full, close: () => undefined };
+    return { ...begun, ahead };
+  }
+}
+
+/** A thousand requests, of which the last is running, on a database that has no room for them. */
+function withoutRoom<Store extends SqliteLedger>(
+  folder: LedgerFolder,
+  log: GatewayLogger,
+  open: (disk: Database) => Store,
+) {
   openSqlite({ database: "sqlite:./test.db", retention: DAY_MS }, folder.path).close();
   const disk = new Database(folder.file, { strict: true });
-  const store = new SqliteLedger(disk, folder.file);
+  const store = open(disk);
   const ledger = new Ledger(store, { log, retention: DAY_MS });
   disk.run("PRAGMA max_page_count = 1");
-  for (let each = 0; each < 1_000; each += 1) ledger.open(admitted()).close(CLOSED);
+  for (let each = 0; each < 999; each += 1) ledger.open(admitted()).close(CLOSED);
+  ledger.open(admitted());
+  return { store, ledger };
+}
+
+test("what a full database doesn't take when closing is stored by the next start", () => {
+  using folder = new LedgerFolder();
+  const { log, told } = rememberingLog();
+  const { store, ledger } = withoutRoom(folder, log, (disk) => new SqliteLedger(disk, folder.file));
   ledger.close();
   expect(told.at(-1)).toMatchObject({
-    level: "error",
-    message: "rows of the usage ledger couldn't be written and are lost",
-    fields: { rows: ledger.pending },
+    level: "warn",
+    message: "rows couldn't be stored; they are in the write-ahead file, and the next start stores them",
+    fields: { rows: 1_000 },
+  });
+  store.close();
+  const next = folder.open({ log });
+  expect(next.storage.ledger.usage({ by: "key" })).toMatchObject([{ requests: 1_000, ok: 999, crashed: 1 }]);
+  expect(broken(next.storage.ledger.audit())).toEqual([]);
+  expect(told.slice(-2)).toMatchObject([{ fields: { rows: 1_000 } }, { fields: { requests: 1 } }]);
+  next.ledger.close();
+  next.storage.close();
+});
+
+test("what a full disk doesn't take when closing stands in the log, row by row, and is an error", async () => {
+  using folder = new LedgerFolder();
+  const { log, told } = rememberingLog();
+  const { store, ledger } = withoutRoom(folder, log, (disk) => new FullDisk(disk, folder.file));
+  expect(ledger.isDegraded).toBe(false);
+  await ledger.written;
+  expect(ledger).toMatchObject({ isDegraded: true, failures: 1 });
+  expect(() => ledger.close()).toThrow("1000 rows of the usage ledger couldn't be written");
+  const lost = told.filter(({ message }) => message === "a row of the usage ledger is lost");
+  expect(lost).toHaveLength(1_000);
+  expect(JSON.parse(lost[0]?.fields["row"] as string)).toMatchObject({
+    key: "alice",
+    outcome: "ok",
+    usage: { input: 100, output: 50 },
+    paid: { input: 100, output: 50 },
+    cost: 0.5,
   });
   store.close();
 });

@@ -1,8 +1,11 @@
 import type { GatewayLogger } from "../log.ts";
+import type { EntryOwner } from "./ledger-page.ts";
 import { Entry, LedgerPage } from "./ledger-page.ts";
-import type { Admitted, Closed, LedgerEntry } from "./ledger-row.ts";
+import { closedLine, openedLine } from "./ledger-record.ts";
+import type { Admitted, LedgerEntry } from "./ledger-row.ts";
 import type { LedgerStore } from "./ledger-store.ts";
 import { LedgerTrouble } from "./ledger-trouble.ts";
+import { WriteAhead } from "./write-ahead.ts";
 
 export type {
   Admitted,
@@ -41,19 +44,25 @@ const LATE_TURN_MS = 8;
 const RETRY_MS = 25;
 /** Rows that wait at most; requests beyond them are answered, but only counted. */
 const MAX_PENDING = 50_000;
+const TROUBLE = {
+  failing:
+    "the usage ledger can't be written; requests are answered all the same, and their rows wait in memory",
+  over: "the usage ledger is written again",
+};
 const PRUNE_MS = 60 * 60_000;
 /** How long closing waits for somebody else to end their writing. */
 const LAST_TRY_MS = 2_000;
 
 /**
  * The usage ledger: one row for each admitted request, with its outcome. Rows are gathered in memory and written
- * together, off the path of the requests; when the process dies, at most the last `interval` of them is lost.
- * Where they can't be written, they wait, and the requests go on.
+ * together, off the path of the requests; until then they are in the write-ahead file, from which the next start stores
+ * them when the process is killed. Where they can't be written, they wait, and the requests go on.
  */
 export class Ledger {
   readonly #store: LedgerStore;
   readonly #options: Required<LedgerOptions>;
   readonly #trouble: LedgerTrouble;
+  readonly #ahead: WriteAhead | undefined;
   /** What waits, oldest first; what comes goes to the last. */
   #pages: LedgerPage[] = [];
   #pageNumber = 0;
@@ -70,9 +79,12 @@ export class Ledger {
   constructor(store: LedgerStore, options: LedgerOptions) {
     this.#store = store;
     this.#options = { interval: INTERVAL_MS, now: Date.now, ...options };
-    this.#trouble = new LedgerTrouble(options.log, this.#options.now);
-    const crashed = store.begin();
-    if (crashed > 0) options.log.warn("requests were cut off when a gateway crashed", { requests: crashed });
+    const { log, now } = this.#options;
+    this.#trouble = new LedgerTrouble(TROUBLE, { log, now });
+    const { crashed, recovered, ahead } = store.begin();
+    if (recovered > 0) log.warn("rows of a gateway that was killed were recovered", { rows: recovered });
+    if (crashed > 0) log.warn("requests were cut off when a gateway crashed", { requests: crashed });
+    this.#ahead = ahead && new WriteAhead(ahead, { logger: log, now });
     this.#pruneIn(0);
   }
 
@@ -86,12 +98,28 @@ export class Ledger {
     return this.#dropped;
   }
 
+  /** Writes that have failed of what outlives the process. */
+  get failures(): number {
+    return this.#ahead?.failures ?? 0;
+  }
+
+  /** Whether something that was begun or ended would be lost if the process were killed, or waits for long. */
+  get isDegraded(): boolean {
+    return this.#trouble.isTold || this.#ahead?.isFailing === true;
+  }
+
+  /** Resolves when what was opened and closed so far outlives the process; undefined: it does, or can't. */
+  get written(): Promise<void> | undefined {
+    return this.#ahead?.written;
+  }
+
   /** Begins a request's row. */
   open(admitted: Admitted): LedgerEntry {
     if (this.#pending >= MAX_PENDING) return this.#drop();
     this.#rowNumber += 1;
-    const entry = new Entry(this.#rowNumber, admitted, this.#rewrite);
+    const entry = new Entry(this.#rowNumber, admitted, this.#owner);
     this.#add(entry).counts.open(admitted);
+    this.#ahead?.add(openedLine(entry.number, admitted));
     return entry;
   }
 
@@ -100,7 +128,10 @@ export class Ledger {
     this.#writePages(LATE_TURN_MS);
   }
 
-  /** Writes what waits and stops; nothing must be opened or closed afterwards. */
+  /**
+   * Writes what waits and stops; nothing must be opened or closed afterwards. Throws where rows are in no file: then they
+   * are in the log.
+   */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -108,17 +139,38 @@ export class Ledger {
     const end = performance.now() + LAST_TRY_MS;
     while (!this.#writePages(Infinity) && performance.now() < end) Bun.sleepSync(RETRY_MS);
     clearTimeout(this.#timer);
-    if (this.#pending > 0) {
-      this.#options.log.error("rows of the usage ledger couldn't be written and are lost", {
-        rows: this.#pending,
-      });
+    const rows = this.#pending;
+    this.#ahead?.close({ keep: rows > 0 });
+    if (rows === 0) return;
+    if (this.#ahead?.isFailing === false) {
+      this.#options.log.warn(
+        "rows couldn't be stored; they are in the write-ahead file, and the next start stores them",
+        { rows },
+      );
+      return;
     }
+    for (const { rows: lost } of this.#pages) for (const row of lost) this.#tellLost(row);
+    throw new Error(`${rows} rows of the usage ledger couldn't be written; they are in the log`);
   }
 
-  readonly #rewrite = (entry: Entry, closed: Closed): void => {
-    // It has a row: it may wait beyond the bound, of which there are never more than requests at once.
-    this.#add(entry).counts.close(entry.admitted, closed);
+  readonly #owner: EntryOwner = {
+    foreseen: ({ number }, closed) => this.#ahead?.add(closedLine(number, closed)),
+    closed: (entry, closed) => {
+      // Who opens and closes within one page is written once. Who has a row may wait beyond the bound, of which there
+      // are never more than requests at once.
+      const page = entry.page ?? this.#add(entry);
+      page.counts.close(entry.admitted, closed);
+      this.#ahead?.add(closedLine(entry.number, closed));
+    },
   };
+
+  #tellLost({ admitted, closed }: Entry): void {
+    const { usage, paid, ...end } = closed ?? { usage: {}, paid: {} };
+    const { raw: _, ...told } = usage;
+    const { raw: __, ...charged } = paid;
+    const row = { ...admitted, ...end, usage: told, paid: charged };
+    this.#options.log.error("a row of the usage ledger is lost", { row: JSON.stringify(row) });
+  }
 
   #add(entry: Entry): LedgerPage {
     const page = this.#page();
@@ -131,7 +183,7 @@ export class Ledger {
   #drop(): LedgerEntry {
     this.#dropped += 1;
     this.#page().dropped += 1;
-    return { close: () => undefined };
+    return { foresee: () => undefined, close: () => undefined };
   }
 
   /** The page that isn't full yet. */
@@ -179,6 +231,7 @@ export class Ledger {
       page.written();
       this.#pending -= page.rows.length;
       this.#pages.shift();
+      this.#ahead?.stored(this.#pages.length > 0 ? page.number : undefined, this.#pageNumber);
       if (performance.now() > end) break;
     }
     return true;

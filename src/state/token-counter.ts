@@ -97,9 +97,17 @@ export class CountedText {
 
   async tokens(): Promise<number> {
     this.#join();
-    const counted = (await this.#counter.count(cut(this.#sample))) ?? roughCount(this.#sample);
-    const beyond = this.#length / Math.max(1, this.#sample.length);
-    return Math.ceil(counted * beyond);
+    return this.#ofAll((await this.#counter.count(cut(this.#sample))) ?? roughCount(this.#sample));
+  }
+
+  /** The same at once, and roughly. */
+  roughTokens(): number {
+    this.#join();
+    return this.#ofAll(roughCount(this.#sample));
+  }
+
+  #ofAll(ofSample: number): number {
+    return Math.ceil(ofSample * (this.#length / Math.max(1, this.#sample.length)));
   }
 
   /**

@@ -2,7 +2,7 @@ import type { ChatEvent, ChatRequest, CompletionRequest, Usage } from "../contra
 import type { AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
 import { soundUsage } from "../flow/sound-usage.ts";
 import type { CountedText, TokenCounter } from "../state/token-counter.ts";
-import { promptTokens } from "./prompt-tokens.ts";
+import { promptTokens, roughPromptTokens } from "./prompt-tokens.ts";
 
 /** A request whose answer is words. */
 export type Asked = ChatRequest | CompletionRequest;
@@ -55,6 +55,12 @@ export class Account {
     return isTold ? fromUpstream(this.#reported) : undefined;
   }
 
+  /** The usage where it can be told, and else a rough one. */
+  estimate(): CountedUsage {
+    const input = this.#reported.input ?? roughPromptTokens(this.#request);
+    return this.known ?? this.#estimated(input, this.#delivered.roughTokens());
+  }
+
   /** The usage of what was delivered, counted where the upstream hasn't told it. */
   async count(): Promise<CountedUsage> {
     return this.known ?? (this.#counted = await (this.#counting ??= this.#count()));
@@ -66,6 +72,11 @@ export class Account {
       input ?? promptTokens(this.#request, this.#tokens),
       this.#isComplete && output !== undefined ? output : this.#delivered.tokens(),
     ]);
+    return this.#estimated(countedInput, delivered);
+  }
+
+  #estimated(countedInput: number, delivered: number): CountedUsage {
+    const { input, output } = this.#reported;
     // Of an answer that broke off the upstream may not have said yet how long it was.
     const isTold = output !== undefined && output >= delivered;
     const told = isTold ? this.#reported : { ...ofPrompt(this.#reported), output: delivered };

@@ -9,12 +9,14 @@ import type { MeteredEnd } from "../state/meter.ts";
 import type { Cost } from "../state/prices.ts";
 import type { Slot } from "../state/rate-limiter.ts";
 import type { Asked } from "./prompt-tokens.ts";
-import { promptTokens } from "./prompt-tokens.ts";
+import { promptTokens, roughPromptTokens } from "./prompt-tokens.ts";
 
 /** Says what an answer used. */
 export interface Usable {
   /** What can be told now; undefined where words must be counted first. */
   readonly known: CountedUsage | undefined;
+  /** The same, roughly, where they must. */
+  estimate(): CountedUsage;
   count(): Promise<CountedUsage>;
 }
 
@@ -84,15 +86,29 @@ export class Admission {
     this.#held.slot.guard();
   }
 
-  /** Gives its place back at once, and books the rest as soon as the usage is known. */
-  end(ending: Ending): void {
+  /**
+   * Gives its place back at once, and books the rest as soon as the usage is known. What comes back resolves when the
+   * end outlives the process; undefined: it does already.
+   */
+  end(ending: Ending): Promise<void> | undefined {
     this.#held.slot.leave();
     // Asked now: of those who share an answer, the others may go on, and another one pay.
     const pays = (this.served ?? this.bill)?.pays() ?? true;
     const lost = pays ? (this.bill?.used ?? this.used) : [];
     const known = this.account ? this.account.known : NOTHING;
+    const { bookings, ledger } = this.#gateway;
     if (known && lost.every(isTold)) this.#book(ending, { said: known, lost: lost.map(asTold), pays });
-    else this.#gateway.bookings.add(this.#count(lost).then((used) => this.#book(ending, { ...used, pays })));
+    else {
+      // Nobody is to wait for the count, and a process that is killed meanwhile isn't to lose the end.
+      this.#held.entry.foresee(this.#closedBy(ending, { ...this.#estimate(lost), pays }));
+      bookings.add(this.#count(lost).then((used) => this.#book(ending, { ...used, pays })));
+    }
+    return ledger.written;
+  }
+
+  #estimate(lost: readonly AttemptUsage[]): Omit<Used, "pays"> {
+    const prompt = roughPromptTokens(this.#held.request);
+    return { said: this.account?.estimate() ?? NOTHING, lost: lost.map((each) => counted(each, prompt)) };
   }
 
   async #count(lost: readonly AttemptUsage[]): Promise<Omit<Used, "pays">> {
@@ -101,26 +117,26 @@ export class Admission {
       this.account?.count() ?? NOTHING,
       lost.every(isTold) ? 0 : promptTokens(request, this.#gateway.tokens),
     ]);
-    return {
-      said,
-      lost: lost.map((attempt) => (isTold(attempt) ? asTold(attempt) : withPrompt(attempt, prompt))),
-    };
+    return { said, lost: lost.map((each) => counted(each, prompt)) };
   }
 
   #book(ending: Ending, used: Used): void {
     const { entry, slot, hold } = this.#held;
+    const closed = this.#closedBy(ending, used);
+    slot.settle(closed.settled);
+    slot[Symbol.dispose]();
+    hold?.settle({ usd: closed.cost ?? 0, tokens: tokensOf(closed.paid) });
+    entry.close(closed);
+    this.#gateway.meter.closed(this.#admitted, closed);
+  }
+
+  #closedBy(ending: Ending, used: Used): MeteredEnd {
     const { error } = ending;
-    const { lost } = used;
     // Where there is no answer, the row tells of the last attempt.
-    const last = lost.at(-1);
+    const last = used.lost.at(-1);
     const { usage, source } = this.account || !last ? used.said : last;
     const paid = this.#paid(used);
-    const tokens = tokensOf(paid.usage);
-    const settled = slot.reserved > 0 ? tokens : 0;
-    slot.settle(settled);
-    slot[Symbol.dispose]();
-    hold?.settle({ usd: paid.usd ?? 0, tokens });
-    const closed: MeteredEnd = {
+    return {
       outcome: outcomeOf(error),
       status: error?.status ?? 200,
       code: error?.code,
@@ -133,14 +149,12 @@ export class Admission {
       cost: paid.usd,
       priceVersion: paid.version,
       cache: this.served?.cache ?? "bypass",
-      settled,
+      settled: this.#held.slot.reserved > 0 ? tokensOf(paid.usage) : 0,
       totalMs: ending.totalMs,
       firstEventMs: ending.firstEventMs,
-      overheadMs: ending.overheadMs,
       queuedMs: ending.queuedMs,
+      overheadMs: ending.overheadMs,
     };
-    entry.close(closed);
-    this.#gateway.meter.closed(this.#admitted, closed);
   }
 
   /** What the key is charged. */
@@ -187,8 +201,10 @@ function asTold({ told, ...place }: AttemptUsage): LostUsage {
   return { ...place, usage: told, source: "upstream" };
 }
 
-function withPrompt({ told, ...place }: AttemptUsage, input: number): LostUsage {
-  return { ...place, usage: { output: 0, ...told, input }, source: "estimated" };
+function counted(attempt: AttemptUsage, prompt: number): LostUsage {
+  if (isTold(attempt)) return asTold(attempt);
+  const { told, ...place } = attempt;
+  return { ...place, usage: { output: 0, ...told, input: prompt }, source: "estimated" };
 }
 
 /** What several attempts cost together: as much of it as is known, or null where nothing is. */

@@ -76,6 +76,11 @@ export class Deadlines implements Disposable {
     this.#set();
   }
 
+  /** Whether the call waits for a turn at its upstream now. */
+  get isQueued(): boolean {
+    return this.#waits > 0;
+  }
+
   /** For how many ms the call has waited for a turn at its upstream. */
   get queuedMs(): number {
     return this.#waits === 0 ? this.#queuedMs : this.#queuedMs + performance.now() - this.#queuedAt;

@@ -209,7 +209,8 @@ export class LentCall implements Call, AnswerFollower {
     if (!error) return;
     const { call, target } = this.#options;
     const told = this.#waiting?.told ?? {};
-    const wasLeft = this.#isConnected && (error instanceof RequestError || error.code === "timeout");
+    const wasSent = this.#isConnected && !this.#deadlines.isQueued;
+    const wasLeft = wasSent && (error instanceof RequestError || error.code === "timeout");
     if (!wasLeft && told.input === undefined && told.output === undefined) return;
     call.used({ upstream: target.upstream.id, upstreamModel: target.model, told, wasLeft });
   }

@@ -107,6 +107,6 @@ export async function embeddingUsage(
         }
       : { type: "usage", usage: told, source: "upstream" };
   call.delivering();
-  call.answeredBy(answer, { known: counted, count: async () => counted });
+  call.answeredBy(answer, { known: counted, estimate: () => counted, count: async () => counted });
   return counted;
 }

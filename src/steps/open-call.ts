@@ -127,7 +127,7 @@ export class RequestCall {
   readonly left = (): void => {
     if (this.#closed) return;
     this.abort(this.gone);
-    this.close(this.gone);
+    void this.close(this.gone);
   };
 
   /** Whether nobody listens any more: what ends then has not come to its end. */
@@ -178,7 +178,7 @@ export class RequestCall {
   /** The whole answer is about to be sent as it was sent before. */
   deliveredAs(served: ServedBy, usage: CountedUsage | undefined): void {
     const known = usage ?? NOTHING;
-    this.answeredBy(served, { known, count: async () => known });
+    this.answeredBy(served, { known, estimate: () => known, count: async () => known });
     this.delivering();
   }
 
@@ -193,14 +193,17 @@ export class RequestCall {
     this.#firstEventMs ??= this.age;
   }
 
-  /** The answer has ended, well or with an error: writes the log line. Only the first call counts. */
-  close(error?: RequestError): void {
-    if (this.#closed) return;
+  /**
+   * The answer has ended, well or with an error: writes the log line. Only the first call counts. The last byte must not
+   * go out before what comes back has resolved: then the end is where a killed process doesn't lose it.
+   */
+  close(error?: RequestError): Promise<void> | undefined {
+    if (this.#closed) return undefined;
     this.#closed = true;
     if (this.#isWatched) this.http.signal.removeEventListener("abort", this.left);
     this.#gateway.calls.delete(this);
     const { upstream, upstreamModel } = this.#facts;
-    this.#admission?.end({
+    const booked = this.#admission?.end({
       error,
       upstream,
       upstreamModel,
@@ -212,6 +215,7 @@ export class RequestCall {
     });
     if (error && !this.#admission) this.#gateway.meter.refused(error.code, this.caller?.name);
     this.#writeLine(error);
+    return booked;
   }
 
   #writeLine(error: RequestError | undefined): void {

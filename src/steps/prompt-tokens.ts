@@ -1,4 +1,5 @@
 import type { ChatRequest, CompletionRequest, EmbedRequest } from "../contract/index.ts";
+import { estimateRequest } from "../state/token-estimate.ts";
 import type { TokenCounter } from "../state/token-counter.ts";
 import { isTokens } from "../state/token-estimate.ts";
 
@@ -18,6 +19,11 @@ export async function promptTokens(request: Asked, counter: TokenCounter): Promi
   else others = addInputs(input as EmbedRequest["input"], text);
   if (Array.isArray(tools)) for (const tool of tools) text.add(JSON.stringify(tool));
   return others + (await text.tokens());
+}
+
+/** The same at once, and roughly. */
+export function roughPromptTokens(request: Asked): number {
+  return estimateRequest(request, { estimate: 0, longest: 0 }).input;
 }
 
 type Text = ReturnType<TokenCounter["text"]>;

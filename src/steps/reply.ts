@@ -61,22 +61,22 @@ async function plain(
   const sent = forms?.get(form);
   if (sent) {
     call.deliveredAs(answered, sent.usage);
-    return replyWithBody(sent.bytes, { answered, usage: sent.usage, call });
+    return await replyWithBody(sent.bytes, { answered, usage: sent.usage, call });
   }
   const { body, usage } = await dialect.collect(events, request.model);
   const text = stringifyJson(body);
   forms?.keep(form, { bytes: encoder.encode(text), usage });
-  return replyWithBody(text, { answered, usage, call });
+  return await replyWithBody(text, { answered, usage, call });
 }
 
 /** A plain answer that is there: its JSON, with who answered and where its usage comes from in the headers. */
-export function replyWith(body: JsonObject, reply: PlainReply): Response {
+export function replyWith(body: JsonObject, reply: PlainReply): Promise<Response> {
   return replyWithBody(stringifyJson(body), reply);
 }
 
 /** An answer in JSON that no upstream is asked for. */
 export function replyAlone(body: object, call: RequestCall): Response {
-  call.close();
+  void call.close();
   return jsonResponse(stringifyJson(body), call.marked({}));
 }
 
@@ -91,13 +91,13 @@ interface PlainReply {
   readonly call: RequestCall;
 }
 
-function replyWithBody(
+async function replyWithBody(
   body: string | Uint8Array<ArrayBuffer>,
   { answered, usage, call }: PlainReply,
-): Response {
+): Promise<Response> {
   const headers = headersOf(answered);
   if (usage) headers["x-modelyard-usage"] = usage.source;
-  call.close();
+  await call.close();
   return jsonResponse(body, call.marked(headers));
 }
 
@@ -191,7 +191,7 @@ class Frames implements Chunks, Waiter<NextBatch> {
   }
 
   async return(): Promise<unknown> {
-    this.#close(this.#call.gone);
+    void this.#close(this.#call.gone);
     return this.#events?.return();
   }
 
@@ -265,14 +265,14 @@ class Frames implements Chunks, Waiter<NextBatch> {
     }
   }
 
-  #frames({ done, value: batch }: NextAnswerBatch): NextChunk | undefined {
+  #frames({ done, value: batch }: NextAnswerBatch): NextChunk | Later<NextChunk> | undefined {
     if (done) return this.#last(this.#writer.end());
     let text = "";
     for (const event of batch) text += this.#writer.write(event);
     return text === "" ? undefined : { done: false, value: text };
   }
 
-  #fail(error: unknown): NextChunk {
+  #fail(error: unknown): NextChunk | Later<NextChunk> {
     const failure = toRequestError(error);
     if (failure.code === "internal_error") {
       logUnforeseen(this.#call.log, "an answer broke in the gateway itself", error);
@@ -280,14 +280,17 @@ class Frames implements Chunks, Waiter<NextBatch> {
     return this.#last(this.#writer.failed(failure), failure);
   }
 
-  #last(text: string, failure?: RequestError): NextChunk {
-    this.#close(failure);
-    return { done: false, value: text };
+  #last(text: string, failure?: RequestError): NextChunk | Later<NextChunk> {
+    const last: NextChunk = { done: false, value: text };
+    const booked = this.#close(failure);
+    if (!booked) return last;
+    void booked.then(() => this.#later.resolve(last));
+    return this.#later;
   }
 
-  #close(failure?: RequestError): void {
+  #close(failure?: RequestError): Promise<void> | undefined {
     this.#isOver = true;
-    this.#call.close(failure);
+    return this.#call.close(failure);
   }
 }
 

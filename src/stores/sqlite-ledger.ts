@@ -1,17 +1,32 @@
 import { Database } from "bun:sqlite";
 import type { PastAdmission, Spent } from "../state/ledger-row.ts";
-import type { AuditReport, LedgerBatch, LedgerStore, UsageQuery, UsageRow } from "../state/ledger-store.ts";
+import type {
+  AuditReport,
+  LedgerBatch,
+  LedgerBeginning,
+  LedgerStore,
+  LedgerSums,
+  UsageQuery,
+  UsageRow,
+} from "../state/ledger-store.ts";
 import { migrate } from "./migrations.ts";
 import { isBusy, unusable } from "./sqlite-check.ts";
 import { Checkpoints, prepareWriting } from "./sqlite-checkpoint.ts";
 import { audit } from "./sqlite-ledger-audit.ts";
 import { DAY_MS, SUM_COLUMNS, SUMS, sumOf } from "./sqlite-ledger-columns.ts";
 import { isRunning, ProcessLock, removeLock } from "./sqlite-ledger-process.ts";
+import { leftRows } from "./sqlite-ledger-replay.ts";
 import { addingDays, RowWriter } from "./sqlite-ledger-rows.ts";
 import { usageOf } from "./sqlite-ledger-usage.ts";
+import { hasWriteAhead, readWriteAhead, removeWriteAhead, WriteAheadFile } from "./write-ahead-file.ts";
 
 /** Rows that are deleted in one transaction. */
 const PRUNE_ROWS = 500;
+
+/** A process that is gone. */
+interface Left {
+  readonly id: number;
+}
 
 /** The usage ledger in SQLite, on a connection of its own that waits for nobody. */
 export class SqliteLedger implements LedgerStore {
@@ -44,13 +59,15 @@ export class SqliteLedger implements LedgerStore {
     this.#checkpoints = file === undefined ? undefined : new Checkpoints(file);
   }
 
-  begin(): number {
+  begin(): LedgerBeginning {
     try {
       this.#database.run("PRAGMA busy_timeout = 2000");
-      const crashed = this.#database.transaction(() => this.#begin()).immediate();
+      const begun = this.#database.transaction(() => this.#begin()).immediate();
       // From now on streams run: nothing must hold up the event loop.
       this.#database.run("PRAGMA busy_timeout = 0");
-      return crashed;
+      // Only now is it in the database, what was read of them: until then another try must find them.
+      for (const { id } of begun.left) this.#forget(id);
+      return { ...begun, ahead: this.#openAhead() };
     } catch (cause) {
       throw unusable(this.#file ?? "in memory", cause);
     }
@@ -66,10 +83,7 @@ export class SqliteLedger implements LedgerStore {
       // An attempt that failed at its very end may have been written all the same.
       if (changes === 0) return;
       this.#rows.write(process, rows);
-      const set = SUM_COLUMNS.map((column) => `${column} = ${column} + ?`).join(", ");
-      this.#database
-        .query(`UPDATE totals SET dropped = dropped + ?, ${set} WHERE name = 'booked'`)
-        .run(dropped, ...SUM_COLUMNS.map((column) => sumOf(counts, column)));
+      this.#count(counts, dropped);
     });
     if (isWritten) this.#checkpoints?.wrote(rows.length);
     return isWritten;
@@ -128,17 +142,58 @@ export class SqliteLedger implements LedgerStore {
     }
   }
 
-  #begin(): number {
-    const { id } = this.#database
-      .query("INSERT INTO processes (pid, started) VALUES (?, ?) RETURNING id")
-      .get(process.pid, Date.now()) as { id: number };
+  #begin(): { readonly crashed: number; readonly recovered: number; readonly left: readonly Left[] } {
+    const id = this.#takeNumber();
     // Within the transaction: whoever sees the process finds its lock taken.
     this.#process = { id, lock: this.#file === undefined ? undefined : new ProcessLock(this.#file, id) };
-    let crashed = 0;
-    for (const other of this.#database.query<{ id: number }, []>("SELECT id FROM processes").all()) {
-      if (!this.#isRunning(other.id)) crashed += this.#closeRowsOf(other.id);
+    const others = this.#database.query<{ id: number }, []>("SELECT id FROM processes").all();
+    const left = others.filter((other) => !this.#isRunning(other.id));
+    let [crashed, recovered] = [0, 0];
+    for (const other of left) {
+      recovered += this.#recover(other.id);
+      crashed += this.#closeRowsOf(other.id);
     }
-    return crashed;
+    return { crashed, recovered, left };
+  }
+
+  /** A number that no process had before, as far as there is a trace of it: after a power failure the database may not know. */
+  #takeNumber(): number {
+    const insert = this.#database.query<{ id: number }, [number, number]>(
+      "INSERT INTO processes (pid, started) VALUES (?, ?) RETURNING id",
+    );
+    for (;;) {
+      const id = insert.get(process.pid, Date.now())?.id ?? 0;
+      if (this.#file === undefined || !hasWriteAhead(aheadFile(this.#file, id))) return id;
+    }
+  }
+
+  /** Stores what a process that is gone has written ahead; gives the number of rows. */
+  #recover(id: number): number {
+    if (this.#file === undefined) return 0;
+    const { rows, counts } = leftRows(this.#database, id, readWriteAhead(aheadFile(this.#file, id)));
+    this.#rows.write(id, rows);
+    this.#count(counts, 0);
+    return rows.length;
+  }
+
+  #forget(id: number): void {
+    if (this.#file === undefined) return;
+    removeWriteAhead(aheadFile(this.#file, id));
+    removeLock(this.#file, id);
+  }
+
+  #openAhead(): WriteAheadFile | undefined {
+    const id = this.#process?.id;
+    return this.#file === undefined || id === undefined
+      ? undefined
+      : new WriteAheadFile(aheadFile(this.#file, id));
+  }
+
+  #count(counts: LedgerSums, dropped: number): void {
+    const set = SUM_COLUMNS.map((column) => `${column} = ${column} + ?`).join(", ");
+    this.#database
+      .query(`UPDATE totals SET dropped = dropped + ?, ${set} WHERE name = 'booked'`)
+      .run(dropped, ...SUM_COLUMNS.map((column) => sumOf(counts, column)));
   }
 
   #isRunning(id: number): boolean {
@@ -170,7 +225,6 @@ export class SqliteLedger implements LedgerStore {
       )
       .run(count, count, reserved);
     this.#database.query("DELETE FROM processes WHERE id = ?").run(id);
-    if (this.#file !== undefined) removeLock(this.#file, id);
     return count;
   }
 
@@ -195,4 +249,9 @@ export class SqliteLedger implements LedgerStore {
       .run(until, ...SUM_COLUMNS.map((column) => sums[column] ?? 0));
     return deleted;
   }
+}
+
+/** Where a process writes ahead, from the path of the database. */
+function aheadFile(database: string, id: number): string {
+  return `${database}-ahead-${id}`;
 }

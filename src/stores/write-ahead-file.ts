@@ -1,0 +1,145 @@
+import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import type { AheadLog } from "../state/write-ahead.ts";
+import { StartupError } from "../state/startup-error.ts";
+
+/** How a segment begins: what it is, and the version of its format. */
+const HEADER = Buffer.from("modelyard write-ahead 1\n");
+/** Of a frame: the length of its text in bytes, and the text's CRC-32; both little-endian. */
+const FRAME_HEAD = 8;
+const FIRST_ROOM = 64 * 1024;
+/** A segment that has grown to this takes nothing more: what is in it can't be got rid of. */
+const LARGEST_SEGMENT = 64 * 1024 * 1024;
+const SEGMENTS = ["a", "b"] as const;
+
+type Segment = (typeof SEGMENTS)[number];
+
+/**
+ * Texts that survive the death of the process, though not that of the machine: each is appended to a file in one write,
+ * as a frame with length and checksum. There are two segments, of which one is written: when all that was written before
+ * is safe elsewhere, the other one is emptied. The files are readable by their owner only.
+ */
+export class WriteAheadFile implements AheadLog {
+  readonly #base: string;
+  readonly #files: Record<Segment, number>;
+  readonly #sizes: Record<Segment, number> = { a: 0, b: 0 };
+  #current: Segment = "a";
+  #frame = Buffer.allocUnsafe(FIRST_ROOM);
+
+  /** Makes empty segments at `base`. Throws when they can't be made. */
+  constructor(base: string) {
+    this.#base = base;
+    this.#files = { a: openSegment(base, "a"), b: openSegment(base, "b") };
+  }
+
+  get size(): number {
+    return this.#sizes[this.#current];
+  }
+
+  append(text: string): void {
+    const file = this.#files[this.#current];
+    const before = this.#sizes[this.#current];
+    const length = this.#fill(text, before === 0);
+    if (before + length > LARGEST_SEGMENT)
+      throw new Error("the write-ahead file has reached its largest size");
+    const written = writeSync(file, this.#frame, 0, length);
+    if (written < length) {
+      // Half a frame would hide those behind it.
+      ftruncateSync(file, before);
+      throw new Error("the disk is full");
+    }
+    this.#sizes[this.#current] = before + length;
+  }
+
+  turn(): boolean {
+    const other = otherThan(this.#current);
+    if (this.#sizes[other] > 0) return false;
+    this.#current = other;
+    return true;
+  }
+
+  release(): void {
+    this.#empty(otherThan(this.#current));
+  }
+
+  clear(): void {
+    for (const segment of SEGMENTS) this.#empty(segment);
+  }
+
+  close({ keep }: { readonly keep: boolean }): void {
+    for (const segment of SEGMENTS) closeSync(this.#files[segment]);
+    if (!keep) removeWriteAhead(this.#base);
+  }
+
+  /** Puts the text's frame into the buffer, behind the header where it `isFirst`, and returns the length of both. */
+  #fill(text: string, isFirst: boolean): number {
+    const start = isFirst ? HEADER.length : 0;
+    // In UTF-8 no unit of UTF-16 takes more than 3 bytes.
+    const room = start + FRAME_HEAD + text.length * 3;
+    if (this.#frame.length < room) this.#frame = Buffer.allocUnsafe(room);
+    const frame = this.#frame;
+    if (isFirst) HEADER.copy(frame);
+    const from = start + FRAME_HEAD;
+    const length = frame.write(text, from);
+    frame.writeUInt32LE(length, start);
+    frame.writeUInt32LE(Bun.hash.crc32(frame.subarray(from, from + length)), start + 4);
+    return from + length;
+  }
+
+  #empty(segment: Segment): void {
+    if (this.#sizes[segment] === 0) return;
+    ftruncateSync(this.#files[segment], 0);
+    this.#sizes[segment] = 0;
+  }
+}
+
+/** Whether somebody has left a write-ahead file at `base`. */
+export function hasWriteAhead(base: string): boolean {
+  return SEGMENTS.some((segment) => existsSync(fileOf(base, segment)));
+}
+
+/**
+ * The texts of a write-ahead file that somebody has left. A frame that is torn, and what stands behind it, is left out.
+ * Throws a StartupError where the file is of a later version.
+ */
+export function readWriteAhead(base: string): string[] {
+  return SEGMENTS.flatMap((segment) => {
+    const file = fileOf(base, segment);
+    return existsSync(file) ? framesOf(readFileSync(file), file) : [];
+  });
+}
+
+export function removeWriteAhead(base: string): void {
+  for (const segment of SEGMENTS) rmSync(fileOf(base, segment), { force: true });
+}
+
+function framesOf(bytes: Buffer, file: string): string[] {
+  const texts: string[] = [];
+  const head = bytes.subarray(0, HEADER.length);
+  if (!head.equals(HEADER)) {
+    // Of a header that is torn, too, nothing was told to anybody.
+    if (head.length < HEADER.length) return texts;
+    throw new StartupError(`${file} was written by a newer Modelyard; use that, or move the file away`);
+  }
+  let at = HEADER.length;
+  while (at + FRAME_HEAD <= bytes.length) {
+    const from = at + FRAME_HEAD;
+    const text = bytes.subarray(from, from + bytes.readUInt32LE(at));
+    if (from + bytes.readUInt32LE(at) > bytes.length) break;
+    if (Bun.hash.crc32(text) !== bytes.readUInt32LE(at + 4)) break;
+    texts.push(text.toString());
+    at = from + text.length;
+  }
+  return texts;
+}
+
+function openSegment(base: string, segment: Segment): number {
+  return openSync(fileOf(base, segment), "ax", 0o600);
+}
+
+function fileOf(base: string, segment: Segment): string {
+  return `${base}-${segment}`;
+}
+
+function otherThan(segment: Segment): Segment {
+  return segment === "a" ? "b" : "a";
+}
