@@ -74,7 +74,7 @@ function turnOf(turns: Turn[], role: Turn["role"]): Turn {
 
 const KNOWN = new Set(["role", "content", "cache_control"]);
 const KNOWN_OF_RESULTS = new Set([...KNOWN, "tool_call_id", "is_error"]);
-const KNOWN_OF_FUNCTIONS = new Set([...KNOWN, "name"]);
+const KNOWN_OF_FUNCTIONS = new Set([...KNOWN, "name", "is_error"]);
 
 function userContent(placed: Placed): Content {
   nameIgnored(placed, KNOWN);

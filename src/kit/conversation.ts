@@ -1,5 +1,5 @@
 import { UpstreamError } from "../contract/index.ts";
-import type { Call, Json, JsonObject, Message } from "../contract/index.ts";
+import type { Call, JsonObject, Message } from "../contract/index.ts";
 import { listOf, objectOf, textOf } from "./json.ts";
 import { readToolArguments } from "./tool-arguments.ts";
 
@@ -110,7 +110,8 @@ function isSilent({ role, message }: Placed): boolean {
 /** The calls of a conversation so far. */
 class ToolCalls {
   readonly #options: ConversationOptions;
-  readonly #ids = new Set<string>();
+  /** The ids given so far, and for each the number that one alike would get. */
+  readonly #ids = new Map<string, number>();
   /** Calls without a result, by the client's id, in turns; legacy function calls, which have no id, apart. */
   readonly #open = new Map<string, ToolCall[][]>();
   readonly #functions: ToolCall[][] = [];
@@ -132,7 +133,9 @@ class ToolCalls {
         id: id || `call_${index}_${at}`,
         place: `${place}.function`,
       });
-      turn.set(id, [...(turn.get(id) ?? []), call]);
+      const alike = turn.get(id) ?? [];
+      alike.push(call);
+      turn.set(id, alike);
       return call;
     });
     for (const [id, open] of turn) this.#openUnder(id).push(open);
@@ -158,7 +161,7 @@ class ToolCalls {
   #call(given: JsonObject, invoked: JsonObject, { id, place }: { id: string; place: string }): ToolCall {
     const name = textOf(invoked["name"]);
     if (name === "") throw unsupported(`${place}.name`, "a call needs the name of its function");
-    const { value, isInvalid } = readToolArguments(invoked["arguments"] as Json | undefined);
+    const { value, isInvalid } = readToolArguments(invoked["arguments"]);
     if (isInvalid) {
       const param = place.replaceAll(/\[\d+\]/g, "[]");
       this.#options.call.ignored(
@@ -172,9 +175,11 @@ class ToolCalls {
   /** Only what came before counts, so that a conversation that goes on keeps its ids, and its prompt cache. */
   #unique(id: string): string {
     const stem = this.#options.toolCallId?.(id) ?? id;
+    let count = this.#ids.get(stem) ?? 1;
     let unique = stem;
-    for (let count = 2; this.#ids.has(unique); count++) unique = `${stem}_${count}`;
-    this.#ids.add(unique);
+    for (; this.#ids.has(unique); count++) unique = `${stem}_${count + 1}`;
+    this.#ids.set(stem, count);
+    if (unique !== stem) this.#ids.set(unique, 1);
     return unique;
   }
 

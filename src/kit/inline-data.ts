@@ -64,12 +64,19 @@ const OFFICIAL = new Map([["image/jpg", "image/jpeg"]]);
 
 function percentDecoded(content: string): string | undefined {
   if (content === "" || /%(?![0-9a-f]{2})/i.test(content)) return undefined;
-  const bytes = Buffer.from(content, "utf8").toString("latin1");
-  const binary = bytes.replaceAll(/%(..)/g, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
-  return Buffer.from(binary, "latin1").toString("base64");
+  const bytes = Buffer.from(content, "utf8");
+  let length = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const isEscape = bytes[at] === PERCENT;
+    bytes[length++] = isEscape
+      ? Number.parseInt(bytes.toString("latin1", at + 1, at + 3), 16)
+      : (bytes[at] ?? 0);
+    if (isEscape) at += 2;
+  }
+  return bytes.toString("base64", 0, length);
 }
+
+const PERCENT = 0x25;
 
 function unescaped(text: string): string | undefined {
   if (!text.includes("%")) return text;

@@ -21,6 +21,8 @@ export class ToolNames {
   readonly #names = new Map<string, string>();
   /** Names that no alias may be. */
   readonly #taken = new Set<string>();
+  /** How many aliases were made of one stem. */
+  readonly #counts = new Map<string, number>();
 
   constructor(request: ChatRequest, rule: ToolNameRule) {
     this.#rule = rule;
@@ -67,10 +69,12 @@ export class ToolNames {
     // A name may have to begin with a letter.
     const stem = pattern.test(letters) ? letters : `_${letters}`.slice(0, maxLength);
     let alias = stem;
-    for (let count = 2; this.#taken.has(alias); count++) {
-      const suffix = `_${count}`;
+    let count = this.#counts.get(stem) ?? 1;
+    for (; this.#taken.has(alias); count++) {
+      const suffix = `_${count + 1}`;
       alias = stem.slice(0, maxLength - suffix.length) + suffix;
     }
+    this.#counts.set(stem, count);
     this.#taken.add(alias);
     this.#aliases.set(name, alias);
     this.#names.set(alias, name);
