@@ -1,6 +1,6 @@
 import { describeLimits, wellFormedSchema } from "modelyard/kit";
 import type { Call, Json, JsonObject } from "modelyard/plugin";
-import { isNothing, listOf, objectOf, textOf } from "./json.ts";
+import { isNothing, listOf, objectOf, objectsOf, textOf } from "./json.ts";
 
 /** A schema that is well-formed, as the API refuses the request for any other; names what had to be left out. */
 export function soundSchema(schema: JsonObject, place: string, call: Pick<Call, "ignored">): JsonObject {
@@ -8,6 +8,32 @@ export function soundSchema(schema: JsonObject, place: string, call: Pick<Call, 
   for (const path of dropped)
     call.ignored(`${place}.${path}`, "it is no JSON Schema, and the API refuses it");
   return sound;
+}
+
+/**
+ * The schema of a tool without `anyOf`, `oneOf` and `allOf` at its top, where the API refuses them: their properties
+ * become the tool's own, and the description tells the rest.
+ */
+export function withoutTopChoices(
+  schema: JsonObject,
+  place: string,
+  call: Pick<Call, "ignored">,
+): JsonObject {
+  const { anyOf, oneOf, allOf, ...rest } = schema;
+  const choices = Object.entries({ anyOf, oneOf, allOf }).filter(([, value]) => value !== undefined);
+  if (choices.length === 0) return schema;
+  for (const [keyword] of choices)
+    call.ignored(`${place}.${keyword}`, "the API refuses it at the top of a schema");
+  const branches = choices.flatMap(([, value]) => objectsOf(value));
+  const properties = [...branches, rest].map((branch) => objectOf(branch["properties"]) ?? {});
+  const required = [rest, ...objectsOf(allOf)].flatMap((branch) => listOf(branch["required"]));
+  const description = describeLimits(rest["description"], Object.fromEntries(choices));
+  return {
+    ...rest,
+    properties: Object.assign({}, ...properties) as JsonObject,
+    ...(required.length > 0 && { required: [...new Set(required)] }),
+    ...(description !== undefined && { description }),
+  };
 }
 
 /** A JSON schema as structured outputs take it, and the names of what it had to be made without. */

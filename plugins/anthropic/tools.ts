@@ -3,7 +3,7 @@ import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { nameDropped } from "./format.ts";
 import { isNothing, listOf, objectOf, textOf } from "./json.ts";
-import { fitSchema, soundSchema } from "./schema.ts";
+import { fitSchema, soundSchema, withoutTopChoices } from "./schema.ts";
 import type { Traits } from "./traits.ts";
 
 /** `tools` and `tool_choice` of a request. */
@@ -82,14 +82,15 @@ function inputSchema(
   { traits, call }: Way,
 ): JsonObject {
   const whole = { type: "object", ...(parameters ?? { properties: {} }) };
-  const schema = soundSchema(whole, "tools[].function.parameters", call);
+  const place = "tools[].function.parameters";
+  const schema = withoutTopChoices(soundSchema(whole, place, call), place, call);
   if (!isStrict) return { input_schema: schema };
   if (!traits.structured) {
     call.ignored("tools[].function.strict", "this model has no strict tools");
     return { input_schema: schema };
   }
   const fitted = fitSchema(schema);
-  nameDropped(fitted.dropped, "tools[].function.parameters", call);
+  nameDropped(fitted.dropped, place, call);
   return { input_schema: fitted.schema, strict: true };
 }
 

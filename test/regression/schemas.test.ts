@@ -207,3 +207,52 @@ test("Anthropic is sent valid schemas, as it refuses the request for any other",
   };
   expect((await ofTool(AN, sound)).schema).toEqual(sound);
 });
+
+test.each([
+  [
+    { properties: { a: {}, b: {} }, anyOf: [{ required: ["a"] }, { required: ["b"] }] },
+    {
+      type: "object",
+      properties: { a: {}, b: {} },
+      description: '{anyOf: [{"required":["a"]},{"required":["b"]}]}',
+    },
+  ],
+  [
+    { description: "d", oneOf: [{ type: "object", properties: { a: {} }, required: ["a"] }] },
+    {
+      type: "object",
+      properties: { a: {} },
+      description: 'd\n\n{oneOf: [{"type":"object","properties":{"a":{}},"required":["a"]}]}',
+    },
+  ],
+  [
+    { properties: { a: {} }, required: ["a"], allOf: [{ properties: { b: {} }, required: ["b", "a"] }] },
+    {
+      type: "object",
+      properties: { b: {}, a: {} },
+      required: ["a", "b"],
+      description: '{allOf: [{"properties":{"b":{}},"required":["b","a"]}]}',
+    },
+  ],
+])(
+  "choices at the top of a schema, which Anthropic refuses, are told in the description: %j",
+  async (given, expected) => {
+    const { schema, asked } = await ofTool(AN, given);
+    expect(schema).toEqual(expected);
+    expect(asked.ignored).toBe("tools[].function.parameters: 1 keyword");
+    const nested = { type: "object", properties: { p: given } };
+    expect((await ofTool(AN, nested)).schema).toEqual(nested);
+  },
+);
+
+test("numbers keep their digits in schemas, arguments and descriptions", async () => {
+  const long = "9223372036854775807";
+  const body = `{"model":"MODEL","messages":[{"role":"user","content":"q"},{"role":"assistant","tool_calls":[{"id":"c.1","type":"function","function":{"name":"f.x","arguments":"{\\"id\\":${long}}"}}]},{"role":"tool","tool_call_id":"c.1","content":"r"}],"tools":[{"type":"function","function":{"name":"f.x","parameters":{"type":"object","required":["a","gone"],"properties":{"a":{"maximum":${long},"exclusiveMaximum":${long},"enum":[${long}],"items":[{"const":${long}}]}}}}}]}`;
+  for (const model of [AN, GE]) {
+    const asked = await stage.askText(body.replace("MODEL", model));
+    expect(asked.status).toBe(200);
+    // Each once, and for Gemini one of them as a limit in the description.
+    expect(asked.raw[0]?.split(long).length).toBe(6);
+    expect(asked.raw[0]).not.toContain("922337203685477600");
+  }
+});

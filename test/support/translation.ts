@@ -6,8 +6,10 @@ import type { RunningGateway } from "./gateway.ts";
 /** A gateway whose upstreams `an`, `ge` and `oa` (plugins anthropic, gemini, openai) point at one recording stub. */
 export interface Translation extends AsyncDisposable {
   readonly gateway: RunningGateway;
-  /** Sends a chat request; without `model` to both of `an` and `ge`, see `askBoth`. */
+  /** Sends a chat request. */
   ask(body: object): Promise<Asked>;
+  /** The same with a body that is written already. */
+  askText(body: string): Promise<Asked>;
   /** Asks `an` and `ge` the same. */
   askBoth(body: object): Promise<{ readonly an: Asked; readonly ge: Asked }>;
   /** What the next answers consist of, in place of the text "ok". */
@@ -104,9 +106,9 @@ upstreams:
 retry: { attempts: 3 }
 health: { failures: 100000 }
 ${routes}`);
-  const ask = async (body: object): Promise<Asked> => {
+  const askText = async (body: string): Promise<Asked> => {
     const before = stub.requests.length;
-    const response = await gateway.chat(body);
+    const response = await gateway.chat({}, { body });
     const text = await response.text();
     const sent = stub.requests.slice(before);
     const raw = sent.map((exchange) => new TextDecoder().decode(exchange.body));
@@ -121,9 +123,11 @@ ${routes}`);
       paths: sent.map(({ path }) => path),
     };
   };
+  const ask = (body: object) => askText(JSON.stringify(body));
   return {
     gateway,
     ask,
+    askText,
     askBoth: async (body) => ({
       an: await ask({ model: AN, ...body }),
       ge: await ask({ model: GE, ...body }),
