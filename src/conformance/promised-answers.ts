@@ -129,4 +129,9 @@ export const ANSWERS_PROMISED = {
     why: "a tool is called with the id of another row, and nobody is told",
     part: "tools-and-parameters",
   },
+  "3.7 history": {
+    title: "a history is taken, each result at its call, or refused with its place",
+    why: "it stays as it is: a conversation that is refused once is refused for ever, and a result at the wrong call is an answer about something else",
+    part: "tools-and-parameters",
+  },
 } as const satisfies Record<string, Promised>;

@@ -7,6 +7,7 @@ import { CREDENTIALS } from "./credentials.ts";
 import { ENDS } from "./ends.ts";
 import type { Fixtures } from "./fixtures.ts";
 import { LEAKS } from "./leaks.ts";
+import { HISTORY } from "./history.ts";
 import { PARAMETERS } from "./parameters.ts";
 import type { Report, Result } from "./report.ts";
 import { RULES } from "./rules.ts";
@@ -18,10 +19,9 @@ import { Broken, inWords, NotApplicable } from "./verdict.ts";
 const PATIENCE_MS = 3_000;
 
 const CHECKS = new Map<string, Check>(
-  [...ANSWERS, ...ENDS, ...PARAMETERS, ...CANCELLING, ...LEAKS, ...CREDENTIALS, ...SURFACE].map((check) => [
-    check.rule,
-    check,
-  ]),
+  [...ANSWERS, ...ENDS, ...PARAMETERS, ...HISTORY, ...CANCELLING, ...LEAKS, ...CREDENTIALS, ...SURFACE].map(
+    (check) => [check.rule, check],
+  ),
 );
 
 export interface TestOptions {

@@ -145,6 +145,25 @@ export const WIRE: readonly Mutant[] = [
       "{ ...request, ...(request['temperature'] != null && { temperature: 1 }), greeting }",
     ],
   ]),
+  mutant("cut arguments of a call throw", "3.7 history", "whose arguments were cut off ended the request", [
+    [
+      "{ ...request, greeting }",
+      "{ ...request, calls: request.messages.flatMap((each) => (each['tool_calls'] as any[] ?? []).map((call) => JSON.parse(call.function.arguments))), greeting }",
+    ],
+  ]),
+  mutant("results of one id are those of the last call", "3.7 history", "of two calls with one id", [
+    [
+      "const body =",
+      "const names = new Map(request.messages.flatMap((each) => (each['tool_calls'] as any[] ?? []).map((call) => [call.id, call.function.name])));\n        const messages = request.messages.map((each) => each.role === 'tool' ? { ...each, name: names.get(each['tool_call_id']) } : each);\n        const body =",
+    ],
+    ["{ ...request, greeting }", "{ ...request, messages, greeting }"],
+  ]),
+  mutant("a blank message is refused without its place", "3.7 history", "without the place", [
+    [
+      "const body =",
+      "if (request.messages.at(-1)?.content === ' ') throw new UpstreamError('unsupported', 'it is blank');\n        const body =",
+    ],
+  ]),
   mutant("the signal isn't handed on", "4.1 silent", "still waits", [
     [
       'await post(call, { ...to("/chat"), body })',
@@ -229,70 +248,6 @@ export const WIRE: readonly Mutant[] = [
     ["({ answers })", "({ answers, at: new Date() as never })"],
   ]),
 ];
-
-/** Faults of the plugin over WebSockets that signs its users up. */
-export const LINE: readonly Mutant[] = [
-  mutant("the waiting doesn't see the abort", "4.3 mid-stream", "still waits", [
-    ["signal: call.signal,\n        onLeave", "onLeave"],
-  ]),
-  mutant("a run isn't closed when its reader leaves", "4.6 return", "still at work", [
-    ["  socket.close();\n        sockets.delete(socket);", "  if (false) sockets.delete(socket);"],
-    ["onLeave: () => socket.close()", "onLeave: () => undefined"],
-  ]),
-  mutant("what is heard is kept without bound", "2.9 bounded", "took", [
-    ["maxItems: 1_000", "maxItems: Infinity"],
-  ]),
-  mutant("sockets stay open after closing", "4.12 closed", "still open after closing", [
-    ["  socket.close();\n        sockets.delete(socket);", "  if (false) sockets.delete(socket);"],
-    ["onLeave: () => socket.close()", "onLeave: () => undefined"],
-    ["host.defer(() => sockets.forEach((socket) => socket.close()));", ""],
-  ]),
-  mutant("what comes is no sign of life", "2.11 alive", "`call.alive()` was not called", [
-    ["call.alive();", ""],
-  ]),
-  mutant("the wait for a user isn't told", "5.7 queued", "`call.queued()` was not called", [
-    ["{ ...asking, queued: () => call.queued() }", "asking"],
-  ]),
-  mutant("a lease isn't given back", "4.3 mid-stream", "that were given up", [
-    ["using lease = await", "const lease = await"],
-  ]),
-  mutant("the state is lost at a restart", "5.4 restart", "sign-ups", [
-    [
-      "      host,\n    );",
-      "      { ...host, storage: { get: async () => undefined, set: async () => 1, delete: async () => undefined, keys: async () => [] } },\n    );",
-    ],
-  ]),
-  mutant("what it signed up with isn't announced", "5.5 announced", "were not announced", [
-    ["secrets: ({ key }) => [key],", "secrets: () => [],"],
-  ]),
-  mutant("an expired credential is used for ever", "5.3 refresh", "still fail", [
-    ["if (!call.signal.aborted) lease.failed(error);", ""],
-  ]),
-  mutant("a signing-up in open", "4.8 open-network", "open() used the network", [
-    ["const refused = new Refusals();", "const refused = new Refusals();\n    users.start();"],
-    ["min: 0", "min: 1"],
-  ]),
-  mutant("it can't be opened twice", "4.7 reopen", "the second time", [
-    [
-      "const sockets = new Set",
-      'if (wasOpen) throw new Error("it is open already");\n    wasOpen = true;\n    const sockets = new Set',
-    ],
-    ["type User =", "let wasOpen = false;\n\ntype User ="],
-  ]),
-];
-
-/** A fault that `bun test` would itself take for a failure of whatever test runs. */
-export const REJECTING = mutant(
-  "a rejection is left to nobody",
-  "4.13 rejections",
-  "nobody took the rejection",
-  [
-    [
-      "socket.onclose = () =>",
-      'socket.addEventListener("close", () => void Promise.reject(new Error("closed")));\n      socket.onclose = () =>',
-    ],
-  ],
-);
 
 /** A mutant in one line. */
 export function mutant(name: string, rule: RuleId, says: string, edits: Mutant["edits"]): Mutant {
