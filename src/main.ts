@@ -15,6 +15,7 @@ import { banner, keyNotice } from "./banner.ts";
 import { RequestError } from "./dialects/request-error.ts";
 import type { BuiltGateway } from "./gateway.ts";
 import { build, plan } from "./gateway.ts";
+import { proxyNotices } from "./host/proxy-notices.ts";
 import type { Listening } from "./http/app.ts";
 import { listen } from "./http/app.ts";
 import { onNpmGone } from "./launcher.ts";
@@ -55,7 +56,9 @@ async function start(): Promise<Running> {
   const log = createLogger({ ...settings.telemetry, redact: redactor.redact });
   surviveStrays(log);
   const storage = openSqlite(settings.storage, config.directory);
-  const fetchWithin = outboundFetch({ ownClient: usesOwnHttpClient(), proxyFor: environmentProxies() });
+  const proxyFor = environmentProxies();
+  for (const notice of proxyNotices(planned, proxyFor)) log.info(notice);
+  const fetchWithin = outboundFetch({ ownClient: usesOwnHttpClient(), proxyFor });
   const gateway = await build(planned, { log, storage, redactor, fetchWithin });
   const server = listen(gateway, settings.server);
   const key = keyNotice(planned, storage.keys);

@@ -1,5 +1,6 @@
-import { configPath, loadConfig, strayArgument } from "../../config/load.ts";
+import { configPath, environmentProxies, loadConfig, strayArgument } from "../../config/load.ts";
 import { build, plan } from "../gateway.ts";
+import { proxyNotices } from "../host/proxy-notices.ts";
 import { createLogger, flushLog } from "../log.ts";
 import { Redactor } from "../state/redactor.ts";
 import { StartupError } from "../state/startup-error.ts";
@@ -24,6 +25,7 @@ export async function check(argv: readonly string[]): Promise<number> {
   const opened = [...gateway.upstreams.keys()];
   // Only the routes' models: no upstream is asked for its own.
   for (const warning of unpricedWarnings(planned.settings.keys, gateway)) log.warn(warning);
+  for (const notice of proxyNotices(planned, environmentProxies())) console.log(notice);
   await gateway.close();
   flushLog();
   const all = planned.upstreams.length + planned.unloadable.length;
