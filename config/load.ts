@@ -151,7 +151,7 @@ export function environmentProxies(environment: Environment = process.env): Prox
   return proxiesOf(environment);
 }
 
-/** Whether `MODELYARD_HTTP_CLIENT=fetch` asks for Bun's `fetch` in place of the gateway's own HTTP client. */
-export function usesOwnHttpClient(environment: Environment = process.env): boolean {
-  return environment["MODELYARD_HTTP_CLIENT"] !== "fetch";
+/** What sends requests to upstreams: `own`, the gateway's client, unless `MODELYARD_HTTP_CLIENT` says `fetch`. */
+export function httpClient(environment: Environment = process.env): string {
+  return environment["MODELYARD_HTTP_CLIENT"] || "own";
 }

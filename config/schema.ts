@@ -112,7 +112,7 @@ const Timeouts = Type.Object(
     queue: wait("60s", "While the request waits for a free credential of the upstream."),
     connect: wait(
       "10s",
-      "Until the connection stands, where that can be told: by the plugin, or if the server is reached over unencrypted HTTP.",
+      "Until the connection stands, TLS included, where that can be told: by the plugin, or if the server is not reached through a proxy.",
     ),
     first_event: wait(
       "60s",

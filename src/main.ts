@@ -8,7 +8,7 @@ import {
   maxHttpRequests,
   strayArgument,
   environmentProxies,
-  usesOwnHttpClient,
+  httpClient,
 } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import { banner, keyNotice } from "./banner.ts";
@@ -58,7 +58,7 @@ async function start(): Promise<Running> {
   const storage = openSqlite(settings.storage, config.directory);
   const proxyFor = environmentProxies();
   for (const notice of proxyNotices(planned, proxyFor)) log.info(notice);
-  const fetchWithin = outboundFetch({ ownClient: usesOwnHttpClient(), proxyFor });
+  const fetchWithin = outboundFetch({ ownClient: usesOwnClient(), proxyFor });
   const gateway = await build(planned, { log, storage, redactor, fetchWithin });
   const server = listen(gateway, settings.server);
   const key = keyNotice(planned, storage.keys);
@@ -93,6 +93,12 @@ function surviveStrays(log: GatewayLogger): void {
   process.on("unhandledRejection", goOn);
   // Nor must a log that nobody reads any more, and there is nobody to tell of it.
   process.stderr.on("error", () => undefined);
+}
+
+function usesOwnClient(): boolean {
+  const client = httpClient();
+  if (client === "own" || client === "fetch") return client === "own";
+  throw new StartupError(`MODELYARD_HTTP_CLIENT is own or fetch, and not ${client}`);
 }
 
 function warnOfHttpLimit(log: GatewayLogger): void {

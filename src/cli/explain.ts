@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { configPath, environmentProxies, loadConfig, usesOwnHttpClient } from "../../config/load.ts";
+import { configPath, environmentProxies, httpClient, loadConfig } from "../../config/load.ts";
 import type { LimitSettings, Settings } from "../../config/settings.ts";
 import { RequestError } from "../dialects/request-error.ts";
 import type { BuiltGateway, Plan } from "../gateway.ts";
@@ -35,7 +35,7 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const asked = { model, ...askedBy(key, planned, config.directory) };
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
-  const fetchWithin = outboundFetch({ ownClient: usesOwnHttpClient(), proxyFor: environmentProxies() });
+  const fetchWithin = outboundFetch({ ownClient: httpClient() === "own", proxyFor: environmentProxies() });
   const gateway = await build(planned, { log, storage: memoryStorage(), redactor, fetchWithin });
   try {
     return await tell(asked, planned, gateway);

@@ -105,6 +105,13 @@ test.each([{}, { MODELYARD_HTTP_CLIENT: "fetch" }])(
   },
 );
 
+test("a client that isn't there is a mistake", async () => {
+  using folder = new GatewayFolder(`${SERVER}${KEYS}upstreams: { demo: { plugin: echo } }\n`);
+  await using main = startMain(folder, { ...CONFIGURED, MODELYARD_HTTP_CLIENT: "curl" });
+  const { code, stderr } = await main.ended();
+  expect([code, stderr]).toEqual([1, "MODELYARD_HTTP_CLIENT is own or fetch, and not curl\n"]);
+});
+
 const EVENT = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "x".repeat(16_000) } }] })}\n\n`;
 
 describe.each(NAMED_WAYS)("over %s", (_, way) => {
