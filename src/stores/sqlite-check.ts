@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { statSync } from "node:fs";
 import { messageOf } from "../log.ts";
 import { StartupError } from "../state/startup-error.ts";
+import { writingAdvice } from "./private-file.ts";
 
 /** Up to this size all of a database is checked, which takes about 2 ms per MiB. */
 const CHECKED_BYTES = 16 * 1024 * 1024;
@@ -34,7 +35,8 @@ export function unusable(file: string, cause: unknown): StartupError {
   const reason = messageOf(cause);
   const code = codeOf(cause);
   if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") return damaged(file, reason, cause);
-  return new StartupError(`the database ${file} can't be used: ${reason}${advice(code)} (storage.database)`, {
+  const mend = advice(code) || writingAdvice(file);
+  return new StartupError(`the database ${file} can't be used: ${reason}${mend} (storage.database)`, {
     cause,
   });
 }

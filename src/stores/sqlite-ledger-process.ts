@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { rmSync } from "node:fs";
+import { makePrivate } from "./private-file.ts";
 
 /**
  * Says that a writer of the ledger is alive: it holds the lock of a file beside the database, which the
@@ -12,6 +13,7 @@ export class ProcessLock implements Disposable {
 
   constructor(database: string, id: number) {
     this.#file = lockFile(database, id);
+    makePrivate(this.#file);
     this.#lock = new Database(this.#file, { create: true });
     this.#lock.run("BEGIN EXCLUSIVE");
   }

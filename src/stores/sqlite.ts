@@ -6,6 +6,7 @@ import type { KeyStore } from "../state/keyring.ts";
 import { StartupError } from "../state/startup-error.ts";
 import type { Storage } from "../state/storage.ts";
 import { migrate } from "./migrations.ts";
+import { makePrivate } from "./private-file.ts";
 import { Seal } from "./seal.ts";
 import { storageSecret } from "./secret.ts";
 import { checkDatabase, unusable } from "./sqlite-check.ts";
@@ -45,6 +46,7 @@ class SqliteStorage implements Storage {
     // What lies in a folder made here (the log of the database, too) is its owner's affair only.
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     checkDatabase(file);
+    makePrivate(file);
     this.#database = new Database(file, { create: true, strict: true });
     try {
       this.#database.run("PRAGMA busy_timeout = 2000");
