@@ -7,7 +7,8 @@ import { callOf, piecesOf } from "./pieces.ts";
 /** A response body that is read piece by piece, and can be left at any time. */
 export class Body {
   readonly #pieces: Pieces | undefined;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  // Only these: with and without DOM's types, a reader has other members.
+  readonly #reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel"> | undefined;
   readonly #call: LiveCall | undefined;
   #hasRead = false;
   #left = false;

@@ -111,7 +111,7 @@ async function failed(
 /** Where a redirect leads, without its query. */
 function redirection(response: Response, url: string | URL): string {
   const location = response.headers.get("location");
-  const target = location === null ? null : URL.parse(location, response.url || url);
+  const target = location === null ? null : URL.parse(location, response.url || String(url));
   return target ? `the upstream redirects to ${target.origin}${target.pathname}` : "";
 }
 

@@ -81,7 +81,8 @@ const TYPES = {
     target: "ESNext",
     module: "Preserve",
     moduleResolution: "bundler",
-    lib: ["ESNext", "DOM", "DOM.Iterable", "DOM.AsyncIterable"],
+    // Without DOM: Bun's own types know the headers of a WebSocket, which a browser's has none of.
+    lib: ["ESNext"],
     types: ["bun-types"],
     noEmit: true,
     strict: true,
@@ -118,6 +119,7 @@ upstreams:
 const PURPOSES = new Map([
   ["index.ts", "the plugin"],
   ["connection.ts", "one question to the upstream, on a socket of its own"],
+  ["frames.ts", "what goes over the socket"],
   ["options.ts", "what stands under `options` in gateway.yaml"],
   ["request.ts", "what of a request is sent"],
   ["conformance.ts", "the upstream as the conformance kit plays it"],

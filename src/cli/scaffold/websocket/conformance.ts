@@ -1,0 +1,84 @@
+import type { Fixtures, Scenario, TestUpstream } from "modelyard/conformance";
+import type { Frame } from "./frames.ts";
+import { serve } from "./server.ts";
+import type { Line } from "./server.ts";
+
+const KEY = "key-for-tests-0123456789";
+
+/** The upstream as the conformance kit plays it. */
+const fixtures: Fixtures = {
+  model: "small",
+  upstream: start,
+  unsupported: {
+    tools: "the upstream knows no tools",
+    reasoning: "the upstream gives no reasoning",
+    split: "a frame is a whole text",
+  },
+};
+
+export default fixtures;
+
+function start(scenario: Scenario): TestUpstream {
+  const received: string[] = [];
+  const lines = new Set<Line>();
+  let sent = 0;
+  const server = serve(0, (question, line, key) => {
+    received.push(JSON.stringify(question));
+    lines.add(line);
+    line.signal.addEventListener("abort", () => void lines.delete(line));
+    const say = (frame: Frame): number => {
+      const bytes = line.say(frame);
+      sent += bytes;
+      return bytes;
+    };
+    play(key === KEY ? scenario : { ...scenario, name: "refused" }, { ...line, say });
+  });
+  return {
+    options: { base_url: `http://127.0.0.1:${server.port}`, api_key: KEY },
+    received,
+    get active() {
+      return lines.size;
+    },
+    ping() {
+      for (const { say } of lines) say({ ping: 1 });
+      return lines.size;
+    },
+    get connections() {
+      return server.pendingWebSockets;
+    },
+    get sent() {
+      return sent;
+    },
+    [Symbol.asyncDispose]: () => server.stop(true),
+  };
+}
+
+function play({ name, answer, complaint, retryAfterSeconds }: Scenario, line: Line): void {
+  const frames = answer.events.map((event): Frame => ({ text: event.type === "text" ? event.text : "" }));
+  const tokens = { read: answer.usage.input, written: answer.usage.output };
+  const end: Frame = { end: answer.finish === "length" ? "length" : "stop", tokens };
+  const error = (code: string, wait?: number): Frame => ({
+    error: { code, message: complaint, ...(wait !== undefined && { wait_seconds: wait }) },
+  });
+  if (name === "silent") return;
+  if (name === "begun") return void line.say({ ping: 1 });
+  if (name === "refused") return void line.say(error("bad-key"));
+  if (name === "limited") return void line.say(error("too-many", retryAfterSeconds));
+  if (name === "broken") return void line.say(error("crashed"));
+  if (name === "endless") return talkOn(frames, line);
+  const half = frames.slice(0, frames.length / 2);
+  const breaks = ["stall", "cut", "garbage", "failing"].includes(name);
+  const said = breaks ? half : name === "end" ? frames : [...frames, end];
+  for (const frame of said) line.say(frame);
+  if (name === "cut") line.socket.terminate();
+  if (name === "end") line.socket.close();
+  if (name === "garbage") line.socket.send("}{ <html>");
+  if (name === "failing") line.say(error("crashed"));
+}
+
+/** A round at each turn of the loop, so that others get theirs. */
+function talkOn(frames: readonly Frame[], line: Line): void {
+  if (line.signal.aborted) return;
+  for (const frame of frames) line.say(frame);
+  setImmediate(() => talkOn(frames, line));
+}

@@ -1,0 +1,48 @@
+import type { ServerWebSocket } from "bun";
+import type { Frame, Sent } from "./frames.ts";
+
+export interface Question {
+  readonly messages: readonly { readonly content: string }[];
+}
+
+/** The way back to who asked. */
+export interface Line {
+  /** Aborts when the asker has gone. */
+  readonly signal: AbortSignal;
+  readonly socket: ServerWebSocket<Asker>;
+  /** Sends a frame; gives its bytes, or 0 when nobody takes them any more. */
+  readonly say: (frame: Frame) => number;
+}
+
+interface Asker {
+  readonly key: string;
+  readonly leaving: AbortController;
+}
+
+/** How the stand-in for the upstream behaves: what it says to a question that was asked with this key. */
+export type Behaviour = (question: Question, line: Line, key: string) => void | Promise<void>;
+
+/** Serves the upstream's protocol on 127.0.0.1; port 0 is any that is free. */
+export function serve(port: number, behave: Behaviour) {
+  return Bun.serve({
+    hostname: "127.0.0.1",
+    port,
+    fetch(request, server) {
+      if (request.url.endsWith("/models")) return Response.json({ models: ["small", "large"] });
+      const key = request.headers.get("authorization")?.replace("Bearer ", "") ?? "";
+      const data: Asker = { key, leaving: new AbortController() };
+      return server.upgrade(request, { data }) ? undefined : new Response("sockets only", { status: 426 });
+    },
+    websocket: {
+      data: {} as Asker,
+      message(socket: ServerWebSocket<Asker>, text) {
+        const sent = JSON.parse(String(text)) as Sent;
+        if (!("ask" in sent)) return;
+        const { key, leaving } = socket.data;
+        const say = (frame: Frame) => Math.max(0, socket.send(JSON.stringify(frame)));
+        void behave(sent.ask as unknown as Question, { signal: leaving.signal, socket, say }, key);
+      },
+      close: (socket) => socket.data.leaving.abort(),
+    },
+  });
+}
