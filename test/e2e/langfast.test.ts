@@ -90,7 +90,9 @@ test("many at once, each with its own text", async () => {
     return client.chat.completions.stream(question).finalChatCompletion();
   });
   const texts = (await Promise.all(answers)).map(({ choices }) => choices[0]?.message.content);
-  expect(texts).toEqual(seeds.map((seed) => generatedText(seed, 500)));
+  // Of a character that the length cuts a plain answer has U+FFFD.
+  const wellFormed = (text: string | null | undefined) => text?.toWellFormed();
+  expect(texts.map(wellFormed)).toEqual(seeds.map((seed) => wellFormed(generatedText(seed, 500))));
   expect(emulator.counts.signups).toBeLessThanOrEqual(3);
 });
 
