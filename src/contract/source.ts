@@ -56,11 +56,20 @@ export function writtenBytes(copy: JsonObject): Uint8Array<ArrayBuffer> | undefi
   const { body, source } = (copy as Sourced)[SOURCE] ?? {};
   if (!body || !source || body === copy) return source?.bytes;
   const edits = new Map<TopMember, Json | undefined>();
-  const added = new Map(Object.entries(copy));
   for (const member of source.members) {
-    const value = added.get(member.name);
-    added.delete(member.name);
+    const value = valueIn(copy, member.name);
     if (value !== body[member.name] || value === undefined) edits.set(member, value);
   }
-  return splice(source, edits, Object.fromEntries(added));
+  const added: [string, Json][] = [];
+  for (const name of Object.keys(copy)) {
+    const value = copy[name];
+    if (value === undefined || source.members.some((member) => member.name === name)) continue;
+    added.push([name, value]);
+  }
+  return splice(source, edits, added);
+}
+
+/** Never one that all objects have. */
+function valueIn(object: JsonObject, name: string): Json | undefined {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
 }

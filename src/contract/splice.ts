@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from "./json.ts";
+import type { Json } from "./json.ts";
 import { stringifyJson } from "./json-text.ts";
 import type { TopMember } from "./top-level.ts";
 
@@ -15,7 +15,7 @@ export type Edits = ReadonlyMap<TopMember, Json | undefined>;
 export function splice(
   { bytes, members }: WrittenObject,
   edits: Edits,
-  added: JsonObject = {},
+  added: readonly (readonly [name: string, value: Json])[] = [],
 ): Uint8Array<ArrayBuffer> {
   const pieces = new Pieces(bytes);
   const begin = members[0]?.at ?? bytes.indexOf(BRACE) + 1;
@@ -32,8 +32,7 @@ export function splice(
     }
     end = member.to;
   }
-  for (const [name, value] of Object.entries(added)) {
-    if (value === undefined) continue;
+  for (const [name, value] of added) {
     pieces.add(`${isFirst ? "" : ","}${stringifyJson(name)}:${stringifyJson(value)}`);
     isFirst = false;
   }
