@@ -1,6 +1,7 @@
 import { UpstreamError } from "../contract/index.ts";
 import type { Call, JsonObject, Message } from "../contract/index.ts";
 import { listOf, objectOf, textOf } from "./json.ts";
+import type { Said } from "./json.ts";
 import { readToolArguments } from "./tool-arguments.ts";
 
 /** A tool call in the history. */
@@ -50,14 +51,16 @@ export function readConversation(
   const calls = new ToolCalls(options);
   const read: ConversationMessage[] = [];
   let others: ConversationMessage[] = [];
-  for (const [index, { role, message, place }] of placed.entries()) {
-    if (role === "assistant") {
-      read.push(...others, { role, message, place, toolCalls: calls.made(message, index) });
+  for (const [index, entry] of placed.entries()) {
+    const { role, message, place } = entry;
+    // An assistant's message of which nothing is sent is none between a call and its result.
+    if (role === "assistant" && !isSilent(entry)) {
+      read.push(...others, { ...entry, toolCalls: calls.made(message, index) });
       others = [];
     } else if (role === "tool") {
-      read.push({ role, message, place, toolCalls: [], answers: calls.answered(message, place) });
+      read.push({ ...entry, toolCalls: [], answers: calls.answered(message, place) });
     } else {
-      others.push({ role, message, place, toolCalls: [] });
+      others.push({ ...entry, toolCalls: [] });
     }
   }
   return [...read, ...others];
@@ -103,8 +106,16 @@ function requireContent(messages: readonly Placed[]): void {
 
 function isSilent({ role, message }: Placed): boolean {
   if (role === "tool" || !isBlankContent(message.content)) return false;
-  // Calls, reasoning and the like are content, too.
-  return role !== "assistant" || Object.keys(message).every((name) => name === "role" || name === "content");
+  return role !== "assistant" || SPOKEN.every((name) => isNothing(message[name]));
+}
+
+/** What an assistant's message says beside its content, and upstreams are sent on its own. */
+const SPOKEN = ["tool_calls", "function_call", "refusal", "content_blocks", "extra_content", "audio"];
+
+function isNothing(value: Said): boolean {
+  return (
+    value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)
+  );
 }
 
 /** The calls of a conversation so far. */
