@@ -26,6 +26,7 @@ const ANSWERS = {
   "broken untold": [say("Hello, world"), { fail: "failed", message: "no" } as const],
   silent: [{ hang: true } as const],
   "told and silent": [spent(10, 1), { hang: true } as const],
+  queued: [{ queue: true } as const],
   stalls: [say("Hello"), { hang: true } as const],
   ...Object.fromEntries(
     [...GATES].map(([name, { url }]) => [name, [say("Hello"), { gate: url }, stop(), spent(10, 5)]]),
@@ -43,7 +44,7 @@ beforeAll(async () => {
   gateway = await startScripted(ANSWERS, {
     yaml: `keys: ${JSON.stringify(keys)}\nprices: ./prices.yaml\ncache: { mode: deterministic }\n`,
     files: { "prices.yaml": PRICES },
-    upstream: { timeouts: { first_event: "400ms", idle: "400ms" } },
+    upstream: { timeouts: { queue: "400ms", first_event: "400ms", idle: "400ms" } },
   });
 });
 afterAll(async () => {
@@ -100,6 +101,8 @@ const RUNS: Readonly<Record<string, () => Promise<unknown>>> = {
     await read(ask("limited", { model: "good" }));
     expect((await ask("limited", { model: "good" })).status).toBe(429);
   },
+  "left in the queue": () => leaveEarly("left in the queue", "queued"),
+  "queue full": () => read(ask("queue full", { model: "queued" })),
   "left silent": () => leaveEarly("left silent", "silent"),
   "left told": () => leaveEarly("left told", "told and silent"),
   "left in the middle": async () => (await ask("left in the middle", { model: "stalls" })).body?.cancel(),
@@ -148,6 +151,8 @@ const CHARGED: Readonly<Record<string, readonly [least: number, most: number]>> 
   "told and refused": [15, 15],
   broken: [17, 17],
   limited: [15, 15],
+  "left in the queue": [0, 0],
+  "queue full": [0, 0],
   "left told": [11, 11],
   hit: [15, 15],
   followers: [15, 15],

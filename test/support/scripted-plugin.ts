@@ -24,6 +24,8 @@ export type Step =
   | { readonly gate: string }
   /** Waits for ever, or until nobody listens any more. */
   | { readonly hang: true }
+  /** Waits for its turn, as long as anybody listens. */
+  | { readonly queue: true }
   /** Says the request that it got, as JSON. */
   | { readonly mirror: true }
   /** As the first of an answer's steps: these are the whole answer, but only the first time. */
@@ -72,6 +74,11 @@ export default definePlugin({
       throw new UpstreamError(step.fail, step.message, step);
     }
 
+    async function* wait(call: Call): AsyncGenerator<never> {
+      using _turn = call.queued();
+      await aborted(call.signal);
+    }
+
     function modelOf(id: string): Model {
       const known = capabilities[id] as Capabilities | undefined;
       return { id, created: 1_700_000_000, ownedBy: "script", ...(known && { capabilities: known }) };
@@ -92,6 +99,7 @@ export default definePlugin({
       else if ("bug" in step) throw new TypeError(step.bug);
       else if ("gate" in step) await host.fetch(step.gate, { signal: call.signal });
       else if ("hang" in step) await aborted(call.signal);
+      else if ("queue" in step) yield* wait(call);
       else if ("mirror" in step) yield { type: "text", text: JSON.stringify(request) };
       else if ("ignores" in step) call.ignored(step.ignores, "the script says so");
     }
