@@ -29,3 +29,20 @@ test("visits what is added by a visit once the others had their turn", async () 
   await promise;
   expect(seen).toEqual(["a", "b", "c"]);
 });
+
+test("leaves time to others when there is much to be done", async () => {
+  const seen: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const gathering = new Gathering((item: number) => {
+    const end = performance.now() + 1;
+    while (performance.now() < end);
+    seen.push(String(item));
+    if (item === 49) resolve();
+  });
+  for (let item = 0; item < 50; item++) gathering.add(item);
+  setImmediate(() => seen.push("another's turn"));
+  await promise;
+  const numbers = seen.filter((each) => each !== "another's turn");
+  expect(numbers).toEqual(Array.from({ length: 50 }, (_, item) => String(item)));
+  expect(seen.indexOf("another's turn")).toBeLessThan(20);
+});

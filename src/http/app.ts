@@ -1,5 +1,6 @@
 import { Elysia } from "elysia";
 import type { ServerSettings } from "../../config/settings.ts";
+import { boundSendBuffers } from "../flow/socket-buffers.ts";
 import { StartupError } from "../state/startup-error.ts";
 import type { Gateway } from "../state/gateway.ts";
 import { Answerer } from "./answer.ts";
@@ -39,6 +40,7 @@ export function listen(gateway: Gateway, server: ServerSettings): Listening {
     throw cannotListen(server, cause);
   }
   const port = app.server?.port ?? server.port;
+  boundSendBuffers(port);
   return {
     url: `http://${hostOf(server.host)}:${port}`,
     async stop(patience = 0) {

@@ -1,5 +1,6 @@
 import type { Socket, SocketHandler, TLSOptions } from "bun";
 import type { Cancelling } from "../contract/cancelling.ts";
+import { boundReceiveBuffer } from "../flow/socket-buffers.ts";
 import { Gathering } from "../flow/gathering.ts";
 import type { Line } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
@@ -13,6 +14,11 @@ export interface Origin {
   readonly port: number;
   /** Whether TLS is spoken there. */
   readonly isSecure: boolean;
+}
+
+/** What Bun's types don't tell of a socket. */
+interface Descriptor {
+  readonly fd: number;
 }
 
 /** What connections are made with. */
@@ -51,6 +57,8 @@ export class Connection implements Line, ParserEvents {
   /** False once the server has spoken without being asked. */
   #isTrusted = true;
   #isClosed = false;
+  /** The kernel keeps little of what comes over it: too little for a large answer to a quick reader. */
+  #isBounded = false;
   /** Settled by the TLS handshake. */
   #handshake: PromiseWithResolvers<void> | undefined;
   /** When it became idle, by `Date.now()`, which goes on while a machine sleeps. */
@@ -100,8 +108,11 @@ export class Connection implements Line, ParserEvents {
     this.#unsent = rest && new Uint8Array(rest);
   }
 
-  pause(): void {
+  pause(isBehind: boolean): void {
     this.#socket?.pause();
+    if (!isBehind || this.#isBounded) return;
+    this.#isBounded = true;
+    boundReceiveBuffer((this.#socket as unknown as Descriptor).fd);
   }
 
   resume(): void {
@@ -111,6 +122,12 @@ export class Connection implements Line, ParserEvents {
   drop(): void {
     this.#exchange = undefined;
     this.close();
+  }
+
+  flushLater(exchange: Exchange): void {
+    if (exchange.isQueued) return;
+    exchange.isQueued = true;
+    ANSWERS.add(exchange);
   }
 
   /** Of the socket. */
@@ -124,7 +141,7 @@ export class Connection implements Line, ParserEvents {
       exchange?.end(error);
       this.close();
     } else if (exchange?.isOver) this.#finish();
-    if (exchange) ANSWERS.add(exchange);
+    if (exchange) this.flushLater(exchange);
   }
 
   /** Of the socket: it has room again. */
@@ -178,7 +195,7 @@ export class Connection implements Line, ParserEvents {
 
   #finish(): void {
     this.#exchange = undefined;
-    if (!this.#keepsAlive || !this.#isTrusted || this.#unsent) return this.close();
+    if (!this.#keepsAlive || !this.#isTrusted || this.#unsent || this.#isBounded) return this.close();
     this.idleSince = Date.now();
     this.#options.idle(this);
   }

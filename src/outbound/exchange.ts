@@ -4,18 +4,23 @@ import type { Pieces } from "../kit/pieces.ts";
 import type { AnswerHead } from "./llhttp.ts";
 
 /** Bytes that wait for their reader before the connection is told to hold back. */
-const MAX_WAITING = 64 * 1024;
+const MAX_WAITING = 32 * 1024;
+
+/** Bytes that a reader is given in one turn of the event loop, so that a fast answer holds nobody else up. */
+const MAX_A_TURN = 32 * 1024;
 
 /** How long a server may take to end an answer of which nobody needs the rest, in ms. */
 const REST_MS = 500;
 
 /** What an exchange does to the connection that it is held over. */
 export interface Line {
-  /** Stops or goes on reading from the socket. */
-  pause(): void;
+  /** Stops or goes on reading from the socket. `isBehind`: since the reader is slower than the server. */
+  pause(isBehind: boolean): void;
   resume(): void;
   /** Nobody wants the rest of the answer. */
   drop(): void;
+  /** Has the exchange's `flush` called in the next turn of the event loop. */
+  flushLater(exchange: Exchange): void;
 }
 
 /**
@@ -29,6 +34,10 @@ export class Exchange implements Pieces, Renewable {
   #pieces: Uint8Array[] = [];
   #waiting = 0;
   #isPaused = false;
+  /** How many bytes the reader may still be given in this turn. */
+  #room = MAX_A_TURN;
+  /** Whether its `flush` will be called. */
+  isQueued = false;
   readonly #later = new Later<Uint8Array | undefined>();
   #isAwaited = false;
   #isOver = false;
@@ -109,19 +118,23 @@ export class Exchange implements Pieces, Renewable {
     if (this.#skipped !== undefined) return this.#skip(piece);
     this.#pieces.push(piece);
     this.#waiting += piece.length;
+    // At once: the socket would go on to be read for as long as there is something in it.
+    if (this.#waiting > MAX_WAITING && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#line.pause(!this.#isAwaited);
+    }
   }
 
   /** Of the connection: what came together is complete. Hands it to whoever waits for it. */
   flush(): void {
+    this.isQueued = false;
+    this.#room = MAX_A_TURN;
     if (this.#head) this.#giveHead(this.#head);
     if (this.#isAwaited && (this.#waiting > 0 || this.#isOver)) {
       this.#isAwaited = false;
       if (this.#waiting > 0) this.#later.resolve(this.#take());
       else if (this.#failure === undefined) this.#later.resolve(undefined);
       else this.#later.reject(this.#failure);
-    } else if (this.#waiting > MAX_WAITING && !this.#isPaused && !this.#isOver) {
-      this.#isPaused = true;
-      this.#line.pause();
     }
   }
 
@@ -148,12 +161,13 @@ export class Exchange implements Pieces, Renewable {
   }
 
   next(): Uint8Array | undefined | Later<Uint8Array | undefined> {
-    if (this.#waiting > 0) return this.#take();
-    if (this.#isOver) {
+    if (this.#waiting > 0) {
+      if (this.#room > 0) return this.#take();
+      this.#line.flushLater(this);
+    } else if (this.#isOver) {
       if (this.#failure !== undefined) throw this.#failure as Error;
       return undefined;
-    }
-    if (this.#isPaused) {
+    } else if (this.#isPaused) {
       this.#isPaused = false;
       this.#line.resume();
     }
@@ -183,12 +197,15 @@ export class Exchange implements Pieces, Renewable {
     if (this.#skipped > MAX_WAITING) this.leave();
   }
 
+  /** What waits, as far as there is room for it in this turn. */
   #take(): Uint8Array | undefined {
     const pieces = this.#pieces;
-    const length = this.#waiting;
-    this.#pieces = [];
-    this.#waiting = 0;
-    return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length);
+    const length = Math.min(this.#waiting, this.#room);
+    const whole = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, this.#waiting);
+    this.#waiting -= length;
+    this.#room -= length;
+    this.#pieces = whole && this.#waiting > 0 ? [whole.subarray(length)] : [];
+    return this.#waiting > 0 ? whole?.subarray(0, length) : whole;
   }
 
   readonly #cancelled = (): void => {
