@@ -49,15 +49,16 @@ function shortened(code: string): string {
 }
 
 function failures(): string {
-  const rows = Object.entries(FAILURES).map(([code, { status, wire, mayTryNext, blame, meaning }]) => [
+  const rows = Object.entries(FAILURES).map(([code, failure]) => [
     `\`${code}\``,
-    String(status),
-    `\`${wire}\``,
-    mayTryNext ? "yes" : "no",
-    blame,
-    meaning,
+    String(failure.status),
+    `\`${failure.wire}\``,
+    failure.mayTryNext ? "yes" : "no",
+    failure.blame,
+    failure.counts,
+    failure.meaning,
   ]);
-  const heads = ["code", "status", "for the client", "next target", "blamed", "when to throw it"];
+  const heads = ["code", "status", "for the client", "next target", "blamed", "counts", "when to throw it"];
   return `## Failures\n\n${table(heads, rows)}`;
 }
 

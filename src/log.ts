@@ -39,10 +39,12 @@ export function logUnforeseen(log: GatewayLogger, message: string, error: unknow
   log.debug(`${message}, and this is what`, { error: messageOf(error) });
 }
 
-/** What whatever was thrown says of itself. Never throws, even where that can't be asked. */
+/** What whatever was thrown says of itself, with what only the log may have. Never throws, even where that can't be asked. */
 export function messageOf(error: unknown): string {
   try {
-    return String(error instanceof Error ? error.message : error);
+    if (!(error instanceof Error)) return String(error);
+    const detail = "detail" in error && typeof error.detail === "string" ? ` (${error.detail})` : "";
+    return `${error.message}${detail}`;
   } catch {
     return "something that can't be shown";
   }

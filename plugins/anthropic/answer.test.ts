@@ -282,7 +282,7 @@ const ERRORS = {
   timeout_error: "timeout",
   authentication_error: "rejected",
   permission_error: "rejected",
-  billing_error: "rate-limited",
+  billing_error: "out-of-credit",
   invalid_request_error: "bad-request",
   not_found_error: "bad-request",
 };

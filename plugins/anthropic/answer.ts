@@ -59,5 +59,5 @@ function* documentEvents(
 }
 
 function notUnderstood(said: string): UpstreamError {
-  return new UpstreamError("bad-response", `the upstream sent something that is no message: ${said}`);
+  return new UpstreamError("bad-response", "the upstream sent something that is no message", { detail: said });
 }

@@ -146,19 +146,19 @@ describe("an HTTP error", () => {
       "context-length",
     ],
     [400, "invalid_request_error", "messages: at least one message is required", "bad-request"],
-    [400, "invalid_request_error", "Your credit balance is too low to access the API.", "rate-limited"],
+    [400, "invalid_request_error", "Your credit balance is too low to access the API.", "out-of-credit"],
     [
       400,
       "invalid_request_error",
       "You have reached your specified API usage limits. You will regain access on 2020-12-01 at 00:00 UTC.",
-      "rate-limited",
+      "out-of-credit",
     ],
     [400, "invalid_request_error", "This organization has been disabled.", "rejected"],
     [401, "authentication_error", "invalid x-api-key", "rejected"],
-    [402, "billing_error", "Pay first.", "rate-limited"],
+    [402, "billing_error", "Pay first.", "out-of-credit"],
     [403, "permission_error", "Not for you.", "rejected"],
     [404, "not_found_error", "model: claude-nope", "no-such-model"],
-    [413, "request_too_large", "Request exceeds the maximum size", "bad-request"],
+    [413, "request_too_large", "Request exceeds the maximum size", "too-large"],
     [429, "rate_limit_error", "Slow down.", "rate-limited"],
     [500, "api_error", "Internal server error", "failed"],
     [504, "timeout_error", "Too slow.", "timeout"],
@@ -176,7 +176,7 @@ describe("an HTTP error", () => {
     const message = `You have reached your specified API usage limits. You will regain access on ${day} at ${time?.slice(0, 5)} UTC.`;
     answerWith(upstream, 400, said("invalid_request_error", message));
     const { error } = await ask(anthropicAt(upstream.url));
-    expect(error).toMatchObject({ code: "rate-limited" });
+    expect(error).toMatchObject({ code: "out-of-credit" });
     expect((error as UpstreamError).retryAfterMs).toBeWithin(3 * 86_400_000 - 120_000, 3 * 86_400_000 + 1);
   });
 

@@ -10,7 +10,6 @@ import type {
 } from "modelyard/plugin";
 import { ApiKeys, post, ToolNames } from "modelyard/kit";
 import { answerOf } from "./answer.ts";
-import { blamed } from "./errors.ts";
 import { textOf } from "./json.ts";
 import { fetchModels, modelOf } from "./models.ts";
 import { keysOf } from "./options.ts";
@@ -54,12 +53,8 @@ export class Anthropic implements Upstream {
     const { body, betas } = mapRequest(request, setting);
     const { fetch } = this.#host;
     const answer = await this.#keys.lendFor(call, async (key) => {
-      try {
-        const headers = this.#headers(key, betas);
-        return answerOf(await post(call, { fetch, url: `${this.#url}/messages`, headers, body }), call);
-      } catch (error) {
-        throw blamed(error);
-      }
+      const headers = this.#headers(key, betas);
+      return answerOf(await post(call, { fetch, url: `${this.#url}/messages`, headers, body }), call);
     });
     return names.toClient(answer);
   }

@@ -348,9 +348,9 @@ describe("a finish reason", () => {
   });
 
   test.each([
-    ["MALFORMED_FUNCTION_CALL", "failed"],
-    ["OTHER", "failed"],
-    ["NO_IMAGE", "failed"],
+    ["MALFORMED_FUNCTION_CALL", "model-failed"],
+    ["OTHER", "model-failed"],
+    ["NO_IMAGE", "model-failed"],
     ["MISSING_THOUGHT_SIGNATURE", "bad-request"],
   ])("%s commits to nothing by itself: %s", async (finishReason, code) => {
     const candidate = { finishReason, finishMessage: "print(x", safetyRatings: [{ a: 1 }] };

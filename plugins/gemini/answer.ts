@@ -95,5 +95,5 @@ function noAnswer(): UpstreamError {
 }
 
 function notUnderstood(text: string): UpstreamError {
-  return new UpstreamError("bad-response", `Gemini sent something that is no answer: ${text}`);
+  return new UpstreamError("bad-response", "Gemini sent something that is no answer", { detail: text });
 }

@@ -19,13 +19,13 @@ const REASONS = new Map<string, FinishReason>([
 
 /** Ends that leave no answer worth the name; another try, or another model, may give one. */
 const FAILED = new Map<string, UpstreamErrorCode>([
-  ["MALFORMED_FUNCTION_CALL", "failed"],
-  ["MALFORMED_RESPONSE", "failed"],
-  ["UNEXPECTED_TOOL_CALL", "failed"],
-  ["TOO_MANY_TOOL_CALLS", "failed"],
-  ["NO_IMAGE", "failed"],
-  ["IMAGE_OTHER", "failed"],
-  ["OTHER", "failed"],
+  ["MALFORMED_FUNCTION_CALL", "model-failed"],
+  ["MALFORMED_RESPONSE", "model-failed"],
+  ["UNEXPECTED_TOOL_CALL", "model-failed"],
+  ["TOO_MANY_TOOL_CALLS", "model-failed"],
+  ["NO_IMAGE", "model-failed"],
+  ["IMAGE_OTHER", "model-failed"],
+  ["OTHER", "model-failed"],
   ["MISSING_THOUGHT_SIGNATURE", "bad-request"],
 ]);
 

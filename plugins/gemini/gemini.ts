@@ -1,4 +1,3 @@
-import { UpstreamError } from "modelyard/plugin";
 import type {
   Call,
   ChatRequest,
@@ -10,7 +9,6 @@ import type {
   JsonObject,
   Model,
   Upstream,
-  UpstreamErrorCode,
 } from "modelyard/plugin";
 import { ApiKeys, get, post, readJson, readModelList, ToolNames } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
@@ -98,14 +96,9 @@ export class Gemini implements Upstream {
     return this.#keys.status();
   }
 
-  async #send(call: Call, key: string | undefined, { path, body }: Asked): Promise<Response> {
+  #send(call: Call, key: string | undefined, { path, body }: Asked): Promise<Response> {
     const headers = this.#headers(key);
-    const url = `${this.#base}/${path}`;
-    try {
-      return await post(call, { fetch: this.#host.fetch, url, headers, body });
-    } catch (error) {
-      throw blamed(error);
-    }
+    return post(call, { fetch: this.#host.fetch, url: `${this.#base}/${path}`, headers, body });
   }
 
   #headers(key: string | undefined): Record<string, string> {
@@ -123,22 +116,3 @@ interface Asked {
   readonly path: string;
   readonly body: JsonObject;
 }
-
-/**
- * The same error with the right one to blame: Google says with status 400 that it doesn't serve this address or this
- * account, and with 403 that a client names a file or a cached content that isn't there.
- */
-function blamed(error: unknown): unknown {
-  if (!UpstreamError.is(error)) return error;
-  const { code, message } = error;
-  if (code === "bad-request" && NOT_SERVED.test(message)) return withCode("rejected", error);
-  return code === "rejected" && NOT_THERE.test(message) ? withCode("bad-request", error) : error;
-}
-
-function withCode(code: UpstreamErrorCode, error: UpstreamError): UpstreamError {
-  return new UpstreamError(code, error.message, { cause: error });
-}
-
-const NOT_SERVED = /location is not supported|free tier is not available|enable billing/i;
-// Or else one client's wrong name would rest the keys of all.
-const NOT_THERE = /permission to access the file\b|cached ?content not found/i;

@@ -10,7 +10,7 @@ const OVERLOADED = /overload|capacity|too many|rate.?limit|try again|busy|mainte
  */
 export function refusalOf(error: Error): UpstreamError {
   if (!("data" in error)) {
-    return new UpstreamError("unavailable", `can't connect to the prompt runner: ${error.message}`);
+    return new UpstreamError("unreachable", "the prompt runner can't be reached", { detail: error.message });
   }
   const status = numberIn(error.data as Json | undefined, "status") ?? 0;
   const message = `the prompt runner refuses the connection: ${error.message}`;

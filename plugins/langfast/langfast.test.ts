@@ -253,9 +253,9 @@ describe("a run that can't begin", () => {
     expect(langfast.emulator.counts.runsStarted).toBe(0);
   });
 
-  test("because nothing listens fails as unavailable", async () => {
+  test("because nothing listens fails as unreachable", async () => {
     await using langfast = await openLangfast({ options: { socket_url: "http://127.0.0.1:1" } });
-    expect((await answerTo(langfast.upstream, asking("hello"))).error).toMatchObject({ code: "unavailable" });
+    expect((await answerTo(langfast.upstream, asking("hello"))).error).toMatchObject({ code: "unreachable" });
   });
 
   test("because the prompt can't be created fails without waiting for the socket", async () => {

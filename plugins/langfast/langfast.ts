@@ -37,7 +37,10 @@ export interface Timing {
 const NOT_BEGUN = [
   "rejected",
   "rate-limited",
+  "out-of-credit",
   "bad-request",
+  "content-filter",
+  "too-large",
   "unsupported",
   "no-such-model",
   "context-length",

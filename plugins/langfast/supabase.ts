@@ -37,7 +37,7 @@ export class Supabase {
   }
 
   /**
-   * Asks, and reads the whole answer. Throws the reason of `signal`, `unavailable` if nothing can be reached or
+   * Asks, and reads the whole answer. Throws the reason of `signal`, `unreachable` if nothing can be reached or
    * the connection breaks, and `bad-response` above 1 MiB. Redirects are answers: they would carry tokens away.
    */
   async ask(question: Question): Promise<Answer> {
@@ -48,7 +48,9 @@ export class Supabase {
     } catch (error) {
       question.signal.throwIfAborted();
       if (UpstreamError.is(error)) throw error;
-      throw new UpstreamError("unavailable", `can't reach ${new URL(this.#url).host}: ${codeOf(error)}`);
+      throw new UpstreamError("unreachable", "the service can't be reached", {
+        detail: `${new URL(this.#url).host}: ${codeOf(error)}`,
+      });
     }
   }
 

@@ -220,7 +220,7 @@ describe("a failure is one:", () => {
       [frame({ error: { message: "busy", type: "overloaded_error" } })],
       "unavailable",
     ],
-    ["finish_reason error", [SAID, frame(delta({}, "error")), DONE], "failed"],
+    ["finish_reason error", [SAID, frame(delta({}, "error")), DONE], "model-failed"],
     [
       "an error within a choice",
       [SAID, frame({ choices: [{ index: 0, delta: {}, error: { message: "no" } }] })],
@@ -260,7 +260,7 @@ describe("a failure is one:", () => {
 
   test("a server that isn't there", async () => {
     await using gone = await openaiWith({ base_url: "http://127.0.0.1:1/v1" });
-    expect((await answerTo(gone.upstream)).error).toMatchObject({ code: "unavailable" });
+    expect((await answerTo(gone.upstream)).error).toMatchObject({ code: "unreachable" });
   });
 });
 

@@ -58,8 +58,9 @@ test.each(["api_key: key-a", "api_keys: [{ key: key-a }, { key: key-b }]"])(
       expect(Number(response.headers.get("retry-after"))).toBeWithin(28, 31);
       expect(await response.json()).toMatchObject({ error: { code: "rate_limit_exceeded" } });
     }
+    // One that rests is asked all the same where no other target is left; of several, none that rests is lent.
     const asked = server.requests.map(keyOf);
-    expect(new Set(asked).size).toBe(asked.length);
+    expect(asked.length).toBe(keys.startsWith("api_keys") ? new Set(asked).size : 3);
   },
 );
 
@@ -68,7 +69,7 @@ test("a key that the server's error repeats is not repeated to the client", asyn
     exchange.send(jsonAnswer({ error: { message: "Incorrect API key provided: sk-very-secret" } }, 401));
   await using gateway = await gatewayWith("api_key: sk-very-secret");
   const response = await gateway.chat(REQUEST);
-  expect(response.status).toBe(502);
+  expect(response.status).toBe(503);
   expect(await response.text()).not.toContain("sk-very-secret");
 });
 

@@ -122,7 +122,7 @@ describe("models", () => {
   test("that can't be had are an error", async () => {
     await expect(listed({ data: "none" })).rejects.toMatchObject({ code: "bad-response" });
     await using gone = await openaiWith({ base_url: "http://127.0.0.1:1" });
-    await expect(gone.upstream.models(signal)).rejects.toMatchObject({ code: "unavailable" });
+    await expect(gone.upstream.models(signal)).rejects.toMatchObject({ code: "unreachable" });
     server.respond = () => undefined;
     await using silent = await openaiWith({ base_url: server.url });
     const leaver = testCall();

@@ -1,5 +1,8 @@
-/** Whom a failure is blamed on: it decides what is tried next, and what is taken out of use. */
-export type Blame = "client" | "credential" | "upstream" | "route";
+/**
+ * What a failure says something of. It decides what is tried next and what is taken out of use: `request`: this
+ * request; `credential` and `connection`: every model of the upstream; `model` and `upstream`: this model there.
+ */
+export type Blame = "request" | "credential" | "model" | "upstream" | "connection";
 
 /** What a failure code means to the gateway and to the client who finally sees it. */
 export interface Failure {
@@ -10,6 +13,11 @@ export interface Failure {
   /** Whether the next target of the route is tried, as long as nothing of an answer was sent. */
   readonly mayTryNext: boolean;
   readonly blame: Blame;
+  /**
+   * How it counts towards opening a circuit: `never`; once per `request`, however often that was tried; or once per
+   * `body`, where what was asked may be the cause.
+   */
+  readonly counts: "never" | "request" | "body";
   /** When a plugin should throw it. */
   readonly meaning: string;
 }
@@ -20,28 +28,48 @@ export const FAILURES = {
     status: 400,
     wire: "invalid_value",
     mayTryNext: false,
-    blame: "client",
+    blame: "request",
+    counts: "never",
     meaning: "the upstream says the request is wrong; `param` names the field",
   },
-  unsupported: {
+  "content-filter": {
     status: 400,
-    wire: "unsupported_parameter",
-    mayTryNext: true,
-    blame: "route",
-    meaning: "this upstream can't do what `param` asks for; another may",
+    wire: "content_filter",
+    mayTryNext: false,
+    blame: "request",
+    counts: "never",
+    meaning: "the upstream refuses the prompt for what it says",
   },
   "context-length": {
     status: 400,
     wire: "context_length_exceeded",
     mayTryNext: false,
-    blame: "client",
+    blame: "request",
+    counts: "never",
     meaning: "the conversation is too long for this model",
+  },
+  "too-large": {
+    status: 413,
+    wire: "request_too_large",
+    mayTryNext: true,
+    blame: "request",
+    counts: "never",
+    meaning: "the request's body is too large for this upstream (413)",
+  },
+  unsupported: {
+    status: 400,
+    wire: "unsupported_parameter",
+    mayTryNext: true,
+    blame: "request",
+    counts: "never",
+    meaning: "this upstream can't do what `param` asks for; another may",
   },
   "no-such-model": {
     status: 404,
     wire: "model_not_found",
     mayTryNext: true,
-    blame: "route",
+    blame: "model",
+    counts: "never",
     meaning: "the upstream doesn't know the model",
   },
   "rate-limited": {
@@ -49,48 +77,81 @@ export const FAILURES = {
     wire: "rate_limit_exceeded",
     mayTryNext: true,
     blame: "credential",
+    counts: "never",
     meaning: "the upstream's own limit (429); `retryAfterMs` where it says when",
   },
   rejected: {
-    status: 502,
-    wire: "upstream_error",
+    status: 503,
+    wire: "no_credential",
     mayTryNext: true,
     blame: "credential",
+    counts: "request",
     meaning: "the upstream refuses the credential (401, 403)",
+  },
+  "out-of-credit": {
+    status: 503,
+    wire: "no_credential",
+    mayTryNext: true,
+    blame: "credential",
+    counts: "request",
+    meaning:
+      "the credential's account has spent its credit (402); `retryAfterMs` where it says when it is back",
   },
   "no-credential": {
     status: 503,
     wire: "no_credential",
     mayTryNext: true,
-    blame: "upstream",
+    blame: "credential",
+    counts: "never",
     meaning: "no usable credential, and none could be made in time",
   },
   overloaded: {
     status: 503,
     wire: "overloaded",
     mayTryNext: true,
-    blame: "upstream",
+    blame: "credential",
+    counts: "never",
     meaning: "everything that could serve the request is in use; nobody's fault, so it opens no circuit",
+  },
+  unreachable: {
+    status: 503,
+    wire: "upstream_unavailable",
+    mayTryNext: true,
+    blame: "connection",
+    counts: "request",
+    meaning: "no connection: refused, no such host, TLS",
   },
   unavailable: {
     status: 503,
     wire: "upstream_unavailable",
     mayTryNext: true,
     blame: "upstream",
-    meaning: "the upstream can't be reached, or says it is overloaded (503, 529)",
+    counts: "request",
+    meaning: "the upstream says it is overloaded (503, 529), or hung up before it answered",
   },
   failed: {
     status: 502,
     wire: "upstream_error",
     mayTryNext: true,
     blame: "upstream",
+    counts: "request",
     meaning: "the upstream itself says that it failed (other 5xx, a failed run), in its own words",
+  },
+  "model-failed": {
+    status: 502,
+    wire: "upstream_error",
+    mayTryNext: true,
+    blame: "model",
+    counts: "never",
+    meaning:
+      "the model made nothing usable of this request: a malformed tool call, a generation that it gave up",
   },
   timeout: {
     status: 504,
     wire: "upstream_timeout",
     mayTryNext: true,
     blame: "upstream",
+    counts: "request",
     meaning: "a deadline passed",
   },
   truncated: {
@@ -98,6 +159,7 @@ export const FAILURES = {
     wire: "upstream_truncated",
     mayTryNext: true,
     blame: "upstream",
+    counts: "body",
     meaning: "the answer broke off before its own end mark",
   },
   "bad-response": {
@@ -105,6 +167,7 @@ export const FAILURES = {
     wire: "upstream_bad_response",
     mayTryNext: true,
     blame: "upstream",
+    counts: "body",
     meaning: "the upstream said something that can't be understood",
   },
 } as const satisfies Record<string, Failure>;
@@ -114,11 +177,15 @@ export type UpstreamErrorCode = keyof typeof FAILURES;
 export interface UpstreamErrorOptions {
   readonly cause?: unknown;
   /** When the upstream may be asked again, in milliseconds from now. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number | undefined;
   /** The request field that is at fault, as `messages[1].content`. */
-  readonly param?: string;
+  readonly param?: string | undefined;
   /** The failure is one credential's, and the same upstream can be asked again at once with another. */
-  readonly otherCredential?: boolean;
+  readonly otherCredential?: boolean | undefined;
+  /** The upstream's own code for it, as `invalid_image`; clients get it as `error.code` of a `bad-request`. */
+  readonly upstreamCode?: string | undefined;
+  /** What only the log may have: an address, a page, a part of a body. */
+  readonly detail?: string | undefined;
 }
 
 const BRAND = Symbol.for("modelyard.UpstreamError");
@@ -132,6 +199,8 @@ export class UpstreamError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly param: string | undefined;
   readonly otherCredential: boolean;
+  readonly upstreamCode: string | undefined;
+  readonly detail: string | undefined;
   // A plugin may carry its own copy of this module, so errors are known by a mark, not by their class.
   readonly [BRAND] = true;
 
@@ -142,10 +211,18 @@ export class UpstreamError extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.param = options.param;
     this.otherCredential = options.otherCredential ?? false;
+    this.upstreamCode = options.upstreamCode;
+    this.detail = options.detail;
   }
 
   /** True for an UpstreamError from any copy of this module. */
   static is(error: unknown): error is UpstreamError {
     return typeof error === "object" && error !== null && BRAND in error;
   }
+}
+
+/** What an error was made with, to make another of it. */
+export function optionsOf(error: UpstreamError): UpstreamErrorOptions {
+  const { cause, retryAfterMs, param, otherCredential, upstreamCode, detail } = error;
+  return { cause, retryAfterMs, param, otherCredential, upstreamCode, detail };
 }

@@ -98,5 +98,6 @@ function documentPiece(document: JsonDocument, broken: UpstreamError | undefined
   if (broken) throw broken;
   if (!/[}\]]$/.test(data))
     throw new UpstreamError("truncated", "the upstream's answer broke off before its end");
-  throw new UpstreamError("bad-response", `the upstream sent something that is no JSON: ${onOneLine(data)}`);
+  const detail = onOneLine(data);
+  throw new UpstreamError("bad-response", "the upstream sent something that is no JSON", { detail });
 }

@@ -4,8 +4,12 @@ import type { Said } from "./json.ts";
 
 /** What an upstream's error body says, whatever its shape. */
 export interface Complaint {
-  /** In its own words, on one line; empty if it has none. */
+  /** In its own words, on one line; empty if it has none. A page's words are none. */
   readonly message: string;
+  /** A body in which no message was found: for the log only. */
+  readonly body: string;
+  /** Its `code` as it wrote it, where that is a word. */
+  readonly code: string | undefined;
   /** Its `code`, `type` and `status` where they are words, and its details' `reason`s, in lower case. */
   readonly words: readonly string[];
   /** Its `code` or `status` where that is an HTTP error status. */
@@ -26,8 +30,14 @@ export function complaintIn(body: Said): Complaint {
   const inner = objectOf(members?.["error"]) ?? objectOf(listOf(members?.["errors"])[0]) ?? members;
   const details = listOf(inner?.["details"]).map(objectOf);
   const codes = [inner?.["code"], inner?.["status"], inner?.["type"], members?.["code"], members?.["type"]];
+  const message = onOneLine(messageIn(outer, 5));
   return {
-    message: onOneLine(messageIn(outer, 5) || unknownShape(members)),
+    message,
+    body: message === "" ? onOneLine(typeof body === "string" ? body : bodyOf(members)) : "",
+    code: codes
+      .slice(0, 1)
+      .map(textOf)
+      .find((code) => CODE.test(code)),
     words: [...codes, ...details.map((detail) => detail?.["reason"])]
       .map((code) => textOf(code).toLowerCase())
       .filter((word) => word !== ""),
@@ -37,7 +47,7 @@ export function complaintIn(body: Said): Complaint {
   };
 }
 
-/** Characters of each text that are looked at: what takes the markup out of them takes time. */
+/** Characters of each text that are looked at. */
 const MAX_TEXT = 8_000;
 
 /** A duration as protocol buffers write it in JSON: `34.074s`. */
@@ -50,7 +60,7 @@ function durationOf(value: Said): number | undefined {
 const PLACES = ["error", "message", "detail", "error_description", "msg", "errors", "title"];
 
 function messageIn(value: Said, depth: number): string {
-  if (typeof value === "string") return withoutMarkup(value.slice(0, MAX_TEXT));
+  if (typeof value === "string") return isPage(value) ? "" : value.slice(0, MAX_TEXT);
   if (depth === 0) return "";
   if (Array.isArray(value))
     return value
@@ -68,14 +78,16 @@ function messageIn(value: Said, depth: number): string {
   return "";
 }
 
-function unknownShape(members: JsonObject | undefined): string {
+/** What a client may be given as `error.code`. */
+const CODE = /^[a-z][\w.-]{0,63}$/i;
+
+function bodyOf(members: JsonObject | undefined): string {
   return members && Object.keys(members).length > 0 ? JSON.stringify(members) : "";
 }
 
-function withoutMarkup(text: string): string {
-  if (!/^\s*<(!doctype|html|head|body|\?xml|h1|p)\b/i.test(text)) return text;
-  const title = /<title>([^<]+)/i.exec(text)?.[1];
-  return title ?? text.replaceAll(/<(script|style)\b[^>]*>[^<]*/gi, " ").replaceAll(/<[^<>]*>/g, " ");
+/** Whether a text is a page, as proxies and firewalls answer with: it is made for browsers, and says much of its server. */
+function isPage(text: string): boolean {
+  return /^\s*<(!doctype|!--|html|head|body|\?xml|h1|p|center)\b/i.test(text);
 }
 
 /** The first of FastAPI's complaints. */

@@ -19,14 +19,17 @@ describe("the status of an answer says what failed", () => {
     [301, "bad-response"],
     [400, "bad-request"],
     [401, "rejected"],
-    [402, "rate-limited"],
-    [403, "rejected"],
+    [402, "out-of-credit"],
+    [403, "bad-request"],
     [404, "bad-request"],
-    [405, "failed"],
+    [405, "bad-request"],
+    [407, "unreachable"],
     [408, "timeout"],
-    [413, "bad-request"],
+    [409, "bad-request"],
+    [413, "too-large"],
     [422, "bad-request"],
     [429, "rate-limited"],
+    [451, "bad-request"],
     [500, "failed"],
     [502, "failed"],
     [503, "unavailable"],
@@ -40,7 +43,7 @@ describe("the status of an answer says what failed", () => {
 describe("what the body says refines it", () => {
   test("a text that moderation flags is the client's fault, not the key's", () => {
     const message = 'Your chosen model requires moderation and your input was flagged for "violence".';
-    expect(failed(403, { error: { code: 403, message } }).code).toBe("bad-request");
+    expect(failed(403, { error: { code: 403, message } }).code).toBe("content-filter");
     expect(failed(403, { error: { code: 403, message: "This key is disabled" } }).code).toBe("rejected");
   });
 
@@ -103,6 +106,8 @@ describe("what the body says refines it", () => {
   });
 });
 
+const SAID_NOTHING = "the upstream answered with status 500 and no message";
+
 describe("the message is the upstream's own", () => {
   test.each([
     ["OpenAI", openai("said"), "said"],
@@ -113,12 +118,12 @@ describe("the message is the upstream's own", () => {
     ["Mistral", { object: "error", message: { detail: [{ msg: "said" }] } }, "said"],
     ["a text in `error`", { error: "said" }, "said"],
     ["plain text", " said\n  so ", "said so"],
-    ["a page with a title", "<!DOCTYPE html><html><head><title>said</title></head><body>x", "said"],
-    ["a page without one", "<html><style>p {}</style><p>said\n<b>so</b></p></html>", "said so"],
+    ["a page with a title", "<!DOCTYPE html><html><head><title>said</title></head><body>x", SAID_NOTHING],
+    ["a page without one", "<html><style>p {}</style><p>said\n<b>so</b></p></html>", SAID_NOTHING],
     ["text with signs of comparison", "1 < 2 > 0", "1 < 2 > 0"],
-    ["an unknown shape", { oops: 1 }, '{"oops":1}'],
-    ["nothing", "", "the upstream answered with status 500 and no message"],
-    ["an empty object", {}, "the upstream answered with status 500 and no message"],
+    ["an unknown shape", { oops: 1 }, SAID_NOTHING],
+    ["nothing", "", SAID_NOTHING],
+    ["an empty object", {}, SAID_NOTHING],
   ])("from %s", (_from, body, message) => {
     expect(failed(500, body).message).toBe(message);
   });

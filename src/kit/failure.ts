@@ -1,18 +1,36 @@
 import { UpstreamError } from "../contract/index.ts";
-import type { UpstreamErrorCode, UpstreamErrorOptions } from "../contract/index.ts";
+import type { UpstreamErrorCode } from "../contract/index.ts";
 import { complaintIn } from "./complaint.ts";
 import type { Complaint } from "./complaint.ts";
 import type { Said } from "./json.ts";
+import {
+  BY_STATUS,
+  CREDIT_WORDS,
+  FILTERED,
+  FILTER_WORDS,
+  KEY,
+  KEY_WORDS,
+  MODEL_UNKNOWN,
+  NOT_THERE,
+  NO_CREDIT,
+  NO_SUCH_MODEL,
+  QUOTED,
+  TOO_LONG,
+  TOO_LONG_WORDS,
+  WORDS,
+  WRONG_KEY,
+} from "./failure-words.ts";
 import { parseJson } from "./json.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 /**
  * The error that an HTTP answer other than 2xx stands for: its code by the status and by what the body says,
- * its message in the upstream's own words.
+ * its message in the upstream's own words. A page is no message.
  */
 export function failureOf(status: number, headers: Headers, body: string): UpstreamError {
   const complaint = complaintIn(parseJson(body) ?? body);
-  return upstreamError({ status, complaint, retryAfterMs: retryAfterMs(headers) ?? complaint.retryAfterMs });
+  const retryMs = retryAfterMs(headers) ?? complaint.retryAfterMs;
+  return upstreamError({ status, complaint, retryMs }, `the upstream answered with status ${status}`);
 }
 
 /**
@@ -23,7 +41,10 @@ export function failureIn(body: Said): UpstreamError {
   const complaint = complaintIn(body);
   const word = complaint.words.find((each) => WORDS.has(each));
   const status = (word === undefined ? undefined : WORDS.get(word)) ?? complaint.status ?? 500;
-  return upstreamError({ status, complaint, retryAfterMs: complaint.retryAfterMs });
+  return upstreamError(
+    { status, complaint, retryMs: complaint.retryAfterMs },
+    "the upstream reported an error",
+  );
 }
 
 /** The code of a network error, as `ECONNRESET`: the part of it that carries no URL. */
@@ -49,104 +70,49 @@ export function brokenOff(error: unknown): UpstreamError {
 interface FailedAnswer {
   readonly status: number;
   readonly complaint: Complaint;
-  readonly retryAfterMs: number | undefined;
+  readonly retryMs: number | undefined;
 }
 
-function upstreamError(answer: FailedAnswer): UpstreamError {
-  const { status, complaint } = answer;
-  const options: UpstreamErrorOptions = {
-    ...(answer.retryAfterMs === undefined ? {} : { retryAfterMs: answer.retryAfterMs }),
-    ...(complaint.param === undefined ? {} : { param: complaint.param }),
-  };
-  const message = complaint.message || `the upstream answered with status ${status} and no message`;
-  return new UpstreamError(codeOf(status, complaint), message, options);
+function upstreamError({ status, complaint, retryMs }: FailedAnswer, what: string): UpstreamError {
+  const { message, body, param, code } = complaint;
+  return new UpstreamError(codeOf(status, complaint), message || `${what} and no message`, {
+    retryAfterMs: retryMs ?? untilAccess(message),
+    param,
+    upstreamCode: code,
+    detail: body || undefined,
+  });
 }
 
+/** Anthropic: `You will regain access on 2026-12-01 at 00:00 UTC.` */
+function untilAccess(message: string): number | undefined {
+  const [, day, time] = /regain access on (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC/.exec(message) ?? [];
+  const left = Date.parse(`${day}T${time}Z`) - Date.now();
+  return left > 0 ? left : undefined;
+}
+
+/** What an answer means by its status and its words: the most telling first. */
 function codeOf(status: number, complaint: Complaint): UpstreamErrorCode {
-  if (complaint.words.some((word) => NO_SUCH_MODEL.has(word))) return "no-such-model";
-  if (status === 403 && FLAGGED.test(complaint.message)) return "bad-request";
-  if (REQUEST_FAULTS.has(status)) return requestFault(status, complaint);
-  const code = BY_STATUS.get(status);
-  if (code) return code;
-  return status < 400 ? "bad-response" : "failed";
+  const { words } = complaint;
+  if (hasWord(words, NO_SUCH_MODEL)) return "no-such-model";
+  if (status < 400) return "bad-response";
+  if (status >= 500) return BY_STATUS.get(status) ?? "failed";
+  // What an upstream quotes may be the client's own text, which must not be taken for the upstream's word.
+  const said = complaint.message.replaceAll(QUOTED, "");
+  if (hasWord(words, CREDIT_WORDS) || NO_CREDIT.test(said)) return "out-of-credit";
+  return BY_STATUS.get(status) ?? requestFault(status, complaint, said);
 }
 
-function requestFault(status: number, { message, words }: Complaint): UpstreamErrorCode {
-  if (words.some((word) => TOO_LONG_WORDS.has(word)) || TOO_LONG.test(message)) return "context-length";
-  if (words.includes("api_key_invalid") || WRONG_KEY.test(message)) return "rejected";
+/** Every other 4xx is the request's fault, unless it says that it isn't: one client's request must not rest a model. */
+function requestFault(status: number, { message, words }: Complaint, said: string): UpstreamErrorCode {
+  if (hasWord(words, FILTER_WORDS) || FILTERED.test(message)) return "content-filter";
+  if (hasWord(words, TOO_LONG_WORDS) || TOO_LONG.test(message)) return "context-length";
+  if (words.includes("api_key_invalid") || WRONG_KEY.test(said)) return "rejected";
+  if (status === 403 && !NOT_THERE.test(message) && (hasWord(words, KEY_WORDS) || KEY.test(said)))
+    return "rejected";
   if (MODEL_UNKNOWN.test(message) || (status === 404 && /\bmodels?\b/i.test(message))) return "no-such-model";
-  return "bad-request";
+  return status === 413 || words.includes("request_too_large") ? "too-large" : "bad-request";
 }
 
-const REQUEST_FAULTS = new Set([400, 404, 413, 422]);
-
-const BY_STATUS = new Map<number, UpstreamErrorCode>([
-  [401, "rejected"],
-  [402, "rate-limited"],
-  [403, "rejected"],
-  [408, "timeout"],
-  [429, "rate-limited"],
-  [503, "unavailable"],
-  [504, "timeout"],
-  [529, "unavailable"],
-]);
-
-const NO_SUCH_MODEL = new Set(["model_not_found", "deploymentnotfound", "invalid_model"]);
-const TOO_LONG_WORDS = new Set([
-  "context_length_exceeded",
-  "exceed_context_size_error",
-  "string_above_max_length",
-]);
-
-// The sentences of OpenAI and vLLM; Anthropic; Gemini; xAI; Groq; llama.cpp; Mistral; Kimi; Bedrock.
-const TOO_LONG = new RegExp(
-  [
-    "maximum context length",
-    "context (length|window|limit|size)",
-    "(prompt|input) is too long",
-    "input token count.{0,40} exceeds",
-    "maximum prompt length",
-    "reduce the length of the (messages|prompt|input)",
-    "exceeded model token limit",
-  ].join("|"),
-  "i",
-);
-
-const MODEL_UNKNOWN =
-  /\b(unknown|invalid|no such) model\b|\bmodel\b.{0,200}\b(not found|not exist|not a valid model)|not a valid model/i;
-
-// OpenRouter's moderation answers 403, which says nothing of the key: or else one client's text would rest them all.
-const FLAGGED = /\b(input|prompt|content|message)s?\b.{0,40}\bflagged\b/i;
-
-// Gemini answers a wrong key with 400.
-const WRONG_KEY = /api key (not valid|expired)/i;
-
-/** What an error's `code`, `type` or `status` means as an HTTP status: OpenAI's, Anthropic's and Google's words. */
-const WORDS = new Map<string, number>([
-  ["rate_limit_exceeded", 429],
-  ["rate_limit_error", 429],
-  ["insufficient_quota", 429],
-  ["resource_exhausted", 429],
-  ["billing_error", 402],
-  ["overloaded_error", 529],
-  ["overloaded", 503],
-  ["service_unavailable", 503],
-  ["unavailable", 503],
-  ["insufficient_system_resource", 503],
-  ["context_length_exceeded", 400],
-  ["exceed_context_size_error", 400],
-  ["model_not_found", 404],
-  ["not_found_error", 404],
-  ["not_found", 404],
-  ["authentication_error", 401],
-  ["invalid_api_key", 401],
-  ["unauthenticated", 401],
-  ["permission_error", 403],
-  ["permission_denied", 403],
-  ["timeout", 504],
-  ["timeout_error", 504],
-  ["deadline_exceeded", 504],
-  ["invalid_request_error", 400],
-  ["invalid_argument", 400],
-  ["bad_request", 400],
-]);
+function hasWord(words: readonly string[], known: ReadonlySet<string>): boolean {
+  return words.some((word) => known.has(word));
+}

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { ChatEvent } from "modelyard/plugin";
+import type { ChatEvent, UpstreamError } from "modelyard/plugin";
 import {
   HEAD,
   read,
@@ -156,17 +156,23 @@ describe("an error in an answer", () => {
 
 describe("what can't be understood", () => {
   test.each([
-    ["data: not json\n\n", /: not json$/],
-    ["data: 5\n\n", /: 5$/],
-    [`data: ${"x".repeat(1000)}\n\n`, /: x{1000}$/],
+    ["data: not json\n\n", /^not json$/],
+    ["data: 5\n\n", /^5$/],
+    [`data: ${"x".repeat(1000)}\n\n`, /^x{1000}$/],
     ["<!DOCTYPE html>\n<title>Sign in</title>", /DOCTYPE html> <title>Sign in/],
     ["upstream connect error", /upstream connect error/],
     ['{"hello":"world"}', /\{"hello":"world"\}/],
     ['{"a": nope}', /nope/],
     ["[1]", /\[1\]/],
-    [streamed([{ choices: [{ index: -1, delta: {} }] }]), /index -1/],
-  ])("is a bad response that says what it was: %p", async (body, message) => {
-    expectError(await read(body), "bad-response", message);
+  ])("is a bad response that tells the log what it was: %p", async (body, excerpt) => {
+    const outcome = await read(body);
+    expectError(outcome, "bad-response", /^the upstream sent something that is no completion$/);
+    expect((outcome.error as UpstreamError).detail).toMatch(excerpt);
+  });
+
+  test("nor can a choice with an index that none can have", async () => {
+    const body = streamed([{ choices: [{ index: -1, delta: {} }] }]);
+    expectError(await read(body), "bad-response", /index -1/);
   });
 });
 

@@ -82,29 +82,35 @@ describe("post", () => {
     await using server = serve(() => Response.redirect(`${other.url}v1/chat?key=secret`, 307));
     const error = await failure(ask(server.url));
     expect(error.code).toBe("bad-response");
-    expect(error.message).toBe(`the upstream redirects to ${other.url}v1/chat`);
+    expect(error.message).toBe("the upstream redirects to another address (status 307)");
+    expect(error.detail).toBe(`${other.url}v1/chat`);
   });
 
-  test("names the host of an upstream that can't be reached, and nothing secret", async () => {
+  test("names the host of an upstream for the log that can't be reached, and nothing secret", async () => {
     const freed = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
     freed.stop(true);
     const error = await failure(ask(`http://user:password@127.0.0.1:${freed.port}/path?key=secret`));
-    expect(error.code).toBe("unavailable");
-    expect(error.message).toBe(`can't reach 127.0.0.1:${freed.port}: ECONNREFUSED`);
+    expect(error.code).toBe("unreachable");
+    expect(error.message).toBe("the upstream can't be reached");
+    expect(error.detail).toBe(`127.0.0.1:${freed.port}: ECONNREFUSED`);
     expect(Bun.inspect(error)).not.toMatch(/password@|key=secret/);
   });
 
-  test("is unavailable where the name is unknown, TLS fails, or the connection breaks before an answer", async () => {
+  test("is unreachable where the name is unknown or TLS fails", async () => {
     await using plain = serve(() => new Response(""));
-    using reset = rawServer("", "reset");
-    const urls = [
-      "http://no-such-host.invalid/",
-      plain.url.replace("http:", "https:"),
-      reset.url,
-      "nonsense",
-    ];
+    const urls = ["http://no-such-host.invalid/", plain.url.replace("http:", "https:"), "nonsense"];
     const codes = await Promise.all(urls.map(async (url) => (await failure(ask(url))).code));
-    expect(codes).toEqual(urls.map(() => "unavailable"));
+    expect(codes).toEqual(urls.map(() => "unreachable"));
+  });
+
+  test("is unavailable where the server was reached, and hung up without a byte", async () => {
+    for (const end of ["reset", "close"] as const) {
+      using server = rawServer("", end);
+      expect(await failure(ask(server.url))).toMatchObject({
+        code: "unavailable",
+        message: "the upstream closed the connection without an answer",
+      });
+    }
   });
 
   test("says of a server that was reached and speaks no HTTP that its answer is bad", async () => {

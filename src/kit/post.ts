@@ -32,8 +32,8 @@ export interface PostOptions extends GetOptions {
 
 /**
  * Sends JSON and gives the answer once its headers have come, if its status is 2xx. Otherwise throws
- * `UpstreamError` as `failureOf` says, `timeout` or `unavailable` if the upstream can't be reached, or `bad-response` if
- * it speaks no HTTP. When `call.signal`
+ * `UpstreamError` as `failureOf` says, `unreachable` or `timeout` if there is no connection, `unavailable` if it is
+ * closed before the answer, or `bad-response` if the upstream speaks no HTTP. When `call.signal`
  * aborts, it rejects with the signal's reason, and so does the body that is being read. Redirects are not
  * followed: they would carry the credential elsewhere. Each piece that `sse`, `openaiStream` or `readJson` reads of
  * the answer is a sign of life (`call.alive()`).
@@ -105,14 +105,13 @@ async function failed(
 ): Promise<never> {
   const text = await errorText(response, clock ?? systemClock);
   signal.throwIfAborted();
-  throw failureOf(response.status, response.headers, text || redirection(response, url));
-}
-
-/** Where a redirect leads, without its query. */
-function redirection(response: Response, url: string | URL): string {
-  const location = response.headers.get("location");
+  const { status, headers } = response;
+  const location = headers.get("location");
   const target = location === null ? null : URL.parse(location, response.url || String(url));
-  return target ? `the upstream redirects to ${target.origin}${target.pathname}` : "";
+  if (status >= 400 || !target) throw failureOf(status, headers, text);
+  throw new UpstreamError("bad-response", `the upstream redirects to another address (status ${status})`, {
+    detail: `${target.origin}${target.pathname}`,
+  });
 }
 
 /** What can be had of an error's body within 64 KiB and 5 seconds; the status alone is an answer, too. */

@@ -12,10 +12,11 @@ test("a JSON body is read whole, however it comes", async () => {
   expect(await readJson(new Response("\n null "), signal)).toBeNull();
 });
 
-test("what isn't JSON is a bad response that says how it begins", async () => {
+test("what isn't JSON is a bad response that says to the log how it begins", async () => {
   await expect(readJson(new Response("<html>no</html>"), signal)).rejects.toMatchObject({
     code: "bad-response",
-    message: "the upstream sent something that is no JSON: <html>no</html>",
+    message: "the upstream sent something that is no JSON",
+    detail: "<html>no</html>",
   });
   await expect(readJson(new Response(null), signal)).rejects.toMatchObject({ code: "bad-response" });
 });
@@ -41,7 +42,7 @@ test("asking ends as posting does", async () => {
     retryAfterMs: 3000,
   });
   await expect(get({ fetch, url: "http://127.0.0.1:1/x" }, signal)).rejects.toMatchObject({
-    code: "unavailable",
+    code: "unreachable",
   });
   await using silent = silentServer();
   const leaver = testCall();

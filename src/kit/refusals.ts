@@ -1,3 +1,4 @@
+import { optionsOf } from "../contract/error.ts";
 import { UpstreamError } from "../contract/index.ts";
 import type { Call } from "../contract/index.ts";
 
@@ -37,11 +38,6 @@ export class Refusals {
 
 /** The same failure, saying that the same upstream can be asked again at once with another credential. */
 export function withOtherCredential(error: UpstreamError): UpstreamError {
-  const { code, message, retryAfterMs, param } = error;
-  return new UpstreamError(code, message, {
-    cause: error,
-    otherCredential: true,
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(param !== undefined && { param }),
-  });
+  const options = { ...optionsOf(error), cause: error, otherCredential: true };
+  return new UpstreamError(error.code, error.message, options);
 }

@@ -17,7 +17,12 @@ const LOAD_DEADLINE_MS = 3_000;
 const WAIT_MS = 1_000;
 
 /** Failures that say nothing about what an upstream offers. */
-const OUT_OF_REACH: ReadonlySet<UpstreamErrorCode> = new Set(["unavailable", "timeout", "failed"]);
+const OUT_OF_REACH: ReadonlySet<UpstreamErrorCode> = new Set([
+  "unreachable",
+  "unavailable",
+  "timeout",
+  "failed",
+]);
 
 const NO_MODELS: ListedModels = { offered: [], byId: new Map(), leftOut: 0 };
 

@@ -192,11 +192,11 @@ test.each([true, false])(
   },
 );
 
-test("a token that the server refuses is a 502 without the token", async () => {
+test("a token that the server refuses is the gateway's fault, told without the token", async () => {
   await using server = jobServer();
   await using gateway = await startWith(server, "no-such-token");
   const failure = await failureOf(await gateway.chat(asking("jobs/tale")));
-  expect(failure).toMatchObject({ status: 502, code: "upstream_error" });
-  expect(failure.message).toContain("nobody knows");
+  expect(failure).toMatchObject({ status: 503, code: "no_credential" });
+  expect(failure.message).toBe(`the gateway's key for "jobs" was refused`);
   expect(failure.message).not.toContain("no-such-token");
 });

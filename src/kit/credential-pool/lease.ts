@@ -67,7 +67,7 @@ export class PoolLease<C extends Json> implements Lease<C> {
     if (closing.aborted || !UpstreamError.is(error)) return;
     // A refusal of a credential that was refreshed meanwhile says nothing about the new one.
     if (error.code === "rejected" && this.credential === entry.credential) roster.rejected(entry, error);
-    if (error.code === "rate-limited") roster.rateLimited(entry, error);
+    if (error.code === "rate-limited" || error.code === "out-of-credit") roster.rateLimited(entry, error);
     changed();
   }
 

@@ -173,7 +173,7 @@ describe("a finish reason", () => {
   });
 
   test.each([
-    ["error", "failed"],
+    ["error", "model-failed"],
     ["abort", "truncated"],
     ["insufficient_system_resource", "unavailable"],
   ] as const)("%s is a failure, after the text that came with it", async (reason, code) => {
@@ -200,7 +200,7 @@ describe("a finish reason", () => {
     [{ finish_reason: "stop", native_finish_reason: "UNEXPECTED_TOOL_CALL" }, /UNEXPECTED_TOOL_CALL/],
     [{ finish_reason: "OTHER" }, /OTHER/],
   ])("%j is a failure that says the upstream's own word", async (more, said) => {
-    expectError(await read(streamed([delta({}, more)])), "failed", said);
+    expectError(await read(streamed([delta({}, more)])), "model-failed", said);
   });
 });
 

@@ -1,5 +1,5 @@
 import { UpstreamError } from "../../contract/index.ts";
-import type { FinishEvent, FinishReason } from "../../contract/index.ts";
+import type { FinishEvent, FinishReason, UpstreamErrorCode } from "../../contract/index.ts";
 
 /**
  * The `finish` event that an upstream's `finish_reason` stands for; `native` is its own word where that isn't
@@ -52,19 +52,19 @@ const REASONS = new Map<string, FinishReason>([
   ["image_recitation", "content_filter"],
 ]);
 
-const FAILED = new Map<string, "failed" | "unavailable" | "truncated">([
-  ["error", "failed"],
+const FAILED = new Map<string, UpstreamErrorCode>([
+  ["error", "model-failed"],
   ["network_error", "failed"],
   ["insufficient_system_resource", "unavailable"],
   ["abort", "truncated"],
   ["aborted", "truncated"],
   ["cancelled", "truncated"],
   // Gemini's, through proxies: https://ai.google.dev/api/generate-content#FinishReason
-  ["malformed_function_call", "failed"],
-  ["malformed_response", "failed"],
-  ["unexpected_tool_call", "failed"],
-  ["too_many_tool_calls", "failed"],
-  ["no_image", "failed"],
-  ["image_other", "failed"],
-  ["other", "failed"],
+  ["malformed_function_call", "model-failed"],
+  ["malformed_response", "model-failed"],
+  ["unexpected_tool_call", "model-failed"],
+  ["too_many_tool_calls", "model-failed"],
+  ["no_image", "model-failed"],
+  ["image_other", "model-failed"],
+  ["other", "model-failed"],
 ]);

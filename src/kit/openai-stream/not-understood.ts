@@ -3,6 +3,6 @@ import { onOneLine } from "../json.ts";
 
 /** The failure of an answer, or of a part of it, that is no completion. */
 export function notUnderstood(said: string): UpstreamError {
-  const message = `the upstream sent something that is no completion: ${onOneLine(said)}`;
-  return new UpstreamError("bad-response", message);
+  const detail = onOneLine(said);
+  return new UpstreamError("bad-response", "the upstream sent something that is no completion", { detail });
 }
