@@ -26,7 +26,7 @@ import { PriceBook } from "./state/prices.ts";
 import { RateLimiter } from "./state/rate-limiter.ts";
 import { openResponseCache } from "./state/response-cache.ts";
 import { RouteTable } from "./state/route-table.ts";
-import type { CircuitChange } from "./state/target-states.ts";
+import type { CircuitChange } from "./state/target-visit.ts";
 import { TargetStates } from "./state/target-states.ts";
 import { TokenCounter } from "./state/token-counter.ts";
 

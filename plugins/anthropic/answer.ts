@@ -59,5 +59,7 @@ function* documentEvents(
 }
 
 function notUnderstood(said: string): UpstreamError {
-  return new UpstreamError("bad-response", "the upstream sent something that is no message", { detail: said });
+  return new UpstreamError("bad-response", "the upstream sent something that is no message", {
+    detail: said,
+  });
 }

@@ -10,7 +10,7 @@ import type { Caller } from "../state/keyring.ts";
 import { Redactor } from "../state/redactor.ts";
 import type { Resolution } from "../state/route-table.ts";
 import { StartupError } from "../state/startup-error.ts";
-import { targetName } from "../state/target-states.ts";
+import { targetName } from "../state/target-visit.ts";
 import { refuseExpired } from "../steps/authenticate.ts";
 import type { Plan as RoutePlan } from "../steps/route.ts";
 import { resolve, route } from "../steps/route.ts";

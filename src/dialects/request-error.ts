@@ -1,3 +1,4 @@
+import type { UpstreamErrorCode } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 
 interface Refusal {
@@ -12,6 +13,7 @@ export const REFUSALS = {
   invalid_value: { status: 400, type: "invalid_request_error" },
   missing_required_parameter: { status: 400, type: "invalid_request_error" },
   unsupported_parameter: { status: 400, type: "invalid_request_error" },
+  content_filter: { status: 400, type: "invalid_request_error" },
   context_length_exceeded: { status: 400, type: "invalid_request_error" },
   invalid_api_key: { status: 401, type: "invalid_request_error" },
   model_not_allowed: { status: 403, type: "permission_error" },
@@ -44,6 +46,8 @@ export interface RequestErrorOptions {
   readonly param?: string | undefined;
   /** When it is worth trying again, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
+  /** The upstream's own code, in place of ours, for the client alone. */
+  readonly upstreamCode?: string | undefined;
   /** Headers that belong to this answer alone, as `allow` to a 405. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -56,6 +60,7 @@ export class RequestError extends Error {
   readonly code: RefusalCode;
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly upstreamCode: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: RefusalCode, message: string, options: RequestErrorOptions = {}) {
@@ -65,6 +70,7 @@ export class RequestError extends Error {
     this.param = options.param;
     const comesBack = REFUSALS[code].status === 429 || REFUSALS[code].status === 503;
     this.retryAfterMs = options.retryAfterMs ?? (comesBack ? DEFAULT_RETRY_AFTER_MS : undefined);
+    this.upstreamCode = options.upstreamCode;
     this.headers = options.headers ?? {};
   }
 
@@ -80,12 +86,41 @@ export class RequestError extends Error {
 /** The one place where whatever was thrown becomes what the client sees. */
 export function toRequestError(error: unknown): RequestError {
   if (error instanceof RequestError) return error;
-  if (UpstreamError.is(error)) {
-    const { message, param, retryAfterMs } = error;
-    return new RequestError(FAILURES[error.code].wire, message, { cause: error, param, retryAfterMs });
-  }
+  if (UpstreamError.is(error)) return ofUpstream(error);
   // An unforeseen error's text may hold anything, so it goes to the log and not to the client.
   return new RequestError("internal_error", "the gateway failed to answer; its log says why", {
     cause: error,
   });
 }
+
+interface Origin {
+  /** The upstream's name in gateway.yaml. */
+  readonly from?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** An upstream's failure for the client. */
+export function ofUpstream(
+  error: UpstreamError,
+  { from, retryAfterMs = error.retryAfterMs }: Origin = {},
+): RequestError {
+  const { code, message, param, upstreamCode } = error;
+  return new RequestError(FAILURES[code].wire, message, {
+    cause: error,
+    param,
+    retryAfterMs,
+    ...(code === "bad-request" && { upstreamCode }),
+    headers: {
+      ...(from !== undefined && { "x-modelyard-upstream": from }),
+      ...(isLasting(code) && DO_NOT_RETRY),
+    },
+  });
+}
+
+/** Whether a failure lasts until somebody has put the gateway's credential in order. */
+export function isLasting(code: UpstreamErrorCode): boolean {
+  return code === "rejected" || code === "out-of-credit";
+}
+
+/** Tells the official SDKs not to ask again by themselves. */
+export const DO_NOT_RETRY: Readonly<Record<string, string>> = { "x-should-retry": "false" };

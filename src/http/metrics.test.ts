@@ -57,13 +57,16 @@ async function linesOf(part: Partial<Measured>): Promise<string[]> {
   return (await response.text()).split("\n");
 }
 
+/** A request that comes to a target for the first time. */
+const FIRST = { again: { target: false, upstream: false }, last: false, body: () => 1 };
+
 test("states of circuits and pools are read when somebody asks, and a status that fails is left out", async () => {
   const pooled = upstreamOf("pooled", () => ({ credentials: { states: { fresh: 2, dead: 1 }, waiting: 0 } }));
   const broken = upstreamOf("broken", () => {
     throw new Error("no");
   });
   const targets = new TargetStates({ health: { window: 1e4, failures: 1, cooldown: 1e4 }, retryShare: 0.2 });
-  targets.enter({ upstream: pooled, model: "m", weight: 1 })?.ended({ code: "unavailable" });
+  targets.enter({ upstream: pooled, model: "m", weight: 1 }, FIRST)?.ended({ code: "unavailable" });
   const upstreams = new Map([
     ["pooled", pooled],
     ["broken", broken],

@@ -1,3 +1,4 @@
+import { UpstreamError } from "../contract/index.ts";
 import type { Call, JsonObject } from "../contract/index.ts";
 import type { Cancelling } from "../contract/cancelling.ts";
 import { stringifyJson } from "../contract/json-text.ts";

@@ -55,5 +55,7 @@ async function readWithin(maxBytes: number, response: Response, { signal, parse 
 function notJson(text: string): UpstreamError {
   if (/^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text))
     return new UpstreamError("truncated", "the upstream's answer broke off before its end");
-  return new UpstreamError("bad-response", "the upstream sent something that is no JSON", { detail: onOneLine(text) });
+  return new UpstreamError("bad-response", "the upstream sent something that is no JSON", {
+    detail: onOneLine(text),
+  });
 }

@@ -22,7 +22,9 @@ export function unreachable(url: string | URL, error: unknown): UpstreamError {
   if (NO_HTTP.test(code))
     return new UpstreamError("bad-response", "the upstream answered with what is no HTTP", { detail });
   if (HUNG_UP.test(code))
-    return new UpstreamError("unavailable", "the upstream closed the connection without an answer", { detail });
+    return new UpstreamError("unavailable", "the upstream closed the connection without an answer", {
+      detail,
+    });
   const [, words = "can't be reached"] = REASONS.find(([pattern]) => pattern.test(code)) ?? [];
   return new UpstreamError("unreachable", `the upstream ${words}`, { detail });
 }

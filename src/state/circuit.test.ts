@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { UpstreamErrorCode } from "../contract/index.ts";
-import type { Outcome } from "./circuit.ts";
+import type { Entry, Outcome } from "./circuit.ts";
 import { Circuit } from "./circuit.ts";
 
 const settings = { window: 30_000, failures: 5, cooldown: 30_000 };
@@ -10,18 +10,22 @@ function failing(code: UpstreamErrorCode, retryAfterMs?: number): Outcome {
   return { code, retryAfterMs };
 }
 
+let bodies = 0;
+/** A request that comes for the first time, with a body of its own. */
+const FIRST: Entry = { again: false, last: false, body: () => bodies++ };
+
 /** A circuit and a time that only goes when told. */
 function drive(circuit = new Circuit(settings)) {
   let now = 1_000_000;
   return {
     circuit,
     pass: (ms: number) => (now += ms),
-    call: (outcome: Outcome) => {
-      const pass = circuit.enter(now);
+    call: (outcome: Outcome, entry: Partial<Entry> = {}) => {
+      const pass = circuit.enter(now, { ...FIRST, ...entry });
       pass?.ended(outcome, now);
       return pass !== undefined;
     },
-    enter: () => circuit.enter(now),
+    enter: (entry: Partial<Entry> = {}) => circuit.enter(now, { ...FIRST, ...entry }),
     now: () => now,
     state: () => circuit.state(now),
     wait: () => circuit.wait(now),
@@ -115,6 +119,67 @@ test("what is the client's own fault is a sign of life", () => {
   it.pass(30_000);
   it.call(failing("context-length"));
   expect(it.state()).toBe("closed");
+});
+
+test("requests count, and not their tries", () => {
+  const it = drive();
+  for (let i = 0; i < 4; i++) {
+    it.call(failing("failed"));
+    for (let tries = 0; tries < 5; tries++) it.call(failing("failed"), { again: true });
+  }
+  expect(it.state()).toBe("closed");
+  it.call(failing("failed"));
+  expect(it.state()).toBe("open");
+});
+
+test("beside successes one body counts once, however often it fails", () => {
+  const it = drive();
+  for (let i = 0; i < 20; i++) {
+    it.call(failing("failed"), { body: () => "odd" });
+    it.call("ok");
+  }
+  expect(it.state()).toBe("closed");
+  for (let i = 0; i < 5; i++) it.call(failing("failed"), { body: () => "odd" });
+  // Twenty good answers within the window: five failures in a row are less than half.
+  expect(it.state()).toBe("closed");
+  it.pass(40_000);
+  for (let i = 0; i < 5; i++) it.call(failing("failed"), { body: () => "odd" });
+  expect(it.state()).toBe("open");
+});
+
+test("what a body may be the cause of counts once per body, even alone", () => {
+  const it = drive();
+  for (let i = 0; i < 20; i++) it.call(failing("bad-response"), { body: () => "odd" });
+  expect(it.state()).toBe("closed");
+  it.pass(40_000);
+  for (let i = 0; i < 5; i++) it.call(failing("bad-response"));
+  expect(it.state()).toBe("open");
+});
+
+test("what the model makes of a request is a sign of life", () => {
+  const it = drive();
+  for (let i = 0; i < 20; i++) it.call(failing("model-failed"));
+  expect(it.state()).toBe("closed");
+});
+
+test("the last resort passes an open circuit one at a time, and closes it by an answer", () => {
+  const it = drive();
+  for (let i = 0; i < 5; i++) it.call(failing("unavailable"));
+  const probe = it.enter({ last: true });
+  expect([probe !== undefined, it.enter({ last: true }), it.enter()]).toEqual([true, undefined, undefined]);
+  probe?.answered();
+  expect([it.state(), it.enter() !== undefined]).toEqual(["closed", true]);
+});
+
+test("and a pause a few at a time, and leaves it as it is", () => {
+  const it = drive();
+  it.call(failing("rate-limited", 20_000));
+  const passed = Array.from({ length: 5 }, () => it.enter({ last: true }));
+  expect(passed.filter((pass) => pass !== undefined)).toHaveLength(3);
+  passed[0]?.ended("ok", it.now());
+  passed[1]?.ended(failing("rate-limited", 30_000), it.now());
+  expect([it.enter(), it.wait()]).toEqual([undefined, 30_000]);
+  expect(it.enter({ last: true })).toBeDefined();
 });
 
 test("an answer to a request from before it opened doesn't close it", () => {

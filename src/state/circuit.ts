@@ -17,33 +17,63 @@ export type CircuitState = "closed" | "open" | "half_open";
 export type Outcome =
   | "ok"
   | "abandoned"
+  /** The plugin refused the request before it asked anything of the upstream. */
+  | "unasked"
   | { readonly code: UpstreamErrorCode; readonly retryAfterMs?: number | undefined };
+
+/** What a circuit is told of a request that wants to pass. */
+export interface Entry {
+  /** The request has been here before: neither the call nor its failure counts once more. */
+  readonly again: boolean;
+  /** It passes although the circuit is open or pausing, because nothing else is left for it. */
+  readonly last: boolean;
+  /** Tells request bodies apart; asked only after a failure. */
+  readonly body: () => string | number | bigint;
+}
 
 /** The share of failing calls below which a busy target is not given up for a few of them. */
 const FAILING_SHARE = 0.5;
+/** So many requests at a time may ask a pausing target that is the only one left. */
+const LAST_RESORTS = 3;
+/** So many failing bodies are told apart; a body that is forgotten counts once more. */
+const MAX_BODIES = 64;
 
 /**
- * Keeps requests away from a target that fails. Closed: all may pass. Open: none, until the cooldown is over.
- * Half open: one probe may pass; it closes the circuit when its answer begins, or opens it again. A 429 with a
- * `retry-after` closes the way until then without counting as a failure; a refused credential (401, 403) counts
- * only while nothing succeeds beside it, because the other credentials may be good; what is the client's own
- * fault counts as a sign of life.
+ * Keeps requests away from a target, or from all targets of an upstream. Closed: all may pass. Open: none, until the
+ * cooldown is over. Half open: one probe may pass; it closes the circuit when its answer begins, or opens it again.
+ *
+ * Requests count, not their tries. While nothing succeeds each failed request counts; beside successes a failure counts
+ * once per request body, and so does at any time what the body may be the cause of. A 429 with a `retry-after` closes
+ * the way until then without counting. A refused credential counts only while nothing succeeds beside it, because the
+ * other credentials may be good. What is the request's own fault is a sign of life.
+ *
+ * A request that nothing else is left for may pass a closed way all the same: one at a time through an open circuit,
+ * as its probe; a few at a time during a pause, since a limit of tokens may refuse the large requests only.
  */
 export class Circuit {
   readonly #settings: CircuitSettings;
   readonly #calls: SlidingCount;
+  /** Failures, those of one body as one. */
   readonly #failures: SlidingCount;
+  /** Failed requests since something last succeeded. */
+  readonly #streak: SlidingCount;
+  /** When each body last failed; made with the first failure. */
+  #bodies: Map<string | number | bigint, number> | undefined;
+  #hasStreak = false;
   #rejections = 0;
   #open = false;
   /** Until when nothing may pass, in ms by the caller's clock. */
   #until = 0;
   #cause: UpstreamErrorCode = "unavailable";
   #probe: Pass | undefined;
+  /** Requests that passed during a pause. */
+  #lastResorts = 0;
 
   constructor(settings: CircuitSettings) {
     this.#settings = settings;
     this.#calls = new SlidingCount(settings.window);
     this.#failures = new SlidingCount(settings.window);
+    this.#streak = new SlidingCount(settings.window);
   }
 
   /** What a request would meet now. */
@@ -57,18 +87,33 @@ export class Circuit {
     return this.#cause;
   }
 
+  /** What is lost with it: nothing, failures that were counted, or that requests are to be kept away. */
+  worth(now: number): "nothing" | "failures" | "rest" {
+    if (this.#open || now < this.#until) return "rest";
+    const failing = this.#rejections > 0 || this.#failures.total(now) > 0 || this.#streak.total(now) > 0;
+    return failing ? "failures" : "nothing";
+  }
+
   /** Milliseconds until it is worth asking again; 0 when a request may pass now. */
   wait(now: number): number {
     if (now < this.#until) return this.#until - now;
     return this.#open && this.#probe ? PROBE_WAIT_MS : 0;
   }
 
+  /** Whether a request may pass that nothing else is left for. */
+  allowsLast(now: number): boolean {
+    if (this.#open) return this.#probe === undefined;
+    return now >= this.#until || this.#lastResorts < LAST_RESORTS;
+  }
+
   /** Lets a request pass, which must then say how it ended; undefined when none may. */
-  enter(now: number): Pass | undefined {
-    if (this.wait(now) > 0) return undefined;
-    this.#calls.add(now);
-    const pass = new Pass(this);
+  enter(now: number, entry: Entry): Pass | undefined {
+    if (entry.last ? !this.allowsLast(now) : this.wait(now) > 0) return undefined;
+    if (!entry.again) this.#calls.add(now);
+    const isLastResort = !this.#open && now < this.#until;
+    const pass = new Pass(this, entry, isLastResort);
     if (this.#open) this.#probe = pass;
+    if (isLastResort) this.#lastResorts += 1;
     return pass;
   }
 
@@ -83,21 +128,46 @@ export class Circuit {
   ended(pass: Pass, outcome: Outcome, now: number): void {
     const probe = this.#probe === pass;
     if (probe) this.#probe = undefined;
-    if (outcome === "abandoned") return;
-    const code = outcome === "ok" ? undefined : outcome.code;
-    const retryAfterMs = outcome === "ok" ? 0 : (outcome.retryAfterMs ?? 0);
-    if (code === undefined || isClientsFault(code)) this.#alive(probe);
-    else if (code === "rate-limited") this.#pause(code, retryAfterMs, now);
-    else if (probe || this.#condemns(code, now)) this.#openUp(code, retryAfterMs, now);
-    else this.#pause(code, retryAfterMs, now);
+    if (pass.isLastResort) this.#lastResorts -= 1;
+    if (outcome === "abandoned" || outcome === "unasked") return;
+    if (outcome === "ok") return this.#succeeded(probe);
+    const { code, retryAfterMs = 0 } = outcome;
+    const { blame, counts } = FAILURES[code];
+    if (blame === "request" || blame === "model") this.#alive(probe);
+    else if (counts !== "never" && (probe || this.#condemns(code, pass.entry, now)))
+      this.#openUp(code, retryAfterMs, now);
+    else if (counts !== "never" || code === "rate-limited") this.#pause(code, retryAfterMs, now);
   }
 
   /** Counts a failure; true when it is one too many. */
-  #condemns(code: UpstreamErrorCode, now: number): boolean {
-    if (code === "rejected") return ++this.#rejections >= this.#settings.failures;
-    this.#failures.add(now);
-    const failures = this.#failures.total(now);
+  #condemns(code: UpstreamErrorCode, { again, body }: Entry, now: number): boolean {
+    if (again) return false;
+    const { blame, counts } = FAILURES[code];
+    if (blame === "credential") return ++this.#rejections >= this.#settings.failures;
+    if (counts === "request") {
+      this.#streak.add(now);
+      this.#hasStreak = true;
+    }
+    if (this.#isNews(body(), now)) this.#failures.add(now);
+    const failures = Math.max(this.#streak.total(now), this.#failures.total(now));
     return failures >= this.#settings.failures && failures >= FAILING_SHARE * this.#calls.total(now);
+  }
+
+  /** Whether a body hasn't failed here of late. */
+  #isNews(body: string | number | bigint, now: number): boolean {
+    const bodies = (this.#bodies ??= new Map());
+    const before = bodies.get(body);
+    bodies.delete(body);
+    bodies.set(body, now);
+    const [oldest] = bodies.keys();
+    if (bodies.size > MAX_BODIES && oldest !== undefined) bodies.delete(oldest);
+    return before === undefined || now - before >= this.#settings.window;
+  }
+
+  #succeeded(probe: boolean): void {
+    if (this.#hasStreak) this.#streak.clear();
+    this.#hasStreak = false;
+    this.#alive(probe);
   }
 
   /** A request that began before the circuit opened says nothing about it now: only the probe closes it. */
@@ -105,8 +175,11 @@ export class Circuit {
     this.#rejections = 0;
     if (!probe) return;
     this.#open = false;
+    this.#until = 0;
     this.#failures.clear();
+    this.#streak.clear();
     this.#calls.clear();
+    this.#bodies = undefined;
   }
 
   #openUp(code: UpstreamErrorCode, retryAfterMs: number, now: number): void {
@@ -125,10 +198,14 @@ export class Circuit {
 
 /** A request that was let through; it must say how it ended, whatever happens. */
 export class Pass {
+  readonly entry: Entry;
+  readonly isLastResort: boolean;
   readonly #circuit: Circuit;
 
-  constructor(circuit: Circuit) {
+  constructor(circuit: Circuit, entry: Entry, isLastResort: boolean) {
     this.#circuit = circuit;
+    this.entry = entry;
+    this.isLastResort = isLastResort;
   }
 
   /** Its answer has begun. */
@@ -139,12 +216,6 @@ export class Pass {
   ended(outcome: Outcome, now: number): void {
     this.#circuit.ended(this, outcome, now);
   }
-}
-
-/** What is the client's or the route's own fault is a sign of life. */
-function isClientsFault(code: UpstreamErrorCode): boolean {
-  const { blame } = FAILURES[code];
-  return blame === "client" || blame === "route";
 }
 
 /** Who meets a probe under way may come back when it is likely to have ended. */

@@ -1,9 +1,11 @@
 import type { UpstreamErrorCode } from "../contract/index.ts";
-import type { CircuitSettings, CircuitState, Outcome, Pass } from "./circuit.ts";
+import type { CircuitSettings, CircuitState } from "./circuit.ts";
 import { Circuit } from "./circuit.ts";
 import { Load } from "./load.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import type { Target } from "./route-table.ts";
+import type { CircuitChange, TargetState, Visit } from "./target-visit.ts";
+import { targetName, TargetVisit } from "./target-visit.ts";
 
 // `upstream/model` can name any model, so what is known of targets must not grow with what clients think of.
 const MAX_TARGETS = 2_000;
@@ -16,34 +18,21 @@ export interface TargetStateSettings {
   readonly changed?: (change: CircuitChange) => void;
 }
 
-export interface CircuitChange {
-  /** `upstream/model` */
-  readonly target: string;
-  readonly state: CircuitState;
-  /** Why it opened. */
-  readonly cause: UpstreamErrorCode;
-  /** For how long it is open. */
-  readonly ms: number;
+/** What a request says of itself when it goes to a target. */
+export interface Arrival {
+  /** It has been at this target before, or at the upstream. */
+  readonly again: { readonly target: boolean; readonly upstream: boolean };
+  /** It goes there although the target rests, because nothing else is left for it. */
+  readonly last: boolean;
+  /** Tells request bodies apart; asked only after a failure. */
+  readonly body: () => string | number | bigint;
 }
 
-/** What the gateway has seen of one target. */
-export interface TargetState {
-  readonly circuit: Circuit;
-  readonly load: Load;
-}
-
-/** One request's stay at a target; it must say how it ended, and only the first word counts. */
-export interface Visit {
-  /** The answer has begun; after so many ms where its first event was waited for, and not its end. */
-  answered(ms?: number): void;
-  ended(outcome: Outcome): void;
-}
-
-/** The health and the load of every target, and the retry budget of every upstream. */
+/** The health and the load of every target, and the health and the retry budget of every upstream. */
 export class TargetStates {
   readonly #settings: TargetStateSettings;
   readonly #states = new Map<string, TargetState>();
-  readonly #budgets = new Map<string, RetryBudget>();
+  readonly #upstreams = new Map<string, UpstreamState>();
   readonly #now: () => number;
   // Each request asks for the same one several times, by the same object.
   #lastTarget: Target | undefined;
@@ -66,9 +55,11 @@ export class TargetStates {
     const name = targetName(target);
     let state = this.#states.get(name);
     if (!state) {
-      state = { circuit: new Circuit(this.#settings.health), load: new Load() };
-      if (this.#states.size >= MAX_TARGETS) this.#forgetOne();
-      this.#states.set(name, state);
+      const { health } = this.#settings;
+      const upstream = this.#upstream(target.upstream.id).circuit;
+      state = { circuit: new Circuit(health), upstream, load: new Load() };
+      // Where all that is known says more, this one is known to its own request alone.
+      if (this.#states.size < MAX_TARGETS || this.#forgetOne()) this.#states.set(name, state);
     }
     return state;
   }
@@ -81,104 +72,89 @@ export class TargetStates {
 
   /** Milliseconds until a request may go there; 0: now. */
   wait(target: Target): number {
-    return this.of(target).circuit.wait(this.#now());
+    const { circuit, upstream } = this.of(target);
+    const now = this.#now();
+    return Math.max(circuit.wait(now), upstream.wait(now));
   }
 
-  /** Lets a request go there; undefined while the target's circuit is open. */
-  enter(target: Target): Visit | undefined {
-    const { circuit, load } = this.of(target);
-    const pass = circuit.enter(this.#now());
-    if (!pass) return undefined;
-    load.began();
-    return new TargetVisit(
-      target,
-      { circuit, load },
-      { pass, now: this.#now, changed: this.#settings.changed },
-    );
+  /** Why a target rests, while it does. */
+  cause(target: Target): UpstreamErrorCode {
+    const { circuit, upstream } = this.of(target);
+    const now = this.#now();
+    return (upstream.wait(now) >= circuit.wait(now) ? upstream : circuit).cause;
   }
 
-  /** The circuits of the targets that were asked lately, by `upstream/model`. */
+  /** Lets a request go there; undefined while the circuit of the target or of its upstream is open. */
+  enter(target: Target, { again, last, body }: Arrival): Visit | undefined {
+    const state = this.of(target);
+    const now = this.#now();
+    if (last && !state.upstream.allowsLast(now)) return undefined;
+    if (!last && state.upstream.wait(now) > 0) return undefined;
+    const pass = state.circuit.enter(now, { again: again.target, last, body });
+    const upstreamPass = pass && state.upstream.enter(now, { again: again.upstream, last, body });
+    if (!upstreamPass) return undefined;
+    state.load.began();
+    return new TargetVisit(target, state, {
+      pass,
+      upstreamPass,
+      now: this.#now,
+      changed: this.#settings.changed,
+    });
+  }
+
+  /** The circuits of the targets that were asked lately, by `upstream/model`, and of upstreams, by `upstream/*`. */
   *circuits(): Generator<{ readonly target: string; readonly state: CircuitState }> {
     const now = this.#now();
     for (const [target, { circuit }] of this.#states) yield { target, state: circuit.state(now) };
+    for (const [id, { circuit }] of this.#upstreams) yield { target: `${id}/*`, state: circuit.state(now) };
   }
 
   /** A request's first call to an upstream, by which its retry budget is measured. */
   called(upstream: string): void {
-    this.#budget(upstream).called(this.#now());
+    this.#upstream(upstream).budget.called(this.#now());
   }
 
   /** Takes one retry from an upstream's budget, if there is one. */
   mayRetry(upstream: string): boolean {
-    return this.#budget(upstream).take(this.#now());
+    return this.#upstream(upstream).budget.take(this.#now());
   }
 
-  #budget(upstream: string): RetryBudget {
-    let budget = this.#budgets.get(upstream);
-    if (!budget) {
-      budget = new RetryBudget(this.#settings.retryShare);
-      this.#budgets.set(upstream, budget);
+  #upstream(id: string): UpstreamState {
+    let state = this.#upstreams.get(id);
+    if (!state) {
+      const { health, retryShare } = this.#settings;
+      state = { circuit: new Circuit(health), budget: new RetryBudget(retryShare) };
+      this.#upstreams.set(id, state);
     }
-    return budget;
+    return state;
   }
 
-  /** The oldest that nobody is at. */
-  #forgetOne(): void {
-    for (const [name, { load }] of this.#states) {
-      if (load.busy > 0) continue;
-      this.#states.delete(name);
-      return;
+  /** Forgets the oldest that nobody is at and that says least, never one that rests; false if there is none. */
+  #forgetOne(): boolean {
+    const now = this.#now();
+    let least: { readonly name: string; readonly worth: number } | undefined;
+    for (const [name, state] of this.#states) {
+      const worth = worthOf(state, now);
+      if (worth < (least?.worth ?? RESTING)) least = { name, worth };
+      if (worth === 0) break;
     }
+    return least !== undefined && this.#states.delete(least.name);
   }
 }
 
-interface VisitOptions {
-  readonly pass: Pass;
-  readonly now: () => number;
-  readonly changed: ((change: CircuitChange) => void) | undefined;
+/** What the gateway has seen of one upstream, whatever the model. */
+interface UpstreamState {
+  readonly circuit: Circuit;
+  readonly budget: RetryBudget;
 }
 
-class TargetVisit implements Visit {
-  readonly #target: Target;
-  readonly #state: TargetState;
-  readonly #options: VisitOptions;
-  #isOver = false;
+/** What may not be forgotten: a target that is kept away from, or is in use. */
+const RESTING = 3;
 
-  constructor(target: Target, state: TargetState, options: VisitOptions) {
-    this.#target = target;
-    this.#state = state;
-    this.#options = options;
-  }
-
-  answered(ms?: number): void {
-    const now = this.#options.now();
-    const before = this.#state.circuit.state(now);
-    this.#options.pass.answered();
-    this.#tell(before, now);
-    if (ms !== undefined) this.#state.load.answeredAfter(ms, now);
-  }
-
-  ended(outcome: Outcome): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#state.load.ended();
-    const now = this.#options.now();
-    const before = this.#state.circuit.state(now);
-    this.#options.pass.ended(outcome, now);
-    this.#tell(before, now);
-  }
-
-  /** Says so when what was done has opened or closed the target's circuit. */
-  #tell(before: CircuitState, now: number): void {
-    const { circuit } = this.#state;
-    const state = circuit.state(now);
-    if (state === before) return;
-    const ms = Math.round(circuit.wait(now));
-    this.#options.changed?.({ target: targetName(this.#target), state, cause: circuit.cause, ms });
-  }
-}
-
-/** `upstream/model`, as clients address it. */
-export function targetName({ upstream, model }: Target): string {
-  return `${upstream.id}/${model}`;
+/** How much what is known of a target says. */
+function worthOf({ circuit, load }: TargetState, now: number): number {
+  const worth = circuit.worth(now);
+  if (load.busy > 0 || worth === "rest") return RESTING;
+  if (worth === "failures") return 2;
+  return load.firstEvent(now) === undefined ? 0 : 1;
 }

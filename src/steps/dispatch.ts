@@ -6,7 +6,7 @@ import type {
   JsonObject,
 } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
-import { forgetSource } from "../contract/source.ts";
+import { forgetSource, sourceOf } from "../contract/source.ts";
 import { asksForNothing } from "../dialects/openai-chat/neutral.ts";
 import { asChat } from "../dialects/openai-completions/request.ts";
 import { soundUsage } from "../flow/sound-usage.ts";
@@ -93,7 +93,8 @@ interface Asked {
 
 function dispatch(plan: Plan, { question, request }: Asked, { call, gateway }: Around): Promise<Answer> {
   const needed = () => estimateRequest(request, outputBounds(plan, gateway));
-  return tryTargets(plan, { call, gateway, needed }, async (attempted) => {
+  const body = () => bodyOf(request);
+  return tryTargets(plan, { call, gateway, needed, body }, async (attempted) => {
     const { events, ignored } = await attempt(question, attempted, { call, redact: gateway.redact });
     // From here on nobody else is asked.
     forgetSource(request);
@@ -139,7 +140,8 @@ export function dispatchEmbed(
   { call, gateway }: Around,
 ): Promise<EmbedAnswer> {
   const needed = () => estimateRequest(request, outputBounds(plan, gateway));
-  return tryTargets(plan, { call, gateway, needed }, async ({ target, number, visit, slot }) => {
+  const body = () => bodyOf(request);
+  return tryTargets(plan, { call, gateway, needed, body }, async ({ target, number, visit, slot }) => {
     const lent = new LentCall({ target, number, visit, call, redact: gateway.redact, course: WHOLE });
     const { id, upstream } = target.upstream;
     try {
@@ -155,6 +157,11 @@ export function dispatchEmbed(
       throw failure;
     }
   });
+}
+
+/** Equal for requests that ask the same. */
+function bodyOf(request: JsonObject): number | bigint {
+  return Bun.hash(sourceOf(request)?.bytes ?? JSON.stringify(request));
 }
 
 function noEmbeddings(id: string): UpstreamError {

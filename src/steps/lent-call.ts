@@ -1,4 +1,4 @@
-import type { Call, UpstreamErrorCode, Usage } from "../contract/index.ts";
+import type { Call, Usage } from "../contract/index.ts";
 import type { Cancelling } from "../contract/cancelling.ts";
 import { CANCELLING } from "../contract/cancelling.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
@@ -9,10 +9,12 @@ import type { GatewayLogger } from "../log.ts";
 import { logUnforeseen, messageOf } from "../log.ts";
 import type { Errand } from "../state/errand.ts";
 import type { Target } from "../state/route-table.ts";
-import type { Visit } from "../state/target-states.ts";
+import type { Outcome } from "../state/circuit.ts";
+import type { Visit } from "../state/target-visit.ts";
 import type { AwaitedAnswer, Course } from "./deadlines.ts";
 import { Deadlines, STREAMED } from "./deadlines.ts";
 import { IgnoredParameters } from "./ignored-parameters.ts";
+import { shown } from "./shown-error.ts";
 
 export interface LentCallOptions {
   readonly target: Target;
@@ -43,6 +45,8 @@ export class LentCall implements Call, AnswerFollower {
   readonly #cancellation = new Cancellation<UpstreamError | RequestError>();
   readonly #deadlines: Deadlines;
   #ignored: IgnoredParameters | undefined;
+  /** Whether anything may have been asked of the upstream: whatever asks takes the signal, to be able to stop. */
+  #isAsked = false;
   #isQueueNoted = false;
   #log: GatewayLogger | undefined;
   /** Ends the wait for what a plugin has promised. */
@@ -76,10 +80,12 @@ export class LentCall implements Call, AnswerFollower {
   }
 
   get signal(): AbortSignal {
+    this.#isAsked = true;
     return this.#cancellation.signal;
   }
 
   get [CANCELLING](): Cancelling {
+    this.#isAsked = true;
     return this.#cancellation;
   }
 
@@ -90,6 +96,7 @@ export class LentCall implements Call, AnswerFollower {
 
   connected(): void {
     this.#isConnected = true;
+    this.#isAsked = true;
     this.#deadlines.connected();
   }
 
@@ -178,13 +185,9 @@ export class LentCall implements Call, AnswerFollower {
   explain(error: unknown): UpstreamError | RequestError {
     if (error instanceof RequestError) return error;
     const { redact, target } = this.#options;
-    // A code that isn't in the table may come from a plugin's own copy of the contract.
-    if (UpstreamError.is(error) && Object.hasOwn(FAILURES, error.code)) {
-      const message = redact(error.message);
-      const param = error.param === undefined ? undefined : redact(error.param);
-      return message === error.message && param === error.param ? error : copy(error, { message, param });
-    }
     const { id, plugin } = target.upstream;
+    // A code that isn't in the table may come from a plugin's own copy of the contract.
+    if (UpstreamError.is(error) && Object.hasOwn(FAILURES, error.code)) return shown(error, id, redact);
     logUnforeseen(this.log, `the plugin ${plugin} threw what is no UpstreamError`, error);
     return new UpstreamError("bad-response", `the plugin "${plugin}" of upstream "${id}" failed`, {
       cause: error,
@@ -199,7 +202,17 @@ export class LentCall implements Call, AnswerFollower {
     this.#noteQueue();
     this.#deadlines[Symbol.dispose]();
     this.#options.call.cancellation.forget(this.#requestEnded);
-    this.#options.visit.ended(outcomeOf(error));
+    this.#options.visit.ended(this.#outcomeOf(error));
+  }
+
+  /** What an attempt's end says about its target. */
+  #outcomeOf(error: UpstreamError | RequestError | undefined): Outcome {
+    if (!error) return "ok";
+    // One credential's trouble says nothing about the target while another can serve, nor does what it can't do.
+    if (error instanceof RequestError || error.otherCredential) return "abandoned";
+    if (FAILURES[error.code].blame === "request" && !this.#isAsked) return "unasked";
+    const { code, retryAfterMs } = error;
+    return code === "unsupported" ? "abandoned" : { code, retryAfterMs };
   }
 
   /** Of an attempt without an answer. */
@@ -220,30 +233,4 @@ export class LentCall implements Call, AnswerFollower {
     this.#abort(call.cancellation.reason ?? call.gone);
     this.ended(call.gone);
   };
-}
-
-/** Failures that say nothing about a target's health. */
-const SAYS_NOTHING: ReadonlySet<UpstreamErrorCode> = new Set(["unsupported", "overloaded"]);
-
-/** What an attempt's end says about its target. */
-function outcomeOf(error: UpstreamError | RequestError | undefined): Parameters<Visit["ended"]>[0] {
-  if (!error) return "ok";
-  // One credential's trouble says nothing about the target while another can serve, nor does what it can't do, nor
-  // that all of it is in use.
-  if (error instanceof RequestError || error.otherCredential || SAYS_NOTHING.has(error.code))
-    return "abandoned";
-  return { code: error.code, retryAfterMs: error.retryAfterMs };
-}
-
-function copy(
-  error: UpstreamError,
-  { message, param }: Pick<UpstreamError, "message" | "param">,
-): UpstreamError {
-  const { code, cause, retryAfterMs, otherCredential } = error;
-  return new UpstreamError(code, message, {
-    cause,
-    otherCredential,
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(param !== undefined && { param }),
-  });
 }

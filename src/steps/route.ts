@@ -9,7 +9,7 @@ import type { Resolution, Target } from "../state/route-table.ts";
 import { UNROUTED } from "../state/route-table.ts";
 import type { Strategy } from "../state/strategy.ts";
 import { order } from "../state/strategy.ts";
-import { targetName } from "../state/target-states.ts";
+import { targetName } from "../state/target-visit.ts";
 import type { Need } from "./needs.ts";
 import { lackOf, needsOf } from "./needs.ts";
 import type { RequestCall } from "./open-call.ts";

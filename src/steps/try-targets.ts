@@ -1,24 +1,31 @@
 import type { UpstreamErrorCode } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
-import { RequestError } from "../dialects/request-error.ts";
+import type { RequestError } from "../dialects/request-error.ts";
+import { ofUpstream } from "../dialects/request-error.ts";
 import { pause } from "../flow/pause.ts";
 import type { Errand } from "../state/errand.ts";
 import type { Gateway } from "../state/gateway.ts";
 import type { Slot } from "../state/rate-limiter.ts";
 import type { Target } from "../state/route-table.ts";
-import type { Visit } from "../state/target-states.ts";
+import type { Visit } from "../state/target-visit.ts";
+import { concernsUpstream } from "../state/target-visit.ts";
 import type { RequestEstimate } from "../state/token-estimate.ts";
 import type { Plan } from "./route.ts";
 import { takeUpstreamSlot } from "./upstream-slot.ts";
+import type { Told } from "./verdict.ts";
+import { forClient, moreTelling, telling, tooLarge, whileResting } from "./verdict.ts";
 
 /** A client would rather come back by itself than wait longer than this for another try. */
 const LONGEST_WAIT_MS = 5_000;
 
 /** Failures after which the same target is worth another try. A deadline that passed is not among them, nor is nonsense. */
-const PASSING: ReadonlySet<UpstreamErrorCode> = new Set(["unavailable", "failed", "truncated"]);
-
-/** Of several failures the client gets the one that says most: these say less than all others, the first least. */
-const LEAST_TELLING: readonly UpstreamErrorCode[] = ["unsupported", "no-such-model", "no-credential"];
+const PASSING: ReadonlySet<UpstreamErrorCode> = new Set([
+  "unreachable",
+  "unavailable",
+  "failed",
+  "model-failed",
+  "truncated",
+]);
 
 /** One try of one target. Whoever gets it says by `visit` how it ended. */
 export interface Try {
@@ -39,7 +46,9 @@ interface Again {
 /**
  * Tries a plan's targets until `run` returns: each once, in order, and then those again that failed in
  * passing, after a growing pause, within the attempts of one request and the retry budget of the upstream.
- * Targets whose circuit is open are passed over. Rejects with the failure that says most.
+ * Targets whose circuit is open are passed over, and so are an upstream's other targets after a failure that concerns
+ * all of them. Where nothing else is left, the one that rests for the shortest time is asked all the same, if not too
+ * many ask it at once. Rejects with the failure that says most.
  */
 export function tryTargets<T>(plan: Plan, around: Around, run: (attempt: Try) => Promise<T>): Promise<T> {
   return new Tries(plan, around).until(run);
@@ -50,6 +59,8 @@ interface Around {
   readonly gateway: Gateway;
   /** What the request may need of an upstream's tokens; asked only where those are limited. */
   readonly needed: () => RequestEstimate;
+  /** Tells request bodies apart; asked only after a failure. */
+  readonly body: () => string | number | bigint;
 }
 
 class Tries {
@@ -66,28 +77,36 @@ class Tries {
   #told: Map<Target, number> | undefined;
   /** Targets whose upstream is at the limits that gateway.yaml sets it. */
   #limited: Set<Target> | undefined;
+  /** Targets that this request was at. */
+  #asked: Set<Target> | undefined;
+  /** Upstreams none of whose targets can serve this request, by what one of them said. */
+  #lost: Set<string> | undefined;
+  /** Whether a target that rests was asked because nothing else was left. */
+  #isLast = false;
   readonly #needed: () => RequestEstimate;
+  readonly #body: () => string | number | bigint;
   #calls = 0;
-  #failure: UpstreamError | undefined;
+  #failure: Told | undefined;
 
-  constructor(plan: Plan, { call, gateway, needed }: Around) {
+  constructor(plan: Plan, { call, gateway, needed, body }: Around) {
     this.#plan = plan;
     this.#call = call;
     this.#gateway = gateway;
     this.#needed = needed;
+    this.#body = body;
   }
 
   async until<T>(run: (attempt: Try) => Promise<T>): Promise<T> {
     for (;;) {
       this.#call.cancellation.throwIfCancelled();
-      const next = this.#first() ?? (await this.#retry());
+      const next = this.#first() ?? (await this.#retry()) ?? this.#last();
       if (!next) throw this.#verdict();
       const { upstream, model: upstreamModel } = next.target;
       this.#call.note({ upstream: upstream.id, upstreamModel, attempts: next.number });
       try {
         return await run(next);
       } catch (error) {
-        this.#note(next.target, error);
+        this.#note(next, error);
       }
     }
   }
@@ -120,11 +139,28 @@ class Tries {
     return undefined;
   }
 
+  /** The target that rests for the shortest time, once: an answer is likelier from there than from nobody. */
+  #last(): Try | undefined {
+    if (this.#isLast || this.#calls >= this.#gateway.retry.attempts) return undefined;
+    this.#isLast = true;
+    const { targets } = this.#gateway;
+    const resting = this.#plan.targets.filter(
+      (target) =>
+        !this.#asked?.has(target) && !this.#limited?.has(target) && !this.#lost?.has(target.upstream.id),
+    );
+    const [soonest] = resting.sort((one, other) => targets.wait(one) - targets.wait(other));
+    if (!soonest) return undefined;
+    const { id } = soonest.upstream;
+    if (!this.#failed?.has(id)) targets.called(id);
+    else if (!targets.mayRetry(id)) return undefined;
+    return this.#enter(soonest);
+  }
+
   /** Whether a target can be gone to now: its circuit lets it, and it is a first try or within the budget of retries. */
   #mayCall(target: Target): boolean {
     const { targets } = this.#gateway;
     const { id } = target.upstream;
-    if (targets.wait(target) > 0) return false;
+    if (this.#lost?.has(id) || targets.wait(target) > 0) return false;
     // An upstream that has failed is tried again also by another model of it.
     if (this.#failed?.has(id)) return targets.mayRetry(id);
     targets.called(id);
@@ -138,24 +174,40 @@ class Tries {
       this.#tell(target, this.#call.age + (slot.retryAfterMs ?? Infinity));
       return undefined;
     }
-    const visit = this.#gateway.targets.enter(target);
+    const again = {
+      target: this.#asked?.has(target) ?? false,
+      upstream: this.#failed?.has(target.upstream.id) ?? false,
+    };
+    const visit = this.#gateway.targets.enter(target, { again, last: this.#isLast, body: this.#body });
     if (!visit) slot?.[Symbol.dispose]();
     return visit && { target, slot, number: ++this.#calls, visit: slot ? releasing(slot, visit) : visit };
   }
 
   /** Notes a failure; throws it when no other target could do better. */
-  #note(target: Target, error: unknown): void {
+  #note({ target, visit }: Try, error: unknown): void {
     if (!UpstreamError.is(error)) throw error;
-    this.#failure = moreTelling(this.#failure, error);
-    if (error.code === "unsupported") this.#calls -= 1;
+    const { id } = target.upstream;
+    const isUnasked = visit.outcome === "unasked";
+    this.#failure = moreTelling(this.#failure, { error, from: id, telling: telling(error, isUnasked) });
+    if (error.code === "unsupported" || isUnasked) this.#calls -= 1;
     else this.#report(target, error);
-    if (!this.#mayGoOn(error)) throw error;
-    const { blame } = FAILURES[error.code];
-    const hopeless = blame === "client" || blame === "route";
-    this.#tell(target, hopeless ? Infinity : this.#call.age + (error.retryAfterMs ?? 0));
-    if (!hopeless) (this.#failed ??= new Set()).add(target.upstream.id);
+    if (!isUnasked && !this.#mayGoOn(error)) throw ofUpstream(error, { from: id });
+    const isHopeless = FAILURES[error.code].blame === "request" || error.code === "no-such-model";
+    this.#tell(target, isHopeless ? Infinity : this.#call.age + (error.retryAfterMs ?? 0));
+    if (!isHopeless) (this.#failed ??= new Set()).add(id);
     const notBefore = this.#worthAgain(target, error);
     if (notBefore !== undefined) (this.#again ??= []).push({ target, notBefore });
+    (this.#asked ??= new Set()).add(target);
+    if (concernsUpstream(error.code) && !error.otherCredential) this.#lose(id, error);
+  }
+
+  /** None of an upstream's other targets need be asked. */
+  #lose(id: string, { retryAfterMs = 0 }: UpstreamError): void {
+    (this.#lost ??= new Set()).add(id);
+    for (const target of this.#plan.targets) {
+      if (target.upstream.id === id && !this.#told?.has(target))
+        this.#tell(target, this.#call.age + retryAfterMs);
+    }
   }
 
   #tell(target: Target, comeBack: number): void {
@@ -173,32 +225,33 @@ class Tries {
     if (age > target.upstream.timeouts.total) return undefined;
     if (error.otherCredential) return age;
     if (!PASSING.has(error.code)) return undefined;
+    // What the model makes of a request twice it is likely to make of it again.
+    if (error.code === "model-failed" && this.#asked?.has(target)) return undefined;
     const backoff = this.#gateway.retry.backoff * 2 ** (this.#calls - 1) * (0.5 + Math.random() / 2);
     return age + Math.max(backoff, error.retryAfterMs ?? 0);
   }
 
-  #report({ upstream }: Target, { code, message }: UpstreamError): void {
-    this.#call.log.warn("an upstream did not answer", { upstream: upstream.id, code });
-    // Its own words may repeat the client's.
-    this.#call.log.debug("what the upstream said", { upstream: upstream.id, error: message });
+  #report({ upstream }: Target, { code, message, detail }: UpstreamError): void {
+    this.#call.log.warn("an upstream did not answer", {
+      upstream: upstream.id,
+      code,
+      // Where it is the connection that failed. What an upstream says, or a body, may repeat the client's words.
+      ...(FAILURES[code].blame === "connection" && { said: detail }),
+    });
+    this.#call.log.debug("what the upstream said", { upstream: upstream.id, error: message, detail });
   }
 
   /** What the client gets when nothing is left to try. */
-  #verdict(): UpstreamError | RequestError {
+  #verdict(): RequestError {
     const waits = this.#plan.targets.map((target) => this.#wait(target));
     const soonest = Math.min(...waits);
-    if (this.#failure) return withRetryAfter(this.#failure, soonest);
+    if (this.#failure) return forClient(this.#failure, soonest);
     // Nothing but a limit that the request can never come under says so without a failure.
     if (soonest === Infinity) return tooLarge(this.#plan.asked, this.#needed());
     const target = this.#plan.targets[waits.indexOf(soonest)];
-    const limited =
-      target &&
-      (this.#limited?.has(target) || this.#gateway.targets.of(target).circuit.cause === "rate-limited");
-    const message = limited
-      ? `every upstream for "${this.#plan.asked}" is at its rate limit`
-      : `every upstream for "${this.#plan.asked}" has failed of late and is being rested`;
-    const code = limited ? "rate_limit_exceeded" : "upstream_unavailable";
-    return new RequestError(code, message, { retryAfterMs: soonest });
+    const cause =
+      target && !this.#limited?.has(target) ? this.#gateway.targets.cause(target) : "rate-limited";
+    return whileResting(this.#plan.asked, cause, soonest);
   }
 
   /** Milliseconds until a target may be worth asking again, as it said itself or as its circuit is open. */
@@ -208,36 +261,16 @@ class Tries {
   }
 }
 
-function tooLarge(asked: string, { input, output, outputAsked }: RequestEstimate): RequestError {
-  const message = `the request may need ${input + output} tokens, more than any upstream for "${asked}" may be asked for in a whole minute; ask for a smaller max_tokens, or make the prompt shorter`;
-  return new RequestError("invalid_value", message, { param: outputAsked ? "max_tokens" : "messages" });
-}
-
 /** A visit at whose end the slot is free. */
 function releasing(slot: Slot, visit: Visit): Visit {
   return {
+    get outcome() {
+      return visit.outcome;
+    },
     answered: (ms) => visit.answered(ms),
     ended: (outcome) => {
       slot[Symbol.dispose]();
       visit.ended(outcome);
     },
   };
-}
-
-/** That one upstream can't do something says less than that another, which can, is down. */
-function moreTelling(before: UpstreamError | undefined, now: UpstreamError): UpstreamError {
-  return before && telling(now) < telling(before) ? before : now;
-}
-
-function telling({ code }: UpstreamError): number {
-  const place = LEAST_TELLING.indexOf(code);
-  return place < 0 ? LEAST_TELLING.length : place;
-}
-
-/** A 429 or 503 says when to come back: when the first of the targets may be asked again. */
-function withRetryAfter(error: UpstreamError, wait: number): UpstreamError | RequestError {
-  const { wire, status } = FAILURES[error.code];
-  if (status !== 429 && status !== 503) return error;
-  const retryAfterMs = wait > 0 && wait < Infinity ? wait : undefined;
-  return new RequestError(wire, error.message, { cause: error, param: error.param, retryAfterMs });
 }

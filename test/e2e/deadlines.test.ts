@@ -192,10 +192,9 @@ describe("a server over HTTP whose queue of connections is full", () => {
       timeouts: { connect: "200ms", first_event: "20s", total: "20s" },
     };
     await using gateway = await startGateway(`${tries(1)}upstreams: { full: ${JSON.stringify(upstream)} }\n`);
-    const host = new URL(full.url).host;
     await expectTimeout(
       await ask(gateway, stream),
-      `${host} did not accept a connection in time (timeouts.connect)`,
+      "the upstream did not accept a connection in time (timeouts.connect)",
     );
   });
 });

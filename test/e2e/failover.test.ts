@@ -146,20 +146,37 @@ describe("the same target again", () => {
 const ALONE: readonly (readonly [UpstreamErrorCode, number, string, number])[] = [
   ["bad-request", 400, "invalid_value", 1],
   ["context-length", 400, "context_length_exceeded", 1],
+  ["content-filter", 400, "content_filter", 1],
+  ["too-large", 413, "request_too_large", 1],
   ["unsupported", 400, "unsupported_parameter", 1],
   ["no-such-model", 404, "model_not_found", 1],
   ["rate-limited", 429, "rate_limit_exceeded", 1],
-  ["rejected", 502, "upstream_error", 1],
+  ["rejected", 503, "no_credential", 1],
+  ["out-of-credit", 503, "no_credential", 1],
   ["no-credential", 503, "no_credential", 1],
   ["timeout", 504, "upstream_timeout", 1],
+  ["unreachable", 503, "upstream_unavailable", 3],
   ["unavailable", 503, "upstream_unavailable", 3],
   ["failed", 502, "upstream_error", 3],
+  ["model-failed", 502, "upstream_error", 2],
   ["truncated", 502, "upstream_truncated", 3],
   ["bad-response", 502, "upstream_bad_response", 1],
 ];
 
 /** Whether the next target is asked. */
-const BEHIND: Readonly<Record<string, boolean>> = { "bad-request": false, "context-length": false };
+const BEHIND: Readonly<Record<string, boolean>> = {
+  "bad-request": false,
+  "content-filter": false,
+  "context-length": false,
+};
+
+/** What the gateway says in its own words, and when a client may come back. */
+const OWN_WORDS: Readonly<Record<string, readonly [string, string]>> = {
+  rejected: [`the gateway's key for "alone" was refused`, "60"],
+  "out-of-credit": [`the credit of the gateway's key for "alone" is spent`, "60"],
+  "no-credential": [`no credential for "alone" can be used at present`, "1"],
+  unreachable: [`the upstream "alone" can't be reached`, "1"],
+};
 
 describe("kinds of failures", () => {
   for (const [code, status, wire, calls] of ALONE) {
@@ -167,9 +184,10 @@ describe("kinds of failures", () => {
       const bad = failing(code);
       await using gateway = await startSeveral({ alone: bad, first: bad, second: SOUND }, through(["alone"]));
       const answer = await refusal(await ask(gateway));
-      expect(answer).toMatchObject({ status, code: wire, message: `${code} it is` });
+      const [message, retryAfter] = OWN_WORDS[code] ?? [`${code} it is`, "1"];
+      expect(answer).toMatchObject({ status, code: wire, message });
       expect(gateway.calls()).toEqual({ alone: calls, first: 0, second: 0 });
-      expect(answer.retryAfter).toBe(status === 429 || status === 503 ? "1" : null);
+      expect(answer.retryAfter).toBe(status === 429 || status === 503 ? retryAfter : null);
 
       await using backed = await startSeveral({ first: bad, second: SOUND }, through(["first", "second"]));
       const response = await ask(backed);
@@ -220,7 +238,7 @@ describe("kinds of failures", () => {
       c: failing("no-such-model"),
     };
     await using gateway = await startSeveral(upstreams, through(["a", "b", "c"]));
-    expect(await refusal(await ask(gateway))).toMatchObject({ status: 502, code: "upstream_error" });
+    expect(await refusal(await ask(gateway))).toMatchObject({ status: 503, code: "no_credential" });
   });
 
   test("of several times to come back the client gets the earliest", async () => {
@@ -233,6 +251,7 @@ describe("kinds of failures", () => {
     expect(first).toMatchObject({ status: 429, retryAfter: "7", code: "rate_limit_exceeded" });
     const second = await refusal(await ask(gateway));
     expect(second).toMatchObject({ status: 429, retryAfter: "7", code: "rate_limit_exceeded" });
-    expect(gateway.calls()).toEqual({ a: 1, b: 1, c: 1 });
+    // The one that is to come back first is asked all the same, since nothing else is left.
+    expect(gateway.calls()).toEqual({ a: 1, b: 2, c: 1 });
   });
 });

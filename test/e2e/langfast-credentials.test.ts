@@ -90,11 +90,12 @@ test("no request fails because access tokens ended early: they are refreshed", a
   expect(emulator.counts.signups).toBe(KEPT);
 });
 
-test("where all are revoked and nobody may sign up the client hears what the service says", async () => {
+test("where all are revoked and nobody may sign up there is no credential", async () => {
   for (const { id } of emulator.users) emulator.revoke(id);
   emulator.script = { signup: { status: 429, retryAfter: 60 } };
   await using gateway = await start();
   const { status, text } = await ask(gateway);
-  expect(status).toBe(502);
-  expect(text).toContain("the prompt runner refuses the connection");
+  expect(status).toBe(503);
+  expect(text).toContain("no_credential");
+  expect(text).not.toContain("the prompt runner refuses the connection");
 });

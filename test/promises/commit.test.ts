@@ -147,6 +147,9 @@ describe("a plugin's failure", () => {
     ]),
   );
 
+  /** What the gateway says in its own words, since the upstream's are about the gateway. */
+  const OURS: readonly string[] = ["rejected", "out-of-credit", "no-credential", "unreachable"];
+
   test.each(codes)("%s is the status and code of the table, streamed and plain", async (code) => {
     await using scripted = await startScripted(answers);
     const { status, wire } = FAILURES[code];
@@ -154,7 +157,12 @@ describe("a plugin's failure", () => {
       const response = await scripted.chat({ ...streamed, stream, model: code });
       const { error } = (await response.json()) as { error: object };
       expect(response.status).toBe(status);
-      expect(error).toMatchObject({ code: wire, message: `this is ${code}`, param: "temperature" });
+      const message = OURS.includes(code) ? /"scripted"/ : new RegExp(`^this is ${code}$`);
+      expect(error).toMatchObject({
+        code: wire,
+        message: expect.stringMatching(message),
+        param: "temperature",
+      });
       expect(response.headers.has("retry-after")).toBe(status === 429 || status === 503);
     }
     const late = parseFrames(await (await scripted.chat({ ...streamed, model: `late-${code}` })).text());
@@ -164,10 +172,11 @@ describe("a plugin's failure", () => {
 
   test.each(codes)("%s goes to the next target if the table says so", async (code) => {
     await using scripted = await startGateway(
-      `${tries(2)}${scriptedUpstream({ ...answers, good: HELLO })}
+      `${tries(2)}${scriptedUpstream(answers)}
+  second: ${JSON.stringify({ plugin: "./scripted.ts", options: { answers: { good: HELLO } } })}
 routes:
   - model: m
-    targets: [{ upstream: scripted, model: ${code} }, { upstream: scripted, model: good }]
+    targets: [{ upstream: scripted, model: ${code} }, { upstream: second, model: good }]
 `,
       { files: { "scripted.ts": SCRIPTED_PLUGIN } },
     );

@@ -134,7 +134,7 @@ describe("what was told with a failed answer is booked", () => {
       "gemini, plain, each of its calls",
       { model: GEMINI },
       jsonAnswer(MALFORMED),
-      { input: 77, output: 40, source: "upstream", paid_input: 231, paid_output: 120, cost: 702 },
+      { input: 77, output: 40, source: "upstream", paid_input: 154, paid_output: 80, cost: 468 },
     ],
     [
       "gemini, streamed, after a text",

@@ -18,6 +18,8 @@ export type Step =
       readonly message: string;
       readonly times?: number;
     } & Partial<Details>)
+  /** Refuses in the contract's way before anything was asked of an upstream. */
+  | ({ readonly refuse: UpstreamErrorCode; readonly message: string } & Partial<Details>)
   /** Throws what no plugin should throw. */
   | { readonly bug: string }
   /** Waits until this address answers. */
@@ -95,7 +97,11 @@ export default definePlugin({
 
     async function* perform(step: Step, request: ChatRequest, call: Call): AsyncGenerator<ChatEvent> {
       if ("type" in step) yield step;
-      else if ("fail" in step) yield* fail(step);
+      else if ("fail" in step) {
+        // As whoever asks an upstream does.
+        call.signal.throwIfAborted();
+        yield* fail(step);
+      } else if ("refuse" in step) throw new UpstreamError(step.refuse, step.message, step);
       else if ("bug" in step) throw new TypeError(step.bug);
       else if ("gate" in step) await host.fetch(step.gate, { signal: call.signal });
       else if ("hang" in step) await aborted(call.signal);

@@ -3,6 +3,6 @@ import type { RequestError } from "../request-error.ts";
 
 /** OpenAI's error object: `{"error": {message, type, param, code}}`. */
 export function errorBody(error: RequestError): string {
-  const { message, type, param, code } = error;
-  return stringifyJson({ error: { message, type, param: param ?? null, code } });
+  const { message, type, param, code, upstreamCode } = error;
+  return stringifyJson({ error: { message, type, param: param ?? null, code: upstreamCode ?? code } });
 }

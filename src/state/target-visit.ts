@@ -1,0 +1,108 @@
+import type { UpstreamErrorCode } from "../contract/index.ts";
+import { FAILURES } from "../contract/index.ts";
+import type { Circuit, CircuitState, Outcome, Pass } from "./circuit.ts";
+import type { Load } from "./load.ts";
+import type { Target } from "./route-table.ts";
+
+export interface CircuitChange {
+  /** `upstream/model`, or `upstream/*` for the circuit of a whole upstream. */
+  readonly target: string;
+  readonly state: CircuitState;
+  /** Why it opened. */
+  readonly cause: UpstreamErrorCode;
+  /** For how long it is open. */
+  readonly ms: number;
+}
+
+/** What the gateway has seen of one target. */
+export interface TargetState {
+  readonly circuit: Circuit;
+  /** The circuit of its upstream: for its credentials, and for the way there. */
+  readonly upstream: Circuit;
+  readonly load: Load;
+}
+
+/** One request's stay at a target; it must say how it ended, and only the first word counts. */
+export interface Visit {
+  /** How it ended, once it has. */
+  readonly outcome: Outcome | undefined;
+  /** The answer has begun; after so many ms where its first event was waited for, and not its end. */
+  answered(ms?: number): void;
+  ended(outcome: Outcome): void;
+}
+
+interface VisitOptions {
+  readonly pass: Pass;
+  readonly upstreamPass: Pass;
+  readonly now: () => number;
+  readonly changed: ((change: CircuitChange) => void) | undefined;
+}
+
+/** A visit in the circuits of a target and of its upstream, and in the target's load. */
+export class TargetVisit implements Visit {
+  readonly #target: Target;
+  readonly #state: TargetState;
+  readonly #options: VisitOptions;
+  outcome: Outcome | undefined;
+
+  constructor(target: Target, state: TargetState, options: VisitOptions) {
+    this.#target = target;
+    this.#state = state;
+    this.#options = options;
+  }
+
+  answered(ms?: number): void {
+    const { circuit, upstream, load } = this.#state;
+    const { pass, upstreamPass, now } = this.#options;
+    const at = now();
+    const before = circuit.state(at);
+    const upstreamBefore = upstream.state(at);
+    pass.answered();
+    upstreamPass.answered();
+    this.#tell(circuit, before, at);
+    this.#tell(upstream, upstreamBefore, at);
+    if (ms !== undefined) load.answeredAfter(ms, at);
+  }
+
+  ended(outcome: Outcome): void {
+    if (this.outcome !== undefined) return;
+    this.outcome = outcome;
+    const { circuit, upstream, load } = this.#state;
+    const { pass, upstreamPass, now } = this.#options;
+    load.ended();
+    const at = now();
+    const before = circuit.state(at);
+    const upstreamBefore = upstream.state(at);
+    const isUpstreams = typeof outcome === "object" && concernsUpstream(outcome.code);
+    pass.ended(isUpstreams ? "abandoned" : outcome, at);
+    upstreamPass.ended(isUpstreams ? outcome : reached(outcome), at);
+    this.#tell(circuit, before, at);
+    this.#tell(upstream, upstreamBefore, at);
+  }
+
+  /** Says so when what was done has opened or closed a circuit. */
+  #tell(circuit: Circuit, before: CircuitState, now: number): void {
+    const state = circuit.state(now);
+    if (state === before) return;
+    const { upstream } = this.#target;
+    const target = circuit === this.#state.upstream ? `${upstream.id}/*` : targetName(this.#target);
+    this.#options.changed?.({ target, state, cause: circuit.cause, ms: Math.round(circuit.wait(now)) });
+  }
+}
+
+/** What an outcome says of the way to the upstream: who answers, be it with a failure, was reached. */
+function reached(outcome: Outcome): Outcome {
+  if (typeof outcome !== "object") return outcome;
+  return outcome.code === "timeout" ? "abandoned" : "ok";
+}
+
+/** Whether a failure is that of all targets of an upstream. A limit may be one model's own. */
+export function concernsUpstream(code: UpstreamErrorCode): boolean {
+  const { blame } = FAILURES[code];
+  return (blame === "credential" && code !== "rate-limited") || blame === "connection";
+}
+
+/** `upstream/model`, as clients address it. */
+export function targetName({ upstream, model }: Target): string {
+  return `${upstream.id}/${model}`;
+}
