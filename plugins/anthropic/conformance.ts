@@ -12,11 +12,20 @@ export default httpFixtures({
   options: (url) => ({ base_url: url, api_key: "sk-ant-conformance-0123456789" }),
   models: { data: [{ type: "model", id: MODEL, display_name: "Sonnet" }], has_more: false },
   stream: (answer) => [
-    frame("message_start", { message: { ...message(answer), content: [], stop_reason: null } }),
+    start(answer),
     ...answer.events.flatMap(framesOf(answer)),
-    frame("message_delta", { delta: { stop_reason: REASONS[answer.finish] }, usage: usageOf(answer) }) +
-      frame("message_stop", {}),
+    reason(answer) + frame("message_stop", {}),
   ],
+  early: (answer) => {
+    const frames = answer.events.flatMap(framesOf(answer));
+    return [
+      start(answer),
+      ...frames.slice(0, 2),
+      reason(answer),
+      ...frames.slice(2),
+      reason(answer) + frame("message_stop", {}),
+    ];
+  },
   plain: message,
   failure: (complaint) => frame("error", { error: { type: "api_error", message: complaint } }),
   error: (complaint) => ({ type: "error", error: { type: "api_error", message: complaint } }),
@@ -24,6 +33,16 @@ export default httpFixtures({
 
 function frame(type: string, members: JsonObject): string {
   return `event: ${type}\ndata: ${JSON.stringify({ type, ...members })}\n\n`;
+}
+
+function start(answer: Answer): string {
+  return frame("message_start", {
+    message: { ...message({ ...answer, toolCalls: [] }), content: [], stop_reason: null },
+  });
+}
+
+function reason(answer: Answer): string {
+  return frame("message_delta", { delta: { stop_reason: REASONS[answer.finish] }, usage: usageOf(answer) });
 }
 
 /** A block is begun where its kind begins, and ended where the next one does, or the answer. */

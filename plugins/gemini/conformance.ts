@@ -12,13 +12,12 @@ export default httpFixtures({
   options: (url) => ({ base_url: `${url}/v1beta`, api_key: "AIza-conformance-0123456789" }),
   models: { models: [{ name: `models/${MODEL}`, supportedGenerationMethods: ["generateContent"] }] },
   isStreamed: ({ path }) => path.includes(":streamGenerateContent"),
-  stream: (answer) => [
-    ...answer.events.map((event) => frame({ candidates: [candidate([partOf(event)])] })),
-    frame({
-      candidates: [{ ...candidate([{ text: "" }]), finishReason: REASONS[answer.finish] }],
-      usageMetadata: usageOf(answer),
-    }),
-  ],
+  stream: (answer) => [...answer.events.map(said), end(answer)],
+  early: (answer) => {
+    const [first = "", ...others] = answer.events.map(said);
+    return [first, end(answer), ...others, end(answer)];
+  },
+  unsupported: { "open-call": "arguments are an object, which can't end within" },
   plain: (answer) => ({
     candidates: [{ ...candidate(partsOf(answer)), finishReason: REASONS[answer.finish] }],
     usageMetadata: usageOf(answer),
@@ -29,6 +28,15 @@ export default httpFixtures({
 
 function frame(chunk: JsonObject): string {
   return `data: ${JSON.stringify({ ...chunk, modelVersion: MODEL, responseId: "r1" })}\r\n\r\n`;
+}
+
+function said(event: Answer["events"][number]): string {
+  return frame({ candidates: [candidate([partOf(event)])] });
+}
+
+function end(answer: Answer): string {
+  const ended = { ...candidate([{ text: "" }]), finishReason: REASONS[answer.finish] };
+  return frame({ candidates: [ended], usageMetadata: usageOf(answer) });
 }
 
 function candidate(parts: readonly JsonObject[]): JsonObject {

@@ -7,13 +7,11 @@ export default httpFixtures({
   model: "test-model",
   options: (url) => ({ base_url: `${url}/v1`, api_key: "sk-conformance-0123456789" }),
   models: { object: "list", data: [{ id: "test-model" }, { id: "other-model" }] },
-  stream: (answer) => [
-    chunk({ choices: [{ index: 0, delta: { role: "assistant", content: "" } }] }),
-    ...answer.events.map((event) => chunk({ choices: [{ index: 0, delta: deltaOf(event) }] })),
-    chunk({ choices: [{ index: 0, delta: {}, finish_reason: answer.finish }] }) +
-      chunk({ choices: [], usage: usageOf(answer) }) +
-      "data: [DONE]\n\n",
-  ],
+  stream: (answer) => [ROLE, ...answer.events.map(said), end(answer)],
+  early: (answer) => {
+    const [first = ROLE, ...others] = answer.events.map(said);
+    return [ROLE, first, finish(answer), ...others, end(answer)];
+  },
   plain: (answer) => ({
     id: "chatcmpl-1",
     choices: [{ index: 0, message: messageOf(answer), finish_reason: answer.finish }],
@@ -24,6 +22,20 @@ export default httpFixtures({
 
 function chunk(members: JsonObject): string {
   return `data: ${JSON.stringify({ id: "chatcmpl-1", object: "chat.completion.chunk", ...members })}\n\n`;
+}
+
+const ROLE = chunk({ choices: [{ index: 0, delta: { role: "assistant", content: "" } }] });
+
+function said(event: AnswerEvent): string {
+  return chunk({ choices: [{ index: 0, delta: deltaOf(event) }] });
+}
+
+function finish(answer: Answer): string {
+  return chunk({ choices: [{ index: 0, delta: {}, finish_reason: answer.finish }] });
+}
+
+function end(answer: Answer): string {
+  return finish(answer) + chunk({ choices: [], usage: usageOf(answer) }) + "data: [DONE]\n\n";
 }
 
 function deltaOf(event: AnswerEvent): JsonObject {

@@ -28,6 +28,7 @@ export const ENDS: readonly Check[] = [
   { rule: "2.8 incremental", plays: ["stall"], run: incremental },
   { rule: "2.9 bounded", plays: ["endless"], run: bounded },
   { rule: "2.10 plain-ends", plays: [], run: plainEnds },
+  { rule: "2.12 late-text", plays: ["early-finish"], run: lateText },
   { rule: "2.11 alive", plays: ["stall"], run: alive },
 ];
 
@@ -174,6 +175,14 @@ async function alive(bench: Bench): Promise<void> {
     if (await comesTrue(() => asked.call.told.alive > before, bench.patience)) return;
     throw new Broken("a ping came and `call.alive()` was not called");
   });
+}
+
+async function lateText(bench: Bench): Promise<void> {
+  const { text } = scenarioOf("early-finish").answer;
+  const outcome = await bench.answerIn("early-finish", { stream: true });
+  if (outcome.error !== undefined) return expectCode(outcome.error, BROKEN_OFF);
+  if (outcome.text === text) return;
+  throw new Broken(`the text is ${quoted(outcome.text)}: what came behind the first finish reason is lost`);
 }
 
 async function plainEnds(bench: Bench): Promise<void> {

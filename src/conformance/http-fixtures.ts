@@ -12,6 +12,8 @@ export interface HttpSetup extends Pick<Fixtures, "model" | "unsupported" | "han
   options(url: string): JsonObject;
   /** An answer as it is streamed, in pieces. The last piece is all that says that it is whole. */
   stream?(answer: Answer): readonly string[];
+  /** The same where the finish reason stands in the middle, and at the end once more; for formats that allow it. */
+  early?(answer: Answer): readonly string[];
   /** The content type of streams. Default `text/event-stream`. */
   readonly streamType?: string;
   /** An answer that isn't streamed. Without it every answer is streamed. */
@@ -45,6 +47,7 @@ export function httpFixtures(setup: HttpSetup): Fixtures {
 function lacking(setup: HttpSetup): Record<string, string> {
   return {
     ...(!setup.failure && { failing: "the fixtures give no `failure`: it can't fail within a stream" }),
+    ...(!setup.early && { "early-finish": "the fixtures give no `early`: its finish reason is its end" }),
     ...(!setup.stream && { "2.8 incremental": WHOLE, endless: WHOLE }),
   };
 }
@@ -63,15 +66,17 @@ async function respond(setup: HttpSetup, scenario: Scenario, { request, reply }:
   if (refusal !== undefined) return refuse(setup, scenario, { reply, status: refusal });
   const streamed = setup.stream && (!setup.plain || asksForStream(setup, request));
   const type = streamed ? (setup.streamType ?? "text/event-stream") : "application/json";
-  const whole = streamed
-    ? setup.stream?.(scenario.answer)
-    : halves(JSON.stringify(setup.plain?.(scenario.answer)));
+  const whole = streamed ? streamOf(setup, scenario) : halves(JSON.stringify(setup.plain?.(scenario.answer)));
   reply.head(200, { "content-type": type });
   await play(whole ?? [], {
     scenario,
     reply,
     failure: streamed ? setup.failure?.(scenario.complaint) : undefined,
   });
+}
+
+function streamOf(setup: HttpSetup, { name, answer }: Scenario): readonly string[] | undefined {
+  return name === "early-finish" ? setup.early?.(answer) : setup.stream?.(answer);
 }
 
 function asksForStream(setup: HttpSetup, request: HttpRequest): boolean {

@@ -2,6 +2,7 @@ import type { ChatRequest, Message } from "../contract/index.ts";
 import { arrivalIn } from "./arrival.ts";
 import type { Arrival } from "./arrival.ts";
 import type { Bench, Stage } from "./bench.ts";
+import { isSameJson, openCall, sameId } from "./calls.ts";
 import { CHAT_FIELDS, COMPANIONS, EXACT } from "./chat-fields.ts";
 import type { ChatField } from "./chat-fields.ts";
 import type { Check } from "./check.ts";
@@ -19,6 +20,8 @@ export const PARAMETERS: readonly Check[] = [
   { rule: "3.4 fields", plays: ["text"], run: fields },
   { rule: "3.5 values", plays: ["text"], run: values },
   { rule: "3.6 digits", plays: ["tools"], run: digits },
+  { rule: "3.8 same-id", plays: ["tools", "same-id"], run: sameId },
+  { rule: "3.9 open-call", plays: ["tools", "open-call"], run: openCall },
 ];
 
 async function toolCalls(bench: Bench, stream: boolean): Promise<void> {
@@ -43,14 +46,6 @@ async function toolCalls(bench: Bench, stream: boolean): Promise<void> {
   // The gateway makes `tool_calls` of a `stop`: some upstreams know no other word.
   const reasons = finishes.map(({ reason }) => reason).join(", ");
   if (reasons !== "tool_calls" && reasons !== "stop") throw new Broken(`the finish reason is "${reasons}"`);
-}
-
-function isSameJson(one: string, other: string): boolean {
-  try {
-    return Bun.deepEquals(JSON.parse(one), JSON.parse(other));
-  } catch {
-    return false;
-  }
 }
 
 async function messages(bench: Bench): Promise<void> {

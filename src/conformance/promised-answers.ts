@@ -98,6 +98,11 @@ export const ANSWERS_PROMISED = {
     why: "a model that thinks for minutes sends nothing but pings; without them the gateway ends its answer as dead",
     part: "what-chat-says",
   },
+  "2.12 late-text": {
+    title: "what an upstream says behind its finish reason isn't lost",
+    why: "some servers give a reason with every piece: the rest would be dropped, and its beginning sold as the whole",
+    part: "honest-ends",
+  },
   "3.1 tool-calls": {
     title: "tool calls arrive with their names and arguments, numbered from 0 in their order",
     why: "clients put the pieces of each call together by its index; a wrong one mixes two calls",
@@ -132,6 +137,16 @@ export const ANSWERS_PROMISED = {
   "3.7 history": {
     title: "a history is taken, each result at its call, or refused with its place",
     why: "it stays as it is: a conversation that is refused once is refused for ever, and a result at the wrong call is an answer about something else",
+    part: "tools-and-parameters",
+  },
+  "3.8 same-id": {
+    title: "two calls under one id stay two calls, each with its own arguments",
+    why: "an agent would run one of them twice, or one with the arguments of both",
+    part: "tools-and-parameters",
+  },
+  "3.9 open-call": {
+    title: "arguments that end within their JSON arrive as they were said, or make the answer fail",
+    why: "the gateway fails a call that can't be run; one that was mended is run with arguments that nobody meant",
     part: "tools-and-parameters",
   },
 } as const satisfies Record<string, Promised>;

@@ -55,6 +55,10 @@ export const SCENARIOS = {
   refused: "refuses the credential (with HTTP: status 401), with the complaint",
   limited: "says that its limit is reached (with HTTP: status 429, `retry-after: 7`), with the complaint",
   endless: "talks on and on, as fast as it is read",
+  "early-finish":
+    "gives its finish reason with the first half, then the second half, and the reason once more",
+  "same-id": "calls one tool twice, under one id if its calls have ids",
+  "open-call": "begins a tool call and finishes with `tool_calls` within the JSON of its arguments, streamed",
 } as const satisfies Record<string, string>;
 
 export type ScenarioName = keyof typeof SCENARIOS;
@@ -84,6 +88,16 @@ const SPECIAL: { readonly [name in ScenarioName]?: Answer } = {
   ),
   length: answerWith(HELLO.map(text), "length"),
   endless: answerWith(ENDLESS.map(text), "stop"),
+  "same-id": answerWith(
+    ['{"city":"Köln"}', '{"city":"Porto"}'].map((json, index) => {
+      return { type: "tool-call", index, id: "call-a", name: "weather_of", arguments: json };
+    }),
+    "tool_calls",
+  ),
+  "open-call": answerWith(
+    [{ type: "tool-call", index: 0, id: "call-a", name: "weather_of", arguments: '{"city":"Kö' }],
+    "tool_calls",
+  ),
 };
 
 function answerOf(name: ScenarioName): Answer {

@@ -6,6 +6,7 @@ import { describeUpstream, messageOf, RULES, testUpstream } from "modelyard/conf
 import type { Fixtures } from "modelyard/conformance";
 import type { UpstreamPlugin } from "modelyard/plugin";
 import { provideSpecifiers } from "../../src/host/specifiers.ts";
+import { CALLS } from "./call-mutants.ts";
 import { DIGITS } from "./digit-mutants.ts";
 import lineFixtures from "./line-fixtures.ts";
 import { JOBS } from "./job-mutants.ts";
@@ -23,7 +24,7 @@ import wire from "./wire.ts";
 /** What hangs needs not be waited for long: it is known to hang. */
 const PATIENCE_MS = 700;
 
-const ALL = [...WIRE, ...DIGITS, ...LINE, ...WHOLE, ...JOBS, REJECTING];
+const ALL = [...WIRE, ...DIGITS, ...CALLS, ...LINE, ...WHOLE, ...JOBS, REJECTING];
 
 const folder = mkdtempSync(join(tmpdir(), "mutants-"));
 const caught: string[] = [];
@@ -40,7 +41,7 @@ describeUpstream(line, lineFixtures);
 describeUpstream(whole, wholeFixtures);
 
 describe.each([
-  ["wire", [...WIRE, ...DIGITS], wireFixtures],
+  ["wire", [...WIRE, ...DIGITS, ...CALLS], wireFixtures],
   ["line", LINE, lineFixtures],
   ["whole", WHOLE, wholeFixtures],
   ["jobs", JOBS, jobFixtures],

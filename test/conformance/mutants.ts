@@ -102,8 +102,8 @@ export const WIRE: readonly Mutant[] = [
   ]),
   mutant("the answer is collected first", "2.8 incremental", "nothing came of chat()", [
     [
-      "yield* eventsOf(said);\n          if (said.done) return;",
-      "kept.push(...eventsOf(said));\n          if (said.done) break;",
+      "yield* eventsOf(said);\n          if (said.over) return;",
+      "kept.push(...eventsOf(said));\n          if (said.over) break;",
     ],
     ["for await (", "const kept: ChatEvent[] = [];\n        for await ("],
     ['throw new UpstreamError("truncated", "the answer broke off");', "yield* kept;"],

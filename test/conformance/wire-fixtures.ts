@@ -7,14 +7,11 @@ export default httpFixtures({
   model: "wire-1",
   options: (url) => ({ base_url: url, token: "wire-token-0123456789" }),
   models: { models: ["wire-1", "wire-2"] },
-  stream: (answer) => [
-    ...answer.events.map((event) => {
-      if (event.type === "text") return frame({ say: event.text });
-      if (event.type === "reasoning") return frame({ think: event.text });
-      return frame({ calls: [{ n: event.index, id: event.id, name: event.name, with: event.arguments }] });
-    }),
-    frame({ done: answer.finish, tokens: tokensOf(answer) }),
-  ],
+  stream: (answer) => [...framesOf(answer), end(answer)],
+  early: (answer) => {
+    const frames = framesOf(answer);
+    return [...frames.slice(0, 2), frame({ done: answer.finish }), ...frames.slice(2), end(answer)];
+  },
   plain: (answer) => ({
     say: answer.text,
     think: answer.reasoning,
@@ -24,6 +21,18 @@ export default httpFixtures({
   }),
   failure: (complaint) => frame({ oops: complaint }),
 });
+
+function framesOf({ events }: Answer): string[] {
+  return events.map((event) => {
+    if (event.type === "text") return frame({ say: event.text });
+    if (event.type === "reasoning") return frame({ think: event.text });
+    return frame({ calls: [{ n: event.index, id: event.id, name: event.name, with: event.arguments }] });
+  });
+}
+
+function end(answer: Answer): string {
+  return frame({ done: answer.finish, tokens: tokensOf(answer), over: true });
+}
 
 function frame(said: JsonObject): string {
   return `data: ${JSON.stringify(said)}\n\n`;

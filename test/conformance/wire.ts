@@ -18,6 +18,8 @@ interface Said {
   }[];
   readonly tokens?: { readonly in: number; readonly out: number };
   readonly done?: FinishReason;
+  /** The end of a stream; its reason may come before it. */
+  readonly over?: true;
   readonly oops?: string;
 }
 
@@ -55,7 +57,7 @@ export default definePlugin({
         for await (const { data } of sse(response.body)) {
           const said = parsed(data);
           yield* eventsOf(said);
-          if (said.done) return;
+          if (said.over) return;
         }
         throw new UpstreamError("truncated", "the answer broke off");
       },
