@@ -30,9 +30,18 @@ afterAll(async () => {
 const ID = "2512292042121000001";
 const LONGEST = "9223372036854775807";
 
+/** An answer that each of the plugins takes for one of its own. */
+const PLAIN = JSON.stringify({
+  type: "message",
+  content: [{ type: "text", text: "a" }],
+  stop_reason: "end_turn",
+  candidates: [{ content: { role: "model", parts: [{ text: "a" }] }, finishReason: "STOP" }],
+  choices: [{ index: 0, message: { role: "assistant", content: "a" }, finish_reason: "stop" }],
+});
+
 let says: { readonly plain: string; readonly events: readonly string[] };
 beforeEach(() => {
-  says = { plain: "{}", events: [] };
+  says = { plain: PLAIN, events: [] };
   fault.respond = (exchange) => {
     const asksForStream =
       exchange.path.includes("streamGenerateContent") || (exchange.json() as { stream?: boolean }).stream;
@@ -45,15 +54,15 @@ beforeEach(() => {
   };
 });
 
-async function ask(body: string, endpoint = "chat/completions"): Promise<Response> {
-  const headers = { authorization: `Bearer ${gateway.key}`, "content-type": "application/json" };
+async function ask(body: string, endpoint = "chat/completions", more: object = {}): Promise<Response> {
+  const headers = { authorization: `Bearer ${gateway.key}`, "content-type": "application/json", ...more };
   return fetch(`${gateway.baseURL}/${endpoint}`, { method: "POST", headers, body });
 }
 
 /** The text of the body that the upstream is sent for one of the client's. */
 async function sent(body: string, endpoint?: string): Promise<string> {
   const before = fault.requests.length;
-  await (await ask(body, endpoint)).text();
+  await (await ask(body, endpoint, { "cache-control": "no-store" })).text();
   expect(fault.requests.length).toBe(before + 1);
   return new TextDecoder().decode(fault.requests.at(-1)?.body);
 }
@@ -91,6 +100,31 @@ describe.each(TRANSLATED)("to %s", (upstream, model) => {
       expect(up.split(LONGEST)).toHaveLength(2);
     }
   });
+});
+
+test.each(TRANSLATED)("to %s every keyword of a schema has its digits, or is named", async (_, model) => {
+  for (const keyword of [
+    "enum",
+    "const",
+    "default",
+    "examples",
+    "minimum",
+    "exclusiveMaximum",
+    "multipleOf",
+  ]) {
+    const value = ["enum", "examples"].includes(keyword) ? `[1,${LONGEST}]` : LONGEST;
+    const schema = `{"type":"object","properties":{"id":{"type":"integer","${keyword}":${value}}}}`;
+    for (const asked of [
+      `"tools":[{"type":"function","function":{"name":"row","parameters":${schema}}}]`,
+      `"response_format":{"type":"json_schema","json_schema":{"name":"f","schema":${schema}}}`,
+    ]) {
+      const answer = await ask(`{"model":"${model}",${MESSAGES},${asked}}`);
+      const up = new TextDecoder().decode(fault.requests.at(-1)?.body);
+      const ignored = answer.headers.get("x-modelyard-ignored") ?? "";
+      expect([keyword, up.includes(LONGEST) || ignored.includes(keyword)]).toEqual([keyword, true]);
+      expect(up).not.toMatch(/9223372036854776000|"(?:enum|const|default|minimum)":\{/);
+    }
+  }
 });
 
 test("Anthropic's own members and Gemini's seed keep their digits", async () => {
