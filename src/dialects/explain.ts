@@ -45,7 +45,13 @@ function alternatives(schema: TSchema): string[] {
   if (anyOf) return [...new Set(anyOf.flatMap(alternatives))];
   const { const: literal, type } = schema as { const?: unknown; type?: string };
   if (literal !== undefined) return [JSON.stringify(literal)];
+  if (type === "integer") return [`integer${rangeOf(schema)}`];
   return [type === "array" ? "list" : String(type)];
+}
+
+function rangeOf(schema: TSchema): string {
+  const { minimum, maximum } = schema as { minimum?: number; maximum?: number };
+  return minimum === undefined || maximum === undefined ? "" : ` from ${minimum} to ${maximum}`;
 }
 
 /** `/messages/0/role` as clients know it: `messages[0].role`. */

@@ -80,7 +80,9 @@ test.each(FIELDS.flatMap((field) => NO_COUNTS.map((value) => [field, value] as c
     const text = `{"model":"quick","prompt":"Hi","${field}":${value}}`;
     for (const response of [await send("any", chat), await send("any", text, "/v1/completions")]) {
       expect(response.status).toBe(400);
-      expect(await errorOf(response)).toMatchObject({ code: "invalid_value", param: field });
+      const error = await errorOf(response);
+      expect(error).toMatchObject({ code: "invalid_value", param: field });
+      expect(error["message"]).toContain(`${field}: expected integer from -1 to 9007199254740991 or null`);
     }
   },
 );
