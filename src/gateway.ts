@@ -119,12 +119,14 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
     redact: redactor.message,
     start: () => opened.start(),
     close: async () => {
+      // Beside the counting, which may take long: what upstreams are told at the end costs if it comes late.
+      const closed = opened.close();
       await bookings.settled();
       tokens[Symbol.dispose]();
       try {
         ledger.close();
       } finally {
-        await opened.close();
+        await closed;
       }
     },
   };

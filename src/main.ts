@@ -26,12 +26,16 @@ import { Redactor } from "./state/redactor.ts";
 import { StartupError } from "./state/startup-error.ts";
 import type { Storage } from "./state/storage.ts";
 import { unpricedWarnings } from "./state/unpriced.ts";
+import { weakSecretWarnings } from "./state/weak-secrets.ts";
 import { openSqlite } from "./stores/sqlite.ts";
 
 /** Below this, Bun's bound on outgoing requests is met before any of ours. */
 const ENOUGH_HTTP_REQUESTS = 4_096;
 /** How long aborted requests get to tell their clients. */
 const LAST_WORDS_MS = 500;
+/** What is left of that once a second signal has come, and how long all clean-ups get then. */
+const HURRIED_WORDS_MS = 100;
+const LAST_CHANCE_MS = 1_000;
 
 /**
  * `bun run` passes a Ctrl-C on that the terminal has already sent to the whole group: what comes again within
@@ -67,6 +71,7 @@ async function start(): Promise<Running> {
   const text = await banner(server.url, gateway, key);
   for (const warning of unpricedWarnings([...settings.keys, ...storage.keys.list()], gateway))
     log.warn(warning);
+  for (const warning of weakSecretWarnings(settings)) log.warn(warning);
   process.stdout.write(text);
   return { gateway, server, storage, log, drain: settings.server.drain };
 }
@@ -109,21 +114,27 @@ function warnOfHttpLimit(log: GatewayLogger): void {
   );
 }
 
-/** Lets running requests end, ends those that take too long, and closes everything. */
-async function stop({ gateway, server, storage, log, drain }: Running): Promise<void> {
-  log.info("shutting down; asked again, it doesn't wait for running answers", {
+/** Lets running requests end, ends those that take too long, or all once `hurried` resolves, and closes everything. */
+async function stop(
+  { gateway, server, storage, log, drain }: Running,
+  hurried: Promise<void>,
+): Promise<void> {
+  log.info("shutting down; asked again, it cuts running answers", {
     running: gateway.calls.running,
   });
   const end = performance.now() + drain;
+  let lastWords = LAST_WORDS_MS;
+  void hurried.then(() => (lastWords = HURRIED_WORDS_MS));
   const drained = gateway.calls.drain();
-  await Promise.race([drained, Bun.sleep(drain)]);
+  await Promise.race([drained, Bun.sleep(drain), hurried]);
   if (gateway.calls.running > 0) {
     log.warn("requests took longer than server.drain and are cut", { running: gateway.calls.running });
     gateway.calls.abort(new RequestError("shutting_down", "this gateway is shutting down"));
-    await Promise.race([drained, Bun.sleep(LAST_WORDS_MS)]);
+    await Promise.race([drained, Bun.sleep(lastWords)]);
   }
   // A request counts as answered before its last bytes have left.
-  await server.stop(Math.max(end - performance.now(), LAST_WORDS_MS));
+  const stopped = server.stop(Math.max(end - performance.now(), LAST_WORDS_MS));
+  await Promise.race([stopped, hurried.then(() => Bun.sleep(HURRIED_WORDS_MS))]);
   await gateway.close();
   storage.close();
 }
@@ -133,17 +144,25 @@ function exit(code: number): never {
   process.exit(code);
 }
 
-/** Ends the process on SIGTERM and SIGINT; who asks again doesn't want to wait. */
+/**
+ * Ends the process on SIGTERM and SIGINT. Who asks again doesn't want to wait: running requests are cut, and clean-ups
+ * get a moment, since what they don't end at upstreams goes on and costs.
+ */
 function stopOnSignals(running: Running): void {
   let since: number | undefined;
+  let code = 0;
+  const hurried = Promise.withResolvers<void>();
   const onSignal = () => {
     if (since !== undefined) {
-      if (performance.now() - since > ECHO_MS) exit(1);
+      if (performance.now() - since <= ECHO_MS) return;
+      code = 1;
+      hurried.resolve();
+      setTimeout(exit, LAST_CHANCE_MS, 1);
       return;
     }
     since = performance.now();
-    stop(running).then(
-      () => exit(0),
+    stop(running, hurried.promise).then(
+      () => exit(code),
       (error: unknown) => {
         running.log.error("shutting down failed", { error: String(error) });
         exit(1);
