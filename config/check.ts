@@ -7,8 +7,10 @@ import { diagnose, mismatch } from "./diagnose.ts";
 import { formOf } from "./forms.ts";
 import type { Form } from "./forms.ts";
 import type { Problem } from "./problem.ts";
+import { whyUnsendable } from "./sendable.ts";
 import { isMap, partOf, variantFor, variantsOf, within } from "./walk.ts";
 import type { Spot } from "./walk.ts";
+import { found } from "./words.ts";
 
 /** What a check found. `value` is only to be trusted when there are no problems. */
 export interface Checked {
@@ -28,9 +30,11 @@ export function checkValue(schema: TSchema, value: unknown, at: Spot): Checked {
   const filled = withDefaults(usable, convert(usable, value, at));
   const reader = new Reader();
   const read = reader.read(usable, filled, at);
+  const wrong = diagnose(usable, filled, at);
+  const paths = new Set(wrong.map(({ path }) => path));
   return {
     value: read,
-    problems: [...diagnose(usable, filled, at), ...reader.problems],
+    problems: [...wrong, ...reader.problems.filter(({ path }) => !paths.has(path))],
     secrets: reader.secrets,
   };
 }
@@ -47,6 +51,7 @@ class Reader {
       return this.#number(form, schema, { value: value as string | number, spot });
     }
     if (isSecret(schema) && typeof value === "string") this.secrets.push(value);
+    if (typeof value === "string") this.#checkSendable(schema, value, spot);
     if (Array.isArray(schema["allOf"])) {
       return (schema["allOf"] as TSchema[]).reduce((part, inner) => this.read(inner, part, spot), value);
     }
@@ -62,6 +67,13 @@ class Reader {
       this.#part(schema, part, within(spot, key)),
     ]);
     return Object.fromEntries(parts);
+  }
+
+  #checkSendable(schema: TSchema, value: string, spot: Spot): void {
+    const why = whyUnsendable(schema, value);
+    if (why === undefined) return;
+    const message = `${found(schema, value, spot)} can't be sent: ${why}`;
+    this.problems.push(spot.document.problem(spot.path, { message }));
   }
 
   #part(schema: TSchema, value: unknown, spot: Spot): unknown {

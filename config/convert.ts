@@ -1,6 +1,7 @@
 import { Kind } from "@sinclair/typebox";
 import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
+import { sendable } from "./sendable.ts";
 import { isMap, partOf, variantFor, variantsOf, within } from "./walk.ts";
 import type { Spot } from "./walk.ts";
 
@@ -22,7 +23,9 @@ export function convert(schema: TSchema, value: unknown, spot: Spot): unknown {
     return variant === undefined ? value : convertParts(variant, value, spot);
   }
   if (value === null && schema[Kind] === "Boolean") return false;
-  return typeof value === "string" && isExpanded(spot) ? fromText(schema, value) : value;
+  if (typeof value !== "string") return value;
+  const text = sendable(schema, value);
+  return isExpanded(spot) ? fromText(schema, text) : text;
 }
 
 function convertParts(schema: TSchema, value: unknown[] | Record<string, unknown>, spot: Spot): unknown {
@@ -42,7 +45,9 @@ function isAbsent(schema: TSchema, value: unknown, spot: Spot): boolean {
   if (part === undefined) return false;
   const required = ((schema["required"] ?? []) as string[]).includes(key) && !("default" in part);
   if (required || part[Kind] === "Boolean") return false;
-  return value === null ? EMPTY_IS_ABSENT.has(part[Kind]) : value === "" && isExpanded(spot);
+  return value === null
+    ? EMPTY_IS_ABSENT.has(part[Kind])
+    : isExpanded(spot) && typeof value === "string" && sendable(part, value) === "";
 }
 
 function isExpanded(spot: Spot): boolean {

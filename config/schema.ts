@@ -84,6 +84,7 @@ export const Key = Type.Object(
     // A secret because people take it for `key`, and what they wrote would stand in a report.
     key_sha256: Type.Optional(
       Secret({
+        sentAs: "text",
         minLength: 0,
         pattern: "^([0-9a-fA-F]{64})?$",
         title: "a SHA-256 hash of 64 hexadecimal digits",
@@ -161,6 +162,7 @@ const Storage = Type.Object(
     }),
     secret: Type.Optional(
       Secret({
+        sentAs: "text",
         minLength: 16,
         description:
           "Encrypts what plugins store; at least 16 characters, such as `openssl rand -hex 32` makes. Without it a random one is made at the first start and kept beside the database.",

@@ -1,6 +1,6 @@
 import { Kind } from "@sinclair/typebox";
 import type { TSchema } from "@sinclair/typebox";
-import { isSecret } from "../src/contract/options.ts";
+import { isSecret, sentAs } from "../src/contract/options.ts";
 import { formOf } from "./forms.ts";
 import { isMap, variantsOf } from "./walk.ts";
 import type { Spot } from "./walk.ts";
@@ -62,7 +62,11 @@ export function alternatives(words: readonly string[]): string {
 export function mayShow(schema: TSchema): boolean {
   const variants = variantsOf(schema);
   if (formOf(schema) === undefined && variants.length > 0) return variants.every(mayShow);
-  return !isSecret(schema) && !["Array", "Tuple", "Object", "Record", "Unknown"].includes(schema[Kind]);
+  return (
+    !isSecret(schema) &&
+    sentAs(schema) === undefined &&
+    !["Array", "Tuple", "Object", "Record", "Unknown"].includes(schema[Kind])
+  );
 }
 
 function excerpt(value: string): string {

@@ -23,11 +23,11 @@ import {
 
 /** What plugins may lean on. A name that leaves is a new `apiVersion`; one that comes is for ever: think twice. */
 const CONTRACT = `
-  BATCHES Duration FAILURES Later LosslessNumber Secret Type UpstreamError definePlugin foldExtra isNumber
+  BATCHES Duration FAILURES HeaderMap HeaderValue Later LosslessNumber Secret Type UpstreamError definePlugin foldExtra isNumber
   type Batches, type Blame, type Call, type Capabilities, type ChatEvent, type ChatRequest, type ChatStream, type CompletionRequest,
   type ContentPart, type EmbedInput, type EmbedRequest, type EmbedResult, type ExtraEvent, type Failure, type FinishEvent,
   type FinishReason, type FoldedFields, type Host, type Json, type JsonObject, type KeyValue, type Logger,
-  type Message, type Model, type NextBatch, type ReasoningEvent, type Static, type StoredValue, type TSchema, type TextEvent,
+  type Message, type Model, type NextBatch, type ReasoningEvent, type SecretOptions, type Static, type StoredValue, type TSchema, type TextEvent,
   type ToolCallEvent, type Upstream, type UpstreamErrorCode, type UpstreamErrorOptions, type UpstreamPlugin,
   type Usage, type UsageEvent, type Waiter`;
 

@@ -1,4 +1,4 @@
-import { Secret, Type } from "modelyard/plugin";
+import { HeaderMap, HeaderValue, Secret, Type } from "modelyard/plugin";
 import type { Static } from "modelyard/plugin";
 import { apiKeyOption } from "modelyard/kit";
 import type { ApiKey } from "modelyard/kit";
@@ -17,16 +17,15 @@ export const options = Type.Object(
       default: "https://api.anthropic.com",
       description: "Where the API is, with or without /v1 at its end.",
     }),
-    version: Type.String({
-      minLength: 1,
+    version: HeaderValue({
       default: "2023-06-01",
       description: "The version of the API (the `anthropic-version` header).",
     }),
-    beta: Type.Array(Type.String({ minLength: 1 }), {
+    beta: Type.Array(HeaderValue(), {
       default: [],
       description: "Beta features to turn on (the `anthropic-beta` header).",
     }),
-    headers: Type.Record(Type.String(), Secret(), {
+    headers: HeaderMap({
       default: {},
       description: "Further headers of each request. They win over those that the plugin sets.",
     }),

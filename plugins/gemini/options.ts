@@ -1,4 +1,4 @@
-import { Secret, Type } from "modelyard/plugin";
+import { HeaderMap, Secret, Type } from "modelyard/plugin";
 import type { Static } from "modelyard/plugin";
 import { apiKeyOption } from "modelyard/kit";
 import type { ApiKey } from "modelyard/kit";
@@ -52,7 +52,7 @@ export const options = Type.Object(
       default: "https://generativelanguage.googleapis.com/v1beta",
       description: "Where the API is, its version included.",
     }),
-    headers: Type.Record(Type.String(), Secret(), {
+    headers: HeaderMap({
       default: {},
       description: "Further headers of each call.",
     }),

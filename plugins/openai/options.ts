@@ -1,4 +1,4 @@
-import { Secret, Type } from "modelyard/plugin";
+import { HeaderMap, HeaderValue, Secret, Type } from "modelyard/plugin";
 import { apiKeyOption } from "modelyard/kit";
 import type { Static } from "modelyard/plugin";
 import { PRESETS } from "./presets.ts";
@@ -48,7 +48,7 @@ export const options = Type.Object(
           "Several API keys that share the requests. One that is at its limit or refused rests, and is tried again later.",
       }),
     ),
-    headers: Type.Record(Type.String(), Secret(), {
+    headers: HeaderMap({
       default: {},
       description: "Further headers of each request. They win over those that the plugin sets.",
     }),
@@ -57,11 +57,9 @@ export const options = Type.Object(
       description: "Query parameters of each request, as Azure's `api-version`.",
     }),
     organization: Type.Optional(
-      Type.String({ minLength: 1, description: "The organisation to bill (`OpenAI-Organization`)." }),
+      HeaderValue({ description: "The organisation to bill (`OpenAI-Organization`)." }),
     ),
-    project: Type.Optional(
-      Type.String({ minLength: 1, description: "The project to bill (`OpenAI-Project`)." }),
-    ),
+    project: Type.Optional(HeaderValue({ description: "The project to bill (`OpenAI-Project`)." })),
     proxy: Type.Optional(
       Secret({ pattern: "^https?://", description: "The HTTP proxy through which the server is reached." }),
     ),

@@ -25,8 +25,8 @@ export type { Json, JsonObject } from "./json.ts";
 export { isNumber, LosslessNumber } from "./lossless-number.ts";
 export { Later } from "./later.ts";
 export type { Waiter } from "./later.ts";
-export { Duration, Secret, Type } from "./options.ts";
-export type { Static, TSchema } from "./options.ts";
+export { Duration, HeaderMap, HeaderValue, Secret, Type } from "./options.ts";
+export type { SecretOptions, Static, TSchema } from "./options.ts";
 export type {
   ChatRequest,
   CompletionRequest,
