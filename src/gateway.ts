@@ -6,6 +6,7 @@ import { ConfigError } from "../config/problem.ts";
 import type { BudgetSettings, KeySettings, Settings } from "../config/settings.ts";
 import type { JsonObject } from "./contract/index.ts";
 import type { PlannedUpstream, Surroundings } from "./host/open-upstream.ts";
+import type { OpenUpstreams } from "./host/open-upstreams.ts";
 import { openUpstreams } from "./host/open-upstreams.ts";
 import type { UnloadableUpstream } from "./host/plan-upstreams.ts";
 import { planUpstreams } from "./host/plan-upstreams.ts";
@@ -118,18 +119,27 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
     log,
     redact: redactor.message,
     start: () => opened.start(),
-    close: async () => {
-      // Beside the counting, which may take long: what upstreams are told at the end costs if it comes late.
-      const closed = opened.close();
-      await bookings.settled();
-      tokens[Symbol.dispose]();
-      try {
-        ledger.close();
-      } finally {
-        await closed;
-      }
-    },
+    close: () => closeAll({ opened, bookings, tokens, ledger }),
   };
+}
+
+interface Closed {
+  readonly opened: OpenUpstreams;
+  readonly bookings: Bookings;
+  readonly tokens: TokenCounter;
+  readonly ledger: Ledger;
+}
+
+async function closeAll({ opened, bookings, tokens, ledger }: Closed): Promise<void> {
+  // Beside the counting, which may take long: what upstreams are told at the end costs if it comes late.
+  const closed = opened.close();
+  await bookings.settled();
+  tokens[Symbol.dispose]();
+  try {
+    ledger.close();
+  } finally {
+    await closed;
+  }
 }
 
 function limitsOf({ server }: Settings): Gateway["limits"] {
