@@ -33,7 +33,7 @@ const CONTRACT = `
 
 const KIT = `
   ApiKeys answerStream apiKeyOption Channel Refusals SseParser ToolNames cleanBase64 credentialPool describeLimits failureIn failureOf get
-  isBlankContent openaiStream parseAsWritten parseJson post readConversation readInlineData readJson readModelList reasonOf sse stringifyJson systemClock wellFormedSchema
+  isBlankContent openaiStream parseAsWritten parseJson post readConversation readInlineData readJson readModelList reasonOf sse stringifyJson systemClock unreachable wellFormedSchema
   withOtherCredential
   type AnswerPiece, type ApiKey, type ChannelOptions, type Clock, type ConversationMessage, type ConversationOptions, type CredentialAccount,
   type CredentialPool, type CredentialSource, type GetOptions, type InlineData, type InlineDataOptions, type Lease, type LeaseCall, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,

@@ -1,6 +1,6 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Host, Json, JsonObject } from "modelyard/plugin";
-import { failureOf, parseJson } from "modelyard/kit";
+import { failureOf, parseJson, unreachable } from "modelyard/kit";
 
 /** One call to the service's Supabase project. */
 export interface Question {
@@ -37,8 +37,8 @@ export class Supabase {
   }
 
   /**
-   * Asks, and reads the whole answer. Throws the reason of `signal`, `unreachable` if nothing can be reached or
-   * the connection breaks, and `bad-response` above 1 MiB. Redirects are answers: they would carry tokens away.
+   * Asks, and reads the whole answer. Throws the reason of `signal`, what `unreachable` makes of a connection that
+   * isn't made or breaks, and `bad-response` above 1 MiB. Redirects are answers: they would carry tokens away.
    */
   async ask(question: Question): Promise<Answer> {
     try {
@@ -47,10 +47,7 @@ export class Supabase {
       return { status: response.status, body: parseJson(text), failure: () => failure(response, text) };
     } catch (error) {
       question.signal.throwIfAborted();
-      if (UpstreamError.is(error)) throw error;
-      throw new UpstreamError("unreachable", "the service can't be reached", {
-        detail: `${new URL(this.#url).host}: ${codeOf(error)}`,
-      });
+      throw unreachable(this.#url, error);
     }
   }
 
@@ -75,10 +72,4 @@ async function readText(response: Response): Promise<string> {
     if (text.length > LARGEST_ANSWER) throw new UpstreamError("bad-response", "the answer is too large");
   }
   return text + decoder.decode();
-}
-
-// The message of a network error can hold the URL; its code can't.
-function codeOf(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return typeof code === "string" ? code : "the request failed";
 }

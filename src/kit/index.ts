@@ -37,6 +37,7 @@ export { get, post } from "./post.ts";
 export type { GetOptions, PostOptions } from "./post.ts";
 export { readJson, readModelList } from "./read-json.ts";
 export { Refusals, withOtherCredential } from "./refusals.ts";
+export { unreachable } from "./unreachable.ts";
 export { sse } from "./sse.ts";
 export type { SseOptions } from "./sse.ts";
 export { SseParser } from "./sse-parser.ts";

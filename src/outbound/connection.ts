@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Socket, SocketHandler, TLSOptions } from "bun";
 import type { Cancelling } from "../contract/cancelling.ts";
 import { boundReceiveBuffer } from "../flow/socket-buffers.ts";
@@ -80,7 +81,11 @@ export class Connection implements Line, ParserEvents {
     // It is awaited below, unless the connection isn't made at all.
     handshake?.catch(() => undefined);
     this.#socket = await (isSecure
-      ? Bun.connect({ ...target, tls: { ...TLS, ca: this.#options.authorities }, socket: TLS_HANDLERS })
+      ? Bun.connect({
+          ...target,
+          tls: { ...TLS, ...nameOf(hostname), ca: this.#options.authorities },
+          socket: TLS_HANDLERS,
+        })
       : Bun.connect({ ...target, socket: HANDLERS }));
     this.#socket.setKeepAlive(true, PROBE_AFTER_MS);
     if (this.#isClosed) this.#socket.terminate();
@@ -226,6 +231,11 @@ const TLS_HANDLERS: SocketHandler<Connection> = {
   ...HANDLERS,
   handshake: (socket, isVerified, error) => socket.data.secured(isVerified && socket.authorized, error),
 };
+
+/** An address has no name to be told to the server (RFC 6066, section 3); it is verified all the same. */
+function nameOf(hostname: string): TLSOptions {
+  return isIP(hostname) === 0 ? {} : { serverName: "" };
+}
 
 /** Why a connection ended that stood. What the system calls a time-out is then the end of its probes. */
 function brokenOff(error: Error | undefined): Error {

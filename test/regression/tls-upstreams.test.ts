@@ -1,12 +1,18 @@
 import { afterAll, describe, expect, test } from "bun:test";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:tls";
 import type { Socket } from "bun";
+import { UpstreamError } from "../../src/contract/index.ts";
+import { get } from "../../src/kit/post.ts";
+import { outboundFetch } from "../../src/outbound/fetch.ts";
 import { Authority } from "../support/certificates.ts";
 import { GatewayFolder, startMain } from "../support/gateway-process.ts";
 import { startGateway } from "../support/gateway.ts";
 import { ask, CONFIGURED, KEYS, SERVER } from "../support/process-settings.ts";
+import { rejection } from "../support/rejection.ts";
 import { until } from "../support/until.ts";
 import type { Peer } from "../support/wire-server.ts";
-import { WireServer } from "../support/wire-server.ts";
+import { whole, WireServer } from "../support/wire-server.ts";
 import { answer, NAMED_WAYS, startWireUpstreams } from "../support/wire-upstreams.ts";
 
 /**
@@ -28,6 +34,15 @@ const CERTIFICATES = {
   "self-signed": authority.selfSigned(),
   "an unknown authority's": stranger.issue(),
 };
+
+/** What the log is told of a server that can't be reached. */
+async function reasonOf(url: string, client: "own" | "fetch"): Promise<string> {
+  const outbound = outboundFetch({ ownClient: client === "own", authorities: authority.certificate });
+  const by = outbound({ connect: 5_000, first_event: 5_000 });
+  const asked = get({ fetch: by, url }, new AbortController().signal);
+  const { message, detail } = await rejection(asked, UpstreamError);
+  return `${message}; ${detail}`;
+}
 
 describe.each(["own", "fetch"] as const)("sent by %s", (client) => {
   test.each(Object.keys(CERTIFICATES) as (keyof typeof CERTIFICATES)[])(
@@ -54,7 +69,10 @@ describe.each(["own", "fetch"] as const)("sent by %s", (client) => {
           expect([response.status, said]).toEqual([200, expect.stringContaining("Hello")]);
         else {
           expect(response.status).toBe(503);
-          expect(said).toContain("has a certificate that can't be trusted: ");
+          expect(said).toContain("can't be reached");
+          expect(await reasonOf(options.base_url, client)).toMatch(
+            /^the upstream has a certificate that can't be trusted; .*: (CERT|ERR_TLS_CERT|DEPTH_ZERO|UNABLE_TO)_/,
+          );
         }
       }
       // No byte of a request, and so no key, was sent to a server that isn't who it should be.
@@ -77,8 +95,31 @@ describe.each(["own", "fetch"] as const)("sent by %s", (client) => {
     );
     const response = await gateway.chat({ model: "up/m", messages: [{ role: "user", content: "Well?" }] });
     expect(response.status).toBe(503);
-    expect(await response.text()).toContain("can't be talked to over TLS: EPROTO");
+    expect(await response.text()).toContain("can't be reached");
+    expect(await reasonOf(options.base_url, client)).toBe(
+      `the upstream can't be talked to over TLS; 127.0.0.1:${plain.port}: EPROTO`,
+    );
   });
+});
+
+test("a server is told the name it is asked for, and HTTP/1.1, but no address", async () => {
+  const said: unknown[] = [];
+  const server = createServer({ ...CERTIFICATES.good, ALPNProtocols: ["h2", "http/1.1"] }, (socket) => {
+    // Of @types/node only the client's side has it.
+    said.push((socket as { servername?: string | false }).servername, socket.alpnProtocol);
+    socket.end(whole("{}", "connection: close\r\n"));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const outbound = outboundFetch({ ownClient: true, authorities: authority.certificate });
+  for (const host of ["localhost", "127.0.0.1"]) {
+    const asked = outbound({ connect: 5_000, first_event: 5_000 })(`https://${host}:${port}/`, {
+      redirect: "manual",
+    });
+    expect(await (await asked).text()).toBe("{}");
+  }
+  expect(said).toEqual(["localhost", "http/1.1", false, "http/1.1"]);
+  server.close();
 });
 
 test.each([{}, { MODELYARD_HTTP_CLIENT: "fetch" }])(

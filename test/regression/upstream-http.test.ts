@@ -49,16 +49,14 @@ describe.each(NAMED_WAYS)("over %s", (_, way) => {
     expect(told).toEqual(["answered", "answered", "answered"]);
   });
 
-  test("a redirect is told with its address, without its query, and isn't followed", async () => {
-    for (const [location, address] of [
-      ["/v2/there?key=secret", `${up.server.origin}/v2/there`],
-      ["https://other.test/x", "https://other.test/x"],
-    ]) {
+  test("a redirect is told without its address, and isn't followed", async () => {
+    for (const location of ["/v2/there?key=secret", "https://other.test/x"]) {
+      const before = up.server.requests.length;
       const told = await toldOf(`HTTP/1.1 307 Moved\r\nlocation: ${location}\r\ncontent-length: 0\r\n\r\n`);
       for (const said of told) {
-        expect(said).toMatch(/^502 .*upstream_bad_response/);
-        expect(said).toContain(`the upstream redirects to ${address}"`);
+        expect(said).toMatch(/^502 .*redirects to another address \(status 307\).*upstream_bad_response/);
       }
+      expect(up.server.requests.length - before).toBe(3);
     }
   });
 
@@ -70,8 +68,8 @@ describe.each(NAMED_WAYS)("over %s", (_, way) => {
 
   test("a server that hangs up without a byte was reached", async () => {
     for (const said of await toldOf("")) {
-      expect(said).toMatch(/^503 .*closed the connection without an answer: ECONNRESET/);
-      expect(said).not.toContain("can't reach");
+      expect(said).toMatch(/^503 .*closed the connection without an answer/);
+      expect(said).not.toContain("can't be reached");
     }
   });
 
@@ -115,5 +113,7 @@ test("a server that isn't there can't be reached", async () => {
     `retry: { attempts: 1 }\nupstreams: { up: { plugin: openai, options: ${JSON.stringify(options)} } }\n`,
   );
   const response = await gateway.chat({ model: "up/m", messages: [{ role: "user", content: "Well?" }] });
-  expect(`${response.status} ${await response.text()}`).toMatch(/^503 .*can't reach .*: ECONNREFUSED/);
+  expect(`${response.status} ${await response.text()}`).toMatch(
+    /^503 .*the upstream ."up." can't be reached/,
+  );
 });
