@@ -19,13 +19,12 @@ export function formatOf(
   if (isNothing(request["response_format"]) || type === "text") return undefined;
   if (type === "json_object") throw unsupported("knows no JSON without a schema", "response_format");
   const schema = objectOf(objectOf(format?.["json_schema"])?.["schema"]);
-  if (type !== "json_schema" || !schema) {
-    throw badRequest("response_format is text, or json_schema with a schema", "response_format");
-  }
+  if (type !== "json_schema") throw unsupported("knows no such format", "response_format");
+  if (!schema) throw badRequest("response_format json_schema needs a schema", "response_format");
   if (traits.structured === false)
     throw unsupported("takes no JSON schema for this model", "response_format");
   const place = "response_format.json_schema.schema";
-  const { schema: fitted, dropped } = fitSchema(soundSchema(schema, place, call));
+  const { schema: fitted, dropped } = fitSchema(soundSchema(schema, { place, call }));
   nameDropped(dropped, place, call);
   return { type: "json_schema", schema: fitted };
 }

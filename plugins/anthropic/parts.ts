@@ -1,7 +1,7 @@
 import type { Call, ContentPart, Json, JsonObject, Message } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { fileBlock, imageBlock } from "./files.ts";
-import { isNothing, objectOf, textOf } from "./json.ts";
+import { isNothing, objectOf } from "./json.ts";
 
 /** A content block of the Messages API. */
 export type Block = JsonObject;
@@ -85,7 +85,7 @@ function blockOf(part: ContentPart, place: string, call: Pick<Call, "ignored">):
 /** How OpenAI's parts become blocks: the member that each has, and what is made of it. */
 const MADE = new Map<string, readonly [string, (part: ContentPart, place: string) => Block]>([
   ["text", ["text", textBlock]],
-  ["refusal", ["refusal", (part) => ({ type: "text", text: textOf(part["refusal"]) })]],
+  ["refusal", ["refusal", (part, place) => textBlock({ ...part, text: part["refusal"] }, place)]],
   ["image_url", ["image_url", (part, place) => imageBlock(part["image_url"], place)]],
   ["file", ["file", (part, place) => fileBlock(part["file"], place)]],
   ["input_audio", ["input_audio", refuseAudio]],

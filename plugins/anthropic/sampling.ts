@@ -1,6 +1,10 @@
+import { isNumber } from "modelyard/plugin";
 import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
+import { badRequest } from "./errors.ts";
 import { isNothing } from "./json.ts";
 import type { Traits } from "./traits.ts";
+
+const SAMPLING = ["temperature", "top_p", "top_k"];
 
 interface Way {
   readonly traits: Traits;
@@ -14,6 +18,8 @@ interface Way {
  */
 export function sampling(request: ChatRequest, { traits, isThinking, call }: Way): JsonObject {
   const { temperature, top_p: topP, top_k: topK } = request;
+  const wrong = SAMPLING.find((name) => !isNothing(request[name]) && !isNumber(request[name]));
+  if (wrong !== undefined) throw badRequest(`${wrong} is a number`, wrong);
   if (!traits.sampling) return nameAll(request, call, "this model takes no sampling parameters");
   if (isThinking && traits.isClaude) return whileThinking(request, call);
   const isOneOnly = traits.oneOfSampling && !isDefault(temperature) && !isNothing(topP);
@@ -36,7 +42,7 @@ function whileThinking(request: ChatRequest, call: Way["call"]): JsonObject {
 }
 
 function nameAll(request: JsonObject, call: Way["call"], why: string): JsonObject {
-  for (const name of ["temperature", "top_p", "top_k"]) {
+  for (const name of SAMPLING) {
     if (!isDefault(request[name])) call.ignored(name, why);
   }
   return {};

@@ -2,9 +2,17 @@ import { describeLimits, wellFormedSchema } from "modelyard/kit";
 import type { Call, Json, JsonObject } from "modelyard/plugin";
 import { isNothing, listOf, objectOf, objectsOf, textOf } from "./json.ts";
 
+interface SchemaPlace {
+  /** As `tools[].function.parameters`. */
+  readonly place: string;
+  /** What the whole must be. */
+  readonly type?: "object";
+  readonly call: Pick<Call, "ignored">;
+}
+
 /** A schema that is well-formed, as the API refuses the request for any other; names what had to be left out. */
-export function soundSchema(schema: JsonObject, place: string, call: Pick<Call, "ignored">): JsonObject {
-  const { schema: sound, dropped } = wellFormedSchema(schema);
+export function soundSchema(schema: JsonObject, { place, type, call }: SchemaPlace): JsonObject {
+  const { schema: sound, dropped } = wellFormedSchema(schema, type);
   for (const path of dropped)
     call.ignored(`${place}.${path}`, "it is no JSON Schema, and the API refuses it");
   return sound;
@@ -14,11 +22,7 @@ export function soundSchema(schema: JsonObject, place: string, call: Pick<Call, 
  * The schema of a tool without `anyOf`, `oneOf` and `allOf` at its top, where the API refuses them: their properties
  * become the tool's own, and the description tells the rest.
  */
-export function withoutTopChoices(
-  schema: JsonObject,
-  place: string,
-  call: Pick<Call, "ignored">,
-): JsonObject {
+export function withoutTopChoices(schema: JsonObject, { place, call }: SchemaPlace): JsonObject {
   const { anyOf, oneOf, allOf, ...rest } = schema;
   const choices = Object.entries({ anyOf, oneOf, allOf }).filter(([, value]) => value !== undefined);
   if (choices.length === 0) return schema;

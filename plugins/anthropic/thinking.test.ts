@@ -100,9 +100,9 @@ describe("an effort that can't be followed is named", () => {
   });
 });
 
-test("an effort that nobody knows is the client's mistake", () => {
+test("an effort of another name is for another upstream", () => {
   expect(() => mapped({ reasoning_effort: "enormous" })).toThrow(
-    expect.objectContaining({ code: "bad-request", param: "reasoning_effort" }),
+    expect.objectContaining({ code: "unsupported", param: "reasoning_effort" }),
   );
 });
 

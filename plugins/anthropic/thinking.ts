@@ -1,5 +1,5 @@
 import type { Call, ChatRequest, Json } from "modelyard/plugin";
-import { badRequest } from "./errors.ts";
+import { unsupported } from "./errors.ts";
 import { isNothing, objectOf } from "./json.ts";
 import { EFFORTS } from "./traits.ts";
 import type { Effort, Traits } from "./traits.ts";
@@ -47,7 +47,7 @@ const MOST_OF_ALL = 0.8;
 
 /**
  * `reasoning_effort` as `thinking` and effort; the client's own `thinking` goes first, as it is. Throws
- * `bad-request` for an effort that nobody knows, and names it where the model can't follow it.
+ * `unsupported` for an effort of another name, and names it where the model can't follow it.
  */
 export function planThinking(asked: Asked): Thinking {
   const { request, traits, call } = asked;
@@ -61,8 +61,8 @@ export function planThinking(asked: Asked): Thinking {
   if (wanted === "none") return withoutThinking(asked);
   const level = typeof wanted === "string" ? LEVELS.get(wanted) : undefined;
   if (!level)
-    throw badRequest(
-      "reasoning_effort is none, minimal, low, medium, high, xhigh or max",
+    throw unsupported(
+      "takes none, minimal, low, medium, high, xhigh or max as an effort",
       "reasoning_effort",
     );
   if (traits.thinking === "none") return unheard(asked, "this model doesn't think");

@@ -132,7 +132,7 @@ describe("response_format", () => {
     [{ type: "json_object" }, "claude-sonnet-4-5", "unsupported"],
     [{ type: "json_schema", json_schema: { schema } }, "claude-3-haiku-20240307", "unsupported"],
     [{ type: "json_schema" }, "claude-sonnet-4-5", "bad-request"],
-    [{ type: "poem" }, "claude-sonnet-4-5", "bad-request"],
+    [{ type: "poem" }, "claude-sonnet-4-5", "unsupported"],
   ])("%j of %s is refused as %s", (asked, model, code) => {
     expect(() => format(asked, model)).toThrow(expect.objectContaining({ code, param: "response_format" }));
   });

@@ -81,9 +81,9 @@ function inputSchema(
   isStrict: boolean,
   { traits, call }: Way,
 ): JsonObject {
-  const whole = { type: "object", ...(parameters ?? { properties: {} }) };
   const place = "tools[].function.parameters";
-  const schema = withoutTopChoices(soundSchema(whole, place, call), place, call);
+  const at = { place, type: "object" as const, call };
+  const schema = withoutTopChoices(soundSchema(parameters ?? { properties: {} }, at), at);
   if (!isStrict) return { input_schema: schema };
   if (!traits.structured) {
     call.ignored("tools[].function.strict", "this model has no strict tools");
@@ -132,8 +132,12 @@ function wordOf(word: string): JsonObject | undefined {
 }
 
 function nameOf(choice: JsonObject | undefined): JsonObject | undefined {
-  if (choice?.["type"] === "function")
-    return { type: "tool", name: textOf(objectOf(choice["function"])?.["name"]) };
+  if (choice?.["type"] === "function") return namedTool(textOf(objectOf(choice["function"])?.["name"]));
   // Anthropic's own form.
   return /^(auto|any|tool|none)$/.test(textOf(choice?.["type"])) ? choice : undefined;
+}
+
+function namedTool(name: string): JsonObject {
+  if (name === "") throw badRequest("tool_choice needs the name of its function", "tool_choice");
+  return { type: "tool", name };
 }

@@ -44,6 +44,7 @@ export function nameOthers(part: JsonObject, known: readonly string[], { path, c
 }
 
 function byUrl(own: JsonObject, place: PartPlace): JsonObject {
+  if (textIn(own, "url").trim() === "") throw badRequest(place.path, "a part with a url");
   return inlineData(textIn(own, "url"), place) ?? locatedAt(textIn(own, "url").trim(), place);
 }
 
@@ -60,6 +61,7 @@ function file(own: JsonObject, place: PartPlace): JsonObject {
   const name = textIn(own, "filename").toLowerCase();
   const mediaType = MIME_TYPES.get(/\.(\w+)$/.exec(name)?.[1] ?? "") ?? "application/pdf";
   if (data !== "") return inlineData(data, place, mediaType) ?? locatedAt(data.trim(), place);
+  if (data === "" && id === "") throw badRequest(`${place.path}.file`, "a file with file_data or file_id");
   if (/^files\/[\w-]+$/.test(id)) return { fileData: { fileUri: `${FILES_ORIGIN}/v1beta/${id}` } };
   if (id.startsWith("https://") || id.startsWith("gs://")) return locatedAt(id, place);
   throw unsupported(place.path, "Gemini has only files of its own: files/NAME, its https address, or gs://");

@@ -119,7 +119,7 @@ describe("generation config", () => {
     [{ functions: [{ name: "f" }] }, "unsupported", "functions"],
     [{ web_search_options: {} }, "unsupported", "web_search_options"],
     [{ safety_settings: {} }, "bad-request", "safety_settings"],
-    [{ reasoning_effort: "extreme" }, "bad-request", "reasoning_effort"],
+    [{ reasoning_effort: "extreme" }, "unsupported", "reasoning_effort"],
     [
       { reasoning_effort: "low", google: { thinking_config: { thinking_budget: 1 } } },
       "bad-request",

@@ -8,6 +8,8 @@ import { badRequest } from "./refusal.ts";
 interface Place {
   /** Where the schema stands in the request, as `response_format.json_schema.schema`. */
   readonly path: string;
+  /** What the whole must be. */
+  readonly type?: "object";
   readonly call: Pick<Call, "ignored">;
 }
 
@@ -18,9 +20,9 @@ interface Place {
  * left out, named with `call.ignored`, and told in the description where that is possible: one schema that Gemini can't
  * express would end the whole request.
  */
-export function geminiSchema(schema: Json, { path, call }: Place): JsonObject {
+export function geminiSchema(schema: Json, { path, type, call }: Place): JsonObject {
   if (!isObject(schema)) throw badRequest(path, "a JSON Schema");
-  const { schema: root, dropped } = wellFormedSchema(schema);
+  const { schema: root, dropped } = wellFormedSchema(schema, type);
   const converter = new Converter(root, call);
   for (const place of dropped) converter.ignore(`${path}.${place}`);
   const { $defs, definitions, ...rest } = root;

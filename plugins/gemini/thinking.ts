@@ -1,7 +1,7 @@
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { isObject } from "./json.ts";
 import type { ModelName } from "./model-name.ts";
-import { badRequest } from "./refusal.ts";
+import { badRequest, unsupported } from "./refusal.ts";
 
 interface Asked {
   readonly request: ChatRequest;
@@ -58,7 +58,7 @@ function thinks({ id, version }: ModelName): boolean {
 function effortOf(value: Json | undefined): Effort | undefined {
   if (value === undefined || value === null) return undefined;
   const effort = EFFORTS.find((each) => each === value);
-  if (!effort) throw badRequest("reasoning_effort", `one of ${EFFORTS.join(", ")}`);
+  if (!effort) throw unsupported("reasoning_effort", `Gemini takes ${EFFORTS.join(", ")}`);
   return effort;
 }
 

@@ -37,9 +37,10 @@ const FUNCTION_MEMBERS = new Set(["name", "description", "parameters"]);
 
 function declaration(tool: Json, index: number, { names, call }: Around): JsonObject {
   const place = `tools[${index}]`;
-  const type = textIn(tool, "type");
-  if (type !== "function") throw unsupported(place, `Gemini takes functions here, no tool of type "${type}"`);
   const own = member(tool, "function");
+  const type = textIn(tool, "type") || (isObject(own) ? "function" : "");
+  if (type === "") throw badRequest(place, "a tool with a function");
+  if (type !== "function") throw unsupported(place, `Gemini takes functions here, no tool of type "${type}"`);
   const name = textIn(own, "name");
   if (!isObject(own) || name === "") throw badRequest(`${place}.function.name`, "a function's name");
   for (const [field, value] of Object.entries(own)) {
@@ -66,7 +67,13 @@ function parametersOf(parameters: Json | undefined, place: string, call: Around[
   const isEmpty = isObject(properties) && Object.keys(properties).length === 0;
   if (isObject(parameters) && (Object.keys(parameters).length === 0 || (isEmpty && !parameters["$ref"])))
     return {};
-  return { parametersJsonSchema: geminiSchema(parameters, { path: `${place}.function.parameters`, call }) };
+  return {
+    parametersJsonSchema: geminiSchema(parameters, {
+      path: `${place}.function.parameters`,
+      type: "object",
+      call,
+    }),
+  };
 }
 
 const MODES = new Map([

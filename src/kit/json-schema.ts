@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../contract/index.ts";
-import { listOf, numberOf, objectOf } from "./json.ts";
+import { listOf, numberOf, objectOf, textOf } from "./json.ts";
 import type { Said } from "./json.ts";
 
 /** A JSON Schema as the draft of 2020-12 has it. */
@@ -13,11 +13,15 @@ export interface WellFormedSchema {
  * A JSON Schema without the mistakes and the older drafts' forms that vendors refuse a whole request for: lists of
  * `items` become `prefixItems`, a boolean `exclusiveMinimum` its number, an empty list of `properties` an object;
  * `required` keeps each name once; keywords whose value has the wrong type, such as `required: true`, are left out, and
- * what should be a schema and is none becomes `{}`. A schema without such is given back as it is.
+ * what should be a schema and is none becomes `{}`. A schema without such is given back as it is. `type` is that of the
+ * whole: a tool takes an object, whatever its schema says.
  */
-export function wellFormedSchema(schema: JsonObject): WellFormedSchema {
+export function wellFormedSchema(schema: JsonObject, type?: "object"): WellFormedSchema {
   const dropped: string[] = [];
-  return { schema: mended(schema, "", dropped), dropped };
+  const isOther = type !== undefined && schema["type"] !== type && schema["$ref"] === undefined;
+  if (isOther && schema["type"] !== undefined && textOf(schema["type"]).toLowerCase() !== type)
+    dropped.push("type");
+  return { schema: mended(isOther ? { ...schema, type } : schema, "", dropped), dropped };
 }
 
 /** A description with the limits that a schema had to be made without, for the model to read. */
