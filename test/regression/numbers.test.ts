@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { CHAT_FIELDS } from "../../src/conformance/chat-fields.ts";
 import type { FaultUpstream } from "../support/fault-upstream.ts";
 import { startFaultUpstream } from "../support/fault-upstream.ts";
 import type { RunningGateway } from "../support/gateway.ts";
@@ -137,6 +138,33 @@ test("Anthropic's own members and Gemini's seed keep their digits", async () => 
 
 test("a result with a number beyond doubles is no null for Gemini", async () => {
   expect(await sent(`{"model":"ge/gemini-2.5-pro",${called("{}")}}`)).toContain('"response":{"c":1e400}');
+});
+
+test("wherever such a number stands, a request is answered or refused in words, and no number becomes an object", async () => {
+  const fields = [...Object.keys(CHAT_FIELDS), "user", "stream", "x_unknown", "thinking", "top_k", "input"];
+  const members = ["name", "tool_calls", "content", "refusal", "audio", "extra_content", "reasoning_details"];
+  const parts = ["text", "image_url", "input_audio", "file", "cache_control", "x"];
+  for (const number of [ID, "1e400"]) {
+    const bodies = [
+      ...fields.map((field) => `${MESSAGES},"${field}":${number}`),
+      ...fields.map((field) => `${MESSAGES},"${field}":[${number}]`),
+      ...fields.map((field) => `${MESSAGES},"${field}":{"type":${number},"x":${number}}`),
+      ...members.map((member) => `"messages":[{"role":"assistant","content":"q","${member}":${number}}]`),
+      ...parts.map(
+        (part) => `"messages":[{"role":"user","content":[{"type":"${part}","${part}":${number}}]}]`,
+      ),
+    ];
+    for (const model of ["an/claude-sonnet-4-5", "ge/gemini-2.5-pro", "oa/m"]) {
+      for (const body of bodies) {
+        const before = fault.requests.length;
+        const answer = await ask(`{"model":"${model}",${body}}`);
+        const text = await answer.text();
+        expect([body, [200, 400].includes(answer.status), text]).toEqual([body, true, text]);
+        for (const up of fault.requests.slice(before))
+          expect(new TextDecoder().decode(up.body)).not.toMatch(/rawJSON|\{\}/);
+      }
+    }
+  }
 });
 
 describe("to a server of OpenAI's API", () => {
