@@ -23,7 +23,9 @@ upstreams:
   const candidates = [{ content: { role: "model", parts: [{ text: "a" }] }, finishReason: "STOP" }];
   fault.respond = (exchange) => {
     const isGemini = exchange.path.includes("generateContent");
-    exchange.send(jsonAnswer(isGemini ? { candidates } : { ...message, content: [] }));
+    exchange.send(
+      jsonAnswer(isGemini ? { candidates } : { ...message, content: [{ type: "text", text: "a" }] }),
+    );
   };
 });
 afterAll(async () => {
