@@ -7,6 +7,7 @@ import { until } from "../../test/support/until.ts";
 import { outboundFetch } from "../outbound/fetch.ts";
 import { openaiStream } from "./openai-stream.ts";
 import { post } from "./post.ts";
+import { unreachable } from "./unreachable.ts";
 import type { PostOptions } from "./post.ts";
 import { readJson } from "./read-json.ts";
 import { sse } from "./sse.ts";
@@ -101,6 +102,15 @@ describe("post", () => {
     const urls = ["http://no-such-host.invalid/", plain.url.replace("http:", "https:"), "nonsense"];
     const codes = await Promise.all(urls.map(async (url) => (await failure(ask(url))).code));
     expect(codes).toEqual(urls.map(() => "unreachable"));
+  });
+
+  test("names the proxy for the log alone", () => {
+    const error = Object.assign(new Error("no"), { code: "ECONNREFUSED", proxy: "http://10.0.0.1:3128" });
+    expect(unreachable("http://far.test/v1", error)).toMatchObject({
+      code: "unreachable",
+      message: "the upstream can't be reached through the proxy",
+      detail: "far.test through the proxy http://10.0.0.1:3128: ECONNREFUSED",
+    });
   });
 
   test("is unavailable where the server was reached, and hung up without a byte", async () => {

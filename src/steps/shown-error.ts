@@ -1,10 +1,10 @@
 import type { UpstreamErrorCode } from "../contract/index.ts";
 import { optionsOf } from "../contract/error.ts";
-import { UpstreamError } from "../contract/index.ts";
+import { FAILURES, UpstreamError } from "../contract/index.ts";
 
 /**
- * An error as a client may see it: secrets and pages removed. What is wrong with the gateway's own credentials and
- * connections is said in the gateway's words; the upstream's are for the log.
+ * An error as a client may see it: secrets, pages and addresses removed. What is wrong with the gateway's own credentials
+ * is said in the gateway's words; the upstream's are for the log.
  */
 export function shown(
   error: UpstreamError,
@@ -14,7 +14,7 @@ export function shown(
   const own = OWN_WORDS[error.code]?.(upstream);
   const options = optionsOf(error);
   const { param, upstreamCode, detail = own && error.message } = options;
-  return new UpstreamError(error.code, own ?? withoutPage(redact(error.message)), {
+  return new UpstreamError(error.code, own ?? messageFor(error, upstream, redact), {
     ...options,
     param: param && redact(param),
     upstreamCode: upstreamCode && redact(upstreamCode),
@@ -26,8 +26,31 @@ const OWN_WORDS: Partial<Record<UpstreamErrorCode, (upstream: string) => string>
   rejected: (id) => `the gateway's key for "${id}" was refused`,
   "out-of-credit": (id) => `the credit of the gateway's key for "${id}" is spent`,
   "no-credential": (id) => `no credential for "${id}" can be used at present`,
-  unreachable: (id) => `the upstream "${id}" can't be reached`,
 };
+
+function messageFor(
+  { code, message }: UpstreamError,
+  upstream: string,
+  redact: (text: string) => string,
+): string {
+  const clean = withoutPage(redact(message));
+  const { blame } = FAILURES[code];
+  // A refusal of the request, or a limit, may name an address that the client itself wrote.
+  if (blame === "request" || blame === "credential") return clean;
+  const told = clean.replaceAll(ADDRESS, "(an address)");
+  return blame === "connection" ? unreached(told, upstream) : told;
+}
+
+/** What the kit says of a connection, with the upstream's name. */
+function unreached(told: string, upstream: string): string {
+  const [, what] = /^the upstream (?!")(.+)/.exec(told) ?? [];
+  if (what === undefined) return told;
+  const isSaid = what.startsWith("can't be reached");
+  return `the upstream "${upstream}" ${isSaid ? what : `can't be reached: it ${what}`}`;
+}
+
+const ADDRESS =
+  /\b[a-z]+:\/\/[^\s"'<>)]+|\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b|\[[\da-f:]*:[\da-f:]*\](:\d+)?|\b[\w.-]+:\d{2,5}\b/gi;
 
 /** A message up to where a page begins in it. */
 function withoutPage(message: string): string {

@@ -175,7 +175,6 @@ const OWN_WORDS: Readonly<Record<string, readonly [string, string]>> = {
   rejected: [`the gateway's key for "alone" was refused`, "60"],
   "out-of-credit": [`the credit of the gateway's key for "alone" is spent`, "60"],
   "no-credential": [`no credential for "alone" can be used at present`, "1"],
-  unreachable: [`the upstream "alone" can't be reached`, "1"],
 };
 
 describe("kinds of failures", () => {

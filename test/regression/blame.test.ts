@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import type { RunningGateway } from "../support/gateway.ts";
 import { startGateway } from "../support/gateway.ts";
+import { startLangfast } from "../support/langfast-gateway.ts";
+import { SCRIPTED_PLUGIN } from "../support/scripted-gateway.ts";
 
 /**
  * Who is blamed for a failure: what the client gets, which targets are asked, and whom it harms.
@@ -376,6 +378,81 @@ describe("a body that is too large for one upstream", () => {
   });
 });
 
+describe("a plugin's own refusal before any call", () => {
+  const refuse = (code: string, param: string) => ({ refuse: code, message: `${param} can't be`, param });
+  const scripted = (step: object) => ({ plugin: "./scripted.ts", options: { answers: { m: [step] } } });
+  const start = async (...steps: object[]): Promise<RunningGateway> => {
+    const upstreams = Object.fromEntries(steps.map((step, index) => [`u${index}`, scripted(step)]));
+    const targets = steps.map((_, index) => `u${index}/m`);
+    const yaml = `upstreams: ${JSON.stringify(upstreams)}\n${routes(...targets)}${QUICK}`;
+    const gateway = await startGateway(yaml, { files: { "scripted.ts": SCRIPTED_PLUGIN } });
+    closing.push(() => gateway[Symbol.asyncDispose]());
+    return gateway;
+  };
+
+  test.each(["bad-request", "unsupported", "context-length", "content-filter", "too-large"])(
+    "is worth the next target, and costs no attempt: %s",
+    async (code) => {
+      const refusals = ["a", "b", "c", "d"].map((param) => refuse(code, param));
+      const answer = await ask(await start(...refusals, { type: "finish", reason: "stop" }));
+      expect([answer.status, answer.headers.get("x-modelyard-attempts")]).toEqual([200, "1"]);
+    },
+  );
+
+  test("is the first of several where no target takes the request", async () => {
+    const gateway = await start(
+      refuse("bad-request", "first"),
+      refuse("unsupported", "second"),
+      refuse("bad-request", "third"),
+    );
+    const { status, error } = await ask(gateway);
+    expect([status, error.code, error.param]).toEqual([400, "invalid_value", "first"]);
+  });
+});
+
+test("a pool that gets no credential says so every time, with when to come back", async () => {
+  for (const signup of [{ status: 429, retryAfter: 20 }, { status: 429 }]) {
+    await using langfast = await startLangfast();
+    langfast.emulator.script = { signup };
+    for (const answer of await times(4, () => ask(langfast.gateway, { model: "gpt-4o-mini" }))) {
+      expect([answer.status, answer.error.code]).toEqual([503, "no_credential"]);
+      expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    }
+  }
+}, 30_000);
+
+test.each(bothForms)(
+  "members that we made don't end a conversation at a strict server (streamed: %p)",
+  async (stream) => {
+    const strict = stub((said, body) =>
+      said.includes("extra_content")
+        ? complaint(400, "Unrecognized request argument supplied: extra_content")
+        : completion("Hello", body),
+    );
+    const gateway = await gatewayWith(
+      { ge: gemini(nobody(), "gemini-2.5-pro"), oa: openai(strict.url, "m") },
+      routes("ge/gemini-2.5-pro", "oa/m"),
+    );
+    const call = {
+      id: "c1",
+      type: "function",
+      function: { name: "look", arguments: "{}" },
+      extra_content: { google: { thought_signature: "c2ln" } },
+    };
+    const response = await gateway.chat({
+      model: "m",
+      stream,
+      messages: [
+        { role: "user", content: "Well?" },
+        { role: "assistant", content: null, tool_calls: [call] },
+        { role: "tool", tool_call_id: "c1", content: "seen" },
+      ],
+    });
+    expect([response.status, response.headers.get("x-modelyard-upstream")]).toEqual([200, "oa"]);
+    await response.text();
+  },
+);
+
 describe("what a client reads of an upstream", () => {
   test("is its own code of a 400", async () => {
     const server = stub(() =>
@@ -395,6 +472,8 @@ describe("what a client reads of an upstream", () => {
     "a page with 200": () => page(200),
     "a page with 502": () => page(502),
     "JSON of no known shape": () => Response.json({ host: "10.0.0.7:8000" }, { status: 500 }),
+    "words with an address": () =>
+      complaint(500, "can't connect to http://10.0.0.7:8000/v1 or 10.0.0.7:9 or host-7:8000"),
     "a redirect": () =>
       new Response("", { status: 302, headers: { location: "http://10.0.0.7:8000/login" } }),
     "a page within a stream": () =>
@@ -415,7 +494,7 @@ describe("what a client reads of an upstream", () => {
         for (const stream of bothForms) {
           const { status, text, headers } = await ask(gateway, { model, stream });
           expect(status).toBe(502);
-          expect(text).not.toMatch(/10\.0\.0\.7|127\.0\.0\.1|<|title|\bhtml/i);
+          expect(text).not.toMatch(/10\.0\.0\.7|host-7|127\.0\.0\.1|<|title|\bhtml/i);
           expect(headers.get("x-modelyard-upstream")).toBe(model.split("/")[0] ?? "");
         }
       }
