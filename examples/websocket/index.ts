@@ -26,6 +26,7 @@ export default definePlugin({
       socket.onmessage = ({ data }) => void heard.push(String(data));
       socket.onclose = () => heard.fail(broken(isWelcome));
       for await (const text of heard) {
+        call.alive();
         const frame = parsed(text);
         if (frame.type === "welcome") {
           isWelcome = true;
@@ -39,6 +40,7 @@ export default definePlugin({
 
     return {
       reportsConnection: true,
+      alwaysStreams: true,
       models: async () => models.map((id) => ({ id })),
       chat: answer,
     };

@@ -6,6 +6,7 @@ import type { AnswerFollower } from "./whole.ts";
 import { WholeAnswer } from "./whole.ts";
 
 const UNTOLD: AnswerFollower = {
+  alive: () => undefined,
   finished: () => undefined,
   wentOn: () => undefined,
   failedLate: () => undefined,
@@ -31,6 +32,7 @@ async function run(
   const seen: Seen = { events: [], finished: 0, wentOn: 0, late: [] };
   try {
     const follower = {
+      ...UNTOLD,
       finished: () => (seen.finished += 1),
       wentOn: () => (seen.wentOn += 1),
       failedLate: (error: unknown) => seen.late.push(error),

@@ -14,6 +14,8 @@ const MAX_BEFORE_WORD = 1_000;
 
 /** Who follows an answer to its end. */
 export interface AnswerFollower {
+  /** Called when something came of the source before the first event that commits the answer. */
+  alive(): void;
   /** Called when more is waited for after every expected choice has had its finish: only usage can follow. */
   finished(): void;
   /** Called when more is waited for after all, because the answer went on behind its finish. */
@@ -165,6 +167,7 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
     } catch (error) {
       return this.#reject(error);
     }
+    if (!this.#progress.hasBegun) this.#follower.alive();
     // Else the same wait goes on.
     if (!(next instanceof Later)) this.#settle(next);
   }

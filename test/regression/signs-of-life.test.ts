@@ -189,7 +189,7 @@ export default definePlugin({
   options: Type.Object({}, { additionalProperties: false }),
   open: () => ({
     alwaysStreams: true,
-    models: async () => [{ id: "silent" }, { id: "stalls" }, { id: "pings" }],
+    models: async () => [{ id: "silent" }, { id: "stalls" }, { id: "pings" }, { id: "counts" }],
     async *chat({ model }, call) {
       using silence = new Channel({ maxItems: 1, signal: call.signal });
       if (model === "stalls") yield { type: "text", text: "Well" };
@@ -197,7 +197,11 @@ export default definePlugin({
         await Bun.sleep(${PING_MS});
         call.alive();
       }
-      if (model === "pings") yield { type: "text", text: "Well" };
+      for (let time = 0; model === "counts" && time < ${PINGS}; time++) {
+        await Bun.sleep(${PING_MS});
+        yield { type: "usage", usage: { input: 1 } };
+      }
+      if (model === "pings" || model === "counts") yield { type: "text", text: "Well" };
       else for await (const _ of silence);
       yield { type: "finish", reason: "stop" };
     },
@@ -227,5 +231,9 @@ describe.each([true, false])("an upstream that always answers event by event (st
 
   test("is kept alive by call.alive()", async () => {
     expect(await answerOf("pings")).toContain("Well");
+  });
+
+  test("is kept alive by events before the first word", async () => {
+    expect(await answerOf("counts")).toContain("Well");
   });
 });
