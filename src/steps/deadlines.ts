@@ -58,6 +58,7 @@ export class Deadlines implements Disposable {
   #open: readonly Kind[];
   #idle: number;
   #answer: AwaitedAnswer | undefined;
+  #isFinished = false;
   /** When the upstream last gave a sign of life without an event; 0: never. */
   #aliveAt = 0;
   /** How many waits for a turn there are now. */
@@ -126,6 +127,7 @@ export class Deadlines implements Disposable {
   /** Only the usage can still come. */
   finished(): void {
     this.#idle = Math.min(this.#idle, AFTER_FINISH_MS);
+    this.#isFinished = true;
     this.#open = ANSWERING;
     this.#set();
   }
@@ -133,6 +135,7 @@ export class Deadlines implements Disposable {
   /** More than the usage came after all: `idle` is again what it was. */
   wentOn(): void {
     this.#idle = this.#options.timeouts.idle;
+    this.#isFinished = false;
   }
 
   [Symbol.dispose](): void {
@@ -157,7 +160,9 @@ export class Deadlines implements Disposable {
   /** How long the upstream has been silent within its answer, in ms. */
   #silence(now: number): number {
     const sinceSign = now - this.#aliveAt;
-    if (this.#answer) return Math.min(this.#answer.waiting, sinceSign);
+    // One that has said all is waited for no longer because it sends pings.
+    if (this.#answer)
+      return this.#isFinished ? this.#answer.waiting : Math.min(this.#answer.waiting, sinceSign);
     // Nothing of it has come: then this is looked at again when the timer, set for `idle` from now, fires.
     return this.#aliveAt === 0 ? 0 : sinceSign;
   }

@@ -4,6 +4,7 @@ import { startFaultUpstream } from "../support/fault-upstream.ts";
 import { tries } from "../support/forward-gateway.ts";
 import type { RunningGateway } from "../support/gateway.ts";
 import { startGateway } from "../support/gateway.ts";
+import { until } from "../support/until.ts";
 import { readFrames, textOf } from "../support/sse-frames.ts";
 
 /**
@@ -164,6 +165,26 @@ describe.each(DIALECTS)("a plain answer of $plugin in one piece", ({ plugin, pla
     expect(await response.text()).toContain("Well");
     expect(response.status).toBe(200);
   });
+});
+
+test("an upstream that has said all is not waited for because it sends pings", async () => {
+  const [{ ping, said, ending }] = DIALECTS as [Dialect];
+  await using upstream = await startFaultUpstream();
+  let open = true;
+  upstream.respond = async (exchange) => {
+    void exchange.closed.then(() => (open = false));
+    exchange.head(200, { "content-type": "text/event-stream" });
+    exchange.chunk(said + ending.replace("data: [DONE]\n\n", ""));
+    while (open) {
+      exchange.chunk(ping);
+      await Bun.sleep(PING_MS);
+    }
+  };
+  await using gateway = await start("openai", upstream.url, { idle: DEADLINE, total: "20s" });
+  const frames = await readFrames(await ask(gateway, true));
+  expect(textOf(frames)).toBe("Well");
+  expect(frames.data.at(-1)).toBe("[DONE]");
+  await until(() => !open, "the upstream to be left");
 });
 
 test("a plain request has `idle` where the answer shows by its first event that it comes event by event", async () => {
