@@ -1,8 +1,9 @@
 import { UpstreamError } from "../contract/index.ts";
-import type { Bench } from "./bench.ts";
+import type { Bench, Stage } from "./bench.ts";
 import { expectText } from "./bench.ts";
 import type { Check } from "./check.ts";
 import { expectCode } from "./ends.ts";
+import type { TestUpstream } from "./fixtures.ts";
 import { TestStorage } from "./lent.ts";
 import { RETRY_AFTER_S, scenarioOf } from "./scenarios.ts";
 import type { ScenarioName } from "./scenarios.ts";
@@ -49,18 +50,29 @@ async function refresh(bench: Bench): Promise<void> {
     if (!played.expire)
       throw new NotApplicable("its credentials don't expire (the fixtures have no `expire`)");
     expectText(await ask().all(), scenarioOf("text").answer.text);
-    played.expire();
-    for (let time = 0; ; time++) {
-      const outcome = await ask().all();
-      if (outcome.error === undefined) return expectText(outcome, scenarioOf("text").answer.text);
-      if (time === MOST_REFUSALS) {
-        throw new Broken(
-          `requests still fail after the credential has expired, with ${inWords(outcome.error)}`,
-        );
-      }
-      expectCode(outcome.error, ["rejected", "no-credential"]);
-    }
+    const { signUps } = played;
+    await renewed(ask, played);
+    const isRefreshed = played.signUps === signUps;
+    // Services take back what is new, too.
+    await renewed(ask, played);
+    if (isRefreshed && played.signUps !== signUps)
+      throw new Broken("a credential that was refreshed was given up when it expired again soon after");
   });
+}
+
+/** Has the credentials expire, and asks until an answer is whole. */
+async function renewed(ask: Stage["ask"], played: TestUpstream): Promise<void> {
+  played.expire?.();
+  for (let time = 0; ; time++) {
+    const outcome = await ask().all();
+    if (outcome.error === undefined) return expectText(outcome, scenarioOf("text").answer.text);
+    if (time === MOST_REFUSALS) {
+      throw new Broken(
+        `requests still fail after the credential has expired, with ${inWords(outcome.error)}`,
+      );
+    }
+    expectCode(outcome.error, ["rejected", "no-credential"]);
+  }
 }
 
 async function restart(bench: Bench): Promise<void> {
@@ -76,17 +88,20 @@ async function restart(bench: Bench): Promise<void> {
 }
 
 async function announced(bench: Bench): Promise<void> {
-  await using played = await bench.play("text");
-  if (!played.secrets)
-    throw new NotApplicable("the upstream hands out no secrets (the fixtures have no `secrets`)");
-  const { host, optionSecrets } = await bench.live(played, new TestStorage());
-  const silent = played.secrets.filter(
-    (secret) => !host.secrets.has(secret) && !optionSecrets.includes(secret),
-  );
-  if (silent.length === 0) return;
-  throw new Broken(
-    `of ${played.secrets.length} secrets that the upstream handed out ${silent.length} were not announced`,
-  );
+  await bench.on("text", async ({ ask, opened, played }) => {
+    const { secrets } = played;
+    if (!secrets)
+      throw new NotApplicable("the upstream hands out no secrets (the fixtures have no `secrets`)");
+    expectText(await ask().all(), scenarioOf("text").answer.text);
+    // What a refresh gives is a secret, too.
+    if (played.expire) await renewed(ask, played);
+    const { host, optionSecrets } = opened;
+    const silent = secrets.filter((secret) => !host.secrets.has(secret) && !optionSecrets.includes(secret));
+    if (silent.length === 0) return;
+    throw new Broken(
+      `of ${secrets.length} secrets that the upstream handed out ${silent.length} were not announced`,
+    );
+  });
 }
 
 /** The first request after the start comes before there is a credential. */

@@ -26,6 +26,7 @@ export const LEAKS: readonly Check[] = [
   { rule: "4.12 closed", plays: ["text"], run: closed },
   { rule: "4.13 rejections", plays: [], run: rejections },
   { rule: "4.14 listeners", plays: ["text"], run: listeners },
+  { rule: "4.15 instances", plays: ["text"], run: instances },
 ];
 
 async function reopen(bench: Bench): Promise<void> {
@@ -182,4 +183,17 @@ async function rejections(bench: Bench): Promise<void> {
     if (watch.seen.length > 0)
       throw new Broken(`in the scenario \`${name}\` nobody took the rejection ${inWords(first)}`);
   }
+}
+
+/** One plugin may serve several upstreams: what belongs to one must not stand in a variable of the module. */
+async function instances(bench: Bench): Promise<void> {
+  await bench.on("text", async ({ ask }) =>
+    bench.on("text", async (other) => {
+      // The one that was opened first, since what a module keeps is that of the last.
+      const before = other.played.received.length;
+      expectText(await ask().all(), scenarioOf("text").answer.text);
+      if (other.played.received.length > before)
+        throw new Broken("of two upstreams of the plugin the one was asked in place of the other");
+    }),
+  );
 }

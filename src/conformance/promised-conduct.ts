@@ -72,6 +72,11 @@ export const CONDUCT_PROMISED = {
     why: "each one keeps its request in memory for as long as the gateway runs",
     part: "when-somebody-leaves",
   },
+  "4.15 instances": {
+    title: "two upstreams of one plugin don't get in each other's way",
+    why: "gateway.yaml may name a plugin twice; what is kept in a variable of the module is then the other one's",
+    part: "the-life-of-an-upstream",
+  },
   "5.1 refused": {
     title: "a refused credential is `rejected`",
     why: "only then is the credential taken out of use and another one tried, and not the whole upstream",
@@ -83,8 +88,8 @@ export const CONDUCT_PROMISED = {
     part: "failures",
   },
   "5.3 refresh": {
-    title: "a credential that has expired is renewed, and requests go on",
-    why: "it expires every hour, at night too",
+    title: "a credential that has expired is renewed, however new it was, and requests go on",
+    why: "it expires every hour, at night too, and services take back what is new",
     part: "credentials",
   },
   "5.4 restart": {

@@ -36,6 +36,17 @@ export const LINE: readonly Mutant[] = [
   mutant("what it signed up with isn't announced", "5.5 announced", "were not announced", [
     ["secrets: ({ key }) => [key],", "secrets: () => [],"],
   ]),
+  mutant("what a refresh gave isn't announced", "5.5 announced", "1 were not announced", [
+    ["secrets: ({ key }) => [key],", "secrets: ({ key }) => (announced++ === 0 ? [key] : []),"],
+    ["type User =", "let announced = 0;\n\ntype User ="],
+  ]),
+  mutant("a credential that was just refreshed is given up", "5.3 refresh", "was given up", [
+    [
+      "refresh: ({ name }, giveUp) =>",
+      "refresh: async ({ name }, giveUp) => refreshes++ > 0 ? Promise.reject(new UpstreamError('rejected', 'no more')) :",
+    ],
+    ["type User =", "let refreshes = 0;\n\ntype User ="],
+  ]),
   mutant("an expired credential is used for ever", "5.3 refresh", "still fail", [
     ["if (!call.signal.aborted) lease.failed(error);", ""],
   ]),

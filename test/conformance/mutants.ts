@@ -189,6 +189,11 @@ export const WIRE: readonly Mutant[] = [
     ["let answers = 0;", 'let answers = 0;\n    const kept = openSync("/dev/null", "r");\n    void kept;'],
     ["import { get, post", 'import { openSync } from "node:fs";\nimport { get, post'],
   ]),
+  mutant("the address is the module's", "4.15 instances", "in place of the other", [
+    ["const to = (path", "shared = base_url;\n    const to = (path"],
+    ["url: base_url + path", "url: shared + path"],
+    ["const options =", 'let shared = "";\n\nconst options ='],
+  ]),
   mutant("a clean-up fails", "4.12 closed", "clean-up failed", [
     ["let answers = 0;", 'let answers = 0;\n    host.defer(() => {\n      throw new Error("no");\n    });'],
   ]),
