@@ -113,6 +113,11 @@ export class Ledger {
     return this.#ahead?.written;
   }
 
+  /** Has what `written` waits for outlive the process at once, if it can. */
+  writeAhead(): void {
+    this.#ahead?.flush();
+  }
+
   /** Begins a request's row. */
   open(admitted: Admitted): LedgerEntry {
     if (this.#pending >= MAX_PENDING) return this.#drop();

@@ -95,6 +95,11 @@ export class WriteAhead {
     this.#log.close({ keep });
   }
 
+  /** Writes at once what waits. */
+  flush(): void {
+    this.#write();
+  }
+
   readonly #write = (): void => {
     this.#written = undefined;
     if (this.#text === "") return;

@@ -168,14 +168,16 @@ type Begun = ObservedAnswer | Promise<ObservedAnswer>;
 class Frames implements Chunks, Waiter<NextBatch> {
   readonly #answer: Begun;
   readonly #call: RequestCall;
+  readonly #gateway: Gateway;
   readonly #writer: FrameWriter;
   readonly #later = new Later<NextChunk>();
   #events: ObservedEvents | undefined;
   #isOver = false;
 
-  constructor(answer: Begun, request: Asked, { dialect, call }: Served) {
+  constructor(answer: Begun, request: Asked, { dialect, call, gateway }: Served) {
     this.#answer = answer;
     this.#call = call;
+    this.#gateway = gateway;
     this.#writer = dialect.writer({ model: request.model, includeUsage: wantsUsage(request) });
   }
 
@@ -272,7 +274,7 @@ class Frames implements Chunks, Waiter<NextBatch> {
     return text === "" ? undefined : { done: false, value: text };
   }
 
-  #fail(error: unknown): NextChunk | Later<NextChunk> {
+  #fail(error: unknown): NextChunk {
     const failure = toRequestError(error);
     if (failure.code === "internal_error") {
       logUnforeseen(this.#call.log, "an answer broke in the gateway itself", error);
@@ -280,12 +282,10 @@ class Frames implements Chunks, Waiter<NextBatch> {
     return this.#last(this.#writer.failed(failure), failure);
   }
 
-  #last(text: string, failure?: RequestError): NextChunk | Later<NextChunk> {
-    const last: NextChunk = { done: false, value: text };
-    const booked = this.#close(failure);
-    if (!booked) return last;
-    void booked.then(() => this.#later.resolve(last));
-    return this.#later;
+  #last(text: string, failure?: RequestError): NextChunk {
+    // Not awaited: Bun would send what is there already by itself, and a second packet costs more than a write to a file.
+    if (this.#close(failure)) this.#gateway.ledger.writeAhead();
+    return { done: false, value: text };
   }
 
   #close(failure?: RequestError): Promise<void> | undefined {
