@@ -73,8 +73,8 @@ export class Habits {
 
   #message(message: Message, ignored: (name: string) => void): Message {
     if (message["role"] === "developer" && this.#system) return { ...message, role: "system" };
-    const isTouched = hasAny(message, REWRITTEN) || this.#refused.size > 0;
-    if (message["role"] !== "assistant" || !isTouched) return message;
+    if (message["role"] !== "assistant") return message;
+    if (this.#refused.size === 0 && !hasAny(message, REWRITTEN)) return message;
     const changed: Changing = { ...message };
     this.#restoreContent(changed);
     this.#restoreReasoning(changed);

@@ -91,17 +91,20 @@ export class OpenAi implements Upstream {
     for (;;) {
       const sent = this.#habits.applyTo(request, (name) => asked.call.ignored(name, "the server refuses it"));
       try {
-        return await this.#complete(asked, sent);
+        return this.#stream(await this.#postAskingForUsage(asked, sent), asked, sent);
       } catch (error) {
         if (!UpstreamError.is(error) || !this.#habits.learnRefusal(error, sent)) throw error;
       }
     }
   }
 
-  async #complete(asked: Asked, request: ChatRequest | CompletionRequest): Promise<ChatStream> {
-    const response = await this.#postAskingForUsage(asked, request);
+  async #complete(asked: Asked, request: CompletionRequest): Promise<ChatStream> {
+    return this.#stream(await this.#postAskingForUsage(asked, request), asked, request);
+  }
+
+  #stream(response: Response, { call }: Asked, { n }: ChatRequest | CompletionRequest): ChatStream {
     const { learnReasoning: onReasoning } = this.#habits;
-    return openaiStream(response, { choices: request.n ?? 1, call: asked.call, onReasoning });
+    return openaiStream(response, { choices: n ?? 1, call, onReasoning });
   }
 
   #postAskingForUsage(asked: Asked, request: ChatRequest | CompletionRequest): Promise<Response> {

@@ -18,16 +18,15 @@ export function parseBody(received: Uint8Array<ArrayBuffer>): unknown {
     throw new RequestError("invalid_json", "the body is empty; send a JSON object");
   const text = decoded(received);
   // A byte order mark isn't everybody's.
-  const bytes = received[0] === MARK ? received.subarray(MARK_LENGTH) : received;
+  const start = received[0] === MARK ? MARK_LENGTH : 0;
+  const bytes = Buffer.from(received.buffer, received.byteOffset + start, received.byteLength - start);
   const { members, doubled, isTooDeep, hasLongNumbers } = scanTopLevel(bytes);
   if (isTooDeep) {
     throw new RequestError("invalid_json", `the body is nested more than ${MAX_NESTING} levels deep`);
   }
   const value = parseJson(text, hasLongNumbers);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    const ascii =
-      text.length === bytes.byteLength &&
-      !Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(ESCAPE);
+    const ascii = text.length === bytes.byteLength && bytes.indexOf(ESCAPE) < 0;
     const source = { bytes, members, ascii };
     keepSource(value as JsonObject, doubled === undefined ? source : withoutDoubles(source));
   }
@@ -36,7 +35,7 @@ export function parseBody(received: Uint8Array<ArrayBuffer>): unknown {
 
 const MARK = 0xef;
 const MARK_LENGTH = 3;
-const ESCAPE = "\\u";
+const ESCAPE = Buffer.from("\\u");
 
 function decoded(bytes: Uint8Array): string {
   try {
