@@ -69,14 +69,20 @@ export async function plan(config: LoadedConfig): Promise<Plan> {
   return { ...planned, prices, settings, secrets: [...config.secrets, ...planned.secrets] };
 }
 
-/** Opens every upstream of a plan. Throws a StartupError, with none left open, when one can't be. */
-export async function build(plan: Plan, around: Surroundings): Promise<BuiltGateway> {
+/**
+ * Opens every upstream of a plan. Throws a StartupError, with none left open, when one can't be. `tokens` belongs to the
+ * caller: its tables take half a second to load, and one does for all gateways of a process.
+ */
+export async function build(
+  plan: Plan,
+  around: Surroundings,
+  tokens = new TokenCounter(around.log),
+): Promise<BuiltGateway> {
   const { settings } = plan;
   const { log, storage, redactor } = around;
   for (const secret of plan.secrets) redactor.addLasting(secret);
   const opened = await openUpstreams(plan, around);
   const upstreams = opened.byId;
-  const tokens = new TokenCounter(log);
   const directory = new ModelDirectory(upstreams.values(), log);
   const routes = new RouteTable(settings.routes, upstreams, (upstream, model) =>
     directory.lists(upstream, model),
@@ -119,22 +125,20 @@ export async function build(plan: Plan, around: Surroundings): Promise<BuiltGate
     log,
     redact: redactor.message,
     start: () => opened.start(),
-    close: () => closeAll({ opened, bookings, tokens, ledger }),
+    close: () => closeAll({ opened, bookings, ledger }),
   };
 }
 
 interface Closed {
   readonly opened: OpenUpstreams;
   readonly bookings: Bookings;
-  readonly tokens: TokenCounter;
   readonly ledger: Ledger;
 }
 
-async function closeAll({ opened, bookings, tokens, ledger }: Closed): Promise<void> {
+async function closeAll({ opened, bookings, ledger }: Closed): Promise<void> {
   // Beside the counting, which may take long: what upstreams are told at the end costs if it comes late.
   const closed = opened.close();
   await bookings.settled();
-  tokens[Symbol.dispose]();
   try {
     ledger.close();
   } finally {

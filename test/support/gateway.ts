@@ -10,10 +10,14 @@ import type { GatewayLimits } from "../../src/state/gateway.ts";
 import type { OutboundOptions } from "../../src/outbound/fetch.ts";
 import { outboundFetch } from "../../src/outbound/fetch.ts";
 import { Redactor } from "../../src/state/redactor.ts";
+import { TokenCounter } from "../../src/state/token-counter.ts";
 import { openSqlite } from "../../src/stores/sqlite.ts";
 
 /** The key that `startGateway` configures when its file has no `keys`. */
 export const TEST_KEY = "sk-test-0123456789";
+
+/** One for all gateways of a test run. */
+const TOKENS = new TokenCounter(createLogger({ log: "pretty", level: "error", redact: (line) => line }));
 
 /** A gateway that listens on a free loopback port, in this process, with everything real. */
 export interface RunningGateway extends AsyncDisposable {
@@ -53,7 +57,7 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
   const log = createLogger({ ...planned.settings.telemetry, redact: redactor.redact });
   const storage = openSqlite(planned.settings.storage, directory);
   const fetchWithin = outboundFetch({ ownClient: true, ...options.outbound });
-  const built = await build(planned, { log, storage, redactor, fetchWithin });
+  const built = await build(planned, { log, storage, redactor, fetchWithin }, TOKENS);
   const gateway = { ...built, limits: { ...built.limits, ...options.limits } };
   const listening = listen(gateway, planned.settings.server);
   await gateway.start();
