@@ -50,6 +50,9 @@ function nobody(): string {
   return `http://127.0.0.1:${freed.port}`;
 }
 
+// Told, so that no gateway of a test has to load its tokenizer.
+const SPENT = { prompt_tokens: 1, completion_tokens: 1 };
+
 const QUICK = "retry: { backoff: 1ms }\n";
 
 async function gatewayWith(upstreams: Record<string, object>, more = ""): Promise<RunningGateway> {
@@ -119,8 +122,11 @@ function events(...chunks: object[]): Response {
 
 function completion(text: string, { stream = false }: Body, finish = "stop"): Response {
   if (!stream)
-    return Response.json({ choices: [{ index: 0, message: { content: text }, finish_reason: finish }] });
-  return events({ choices: [{ index: 0, delta: { content: text }, finish_reason: finish }] });
+    return Response.json({
+      choices: [{ index: 0, message: { content: text }, finish_reason: finish }],
+      usage: SPENT,
+    });
+  return events({ choices: [{ index: 0, delta: { content: text }, finish_reason: finish }], usage: SPENT });
 }
 
 const hello = (_: string, body: Body): Response => completion("Hello", body);

@@ -12,6 +12,7 @@ import { until } from "../support/until.ts";
  */
 const ANSWER = {
   choices: [{ index: 0, message: { role: "assistant", content: "Well" }, finish_reason: "stop" }],
+  usage: { prompt_tokens: 1, completion_tokens: 1 },
 };
 
 /** A server that lists these models and answers for each. */

@@ -30,15 +30,18 @@ interface Dialect {
 const frame = (data: object, event = ""): string =>
   `${event && `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`;
 
+const SPENT = { prompt_tokens: 1, completion_tokens: 1 };
+
 const DIALECTS: readonly Dialect[] = [
   {
     plugin: "openai",
     ping: ": keep-alive\n\n",
     opening: ": waiting\n\n",
     said: frame({ choices: [{ index: 0, delta: { content: "Well" } }] }),
-    ending: `${frame({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })}data: [DONE]\n\n`,
+    ending: `${frame({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }], usage: SPENT })}data: [DONE]\n\n`,
     plain: {
       choices: [{ index: 0, message: { role: "assistant", content: "Well" }, finish_reason: "stop" }],
+      usage: SPENT,
     },
   },
   {
