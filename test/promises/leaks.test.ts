@@ -119,10 +119,10 @@ async function ask(url: string, { model, stream, patience }: Asking): Promise<st
   }
 }
 
-/** The footprint as soon as the descriptors are back to what they were, or don't get fewer any more. */
+/** The footprint as soon as the descriptors are few enough, or don't get fewer any more. */
 async function settled(gateway: CodeProcess, before: Footprint): Promise<Footprint> {
-  const isBack = () => footprintOf(gateway.pid).descriptors <= before.descriptors;
-  await until(isBack, "the descriptors to be closed", 1_000).catch(() => undefined);
+  const isBack = () => footprintOf(gateway.pid).descriptors < before.descriptors + MOST_DESCRIPTORS;
+  await until(isBack, "the descriptors to be closed", 5_000).catch(() => undefined);
   return footprintOf(gateway.pid);
 }
 

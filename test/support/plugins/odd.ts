@@ -52,7 +52,7 @@ export default definePlugin({
   name: "odd",
   options: Type.Object(
     {
-      token: Secret({ default: "none-at-all" }),
+      token: Secret({ sentAs: "text", default: "none-at-all" }),
       lists: Type.Optional(Type.Unknown({ description: "what models() gives" })),
     },
     { additionalProperties: false },
