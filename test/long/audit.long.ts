@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { CodeProcess, GatewayFolder, startMain } from "../support/gateway-process.ts";
 import { Random } from "../support/random.ts";
 import { until } from "../support/until.ts";
-import type { Row } from "./chaos-books.ts";
-import { disagreements, rowsIn } from "./chaos-books.ts";
-import { keyOf, send } from "./chaos-client.ts";
-import type { ChaosRequest } from "./chaos-request.ts";
-import { chaosRequest } from "./chaos-request.ts";
-import { startChaosUpstream } from "./chaos-upstream.ts";
+import type { Row } from "../promises/chaos-books.ts";
+import { disagreements, rowsIn } from "../promises/chaos-books.ts";
+import { keyOf, send } from "../promises/chaos-client.ts";
+import type { ChaosRequest } from "../promises/chaos-request.ts";
+import { chaosRequest } from "../promises/chaos-request.ts";
+import { startChaosUpstream } from "../promises/chaos-upstream.ts";
 
 /**
  * What is booked is what happened: after a run with everything that can go wrong, and one `kill -9` in the middle of

@@ -3,9 +3,9 @@ import type { Break, Exchange } from "../support/fault-upstream.ts";
 import { playTo, startFaultUpstream } from "../support/fault-upstream.ts";
 import { startForward } from "../support/forward-gateway.ts";
 import type { RunningGateway } from "../support/gateway.ts";
-import type { Recording } from "./recordings.ts";
-import { completion, streams } from "./recordings.ts";
-import { ask, flawIn } from "./verdict.ts";
+import type { Recording } from "../promises/recordings.ts";
+import { completion, streams } from "../promises/recordings.ts";
+import { ask, flawIn } from "../promises/verdict.ts";
 
 /**
  * An answer that broke off is never sold as a whole one, wherever it breaks and however.

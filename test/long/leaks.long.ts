@@ -5,8 +5,8 @@ import { GatewayFolder, startMain } from "../support/gateway-process.ts";
 import { startEmulator } from "../support/langfast-emulator/index.ts";
 import { Random } from "../support/random.ts";
 import { until } from "../support/until.ts";
-import type { Footprint } from "./footprint.ts";
-import { footprintOf } from "./footprint.ts";
+import type { Footprint } from "../promises/footprint.ts";
+import { footprintOf } from "../promises/footprint.ts";
 
 /**
  * What is abandoned leaves nothing behind: the memory and the descriptors of a gateway are the same after

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import type { Unit } from "./figure.ts";
-import { json, markdown } from "./report.ts";
-import { run } from "./run.ts";
-import { SCENARIOS } from "./scenarios/index.ts";
-import { SMOKE } from "./settings.ts";
+import type { Unit } from "../bench/figure.ts";
+import { json, markdown } from "../bench/report.ts";
+import { run } from "../bench/run.ts";
+import { SCENARIOS } from "../bench/scenarios/index.ts";
+import { SMOKE } from "../bench/settings.ts";
 
 /** Over so few requests a process may spend less than a tick of CPU time, and give memory back. */
 function isSound(value: number, name: string, unit: Unit): boolean {
