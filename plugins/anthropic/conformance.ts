@@ -26,7 +26,19 @@ export default httpFixtures({
       reason(answer) + frame("message_stop", {}),
     ];
   },
+  page: (ids, next) => ({
+    data: ids.map((id) => ({ type: "model", id, display_name: id })),
+    has_more: next !== undefined,
+    last_id: next ?? ids.at(-1) ?? null,
+  }),
   plain: message,
+  filtered: (complaint) => ({
+    type: "error",
+    error: {
+      type: "invalid_request_error",
+      message: `Output blocked by content filtering policy: ${complaint}`,
+    },
+  }),
   failure: (complaint) => frame("error", { error: { type: "api_error", message: complaint } }),
   error: (complaint) => ({ type: "error", error: { type: "api_error", message: complaint } }),
 });

@@ -9,7 +9,10 @@ const NO_UPSTREAM =
 const fixtures: Fixtures = {
   model: "echo",
   upstream: (scenario) => ({
-    options: { models: ["echo"], script: [{ match: "*", steps: stepsOf(scenario) }] },
+    options: {
+      models: scenario.name === "pages" ? scenario.pages.flat() : ["echo"],
+      script: [{ match: "*", steps: stepsOf(scenario) }],
+    },
     received: [],
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }),
@@ -18,6 +21,7 @@ const fixtures: Fixtures = {
     begun: NO_NETWORK,
     cut: NO_NETWORK,
     garbage: NO_NETWORK,
+    joined: "a step is a text or an end",
     "2.9": "nobody sends it anything",
     "3.3": NO_UPSTREAM,
     "3.4": NO_UPSTREAM,
@@ -39,6 +43,9 @@ function stepsOf({ name, answer, complaint, retryAfterSeconds }: Scenario): Json
     failing: [...half, failure("failed")],
     broken: [failure("failed")],
     refused: [failure("rejected")],
+    filtered: [failure("content-filter")],
+    oversized: [failure("too-large")],
+    spent: [failure("out-of-credit", { retry_after: `${retryAfterSeconds}s` })],
     limited: [failure("rate-limited", { retry_after: `${retryAfterSeconds}s` })],
   };
   return steps[name] ?? [...said, ...endOf(answer)];

@@ -17,7 +17,18 @@ export default httpFixtures({
     const [first = "", ...others] = answer.events.map(said);
     return [first, end(answer), ...others, end(answer)];
   },
-  unsupported: { "open-call": "arguments are an object, which can't end within" },
+  joined: (answer) => [
+    ...answer.events.slice(0, -1).map(said),
+    end(answer, answer.events.slice(-1).map(partOf)),
+  ],
+  page: (ids, next) => ({
+    models: ids.map((id) => ({ name: `models/${id}`, supportedGenerationMethods: ["generateContent"] })),
+    ...(next !== undefined && { nextPageToken: next }),
+  }),
+  unsupported: {
+    filtered: "it refuses a prompt with an answer that has nothing but the finish reason",
+    "open-call": "arguments are an object, which can't end within",
+  },
   plain: (answer) => ({
     candidates: [{ ...candidate(partsOf(answer)), finishReason: REASONS[answer.finish] }],
     usageMetadata: usageOf(answer),
@@ -34,8 +45,8 @@ function said(event: Answer["events"][number]): string {
   return frame({ candidates: [candidate([partOf(event)])] });
 }
 
-function end(answer: Answer): string {
-  const ended = { ...candidate([{ text: "" }]), finishReason: REASONS[answer.finish] };
+function end(answer: Answer, parts: readonly JsonObject[] = [{ text: "" }]): string {
+  const ended = { ...candidate(parts), finishReason: REASONS[answer.finish] };
   return frame({ candidates: [ended], usageMetadata: usageOf(answer) });
 }
 

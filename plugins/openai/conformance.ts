@@ -12,6 +12,10 @@ export default httpFixtures({
     const [first = ROLE, ...others] = answer.events.map(said);
     return [ROLE, first, finish(answer), ...others, end(answer)];
   },
+  joined: (answer) => {
+    const last = answer.events.slice(-1).map(deltaOf);
+    return [ROLE, ...answer.events.slice(0, -1).map(said), end(answer, last[0])];
+  },
   plain: (answer) => ({
     id: "chatcmpl-1",
     choices: [{ index: 0, message: messageOf(answer), finish_reason: answer.finish }],
@@ -30,12 +34,12 @@ function said(event: AnswerEvent): string {
   return chunk({ choices: [{ index: 0, delta: deltaOf(event) }] });
 }
 
-function finish(answer: Answer): string {
-  return chunk({ choices: [{ index: 0, delta: {}, finish_reason: answer.finish }] });
+function finish(answer: Answer, delta: JsonObject = {}): string {
+  return chunk({ choices: [{ index: 0, delta, finish_reason: answer.finish }] });
 }
 
-function end(answer: Answer): string {
-  return finish(answer) + chunk({ choices: [], usage: usageOf(answer) }) + "data: [DONE]\n\n";
+function end(answer: Answer, last?: JsonObject): string {
+  return finish(answer, last) + chunk({ choices: [], usage: usageOf(answer) }) + "data: [DONE]\n\n";
 }
 
 function deltaOf(event: AnswerEvent): JsonObject {

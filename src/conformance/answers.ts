@@ -1,6 +1,7 @@
 import type { Bench } from "./bench.ts";
 import { expectText } from "./bench.ts";
 import type { Check } from "./check.ts";
+import { expectCode } from "./ends.ts";
 import { scenarioOf } from "./scenarios.ts";
 import type { ScenarioName } from "./scenarios.ts";
 import { Broken, quoted } from "./verdict.ts";
@@ -16,6 +17,7 @@ export const ANSWERS: readonly Check[] = [
   { rule: "1.5 split", plays: ["split"], run: (bench) => saysAll(bench, "split", true) },
   { rule: "1.6 reasoning", plays: ["reasoning"], run: reasoning },
   { rule: "1.7 many", plays: ["text"], run: many },
+  { rule: "1.8 withheld", plays: ["withheld"], run: withheld },
 ];
 
 async function saysAll(bench: Bench, name: ScenarioName, stream: boolean): Promise<void> {
@@ -29,6 +31,21 @@ async function finish(bench: Bench): Promise<void> {
     if (reasons === "length") continue;
     const seen = error === undefined ? quoted(reasons) : "nothing, because the answer failed";
     throw new Broken(`the upstream finished with \`length\`, ${form(stream)} the plugin with ${seen}`);
+  }
+}
+
+async function withheld(bench: Bench): Promise<void> {
+  for (const stream of [true, false]) {
+    const { finishes, error } = await bench.answerIn("withheld", { stream });
+    if (error !== undefined) {
+      expectCode(error, ["content-filter"]);
+      continue;
+    }
+    const reasons = finishes.map(({ reason }) => reason).join(", ");
+    if (reasons === "content_filter") continue;
+    throw new Broken(
+      `the upstream's filter stopped the answer, and ${form(stream)} the plugin finished with ${quoted(reasons)}`,
+    );
   }
 }
 

@@ -59,9 +59,9 @@ export class Bench {
   }
 
   /** Plays a scenario to the plugin, opened and started; closes and stops everything afterwards. */
-  async on<T>(name: ScenarioName, work: (stage: Stage) => Promise<T>): Promise<T> {
-    const scenario = scenarioOf(name);
-    await using played = await this.play(name);
+  async on<T>(what: ScenarioName | Scenario, work: (stage: Stage) => Promise<T>): Promise<T> {
+    const scenario = typeof what === "string" ? scenarioOf(what) : what;
+    await using played = await this.fixtures.upstream(scenario);
     const opened = await this.open(played);
     try {
       await opened.start();
@@ -144,12 +144,14 @@ export class Opened {
     }
   }
 
-  /** See `Stage`. */
-  ask(more: Partial<ChatRequest> = {}): Asked {
+  /** See `Stage`. `hasLeft`: the client is gone before the plugin is called. */
+  ask(more: Partial<ChatRequest> = {}, hasLeft = false): Asked {
     const { fixtures, patience } = this.#bench;
     const messages = [{ role: "user", content: "Say something." }];
     const request: ChatRequest = { model: fixtures.model, messages, stream: true, ...more };
-    const asked = new Asked(this.upstream, request, { call: new TestCall(this.host.lines), patience });
+    const call = new TestCall(this.host.lines);
+    if (hasLeft) call.abort();
+    const asked = new Asked(this.upstream, request, { call, patience });
     this.#asked.push(asked);
     return asked;
   }

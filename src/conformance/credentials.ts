@@ -1,18 +1,14 @@
-import { UpstreamError } from "../contract/index.ts";
 import type { Bench, Stage } from "./bench.ts";
 import { expectText } from "./bench.ts";
 import type { Check } from "./check.ts";
 import { expectCode } from "./ends.ts";
 import type { TestUpstream } from "./fixtures.ts";
 import { TestStorage } from "./lent.ts";
-import { RETRY_AFTER_S, scenarioOf } from "./scenarios.ts";
-import type { ScenarioName } from "./scenarios.ts";
+import { expectRetryAfter } from "./refusals.ts";
+import { scenarioOf } from "./scenarios.ts";
 import { Broken, inWords, NotApplicable } from "./verdict.ts";
 
-const SHORTEST_SECRET = 6;
 const MOST_REFUSALS = 2;
-// The wait is counted from when the plugin read it.
-const SLACK_MS = 2_000;
 
 /** Level 5: credentials are used as the upstream says, kept, and never shown. */
 export const CREDENTIALS: readonly Check[] = [
@@ -21,7 +17,6 @@ export const CREDENTIALS: readonly Check[] = [
   { rule: "5.3 refresh", plays: ["text"], run: refresh },
   { rule: "5.4 restart", plays: ["text"], run: restart },
   { rule: "5.5 announced", plays: ["text"], run: announced },
-  { rule: "5.6 unseen", plays: [], run: unseen },
   { rule: "5.7 queued", plays: ["text"], run: queued },
 ];
 
@@ -37,12 +32,7 @@ async function limited(bench: Bench): Promise<void> {
   const { error, finishes } = await bench.answerIn("limited");
   if (error === undefined || finishes.length > 0) throw new Broken("a limit is no failure");
   expectCode(error, ["rate-limited"]);
-  const expected = RETRY_AFTER_S * 1_000;
-  const found = UpstreamError.is(error) ? error.retryAfterMs : undefined;
-  if (found !== undefined && Math.abs(found - expected) <= SLACK_MS) return;
-  throw new Broken(
-    `the upstream said to come back in ${expected} ms, retryAfterMs is ${found ?? "not given"}`,
-  );
+  expectRetryAfter(error);
 }
 
 async function refresh(bench: Bench): Promise<void> {
@@ -121,40 +111,4 @@ async function queued(bench: Bench): Promise<void> {
     await opened.leaveAll();
     await opened.host.close();
   }
-}
-
-const TELLING: readonly ScenarioName[] = ["text", "failing", "broken", "refused", "limited"];
-
-async function unseen(bench: Bench): Promise<void> {
-  for (const name of TELLING.filter((each) => bench.fixtures.unsupported?.[each] === undefined)) {
-    await bench.on(name, async ({ ask, opened, played }) => {
-      const { error } = await ask().all();
-      const listed = await opened.models(MODELS_MS);
-      const secrets = [...opened.optionSecrets, ...opened.host.secrets, ...(played.secrets ?? [])];
-      const places = {
-        "a log line": opened.host.lines.join("\n"),
-        "an error": `${messagesOf(error)}\n${messagesOf(listed)}`,
-        "the status": JSON.stringify(opened.upstream.status?.()) ?? "",
-      };
-      for (const [place, said] of Object.entries(places)) {
-        const secret = secrets.find((each) => each.length >= SHORTEST_SECRET && said.includes(each));
-        if (secret === undefined) continue;
-        throw new Broken(`in the scenario \`${name}\` the secret ${masked(secret)} stands in ${place}`);
-      }
-    });
-  }
-}
-
-const MODELS_MS = 1_000;
-
-function masked(secret: string): string {
-  return `"${secret.slice(0, 4)}…" (${secret.length} characters)`;
-}
-
-/** What an error and its causes say. */
-function messagesOf(error: unknown): string {
-  const said: string[] = [];
-  for (let each = error; each instanceof Error && said.length < 10; each = each.cause)
-    said.push(each.message);
-  return said.join("\n");
 }

@@ -2,6 +2,7 @@ import { UpstreamError } from "../contract/index.ts";
 import type { ChatEvent, UpstreamErrorCode } from "../contract/index.ts";
 import { checkEvent } from "../flow/check-event.ts";
 import type { Outcome } from "./asked.ts";
+import { expectText } from "./bench.ts";
 import type { Bench, Stage } from "./bench.ts";
 import type { Check } from "./check.ts";
 import { halfway, untilItWaits } from "./halfway.ts";
@@ -30,6 +31,7 @@ export const ENDS: readonly Check[] = [
   { rule: "2.10 plain-ends", plays: [], run: plainEnds },
   { rule: "2.12 late-text", plays: ["early-finish"], run: lateText },
   { rule: "2.11 alive", plays: ["stall"], run: alive },
+  { rule: "2.13 last-text", plays: ["joined"], run: lastText },
 ];
 
 /** Every answer that the upstream can give in full, in both forms. */
@@ -111,7 +113,8 @@ function expectNoComplaintAsText({ text, reasoning }: Outcome): void {
   }
 }
 
-function expectComplaint(error: unknown): void {
+/** Throws unless the error says what the upstream said. */
+export function expectComplaint(error: unknown): void {
   if (error instanceof Error && error.message.includes(COMPLAINT)) return;
   throw new Broken(`the upstream said ${quoted(COMPLAINT)}, and the error is ${inWords(error)}`);
 }
@@ -145,6 +148,10 @@ async function bounded(bench: Bench): Promise<string> {
     while (asked.outcome.events.length === 0 && !asked.isOver)
       await asked.step("though the upstream talks on");
     if (asked.isOver) throw new Broken(`the answer ended at once, with ${inWords(asked.outcome.error)}`);
+    const { sent } = stage.played;
+    const told = Buffer.byteLength(asked.outcome.text);
+    if (sent < told)
+      throw new Broken(`the fixtures count ${sent} bytes as \`sent\`, and ${told} bytes of text have come`);
     return await heldBack(stage);
   });
 }
@@ -175,6 +182,10 @@ async function alive(bench: Bench): Promise<void> {
     if (await comesTrue(() => asked.call.told.alive > before, bench.patience)) return;
     throw new Broken("a ping came and `call.alive()` was not called");
   });
+}
+
+async function lastText(bench: Bench): Promise<void> {
+  expectText(await bench.answerIn("joined", { stream: true }), scenarioOf("joined").answer.text);
 }
 
 async function lateText(bench: Bench): Promise<void> {

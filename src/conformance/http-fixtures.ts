@@ -14,16 +14,25 @@ export interface HttpSetup extends Pick<Fixtures, "model" | "unsupported" | "han
   stream?(answer: Answer): readonly string[];
   /** The same where the finish reason stands in the middle, and at the end once more; for formats that allow it. */
   early?(answer: Answer): readonly string[];
+  /** The same with the last text and the finish reason in one piece; for formats that allow it. */
+  joined?(answer: Answer): readonly string[];
   /** The content type of streams. Default `text/event-stream`. */
   readonly streamType?: string;
   /** An answer that isn't streamed. Without it every answer is streamed. */
   plain?(answer: Answer): Json;
   /** The piece by which a stream says that it has failed. */
   failure?(complaint: string): string;
-  /** The body of a 401, 429 or 500. Default `{"error": {"message": complaint}}`. */
+  /** The body of a 400 by which a filter refuses the prompt. Default `error` with the code `content_filter`. */
+  filtered?(complaint: string): Json;
+  /** The body of a 401, 402, 413, 429 or 500. Default `{"error": {"message": complaint}}`. */
   error?(complaint: string, status: number): Json;
   /** Whether a request asks for a stream. Default: its JSON body has `stream: true`. */
   isStreamed?(request: HttpRequest): boolean;
+  /**
+   * One page of the list of models. `next` asks for the page after it; it is looked for in the address of a request,
+   * and undefined on the last page.
+   */
+  page?(ids: readonly string[], next: string | undefined): Json;
   /** The answer to every GET; a list of models, mostly. Default `{}`. */
   readonly models?: Json;
 }
@@ -48,6 +57,14 @@ function lacking(setup: HttpSetup): Record<string, string> {
   return {
     ...(!setup.failure && { failing: "the fixtures give no `failure`: it can't fail within a stream" }),
     ...(!setup.early && { "early-finish": "the fixtures give no `early`: its finish reason is its end" }),
+    ...(!setup.joined && {
+      joined: "the fixtures give no `joined`: its finish reason is a piece of its own",
+    }),
+    ...(!setup.page && { pages: "the fixtures give no `page`: its list of models comes whole" }),
+    ...(setup.error &&
+      !setup.filtered && {
+        filtered: "the fixtures give no `filtered`: it refuses no prompt for what it says",
+      }),
     ...(!setup.stream && { "2.8 incremental": WHOLE, endless: WHOLE }),
   };
 }
@@ -62,7 +79,7 @@ interface Exchange {
 async function respond(setup: HttpSetup, scenario: Scenario, { request, reply }: Exchange): Promise<void> {
   if (scenario.name === "silent") return;
   const refusal = STATUSES[scenario.name];
-  if (request.method === "GET") return respondJson(reply, setup.models ?? {});
+  if (request.method === "GET") return respondJson(reply, listFor(setup, scenario, request));
   if (refusal !== undefined) return refuse(setup, scenario, { reply, status: refusal });
   const streamed = setup.stream && (!setup.plain || asksForStream(setup, request));
   const type = streamed ? (setup.streamType ?? "text/event-stream") : "application/json";
@@ -76,12 +93,24 @@ async function respond(setup: HttpSetup, scenario: Scenario, { request, reply }:
 }
 
 function streamOf(setup: HttpSetup, { name, answer }: Scenario): readonly string[] | undefined {
-  return name === "early-finish" ? setup.early?.(answer) : setup.stream?.(answer);
+  if (name === "early-finish") return setup.early?.(answer);
+  return name === "joined" ? setup.joined?.(answer) : setup.stream?.(answer);
 }
 
 function asksForStream(setup: HttpSetup, request: HttpRequest): boolean {
   if (setup.isStreamed) return setup.isStreamed(request);
   return (request.json as JsonObject | undefined)?.["stream"] === true;
+}
+
+/** All models, or the page that the address names. */
+function listFor(setup: HttpSetup, { name, pages }: Scenario, { path }: HttpRequest): Json {
+  if (name !== "pages" || !setup.page) return setup.models ?? {};
+  const tokenOf = (place: number) => (place < pages.length ? `after-page-${place}` : undefined);
+  const asked = Math.max(
+    0,
+    pages.findIndex((_, place) => place > 0 && path.includes(tokenOf(place) ?? "")),
+  );
+  return setup.page(pages[asked] ?? [], tokenOf(asked + 1));
 }
 
 /** A plain answer's last half is what says that it is whole. */
@@ -90,7 +119,15 @@ function halves(body: string): readonly string[] {
   return [body.slice(0, middle), body.slice(middle)];
 }
 
-const STATUSES: { readonly [name: string]: number } = { refused: 401, limited: 429, broken: 500 };
+const STATUSES: { readonly [name in ScenarioName]?: number } = {
+  filtered: 400,
+  refused: 401,
+  spent: 402,
+  oversized: 413,
+  limited: 429,
+  broken: 500,
+};
+const SAYING_WHEN: readonly ScenarioName[] = ["limited", "spent"];
 
 function refuse(
   setup: HttpSetup,
@@ -98,8 +135,11 @@ function refuse(
   { reply, status }: { reply: HttpReply; status: number },
 ): void {
   const { complaint, retryAfterSeconds } = scenario;
-  const body = setup.error?.(complaint, status) ?? { error: { message: complaint } };
-  const headers = status === 429 ? { "retry-after": String(retryAfterSeconds) } : {};
+  const isFiltered = scenario.name === "filtered";
+  const body =
+    (isFiltered ? setup.filtered?.(complaint) : setup.error?.(complaint, status)) ??
+    ({ error: { message: complaint, ...(isFiltered && { code: "content_filter" }) } } as Json);
+  const headers = SAYING_WHEN.includes(scenario.name) ? { "retry-after": String(retryAfterSeconds) } : {};
   respondJson(reply, body, { status, headers });
 }
 

@@ -91,6 +91,8 @@ export class TestCall {
   readonly ignored = new Map<string, string>();
   /** How often the plugin said that its upstream is at work, and that the call waits for its turn. */
   readonly told = { alive: 0, queued: 0 };
+  /** Called when the plugin says that the call waits for its turn. */
+  onQueued: () => void = () => undefined;
   readonly #leaving = new AbortController();
 
   constructor(lines: string[]) {
@@ -102,6 +104,7 @@ export class TestCall {
       connected: () => undefined,
       queued: () => {
         this.told.queued += 1;
+        this.onQueued();
         return { [Symbol.dispose]: () => undefined };
       },
       alive: () => void (this.told.alive += 1),

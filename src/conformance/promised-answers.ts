@@ -43,6 +43,11 @@ export const ANSWERS_PROMISED = {
     why: "somebody would read another client's answer",
     part: "what-chat-says",
   },
+  "1.8 withheld": {
+    title: "an answer that a filter stopped ends with `content_filter`, or fails with it",
+    why: "sold as `stop`, half an answer passes for a whole one, and nobody learns why it ends",
+    part: "what-chat-says",
+  },
   "2.1 events": {
     title: "every event is one of the contract's",
     why: "events are written to clients without another look, so the gateway breaks the answer off at a wrong one",
@@ -102,6 +107,21 @@ export const ANSWERS_PROMISED = {
     title: "what an upstream says behind its finish reason isn't lost",
     why: "some servers give a reason with every piece: the rest would be dropped, and its beginning sold as the whole",
     part: "honest-ends",
+  },
+  "2.13 last-text": {
+    title: "text that comes in one piece with the finish reason arrives once",
+    why: "many servers end like that: the last words are dropped, or said twice",
+    part: "what-chat-says",
+  },
+  "2.14 filtered": {
+    title: "a prompt that the upstream's filter refuses is `content-filter`, in the upstream's words",
+    why: "with another code the credential or the model is taken out of use for what one client wrote",
+    part: "failures",
+  },
+  "2.15 oversized": {
+    title: "a request that is too large for the upstream is `too-large`",
+    why: "only then is the next upstream tried, which may take it",
+    part: "failures",
   },
   "3.1 tool-calls": {
     title: "tool calls arrive with their names and arguments, numbered from 0 in their order",

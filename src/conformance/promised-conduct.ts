@@ -77,6 +77,11 @@ export const CONDUCT_PROMISED = {
     why: "gateway.yaml may name a plugin twice; what is kept in a variable of the module is then the other one's",
     part: "the-life-of-an-upstream",
   },
+  "4.16 late": {
+    title: "a prompt isn't sent once the client has left",
+    why: "a run that begins then is paid for, and nobody is there to end it",
+    part: "when-somebody-leaves",
+  },
   "5.1 refused": {
     title: "a refused credential is `rejected`",
     why: "only then is the credential taken out of use and another one tried, and not the whole upstream",
@@ -111,6 +116,16 @@ export const CONDUCT_PROMISED = {
     title: "a request that waits for a credential says so with `call.queued()`",
     why: "the wait would count as the upstream's silence: requests time out, and the upstream is taken for dead",
     part: "credentials",
+  },
+  "5.8 spent": {
+    title: "spent credit is `out-of-credit`, and `retryAfterMs` is when the upstream says that it is back",
+    why: "only then does the credential rest until there is credit, while the others serve",
+    part: "failures",
+  },
+  "5.9 uncut": {
+    title: "a secret that the upstream repeats is passed on whole, or not at all",
+    why: "the gateway removes what it knows; a part of a secret that was cut is no longer found for certain",
+    part: "secrets",
   },
   "6.1 manifest": {
     title: "name, apiVersion and options are well-formed",
@@ -150,6 +165,11 @@ export const CONDUCT_PROMISED = {
   "6.8 status": {
     title: "status() is JSON",
     why: "it is shown as it is; what JSON can't say is lost, or breaks the page",
+    part: "models-and-status",
+  },
+  "6.9 pages": {
+    title: "models() reads every page of the upstream's list",
+    why: "models of later pages can't be asked for, and nobody is told that there are any",
     part: "models-and-status",
   },
 } as const satisfies Record<string, Promised>;

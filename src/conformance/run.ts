@@ -6,22 +6,35 @@ import type { Check } from "./check.ts";
 import { CREDENTIALS } from "./credentials.ts";
 import { ENDS } from "./ends.ts";
 import type { Fixtures } from "./fixtures.ts";
+import { LATE } from "./late.ts";
 import { LEAKS } from "./leaks.ts";
 import { HISTORY } from "./history.ts";
 import { PARAMETERS } from "./parameters.ts";
+import { REFUSALS } from "./refusals.ts";
 import type { Report, Result } from "./report.ts";
 import { RULES } from "./rules.ts";
 import type { RuleId } from "./rules.ts";
 import { SCENARIOS } from "./scenarios.ts";
+import { SECRETS } from "./secrets.ts";
 import { SURFACE } from "./surface.ts";
 import { Broken, inWords, NotApplicable } from "./verdict.ts";
 
 const PATIENCE_MS = 3_000;
 
 const CHECKS = new Map<string, Check>(
-  [...ANSWERS, ...ENDS, ...PARAMETERS, ...HISTORY, ...CANCELLING, ...LEAKS, ...CREDENTIALS, ...SURFACE].map(
-    (check) => [check.rule, check],
-  ),
+  [
+    ANSWERS,
+    ENDS,
+    PARAMETERS,
+    HISTORY,
+    CANCELLING,
+    LATE,
+    LEAKS,
+    REFUSALS,
+    CREDENTIALS,
+    SECRETS,
+    SURFACE,
+  ].flatMap((checks) => checks.map((check) => [check.rule, check] as const)),
 );
 
 export interface TestOptions {

@@ -26,7 +26,14 @@ export const COMPLAINT = "the upstream is on strike today";
 /** What a 429 says of when to come back, in seconds. */
 export const RETRY_AFTER_S = 7;
 
-const HELLO = ["Grüße ", "aus ", "東京", ", 🌍", "! ", "Ça va ", "bien?", "\nZweite Zeile."];
+// Two equal pieces are two pieces.
+const HELLO = ["Grüße ", "aus ", "東京", ", 🌍", "! ", "Ça va ", "ha ", "ha ", "bien?", "\nZweite Zeile."];
+
+const PAGES = [
+  ["page-1-model-a", "page-1-model-b"],
+  ["page-2-model-a", "page-2-model-b"],
+  ["page-3-model-a"],
+];
 const THOUGHTS = ["First I ", "think — ", "日本."];
 /** Stands in a call's arguments; JavaScript has no such number. */
 export const LONG_NUMBER = "2512292042121000001";
@@ -42,6 +49,8 @@ export const SCENARIOS = {
   text: "gives the answer in full, streamed or plain, whichever was asked for",
   split: "the same, streamed, but the network cuts every character that has several bytes between them",
   length: "the same with the finish reason `length`",
+  withheld: "the same with the finish reason `content_filter`: a filter stopped it",
+  joined: "the same, streamed, with the last text in one piece with the finish reason",
   reasoning: "gives reasoning and then text",
   tools: "calls two tools",
   silent: "takes the request and says nothing at all, for ever",
@@ -54,6 +63,11 @@ export const SCENARIOS = {
   broken: "says that it has failed (with HTTP: status 500), with the complaint, in place of an answer",
   refused: "refuses the credential (with HTTP: status 401), with the complaint",
   limited: "says that its limit is reached (with HTTP: status 429, `retry-after: 7`), with the complaint",
+  filtered: "refuses the prompt for what it says (with HTTP: status 400), with the complaint",
+  spent:
+    "says that the credential's credit is spent, and when it is back (with HTTP: status 402, `retry-after: 7`), with the complaint",
+  oversized: "says that the request is too large for it (with HTTP: status 413), with the complaint",
+  pages: "gives the answer in full, and lists its models on the scenario's `pages`, each on request",
   endless: "talks on and on, as fast as it is read",
   "early-finish":
     "gives its finish reason with the first half, then the second half, and the reason once more",
@@ -70,13 +84,21 @@ export interface Scenario {
   readonly answer: Answer;
   /** What it says when it fails. */
   readonly complaint: string;
-  /** In `limited`: when to come back, in seconds. */
+  /** In `limited` and `spent`: when to come back, in seconds. */
   readonly retryAfterSeconds: number;
+  /** In `pages`: the ids of the models on each page of the list. */
+  readonly pages: readonly (readonly string[])[];
 }
 
 /** The scenario of this name. */
 export function scenarioOf(name: ScenarioName): Scenario {
-  return { name, answer: answerOf(name), complaint: COMPLAINT, retryAfterSeconds: RETRY_AFTER_S };
+  return {
+    name,
+    answer: answerOf(name),
+    complaint: COMPLAINT,
+    retryAfterSeconds: RETRY_AFTER_S,
+    pages: PAGES,
+  };
 }
 
 /** What is said in scenarios that are about what is said; in all others it is the greeting. */
@@ -87,6 +109,7 @@ const SPECIAL: { readonly [name in ScenarioName]?: Answer } = {
     "tool_calls",
   ),
   length: answerWith(HELLO.map(text), "length"),
+  withheld: answerWith(HELLO.map(text), "content_filter"),
   endless: answerWith(ENDLESS.map(text), "stop"),
   "same-id": answerWith(
     ['{"city":"Köln"}', '{"city":"Porto"}'].map((json, index) => {

@@ -24,6 +24,7 @@ export const SURFACE: readonly Check[] = [
   { rule: "6.6 models", plays: ["text"], run: models },
   { rule: "6.7 models-abort", plays: ["silent"], run: modelsAbort },
   { rule: "6.8 status", plays: ["text"], run: status },
+  { rule: "6.9 pages", plays: ["pages"], run: pages },
 ];
 
 async function manifest({ plugin }: Bench): Promise<void> {
@@ -155,5 +156,18 @@ async function status(bench: Bench): Promise<void> {
     }
     if (!Bun.deepEquals(again, told))
       throw new Broken("status() has something that JSON can't say: a date, a map, NaN");
+  });
+}
+
+async function pages(bench: Bench): Promise<string> {
+  return bench.on("pages", async ({ opened, scenario }) => {
+    const listed = await opened.models(bench.patience);
+    if (listed instanceof Error) throw new Broken(`models() failed with ${inWords(listed)}`);
+    const ids = new Set(listed.map(({ id }) => id));
+    const all = scenario.pages.flat();
+    const lost = all.filter((id) => !ids.has(id));
+    if (lost.length === all.length) throw new NotApplicable("none of the scenario's `pages` are in its list");
+    if (lost.length > 0) throw new Broken(`models of the upstream's list are lost: ${lost.join(", ")}`);
+    return `${scenario.pages.length} pages`;
   });
 }

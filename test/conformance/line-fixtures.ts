@@ -12,6 +12,8 @@ const fixtures: Fixtures = {
     reasoning: "it has none",
     tools: "it takes the tools and calls none",
     split: NO_BYTES,
+    oversized: "it takes whatever is sent",
+    pages: "it has one model",
     begun: "an answer has no beginning but its first text",
   },
 };
@@ -104,6 +106,9 @@ class Service {
     const end = { done: answer.finish, tokens: { in: answer.usage.input, out: answer.usage.output } };
     if (!this.good.has(line.data.key) || name === "refused") return this.#say(line, [{ refused: complaint }]);
     if (name === "limited") return this.#say(line, [{ wait: retryAfterSeconds }]);
+    if (name === "spent") return this.#say(line, [{ broke: complaint, wait: retryAfterSeconds }]);
+    if (name === "filtered") return this.#say(line, [{ improper: complaint }]);
+    if (name === "joined") return this.#say(line, [...said.slice(0, -1), { ...said.at(-1), ...end }]);
     if (name === "broken") return this.#say(line, [{ oops: complaint }]);
     if (name === "silent") return;
     if (name === "endless") return this.#talkOn(line, said);
@@ -116,7 +121,11 @@ class Service {
   }
 
   #say(line: Line, all: readonly JsonObject[]): void {
-    for (const said of all) this.sent += Math.max(0, line.send(JSON.stringify(said)));
+    for (const said of all) {
+      const text = JSON.stringify(said);
+      // What has to wait for its turn gives -1 and is sent all the same.
+      if (line.send(text) !== 0) this.sent += Buffer.byteLength(text);
+    }
   }
 
   #hangUp(line: Line, said: readonly JsonObject[]): void {
@@ -124,10 +133,10 @@ class Service {
     line.close();
   }
 
-  /** A piece at each turn of the loop, so that others get theirs. */
+  /** A round at each turn of the loop, so that others get theirs, unless the one before still waits to be read. */
   #talkOn(line: Line, said: readonly JsonObject[]): void {
     if (!this.lines.has(line)) return;
-    this.#say(line, said);
+    if (line.getBufferedAmount() === 0) this.#say(line, said);
     setImmediate(() => this.#talkOn(line, said));
   }
 }

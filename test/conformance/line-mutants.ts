@@ -54,6 +54,19 @@ export const LINE: readonly Mutant[] = [
     ["const refused = new Refusals();", "const refused = new Refusals();\n    users.start();"],
     ["min: 0", "min: 1"],
   ]),
+  mutant("a user that was waited for is used, whoever has left", "4.16 late", "while a credential was made", [
+    [
+      "const except = refused.of(call);",
+      "call.signal.throwIfAborted();\n        const except = refused.of(call);",
+    ],
+    ["signal: AbortSignal.any([call.signal, signal])", "signal"],
+    [
+      `onLeave: () => socket.close(),
+      });`,
+      "});",
+    ],
+    ["        signal: call.signal,\n", ""],
+  ]),
   mutant("it can't be opened twice", "4.7 reopen", "the second time", [
     [
       "const sockets = new Set",

@@ -14,6 +14,8 @@ interface Said {
   readonly oops?: string;
   readonly refused?: string;
   readonly wait?: number;
+  readonly broke?: string;
+  readonly improper?: string;
 }
 
 const options = Type.Object(
@@ -102,8 +104,20 @@ function parsed(message: string): Said {
   }
 }
 
-function* eventsOf({ say, tokens, done, oops, refused, wait }: Said): Generator<ChatEvent, void> {
+function* eventsOf({
+  say,
+  tokens,
+  done,
+  oops,
+  refused,
+  wait,
+  broke,
+  improper,
+}: Said): Generator<ChatEvent, void> {
   if (oops !== undefined) throw new UpstreamError("failed", oops);
+  if (improper !== undefined) throw new UpstreamError("content-filter", improper);
+  if (broke !== undefined)
+    throw new UpstreamError("out-of-credit", broke, wait === undefined ? {} : { retryAfterMs: wait * 1_000 });
   if (wait !== undefined) throw new UpstreamError("rate-limited", "too many", { retryAfterMs: wait * 1_000 });
   if (refused !== undefined) throw new UpstreamError("rejected", refused);
   if (say) yield { type: "text", text: say };

@@ -15,6 +15,7 @@ import line from "./line.ts";
 import { LINE, REJECTING } from "./line-mutants.ts";
 import { WIRE } from "./mutants.ts";
 import type { Mutant } from "./mutants.ts";
+import { REFUSALS } from "./refusal-mutants.ts";
 import wholeFixtures from "./whole-fixtures.ts";
 import { WHOLE } from "./whole-mutants.ts";
 import whole from "./whole.ts";
@@ -24,7 +25,7 @@ import wire from "./wire.ts";
 /** What hangs needs not be waited for long: it is known to hang. */
 const PATIENCE_MS = 700;
 
-const ALL = [...WIRE, ...DIGITS, ...CALLS, ...LINE, ...WHOLE, ...JOBS, REJECTING];
+const ALL = [...WIRE, ...DIGITS, ...CALLS, ...REFUSALS, ...LINE, ...WHOLE, ...JOBS, REJECTING];
 
 const folder = mkdtempSync(join(tmpdir(), "mutants-"));
 const caught: string[] = [];
@@ -41,7 +42,7 @@ describeUpstream(line, lineFixtures);
 describeUpstream(whole, wholeFixtures);
 
 describe.each([
-  ["wire", [...WIRE, ...DIGITS, ...CALLS], wireFixtures],
+  ["wire", [...WIRE, ...DIGITS, ...CALLS, ...REFUSALS], wireFixtures],
   ["line", LINE, lineFixtures],
   ["whole", WHOLE, wholeFixtures],
   ["jobs", JOBS, jobFixtures],

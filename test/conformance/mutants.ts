@@ -247,7 +247,7 @@ export const WIRE: readonly Mutant[] = [
     ["capabilities: { tools: true,", "tools: true, capabilities: {"],
   ]),
   mutant("a list of models that can't be given up", "6.7 models-abort", "still waits", [
-    ['await get(to("/models"), signal)', 'await get(to("/models"), new AbortController().signal)'],
+    ["await get(to(path), signal)", "await get(to(path), new AbortController().signal)"],
   ]),
   mutant("a status that JSON can't say", "6.8 status", "JSON can't say", [
     ["({ answers })", "({ answers, at: new Date() as never })"],

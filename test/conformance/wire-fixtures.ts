@@ -12,6 +12,11 @@ export default httpFixtures({
     const frames = framesOf(answer);
     return [...frames.slice(0, 2), frame({ done: answer.finish }), ...frames.slice(2), end(answer)];
   },
+  joined: (answer) => {
+    const last = answer.events.at(-1);
+    return [...framesOf(answer).slice(0, -1), end(answer, last?.type === "text" ? { say: last.text } : {})];
+  },
+  page: (ids, next) => ({ models: [...ids], ...(next !== undefined && { next }) }),
   plain: (answer) => ({
     say: answer.text,
     think: answer.reasoning,
@@ -30,8 +35,8 @@ function framesOf({ events }: Answer): string[] {
   });
 }
 
-function end(answer: Answer): string {
-  return frame({ done: answer.finish, tokens: tokensOf(answer), over: true });
+function end(answer: Answer, last: JsonObject = {}): string {
+  return frame({ ...last, done: answer.finish, tokens: tokensOf(answer), over: true });
 }
 
 function frame(said: JsonObject): string {

@@ -23,6 +23,11 @@ interface Said {
   readonly oops?: string;
 }
 
+type Page = {
+  readonly models: readonly string[];
+  readonly next?: string;
+};
+
 const options = Type.Object(
   {
     base_url: Type.String({ description: "Where it is, without a slash at the end." }),
@@ -42,7 +47,12 @@ export default definePlugin({
     let answers = 0;
     return {
       async models(signal) {
-        const { models } = (await readJson(await get(to("/models"), signal), signal)) as { models: string[] };
+        const models: string[] = [];
+        for (let path: string | undefined = "/models"; path !== undefined;) {
+          const page = (await readJson(await get(to(path), signal), signal)) as Page;
+          models.push(...page.models);
+          path = page.next && `/models?after=${page.next}`;
+        }
         return models.map((id) => ({ id, capabilities: { tools: true, context: 8_000 } }));
       },
       async *chat(request, call) {

@@ -13,6 +13,9 @@ const fixtures: Fixtures = {
     reasoning: "the service gives none",
     tools: "the service takes no tools",
     split: NO_FRAMING,
+    joined: NO_FRAMING,
+    pages: "the plugin knows the service's models",
+    oversized: "the service takes whatever is sent",
     begun: "an answer has no headers: its first event is its first text",
     garbage: `${NO_FRAMING}, and events that nobody knows are the service's own affair`,
     "2.9":
@@ -73,6 +76,8 @@ function scriptOf({ name, answer, complaint, retryAfterSeconds }: Scenario): Emu
     end: { fault: { after: HALF, how: "disconnect" } },
     failing: { fault: { after: HALF, how: "failed", message: complaint } },
     broken: { initiate: refusal(500) },
+    filtered: { initiate: refusal(400, { body: { error: complaint, code: "content_filter" } }) },
+    spent: { initiate: refusal(402, { retryAfter: retryAfterSeconds }) },
     refused: { initiate: refusal(401) },
     limited: { initiate: refusal(429, { retryAfter: retryAfterSeconds }) },
     endless: { pace: 5 },

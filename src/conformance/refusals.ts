@@ -1,0 +1,59 @@
+import { UpstreamError } from "../contract/index.ts";
+import type { UpstreamErrorCode } from "../contract/index.ts";
+import type { Bench } from "./bench.ts";
+import type { Check } from "./check.ts";
+import { expectCode, expectComplaint } from "./ends.ts";
+import { RETRY_AFTER_S, scenarioOf } from "./scenarios.ts";
+import type { ScenarioName } from "./scenarios.ts";
+import { Broken, NotApplicable } from "./verdict.ts";
+
+// The wait is counted from when the plugin read it.
+const SLACK_MS = 2_000;
+
+/** Refusals with a code of their own, which decides what rests and what is tried next. */
+export const REFUSALS: readonly Check[] = [
+  { rule: "2.14 filtered", plays: ["filtered"], run: filtered },
+  {
+    rule: "2.15 oversized",
+    plays: ["oversized"],
+    run: async (bench) => void (await refusalsIn(bench, "oversized", "too-large")),
+  },
+  { rule: "5.8 spent", plays: ["spent"], run: spent },
+];
+
+async function filtered(bench: Bench): Promise<void> {
+  for (const error of await refusalsIn(bench, "filtered", "content-filter")) expectComplaint(error);
+}
+
+async function spent(bench: Bench): Promise<void> {
+  for (const error of await refusalsIn(bench, "spent", "out-of-credit")) expectRetryAfter(error);
+}
+
+/** The failures of a streamed and a plain request, which must have this code. */
+async function refusalsIn(
+  bench: Bench,
+  name: ScenarioName,
+  code: UpstreamErrorCode,
+): Promise<readonly unknown[]> {
+  const errors: unknown[] = [];
+  for (const stream of [true, false]) {
+    const { error, finishes, text } = await bench.answerIn(name, { stream });
+    if (error === undefined && text === scenarioOf(name).answer.text)
+      throw new NotApplicable(`your \`${name}\` gives the whole answer, as \`text\` does`);
+    if (error === undefined || finishes.length > 0)
+      throw new Broken(`in the scenario \`${name}\` there is no failure`);
+    expectCode(error, [code]);
+    errors.push(error);
+  }
+  return errors;
+}
+
+/** Throws unless the error says when to come back, as the scenarios `limited` and `spent` have it. */
+export function expectRetryAfter(error: unknown): void {
+  const expected = RETRY_AFTER_S * 1_000;
+  const found = UpstreamError.is(error) ? error.retryAfterMs : undefined;
+  if (found !== undefined && Math.abs(found - expected) <= SLACK_MS) return;
+  throw new Broken(
+    `the upstream said to come back in ${expected} ms, retryAfterMs is ${found ?? "not given"}`,
+  );
+}
