@@ -10,6 +10,9 @@ const fixtures: Fixtures = {
   unsupported: {
     tools: "the upstream calls no tools",
     reasoning: "the upstream gives no reasoning",
+    joined: "a word and the end are frames of their own",
+    pages: "its models stand in gateway.yaml",
+    oversized: "the upstream takes whatever is sent",
     split: "a frame is a whole text",
     begun: "an answer has no beginning but its first word",
   },
@@ -53,6 +56,8 @@ function perform({ name, answer, complaint, retryAfterSeconds }: Scenario, socke
   const said: { readonly [scenario in ScenarioName]?: readonly object[] } = {
     silent: [],
     refused: [error("bad_token")],
+    filtered: [error("improper")],
+    spent: [{ ...error("no_credit"), wait_s: retryAfterSeconds }],
     limited: [{ ...error("slow_down"), wait_s: retryAfterSeconds }],
     broken: [error("crashed")],
     failing: [...half, error("crashed")],
@@ -72,9 +77,9 @@ function endOf({ finish, usage }: Answer): object {
   return { type: "end", reason: finish, tokens: { read: usage.input, written: usage.output } };
 }
 
-/** All words at each turn of the loop, so that others get theirs. */
+/** All words at each turn of the loop, so that others get theirs, unless those before still wait to be read. */
 function talkOn(words: readonly object[], socket: Socket, tell: Tell): void {
   if (socket.readyState !== WebSocket.OPEN) return;
-  words.forEach(tell);
+  if (socket.getBufferedAmount() === 0) words.forEach(tell);
   setImmediate(() => talkOn(words, socket, tell));
 }

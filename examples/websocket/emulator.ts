@@ -39,7 +39,9 @@ export function startEmulator(
 
 /** Sends a frame; gives its bytes, or 0 when nobody takes them any more. */
 export function say(socket: Socket, frame: object): number {
-  return Math.max(0, socket.send(JSON.stringify(frame)));
+  const text = JSON.stringify(frame);
+  // A frame that has to wait for its turn gives -1, and is sent all the same.
+  return socket.send(text) === 0 ? 0 : Buffer.byteLength(text);
 }
 
 function repeat(socket: Socket, { messages }: Question): void {

@@ -17,6 +17,8 @@ interface Tokens {
 const CODES = new Map<string, UpstreamErrorCode>([
   ["bad_token", "rejected"],
   ["slow_down", "rate-limited"],
+  ["no_credit", "out-of-credit"],
+  ["improper", "content-filter"],
   ["no_model", "no-such-model"],
   ["busy", "unavailable"],
 ]);

@@ -6,7 +6,7 @@ import { bodyOf } from "./request.ts";
 /** What the upstream says. */
 interface Answer {
   readonly text?: string;
-  readonly end?: "stop" | "length";
+  readonly end?: "stop" | "length" | "content_filter";
   readonly tokens?: { readonly read: number; readonly written: number };
 }
 

@@ -11,6 +11,8 @@ const fixtures: Fixtures = {
   unsupported: {
     tools: "the upstream knows no tools",
     reasoning: "the upstream gives no reasoning",
+    pages: "the upstream lists all its models at once",
+    joined: "the end is shown with the whole text, always",
     split: "a look shows a whole text",
   },
 };
@@ -50,8 +52,10 @@ function refusal({ name, complaint, retryAfterSeconds }: Scenario, request: Requ
   const isKnown = request.headers.get("authorization") === `Bearer ${KEY}`;
   if (name === "refused" || !isKnown) return Response.json(body, { status: 401 });
   if (name === "broken") return Response.json(body, { status: 500 });
-  if (name !== "limited") return undefined;
-  return Response.json(body, { status: 429, headers: { "retry-after": String(retryAfterSeconds) } });
+  if (name === "filtered") return Response.json({ ...body, code: "content_filter" }, { status: 400 });
+  if (name === "oversized") return Response.json(body, { status: 413 });
+  const status = name === "spent" ? 402 : name === "limited" ? 429 : undefined;
+  return status && Response.json(body, { status, headers: { "retry-after": String(retryAfterSeconds) } });
 }
 
 function play({ name, answer, complaint }: Scenario, { shown }: Job): void {
@@ -62,7 +66,7 @@ function play({ name, answer, complaint }: Scenario, { shown }: Job): void {
   if (breaks) return void (name === "failing" && setTimeout(() => (shown.error = complaint), 20));
   shown.state = "done";
   if (name === "end") return;
-  shown.end = answer.finish === "length" ? "length" : "stop";
+  shown.end = answer.finish === "tool_calls" ? "stop" : answer.finish;
   shown.tokens = { read: answer.usage.input, written: answer.usage.output };
 }
 

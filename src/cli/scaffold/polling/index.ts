@@ -12,7 +12,7 @@ interface Look {
   readonly state?: "running" | "done";
   /** All of the answer so far. */
   readonly text?: string;
-  readonly end?: "stop" | "length";
+  readonly end?: "stop" | "length" | "content_filter";
   readonly tokens?: { readonly read: number; readonly written: number };
   readonly error?: string;
 }

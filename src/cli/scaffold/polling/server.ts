@@ -2,7 +2,7 @@
 export interface Shown {
   state: "running" | "done";
   text: string;
-  end?: "stop" | "length";
+  end?: "stop" | "length" | "content_filter";
   tokens?: { read: number; written: number };
   error?: string;
 }

@@ -12,6 +12,7 @@ const fixtures: Fixtures = {
   unsupported: {
     tools: "the upstream knows no tools",
     reasoning: "the upstream gives no reasoning",
+    pages: "the upstream lists all its models at once",
     split: "Socket.IO gives whole messages",
   },
 };
@@ -33,6 +34,7 @@ async function start(scenario: Scenario): Promise<TestUpstream> {
       seen.accepted += 1;
       if (scenario.name === "refused" || key !== KEY) refuse("bad-key", scenario);
       if (scenario.name === "limited") refuse("too-many", scenario);
+      if (scenario.name === "spent") refuse("no-credit", scenario);
     },
     answer(question, line) {
       seen.received.push(JSON.stringify(question));
@@ -58,14 +60,17 @@ function refuse(code: string, { complaint, retryAfterSeconds }: Scenario): never
 function play({ name, answer, complaint }: Scenario, line: Line): void {
   const pieces = answer.events.map((event): Piece => ({ text: event.type === "text" ? event.text : "" }));
   const tokens = { read: answer.usage.input, written: answer.usage.output };
-  const end: Piece = { end: answer.finish === "length" ? "length" : "stop", tokens };
+  const end: Piece = { end: answer.finish === "tool_calls" ? "stop" : answer.finish, tokens };
   if (name === "silent") return;
   if (name === "begun") return line.say({ text: "" });
+  if (name === "filtered") return line.say({ error: complaint, code: "improper" });
+  if (name === "oversized") return line.say({ error: complaint, code: "too-large" });
   if (name === "broken") return line.say({ error: complaint });
   if (name === "endless") return talkOn(pieces, line);
   const half = pieces.slice(0, pieces.length / 2);
   const breaks = ["stall", "cut", "garbage", "failing"].includes(name);
-  const said = breaks ? half : name === "end" ? pieces : [...pieces, end];
+  const whole = name === "joined" ? [...pieces.slice(0, -1), { ...pieces.at(-1), ...end }] : [...pieces, end];
+  const said = breaks ? half : name === "end" ? pieces : whole;
   said.forEach(line.say);
   if (name === "cut") line.socket.conn.close();
   if (name === "end") line.socket.disconnect();

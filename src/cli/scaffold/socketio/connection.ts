@@ -9,7 +9,9 @@ export interface Piece {
   readonly models?: readonly string[];
   readonly text?: string;
   readonly error?: string;
-  readonly end?: "stop" | "length";
+  /** Of an error: what it is, where it has a name. */
+  readonly code?: "improper" | "too-large";
+  readonly end?: "stop" | "length" | "content_filter";
   readonly tokens?: { readonly read: number; readonly written: number };
 }
 
@@ -82,13 +84,15 @@ function isLast({ end, error, models }: Piece): boolean {
 
 /** What the upstream gives as `data` with a connection that it refuses. */
 interface Refusal {
-  readonly code?: "bad-key" | "too-many";
+  readonly code?: "bad-key" | "too-many" | "no-credit";
   readonly wait_seconds?: number;
 }
 
 function refusalOf(error: Error & { readonly data?: Refusal }): UpstreamError {
   const { code, wait_seconds = 0 } = error.data ?? {};
   if (code === "bad-key") return new UpstreamError("rejected", error.message);
-  if (code !== "too-many") return new UpstreamError("unavailable", `no connection: ${error.message}`);
-  return new UpstreamError("rate-limited", error.message, { retryAfterMs: wait_seconds * 1000 });
+  const when = { retryAfterMs: wait_seconds * 1000 };
+  if (code === "too-many") return new UpstreamError("rate-limited", error.message, when);
+  if (code === "no-credit") return new UpstreamError("out-of-credit", error.message, when);
+  return new UpstreamError("unavailable", `no connection: ${error.message}`);
 }

@@ -3,6 +3,9 @@ import { ask } from "./connection.ts";
 import { options } from "./options.ts";
 import { bodyOf } from "./request.ts";
 
+/** The names of the upstream's errors; every other one says that it failed. */
+const CODES = { improper: "content-filter", "too-large": "too-large" } as const;
+
 /** An upstream that is asked, and answers piece by piece, over Socket.IO. */
 export default definePlugin({
   apiVersion: 1,
@@ -19,8 +22,8 @@ export default definePlugin({
       },
       async *chat(request, call) {
         const question = { event: "ask", body: bodyOf(request, call) };
-        for await (const { text, error, end, tokens } of ask(upstream, question, call)) {
-          if (error !== undefined) throw new UpstreamError("failed", error);
+        for await (const { text, error, code, end, tokens } of ask(upstream, question, call)) {
+          if (error !== undefined) throw new UpstreamError(code ? CODES[code] : "failed", error);
           if (text) yield { type: "text", text };
           if (tokens) yield { type: "usage", usage: { input: tokens.read, output: tokens.written } };
           if (end) return yield { type: "finish", reason: end };

@@ -10,6 +10,12 @@ export default httpFixtures({
     ...events.map((event) => piece({ text: event.type === "text" ? event.text : "" })),
     piece({ end: finish, tokens: { read: usage.input, written: usage.output } }),
   ],
+  joined: ({ events, text, finish, usage }) => {
+    const before = events.slice(0, -1).map((event) => (event.type === "text" ? event.text : ""));
+    const last = text.slice(before.join("").length);
+    const tokens = { read: usage.input, written: usage.output };
+    return [...before.map((each) => piece({ text: each })), piece({ text: last, end: finish, tokens })];
+  },
   failure: (complaint) => piece({ error: complaint }),
   unsupported: { tools: "the upstream knows no tools", reasoning: "the upstream gives no reasoning" },
 });

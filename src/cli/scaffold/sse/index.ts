@@ -7,7 +7,7 @@ import { bodyOf } from "./request.ts";
 interface Piece {
   readonly text?: string;
   readonly error?: string;
-  readonly end?: "stop" | "length";
+  readonly end?: "stop" | "length" | "content_filter";
   readonly tokens?: { readonly read: number; readonly written: number };
 }
 

@@ -12,6 +12,7 @@ const fixtures: Fixtures = {
   unsupported: {
     tools: "the upstream knows no tools",
     reasoning: "the upstream gives no reasoning",
+    pages: "the upstream lists all its models at once",
     split: "a frame is a whole text",
   },
 };
@@ -56,7 +57,7 @@ function start(scenario: Scenario): TestUpstream {
 function play({ name, answer, complaint, retryAfterSeconds }: Scenario, line: Line): void {
   const frames = answer.events.map((event): Frame => ({ text: event.type === "text" ? event.text : "" }));
   const tokens = { read: answer.usage.input, written: answer.usage.output };
-  const end: Frame = { end: answer.finish === "length" ? "length" : "stop", tokens };
+  const end: Frame = { end: answer.finish === "tool_calls" ? "stop" : answer.finish, tokens };
   const error = (code: string, wait?: number): Frame => ({
     error: { code, message: complaint, ...(wait !== undefined && { wait_seconds: wait }) },
   });
@@ -64,11 +65,15 @@ function play({ name, answer, complaint, retryAfterSeconds }: Scenario, line: Li
   if (name === "begun") return void line.say({ ping: 1 });
   if (name === "refused") return void line.say(error("bad-key"));
   if (name === "limited") return void line.say(error("too-many", retryAfterSeconds));
+  if (name === "spent") return void line.say(error("no-credit", retryAfterSeconds));
+  if (name === "filtered") return void line.say(error("improper"));
+  if (name === "oversized") return void line.say(error("too-large"));
   if (name === "broken") return void line.say(error("crashed"));
   if (name === "endless") return talkOn(frames, line);
   const half = frames.slice(0, frames.length / 2);
   const breaks = ["stall", "cut", "garbage", "failing"].includes(name);
-  const said = breaks ? half : name === "end" ? frames : [...frames, end];
+  const whole = name === "joined" ? [...frames.slice(0, -1), { ...frames.at(-1), ...end }] : [...frames, end];
+  const said = breaks ? half : name === "end" ? frames : whole;
   for (const frame of said) line.say(frame);
   if (name === "cut") line.socket.terminate();
   if (name === "end") line.socket.close();
@@ -76,9 +81,9 @@ function play({ name, answer, complaint, retryAfterSeconds }: Scenario, line: Li
   if (name === "failing") line.say(error("crashed"));
 }
 
-/** A round at each turn of the loop, so that others get theirs. */
+/** A round at each turn of the loop, so that others get theirs, unless the one before still waits to be read. */
 function talkOn(frames: readonly Frame[], line: Line): void {
   if (line.signal.aborted) return;
-  for (const frame of frames) line.say(frame);
+  if (line.socket.getBufferedAmount() === 0) for (const frame of frames) line.say(frame);
   setImmediate(() => talkOn(frames, line));
 }

@@ -5,7 +5,7 @@ import type { ChatEvent, JsonObject, UpstreamErrorCode } from "modelyard/plugin"
 export interface Frame {
   readonly text?: string;
   readonly error?: { readonly code: string; readonly message: string; readonly wait_seconds?: number };
-  readonly end?: "stop" | "length";
+  readonly end?: "stop" | "length" | "content_filter";
   readonly tokens?: { readonly read: number; readonly written: number };
   /** The upstream's own ping, which wants an answer. */
   readonly ping?: number;
@@ -18,6 +18,9 @@ export type Sent = { readonly ask: JsonObject } | { readonly pong: number };
 const CODES = new Map<string, UpstreamErrorCode>([
   ["bad-key", "rejected"],
   ["too-many", "rate-limited"],
+  ["no-credit", "out-of-credit"],
+  ["improper", "content-filter"],
+  ["too-large", "too-large"],
 ]);
 
 /** Throws `bad-response` for what is no frame. */

@@ -39,7 +39,11 @@ export function serve(port: number, behave: Behaviour) {
         const sent = JSON.parse(String(text)) as Sent;
         if (!("ask" in sent)) return;
         const { key, leaving } = socket.data;
-        const say = (frame: Frame) => Math.max(0, socket.send(JSON.stringify(frame)));
+        const say = (frame: Frame) => {
+          const text = JSON.stringify(frame);
+          // A frame that has to wait for its turn gives -1, and is sent all the same.
+          return socket.send(text) === 0 ? 0 : Buffer.byteLength(text);
+        };
         void behave(sent.ask as unknown as Question, { signal: leaving.signal, socket, say }, key);
       },
       close: (socket) => socket.data.leaving.abort(),
