@@ -111,6 +111,8 @@ export interface LedgerBeginning {
   readonly crashed: number;
   /** Rows that were only in the write-ahead files of other writers, or only begun in the store. */
   readonly recovered: number;
+  /** Write-ahead files of other writers that couldn't be read in full, as they are called now. */
+  readonly damaged: readonly string[];
   /** Where what happens is written ahead; undefined: nothing outlives the process. */
   readonly ahead: AheadLog | undefined;
 }

@@ -81,8 +81,10 @@ export class Ledger {
     this.#options = { interval: INTERVAL_MS, now: Date.now, ...options };
     const { log, now } = this.#options;
     this.#trouble = new LedgerTrouble(TROUBLE, { log, now });
-    const { crashed, recovered, ahead } = store.begin();
+    const { crashed, recovered, damaged, ahead } = store.begin();
     if (recovered > 0) log.warn("rows of a gateway that was killed were recovered", { rows: recovered });
+    for (const file of damaged)
+      log.warn("a file of a gateway that was killed couldn't be read in full and was set aside", { file });
     if (crashed > 0) log.warn("requests were cut off when a gateway crashed", { requests: crashed });
     this.#ahead = ahead && new WriteAhead(ahead, { logger: log, now });
     this.#pruneIn(0);

@@ -40,7 +40,9 @@ export function isRunning(database: string, id: number): boolean {
 
 /** Removes what a writer that is gone has left. */
 export function removeLock(database: string, id: number): void {
-  rmSync(lockFile(database, id), { force: true });
+  const file = lockFile(database, id);
+  // SQLite leaves a lock's journal where the process was killed.
+  for (const left of [file, `${file}-journal`]) rmSync(left, { force: true });
 }
 
 function lockFile(database: string, id: number): string {

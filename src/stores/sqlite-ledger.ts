@@ -18,7 +18,13 @@ import { isRunning, ProcessLock, removeLock } from "./sqlite-ledger-process.ts";
 import { leftRows } from "./sqlite-ledger-replay.ts";
 import { addingDays, RowWriter } from "./sqlite-ledger-rows.ts";
 import { usageOf } from "./sqlite-ledger-usage.ts";
-import { hasWriteAhead, readWriteAhead, removeWriteAhead, WriteAheadFile } from "./write-ahead-file.ts";
+import {
+  hasWriteAhead,
+  readWriteAhead,
+  removeWriteAhead,
+  setAside,
+  WriteAheadFile,
+} from "./write-ahead-file.ts";
 
 /** Rows that are deleted in one transaction. */
 const PRUNE_ROWS = 500;
@@ -26,6 +32,11 @@ const PRUNE_ROWS = 500;
 /** A process that is gone. */
 interface Left {
   readonly id: number;
+}
+
+/** What a process found at its beginning of those before it. */
+interface Begun extends Omit<LedgerBeginning, "ahead"> {
+  readonly left: readonly Left[];
 }
 
 /** The usage ledger in SQLite, on a connection of its own that waits for nobody. */
@@ -66,8 +77,9 @@ export class SqliteLedger implements LedgerStore {
       // From now on streams run: nothing must hold up the event loop.
       this.#database.run("PRAGMA busy_timeout = 0");
       // Only now is it in the database, what was read of them: until then another try must find them.
+      const damaged = begun.damaged.map(setAside);
       for (const { id } of begun.left) this.#forget(id);
-      return { ...begun, ahead: this.#openAhead() };
+      return { ...begun, damaged, ahead: this.#openAhead() };
     } catch (cause) {
       throw unusable(this.#file ?? "in memory", cause);
     }
@@ -142,18 +154,19 @@ export class SqliteLedger implements LedgerStore {
     }
   }
 
-  #begin(): { readonly crashed: number; readonly recovered: number; readonly left: readonly Left[] } {
+  #begin(): Begun {
     const id = this.#takeNumber();
     // Within the transaction: whoever sees the process finds its lock taken.
     this.#process = { id, lock: this.#file === undefined ? undefined : new ProcessLock(this.#file, id) };
     const others = this.#database.query<{ id: number }, []>("SELECT id FROM processes").all();
     const left = others.filter((other) => !this.#isRunning(other.id));
+    const damaged: string[] = [];
     let [crashed, recovered] = [0, 0];
     for (const other of left) {
-      recovered += this.#recover(other.id);
+      recovered += this.#recover(other.id, damaged);
       crashed += this.#closeRowsOf(other.id);
     }
-    return { crashed, recovered, left };
+    return { crashed, recovered, damaged, left };
   }
 
   /** A number that no process had before, as far as there is a trace of it: after a power failure the database may not know. */
@@ -168,9 +181,11 @@ export class SqliteLedger implements LedgerStore {
   }
 
   /** Stores what a process that is gone has written ahead; gives the number of rows. */
-  #recover(id: number): number {
+  #recover(id: number, damaged: string[]): number {
     if (this.#file === undefined) return 0;
-    const { rows, counts } = leftRows(this.#database, id, readWriteAhead(aheadFile(this.#file, id)));
+    const ahead = readWriteAhead(aheadFile(this.#file, id));
+    damaged.push(...ahead.damaged);
+    const { rows, counts } = leftRows(this.#database, id, ahead.texts);
     this.#rows.write(id, rows);
     this.#count(counts, 0);
     return rows.length;

@@ -1,9 +1,20 @@
-import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import type { AheadLog } from "../state/write-ahead.ts";
 import { StartupError } from "../state/startup-error.ts";
 
 /** How a segment begins: what it is, and the version of its format. */
 const HEADER = Buffer.from("modelyard write-ahead 1\n");
+/** How a segment of any version begins. */
+const ANY_VERSION = /^modelyard write-ahead [0-9]+\n/u;
 /** Of a frame: the length of its text in bytes, and the text's CRC-32; both little-endian. */
 const FRAME_HEAD = 8;
 const FIRST_ROOM = 64 * 1024;
@@ -97,39 +108,56 @@ export function hasWriteAhead(base: string): boolean {
   return SEGMENTS.some((segment) => existsSync(fileOf(base, segment)));
 }
 
-/**
- * The texts of a write-ahead file that somebody has left. A frame that is torn, and what stands behind it, is left out.
- * Throws a StartupError where the file is of a later version.
- */
-export function readWriteAhead(base: string): string[] {
-  return SEGMENTS.flatMap((segment) => {
+/** What a write-ahead file holds that somebody has left. */
+export interface LeftTexts {
+  readonly texts: readonly string[];
+  /** The segments of which not everything can be read: written in part, or damaged since. */
+  readonly damaged: readonly string[];
+}
+
+/** Reads a write-ahead file that somebody has left. Throws a StartupError where it is of a later version. */
+export function readWriteAhead(base: string): LeftTexts {
+  const texts: string[] = [];
+  const damaged: string[] = [];
+  for (const segment of SEGMENTS) {
     const file = fileOf(base, segment);
-    return existsSync(file) ? framesOf(readFileSync(file), file) : [];
-  });
+    if (existsSync(file) && !readFrames(readFileSync(file), file, texts)) damaged.push(file);
+  }
+  return { texts, damaged };
+}
+
+/** Renames a damaged segment, so that somebody may look into it, and gives its new name. */
+export function setAside(segment: string): string {
+  const name = `${segment}.damaged`;
+  renameSync(segment, name);
+  return name;
 }
 
 export function removeWriteAhead(base: string): void {
   for (const segment of SEGMENTS) rmSync(fileOf(base, segment), { force: true });
 }
 
-function framesOf(bytes: Buffer, file: string): string[] {
-  const texts: string[] = [];
-  const head = bytes.subarray(0, HEADER.length);
-  if (!head.equals(HEADER)) {
-    // Of a header that is torn, too, nothing was told to anybody.
-    if (head.length < HEADER.length) return texts;
+/** Adds the texts of a segment to `texts`. False: there is more in it than could be read. */
+function readFrames(bytes: Buffer, file: string, texts: string[]): boolean {
+  if (bytes.length === 0) return true;
+  if (!bytes.subarray(0, HEADER.length).equals(HEADER)) {
+    if (!ANY_VERSION.test(bytes.toString("latin1", 0, 64))) return false;
     throw new StartupError(`${file} was written by a newer Modelyard; use that, or move the file away`);
   }
+  let isWhole = true;
   let at = HEADER.length;
-  while (at + FRAME_HEAD <= bytes.length) {
+  while (at + FRAME_HEAD < bytes.length) {
     const from = at + FRAME_HEAD;
-    const text = bytes.subarray(from, from + bytes.readUInt32LE(at));
-    if (from + bytes.readUInt32LE(at) > bytes.length) break;
-    if (Bun.hash.crc32(text) !== bytes.readUInt32LE(at + 4)) break;
-    texts.push(text.toString());
-    at = from + text.length;
+    const length = bytes.readUInt32LE(at);
+    // No text is empty: what is nothing but zeros was lost in a power failure.
+    if (length === 0 || from + length > bytes.length) return false;
+    const text = bytes.subarray(from, from + length);
+    // Behind a frame with other bytes than were written there may be good ones.
+    if (Bun.hash.crc32(text) === bytes.readUInt32LE(at + 4)) texts.push(text.toString());
+    else isWhole = false;
+    at = from + length;
   }
-  return texts;
+  return isWhole && at === bytes.length;
 }
 
 function openSegment(base: string, segment: Segment): number {

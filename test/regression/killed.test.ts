@@ -1,4 +1,6 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { startMain } from "../support/gateway-process.ts";
 import { ask, expectNothingLost, folderFor, startRecordingStub, TOKENS } from "../support/kill-rounds.ts";
 import { Random } from "../support/random.ts";
@@ -47,3 +49,36 @@ test("a budget is exact over kills, to the token", async () => {
   }
   expect(answered).toBe(60);
 }, 60_000);
+
+describe("a write-ahead file that was damaged keeps no gateway from starting, and is set aside:", () => {
+  const harm: Readonly<Record<string, (bytes: Buffer<ArrayBuffer>) => Buffer<ArrayBuffer>>> = {
+    "nothing but zeros": (bytes) => Buffer.alloc(bytes.length),
+    "other bytes": (bytes) => Buffer.alloc(bytes.length, 0xff),
+    "a beginning of other bytes": (bytes) => Buffer.concat([Buffer.alloc(8), bytes.subarray(8)]),
+    "a torn end": (bytes) => bytes.subarray(0, -3),
+    "zeros at the end": (bytes) => Buffer.concat([bytes, Buffer.alloc(4_096)]),
+  };
+  test.each(Object.keys(harm))(
+    "%s",
+    async (kind) => {
+      using stub = startRecordingStub();
+      using folder = folderFor(stub, [{ name: "a" }]);
+      await using first = startMain(folder);
+      expect(await ask(await first.listening(), { key: "a", id: "one", stream: false })).toBe(200);
+      first.signal("SIGKILL");
+      await first.ended();
+      const file = readdirSync(folder.path).find((name) => name.endsWith("-ahead-1-a")) ?? "";
+      const path = join(folder.path, file);
+      const harmed = harm[kind]?.(readFileSync(path)) ?? Buffer.alloc(0);
+      writeFileSync(path, harmed);
+      await using second = startMain(folder);
+      expect(await ask(await second.listening(), { key: "a", id: "two", stream: false })).toBe(200);
+      expect(readFileSync(`${path}.damaged`)).toEqual(harmed);
+      second.signal("SIGTERM");
+      expect(await second.ended()).toMatchObject({ code: 0 });
+      // Nothing else of the first one is left.
+      expect(readdirSync(folder.path).filter((name) => /-1(-|$)/.test(name))).toEqual([`${file}.damaged`]);
+    },
+    30_000,
+  );
+});
