@@ -52,9 +52,9 @@ async function expectNothingLeft(yaml: string, load: Load): Promise<void> {
   const url = await gateway.listening();
   const fresh = footprintOf(gateway.pid);
   await run(url, load, 1);
-  const warm = await settled(gateway, fresh);
+  const warm = await settled(gateway, fresh.descriptors, 1_000);
   const outcome = await run(url, load, 2);
-  const after = await settled(gateway, warm);
+  const after = await settled(gateway, warm.descriptors + MOST_DESCRIPTORS - 1, 20_000);
   console.log(
     `${load.requests} requests to ${load.model}, ${outcome.left} left, ${outcome.failed} failed: RSS ${tell(fresh, warm, after, "rss")} MiB, descriptors ${tell(fresh, warm, after, "descriptors")}`,
   );
@@ -119,10 +119,10 @@ async function ask(url: string, { model, stream, patience }: Asking): Promise<st
   }
 }
 
-/** The footprint as soon as the descriptors are few enough, or don't get fewer any more. */
-async function settled(gateway: CodeProcess, before: Footprint): Promise<Footprint> {
-  const isBack = () => footprintOf(gateway.pid).descriptors < before.descriptors + MOST_DESCRIPTORS;
-  await until(isBack, "the descriptors to be closed", 5_000).catch(() => undefined);
+/** The footprint as soon as there are at most so many descriptors, or after `patience` ms. */
+async function settled(gateway: CodeProcess, descriptors: number, patience: number): Promise<Footprint> {
+  const isBack = () => footprintOf(gateway.pid).descriptors <= descriptors;
+  await until(isBack, "the descriptors to be closed", patience).catch(() => undefined);
   return footprintOf(gateway.pid);
 }
 
