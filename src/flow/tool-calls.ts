@@ -13,6 +13,8 @@ interface ToolCall {
   readonly index: number;
   /** The id that clients are told. */
   readonly id: string;
+  /** The upstream's own index when it began. */
+  readonly ownIndex: number;
   /** The upstream's own id; empty until it gives one. */
   ownId: string;
   /** Empty until the upstream gives one. */
@@ -99,15 +101,19 @@ export class ToolCalls {
     let call = this.#open.get(index);
     // An id that is known goes on with its call, whatever the index says, unless a name begins another.
     if (!call && id && name === "") call = this.#all.find(({ ownId }) => ownId === id);
-    if (!call || beginsAnother(call, event)) call = this.#begin(id, name || (call?.name ?? ""));
+    // Of calls that share one index, the id says which one a piece belongs to.
+    else if (call && id && id !== call.ownId)
+      call = this.#all.find(({ ownId, ownIndex }) => ownId === id && ownIndex === index) ?? call;
+    if (!call || beginsAnother(call, event)) call = this.#begin(event, name || (call?.name ?? ""));
     this.#open.set(index, call);
     return call;
   }
 
-  #begin(id: string | undefined, name: string): ToolCall {
+  #begin({ id, index: ownIndex }: ToolCallEvent, name: string): ToolCall {
     const call: ToolCall = {
       index: this.#all.length,
       id: this.#ids.take(id),
+      ownIndex,
       ownId: "",
       name,
       isTold: false,

@@ -215,6 +215,33 @@ describe("tool calls that a server mixes up", () => {
     expect(callsIn(answer)).toEqual([["r", expected]]);
   });
 
+  test.each<[string, number | undefined]>([
+    ["one index", 0],
+    ["no index", undefined],
+  ])("are kept apart by the ids that their pieces say, with %s", async (_, index) => {
+    const pieces = [
+      piece(index, { id: "a", name: "r", args: '{"p"' }),
+      piece(index, { id: "b", name: "s", args: '{"p"' }),
+      piece(index, { id: "a", args: ":1}" }),
+      piece(index, { id: "b", name: "s", args: ":2}" }),
+    ];
+    expect(
+      callsIn(await streamed(...pieces.map((each) => call(each)), chunk({}, "tool_calls"), DONE)),
+    ).toEqual([
+      ["r", P],
+      ["s", Q],
+    ]);
+  });
+
+  test("may stand alone where a list should be", async () => {
+    const alone = piece(undefined, { id: "a", name: "r", args: P });
+    const answers_ = [
+      await whole({ role: "assistant", content: null, tool_calls: alone }),
+      await streamed(chunk({ tool_calls: alone }), chunk({}, "tool_calls"), DONE),
+    ];
+    for (const answer of answers_) expect(callsIn(answer)).toEqual([["r", P]]);
+  });
+
   test("keep two indexes that are texts apart", async () => {
     const pieces = [
       piece("0", { id: "a", name: "r", args: "{" }),

@@ -20,12 +20,13 @@ export function deltaEvents(delta: JsonObject, isWhole: boolean): ChoiceEvent[] 
   if (reasoning !== "") events.push({ type: "reasoning", text: reasoning });
   const { content } = delta;
   const parts = Array.isArray(content) ? listOf(content) : NO_PARTS;
-  if (typeof content === "string")
-    pushText(events, content, isWhole && listOf(delta["tool_calls"]).length > 0);
+  // A call that stands alone, where a list should be, would else be lost without a word.
+  const calls = delta["tool_calls"];
+  const pieces = objectOf(calls) ? [calls as JsonObject] : listOf(calls);
+  if (typeof content === "string") pushText(events, content, isWhole && pieces.length > 0);
   for (const part of parts) pushPart(events, part);
   const fields = othersIn(delta, parts.every(isRead) ? NO_PARTS : parts, isWhole);
   if (fields) events.push({ type: "extra", at: "delta", fields });
-  const pieces = listOf(delta["tool_calls"]);
   if (pieces.length > 0) events.push(...toolCallEvents(pieces, isWhole));
   return events;
 }
