@@ -85,10 +85,13 @@ function blockOf(part: ContentPart, place: string, call: Pick<Call, "ignored">):
 /** How OpenAI's parts become blocks: the member that each has, and what is made of it. */
 const MADE = new Map<string, readonly [string, (part: ContentPart, place: string) => Block]>([
   ["text", ["text", textBlock]],
+  ["input_text", ["text", textBlock]],
   ["refusal", ["refusal", (part, place) => textBlock({ ...part, text: part["refusal"] }, place)]],
   ["image_url", ["image_url", (part, place) => imageBlock(part["image_url"], place)]],
   ["file", ["file", (part, place) => fileBlock(part["file"], place)]],
-  ["input_audio", ["input_audio", refuseAudio]],
+  ["input_audio", ["input_audio", refuse]],
+  // Others' names of parts, at which the API would refuse the request for every target.
+  ...["audio_url", "video_url", "input_image", "input_file"].map(refused),
 ]);
 
 /** Anthropic's own members of OpenAI's parts. */
@@ -100,8 +103,12 @@ function textBlock(part: ContentPart, place: string): Block {
   return { type: "text", text };
 }
 
-function refuseAudio(_: ContentPart, place: string): never {
-  throw unsupported("takes no audio", place);
+function refused(type: string): [string, readonly [string, typeof refuse]] {
+  return [type, [type, refuse]];
+}
+
+function refuse({ type }: ContentPart, place: string): never {
+  throw unsupported(`takes no parts of type ${type}`, place);
 }
 
 function nameDetail(part: ContentPart, call: Pick<Call, "ignored">): void {

@@ -59,14 +59,13 @@ function declaration(tool: Json, index: number, { names, call }: Around): JsonOb
 function parametersOf(parameters: Json | undefined, place: string, call: Around["call"]): JsonObject {
   // A function that takes nothing has no schema here: an object without properties is refused by some models.
   if (isNothing(parameters) || parameters === undefined) return {};
-  if (typeof parameters === "boolean") {
-    call.ignored(`${place}.function.parameters`, "Gemini takes objects as schemas");
+  if (!isObject(parameters)) {
+    call.ignored("tools[].function.parameters", "Gemini takes objects as schemas");
     return {};
   }
   const properties = member(parameters, "properties");
   const isEmpty = isObject(properties) && Object.keys(properties).length === 0;
-  if (isObject(parameters) && (Object.keys(parameters).length === 0 || (isEmpty && !parameters["$ref"])))
-    return {};
+  if (Object.keys(parameters).length === 0 || (isEmpty && !parameters["$ref"])) return {};
   return {
     parametersJsonSchema: geminiSchema(parameters, {
       path: `${place}.function.parameters`,

@@ -57,6 +57,33 @@ test("a tool with a function needs no type", async () => {
   expect(ge.up[0]?.tools[0]?.functionDeclarations[0]?.name).toBe("f");
 });
 
+test.each([[true], [[7]], ["none"], [7]])("a tool's schema that is %j is as good as none", async (schema) => {
+  const { an, ge } = await stage.askBoth({ messages: [q], tools: [tool("f", schema)] });
+  expect(an.up[0]?.tools[0]?.input_schema).toEqual({ type: "object", properties: {} });
+  expect(ge.up[0]?.tools[0]?.functionDeclarations).toEqual([{ name: "f" }]);
+  for (const { ignored } of [an, ge]) expect(ignored).toContain("tools[].function.parameters");
+});
+
+test("a text is one by either of its names", async () => {
+  const { an, ge } = await stage.askBoth(part({ type: "input_text", text: "Hello" }));
+  expect(an.up[0]?.messages[0]?.content).toEqual([{ type: "text", text: "Hello" }]);
+  expect(ge.up[0]?.contents[0]?.parts).toEqual([{ text: "Hello" }]);
+});
+
+test.each([
+  { type: "video_url", video_url: { url: "data:video/mp4;base64,AAAA" } },
+  { type: "audio_url", audio_url: { url: "data:audio/wav;base64,AAAA" } },
+  { type: "input_image", image_url: "data:image/png;base64,AAAA" },
+  { type: "input_file", file_data: "AAAA" },
+])("Anthropic's API is sent no part that only others have: %j", async (own) => {
+  const { an } = await stage.askBoth(part(own));
+  expect([an.error?.code, an.error?.param, an.up.length]).toEqual([
+    "unsupported_parameter",
+    "messages[0].content[0]",
+    0,
+  ]);
+});
+
 test("the schema of a tool is one of objects, whatever type it says", async () => {
   for (const type of ["string", ["object", "null"], "any", null]) {
     const { an, ge } = await stage.askBoth({
