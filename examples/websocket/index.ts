@@ -49,5 +49,5 @@ export default definePlugin({
 
 function broken(isWelcome: boolean): UpstreamError {
   if (isWelcome) return new UpstreamError("truncated", "the socket was closed within the answer");
-  return new UpstreamError("unavailable", "the upstream took no socket");
+  return new UpstreamError("unreachable", "the upstream took no socket");
 }

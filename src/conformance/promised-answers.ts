@@ -123,6 +123,11 @@ export const ANSWERS_PROMISED = {
     why: "only then is the next upstream tried, which may take it",
     part: "failures",
   },
+  "2.16 unreachable": {
+    title: "an upstream that nobody can connect to is `unreachable`",
+    why: "only then does all of it rest at once, and not one model after the other",
+    part: "failures",
+  },
   "3.1 tool-calls": {
     title: "tool calls arrive with their names and arguments, numbered from 0 in their order",
     why: "clients put the pieces of each call together by its index; a wrong one mixes two calls",

@@ -18,11 +18,30 @@ export const REFUSALS: readonly Check[] = [
     plays: ["oversized"],
     run: async (bench) => void (await refusalsIn(bench, "oversized", "too-large")),
   },
+  { rule: "2.16 unreachable", plays: ["text"], run: unreachable },
   { rule: "5.8 spent", plays: ["spent"], run: spent },
 ];
 
 async function filtered(bench: Bench): Promise<void> {
   for (const error of await refusalsIn(bench, "filtered", "content-filter")) expectComplaint(error);
+}
+
+async function unreachable(bench: Bench): Promise<void> {
+  const played = await bench.play("text");
+  await played[Symbol.asyncDispose]();
+  if (played.signUps !== undefined)
+    throw new NotApplicable("without its upstream it gets no credential to connect with");
+  const opened = await bench.open(played);
+  try {
+    await opened.start();
+    const { error, hasEnded } = await opened.ask().all("though nobody listens at the upstream's address");
+    if (hasEnded && played.accepted === undefined && played.active === undefined)
+      throw new NotApplicable("it connects to nothing");
+    expectCode(error, ["unreachable"]);
+  } finally {
+    await opened.leaveAll();
+    await opened.host.close();
+  }
 }
 
 async function spent(bench: Bench): Promise<void> {

@@ -51,6 +51,9 @@ export const REFUSALS: readonly Mutant[] = [
   mutant("a request that is too large is a bad one", "2.15 oversized", "should be too-large", [
     failing('new UpstreamError(error.code === "too-large" ? "bad-request" : error.code, error.message)'),
   ]),
+  mutant("nobody there is a failure of the upstream", "2.16 unreachable", "should be unreachable", [
+    failing('new UpstreamError(error.code === "unreachable" ? "unavailable" : error.code, error.message)'),
+  ]),
   mutant("spent credit is a limit", "5.8 spent", "should be out-of-credit", [
     failing('new UpstreamError(error.code === "out-of-credit" ? "rate-limited" : error.code, error.message)'),
   ]),

@@ -94,5 +94,5 @@ function refusalOf(error: Error & { readonly data?: Refusal }): UpstreamError {
   const when = { retryAfterMs: wait_seconds * 1000 };
   if (code === "too-many") return new UpstreamError("rate-limited", error.message, when);
   if (code === "no-credit") return new UpstreamError("out-of-credit", error.message, when);
-  return new UpstreamError("unavailable", `no connection: ${error.message}`);
+  return new UpstreamError("unreachable", `no connection: ${error.message}`);
 }

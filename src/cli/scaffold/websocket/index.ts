@@ -57,5 +57,5 @@ export default definePlugin({
 
 function closed(isOpen: boolean): UpstreamError {
   if (isOpen) return new UpstreamError("truncated", "the socket was closed within the answer");
-  return new UpstreamError("unavailable", "the upstream took no socket");
+  return new UpstreamError("unreachable", "the upstream took no socket");
 }
