@@ -6,6 +6,8 @@ import type { Said } from "./json.ts";
 
 /** A block of the answer that is being said. */
 interface OpenBlock {
+  readonly id: string;
+  readonly name: string;
   /** The place of its call among the answer's tool calls, if it is one. */
   readonly call: number | undefined;
   /** What has come of a block that has no event of its own; it is given out whole. */
@@ -26,13 +28,22 @@ export class Blocks {
 
   /** A block begins; whole blocks of a plain answer are begun with all they hold, and then ended. */
   begin(index: number, block: JsonObject): ChatEvent[] {
-    // Some servers don't say that a block has ended.
-    const before = this.end(index);
     const type = textOf(block["type"]);
     const isCall = type === "tool_use";
+    const [id, name] = isCall ? [textOf(block["id"]), textOf(block["name"])] : ["", ""];
+    const open = this.#open.get(index);
+    // The same call, begun once more before it has said anything.
+    if (id !== "" && open?.id === id && open.name === name && open.input + open.json === "") {
+      this.#open.set(index, { ...open, input: jsonOf(block["input"]) });
+      return [];
+    }
+    // Some servers don't say that a block has ended.
+    const before = this.end(index);
     const isOther = !isCall && !WITH_EVENTS.has(type);
     const call = isCall ? this.#calls++ : undefined;
     this.#open.set(index, {
+      id,
+      name,
       call,
       whole: isOther ? { ...block } : undefined,
       input: isCall ? jsonOf(block["input"]) : "",

@@ -72,6 +72,12 @@ describe("arguments", () => {
     ["in the start", [begin(0, "r", { p: 1 }), end(0)], '{"p":1}'],
     ["as a text in the start", [begin(0, "r", '{"p":1}'), end(0)], '{"p":1}'],
     ["as an object in a piece", [begin(0, "r"), delta(0, { p: 1 }), end(0)], '{"p":1}'],
+    [
+      "in pieces behind a start that is said twice",
+      [begin(0, "r"), begin(0, "r"), delta(0, '{"p":1}')],
+      '{"p":1}',
+    ],
+    ["in the second of two equal starts", [begin(0, "r"), begin(0, "r", { p: 1 }), end(0)], '{"p":1}'],
     ["none", [begin(0, "r"), end(0)], "{}"],
     ["none, of a block that doesn't end", [begin(0, "r")], "{}"],
     ["in the start of a block that doesn't end", [begin(0, "r", { p: 1 })], '{"p":1}'],
