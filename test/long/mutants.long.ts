@@ -6,21 +6,21 @@ import { describeUpstream, messageOf, RULES, testUpstream } from "modelyard/conf
 import type { Fixtures } from "modelyard/conformance";
 import type { UpstreamPlugin } from "modelyard/plugin";
 import { provideSpecifiers } from "../../src/host/specifiers.ts";
-import { CALLS } from "./call-mutants.ts";
-import { DIGITS } from "./digit-mutants.ts";
-import lineFixtures from "./line-fixtures.ts";
-import { JOBS } from "./job-mutants.ts";
-import { jobFixtures } from "./job-fixtures.ts";
-import line from "./line.ts";
-import { LINE, REJECTING } from "./line-mutants.ts";
-import { WIRE } from "./mutants.ts";
-import type { Mutant } from "./mutants.ts";
-import { REFUSALS } from "./refusal-mutants.ts";
-import wholeFixtures from "./whole-fixtures.ts";
-import { WHOLE } from "./whole-mutants.ts";
-import whole from "./whole.ts";
-import wireFixtures from "./wire-fixtures.ts";
-import wire from "./wire.ts";
+import { CALLS } from "../conformance/call-mutants.ts";
+import { DIGITS } from "../conformance/digit-mutants.ts";
+import lineFixtures from "../conformance/line-fixtures.ts";
+import { JOBS } from "../conformance/job-mutants.ts";
+import { jobFixtures } from "../conformance/job-fixtures.ts";
+import line from "../conformance/line.ts";
+import { LINE, REJECTING } from "../conformance/line-mutants.ts";
+import { WIRE } from "../conformance/mutants.ts";
+import type { Mutant } from "../conformance/mutants.ts";
+import { REFUSALS } from "../conformance/refusal-mutants.ts";
+import wholeFixtures from "../conformance/whole-fixtures.ts";
+import { WHOLE } from "../conformance/whole-mutants.ts";
+import whole from "../conformance/whole.ts";
+import wireFixtures from "../conformance/wire-fixtures.ts";
+import wire from "../conformance/wire.ts";
 
 /** What hangs needs not be waited for long: it is known to hang. */
 const PATIENCE_MS = 700;
