@@ -1,3 +1,4 @@
+import { failureIn } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, EmbedRequest, Json, JsonObject, Usage } from "modelyard/plugin";
 import { elements, isObject, member } from "./json.ts";
@@ -39,14 +40,22 @@ export function embedBodies(request: EmbedRequest, { model, call }: Around): rea
 
 const KNOWN = new Set(["model", "input", "dimensions"]);
 
-/** The vectors of an answer; `bad-response` unless there are as many as texts. */
+/** The vectors of an answer; throws what an error in their place says, or `bad-response` with what is wrong. */
 export function vectorsIn(answer: Json, expected: number): readonly (readonly number[])[] {
+  if (member(answer, "embeddings") === undefined && member(answer, "error")) throw failureIn(answer);
   const vectors = elements(member(answer, "embeddings")).map((each) => elements(member(each, "values")));
-  const areVectors = vectors.every(
-    (vector) => vector.length > 0 && vector.every((value) => typeof value === "number"),
-  );
-  if (vectors.length === expected && areVectors) return vectors as readonly (readonly number[])[];
-  throw new UpstreamError("bad-response", `Gemini sent ${vectors.length} vectors for ${expected} texts`);
+  if (vectors.length !== expected) throw badResponse(`${vectors.length} vectors for ${expected} texts`);
+  const odd = vectors.findIndex((vector) => !isVector(vector));
+  if (odd !== -1) throw badResponse(`no vector for text ${odd}, or one that is none`);
+  return vectors.filter(isVector);
+}
+
+function isVector(values: readonly Json[]): values is readonly number[] {
+  return values.length > 0 && values.every((value) => typeof value === "number");
+}
+
+function badResponse(what: string): UpstreamError {
+  return new UpstreamError("bad-response", `Gemini sent ${what}`);
 }
 
 /** What all answers spent together; nothing where one doesn't say. */

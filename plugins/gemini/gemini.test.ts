@@ -257,6 +257,17 @@ describe("embeddings", () => {
       await expect(embed(gemini, {}).asked).rejects.toMatchObject({ code: "bad-response" });
     }
   });
+
+  test.each<[JsonObject, string, RegExp]>([
+    [{ error: { code: 503, status: "UNAVAILABLE", message: "No room." } }, "unavailable", /^No room\.$/],
+    [{ embeddings: [{ values: [0.5, null] }] }, "bad-response", /no vector for text 0/],
+    [{ embeddings: [{ values: [] }] }, "bad-response", /no vector for text 0/],
+    [{ embeddings: [{}, {}] }, "bad-response", /2 vectors for 1 texts/],
+  ])("say what is wrong with %j", async (answer, code, message) => {
+    upstream.respond = (exchange) => exchange.send(jsonAnswer(answer));
+    const { asked } = embed(opened(), {});
+    await expect(asked).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+  });
 });
 
 describe("the list of models", () => {
