@@ -65,6 +65,7 @@ function fieldName(path: string): string {
 function kind(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (value === "") return "an empty string";
   if (isNumber(value)) return "a number";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }

@@ -189,6 +189,11 @@ describe("a request", () => {
     expect(server.requests.length).toBe(before);
   });
 
+  test("that is an empty text is told so", async () => {
+    const { message } = await rejection(embed({ input: "" }), BadRequestError);
+    expect(message).toEndWith("input: expected string or list or object, found an empty string");
+  });
+
   test("with another endpoint's fields is no mistake of the gateway's", async () => {
     await rawBody({ input: "a", messages: [null] });
   });
