@@ -33,7 +33,21 @@ export interface Renewable {
   renew(): boolean;
 }
 
-/** What cancels a call, or a request, where it tells so without a signal. */
+interface Cancelled {
+  readonly [CANCELLING]?: Cancelling | undefined;
+  readonly signal?: AbortSignal | null | undefined;
+}
+
+/** What the signals stand for that were made of one. */
+const BY_SIGNAL = new WeakMap<AbortSignal, Cancelling>();
+
+/** From now on `cancellingOf` finds it by its signal, too: a plugin that calls `fetch` itself has nothing else. */
+export function standFor(signal: AbortSignal, cancelling: Cancelling): void {
+  BY_SIGNAL.set(signal, cancelling);
+}
+
+/** What cancels a call, or a request. */
 export function cancellingOf(from: object): Cancelling | undefined {
-  return (from as { readonly [CANCELLING]?: Cancelling })[CANCELLING];
+  const { [CANCELLING]: own, signal } = from as Cancelled;
+  return own ?? (signal ? BY_SIGNAL.get(signal) : undefined);
 }

@@ -1,4 +1,5 @@
 import type { Cancelling, Renewable } from "../contract/cancelling.ts";
+import { standFor } from "../contract/cancelling.ts";
 
 /** Told once. */
 type Listener = () => void;
@@ -25,6 +26,7 @@ export class Cancellation<Reason extends Error> implements Cancelling {
 
   #makeController(): AbortController {
     const controller = new AbortController();
+    standFor(controller.signal, this);
     if (this.#reason !== undefined) controller.abort(this.#reason);
     return controller;
   }

@@ -3,6 +3,7 @@ import { Authority } from "../support/certificates.ts";
 import { startGateway } from "../support/gateway.ts";
 import { until } from "../support/until.ts";
 import type { Respond } from "../support/wire-server.ts";
+import { whole } from "../support/wire-server.ts";
 import type { Way } from "../support/wire-upstreams.ts";
 import { answer, DIALECTS, NAMED_WAYS, startWireUpstreams } from "../support/wire-upstreams.ts";
 
@@ -39,6 +40,34 @@ describe.each(NAMED_WAYS)("over %s", (_, way) => {
           expect(server.requests.length - before).toBe(2);
         }
   }, 30_000);
+});
+
+/** A streamed answer of /v1/completions. */
+const LEGACY = whole(
+  `data: ${JSON.stringify({ id: "c", object: "text_completion", choices: [{ index: 0, text: "Hello", finish_reason: "stop" }] })}\n\ndata: [DONE]\n\n`,
+  "content-type: text/event-stream\r\n",
+);
+
+describe.each(NAMED_WAYS)("over %s", (_, way) => {
+  // As with each plugin that calls `fetch` itself, or by a wrapper of its own, with the signal of its call.
+  test("what is sent with a signal only is sent once more, too", async () => {
+    await using up = await startWireUpstreams(way, { authority, timeouts: TIMEOUTS });
+    const ask = async () => {
+      const body = JSON.stringify({ model: "openai/m", prompt: "Hi", stream: true });
+      const response = await fetch(`${up.gateway.baseURL}/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${up.gateway.key}` },
+        body,
+      });
+      return `${response.status} ${await response.text()}`;
+    };
+    up.server.respond = (_request, socket) => {
+      if (socket.data.requests === 1) socket.write(LEGACY);
+    };
+    for (let n = 0; n < 3; n++) expect(await ask()).toMatch(/^200 [^]*Hello[^]*\[DONE\]/u);
+    // Bun's `fetch` may have closed a connection by itself.
+    expect(up.server.requests.length).toBeGreaterThan(3);
+  });
 });
 
 /** It is silent, or closed in the moment in which it is used. */
