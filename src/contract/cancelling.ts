@@ -48,6 +48,10 @@ export function standFor(signal: AbortSignal, cancelling: Cancelling): void {
 
 /** What cancels a call, or a request. */
 export function cancellingOf(from: object): Cancelling | undefined {
-  const { [CANCELLING]: own, signal } = from as Cancelled;
-  return own ?? (signal ? BY_SIGNAL.get(signal) : undefined);
+  const cancelled = from as Cancelled;
+  const own = cancelled[CANCELLING];
+  if (own) return own;
+  // Only now: a call makes its signal when it is first asked for.
+  const { signal } = cancelled;
+  return signal ? BY_SIGNAL.get(signal) : undefined;
 }
