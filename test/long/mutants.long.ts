@@ -22,6 +22,9 @@ import whole from "../conformance/whole.ts";
 import wireFixtures from "../conformance/wire-fixtures.ts";
 import wire from "../conformance/wire.ts";
 
+/** Where the plugins stand that are spoilt. */
+const HERE = join(import.meta.dir, "../conformance");
+
 /** What hangs needs not be waited for long: it is known to hang. */
 const PATIENCE_MS = 700;
 
@@ -54,8 +57,8 @@ describe.each([
 });
 
 test("a rejection that is left to nobody is found by the command", async () => {
-  const fixtures = join(import.meta.dir, "line-fixtures.ts");
-  const command = [process.execPath, join(import.meta.dir, "judge.ts"), written("line", REJECTING)];
+  const fixtures = join(HERE, "line-fixtures.ts");
+  const command = [process.execPath, join(HERE, "judge.ts"), written("line", REJECTING)];
   const judge = Bun.spawn([...command, "--fixtures", fixtures, "--only", "4.13"], {
     stdout: "pipe",
     stderr: "pipe",
@@ -76,7 +79,7 @@ test("every rule has a mutant, or is one of those that another rule implies", ()
 
 /** Writes the mutant's file, far from the gateway's own. */
 function written(name: string, mutant: Mutant): string {
-  const text = mutant.edits.reduce(edited, readFileSync(join(import.meta.dir, `${name}.ts`), "utf8"));
+  const text = mutant.edits.reduce(edited, readFileSync(join(HERE, `${name}.ts`), "utf8"));
   const file = join(folder, `${name}-${mutant.name.replaceAll(/\W+/g, "-")}.ts`);
   writeFileSync(file, text);
   return file;
