@@ -42,7 +42,7 @@ const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
   keys list [--json]  all keys, and what they may do
   keys show NAME      one of them, and what it has spent
   keys revoke NAME    take one back, within a second
-  plugin new NAME [--kind http|socketio|sse] [--dir PATH]
+  plugin new NAME [--kind http|polling|socketio|sse|websocket] [--dir PATH]
                       write a small plugin that works, with its tests
   plugin test PATH    put a plugin to the conformance kit, offline
   plugin record NAME --prompt TEXT [--model MODEL] [--out FILE]

@@ -10,7 +10,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   test: async (argv) => (await import("./plugin-test.ts")).pluginTest(argv),
 };
 
-const USAGE = `usage: bun run modelyard plugin new NAME [--kind http|socketio|sse] [--dir PATH]
+const USAGE = `usage: bun run modelyard plugin new NAME [--kind http|polling|socketio|sse|websocket] [--dir PATH]
        bun run modelyard plugin test PATH [--fixtures FILE] [--only RULE]
        bun run modelyard plugin record NAME --prompt TEXT [--model MODEL] [--out FILE]`;
 

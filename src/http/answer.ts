@@ -88,6 +88,7 @@ export class Answerer {
       await call.close(refusal);
       const headers: Record<string, string> = {};
       if (call.attempts > 0) headers["x-modelyard-attempts"] = String(call.attempts);
+      if (call.askedLast !== undefined) headers["x-modelyard-upstream"] = call.askedLast;
       return this.#refusal(refusal, call.marked(headers));
     }
   }

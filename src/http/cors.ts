@@ -10,6 +10,7 @@ const EXPOSED = [
   ]),
   "x-modelyard-upstream",
   "x-modelyard-attempts",
+  "x-modelyard-queue-ms",
   "x-modelyard-cache",
   "x-modelyard-usage",
   "x-modelyard-ignored",

@@ -140,6 +140,11 @@ export class RequestCall {
     return this.#facts.attempts ?? 0;
   }
 
+  /** The upstream that was called last, if any was. */
+  get askedLast(): string | undefined {
+    return this.attempts > 0 ? this.#facts.upstream : undefined;
+  }
+
   /** For how many ms it has waited for a turn at its upstreams, so far as these waits are over. */
   get queuedMs(): number {
     return this.#facts.queuedMs ?? 0;

@@ -527,3 +527,11 @@ describe("what a client reads of an upstream", () => {
     ]);
   });
 });
+
+test("an answer that breaks off names its upstream", async () => {
+  const cut = stub(() => new Response('{"choices":[{"index":0,"mess'));
+  const gateway = await gatewayWith({ cut: openai(cut.url, "m") }, "retry: { attempts: 1 }\n");
+  const broken = await gateway.chat({ model: "cut/m", messages: [{ role: "user", content: "Hi" }] });
+  expect(broken.status).toBe(502);
+  expect(broken.headers.get("x-modelyard-upstream")).toBe("cut");
+});
