@@ -171,6 +171,8 @@ function stopOnSignals(running: Running): void {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+  // A terminal that is closed.
+  process.on("SIGHUP", onSignal);
   onNpmGone(onSignal);
 }
 

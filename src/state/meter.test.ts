@@ -123,7 +123,7 @@ test("names that clients make up share one label, and leave room for every real 
   expect(models).toContain("unknown");
   expect(models).toContain("listed");
   expect(models).toContain("answered0");
-  expect(models.size).toBe(502);
+  expect(models.size).toBe(102);
   expect(labelsOf(meter, "key")).toContain("newbie");
 });
 

@@ -24,7 +24,7 @@ const TARGET = ["gen_ai_provider_name", "gen_ai_request_model"];
 const BY_KEY = ["upstream", "model", "key"];
 
 /** Names that no upstream lists but that one answered: so many get labels of their own. */
-const MOST_UNLISTED = 500;
+const MOST_UNLISTED = 100;
 /** The label of all models that nobody lists and that were never answered: clients make such names up. */
 const UNKNOWN = "unknown";
 

@@ -11,33 +11,36 @@ import { until } from "../support/until.ts";
  * The process as people and orchestrators stop it.
  * @module
  */
-test("SIGTERM lets running requests end, streamed and plain, refuses new requests, and ends with 0", async () => {
-  await using gate = closedGate();
-  using folder = folderWith({
-    paced: [say("before"), { gate: gate.url }, say(" and after"), stop()],
-    hello: HELLO,
-  });
-  await using gateway = startMain(folder, CONFIGURED);
-  const url = await gateway.listening();
-  const plain = ask(url, "paced", { stream: false });
-  const running = await ask(url, "paced");
-  await gate.reached(2);
-  gateway.signal("SIGTERM");
-  await until(async () => (await fetch(`${url}/health/ready`)).status === 503, "the draining to begin");
-  const refused = await ask(url, "hello");
-  expect(refused.status).toBe(503);
-  expect(refused.headers.get("retry-after")).toBe("1");
-  expect(await refused.json()).toMatchObject({ error: { code: "shutting_down" } });
-  expect((await fetch(`${url}/health/live`)).status).toBe(200);
-  gate.open();
-  const frames = await readFrames(running);
-  expect(textOf(frames)).toBe("before and after");
-  expect(frames.data.at(-1)).toBe("[DONE]");
-  expect(await (await plain).json()).toMatchObject({
-    choices: [{ message: { content: "before and after" } }],
-  });
-  expect((await gateway.ended()).code).toBe(0);
-});
+test.each(["SIGTERM", "SIGHUP"] as const)(
+  "%s lets running requests end, streamed and plain, refuses new requests, and ends with 0",
+  async (signal) => {
+    await using gate = closedGate();
+    using folder = folderWith({
+      paced: [say("before"), { gate: gate.url }, say(" and after"), stop()],
+      hello: HELLO,
+    });
+    await using gateway = startMain(folder, CONFIGURED);
+    const url = await gateway.listening();
+    const plain = ask(url, "paced", { stream: false });
+    const running = await ask(url, "paced");
+    await gate.reached(2);
+    gateway.signal(signal);
+    await until(async () => (await fetch(`${url}/health/ready`)).status === 503, "the draining to begin");
+    const refused = await ask(url, "hello");
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    expect(await refused.json()).toMatchObject({ error: { code: "shutting_down" } });
+    expect((await fetch(`${url}/health/live`)).status).toBe(200);
+    gate.open();
+    const frames = await readFrames(running);
+    expect(textOf(frames)).toBe("before and after");
+    expect(frames.data.at(-1)).toBe("[DONE]");
+    expect(await (await plain).json()).toMatchObject({
+      choices: [{ message: { content: "before and after" } }],
+    });
+    expect((await gateway.ended()).code).toBe(0);
+  },
+);
 
 test("a stream that outlasts server.drain ends in an error frame, and the process with 0", async () => {
   using folder = folderWith(
