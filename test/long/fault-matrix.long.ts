@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import type { Fault } from "./faults.ts";
-import { FAULTS } from "./faults.ts";
-import { CELLS, FaultStage } from "./fault-stage.ts";
+import type { Fault } from "../promises/faults.ts";
+import { FAULTS } from "../promises/faults.ts";
+import { CELLS, FaultStage } from "../promises/fault-stage.ts";
 
 /**
  * Whatever goes wrong with an upstream, in each form of request, with and without another behind it: what the
