@@ -19,7 +19,7 @@ const fixtures: Fixtures = {
     begun: "an answer has no headers: its first event is its first text",
     garbage: `${NO_FRAMING}, and events that nobody knows are the service's own affair`,
     "2.9":
-      "every event has the whole text so far, and only the latest is kept; held-events.test.ts shows the bound",
+      "every event has the whole text so far, and only the latest is kept; pending-events.test.ts shows the bound",
   },
   handled: {
     stop: "the plugin ends the answer itself, because the service knows no stop sequences",

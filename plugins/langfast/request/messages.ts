@@ -1,6 +1,6 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, ContentPart, Json, Message } from "modelyard/plugin";
-import type { LangfastModel } from "./models.ts";
+import type { LangfastModel } from "../models.ts";
 
 /** A message as the prompt runner takes it: text alone. */
 export type PromptMessage = { readonly role: string; readonly content: string };

@@ -1,9 +1,9 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Json, JsonObject } from "modelyard/plugin";
-import type { Credential } from "./credentials.ts";
-import { isObject, textIn } from "./json.ts";
-import type { Prompt } from "./request.ts";
-import type { Answer, Question, Supabase } from "./supabase.ts";
+import type { Credential } from "../auth/credentials.ts";
+import { isObject, textIn } from "../json.ts";
+import type { Prompt } from "../request/request.ts";
+import type { Answer, Question, Supabase } from "../auth/supabase.ts";
 
 /** Who runs what. */
 export interface PromptCall {

@@ -2,11 +2,11 @@ import { io } from "socket.io-client";
 import type { Socket } from "socket.io-client";
 import { UpstreamError } from "modelyard/plugin";
 import { refusalOf } from "./connect-error.ts";
-import { readChunk, readFinished } from "./events.ts";
-import type { LateMarks } from "./late-marks.ts";
-import { Router } from "./router.ts";
-import type { RouterParts } from "./router.ts";
-import type { Listener } from "./run.ts";
+import { readChunk, readFinished } from "../run/events.ts";
+import type { LateMarks } from "./late-end-marks.ts";
+import { Router } from "./event-demux.ts";
+import type { RouterParts } from "./event-demux.ts";
+import type { Listener } from "../run/run.ts";
 
 /** How long a socket may take, and how long one that nobody uses is kept. Milliseconds. */
 export interface ConnectionTimes {

@@ -1,12 +1,12 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Clock } from "modelyard/kit";
-import type { RunnerEvent } from "./events.ts";
-import { HeldEvents } from "./held-events.ts";
-import type { LateMark, LateMarks } from "./late-marks.ts";
+import type { RunnerEvent } from "../run/events.ts";
+import { HeldEvents } from "./pending-events.ts";
+import type { LateMark, LateMarks } from "./late-end-marks.ts";
 import type { RecentIds } from "./recent-ids.ts";
-import type { Listener } from "./run.ts";
-import type { Sharing } from "./sharing.ts";
-import type { Tally } from "./tally.ts";
+import type { Listener } from "../run/run.ts";
+import type { Sharing } from "../auth/sharing.ts";
+import type { Tally } from "./drop-counters.ts";
 
 /** What a router shares with those of other sockets. */
 export interface RouterParts {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { answerTo, asking, openLangfast } from "../../test/support/langfast-upstream.ts";
+import { answerTo, asking, openLangfast } from "../../../test/support/langfast-upstream.ts";
 
 describe("a credential", () => {
   test("carries one run at a time until the service has shown that it names them, then many", async () => {

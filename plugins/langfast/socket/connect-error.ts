@@ -1,6 +1,6 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Json } from "modelyard/plugin";
-import { numberIn } from "./json.ts";
+import { numberIn } from "../json.ts";
 
 const OVERLOADED = /overload|capacity|too many|rate.?limit|try again|busy|maintenance|unavailable/i;
 

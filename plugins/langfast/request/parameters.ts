@@ -1,7 +1,7 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { isObject } from "./json.ts";
-import type { LangfastModel } from "./models.ts";
+import { isObject } from "../json.ts";
+import type { LangfastModel } from "../models.ts";
 
 /** What one field of a request becomes. */
 interface Field {

@@ -1,7 +1,7 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Json } from "modelyard/plugin";
 import type { Clock } from "modelyard/kit";
-import { isObject, numberIn, textIn } from "./json.ts";
+import { isObject, numberIn, textIn } from "../json.ts";
 import type { Answer, Supabase } from "./supabase.ts";
 
 /** What GoTrue gives to someone who is signed in. */

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
-import { testCall } from "../../test/support/plugin-host.ts";
-import { FakeClock } from "../../test/support/fake-clock.ts";
-import { LateMarks } from "./late-marks.ts";
+import { testCall } from "../../../test/support/plugin-host.ts";
+import { FakeClock } from "../../../test/support/fake-clock.ts";
+import { LateMarks } from "./late-end-marks.ts";
 import { RecentIds } from "./recent-ids.ts";
-import { Router } from "./router.ts";
-import type { RouterParts } from "./router.ts";
-import { Run } from "./run.ts";
-import { Sharing } from "./sharing.ts";
-import { newTally } from "./tally.ts";
+import { Router } from "./event-demux.ts";
+import type { RouterParts } from "./event-demux.ts";
+import { Run } from "../run/run.ts";
+import { Sharing } from "../auth/sharing.ts";
+import { newTally } from "./drop-counters.ts";
 
 interface Desk {
   /** Of another socket of the same user. */

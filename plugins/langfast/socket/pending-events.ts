@@ -1,6 +1,6 @@
 import type { Clock } from "modelyard/kit";
-import { fold } from "./events.ts";
-import type { RunnerEvent } from "./events.ts";
+import { fold } from "../run/events.ts";
+import type { RunnerEvent } from "../run/events.ts";
 
 /** How long, how many and how much is held. */
 export const HOLD_LIMITS = {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import type { Call } from "modelyard/plugin";
-import { FakeClock } from "../../test/support/fake-clock.ts";
-import { startEmulator } from "../../test/support/langfast-emulator/index.ts";
-import type { Emulator } from "../../test/support/langfast-emulator/index.ts";
-import { answerTo, asking, connectLangfast, openLangfast } from "../../test/support/langfast-upstream.ts";
-import type { LangfastUnderTest } from "../../test/support/langfast-upstream.ts";
-import { memoryStorage, testCall } from "../../test/support/plugin-host.ts";
-import type { TestHost } from "../../test/support/plugin-host.ts";
+import { FakeClock } from "../../../test/support/fake-clock.ts";
+import { startEmulator } from "../../../test/support/langfast-emulator/index.ts";
+import type { Emulator } from "../../../test/support/langfast-emulator/index.ts";
+import { answerTo, asking, connectLangfast, openLangfast } from "../../../test/support/langfast-upstream.ts";
+import type { LangfastUnderTest } from "../../../test/support/langfast-upstream.ts";
+import { memoryStorage, testCall } from "../../../test/support/plugin-host.ts";
+import type { TestHost } from "../../../test/support/plugin-host.ts";
 
 const MINUTE = 60_000;
 

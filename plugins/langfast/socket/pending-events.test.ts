@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { FakeClock } from "../../test/support/fake-clock.ts";
-import { HeldEvents } from "./held-events.ts";
+import { FakeClock } from "../../../test/support/fake-clock.ts";
+import { HeldEvents } from "./pending-events.ts";
 
 const limits = { age: 100, executions: 1, units: 10 };
 

@@ -1,6 +1,6 @@
 import type { ChatEvent, FinishEvent, FinishReason } from "modelyard/plugin";
 import type { RunnerEvent } from "./events.ts";
-import type { Prompt } from "./request.ts";
+import type { Prompt } from "../request/request.ts";
 import type { Run } from "./run.ts";
 import { StreamedSnapshots, WholeSnapshot } from "./snapshot.ts";
 import type { SnapshotReader } from "./snapshot.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { CredentialAccount, CredentialSource } from "modelyard/kit";
-import type { Auth, Session } from "./auth.ts";
-import type { Options } from "./options.ts";
+import type { Auth, Session } from "./gotrue.ts";
+import type { Options } from "../options.ts";
 
 /** A signed-in user, as the pool keeps it. */
 export type Credential = {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { generatedText } from "../../test/support/langfast-emulator/index.ts";
-import { answerTo, asking, openLangfast } from "../../test/support/langfast-upstream.ts";
+import { generatedText } from "../../../test/support/langfast-emulator/index.ts";
+import { answerTo, asking, openLangfast } from "../../../test/support/langfast-upstream.ts";
 
 const RUNS = 1_000;
 const MAX = 4;

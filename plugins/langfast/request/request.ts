@@ -1,8 +1,8 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
 import { mapMessages } from "./messages.ts";
-import { findModel } from "./models.ts";
-import type { LangfastModel } from "./models.ts";
+import { findModel } from "../models.ts";
+import type { LangfastModel } from "../models.ts";
 import { wellFormed } from "./well-formed.ts";
 import { mapParameters } from "./parameters.ts";
 

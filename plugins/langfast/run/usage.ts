@@ -1,5 +1,5 @@
 import type { JsonObject, Usage } from "modelyard/plugin";
-import { numberIn } from "./json.ts";
+import { numberIn } from "../json.ts";
 
 /**
  * Token counts in OpenAI's chat form (`prompt_tokens`, `completion_tokens`) or in its newer one (`input_tokens`,

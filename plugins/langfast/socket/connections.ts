@@ -1,9 +1,9 @@
 import type { JsonObject } from "modelyard/plugin";
 import { Connection } from "./connection.ts";
 import type { ConnectionParts } from "./connection.ts";
-import type { Credential } from "./credentials.ts";
-import { LateMarks } from "./late-marks.ts";
-import type { Listener } from "./run.ts";
+import type { Credential } from "../auth/credentials.ts";
+import { LateMarks } from "./late-end-marks.ts";
+import type { Listener } from "../run/run.ts";
 
 /** A run's place on a socket; disposing of it gives the place up. */
 export interface Seat extends Disposable {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatRequest, JsonObject } from "modelyard/plugin";
-import { testCall } from "../../test/support/plugin-host.ts";
-import { listModels } from "./models.ts";
+import { testCall } from "../../../test/support/plugin-host.ts";
+import { listModels } from "../models.ts";
 import { mapRequest } from "./request.ts";
 import type { Prompt } from "./request.ts";
 

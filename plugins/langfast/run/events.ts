@@ -1,6 +1,6 @@
 import { parseJson } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
-import { isObject, textIn } from "./json.ts";
+import { isObject, textIn } from "../json.ts";
 
 /** What the prompt runner says of a run. A member that it didn't mention isn't there. */
 export interface RunnerEvent {
