@@ -9,13 +9,13 @@ import type {
   Upstream,
 } from "modelyard/plugin";
 import { ApiKeys, post, ToolNames } from "modelyard/kit";
-import { answerOf } from "./answer.ts";
+import { answerOf } from "./answer/answer.ts";
 import { textOf } from "./json.ts";
 import { fetchModels, modelOf } from "./models.ts";
 import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";
-import { mapRequest } from "./request.ts";
-import { TOOL_NAMES } from "./tools.ts";
+import { mapRequest } from "./request/request.ts";
+import { TOOL_NAMES } from "./request/tools.ts";
 import { traitsOf } from "./traits.ts";
 
 /** Anthropic's Messages API as an upstream. */

@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import { Anthropic } from "@anthropic-ai/sdk";
 import * as fc from "fast-check";
 import type { ChatEvent } from "modelyard/plugin";
-import { answering, recorded } from "../../test/support/anthropic-upstream.ts";
-import { cutAt, outcomeOf, streamOf } from "../../test/support/pieces.ts";
-import { testCall } from "../../test/support/plugin-host.ts";
+import { answering, recorded } from "../../../test/support/anthropic-upstream.ts";
+import { cutAt, outcomeOf, streamOf } from "../../../test/support/pieces.ts";
+import { testCall } from "../../../test/support/plugin-host.ts";
 import { answerOf } from "./answer.ts";
 
 const read = (body: BodyInit, type?: string) => outcomeOf(answerOf(answering(body, type), testCall().call));

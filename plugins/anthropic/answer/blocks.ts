@@ -1,8 +1,8 @@
 import { parseAsWritten } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, Json, JsonObject } from "modelyard/plugin";
-import { listOf, objectOf, objectsOf, textOf, without } from "./json.ts";
-import type { Said } from "./json.ts";
+import { listOf, objectOf, objectsOf, textOf, without } from "../json.ts";
+import type { Said } from "../json.ts";
 
 /** A block of the answer that is being said. */
 interface OpenBlock {

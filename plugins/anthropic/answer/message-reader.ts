@@ -2,8 +2,8 @@ import type { ChatEvent, FinishReason, JsonObject } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
 import { failureIn, reasonOf } from "modelyard/kit";
 import { Blocks } from "./blocks.ts";
-import { listOf, numberOf, objectOf, without } from "./json.ts";
-import type { Said } from "./json.ts";
+import { listOf, numberOf, objectOf, without } from "../json.ts";
+import type { Said } from "../json.ts";
 import { laterUsage, usageOf } from "./usage.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { JsonObject, Usage } from "modelyard/plugin";
-import { numberOf, objectOf, objectsOf } from "./json.ts";
-import type { Said } from "./json.ts";
+import { numberOf, objectOf, objectsOf } from "../json.ts";
+import type { Said } from "../json.ts";
 
 /**
  * Anthropic's usage in the contract's words: its `input_tokens` are only those that the prompt cache had no part

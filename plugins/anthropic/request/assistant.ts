@@ -1,12 +1,12 @@
 import type { ConversationMessage, ToolCall, ToolNames } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
-import { isNothing, numberOf, objectOf, objectsOf, textOf } from "./json.ts";
-import type { Said } from "./json.ts";
+import { isNothing, numberOf, objectOf, objectsOf, textOf } from "../json.ts";
+import type { Said } from "../json.ts";
 import { contentBlocks, marked, nameIgnored } from "./parts.ts";
 import type { Block, Content, Placed } from "./parts.ts";
-import { thoughtBlocks } from "./thoughts.ts";
-import type { BlockInPlace } from "./thoughts.ts";
+import { thoughtBlocks } from "./thinking-blocks.ts";
+import type { BlockInPlace } from "./thinking-blocks.ts";
 
 const KNOWN = new Set([
   "role",

@@ -2,8 +2,8 @@ import { readInlineData } from "modelyard/kit";
 import type { InlineData } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
-import { objectOf, textOf } from "./json.ts";
-import type { Said } from "./json.ts";
+import { objectOf, textOf } from "../json.ts";
+import type { Said } from "../json.ts";
 
 /**
  * An OpenAI `image_url` as a block: a `data:` URL becomes base64, any other is fetched by Anthropic. Some clients send

@@ -1,8 +1,8 @@
 import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
-import { isNothing, objectOf, textOf } from "./json.ts";
+import { isNothing, objectOf, textOf } from "../json.ts";
 import { fitSchema, soundSchema } from "./schema.ts";
-import type { Traits } from "./traits.ts";
+import type { Traits } from "../traits.ts";
 
 /**
  * `response_format` as `output_config.format`, which guarantees the schema. Plain `json_object` has no

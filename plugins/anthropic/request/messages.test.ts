@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { JsonObject } from "modelyard/plugin";
-import { mapped } from "../../test/support/anthropic-upstream.ts";
+import { mapped } from "../../../test/support/anthropic-upstream.ts";
 
 const PIXEL = "iVBORw0KGgo=";
 const mark = { type: "ephemeral" };

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { mapped } from "../../test/support/anthropic-upstream.ts";
+import { mapped } from "../../../test/support/anthropic-upstream.ts";
 import {
   CHAT_REQUEST_FIELD_NAMES,
   CHAT_REQUEST_FIELDS,
   chatRequestWith,
-} from "../../test/support/chat-request-fields.ts";
+} from "../../../test/support/chat-request-fields.ts";
 import type { JsonObject } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
 

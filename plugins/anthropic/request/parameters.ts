@@ -1,7 +1,7 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
-import { isNothing, objectOf, textOf } from "./json.ts";
+import { isNothing, objectOf, textOf } from "../json.ts";
 
 /** Parameters that have a file of their own, or are the gateway's. */
 const ELSEWHERE = new Set([

@@ -1,7 +1,7 @@
 import type { Call, ContentPart, Json, JsonObject, Message } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { fileBlock, imageBlock } from "./files.ts";
-import { isNothing, objectOf } from "./json.ts";
+import { isNothing, objectOf } from "../json.ts";
 
 /** A content block of the Messages API. */
 export type Block = JsonObject;

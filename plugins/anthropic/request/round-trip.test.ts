@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import OpenAI from "openai";
 import type { ChatCompletionMessageParam } from "openai/resources/chat/completions";
-import { recorded } from "../../test/support/anthropic-upstream.ts";
-import { startFaultUpstream } from "../../test/support/fault-upstream.ts";
-import type { Exchange, FaultUpstream } from "../../test/support/fault-upstream.ts";
-import { startGateway } from "../../test/support/gateway.ts";
-import type { RunningGateway } from "../../test/support/gateway.ts";
+import { recorded } from "../../../test/support/anthropic-upstream.ts";
+import { startFaultUpstream } from "../../../test/support/fault-upstream.ts";
+import type { Exchange, FaultUpstream } from "../../../test/support/fault-upstream.ts";
+import { startGateway } from "../../../test/support/gateway.ts";
+import type { RunningGateway } from "../../../test/support/gateway.ts";
 
 /**
  * Two turns of tool use with the official client, against a server that speaks from recordings: what the model

@@ -1,8 +1,8 @@
 import { isNumber } from "modelyard/plugin";
 import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
 import { badRequest } from "./errors.ts";
-import { isNothing } from "./json.ts";
-import type { Traits } from "./traits.ts";
+import { isNothing } from "../json.ts";
+import type { Traits } from "../traits.ts";
 
 const SAMPLING = ["temperature", "top_p", "top_k"];
 

@@ -1,6 +1,6 @@
 import { describeLimits, wellFormedSchema } from "modelyard/kit";
 import type { Call, Json, JsonObject } from "modelyard/plugin";
-import { isNothing, listOf, objectOf, objectsOf, textOf } from "./json.ts";
+import { isNothing, listOf, objectOf, objectsOf, textOf } from "../json.ts";
 
 interface SchemaPlace {
   /** As `tools[].function.parameters`. */

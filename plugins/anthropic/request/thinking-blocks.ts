@@ -1,5 +1,5 @@
 import type { JsonObject } from "modelyard/plugin";
-import { numberOf, objectsOf, textOf } from "./json.ts";
+import { numberOf, objectsOf, textOf } from "../json.ts";
 import type { Block, Placed } from "./parts.ts";
 
 /** A block that came from the model, and its place among the blocks of its answer. */

@@ -1,8 +1,8 @@
 import type { Call, ChatRequest, Json } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
-import { isNothing, objectOf } from "./json.ts";
-import { EFFORTS } from "./traits.ts";
-import type { Effort, Traits } from "./traits.ts";
+import { isNothing, objectOf } from "../json.ts";
+import { EFFORTS } from "../traits.ts";
+import type { Effort, Traits } from "../traits.ts";
 
 /** How a request has its model think. */
 export interface Thinking {
