@@ -3,8 +3,8 @@ import { UpstreamError } from "modelyard/plugin";
 import type { Call, EmbedRequest, Json, JsonObject, Usage } from "modelyard/plugin";
 import { elements, isObject, member } from "./json.ts";
 import type { ModelName } from "./model-name.ts";
-import { unsupported } from "./refusal.ts";
-import { usageOf } from "./usage.ts";
+import { unsupported } from "./request/errors.ts";
+import { usageOf } from "./answer/usage.ts";
 
 /** The most that one call takes. */
 const BATCH = 100;

@@ -12,15 +12,15 @@ import type {
 } from "modelyard/plugin";
 import { ApiKeys, get, post, readJson, readModelList, ToolNames } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
-import { answerOf } from "./answer.ts";
+import { answerOf } from "./answer/answer.ts";
 import { embedBodies, embedUsage, vectorsIn } from "./embed.ts";
 import { elements, textIn } from "./json.ts";
 import { modelName } from "./model-name.ts";
 import { modelsIn } from "./models.ts";
 import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";
-import { generateRequest } from "./request.ts";
-import { TOOL_NAMES } from "./tools.ts";
+import { generateRequest } from "./request/request.ts";
+import { TOOL_NAMES } from "./request/tools.ts";
 
 /** A list of models longer than so many pages of 1000 has no end. */
 const MAX_PAGES = 20;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { ChatEvent, JsonObject } from "modelyard/plugin";
-import { cutAt, outcomeOf, streamOf } from "../../test/support/pieces.ts";
+import { cutAt, outcomeOf, streamOf } from "../../../test/support/pieces.ts";
 import { answerOf } from "./answer.ts";
 
-const fixture = (name: string) => Bun.file(new URL(`fixtures/${name}`, import.meta.url)).text();
+const fixture = (name: string) => Bun.file(new URL(`../fixtures/${name}`, import.meta.url)).text();
 const TEXT = await fixture("text.sse");
 const CALLS = await fixture("calls.sse");
 const ERROR = await fixture("overloaded.json");

@@ -3,7 +3,7 @@ import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
 import { answerStream, failureIn } from "modelyard/kit";
 import type { AnswerPiece } from "modelyard/kit";
 import { ChunkReader } from "./chunk-reader.ts";
-import { elements, isObject } from "./json.ts";
+import { elements, isObject } from "../json.ts";
 
 export interface AnswerOptions {
   /** How many candidates were asked for. */

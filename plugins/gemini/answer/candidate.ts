@@ -1,6 +1,6 @@
 import type { ChatEvent, Json, JsonObject, UpstreamError, UsageEvent } from "modelyard/plugin";
 import { reasonOf } from "modelyard/kit";
-import { elements, isObject, member, textIn } from "./json.ts";
+import { elements, isObject, member, textIn } from "../json.ts";
 import { finishOf } from "./finish.ts";
 import { logprobsOf } from "./logprobs.ts";
 

@@ -2,7 +2,7 @@ import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, FinishEvent, Json, JsonObject } from "modelyard/plugin";
 import { failureIn } from "modelyard/kit";
 import { Candidate } from "./candidate.ts";
-import { elements, isObject, numberIn, textIn } from "./json.ts";
+import { elements, isObject, numberIn, textIn } from "../json.ts";
 import { usageOf } from "./usage.ts";
 
 /** What one piece of an answer says, and the failure it ends with if it does. */

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "modelyard/plugin";
-import { elements, member, numberIn, textIn } from "./json.ts";
+import { elements, member, numberIn, textIn } from "../json.ts";
 
 /** Gemini's `logprobsResult` as OpenAI's `logprobs`. https://ai.google.dev/api/generate-content#LogprobsResult */
 export function logprobsOf(result: JsonObject): JsonObject {

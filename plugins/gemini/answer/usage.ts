@@ -1,5 +1,5 @@
 import type { JsonObject, Usage } from "modelyard/plugin";
-import { numberIn } from "./json.ts";
+import { numberIn } from "../json.ts";
 
 /** `usageMetadata` in the contract's words; Gemini counts thoughts beside the candidates, and tools' results beside the prompt. */
 export function usageOf(raw: JsonObject): Usage {

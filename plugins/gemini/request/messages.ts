@@ -1,11 +1,11 @@
 import { isBlankContent, parseAsWritten, readConversation } from "modelyard/kit";
 import type { ConversationMessage, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, ContentPart, Json, JsonObject, Message } from "modelyard/plugin";
-import { isNothing, isObject, member, textIn } from "./json.ts";
+import { isNothing, isObject, member, textIn } from "../json.ts";
 import { mediaPart, nameOthers } from "./media.ts";
 import type { PartPlace } from "./media.ts";
-import type { ModelName } from "./model-name.ts";
-import { badRequest, unsupported } from "./refusal.ts";
+import type { ModelName } from "../model-name.ts";
+import { badRequest, unsupported } from "./errors.ts";
 
 interface Around {
   readonly model: ModelName;

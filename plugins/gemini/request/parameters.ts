@@ -1,7 +1,7 @@
 import { isNumber } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { elements, isNothing, isObject, member, textIn } from "./json.ts";
-import { badRequest, unsupported } from "./refusal.ts";
+import { elements, isNothing, isObject, member, textIn } from "../json.ts";
+import { badRequest, unsupported } from "./errors.ts";
 import { geminiSchema } from "./schema.ts";
 
 /** One field of a request. */

@@ -1,11 +1,11 @@
 import type { ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
-import { isObject } from "./json.ts";
+import { isObject } from "../json.ts";
 import { conversation } from "./messages.ts";
-import type { ModelName } from "./model-name.ts";
-import type { Options } from "./options.ts";
+import type { ModelName } from "../model-name.ts";
+import type { Options } from "../options.ts";
 import { parameters } from "./parameters.ts";
-import { unsupported } from "./refusal.ts";
+import { unsupported } from "./errors.ts";
 import { safetySettings } from "./safety.ts";
 import { googleFields, thinkingConfig } from "./thinking.ts";
 import { toolFields } from "./tools.ts";

@@ -1,7 +1,7 @@
 import type { ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { elements, textIn } from "./json.ts";
-import type { Options } from "./options.ts";
-import { badRequest } from "./refusal.ts";
+import { elements, textIn } from "../json.ts";
+import type { Options } from "../options.ts";
+import { badRequest } from "./errors.ts";
 
 /** `safetySettings`: those of the options, category by category overruled by the request's own. */
 export function safetySettings(request: ChatRequest, safety: Options["safety"]): JsonObject {

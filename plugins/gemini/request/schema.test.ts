@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Json } from "modelyard/plugin";
-import { testCall } from "../../test/support/plugin-host.ts";
+import { testCall } from "../../../test/support/plugin-host.ts";
 import { geminiSchema } from "./schema.ts";
 
 function converted(schema: Json) {

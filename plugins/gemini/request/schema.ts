@@ -1,9 +1,9 @@
 import { describeLimits, wellFormedSchema } from "modelyard/kit";
 import { isNumber } from "modelyard/plugin";
 import type { Call, Json, JsonObject } from "modelyard/plugin";
-import { elements, isObject } from "./json.ts";
-import type { Maybe } from "./json.ts";
-import { badRequest } from "./refusal.ts";
+import { elements, isObject } from "../json.ts";
+import type { Maybe } from "../json.ts";
+import { badRequest } from "./errors.ts";
 
 interface Place {
   /** Where the schema stands in the request, as `response_format.json_schema.schema`. */

@@ -1,7 +1,7 @@
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { isObject } from "./json.ts";
-import type { ModelName } from "./model-name.ts";
-import { badRequest, unsupported } from "./refusal.ts";
+import { isObject } from "../json.ts";
+import type { ModelName } from "../model-name.ts";
+import { badRequest, unsupported } from "./errors.ts";
 
 interface Asked {
   readonly request: ChatRequest;

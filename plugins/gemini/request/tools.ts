@@ -1,7 +1,7 @@
 import type { ToolNameRule, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { elements, isNothing, isObject, member, textIn } from "./json.ts";
-import { badRequest, unsupported } from "./refusal.ts";
+import { elements, isNothing, isObject, member, textIn } from "../json.ts";
+import { badRequest, unsupported } from "./errors.ts";
 import { geminiSchema } from "./schema.ts";
 
 interface Around {
