@@ -21,6 +21,7 @@ COPY package.json LICENSE gateway.yaml ./
 COPY config config
 COPY plugins plugins
 COPY src src
+COPY toolkit toolkit
 # The program is root's and can't be changed by itself; a new volume takes over the folder's owner.
 RUN mkdir -m 700 data && chown bun:bun data
 USER bun

@@ -11,7 +11,7 @@ const ENTRIES = {
   },
   "modelyard/kit": { file: "src/kit/index", about: "What authors of plugins need twice." },
   "modelyard/conformance": {
-    file: "src/conformance/index",
+    file: "toolkit/conformance/index",
     about: "The suite that anybody's plugin can be put to, offline.",
   },
 };

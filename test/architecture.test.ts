@@ -61,7 +61,7 @@ const RULES: Readonly<Record<string, (tree: SourceTree) => string[]>> = {
   "a file can be read in one go": sizeViolations,
 };
 
-const tree = await readTree(join(import.meta.dir, ".."), ["src", "config", "plugins", "test"]);
+const tree = await readTree(join(import.meta.dir, ".."), ["src", "toolkit", "config", "plugins", "test"]);
 
 describe("the sources", () => {
   test.each(Object.entries(RULES))("%s", (_, violations) => {
@@ -71,7 +71,7 @@ describe("the sources", () => {
   test("export to plugins what was reviewed", () => {
     expect(exportedNames(tree.get("src/contract/index.ts") ?? "")).toEqual(listed(CONTRACT));
     expect(exportedNames(tree.get("src/kit/index.ts") ?? "")).toEqual(listed(KIT));
-    expect(exportedNames(tree.get("src/conformance/index.ts") ?? "")).toEqual(listed(CONFORMANCE));
+    expect(exportedNames(tree.get("toolkit/conformance/index.ts") ?? "")).toEqual(listed(CONFORMANCE));
   });
 });
 
@@ -240,11 +240,11 @@ describe("a planted violation is found:", () => {
       "src/steps/a.ts": `import type { Context } from "elysia/types";`,
       "plugins/mine/a.ts": `import { io } from "socket.io-client";`,
       "plugins/langfast/socket.ts": `import { io } from "socket.io-client";`,
-      "src/cli/scaffold/socketio/a.ts": `import { io } from "socket.io-client";`,
+      "toolkit/scaffold/socketio/a.ts": `import { io } from "socket.io-client";`,
     });
     expect(confinedPackageViolations(tree)).toEqual([
       "src/steps/a.ts:1: elysia belongs in src/http",
-      "plugins/mine/a.ts:1: socket.io-client belongs in plugins/langfast or src/cli/scaffold/socketio",
+      "plugins/mine/a.ts:1: socket.io-client belongs in plugins/langfast or toolkit/scaffold/socketio",
     ]);
   });
 

@@ -7,12 +7,12 @@ import { version } from "../../package.json";
 import { ConfigError } from "../../config/problem.ts";
 import { StartupError } from "../state/startup-error.ts";
 import { audit } from "./audit.ts";
-import { canary } from "./canary.ts";
+import { canary } from "../../toolkit/commands/canary.ts";
 import { check } from "./check.ts";
 import { explain } from "./explain.ts";
 import { keys } from "./keys.ts";
 import { usage } from "./usage.ts";
-import { plugin } from "./plugin.ts";
+import { plugin } from "../../toolkit/commands/plugin.ts";
 import { serve } from "./serve.ts";
 
 /** A command: gets the arguments after its name, and gives back the exit code. */

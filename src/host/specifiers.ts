@@ -20,7 +20,7 @@ export function provideSpecifiers(): void {
       build.module("modelyard/kit", () => ({ exports: kit, loader: "object" }));
       // Only tests ask for it: a gateway that serves doesn't load it.
       build.module("modelyard/conformance", async () => ({
-        exports: await import("../conformance/index.ts"),
+        exports: await import("../../toolkit/conformance/index.ts"),
         loader: "object",
       }));
     },

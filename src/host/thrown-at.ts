@@ -1,7 +1,7 @@
 import { join } from "node:path";
 
 const FRAME = /\(?(\/[^()]+):(\d+):(\d+)\)?$/;
-const OURS = ["src", "plugins"].map((folder) => join(import.meta.dir, "../..", folder, "/"));
+const OURS = ["src", "toolkit", "plugins"].map((folder) => join(import.meta.dir, "../..", folder, "/"));
 
 /**
  * Where in a plugin's own files an error was made, as `FILE:LINE:COLUMN`. Undefined when its stack doesn't tell,

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseRecording } from "../../src/recording/recording.ts";
+import { parseRecording } from "../../toolkit/capture/recording.ts";
 import type { FaultUpstream } from "../support/fault-upstream.ts";
 import { openaiChunks, sseAnswer, startFaultUpstream } from "../support/fault-upstream.ts";
 import { CodeProcess, GatewayFolder } from "../support/gateway-process.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { CHAT_FIELDS } from "../../src/conformance/chat-fields.ts";
+import { CHAT_FIELDS } from "../../toolkit/conformance/parameters/chat-fields.ts";
 import type { FaultUpstream } from "../support/fault-upstream.ts";
 import { startFaultUpstream } from "../support/fault-upstream.ts";
 import type { RunningGateway } from "../support/gateway.ts";

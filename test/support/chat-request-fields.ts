@@ -1,5 +1,8 @@
 import type { OpenAI } from "openai";
-import { CHAT_FIELDS, COMPANIONS as CHAT_COMPANIONS } from "../../src/conformance/chat-fields.ts";
+import {
+  CHAT_FIELDS,
+  COMPANIONS as CHAT_COMPANIONS,
+} from "../../toolkit/conformance/parameters/chat-fields.ts";
 
 type Params = OpenAI.ChatCompletionCreateParams;
 type Field = keyof Params;

@@ -10,7 +10,7 @@ import { until } from "./until.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 /** The kinds of plugins that `plugin new` writes. */
-export const KINDS = readdirSync(join(ROOT, "src/cli/scaffold"), { withFileTypes: true })
+export const KINDS = readdirSync(join(ROOT, "toolkit/scaffold"), { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && entry.name !== "common")
   .map((entry) => entry.name)
   .sort();

@@ -7,7 +7,7 @@ const STATE = [...DIALECTS, "src/dialects", "src/log.ts", "src/metrics.ts", "con
 // What stands beside the state does not know one another: the Gateway interface in src/state is their meeting place.
 const BESIDE_STATE = [...STATE, "src/state"];
 const PIPELINE = [...BESIDE_STATE, "src/steps"];
-const EVERYTHING = ["src", "config", "package.json"];
+const EVERYTHING = ["src", "toolkit", "config", "package.json"];
 
 /** Which layers each layer may import besides itself. From the bottom to the top. */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
@@ -18,13 +18,11 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/launcher.ts": [],
   "src/kit": ["src/contract"],
   "src/flow": FLOW,
-  "src/conformance": [...FLOW, "src/flow", "config"],
-  "src/recording": [...FLOW, "src/kit"],
   "src/outbound": ["src/contract", "src/kit", "src/flow"],
   "src/dialects": DIALECTS,
   "src/state": STATE,
   "src/stores": BESIDE_STATE,
-  "src/host": [...BESIDE_STATE, "src/kit", "src/conformance"],
+  "src/host": [...BESIDE_STATE, "src/kit", "toolkit/conformance"],
   "src/steps": BESIDE_STATE,
   "src/pipeline.ts": PIPELINE,
   "src/http": [...PIPELINE, "src/pipeline.ts", "package.json"],
@@ -32,11 +30,15 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/banner.ts": EVERYTHING,
   "src/main.ts": EVERYTHING,
   "src/cli": EVERYTHING,
+  "toolkit/conformance": [...FLOW, "src/flow", "config"],
+  "toolkit/capture": [...FLOW, "src/kit"],
+  "toolkit/scaffold": ["src/contract", "src/kit"],
+  "toolkit/commands": EVERYTHING,
 };
 
 /** Imports that go against the table, and files that have no place in it. */
 export function layerViolations(tree: SourceTree): string[] {
-  return sourcesOf(tree, ["src", "config"]).flatMap((path) => {
+  return sourcesOf(tree, ["src", "toolkit", "config"]).flatMap((path) => {
     const layer = Object.keys(LAYERS).find((candidate) => isUnder(path, candidate));
     if (layer === undefined) return [`${path} is in no layer`];
     const allowed = [layer, ...(LAYERS[layer] ?? [])];
@@ -68,7 +70,7 @@ export function pluginViolations(tree: SourceTree): string[] {
     .filter((arrow) => !mayPluginImport(arrow))
     .map((arrow) => `${placeOf(arrow)}: a plugin may not import ${arrow.specifier ?? "a computed path"}`);
   const inward = [...tree.keys()]
-    .filter((path) => isUnder(path, "src") || isUnder(path, "config"))
+    .filter((path) => ["src", "toolkit", "config"].some((folder) => isUnder(path, folder)))
     .flatMap((path) => arrowsFrom(tree, path))
     .filter(({ file }) => file !== undefined && isUnder(file, "plugins"))
     .map((arrow) => `${placeOf(arrow)}: the core may not import ${arrow.file}`);
@@ -84,8 +86,8 @@ function mayPluginImport({ from, file, specifier, package: name }: Arrow): boole
 
 /** Imports of a computed path, from which nothing can be told; only what loads plugins and their fixtures needs them. */
 export function computedImportViolations(tree: SourceTree): string[] {
-  return sourcesOf(tree, ["src", "config", "plugins"])
-    .filter((path) => path !== "src/host/resolve.ts" && path !== "src/cli/plugin-test.ts")
+  return sourcesOf(tree, ["src", "toolkit", "config", "plugins"])
+    .filter((path) => path !== "src/host/resolve.ts" && path !== "toolkit/commands/plugin-test.ts")
     .flatMap((path) => arrowsFrom(tree, path))
     .filter(({ specifier }) => specifier === undefined)
     .map((arrow) => `${placeOf(arrow)}: imports a computed path`);
@@ -104,7 +106,7 @@ export function importCycles(tree: SourceTree): string[] {
     }
     done.add(path);
   };
-  for (const path of sourcesOf(tree, ["src", "config", "plugins"])) visit(path, []);
+  for (const path of sourcesOf(tree, ["src", "toolkit", "config", "plugins"])) visit(path, []);
   return cycles;
 }
 

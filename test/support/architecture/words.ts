@@ -6,7 +6,7 @@ import type { SourceTree } from "./tree.ts";
 const CONFINED: Readonly<Record<string, readonly string[]>> = {
   elysia: ["src/http"],
   "lru-cache": ["src/state/response-cache.ts"],
-  "socket.io-client": ["plugins/langfast", "src/cli/scaffold/socketio"],
+  "socket.io-client": ["plugins/langfast", "toolkit/scaffold/socketio"],
 };
 
 /** Where the environment and the console may be touched. */
@@ -17,7 +17,7 @@ const ENVIRONMENT = {
 };
 const CONSOLE = {
   pattern: /\bconsole\s*(?:\?\.|[.[])|=\s*console\b/,
-  allowed: ["src/log.ts", "src/cli"],
+  allowed: ["src/log.ts", "src/cli", "toolkit/commands", "toolkit/scaffold"],
 };
 
 /** Words that are a plugin's name and mean something else in a part of the core. */
@@ -34,7 +34,7 @@ const MOST_PIPELINE_LINES = 100;
 
 /** Imports of a confined package outside its place, tests included. */
 export function confinedPackageViolations(tree: SourceTree): string[] {
-  return ["src", "config", "plugins"]
+  return ["src", "toolkit", "config", "plugins"]
     .flatMap((folder) => filesUnder(tree, folder))
     .flatMap((path) => arrowsFrom(tree, path))
     .flatMap((arrow) => {
@@ -64,17 +64,19 @@ export function nameViolations(tree: SourceTree): string[] {
     const word = PROTOCOLS.has(plugin)
       ? new RegExp(`(["'\`])${plugin}\\1`)
       : new RegExp(String.raw`\b${plugin}\b`, "i");
-    return filesUnder(tree, "src").flatMap((path) =>
-      linesWith(withoutOtherMeanings(path, tree.get(path) ?? "", plugin), word).map(
-        (line) => `${path}:${line}: the core says a plugin's name, ${plugin}`,
-      ),
-    );
+    return ["src", "toolkit"]
+      .flatMap((folder) => filesUnder(tree, folder))
+      .flatMap((path) =>
+        linesWith(withoutOtherMeanings(path, tree.get(path) ?? "", plugin), word).map(
+          (line) => `${path}:${line}: the core says a plugin's name, ${plugin}`,
+        ),
+      );
   });
 }
 
 /** Files that are too long to be read in one go; tests may be longer. */
 export function sizeViolations(tree: SourceTree): string[] {
-  return sourcesOf(tree, ["src", "config", "plugins", "test"]).flatMap((path) => {
+  return sourcesOf(tree, ["src", "toolkit", "config", "plugins", "test"]).flatMap((path) => {
     const lines = (tree.get(path) ?? "").replace(/\n$/, "").split("\n").length;
     const most = path === "src/pipeline.ts" ? MOST_PIPELINE_LINES : MOST_LINES;
     return lines > most ? [`${path} has ${lines} lines, ${most} at most`] : [];
@@ -108,7 +110,7 @@ function usesOutside(
   tree: SourceTree,
   { pattern, allowed }: { pattern: RegExp; allowed: readonly string[] },
 ) {
-  return sourcesOf(tree, ["src", "config", "plugins"])
+  return sourcesOf(tree, ["src", "toolkit", "config", "plugins"])
     .filter((path) => !allowed.some((place) => isUnder(path, place)))
     .flatMap((path) =>
       linesWith(withoutCommentLines(tree.get(path) ?? ""), pattern).map((line) => `${path}:${line}`),

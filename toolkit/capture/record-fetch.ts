@@ -1,0 +1,82 @@
+import type { BodyReader } from "./body-reader.ts";
+import { readerOf } from "./body-reader.ts";
+import { isSecretName } from "./redact.ts";
+import type { ResponseFrame } from "./recording.ts";
+import { parseJson } from "./socket-packet.ts";
+import type { Tape } from "./frame-log.ts";
+
+type Fetch = typeof fetch;
+
+/** The same `fetch`; what goes through it is also put on a tape. */
+export function recordingFetch(original: Fetch, tape: Tape): Fetch {
+  const recorded = async (...[input, init]: Parameters<Fetch>): Promise<Response> => {
+    const exchange = tape.next();
+    await recordRequest(readable(input, init), exchange, tape);
+    const response = await original(input, init);
+    recordResponse(response, exchange, tape);
+    return response;
+  };
+  return Object.assign(recorded, { preconnect: original.preconnect });
+}
+
+/** What is sent, to be read once more. A body that is a stream can be read only once, and isn't. */
+function readable(...[input, init]: Parameters<Fetch>): Request {
+  const first = input instanceof Request ? input.clone() : input;
+  const { body } = init ?? {};
+  const again = body instanceof ReadableStream ? null : body;
+  return new Request(first, { ...init, signal: null, ...(again !== undefined && { body: again }) });
+}
+
+async function recordRequest(request: Request, exchange: number, tape: Tape): Promise<void> {
+  const { method, url, headers } = request;
+  const at = tape.stamp();
+  for (const [name, value] of headers) if (isSecretName(name)) addWords(tape.secrets, value);
+  const body = request.body === null ? undefined : parseJson(await request.text());
+  const frame = { kind: "request", at, exchange, method, url, headers: namesOf(headers) } as const;
+  tape.frames.push(body === undefined ? frame : { ...frame, body });
+}
+
+/** The parts of a header's value that are long enough for a secret: a scheme or a cookie's name isn't. */
+function addWords(secrets: Set<string>, value: string): void {
+  for (const word of value.split(/[\s;,=]+/)) if (word.length > 8) secrets.add(word);
+}
+
+/** A copy of the body is read beside the plugin, which gets the response as it came. */
+function recordResponse(response: Response, exchange: number, tape: Tape): void {
+  const { status, headers } = response;
+  const contentType = (headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  const frame: ResponseFrame = {
+    kind: "response",
+    at: tape.stamp(),
+    exchange,
+    status,
+    contentType,
+    headers: namesOf(headers),
+    pieces: [],
+  };
+  tape.frames.push(frame);
+  const { body } = response.clone();
+  if (body) void recordBody(body, readerOf(contentType, frame), { frame, tape });
+}
+
+async function recordBody(
+  body: ReadableStream<Uint8Array>,
+  reader: BodyReader,
+  { frame, tape }: { readonly frame: ResponseFrame; readonly tape: Tape },
+): Promise<void> {
+  try {
+    for await (const piece of body) {
+      const at = tape.stamp();
+      frame.pieces.push({ at, bytes: piece.byteLength });
+      reader.push(piece, at);
+    }
+  } catch {
+    // The plugin is told of a body that breaks off; what came of it is on the tape.
+  } finally {
+    reader.end();
+  }
+}
+
+function namesOf(headers: Headers): string[] {
+  return [...headers.keys()].toSorted();
+}

@@ -1,0 +1,116 @@
+import type { Frame } from "./recording.ts";
+import type { Tape } from "./frame-log.ts";
+
+/** What the two classes of sockets have in common. */
+interface Socket {
+  readonly url: string;
+}
+
+type Method = (this: Socket, ...parameters: unknown[]) => unknown;
+type Watched = readonly [prototype: object, name: string, before: PropertyDescriptor | undefined];
+
+// Whatever a program does first with a socket that it has made is one of these.
+const METHODS = ["send", "addEventListener", "on", "once", "addListener"];
+const HANDLERS = ["onopen", "onmessage", "onclose", "onerror"];
+
+/**
+ * Puts what goes over every WebSocket of this process on a tape, until it is disposed: those of the global class, and
+ * those of the package `ws`, which Bun brings itself and socket.io-client uses. Neither class can be replaced where it
+ * is imported, so their methods are watched.
+ */
+export async function recordSockets(tape: Tape): Promise<Disposable> {
+  const { WebSocket: packaged } = await import("ws");
+  const watched = [WebSocket.prototype, packaged.prototype].flatMap((prototype) => watch(prototype, tape));
+  return { [Symbol.dispose]: () => watched.forEach(restore) };
+}
+
+function restore([prototype, name, before]: Watched): void {
+  if (before) Object.defineProperty(prototype, name, before);
+  else Reflect.deleteProperty(prototype, name);
+}
+
+function watch(prototype: object, tape: Tape): Watched[] {
+  const listen: unknown = Reflect.get(prototype, "addEventListener");
+  const numbers = new WeakMap<Socket, number>();
+  const numberOf = (socket: Socket): number => {
+    const known = numbers.get(socket);
+    if (known !== undefined) return known;
+    const number = tape.next();
+    numbers.set(socket, number);
+    record(socket, number, { tape, listen: listen as Method });
+    return number;
+  };
+  const methods = METHODS.filter((name) => name in prototype).map((name) =>
+    watchMethod(prototype, name, (socket, [first]) => {
+      const number = numberOf(socket);
+      if (name === "send")
+        tape.frames.push(saidFrame("socket-sent", first, { socket: number, at: tape.stamp() }));
+    }),
+  );
+  return [...methods, ...HANDLERS.map((name) => watchHandler(prototype, name, numberOf))];
+}
+
+function watchMethod(
+  prototype: object,
+  name: string,
+  seen: (socket: Socket, parameters: readonly unknown[]) => void,
+): Watched {
+  const before = Object.getOwnPropertyDescriptor(prototype, name);
+  const original = Reflect.get(prototype, name) as Method;
+  const value: Method = function (...parameters) {
+    seen(this, parameters);
+    return original.apply(this, parameters);
+  };
+  Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
+  return [prototype, name, before];
+}
+
+function watchHandler(prototype: object, name: string, seen: (socket: Socket) => void): Watched {
+  const before = Object.getOwnPropertyDescriptor(prototype, name);
+  Object.defineProperty(prototype, name, {
+    ...before,
+    set(this: Socket, handler: unknown) {
+      seen(this);
+      before?.set?.call(this, handler);
+    },
+  });
+  return [prototype, name, before];
+}
+
+function record(
+  socket: Socket,
+  number: number,
+  { tape, listen }: { readonly tape: Tape; readonly listen: Method },
+): void {
+  const on = (type: string, heard: (event: object) => Frame): void => {
+    listen.call(socket, type, (event: object) => void tape.frames.push(heard(event)));
+  };
+  tape.frames.push({ kind: "socket-opened", at: tape.stamp(), socket: number, url: socket.url });
+  on("message", (event) =>
+    saidFrame("socket-received", Reflect.get(event, "data"), { socket: number, at: tape.stamp() }),
+  );
+  on("close", (event) => {
+    const code: unknown = Reflect.get(event, "code");
+    return {
+      kind: "socket-closed",
+      at: tape.stamp(),
+      socket: number,
+      code: typeof code === "number" ? code : 1005,
+    };
+  });
+}
+
+/** Bytes can't be looked through for secrets, so of them only the number is kept. */
+function saidFrame(
+  kind: "socket-sent" | "socket-received",
+  data: unknown,
+  where: { readonly socket: number; readonly at: number },
+): Frame {
+  return typeof data === "string" ? { kind, ...where, text: data } : { kind, ...where, bytes: bytesOf(data) };
+}
+
+function bytesOf(data: unknown): number {
+  if (data instanceof Blob) return data.size;
+  const length: unknown = typeof data === "object" && data !== null ? Reflect.get(data, "byteLength") : 0;
+  return typeof length === "number" ? length : 0;
+}

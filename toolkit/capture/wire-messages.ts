@@ -1,0 +1,82 @@
+import type { Json } from "../../src/contract/index.ts";
+import { pathTemplate } from "./path-template.ts";
+import type { Frame, Recording, ResponseFrame } from "./recording.ts";
+import type { Place } from "./shape.ts";
+import { placesOf } from "./shape.ts";
+import { isEngineUrl, parseJson, parsePacket } from "./socket-packet.ts";
+
+// They come by the clock, not by what is asked: of Engine.IO, and by the names that event streams give them.
+const HEARTBEATS: ReadonlySet<string> = new Set(["ping", "pong", "noop", "heartbeat", "keepalive"]);
+
+/** One thing that an upstream said, with the places of its value. */
+export interface Spoken {
+  /** What it is called in a report: `POST /v1/run/:id 200`, `socket message 2 "progress"`. */
+  readonly kind: string;
+  readonly places: readonly Place[];
+  /** True for a refusal: it says that the upstream couldn't be asked, not that it has changed. */
+  readonly isRefusal: boolean;
+}
+
+/** All that the upstream said in a recording, and what the plugin made of it; what was sent to it is left out. */
+export function spokenIn({ frames, answer }: Pick<Recording, "frames" | "answer">): Spoken[] {
+  const asked = new Map<number, string>();
+  const urls = new Map<number, string>();
+  const received = frames.flatMap((frame) => {
+    if (frame.kind === "request") asked.set(frame.exchange, `${frame.method} ${pathTemplate(frame.url)}`);
+    if (frame.kind === "socket-opened") urls.set(frame.socket, frame.url);
+    if (frame.kind === "response") return ofResponse(frame, asked.get(frame.exchange) ?? "request");
+    return frame.kind === "socket-received" ? ofSocket(frame, urls.get(frame.socket) ?? "") : [];
+  });
+  return [...received, ...answer.map((type) => spoken(`answer ${type}`, []))];
+}
+
+function ofResponse({ status, contentType, body, events }: ResponseFrame, asked: string): Spoken[] {
+  const type: Place = ["content-type", contentType || "none"];
+  const places = body === undefined ? [type] : [type, ...placesOf(body)];
+  const isRefusal = status >= 400;
+  const response = { kind: `${asked} ${status}`, places, isRefusal };
+  const telling = (events ?? []).filter(({ event }) => !HEARTBEATS.has(event));
+  return [response, ...telling.map(({ event, data }) => ofData(`${asked} event "${event}"`, data))];
+}
+
+function ofSocket({ text }: Extract<Frame, { kind: "socket-received" }>, url: string): Spoken[] {
+  if (text === undefined) return [spoken("socket bytes", [])];
+  const packet = isEngineUrl(url) ? parsePacket(text) : undefined;
+  if (!packet) return [ofData("socket text", parseJson(text) ?? "")];
+  if (HEARTBEATS.has(packet.name)) return [];
+  const kind = `socket ${packet.name}`;
+  const isRefusal = packet.name === "message 4";
+  if (packet.name === "message 2" && Array.isArray(packet.payload)) {
+    const [event, ...values] = packet.payload as readonly Json[];
+    return [spoken(`${kind} ${JSON.stringify(event)}`, argumentPlaces(values))];
+  }
+  return [{ kind, isRefusal, places: packet.payload === undefined ? [] : placesOf(packet.payload) }];
+}
+
+/** An event mostly carries one value: its places are named as they stand in it, those of others by their number. */
+function argumentPlaces(values: readonly Json[]): Place[] {
+  return values.flatMap((value, index) => placesOf(value, index === 0 ? "" : `argument ${index + 1} `));
+}
+
+// A word by which a value says what it is; `object` is OpenAI's.
+const DISCRIMINATORS = ["type", "event", "op", "kind", "object"];
+const WORD = /^[\w.:/[\]-]{1,64}$/;
+// A word that is said and isn't JSON, as OpenAI's `[DONE]`.
+const MARK = /^\[[A-Z_]+\]$/;
+
+/** A value of its own, told from others by the word in it that says what it is. */
+function ofData(kind: string, data: Json): Spoken {
+  return spoken([kind, ...wordOf(data)].join(" "), placesOf(data));
+}
+
+function wordOf(data: Json): readonly string[] {
+  if (typeof data === "string") return MARK.test(data) ? [data] : [];
+  if (typeof data !== "object" || data === null || Array.isArray(data)) return [];
+  const members = new Map(Object.entries(data));
+  const word = DISCRIMINATORS.map((name) => members.get(name)).find((value) => typeof value === "string");
+  return typeof word === "string" && WORD.test(word) ? [word] : [];
+}
+
+function spoken(kind: string, places: readonly Place[]): Spoken {
+  return { kind, places, isRefusal: false };
+}

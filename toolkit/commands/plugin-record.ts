@@ -1,0 +1,78 @@
+import { constants, existsSync, statSync } from "node:fs";
+import { access, mkdir, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { messageOf } from "../../src/log.ts";
+import { StartupError } from "../../src/state/startup-error.ts";
+import { answerHelp, isHelp } from "./plugin-help.ts";
+import { askRecorded, recordingFile } from "./record-call.ts";
+
+const USAGE = `usage: bun run modelyard plugin record NAME --prompt TEXT [--model MODEL] [--out FILE] [--config PATH]
+
+  NAME      an upstream of gateway.yaml, which is really asked
+  TEXT      what it is asked; a short answer is enough
+  MODEL     default: the first that the upstream lists
+  FILE      default: recordings/NAME.json beside gateway.yaml`;
+
+/**
+ * `plugin record NAME --prompt TEXT`: asks an upstream and keeps what it really sent, without secrets. Gives 0 when
+ * it is written, or only --help was asked for, 1 when the upstream didn't answer, 2 when it was not asked properly.
+ */
+export async function pluginRecord(argv: readonly string[]): Promise<number> {
+  if (argv.some(isHelp)) return answerHelp(USAGE);
+  const given = question(argv);
+  if (typeof given === "string") {
+    console.error(`${given}\n${USAGE}`);
+    return 2;
+  }
+  const out = given.out ?? recordingFile(argv, given.upstream);
+  // Before anything is asked, and perhaps paid for.
+  await refuseUnwritable(out);
+  const { recording, failure } = await askRecorded(argv, given);
+  if (failure !== undefined) {
+    console.error(`nothing is written: the upstream "${given.upstream}" didn't answer: ${failure}`);
+    return 1;
+  }
+  await writing(out, async () => {
+    await mkdir(dirname(out), { recursive: true });
+    await writeFile(out, `${JSON.stringify(recording, null, 2)}\n`);
+  });
+  console.log(`${recording.frames.length} frames of "${given.upstream}" (${recording.model}) are in ${out}`);
+  console.log("Secrets that are known by their name or form are taken out; read it before you publish it.");
+  return 0;
+}
+
+/** Throws a StartupError where a file can't be written, as far as that can be told without writing anything. */
+async function refuseUnwritable(file: string): Promise<void> {
+  let there = file;
+  while (!existsSync(there)) there = dirname(there);
+  await writing(file, async () => {
+    if (there === file && statSync(file).isDirectory()) throw new Error("it is a folder");
+    if (there !== file && !statSync(there).isDirectory()) throw new Error(`${there} is no folder`);
+    await access(there, constants.W_OK);
+  });
+}
+
+async function writing(file: string, write: () => Promise<unknown>): Promise<void> {
+  try {
+    await write();
+  } catch (cause) {
+    throw new StartupError(`${file} can't be written: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** What is asked, or what is wrong with it. */
+function question(argv: readonly string[]) {
+  const text = { type: "string" } as const;
+  const options = { prompt: text, model: text, out: text, config: text };
+  try {
+    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
+    const [upstream, ...others] = positionals;
+    if (!upstream || others.length > 0) return "name one upstream of gateway.yaml";
+    if (!values.prompt) return "say what it is asked with --prompt";
+    const out = values.out === undefined ? undefined : resolve(values.out);
+    return { upstream, prompt: values.prompt, model: values.model, out };
+  } catch (error) {
+    return messageOf(error);
+  }
+}

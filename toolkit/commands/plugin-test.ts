@@ -1,0 +1,82 @@
+import { existsSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { Fixtures } from "../conformance/index.ts";
+import { reportText, testUpstream, unknownNames } from "../conformance/index.ts";
+import { loadPlugin } from "../../src/host/resolve.ts";
+import { answerHelp, isHelp } from "./plugin-help.ts";
+
+/** The file beside a plugin whose default export are its fixtures. */
+const FIXTURES = "conformance.ts";
+
+const USAGE = `usage: bun run modelyard plugin test PATH [--fixtures FILE] [--only RULE]
+
+  PATH      the plugin's file, or its folder with an index.ts
+  FILE      its fixtures; default: conformance.ts beside the plugin
+  RULE      a level (4) or a rule (2.4)`;
+
+/**
+ * `plugin test PATH`: puts a plugin to the conformance kit, offline, and prints what it came to. Gives 0 when no
+ * rule is broken or only --help was asked for, 1 when one is, 2 when there is nothing to test.
+ */
+export async function pluginTest(argv: readonly string[]): Promise<number> {
+  if (argv.some(isHelp)) return answerHelp(USAGE);
+  const asked = askedFor(argv);
+  if (asked === undefined) return refuse(USAGE);
+  const plugin = await loadPlugin(asked.plugin, process.cwd()).catch((error: unknown) => messageOf(error));
+  if (typeof plugin === "string") return refuse(plugin);
+  const fixtures = await loadFixtures(asked.fixtures);
+  if (typeof fixtures === "string") return refuse(fixtures);
+  const report = await testUpstream(plugin, fixtures, { only: asked.only });
+  if (report.results.length === 0) return refuse(`there is no rule ${asked.only}`);
+  console.log(reportText(report));
+  return report.passed ? 0 : 1;
+}
+
+interface AskedFor {
+  readonly plugin: string;
+  readonly fixtures: string;
+  readonly only: string;
+}
+
+function askedFor(argv: readonly string[]): AskedFor | undefined {
+  const options = { fixtures: { type: "string" }, only: { type: "string", default: "" } } as const;
+  try {
+    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
+    const [path] = positionals;
+    if (path === undefined || positionals.length > 1) return undefined;
+    const given = resolve(path);
+    const isFolder = existsSync(given) && statSync(given).isDirectory();
+    const plugin = isFolder ? join(given, "index.ts") : given;
+    const fixtures = resolve(values.fixtures ?? join(dirname(plugin), FIXTURES));
+    return { plugin, fixtures, only: values.only };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The fixtures, or why there are none. */
+async function loadFixtures(file: string): Promise<Fixtures | string> {
+  if (!existsSync(file)) return `there are no fixtures ${file}: write them, or name a file with --fixtures`;
+  try {
+    const { default: fixtures } = (await import(file)) as { readonly default?: Partial<Fixtures> };
+    if (typeof fixtures?.upstream !== "function" || typeof fixtures.model !== "string") {
+      return `${file} has no fixtures as its default export: { model, upstream(scenario) }`;
+    }
+    const [stray] = unknownNames(fixtures as Fixtures);
+    if (stray !== undefined)
+      return `${file}: \`unsupported\` names "${stray}", which is no scenario and no rule`;
+    return fixtures as Fixtures;
+  } catch (error) {
+    return `the fixtures ${file} can't be loaded: ${messageOf(error)}`;
+  }
+}
+
+function refuse(why: string): number {
+  console.error(why);
+  return 2;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,90 @@
+import type { Call, ChatEvent } from "../../src/contract/index.ts";
+import { UpstreamError } from "../../src/contract/index.ts";
+import type { Logger } from "../../src/contract/index.ts";
+import type { OpenUpstream } from "../../src/state/open-upstream.ts";
+import { Deadlines, STREAMED } from "../../src/steps/deadlines.ts";
+
+/** What a plugin made of an upstream's answer. */
+export interface AnswerTypes {
+  /** The types of its events, each once, in the order in which they came first. */
+  readonly types: string[];
+  /** What it failed with, if it did. */
+  readonly failure: unknown;
+}
+
+interface Asking {
+  readonly model: string;
+  readonly prompt: string;
+}
+
+/** Asks an upstream that was started one streamed question, within the upstream's own deadlines, and reads the answer to its end. */
+export async function answerTypes(open: OpenUpstream, asking: Asking, log: Logger): Promise<AnswerTypes> {
+  const types = new Set<ChatEvent["type"]>();
+  const leaving = new AbortController();
+  const { id, upstream, timeouts } = open;
+  using deadlines = new Deadlines({
+    upstream: id,
+    timeouts,
+    course: STREAMED,
+    connects: upstream.reportsConnection === true,
+    renew: () => false,
+    passed: (error) => leaving.abort(error),
+  });
+  const call: Call = {
+    id: crypto.randomUUID(),
+    attempt: 1,
+    log,
+    signal: leaving.signal,
+    connected: () => deadlines.connected(),
+    queued: () => deadlines.queued(),
+    alive: () => deadlines.alive(),
+    ignored: () => undefined,
+  };
+  try {
+    await unlessAborted(readAnswer(open, { asking, call, deadlines, types }), leaving.signal);
+    if (types.has("finish")) return { types: [...types], failure: undefined };
+    throw new UpstreamError("truncated", "the answer stopped without an end");
+  } catch (failure) {
+    leaving.abort(failure);
+    return { types: [...types], failure };
+  }
+}
+
+interface Reading {
+  readonly asking: Asking;
+  readonly call: Call;
+  readonly deadlines: Deadlines;
+  readonly types: Set<ChatEvent["type"]>;
+}
+
+async function readAnswer(
+  { upstream }: OpenUpstream,
+  { asking, call, deadlines, types }: Reading,
+): Promise<void> {
+  const { model, prompt } = asking;
+  const request = { model, messages: [{ role: "user", content: prompt }] } as const;
+  let last = performance.now();
+  const answer = {
+    get waiting() {
+      return performance.now() - last;
+    },
+  };
+  for await (const { type } of await upstream.chat(request, call)) {
+    last = performance.now();
+    if (types.size === 0) deadlines.committed(answer);
+    if (type === "finish") deadlines.finished();
+    types.add(type);
+  }
+}
+
+/** The outcome of `promise`, or the reason for which the signal is aborted before. */
+async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

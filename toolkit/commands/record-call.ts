@@ -1,0 +1,120 @@
+import { dirname, join, resolve } from "node:path";
+import { configPath, environmentProxies, loadConfig } from "../../config/load.ts";
+import type { TimeoutSettings } from "../../config/settings.ts";
+import type { Plan } from "../../src/gateway.ts";
+import type { Json } from "../../src/contract/index.ts";
+import { plan } from "../../src/gateway.ts";
+import { openUpstream } from "../../src/host/open-upstream.ts";
+import type { PlannedUpstream } from "../../src/host/open-upstream.ts";
+import { within } from "../../src/host/scope.ts";
+import { createLogger, flushLog, messageOf } from "../../src/log.ts";
+import { outboundFetch } from "../../src/outbound/fetch.ts";
+import { recordingFetch } from "../capture/record-fetch.ts";
+import { recordSockets } from "../capture/record-sockets.ts";
+import type { Recording } from "../capture/recording.ts";
+import { optionsInAddresses, redactRecording, secretsOf } from "../capture/redact.ts";
+import { Tape } from "../capture/frame-log.ts";
+import type { OpenUpstream } from "../../src/state/open-upstream.ts";
+import { Redactor } from "../../src/state/redactor.ts";
+import { StartupError } from "../../src/state/startup-error.ts";
+import { memoryStorage } from "../../src/stores/memory.ts";
+import { answerTypes } from "./probe-upstream.ts";
+import { waitFor } from "../../src/cli/waiting.ts";
+
+// A plugin leaves at the answer's end, but what the upstream says behind it belongs to its shape as well.
+const QUIET_MS = 300;
+const LONGEST_MS = 3_000;
+
+/** A question for one upstream of gateway.yaml. */
+export interface Question {
+  readonly upstream: string;
+  readonly prompt: string;
+  /** Undefined: the first that it lists. */
+  readonly model: string | undefined;
+}
+
+/** What went over the wire, without secrets, and with what the asking failed, if it did. */
+export interface Asked {
+  readonly recording: Recording;
+  readonly failure: string | undefined;
+}
+
+/** Where the recording of an upstream is kept unless told otherwise: beside the gateway.yaml of the command line. */
+export function recordingFile(argv: readonly string[], upstream: string): string {
+  return join(dirname(resolve(configPath(argv))), "recordings", `${upstream}.json`);
+}
+
+/**
+ * Opens one upstream of gateway.yaml alone, asks it one streamed question, and records all that goes over the wire.
+ * Its state is kept in memory, so that neither the gateway's credentials are used nor its database is written.
+ * Throws a ConfigError or a StartupError when it can't be opened.
+ */
+export async function askRecorded(argv: readonly string[], question: Question): Promise<Asked> {
+  const planned = await plan(await loadConfig(configPath(argv)));
+  const upstream = pick(planned, question.upstream);
+  const redactor = new Redactor();
+  for (const secret of planned.secrets) redactor.addLasting(secret);
+  const log = createLogger({ log: "pretty", level: "error", redact: redactor.redact });
+  const tape = new Tape();
+  using _sockets = await recordSockets(tape);
+  const outbound = outboundFetch({ ownClient: false, proxyFor: environmentProxies() });
+  const fetchWithin = (patience: TimeoutSettings) => recordingFetch(outbound(patience), tape);
+  const around = { log, redactor, storage: memoryStorage(), fetchWithin };
+  const open = await openUpstream(upstream, around).catch((cause: unknown) => {
+    throw new StartupError(
+      `the upstream "${upstream.id}" can't be opened: ${redactor.redact(textOf(cause))}`,
+    );
+  });
+  try {
+    await start(open);
+    const model = question.model ?? (await firstModel(open));
+    tape.begin();
+    const asking = { upstream: open.id, plugin: open.plugin, model, prompt: question.prompt };
+    const { types, failure } = await waitFor(`the answer of "${open.id}"`, answerTypes(open, asking, log));
+    await tape.quiet(QUIET_MS, LONGEST_MS);
+    const recorded = new Date().toISOString();
+    const recording: Recording = { version: 1, ...asking, recorded, answer: types, frames: tape.frames };
+    const given = optionsInAddresses(recording, upstream.options as Json);
+    for (const secret of [...tape.secrets, ...secretsOf(recording), ...given]) redactor.addLasting(secret);
+    return {
+      recording: redactRecording(recording, redactor.redact),
+      failure: failure === undefined ? undefined : redactor.redact(textOf(failure)),
+    };
+  } finally {
+    await open.close();
+    flushLog();
+  }
+}
+
+function pick({ upstreams, unloadable }: Plan, id: string): PlannedUpstream {
+  const found = upstreams.find((upstream) => upstream.id === id);
+  if (found) return found;
+  const broken = unloadable.find((upstream) => upstream.id === id);
+  if (broken) throw new StartupError(`the plugin of "${id}" can't be loaded: ${broken.problem.message}`);
+  const known = upstreams.map((upstream) => upstream.id).join(", ");
+  throw new StartupError(`gateway.yaml has no enabled upstream "${id}"; it has: ${known}`);
+}
+
+/** Its list of models may need what that begins, as its answers do. */
+async function start({ id, upstream, timeouts }: OpenUpstream): Promise<void> {
+  try {
+    await waitFor(`"${id}" to start`, within(timeouts.first_event, upstream.start?.()));
+  } catch (cause) {
+    throw new StartupError(`the upstream "${id}" can't be started: ${textOf(cause)}`);
+  }
+}
+
+async function firstModel({ id, upstream, timeouts }: OpenUpstream): Promise<string> {
+  const advice = "name one with --model";
+  const listed = upstream.models(AbortSignal.timeout(timeouts.first_event));
+  const models = await waitFor(`the list of models of "${id}"`, listed).catch((cause: unknown) => {
+    throw new StartupError(`the upstream "${id}" gives no list of its models (${textOf(cause)}): ${advice}`);
+  });
+  const [first] = models;
+  if (first) return first.id;
+  throw new StartupError(`the upstream "${id}" lists no models: ${advice}`);
+}
+
+function textOf(cause: unknown): string {
+  return messageOf(cause);
+}

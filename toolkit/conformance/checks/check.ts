@@ -1,0 +1,12 @@
+import type { Bench } from "../harness/harness.ts";
+import type { RuleId } from "../rules/rules.ts";
+import type { ScenarioName } from "../fixtures/scenarios.ts";
+
+/** How one rule is tested. */
+export interface Check {
+  readonly rule: RuleId;
+  /** The scenarios it needs: where the upstream can't play one of them, the rule doesn't apply. */
+  readonly plays: readonly ScenarioName[];
+  /** Throws Broken, or NotApplicable. What it gives back is a remark for the report. */
+  run(bench: Bench): Promise<string | void>;
+}

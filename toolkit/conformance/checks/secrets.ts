@@ -1,0 +1,101 @@
+import { UpstreamError } from "../../../src/contract/index.ts";
+import type { Bench, Opened } from "../harness/harness.ts";
+import type { Check } from "./check.ts";
+import { COMPLAINT, scenarioOf } from "../fixtures/scenarios.ts";
+import type { ScenarioName } from "../fixtures/scenarios.ts";
+import { Broken, NotApplicable } from "../harness/verdict.ts";
+
+const SHORTEST_SECRET = 6;
+
+/** Level 5: secrets are never shown. */
+export const SECRETS: readonly Check[] = [
+  { rule: "5.6 unseen", plays: [], run: unseen },
+  { rule: "5.9 uncut", plays: ["broken"], run: uncut },
+];
+
+const TELLING: readonly ScenarioName[] = ["text", "failing", "broken", "refused", "limited"];
+
+async function unseen(bench: Bench): Promise<void> {
+  for (const name of TELLING.filter((each) => bench.fixtures.unsupported?.[each] === undefined)) {
+    await bench.on(name, async ({ ask, opened, played }) => {
+      const { error } = await ask().all();
+      const listed = await opened.models(MODELS_MS);
+      const secrets = [...opened.optionSecrets, ...opened.host.secrets, ...(played.secrets ?? [])];
+      for (const [place, said] of Object.entries(placesOf(opened, [error, listed]))) {
+        const secret = secrets.find((each) => each.length >= SHORTEST_SECRET && said.includes(each));
+        if (secret === undefined) continue;
+        throw new Broken(`in the scenario \`${name}\` the secret ${masked(secret)} stands in ${place}`);
+      }
+    });
+  }
+}
+
+const MODELS_MS = 1_000;
+
+/**
+ * An upstream may repeat a credential, again and again here, so that every cut goes through one. Whole ones are the
+ * gateway's to remove.
+ */
+async function uncut(bench: Bench): Promise<void> {
+  const secret = await keptSecret(bench);
+  for (const name of REPEATING.filter((each) => bench.fixtures.unsupported?.[each] === undefined)) {
+    // What is cut between two of them in the one is cut within one in the other.
+    for (const padding of [0, Math.ceil(secret.length / 2)]) {
+      const repeated = `${secret} `.repeat(Math.ceil(ECHO_CHARACTERS / secret.length));
+      const complaint = `${COMPLAINT}:${"-".repeat(padding)} ${repeated}`;
+      await bench.on({ ...scenarioOf(name), complaint }, async ({ ask, opened }) => {
+        const { error } = await ask().all();
+        requireWhole(secret, placesOf(opened, [error]), name);
+      });
+    }
+  }
+}
+
+function requireWhole(secret: string, places: Readonly<Record<string, string>>, name: ScenarioName): void {
+  const parts = [secret.slice(0, SHORTEST_SECRET), secret.slice(-SHORTEST_SECRET)];
+  for (const [place, said] of Object.entries(places)) {
+    const rest = said.replaceAll(secret, "");
+    if (!parts.some((part) => rest.includes(part))) continue;
+    throw new Broken(
+      `in the scenario \`${name}\` a part of the secret ${masked(secret)} stands in ${place}: it was cut`,
+    );
+  }
+}
+
+const REPEATING: readonly ScenarioName[] = ["broken", "failing", "refused", "limited"];
+const ECHO_CHARACTERS = 1_500;
+
+/** The longest of the options' secrets, if it is the same whenever the upstream is started. */
+async function keptSecret(bench: Bench): Promise<string> {
+  const secrets = async (): Promise<readonly string[]> => {
+    await using played = await bench.play("broken");
+    return bench.checked(played.options).secrets;
+  };
+  const again = await secrets();
+  const [secret] = (await secrets())
+    .filter((each) => each.length > SHORTEST_SECRET && again.includes(each))
+    .toSorted((one, other) => other.length - one.length);
+  if (secret === undefined)
+    throw new NotApplicable("its options hold no secret that an upstream could repeat");
+  return secret;
+}
+
+function placesOf({ host, upstream }: Opened, errors: readonly unknown[]): Record<string, string> {
+  return {
+    "a log line": host.lines.join("\n"),
+    "an error": errors.map(messagesOf).join("\n"),
+    "the status": JSON.stringify(upstream.status?.()) ?? "",
+  };
+}
+
+function masked(secret: string): string {
+  return `"${secret.slice(0, 4)}…" (${secret.length} characters)`;
+}
+
+/** What an error and its causes say. */
+function messagesOf(error: unknown): string {
+  const said: string[] = [];
+  for (let each = error; each instanceof Error && said.length < 10; each = each.cause)
+    said.push(each.message, (UpstreamError.is(each) && each.detail) || "");
+  return said.join("\n");
+}

@@ -1,0 +1,133 @@
+import type {
+  Call,
+  Host,
+  Json,
+  JsonObject,
+  KeyValue,
+  Logger,
+  StoredValue,
+} from "../../../src/contract/index.ts";
+import { inWords } from "./verdict.ts";
+import { LATE, within } from "./timing.ts";
+
+const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
+
+/** Storage in memory that outlives the upstreams it is lent to, and counts what is written. */
+export class TestStorage implements KeyValue {
+  writes = 0;
+  readonly #stored = new Map<string, StoredValue>();
+
+  async get(key: string): Promise<StoredValue | undefined> {
+    return structuredClone(this.#stored.get(key));
+  }
+
+  async set(
+    key: string,
+    value: Json,
+    options: { readonly ifVersion?: number } = {},
+  ): Promise<number | undefined> {
+    this.writes += 1;
+    const before = this.#stored.get(key)?.version ?? 0;
+    if (options.ifVersion !== undefined && options.ifVersion !== before) return undefined;
+    this.#stored.set(key, structuredClone({ value, version: before + 1 }));
+    return before + 1;
+  }
+
+  async delete(key: string): Promise<void> {
+    this.writes += 1;
+    this.#stored.delete(key);
+  }
+
+  async keys(prefix = ""): Promise<readonly string[]> {
+    return [...this.#stored.keys()].filter((key) => key.startsWith(prefix)).toSorted();
+  }
+}
+
+/** A host for one opening of an upstream, and what the plugin did with it. */
+export class TestHost {
+  readonly host: Host;
+  /** Every line that was logged, with its fields, as text. */
+  readonly lines: string[] = [];
+  /** What was given to `host.secret()`. */
+  readonly secrets = new Set<string>();
+  /** What went wrong with the clean-ups, in words. */
+  readonly faults: string[] = [];
+  readonly #closing = new AbortController();
+  readonly #cleanups: (() => void | Promise<void>)[] = [];
+  readonly #patience: number;
+
+  constructor(storage: KeyValue, patience: number) {
+    this.#patience = patience;
+    this.host = {
+      id: "under-test",
+      log: loggerTo(this.lines),
+      fetch: Object.assign(this.#fetch, { preconnect: fetch.preconnect }),
+      signal: this.#closing.signal,
+      storage,
+      secret: (value) => void this.secrets.add(value),
+      defer: (cleanup) => void this.#cleanups.push(cleanup),
+    };
+  }
+
+  /** As the gateway closes an upstream: first the signal, then the clean-ups, the last one first. */
+  async close(): Promise<void> {
+    this.#closing.abort(new DOMException("the upstream is being closed", "AbortError"));
+    for (let cleanup = this.#cleanups.pop(); cleanup; cleanup = this.#cleanups.pop()) {
+      const run = cleanup;
+      try {
+        const outcome = await within((async () => run())(), this.#patience);
+        if (outcome === LATE) this.faults.push("a deferred clean-up doesn't end");
+      } catch (error) {
+        this.faults.push(`a deferred clean-up failed with ${inWords(error)}`);
+      }
+    }
+  }
+
+  /** A plugin is tested offline: an address that isn't this machine's is one that the fixtures forgot. */
+  readonly #fetch = async (...[input, init]: Parameters<typeof fetch>): Promise<Response> => {
+    const url = input instanceof Request ? input.url : String(input);
+    if (!LOOPBACK.has(new URL(url).hostname))
+      throw new Error(`the kit is offline, and the plugin asks ${url}`);
+    return fetch(input, init);
+  };
+}
+
+/** A call for one request, and what the plugin did with it. */
+export class TestCall {
+  readonly call: Call;
+  /** What was given to `call.ignored`. */
+  readonly ignored = new Map<string, string>();
+  /** How often the plugin said that its upstream is at work, and that the call waits for its turn. */
+  readonly told = { alive: 0, queued: 0 };
+  /** Called when the plugin says that the call waits for its turn. */
+  onQueued: () => void = () => undefined;
+  readonly #leaving = new AbortController();
+
+  constructor(lines: string[]) {
+    this.call = {
+      id: "test-request",
+      attempt: 1,
+      log: loggerTo(lines),
+      signal: this.#leaving.signal,
+      connected: () => undefined,
+      queued: () => {
+        this.told.queued += 1;
+        this.onQueued();
+        return { [Symbol.dispose]: () => undefined };
+      },
+      alive: () => void (this.told.alive += 1),
+      ignored: (parameter, why) => void this.ignored.set(parameter, why),
+    };
+  }
+
+  /** The client leaves. */
+  abort(): void {
+    this.#leaving.abort(new DOMException("the client has left", "AbortError"));
+  }
+}
+
+function loggerTo(lines: string[]): Logger {
+  const at = (level: string) => (message: string, fields?: JsonObject) =>
+    void lines.push(`${level}: ${message} ${JSON.stringify(fields ?? {})}`);
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}

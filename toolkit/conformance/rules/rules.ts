@@ -1,0 +1,39 @@
+import { ANSWERS_PROMISED } from "./answer-rules.ts";
+import { CONDUCT_PROMISED } from "./conduct-rules.ts";
+
+/** One promise that every plugin must keep. */
+export interface Rule {
+  /** Level, number and a word for it: `2.4 truncated`. */
+  readonly id: string;
+  readonly level: Level;
+  /** What must hold. */
+  readonly title: string;
+  /** Why it matters to those who use the gateway. */
+  readonly why: string;
+  /** Where to read how it is done. */
+  readonly look: string;
+}
+
+export type Level = 1 | 2 | 3 | 4 | 5 | 6;
+
+/** What the levels are about. */
+export const LEVELS: Readonly<Record<Level, string>> = {
+  1: "answers",
+  2: "stream rules and honest ends",
+  3: "tools and parameters",
+  4: "cancelling and leaks",
+  5: "credentials",
+  6: "options, models, status",
+};
+
+const PROMISED = { ...ANSWERS_PROMISED, ...CONDUCT_PROMISED } as const;
+
+export type RuleId = keyof typeof PROMISED;
+
+/** Every rule, in the order in which they are tested. */
+export const RULES: readonly (Rule & { readonly id: RuleId })[] = (Object.keys(PROMISED) as RuleId[]).map(
+  (id) => {
+    const { title, why, part } = PROMISED[id];
+    return { id, level: Number(id[0]) as Level, title, why, look: `docs/plugins.md#${part}` };
+  },
+);

@@ -1,0 +1,112 @@
+import type { UpstreamPlugin } from "../../src/contract/index.ts";
+import { ANSWERS } from "./checks/answers.ts";
+import { Bench } from "./harness/harness.ts";
+import { CANCELLING } from "./checks/cancelling.ts";
+import type { Check } from "./checks/check.ts";
+import { CREDENTIALS } from "./checks/credentials.ts";
+import { ENDS } from "./checks/ends.ts";
+import type { Fixtures } from "./fixtures/fixtures.ts";
+import { LATE } from "./checks/late-cancel.ts";
+import { LEAKS } from "./checks/leaks.ts";
+import { HISTORY } from "./parameters/history.ts";
+import { PARAMETERS } from "./parameters/parameters.ts";
+import { REFUSALS } from "./checks/refusals.ts";
+import type { Report, Result } from "./report.ts";
+import { RULES } from "./rules/rules.ts";
+import type { RuleId } from "./rules/rules.ts";
+import { SCENARIOS } from "./fixtures/scenarios.ts";
+import { SECRETS } from "./checks/secrets.ts";
+import { SURFACE } from "./checks/surface.ts";
+import { Broken, inWords, NotApplicable } from "./harness/verdict.ts";
+
+const PATIENCE_MS = 3_000;
+
+const CHECKS = new Map<string, Check>(
+  [
+    ANSWERS,
+    ENDS,
+    PARAMETERS,
+    HISTORY,
+    CANCELLING,
+    LATE,
+    LEAKS,
+    REFUSALS,
+    CREDENTIALS,
+    SECRETS,
+    SURFACE,
+  ].flatMap((checks) => checks.map((check) => [check.rule, check] as const)),
+);
+
+export interface TestOptions {
+  /** Only one level (`4`) or one rule (`2.3`, or its whole id). Default: all. */
+  readonly only?: string;
+  /** How long anything may take that should happen at once, in milliseconds. Default 3,000. */
+  readonly patience?: number;
+}
+
+/** Puts a plugin to the kit's rules, one after the other. Never rejects: what goes wrong is in the report. */
+export async function testUpstream(
+  plugin: UpstreamPlugin,
+  fixtures: Fixtures,
+  options: TestOptions = {},
+): Promise<Report> {
+  const results: Result[] = [];
+  for (const { id } of RULES.filter((rule) => isMeant(rule.id, options.only))) {
+    results.push(await testRule(id, { plugin, fixtures, patience: options.patience ?? PATIENCE_MS }));
+  }
+  const passed = results.every(({ outcome }) => outcome !== "broken");
+  const ms = results.reduce((sum, result) => sum + result.ms, 0);
+  return { plugin: plugin.name, passed, results, ms };
+}
+
+function isMeant(id: RuleId, only = ""): boolean {
+  return only === "" || id === only || id.startsWith(`${only}.`) || id.startsWith(`${only} `);
+}
+
+/** What is put to a rule. */
+export interface UnderTest {
+  readonly plugin: UpstreamPlugin;
+  readonly fixtures: Fixtures;
+  readonly patience?: number;
+}
+
+/** Puts a plugin to one rule. */
+export async function testRule(
+  id: RuleId,
+  { plugin, fixtures, patience = PATIENCE_MS }: UnderTest,
+): Promise<Result> {
+  const rule = RULES.find((each) => each.id === id);
+  const check = CHECKS.get(id);
+  if (!rule || !check) throw new Error(`there is no rule "${id}"`);
+  const reason = whyNot(check, fixtures);
+  if (reason !== undefined) return { rule, outcome: "skipped", detail: reason, ms: 0 };
+  const begun = performance.now();
+  const { outcome, detail } = await outcomeOf(check, new Bench(plugin, fixtures, patience));
+  return { rule, outcome, detail, ms: Math.round(performance.now() - begun) };
+}
+
+/** Why a rule doesn't apply, if the fixtures say so. */
+export function whyNot({ rule, plays }: Check, { unsupported = {} }: Fixtures): string | undefined {
+  const [number = ""] = rule.split(" ");
+  const scenario = plays.find((name) => unsupported[name] !== undefined);
+  return unsupported[rule] ?? unsupported[number] ?? (scenario && unsupported[scenario]);
+}
+
+async function outcomeOf(check: Check, bench: Bench): Promise<Pick<Result, "outcome" | "detail">> {
+  try {
+    const remark = await check.run(bench);
+    return { outcome: "kept", detail: remark === "" ? undefined : (remark ?? undefined) };
+  } catch (error) {
+    if (error instanceof NotApplicable) return { outcome: "skipped", detail: error.message };
+    if (error instanceof Broken) return { outcome: "broken", detail: error.message };
+    return { outcome: "broken", detail: `the fixtures, or the kit itself, failed with ${inWords(error)}` };
+  }
+}
+
+/** What `unsupported` names that is neither a scenario nor a rule. */
+export function unknownNames({ unsupported = {} }: Fixtures): readonly string[] {
+  const numbers = RULES.flatMap(({ id }) => [id, id.split(" ")[0] ?? id]);
+  return Object.keys(unsupported).filter(
+    (name) => !Object.hasOwn(SCENARIOS, name) && !numbers.includes(name),
+  );
+}
