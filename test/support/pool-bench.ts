@@ -1,11 +1,6 @@
 import type { Host, KeyValue } from "modelyard/plugin";
-import { credentialPool } from "../../src/kit/credential-pool/index.ts";
-import type {
-  CredentialPool,
-  Lease,
-  LeaseOptions,
-  PoolOptions,
-} from "../../src/kit/credential-pool/index.ts";
+import { credentialPool } from "../../src/kit/credentials/index.ts";
+import type { CredentialPool, Lease, LeaseOptions, PoolOptions } from "../../src/kit/credentials/index.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { memoryStorage, testHost } from "./plugin-host.ts";
 import type { TestHost } from "./plugin-host.ts";

@@ -1,6 +1,6 @@
-import { optionsOf } from "../contract/error.ts";
-import { UpstreamError } from "../contract/index.ts";
-import type { Call } from "../contract/index.ts";
+import { optionsOf } from "../../contract/error.ts";
+import { UpstreamError } from "../../contract/index.ts";
+import type { Call } from "../../contract/index.ts";
 
 /** So many requests' refusals are remembered; who comes back after more than that may get a refused credential again. */
 const REMEMBERED = 1000;

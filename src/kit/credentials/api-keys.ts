@@ -1,4 +1,4 @@
-import { BATCHES, FAILURES, Later, Secret, Type, UpstreamError } from "../contract/index.ts";
+import { BATCHES, FAILURES, Later, Secret, Type, UpstreamError } from "../../contract/index.ts";
 import type {
   Batches,
   Call,
@@ -8,13 +8,13 @@ import type {
   Json,
   NextBatch,
   Waiter,
-} from "../contract/index.ts";
-import type { Coming } from "../contract/later.ts";
-import { isComing, whenThere } from "../contract/later.ts";
-import type { Clock } from "./clock.ts";
-import { credentialPool } from "./credential-pool/index.ts";
-import type { CredentialPool, Lease, LeaseCall } from "./credential-pool/index.ts";
-import { Refusals, withOtherCredential } from "./refusals.ts";
+} from "../../contract/index.ts";
+import type { Coming } from "../../contract/later.ts";
+import { isComing, whenThere } from "../../contract/later.ts";
+import type { Clock } from "../clock.ts";
+import { credentialPool } from "./index.ts";
+import type { CredentialPool, Lease, LeaseCall } from "./index.ts";
+import { Refusals, withOtherCredential } from "./exclusions.ts";
 
 /** One of several API keys, as a plugin's options have it. */
 export const apiKeyOption = Type.Object(

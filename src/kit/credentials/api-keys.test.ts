@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { BATCHES, UpstreamError } from "modelyard/plugin";
 import type { ChatEvent } from "modelyard/plugin";
-import { nextOf } from "../../test/support/batches.ts";
-import { FakeClock } from "../../test/support/fake-clock.ts";
-import { testCall, testHost } from "../../test/support/plugin-host.ts";
-import type { TestHost } from "../../test/support/plugin-host.ts";
+import { nextOf } from "../../../test/support/batches.ts";
+import { FakeClock } from "../../../test/support/fake-clock.ts";
+import { testCall, testHost } from "../../../test/support/plugin-host.ts";
+import type { TestHost } from "../../../test/support/plugin-host.ts";
 import { ApiKeys } from "./api-keys.ts";
 import type { ApiKey } from "./api-keys.ts";
-import { openaiStream } from "./openai-stream.ts";
+import { openaiStream } from "../openai-stream.ts";
 
 const SECOND = 1000;
 const SAID: ChatEvent = { type: "text", text: "said" };
