@@ -10,6 +10,10 @@ const ENTRIES = {
     about: "The contract: all that a plugin sees of the gateway.",
   },
   "modelyard/kit": { file: "src/kit/index", about: "What authors of plugins need twice." },
+  "modelyard/credentials": {
+    file: "src/kit/credentials/index",
+    about: "Several API keys, and a pool of credentials that are made, refreshed and kept over restarts.",
+  },
   "modelyard/conformance": {
     file: "toolkit/conformance/index",
     about: "The suite that anybody's plugin can be put to, offline.",

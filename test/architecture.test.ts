@@ -32,13 +32,17 @@ const CONTRACT = `
   type Usage, type UsageEvent, type Waiter`;
 
 const KIT = `
-  ApiKeys answerStream apiKeyOption Channel Refusals SseParser ToolNames cleanBase64 credentialPool describeLimits failureIn failureOf get
+  answerStream Channel SseParser ToolNames cleanBase64 describeLimits failureIn failureOf get
   isBlankContent openaiStream parseAsWritten parseJson post readConversation readInlineData readJson readModelList reasonOf sse stringifyJson systemClock unreachable wellFormedSchema
-  withOtherCredential
-  type AnswerPiece, type ApiKey, type ChannelOptions, type Clock, type ConversationMessage, type ConversationOptions, type CredentialAccount,
-  type CredentialPool, type CredentialSource, type GetOptions, type InlineData, type InlineDataOptions, type Lease, type LeaseCall, type LeaseOptions, type OpenAiStreamOptions, type PoolOptions, type PostOptions,
+  type AnswerPiece, type ChannelOptions, type Clock, type ConversationMessage, type ConversationOptions,
+  type GetOptions, type InlineData, type InlineDataOptions, type OpenAiStreamOptions, type PostOptions,
   type ReasoningForm,
   type SseEvent, type SseOptions, type SseParserOptions, type ToolCall, type ToolNameRule, type WellFormedSchema`;
+
+const CREDENTIALS = `
+  ApiKeys Refusals apiKeyOption credentialPool withOtherCredential
+  type ApiKey, type CredentialAccount, type CredentialPool, type CredentialSource, type Lease, type LeaseCall,
+  type LeaseOptions, type PoolOptions`;
 
 const CONFORMANCE = `
   LEVELS RULES SCENARIOS describeUpstream httpFixtures httpUpstream messageOf reportText testUpstream unknownNames
@@ -71,6 +75,7 @@ describe("the sources", () => {
   test("export to plugins what was reviewed", () => {
     expect(exportedNames(tree.get("src/contract/index.ts") ?? "")).toEqual(listed(CONTRACT));
     expect(exportedNames(tree.get("src/kit/index.ts") ?? "")).toEqual(listed(KIT));
+    expect(exportedNames(tree.get("src/kit/credentials/index.ts") ?? "")).toEqual(listed(CREDENTIALS));
     expect(exportedNames(tree.get("toolkit/conformance/index.ts") ?? "")).toEqual(listed(CONFORMANCE));
   });
 });
@@ -192,6 +197,7 @@ describe("a planted violation is found:", () => {
   test.each([
     "modelyard/plugin",
     "modelyard/kit",
+    "modelyard/credentials",
     "./b.ts",
     "../mine/b.ts",
     "node:net",

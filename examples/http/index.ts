@@ -1,4 +1,5 @@
-import { ApiKeys, get, post, readJson } from "modelyard/kit";
+import { ApiKeys } from "modelyard/credentials";
+import { get, post, readJson } from "modelyard/kit";
 import { definePlugin, UpstreamError } from "modelyard/plugin";
 import type { FinishReason } from "modelyard/plugin";
 import { options } from "./options.ts";

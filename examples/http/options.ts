@@ -1,4 +1,4 @@
-import { apiKeyOption } from "modelyard/kit";
+import { apiKeyOption } from "modelyard/credentials";
 import { Type } from "modelyard/plugin";
 
 /** What stands under `options` in gateway.yaml. */

@@ -8,7 +8,8 @@ import type {
   Model,
   Upstream,
 } from "modelyard/plugin";
-import { ApiKeys, post, ToolNames } from "modelyard/kit";
+import { ApiKeys } from "modelyard/credentials";
+import { post, ToolNames } from "modelyard/kit";
 import { answerOf } from "./answer/answer.ts";
 import { textOf } from "./json.ts";
 import { fetchModels, modelOf } from "./models.ts";

@@ -10,7 +10,8 @@ import type {
   Model,
   Upstream,
 } from "modelyard/plugin";
-import { ApiKeys, get, post, readJson, readModelList, ToolNames } from "modelyard/kit";
+import { ApiKeys } from "modelyard/credentials";
+import { get, post, readJson, readModelList, ToolNames } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
 import { answerOf } from "./answer/answer.ts";
 import { embedBodies, embedUsage, vectorsIn } from "./embed.ts";

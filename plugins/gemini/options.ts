@@ -1,7 +1,7 @@
 import { HeaderMap, Secret, Type } from "modelyard/plugin";
 import type { Static } from "modelyard/plugin";
-import { apiKeyOption } from "modelyard/kit";
-import type { ApiKey } from "modelyard/kit";
+import { apiKeyOption } from "modelyard/credentials";
+import type { ApiKey } from "modelyard/credentials";
 
 const THRESHOLDS = [
   "OFF",

@@ -1,7 +1,9 @@
 import { FAILURES, UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, ChatStream, Host, Json, Model, Upstream } from "modelyard/plugin";
-import { credentialPool, Refusals, systemClock, withOtherCredential } from "modelyard/kit";
-import type { Clock, CredentialPool, Lease } from "modelyard/kit";
+import { credentialPool, Refusals, withOtherCredential } from "modelyard/credentials";
+import type { CredentialPool, Lease } from "modelyard/credentials";
+import { systemClock } from "modelyard/kit";
+import type { Clock } from "modelyard/kit";
 import { Answer } from "./run/answer.ts";
 import { Auth } from "./auth/gotrue.ts";
 import { CONNECTION_TIMES } from "./socket/connection.ts";

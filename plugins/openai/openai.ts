@@ -13,7 +13,8 @@ import type {
   Upstream,
 } from "modelyard/plugin";
 import type { PostOptions } from "modelyard/kit";
-import { ApiKeys, get, openaiStream, post, readJson, readModelList } from "modelyard/kit";
+import { ApiKeys } from "modelyard/credentials";
+import { get, openaiStream, post, readJson, readModelList } from "modelyard/kit";
 import { Address } from "./address.ts";
 import { embeddingsIn } from "./embeddings.ts";
 import { Habits } from "./history.ts";

@@ -1,5 +1,5 @@
 import { HeaderMap, HeaderValue, Secret, Type } from "modelyard/plugin";
-import { apiKeyOption } from "modelyard/kit";
+import { apiKeyOption } from "modelyard/credentials";
 import type { Static } from "modelyard/plugin";
 import { PRESETS } from "./presets.ts";
 import type { PresetName } from "./presets.ts";

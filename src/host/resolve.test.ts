@@ -15,9 +15,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const GOOD = `
   import { definePlugin, Type, UpstreamError } from "modelyard/plugin";
   import { sse } from "modelyard/kit";
+  import { ApiKeys } from "modelyard/credentials";
   export default definePlugin({
     apiVersion: 1, name: "mine", options: Type.Object({}),
-    open: () => ({ models: async () => [{ id: typeof sse }], chat() { throw new UpstreamError("failed", "x"); } }),
+    open: () => ({ models: async () => [{ id: typeof sse + typeof ApiKeys }], chat() { throw new UpstreamError("failed", "x"); } }),
   });`;
 
 const pluginCalled = (name: string) => `
@@ -42,7 +43,7 @@ function write(name: string, text: string): string {
   return `./${name}`;
 }
 
-test("a TypeScript file anywhere gets modelyard/plugin and modelyard/kit from the gateway", async () => {
+test("a TypeScript file anywhere gets plugin, kit and credentials from the gateway", async () => {
   const plugin = await loadPlugin(write("good.ts", GOOD), folder);
   expect(plugin.name).toBe("mine");
   expect((await loadPlugin(join(folder, "good.ts"), "/")).name).toBe("mine");

@@ -1,8 +1,14 @@
 import * as contract from "../contract/index.ts";
+import * as credentials from "../kit/credentials/index.ts";
 import * as kit from "../kit/index.ts";
 
 /** What plugins may import of the gateway. */
-export const SPECIFIERS: readonly string[] = ["modelyard/plugin", "modelyard/kit", "modelyard/conformance"];
+export const SPECIFIERS: readonly string[] = [
+  "modelyard/plugin",
+  "modelyard/kit",
+  "modelyard/credentials",
+  "modelyard/conformance",
+];
 
 let provided = false;
 
@@ -18,6 +24,7 @@ export function provideSpecifiers(): void {
     setup(build) {
       build.module("modelyard/plugin", () => ({ exports: contract, loader: "object" }));
       build.module("modelyard/kit", () => ({ exports: kit, loader: "object" }));
+      build.module("modelyard/credentials", () => ({ exports: credentials, loader: "object" }));
       // Only tests ask for it: a gateway that serves doesn't load it.
       build.module("modelyard/conformance", async () => ({
         exports: await import("../../toolkit/conformance/index.ts"),

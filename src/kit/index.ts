@@ -4,24 +4,12 @@
  */
 export { answerStream } from "./answer-stream.ts";
 export type { AnswerPiece } from "./answer-stream.ts";
-export { apiKeyOption, ApiKeys } from "./credentials/api-keys.ts";
-export type { ApiKey } from "./credentials/api-keys.ts";
 export { Channel } from "./channel.ts";
 export type { ChannelOptions } from "./channel.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
 export { isBlankContent, readConversation } from "./conversation.ts";
 export type { ConversationMessage, ConversationOptions, ToolCall } from "./conversation.ts";
-export { credentialPool } from "./credentials/index.ts";
-export type {
-  CredentialAccount,
-  CredentialPool,
-  CredentialSource,
-  Lease,
-  LeaseCall,
-  LeaseOptions,
-  PoolOptions,
-} from "./credentials/index.ts";
 export { failureIn, failureOf } from "./failure.ts";
 export { cleanBase64, readInlineData } from "./inline-data.ts";
 export type { InlineData, InlineDataOptions } from "./inline-data.ts";
@@ -36,7 +24,6 @@ export type { ReasoningForm } from "./openai-stream/delta.ts";
 export { get, post } from "./post.ts";
 export type { GetOptions, PostOptions } from "./post.ts";
 export { readJson, readModelList } from "./read-json.ts";
-export { Refusals, withOtherCredential } from "./credentials/exclusions.ts";
 export { unreachable } from "./unreachable.ts";
 export { sse } from "./sse.ts";
 export type { SseOptions } from "./sse.ts";

@@ -3,7 +3,8 @@
  * answer. Faults are seeded into its text, so its lines are as the mutants name them.
  * @module
  */
-import { Channel, credentialPool, post, readJson, Refusals, withOtherCredential } from "modelyard/kit";
+import { credentialPool, Refusals, withOtherCredential } from "modelyard/credentials";
+import { Channel, post, readJson } from "modelyard/kit";
 import { definePlugin, Type, UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatRequest, FinishReason } from "modelyard/plugin";
 

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LEVELS, RULES } from "modelyard/conformance";
+import * as credentials from "modelyard/credentials";
 import * as kit from "modelyard/kit";
 import { FAILURES } from "modelyard/plugin";
 import { CodeProcess } from "../support/gateway-process.ts";
@@ -43,7 +44,7 @@ test("every failure is there as the contract has it, and no other", () => {
 test("every name of the kit is there, and no other", () => {
   const names = table(page, "name", "when").flatMap(([cell = ""]) => cell.split(", "));
   expect(names.toSorted()).toEqual(
-    Object.keys(kit)
+    Object.keys({ ...kit, ...credentials })
       .map((name) => `\`${name}\``)
       .toSorted(),
   );

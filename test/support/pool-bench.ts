@@ -1,6 +1,6 @@
 import type { Host, KeyValue } from "modelyard/plugin";
-import { credentialPool } from "../../src/kit/credentials/index.ts";
-import type { CredentialPool, Lease, LeaseOptions, PoolOptions } from "../../src/kit/credentials/index.ts";
+import { credentialPool } from "modelyard/credentials";
+import type { CredentialPool, Lease, LeaseOptions, PoolOptions } from "modelyard/credentials";
 import { FakeClock } from "./fake-clock.ts";
 import { memoryStorage, testHost } from "./plugin-host.ts";
 import type { TestHost } from "./plugin-host.ts";

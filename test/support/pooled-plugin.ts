@@ -1,4 +1,5 @@
-import { Channel, credentialPool } from "modelyard/kit";
+import { credentialPool } from "modelyard/credentials";
+import { Channel } from "modelyard/kit";
 import { definePlugin, Type } from "modelyard/plugin";
 import type { Call, ChatRequest, ChatStream } from "modelyard/plugin";
 

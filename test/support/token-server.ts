@@ -1,4 +1,4 @@
-import type { CredentialAccount, CredentialSource } from "../../src/kit/credentials/index.ts";
+import type { CredentialAccount, CredentialSource } from "modelyard/credentials";
 import { UpstreamError } from "modelyard/plugin";
 import type { FakeClock } from "./fake-clock.ts";
 

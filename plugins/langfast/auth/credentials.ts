@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { CredentialAccount, CredentialSource } from "modelyard/kit";
+import type { CredentialAccount, CredentialSource } from "modelyard/credentials";
 import type { Auth, Session } from "./gotrue.ts";
 import type { Options } from "../options.ts";
 

@@ -1,5 +1,5 @@
 import type { Call } from "modelyard/plugin";
-import type { CredentialPool, Lease } from "modelyard/kit";
+import type { CredentialPool, Lease } from "modelyard/credentials";
 import type { Credential } from "./credentials.ts";
 
 /** A credential on loan, and whether for one run alone. */

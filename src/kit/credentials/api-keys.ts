@@ -12,8 +12,8 @@ import type {
 import type { Coming } from "../../contract/later.ts";
 import { isComing, whenThere } from "../../contract/later.ts";
 import type { Clock } from "../clock.ts";
-import { credentialPool } from "./index.ts";
-import type { CredentialPool, Lease, LeaseCall } from "./index.ts";
+import { credentialPool } from "./pool.ts";
+import type { CredentialPool, Lease, LeaseCall } from "./types.ts";
 import { Refusals, withOtherCredential } from "./exclusions.ts";
 
 /** One of several API keys, as a plugin's options have it. */

@@ -1,8 +1,11 @@
 /**
- * A pool of credentials: makes them, refreshes them, lends them out, gives them a rest, replaces them, and
- * keeps them over restarts.
+ * Credentials of an upstream: several API keys, or a pool of credentials that are made, refreshed and kept.
+ * Published as `modelyard/credentials`.
  * @module
  */
+export { apiKeyOption, ApiKeys } from "./api-keys.ts";
+export type { ApiKey } from "./api-keys.ts";
+export { Refusals, withOtherCredential } from "./exclusions.ts";
 export { credentialPool } from "./pool.ts";
 export type {
   CredentialAccount,

@@ -8,6 +8,12 @@ const STATE = [...DIALECTS, "src/dialects", "src/log.ts", "src/metrics.ts", "con
 const BESIDE_STATE = [...STATE, "src/state"];
 const PIPELINE = [...BESIDE_STATE, "src/steps"];
 const EVERYTHING = ["src", "toolkit", "config", "package.json"];
+/** The entries of the package that any file of a plugin may import. */
+const FOR_PLUGINS: ReadonlySet<string> = new Set([
+  "modelyard/plugin",
+  "modelyard/kit",
+  "modelyard/credentials",
+]);
 
 /** Which layers each layer may import besides itself. From the bottom to the top. */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
@@ -78,8 +84,8 @@ export function pluginViolations(tree: SourceTree): string[] {
 }
 
 function mayPluginImport({ from, file, specifier, package: name }: Arrow): boolean {
-  if (specifier === "modelyard/plugin" || specifier === "modelyard/kit") return true;
   if (specifier === "modelyard/conformance") return from.endsWith("/conformance.ts");
+  if (specifier !== undefined && FOR_PLUGINS.has(specifier)) return true;
   if (file !== undefined) return isUnder(file, from.split("/").slice(0, 2).join("/"));
   return name !== undefined && !/^(modelyard|bun|bun:.*)$/.test(name);
 }

@@ -17,6 +17,7 @@ export interface Arrow extends Mention {
 const PROVIDED: Readonly<Record<string, string>> = {
   "modelyard/plugin": "src/contract/index.ts",
   "modelyard/kit": "src/kit/index.ts",
+  "modelyard/credentials": "src/kit/credentials/index.ts",
 };
 
 /** Reads the TypeScript sources in these folders of a project. */
