@@ -2,9 +2,9 @@ import { expect, test } from "bun:test";
 import type { TSchema } from "@sinclair/typebox";
 import { Duration, Secret, Type } from "../src/contract/options.ts";
 import { checkValue } from "./check.ts";
-import { plain } from "./document.ts";
-import { expandDocument } from "./environment.ts";
-import { parseYaml } from "./parse.ts";
+import { plain } from "./document/document.ts";
+import { expandDocument } from "./document/environment.ts";
+import { parseYaml } from "./document/parse.ts";
 
 const environment = { THREE: "3", WORD: "word", EMPTY: "", TRUE: "true" };
 

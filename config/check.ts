@@ -1,16 +1,16 @@
 import type { TSchema } from "@sinclair/typebox";
 import { isSecret } from "../src/contract/options.ts";
-import { checkable } from "./checkable.ts";
-import { convert } from "./convert.ts";
-import { withDefaults } from "./defaults.ts";
-import { diagnose, mismatch } from "./diagnose.ts";
-import { formOf } from "./forms.ts";
-import type { Form } from "./forms.ts";
+import { checkable } from "./schema/checkable.ts";
+import { convert } from "./schema/convert.ts";
+import { withDefaults } from "./schema/defaults.ts";
+import { diagnose, mismatch } from "./schema/diagnose.ts";
+import { formOf } from "./schema/forms.ts";
+import type { Form } from "./schema/forms.ts";
 import type { Problem } from "./problem.ts";
-import { whyUnsendable } from "./sendable.ts";
-import { isMap, partOf, variantFor, variantsOf, within } from "./walk.ts";
-import type { Spot } from "./walk.ts";
-import { found } from "./words.ts";
+import { whyUnsendable } from "./schema/sendable.ts";
+import { isMap, partOf, variantFor, variantsOf, within } from "./schema/walk.ts";
+import type { Spot } from "./schema/walk.ts";
+import { found } from "./schema/describe.ts";
 
 /** What a check found. `value` is only to be trusted when there are no problems. */
 export interface Checked {

@@ -1,52 +1,79 @@
-import { ConfigDocument } from "./document.ts";
-import type { ConfigNode, ScalarNode, Path } from "./document.ts";
-import { expand, isExpandable } from "./expand.ts";
-import type { Environment } from "./expand.ts";
-import type { Problem } from "./problem.ts";
-
-/** A document with the environment put in. */
-export interface Expanded {
-  readonly document: ConfigDocument;
-  readonly problems: readonly Problem[];
-}
+import { BlockList, isIP } from "node:net";
+import type { Environment } from "./document/expand.ts";
 
 /**
- * Expands every text of a document, keys excepted, and leaves the options of disabled upstreams as they are: what
- * they need may well be missing.
+ * Which proxy the environment names for an address, by the rules of Bun's `fetch`
+ * (https://bun.com/docs/runtime/networking/fetch#proxying-requests), except that this machine is never reached through one.
+ * @module
  */
-export function expandDocument(document: ConfigDocument, environment: Environment): Expanded {
-  if (document.root === undefined) return { document, problems: [] };
-  const problems: Problem[] = [];
-  const visit = (node: ConfigNode, path: Path): ConfigNode => {
-    if (node.kind === "scalar")
-      return expandScalar(node, environment, (what) => problems.push(document.problem(path, what)));
-    if (isSkipped(document, path, environment)) return node;
-    if (node.kind === "list")
-      return { ...node, items: node.items.map((item, index) => visit(item, [...path, index])) };
-    const entries = [...node.entries].map(([key, entry]) => {
-      return [key, { key: entry.key, value: visit(entry.value, [...path, key]) }] as const;
-    });
-    return { ...node, entries: new Map(entries) };
+
+/** The proxy for an address, with its password; undefined: it is reached directly. */
+export type ProxyFor = (url: URL) => URL | undefined;
+
+/** Undefined where the environment names no proxy at all. */
+export function proxiesOf(environment: Environment): ProxyFor | undefined {
+  const all = proxyIn(environment, "all_proxy");
+  const proxies: Readonly<Record<string, URL | undefined>> = {
+    "http:": proxyIn(environment, "http_proxy") ?? all,
+    "https:": proxyIn(environment, "https_proxy") ?? all,
   };
-  const root = visit(document.root, []);
-  return { document: new ConfigDocument(document.file, root), problems };
+  if (!proxies["http:"] && !proxies["https:"]) return undefined;
+  const exceptions = (environment["no_proxy"] || environment["NO_PROXY"] || "")
+    .split(/[\s,]+/)
+    .filter(Boolean);
+  return (url) => {
+    const host = hostOf(url);
+    if (isLoopback(host)) return undefined;
+    const port = url.port || (url.protocol === "https:" ? "443" : "80");
+    return exceptions.some((exception) => isExcepted(exception, host, port))
+      ? undefined
+      : proxies[url.protocol];
+  };
 }
 
-type Report = (what: { message: string; hint: string }) => void;
-
-function expandScalar(node: ScalarNode, environment: Environment, report: Report): ScalarNode {
-  if (typeof node.value !== "string" || !isExpandable(node.value)) return node;
-  const { text, variables, mistakes } = expand(node.value, environment);
-  for (const mistake of mistakes) report(mistake);
-  if (mistakes.length > 0) return { ...node, broken: true };
-  return { ...node, value: text, expanded: { source: node.value, variables } };
+/** Scheme, host and port of a proxy: nothing that is secret. */
+export function shownProxy({ protocol, host }: URL): string {
+  return `${protocol}//${host}`;
 }
 
-function isSkipped(document: ConfigDocument, path: Path, environment: Environment): boolean {
-  const [section, upstream, key] = path;
-  if (section !== "upstreams" || key !== "options" || path.length !== 3) return false;
-  const enabled = document.node(["upstreams", upstream ?? "", "enabled"]);
-  if (enabled?.kind !== "scalar") return false;
-  const { value } = expandScalar(enabled, environment, () => {});
-  return value === false || value === null || value === "" || value === "false";
+/** As Bun, which passes over what is no HTTP proxy. */
+function proxyIn(environment: Environment, name: string): URL | undefined {
+  const value = environment[name] || environment[name.toUpperCase()] || "";
+  const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`);
+  return url && /^https?:$/.test(url.protocol) ? url : undefined;
+}
+
+/** Without the brackets of an IPv6 address, and without the root's dot. */
+function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
+LOOPBACK.addAddress("::1", "ipv6");
+
+function isLoopback(host: string): boolean {
+  const family = isIP(host);
+  if (family === 0) return host === "localhost" || host.endsWith(".localhost");
+  return LOOPBACK.check(host, family === 6 ? "ipv6" : "ipv4");
+}
+
+function isExcepted(exception: string, host: string, port: string): boolean {
+  if (exception === "*") return true;
+  const lower = exception.toLowerCase();
+  const subnet = /^\[?([^\]/]+)\]?\/(\d+)$/.exec(lower);
+  if (subnet) return isIn(host, subnet[1] ?? "", Number(subnet[2]));
+  const [, bracketed, plain, only] = /^(?:\[(.+)\]|([^:]*|.*:.*:.*?))(?::(\d+))?$/.exec(lower) ?? [];
+  if (only !== undefined && only !== port) return false;
+  const name = (bracketed ?? plain ?? lower).replace(/^\*?\./, "").replace(/\.$/, "");
+  return name !== "" && (host === name || (isIP(host) === 0 && host.endsWith(`.${name}`)));
+}
+
+function isIn(host: string, network: string, prefix: number): boolean {
+  const family = isIP(host);
+  if (family === 0 || isIP(network) !== family || prefix > (family === 6 ? 128 : 32)) return false;
+  const block = new BlockList();
+  const type = family === 6 ? "ipv6" : "ipv4";
+  block.addSubnet(network, prefix, type);
+  return block.check(host, type);
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { configPath, loadConfig, loadText } from "./load.ts";
 import { ConfigError, report } from "./problem.ts";
-import { failure } from "./read.ts";
+import { failure } from "./document/read.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "modelyard-config-"));
 afterAll(() => rm(folder, { recursive: true }));

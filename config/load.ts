@@ -1,20 +1,20 @@
 import { dirname, resolve } from "node:path";
 import { checkValue } from "./check.ts";
-import { ConfigDocument, plain } from "./document.ts";
-import type { Path } from "./document.ts";
-import { expandDocument } from "./environment.ts";
-import type { Environment } from "./expand.ts";
-import { parseYaml } from "./parse.ts";
+import { ConfigDocument, plain } from "./document/document.ts";
+import type { Path } from "./document/document.ts";
+import { expandDocument } from "./document/environment.ts";
+import type { Environment } from "./document/expand.ts";
+import { parseYaml } from "./document/parse.ts";
 import type { Problem } from "./problem.ts";
-import type { ProxyFor } from "./proxies.ts";
-import { proxiesOf } from "./proxies.ts";
-import { readText } from "./read.ts";
+import type { ProxyFor } from "./environment.ts";
+import { proxiesOf } from "./environment.ts";
+import { readText } from "./document/read.ts";
 import { checkRules, isSound, wrongPaths } from "./rules.ts";
 import type { ShapedFile } from "./rules.ts";
-import { GatewaySchema } from "./schema.ts";
-import type { GatewayFile, Settings } from "./schema.ts";
+import { GatewaySchema } from "./schema/gateway.ts";
+import type { GatewayFile, Settings } from "./schema/gateway.ts";
 import { settingsOf } from "./normalise.ts";
-import { isMap } from "./walk.ts";
+import { isMap } from "./schema/walk.ts";
 
 /** A configuration file as far as it could be understood. */
 export interface LoadedConfig {

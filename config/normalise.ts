@@ -1,4 +1,4 @@
-import type { GatewayFile } from "./schema.ts";
+import type { GatewayFile } from "./schema/gateway.ts";
 import type { KeySettings, RouteSettings, Settings, UpstreamSettings } from "./settings.ts";
 
 /** A checked file in the shape the gateway is built from. */

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
-import { strict } from "./schema-terms.ts";
+import { strict } from "./schema/terms.ts";
 
 function price(description: string) {
   return Type.Optional(Type.Number({ minimum: 0, description: `${description}, USD per million tokens.` }));

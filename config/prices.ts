@@ -1,12 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { checkValue } from "./check.ts";
-import { ConfigDocument, plain } from "./document.ts";
-import { parseYaml } from "./parse.ts";
+import { ConfigDocument, plain } from "./document/document.ts";
+import { parseYaml } from "./document/parse.ts";
 import { PricesSchema } from "./prices-schema.ts";
 import type { PriceEntry, PricesFile } from "./prices-schema.ts";
 import type { Problem } from "./problem.ts";
-import { readText } from "./read.ts";
-import type { ReadResult } from "./read.ts";
+import { readText } from "./document/read.ts";
+import type { ReadResult } from "./document/read.ts";
 
 export type { PriceEntry } from "./prices-schema.ts";
 

@@ -1,10 +1,10 @@
-import type { ConfigDocument, Path } from "./document.ts";
+import type { ConfigDocument, Path } from "./document/document.ts";
 import { nearest } from "./nearest.ts";
 import { matchesPattern } from "./pattern.ts";
 import { pathText } from "./problem.ts";
 import type { Problem } from "./problem.ts";
-import type { GatewayFile } from "./schema.ts";
-import { isMap } from "./walk.ts";
+import type { GatewayFile } from "./schema/gateway.ts";
+import { isMap } from "./schema/walk.ts";
 
 /** A file whose shape was checked: what isn't `wrong` can be relied on. */
 export interface ShapedFile {

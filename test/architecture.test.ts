@@ -136,7 +136,7 @@ describe("the reader of imports", () => {
 describe("a planted violation is found:", () => {
   const layered: readonly (readonly [string, string, string])[] = [
     ["src/contract/a.ts", "../kit/a.ts", "src/kit/a.ts"],
-    ["src/contract/a.ts", "../../config/schema.ts", "config/schema.ts"],
+    ["src/contract/a.ts", "../../config/schema.ts", "config/schema/gateway.ts"],
     ["src/kit/a.ts", "../flow/a.ts", "src/flow/a.ts"],
     ["src/flow/a.ts", "modelyard/kit", "src/kit/index.ts"],
     ["src/dialects/chat/a.ts", "../../state/a.ts", "src/state/a.ts"],

@@ -1,5 +1,5 @@
-import type { ProxyFor } from "../../config/proxies.ts";
-import { shownProxy } from "../../config/proxies.ts";
+import type { ProxyFor } from "../../config/environment.ts";
+import { shownProxy } from "../../config/environment.ts";
 import type { PlannedUpstream } from "./open-upstream.ts";
 
 interface Planned {

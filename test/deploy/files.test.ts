@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { loadConfig } from "../../config/load.ts";
-import { GatewaySchema } from "../../config/schema.ts";
+import { GatewaySchema } from "../../config/schema/gateway.ts";
 import packageJson from "../../package.json";
 
 const ROOT = join(import.meta.dir, "../..");

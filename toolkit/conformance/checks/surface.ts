@@ -1,5 +1,5 @@
 import type { TSchema } from "@sinclair/typebox";
-import { parseYaml } from "../../../config/parse.ts";
+import { parseYaml } from "../../../config/document/parse.ts";
 import { checkValue } from "../../../config/check.ts";
 import { isSecret } from "../../../src/contract/options.ts";
 import type { Capabilities, Model } from "../../../src/contract/index.ts";

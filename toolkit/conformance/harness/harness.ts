@@ -1,4 +1,4 @@
-import { parseYaml } from "../../../config/parse.ts";
+import { parseYaml } from "../../../config/document/parse.ts";
 import { checkValue } from "../../../config/check.ts";
 import type { Checked } from "../../../config/check.ts";
 import type {

@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import { Share } from "./forms.ts";
-import { strict, wait } from "./schema-terms.ts";
+import { strict, wait } from "./terms.ts";
 
 const Target = Type.Union([
   Type.String({ minLength: 1, title: "an upstream's name" }),

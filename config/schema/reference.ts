@@ -3,7 +3,7 @@ import { checkable } from "./checkable.ts";
 import { requiredOf } from "./editor-schema.ts";
 import { formOf } from "./forms.ts";
 import { isMap, variantsOf } from "./walk.ts";
-import { alternatives, expected } from "./words.ts";
+import { alternatives, expected } from "./describe.ts";
 
 const INTRODUCTION = `# gateway.yaml
 

@@ -2,13 +2,13 @@ import { Kind } from "@sinclair/typebox";
 import type { TSchema } from "@sinclair/typebox";
 import { Value, ValueErrorType } from "@sinclair/typebox/value";
 import type { ValueError } from "@sinclair/typebox/value";
-import type { ConfigNode } from "./document.ts";
+import type { ConfigNode } from "../document/document.ts";
 import { formOf } from "./forms.ts";
-import { nearest } from "./nearest.ts";
-import type { Problem } from "./problem.ts";
+import { nearest } from "../nearest.ts";
+import type { Problem } from "../problem.ts";
 import { isMap, variantFor, variantsOf, within } from "./walk.ts";
 import type { Spot } from "./walk.ts";
-import { expected, found, mayShow } from "./words.ts";
+import { expected, found, mayShow } from "./describe.ts";
 
 /** All that is wrong with a value, one problem a place. */
 export function diagnose(schema: TSchema, value: unknown, spot: Spot): Problem[] {

@@ -1,6 +1,6 @@
 import { Kind } from "@sinclair/typebox";
 import type { TSchema } from "@sinclair/typebox";
-import { isSecret, sentAs } from "../src/contract/options.ts";
+import { isSecret, sentAs } from "../../src/contract/options.ts";
 import { formOf } from "./forms.ts";
 import { isMap, variantsOf } from "./walk.ts";
 import type { Spot } from "./walk.ts";

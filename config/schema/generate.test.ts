@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { parse } from "yaml";
-import schema from "./schema.json";
-import { GatewaySchema } from "./schema.ts";
+import schema from "../schema.json";
+import { GatewaySchema } from "./gateway.ts";
 
 interface JsonSchema {
   readonly type?: string | readonly string[];
@@ -54,18 +54,22 @@ function isOf(type: string, value: unknown): boolean {
 }
 
 test("schema.json, reference.md and the page of the plugins' types are those of the source", async () => {
-  const process = Bun.spawn(["bun", `${import.meta.dir}/../docs/generate.ts`, "--check"], { stderr: "pipe" });
+  const process = Bun.spawn(["bun", `${import.meta.dir}/../../docs/generate.ts`, "--check"], {
+    stderr: "pipe",
+  });
   expect(await new Response(process.stderr).text()).toBe("");
   expect(await process.exited).toBe(0);
 });
 
-test.each(["../gateway.yaml", "examples/minimal.yaml", "examples/keys.yaml", "examples/failover.yaml"])(
-  "an editor accepts %s",
-  async (file) => {
-    const value: unknown = parse(await Bun.file(`${import.meta.dir}/${file}`).text(), { merge: true });
-    expect(accepts(schema as JsonSchema, value)).toBe(true);
-  },
-);
+test.each([
+  "../../gateway.yaml",
+  "../examples/minimal.yaml",
+  "../examples/keys.yaml",
+  "../examples/failover.yaml",
+])("an editor accepts %s", async (file) => {
+  const value: unknown = parse(await Bun.file(`${import.meta.dir}/${file}`).text(), { merge: true });
+  expect(accepts(schema as JsonSchema, value)).toBe(true);
+});
 
 test.each([
   ["server: { port: x }", false],
@@ -92,7 +96,7 @@ test.each([
 });
 
 test("no table of the page is empty, and what is no map has none", async () => {
-  const page = await Bun.file(`${import.meta.dir}/reference.md`).text();
+  const page = await Bun.file(`${import.meta.dir}/../reference.md`).text();
   const tables = page.split("| --- | --- | --- | --- |\n").slice(1);
   expect(tables.length).toBeGreaterThan(8);
   for (const table of tables) expect(table).toStartWith("| `");
@@ -101,7 +105,7 @@ test("no table of the page is empty, and what is no map has none", async () => {
 });
 
 test("every key of the file is described", async () => {
-  const page = await Bun.file(`${import.meta.dir}/reference.md`).text();
+  const page = await Bun.file(`${import.meta.dir}/../reference.md`).text();
   const undescribed: string[] = [];
   const visit = (path: string, part: JsonSchema) => {
     for (const [name, inner] of Object.entries(part.properties ?? {})) {

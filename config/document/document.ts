@@ -1,5 +1,5 @@
-import { pathText } from "./problem.ts";
-import type { Problem } from "./problem.ts";
+import { pathText } from "../problem.ts";
+import type { Problem } from "../problem.ts";
 
 /** A place in a document: the keys and list positions that lead to it. */
 export type Path = readonly (string | number)[];

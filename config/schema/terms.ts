@@ -1,4 +1,4 @@
-import { Duration } from "../src/contract/options.ts";
+import { Duration } from "../../src/contract/options.ts";
 
 /** 24 days: the platform's timers can't wait for more than 2^31 - 1 ms. */
 const LONGEST = 24 * 86_400_000;

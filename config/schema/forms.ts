@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import type { SchemaOptions, TSchema, TUnsafe } from "@sinclair/typebox";
-import { isDuration } from "../src/contract/options.ts";
+import { isDuration } from "../../src/contract/options.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 
 const FORM = "x-modelyard-form";

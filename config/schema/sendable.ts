@@ -1,5 +1,5 @@
 import type { TSchema } from "@sinclair/typebox";
-import { sentAs } from "../src/contract/options.ts";
+import { sentAs } from "../../src/contract/options.ts";
 
 const NAMED: readonly (readonly [RegExp, string])[] = [
   [/[\r\n\u2028\u2029]/, "a line end"],

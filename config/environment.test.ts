@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { proxiesOf, shownProxy } from "./proxies.ts";
+import { proxiesOf, shownProxy } from "./environment.ts";
 
 const PROXY = "http://user:secret@proxy.test:3128";
 const THROUGH = "http://proxy.test:3128";

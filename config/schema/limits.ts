@@ -1,6 +1,6 @@
 import { Type } from "@sinclair/typebox";
 import type { TInteger } from "@sinclair/typebox";
-import { strict } from "./schema-terms.ts";
+import { strict } from "./terms.ts";
 
 function limit(description: string): TInteger {
   return Type.Integer({ minimum: 1, description });

@@ -1,11 +1,11 @@
 import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
-import { Duration, Secret } from "../src/contract/options.ts";
-import { Cache } from "./cache-schema.ts";
+import { Duration, Secret } from "../../src/contract/options.ts";
+import { Cache } from "./cache.ts";
 import { Moment, Size } from "./forms.ts";
-import { Budget, KeyDefaults, Limits } from "./limits-schema.ts";
-import { Health, Retry, Route } from "./routing-schema.ts";
-import { strict, wait } from "./schema-terms.ts";
+import { Budget, KeyDefaults, Limits } from "./limits.ts";
+import { Health, Retry, Route } from "./routing.ts";
+import { strict, wait } from "./terms.ts";
 
 export type {
   KeySettings,
@@ -17,7 +17,7 @@ export type {
   TelemetrySettings,
   TimeoutSettings,
   UpstreamSettings,
-} from "./settings.ts";
+} from "../settings.ts";
 
 function patterns(description: string) {
   return Type.Array(Type.String({ minLength: 1, title: "a model's name or a pattern such as gpt-4o*" }), {

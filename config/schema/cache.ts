@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
-import { Duration } from "../src/contract/options.ts";
+import { Duration } from "../../src/contract/options.ts";
 import { Size } from "./forms.ts";
-import { strict } from "./schema-terms.ts";
+import { strict } from "./terms.ts";
 
 /** Which answers are kept, for whom and how long. */
 export const Cache = Type.Object(

@@ -1,7 +1,7 @@
 import { Kind } from "@sinclair/typebox";
 import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
-import type { ConfigDocument, Path } from "./document.ts";
+import type { ConfigDocument, Path } from "../document/document.ts";
 
 /** The place in a document that a value being checked came from. */
 export interface Spot {

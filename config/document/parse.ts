@@ -2,7 +2,7 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yam
 import type { Alias, Document, Node, Pair, Scalar, YAMLMap } from "yaml";
 import { ConfigDocument } from "./document.ts";
 import type { ConfigNode, MapEntry, MapNode, Place } from "./document.ts";
-import type { Problem } from "./problem.ts";
+import type { Problem } from "../problem.ts";
 import { syntaxMistake } from "./syntax.ts";
 
 /** More values than anybody writes: what has more is made by aliases of aliases. */
