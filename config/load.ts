@@ -12,7 +12,8 @@ import { readText } from "./document/read.ts";
 import { checkRules, isSound, wrongPaths } from "./rules.ts";
 import type { ShapedFile } from "./rules.ts";
 import { GatewaySchema } from "./schema/gateway.ts";
-import type { GatewayFile, Settings } from "./schema/gateway.ts";
+import type { GatewayFile } from "./schema/gateway.ts";
+import type { Settings } from "./settings.ts";
 import { settingsOf } from "./normalise.ts";
 import { isMap } from "./schema/walk.ts";
 

@@ -136,7 +136,7 @@ describe("the reader of imports", () => {
 describe("a planted violation is found:", () => {
   const layered: readonly (readonly [string, string, string])[] = [
     ["src/contract/a.ts", "../kit/a.ts", "src/kit/a.ts"],
-    ["src/contract/a.ts", "../../config/schema.ts", "config/schema/gateway.ts"],
+    ["src/contract/a.ts", "../../config/schema/gateway.ts", "config/schema/gateway.ts"],
     ["src/kit/a.ts", "../flow/a.ts", "src/flow/a.ts"],
     ["src/flow/a.ts", "modelyard/kit", "src/kit/index.ts"],
     ["src/dialects/chat/a.ts", "../../state/a.ts", "src/state/a.ts"],
@@ -147,6 +147,8 @@ describe("a planted violation is found:", () => {
     ["src/pipeline.ts", "./http/app.ts", "src/http/app.ts"],
     ["src/http/a.ts", "../gateway.ts", "src/gateway.ts"],
     ["src/gateway.ts", "./http/app.ts", "src/http/app.ts"],
+    ["config/document/a.ts", "../schema/walk.ts", "config/schema/walk.ts"],
+    ["config/schema/a.ts", "../check.ts", "config/check.ts"],
     ["config/load.ts", "../src/contract/index.ts", "src/contract/index.ts"],
     ["config/load.ts", "../src/log", "src/log.ts"],
   ];

@@ -7,18 +7,6 @@ import { Budget, KeyDefaults, Limits } from "./limits.ts";
 import { Health, Retry, Route } from "./routing.ts";
 import { strict, wait } from "./terms.ts";
 
-export type {
-  KeySettings,
-  RouteSettings,
-  ServerSettings,
-  Settings,
-  StorageSettings,
-  TargetSettings,
-  TelemetrySettings,
-  TimeoutSettings,
-  UpstreamSettings,
-} from "../settings.ts";
-
 function patterns(description: string) {
   return Type.Array(Type.String({ minLength: 1, title: "a model's name or a pattern such as gpt-4o*" }), {
     minItems: 1,

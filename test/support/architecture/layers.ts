@@ -18,6 +18,8 @@ const FOR_PLUGINS: ReadonlySet<string> = new Set([
 /** Which layers each layer may import besides itself. From the bottom to the top. */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/contract": [],
+  "config/document": ["config/problem.ts"],
+  "config/schema": ["config/document", "config/problem.ts", "config/nearest.ts", "src/contract/options.ts"],
   config: ["src/contract/options.ts"],
   "src/log.ts": ["src/contract"],
   "src/metrics.ts": [],
