@@ -16,9 +16,9 @@ import type { Plan as RoutePlan } from "../steps/route.ts";
 import { resolve, route } from "../steps/route.ts";
 import { isUnpriced } from "../state/unpriced.ts";
 import { memoryStorage } from "../stores/memory.ts";
-import { knownKeys } from "./known-keys.ts";
+import { knownKeys } from "./keys/known-keys.ts";
 import { waitFor } from "./waiting.ts";
-import { budgetWords, limitWords } from "./limit-words.ts";
+import { budgetWords, limitWords } from "./keys/format-limits.ts";
 
 /**
  * `explain`: says where a request for a model would go, by the code that sends it there. Gives 0 when it would

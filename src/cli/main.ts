@@ -10,7 +10,7 @@ import { audit } from "./audit.ts";
 import { canary } from "../../toolkit/commands/canary.ts";
 import { check } from "./check.ts";
 import { explain } from "./explain.ts";
-import { keys } from "./keys.ts";
+import { keys } from "./keys/keys.ts";
 import { usage } from "./usage.ts";
 import { plugin } from "../../toolkit/commands/plugin.ts";
 import { serve } from "./serve.ts";

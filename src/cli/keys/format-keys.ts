@@ -1,8 +1,8 @@
-import type { BudgetSettings, LimitSettings } from "../../config/settings.ts";
-import type { Spent } from "../state/ledger-row.ts";
+import type { BudgetSettings, LimitSettings } from "../../../config/settings.ts";
+import type { Spent } from "../../state/ledger-row.ts";
 import type { KnownKey } from "./known-keys.ts";
-import { table } from "./table.ts";
-import { budgetWords, limitWords } from "./limit-words.ts";
+import { table } from "../table.ts";
+import { budgetWords, limitWords } from "./format-limits.ts";
 
 /** What a key has spent since a day as `2027-01-01`, 0:00 UTC. */
 export interface SpentSince extends Spent {

@@ -1,4 +1,4 @@
-import type { BudgetSettings, LimitSettings } from "../../config/settings.ts";
+import type { BudgetSettings, LimitSettings } from "../../../config/settings.ts";
 
 const WORDS: Readonly<Record<keyof LimitSettings, string>> = {
   requests_per_minute: "requests/min",

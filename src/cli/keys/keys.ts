@@ -1,16 +1,16 @@
 import { writeSync } from "node:fs";
-import { configPath, loadConfig } from "../../config/load.ts";
-import type { Settings } from "../../config/settings.ts";
-import { plan } from "../gateway.ts";
-import { messageOf } from "../log.ts";
-import { budgetPeriod } from "../state/budget-period.ts";
-import type { Grant, KeyStore } from "../state/keyring.ts";
-import { makeKey, NameTaken } from "../state/keyring.ts";
-import { StartupError } from "../state/startup-error.ts";
-import { keysQuestion } from "./keys-question.ts";
-import type { KeysQuestion } from "./keys-question.ts";
-import type { SpentSince } from "./keys-words.ts";
-import { keyJson, keyPage, keyTable } from "./keys-words.ts";
+import { configPath, loadConfig } from "../../../config/load.ts";
+import type { Settings } from "../../../config/settings.ts";
+import { plan } from "../../gateway.ts";
+import { messageOf } from "../../log.ts";
+import { budgetPeriod } from "../../state/budget-period.ts";
+import type { Grant, KeyStore } from "../../state/keyring.ts";
+import { makeKey, NameTaken } from "../../state/keyring.ts";
+import { StartupError } from "../../state/startup-error.ts";
+import { keysQuestion } from "./parse-keys-args.ts";
+import type { KeysQuestion } from "./parse-keys-args.ts";
+import type { SpentSince } from "./format-keys.ts";
+import { keyJson, keyPage, keyTable } from "./format-keys.ts";
 import type { KnownKey, Located } from "./known-keys.ts";
 import { hasDatabase, knownKeys, withStorage } from "./known-keys.ts";
 

@@ -1,8 +1,8 @@
 import type { Static } from "@sinclair/typebox";
-import { checkValue } from "../../config/check.ts";
-import { ConfigDocument } from "../../config/document/document.ts";
-import { Key } from "../../config/schema/gateway.ts";
-import type { Grant } from "../state/keyring.ts";
+import { checkValue } from "../../../config/check.ts";
+import { ConfigDocument } from "../../../config/document/document.ts";
+import { Key } from "../../../config/schema/gateway.ts";
+import type { Grant } from "../../state/keyring.ts";
 
 /** Where in an entry of `keys` each option of `keys create` stands. */
 const PLACES = {
