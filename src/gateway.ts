@@ -1,194 +1,62 @@
-import { resolve } from "node:path";
-import type { LoadedConfig } from "../config/load.ts";
-import type { Prices } from "../config/prices.ts";
-import { loadPrices } from "../config/prices.ts";
-import { ConfigError } from "../config/problem.ts";
-import type { BudgetSettings, KeySettings, Settings } from "../config/settings.ts";
-import type { JsonObject } from "./contract/index.ts";
-import type { PlannedUpstream, Surroundings } from "./host/open-upstream.ts";
-import type { OpenUpstreams } from "./host/open-upstreams.ts";
-import { openUpstreams } from "./host/open-upstreams.ts";
-import type { UnloadableUpstream } from "./host/plan-upstreams.ts";
-import { planUpstreams } from "./host/plan-upstreams.ts";
+import type { RetrySettings } from "../config/settings.ts";
 import type { GatewayLogger } from "./log.ts";
-import { Bookings } from "./state/bookings.ts";
-import { Budgets } from "./state/budgets.ts";
-import { ByteBudget } from "./state/byte-budget.ts";
-import { CallRegistry } from "./state/call-registry.ts";
-import type { Gateway } from "./state/gateway.ts";
-import { KeyLookup } from "./state/key-lookup.ts";
-import type { StoredKey } from "./state/keyring.ts";
-import { hashKey, Keyring } from "./state/keyring.ts";
-import { Ledger } from "./state/ledger.ts";
-import { isKnownModel } from "./state/known-models.ts";
-import { Meter } from "./state/meter.ts";
-import { ModelDirectory } from "./state/model-directory.ts";
-import { PriceBook } from "./state/prices.ts";
-import { RateLimiter } from "./state/rate-limiter.ts";
-import { openResponseCache } from "./state/response-cache.ts";
-import { RouteTable } from "./state/route-table.ts";
-import type { CircuitChange } from "./state/target-visit.ts";
-import { TargetStates } from "./state/target-states.ts";
-import { TokenCounter } from "./state/token-counter.ts";
+import type { Meter } from "./telemetry/request-metrics.ts";
+import type { Bookings } from "./ledger/pending-settlements.ts";
+import type { Budgets } from "./limits/budgets.ts";
+import type { ByteBudget } from "./limits/byte-budget.ts";
+import type { CallRegistry } from "./telemetry/in-flight-requests.ts";
+import type { Keyring } from "./keys/keyring.ts";
+import type { LedgerReader } from "./ledger/ledger-store.ts";
+import type { Ledger } from "./ledger/ledger.ts";
+import type { ModelDirectory } from "./targets/model-catalog.ts";
+import type { OpenUpstream } from "./targets/open-upstream.ts";
+import type { PriceBook } from "./usage/prices.ts";
+import type { RateLimiter } from "./limits/rate-limiter.ts";
+import type { ResponseCache } from "./cache/response-cache.ts";
+import type { RouteTable } from "./targets/route-table.ts";
+import type { TargetStates } from "./targets/target-states.ts";
+import type { TokenCounter } from "./usage/token-counter.ts";
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
-const HEARTBEAT_MS = 15_000;
-const BODY_IDLE_MS = 30_000;
-const BODY_TOTAL_MS = 5 * 60_000;
-
-/** A configuration without mistakes, its plugins loaded and their options checked; nothing is open yet. */
-export interface Plan {
-  readonly settings: Settings;
-  readonly upstreams: readonly PlannedUpstream[];
-  /** Optional upstreams whose plugins can't be loaded. */
-  readonly unloadable: readonly UnloadableUpstream[];
-  readonly prices: Prices;
-  /** Values that must never be seen. */
-  readonly secrets: readonly string[];
-}
-
-/** A gateway with its upstreams open. */
-export interface BuiltGateway extends Gateway {
-  /** Lets the upstreams begin their background work. */
-  start(): Promise<void>;
-  /** Closes the upstreams; requests must have ended. */
-  close(): Promise<void>;
-}
-
-/** Loads the plugins and the prices, and checks the plugins' options. Throws a ConfigError with every mistake of the file. */
-export async function plan(config: LoadedConfig): Promise<Plan> {
-  const { settings, directory } = config;
-  const { problems: found, ...planned } = await planUpstreams(config);
-  const { prices, problems: mispriced } = await loadPrices(
-    settings?.prices === undefined ? undefined : resolve(directory, settings.prices),
-    config.document,
-  );
-  const problems = [...config.problems, ...found, ...mispriced];
-  if (problems.length > 0 || !settings) throw new ConfigError(problems);
-  return { ...planned, prices, settings, secrets: [...config.secrets, ...planned.secrets] };
-}
-
-/**
- * Opens every upstream of a plan. Throws a StartupError, with none left open, when one can't be. `tokens` belongs to the
- * caller: its tables take half a second to load, and one does for all gateways of a process.
- */
-export async function build(
-  plan: Plan,
-  around: Surroundings,
-  tokens = new TokenCounter(around.log),
-): Promise<BuiltGateway> {
-  const { settings } = plan;
-  const { log, storage, redactor } = around;
-  for (const secret of plan.secrets) redactor.addLasting(secret);
-  const opened = await openUpstreams(plan, around);
-  const upstreams = opened.byId;
-  const directory = new ModelDirectory(upstreams.values(), log);
-  const routes = new RouteTable(settings.routes, upstreams, (upstream, model) =>
-    directory.lists(upstream, model),
-  );
-  const ledger = new Ledger(storage.ledger, { log, retention: settings.storage.retention });
-  const bookings = new Bookings(log);
-  return {
-    limits: limitsOf(settings),
-    keyring: new Keyring({
-      configured: settings.keys.map(storedKey),
-      store: new KeyLookup({ store: storage.keys, log }),
-      defaults: settings.key_defaults.limits,
-      firstUse: (key) => redactor.addLasting(key),
-    }),
-    upstreams,
-    directory,
-    routes,
-    targets: new TargetStates({
-      health: settings.health,
-      retryShare: settings.retry.budget,
-      changed: (change) => reportCircuit(log, change),
-    }),
-    retry: settings.retry,
-    bodies: new ByteBudget(settings.server.max_bodies),
-    cache: openResponseCache(settings.cache),
-    calls: new CallRegistry(),
-    limiter: limiterOf(settings, around),
-    upstreamLimiter: new RateLimiter({ forgotten: (upstream) => reportForgotten(log, { upstream }) }),
-    budgets: new Budgets({
-      spentSince: (key, since) => storage.ledger.spentSince(key, since),
-      warn: (key, budget, share) => warnOfBudget(log, { key, budget, share }),
-    }),
-    prices: new PriceBook(plan.prices),
-    ledger,
-    usage: storage.ledger,
-    bookings,
-    meter: new Meter((model) => isKnownModel(model, { routes, directory })),
-    outputEstimate: settings.key_defaults.output_estimate,
-    tokens,
-    log,
-    redact: redactor.message,
-    start: () => opened.start(),
-    close: () => closeAll({ opened, bookings, ledger }),
-  };
-}
-
-interface Closed {
-  readonly opened: OpenUpstreams;
-  readonly bookings: Bookings;
+/** All that outlives a request, made once from one configuration: what the steps of the pipeline work with. */
+export interface Gateway {
+  readonly limits: GatewayLimits;
+  readonly keyring: Keyring;
+  readonly upstreams: ReadonlyMap<string, OpenUpstream>;
+  readonly directory: ModelDirectory;
+  readonly routes: RouteTable;
+  readonly targets: TargetStates;
+  readonly retry: RetrySettings;
+  readonly bodies: ByteBudget;
+  /** Undefined where it is turned off. */
+  readonly cache: ResponseCache | undefined;
+  /** The limits of keys, by their names. */
+  readonly limiter: RateLimiter;
+  /** The limits of upstreams, by their names. */
+  readonly upstreamLimiter: RateLimiter;
+  readonly budgets: Budgets;
+  readonly prices: PriceBook;
   readonly ledger: Ledger;
+  /** What the ledger says of past usage. */
+  readonly usage: LedgerReader;
+  readonly bookings: Bookings;
+  readonly meter: Meter;
+  /** The tokens that are reserved for an answer whose request doesn't bound it. */
+  readonly outputEstimate: number;
+  readonly calls: CallRegistry;
+  readonly tokens: TokenCounter;
+  readonly log: GatewayLogger;
+  /** Removes secrets from what an upstream or a plugin said, and cuts it to what a client is shown. */
+  readonly redact: (text: string) => string;
 }
 
-async function closeAll({ opened, bookings, ledger }: Closed): Promise<void> {
-  // Beside the counting, which may take long: what upstreams are told at the end costs if it comes late.
-  const closed = opened.close();
-  await bookings.settled();
-  try {
-    ledger.close();
-  } finally {
-    await closed;
-  }
-}
-
-function limitsOf({ server }: Settings): Gateway["limits"] {
-  return {
-    maxBody: server.max_body,
-    earlyHeaders: server.early_headers,
-    heartbeat: HEARTBEAT_MS,
-    bodyIdle: BODY_IDLE_MS,
-    bodyTotal: BODY_TOTAL_MS,
-  };
-}
-
-function reportCircuit(log: GatewayLogger, { target, state, cause, ms }: CircuitChange): void {
-  if (state === "open") log.warn("a target is left alone for a while", { target, cause, ms });
-  else log.info("a target is back", { target });
-}
-
-/** The limits of keys as they stand: a restart gives nobody a new day. */
-function limiterOf(
-  { keys, key_defaults: { limits: defaults } }: Settings,
-  { log, storage }: Surroundings,
-): RateLimiter {
-  const limiter = new RateLimiter({ forgotten: (key) => reportForgotten(log, { key }) });
-  const now = Date.now();
-  // A busy day has many rows, and most gateways limit none.
-  const countsDays = [{ limits: defaults }, ...keys, ...storage.keys.list()].some(
-    ({ limits }) => limits.requests_per_day !== undefined,
-  );
-  for (const { key, at, tokens } of storage.ledger.admissionsSince(now - (countsDays ? DAY_MS : MINUTE_MS))) {
-    limiter.restore(key, { ago: now - at, tokens });
-  }
-  return limiter;
-}
-
-function reportForgotten(log: GatewayLogger, of: JsonObject): void {
-  log.error("a request never gave back its place, which was freed; please report this", of);
-}
-
-function warnOfBudget(
-  log: GatewayLogger,
-  { key, budget, share }: { readonly key: string; readonly budget: BudgetSettings; readonly share: number },
-): void {
-  log.warn("a key has nearly spent its budget", { key, ...budget, spent: `${Math.floor(share * 100)}%` });
-}
-
-function storedKey({ name, key, key_sha256: hash, models, expires, limits, budget }: KeySettings): StoredKey {
-  return { name, hash: hash ?? hashKey(key ?? ""), models, expires, limits, budget };
+/** The bounds of one request; times in ms, sizes in bytes. */
+export interface GatewayLimits {
+  readonly maxBody: number;
+  readonly earlyHeaders: number;
+  /** The longest silence of a stream before a comment line. */
+  readonly heartbeat: number;
+  /** The longest silence of a client that is sending its body. */
+  readonly bodyIdle: number;
+  /** The longest a body may take in all. */
+  readonly bodyTotal: number;
 }

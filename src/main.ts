@@ -11,23 +11,23 @@ import {
   httpClient,
 } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
-import { banner, keyNotice } from "./banner.ts";
-import { RequestError } from "./dialects/request-error.ts";
-import type { BuiltGateway } from "./gateway.ts";
-import { build, plan } from "./gateway.ts";
+import { banner, keyNotice } from "./server/banner.ts";
+import { RequestError } from "./errors/gateway-error.ts";
+import type { BuiltGateway } from "./build-gateway.ts";
+import { build, plan } from "./build-gateway.ts";
 import { proxyNotices } from "./host/proxy-notices.ts";
-import type { Listening } from "./http/app.ts";
-import { listen } from "./http/app.ts";
+import type { Listening } from "./server/app.ts";
+import { listen } from "./server/app.ts";
 import { onNpmGone } from "./launcher.ts";
 import type { GatewayLogger } from "./log.ts";
 import { createLogger, flushLog, logUnforeseen } from "./log.ts";
-import { outboundFetch } from "./outbound/fetch.ts";
-import { Redactor } from "./state/redactor.ts";
-import { StartupError } from "./state/startup-error.ts";
-import type { Storage } from "./state/storage.ts";
-import { unpricedWarnings } from "./state/unpriced.ts";
-import { weakSecretWarnings } from "./state/weak-secrets.ts";
-import { openSqlite } from "./stores/sqlite.ts";
+import { outboundFetch } from "./runtime/http-client/fetch.ts";
+import { Redactor } from "./secrets/redactor.ts";
+import { StartupError } from "./errors/startup-error.ts";
+import type { Storage } from "./storage/storage.ts";
+import { unpricedWarnings } from "./usage/unpriced.ts";
+import { weakSecretWarnings } from "./secrets/weak-secrets.ts";
+import { openSqlite } from "./storage/sqlite/sqlite.ts";
 
 /** Below this, Bun's bound on outgoing requests is met before any of ours. */
 const ENOUGH_HTTP_REQUESTS = 4_096;

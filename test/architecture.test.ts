@@ -4,6 +4,7 @@ import {
   computedImportViolations,
   contractPackageViolations,
   importCycles,
+  LAYERS,
   layerViolations,
   logViolations,
   pluginViolations,
@@ -11,7 +12,7 @@ import {
 } from "./support/architecture/layers.ts";
 import { mentions } from "./support/architecture/specifiers.ts";
 import type { SourceTree } from "./support/architecture/tree.ts";
-import { readTree } from "./support/architecture/tree.ts";
+import { isUnder, readTree } from "./support/architecture/tree.ts";
 import {
   confinedPackageViolations,
   consoleViolations,
@@ -136,19 +137,18 @@ describe("the reader of imports", () => {
 describe("a planted violation is found:", () => {
   const layered: readonly (readonly [string, string, string])[] = [
     ["src/contract/a.ts", "../kit/a.ts", "src/kit/a.ts"],
-    ["src/contract/a.ts", "../../config/schema/gateway.ts", "config/schema/gateway.ts"],
-    ["src/kit/a.ts", "../flow/a.ts", "src/flow/a.ts"],
-    ["src/flow/a.ts", "modelyard/kit", "src/kit/index.ts"],
-    ["src/dialects/chat/a.ts", "../../state/a.ts", "src/state/a.ts"],
-    ["src/state/a.ts", "../stores/memory.ts", "src/stores/memory.ts"],
-    ["src/stores/a.ts", "../host/a.ts", "src/host/a.ts"],
-    ["src/steps/a.ts", "../stores/a.ts", "src/stores/a.ts"],
-    ["src/steps/a.ts", "../pipeline.ts", "src/pipeline.ts"],
-    ["src/pipeline.ts", "./http/app.ts", "src/http/app.ts"],
-    ["src/http/a.ts", "../gateway.ts", "src/gateway.ts"],
-    ["src/gateway.ts", "./http/app.ts", "src/http/app.ts"],
-    ["config/document/a.ts", "../schema/walk.ts", "config/schema/walk.ts"],
-    ["config/schema/a.ts", "../check.ts", "config/check.ts"],
+    ["src/contract/a.ts", "../../config/schema.ts", "config/schema.ts"],
+    ["src/kit/a.ts", "../answer/a.ts", "src/answer/a.ts"],
+    ["src/answer/a.ts", "modelyard/kit", "src/kit/index.ts"],
+    ["src/dialects/chat/a.ts", "../../targets/a.ts", "src/targets/a.ts"],
+    ["src/ledger/a.ts", "../storage/memory.ts", "src/storage/memory.ts"],
+    ["src/storage/a.ts", "../host/a.ts", "src/host/a.ts"],
+    ["src/limits/a.ts", "../targets/a.ts", "src/targets/a.ts"],
+    ["src/attempts/a.ts", "../gateway.ts", "src/gateway.ts"],
+    ["src/pipeline/a.ts", "../storage/a.ts", "src/storage/a.ts"],
+    ["src/pipeline/a.ts", "../server/app.ts", "src/server/app.ts"],
+    ["src/gateway.ts", "./pipeline/pipeline.ts", "src/pipeline/pipeline.ts"],
+    ["src/build-gateway.ts", "./server/app.ts", "src/server/app.ts"],
     ["config/load.ts", "../src/contract/index.ts", "src/contract/index.ts"],
     ["config/load.ts", "../src/log", "src/log.ts"],
   ];
@@ -161,13 +161,26 @@ describe("a planted violation is found:", () => {
     }
   });
 
+  test("a room that stands above what it may import", () => {
+    const rooms = Object.keys(LAYERS);
+    const isKnown = (file: string, index: number) =>
+      rooms.slice(0, index).some((room) => isUnder(file, room));
+    const free = ["src", "toolkit", "package.json"];
+    const wrong = rooms.flatMap((room, index) =>
+      (LAYERS[room] ?? [])
+        .filter((file) => !free.includes(file) && !isKnown(file, index))
+        .map((file) => `${room} → ${file}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   test("a file outside the table", () => {
     expect(layerViolations(planted({ "src/utils/a.ts": "" }))).toEqual(["src/utils/a.ts is in no layer"]);
   });
 
   test("a test may reach across layers", () => {
-    const text = `import { listen } from "../http/app.ts";`;
-    expect(layerViolations(planted({ "src/flow/a.test.ts": text }))).toEqual([]);
+    const text = `import { listen } from "../server/app.ts";`;
+    expect(layerViolations(planted({ "src/answer/a.test.ts": text }))).toEqual([]);
   });
 
   test("a package in the contract", () => {
@@ -218,40 +231,42 @@ describe("a planted violation is found:", () => {
 
   test("a computed import outside the loader of plugins", () => {
     const text = "await import(file);";
-    const tree = planted({ "src/host/resolve.ts": text, "src/steps/a.ts": text });
-    expect(computedImportViolations(tree)).toEqual(["src/steps/a.ts:1: imports a computed path"]);
+    const tree = planted({ "src/host/resolve.ts": text, "src/pipeline/a.ts": text });
+    expect(computedImportViolations(tree)).toEqual(["src/pipeline/a.ts:1: imports a computed path"]);
   });
 
   test("a cycle of types", () => {
     const tree = planted({
-      "src/flow/a.ts": `import type { B } from "./b.ts";`,
-      "src/flow/b.ts": `export type { C } from "./c.ts";`,
-      "src/flow/c.ts": `type A = import("./a.ts").A;`,
-      "src/flow/d.ts": `import "./a.ts";`,
+      "src/answer/a.ts": `import type { B } from "./b.ts";`,
+      "src/answer/b.ts": `export type { C } from "./c.ts";`,
+      "src/answer/c.ts": `type A = import("./a.ts").A;`,
+      "src/answer/d.ts": `import "./a.ts";`,
     });
-    expect(importCycles(tree)).toEqual(["src/flow/a.ts > src/flow/b.ts > src/flow/c.ts > src/flow/a.ts"]);
+    expect(importCycles(tree)).toEqual([
+      "src/answer/a.ts > src/answer/b.ts > src/answer/c.ts > src/answer/a.ts",
+    ]);
   });
 
   test("a step that the pipeline never takes", () => {
     const tree = planted({
-      "src/pipeline.ts": `import { a } from "./steps/a.ts";`,
-      "src/steps/a.ts": `import { b } from "./b.ts";`,
-      "src/steps/b.ts": "",
-      "src/steps/c.ts": `import { a } from "./a.ts";`,
+      "src/pipeline/pipeline.ts": `import { a } from "./a.ts";`,
+      "src/pipeline/a.ts": `import { b } from "./b.ts";`,
+      "src/pipeline/b.ts": "",
+      "src/pipeline/c.ts": `import { a } from "./a.ts";`,
     });
-    expect(unusedSteps(tree)).toEqual(["src/steps/c.ts can't be reached from src/pipeline.ts"]);
+    expect(unusedSteps(tree)).toEqual(["src/pipeline/c.ts can't be reached from src/pipeline/pipeline.ts"]);
   });
 
   test("a package outside its part of the tree", () => {
     const tree = planted({
-      "src/http/app.ts": `import { Elysia } from "elysia";`,
-      "src/steps/a.ts": `import type { Context } from "elysia/types";`,
+      "src/server/app.ts": `import { Elysia } from "elysia";`,
+      "src/pipeline/a.ts": `import type { Context } from "elysia/types";`,
       "plugins/mine/a.ts": `import { io } from "socket.io-client";`,
       "plugins/langfast/socket.ts": `import { io } from "socket.io-client";`,
       "toolkit/scaffold/socketio/a.ts": `import { io } from "socket.io-client";`,
     });
     expect(confinedPackageViolations(tree)).toEqual([
-      "src/steps/a.ts:1: elysia belongs in src/http",
+      "src/pipeline/a.ts:1: elysia belongs in src/server",
       "plugins/mine/a.ts:1: socket.io-client belongs in plugins/langfast or toolkit/scaffold/socketio",
     ]);
   });
@@ -305,7 +320,7 @@ describe("a planted violation is found:", () => {
       "src/dialects/openai-completions/request.ts": `const NO = ["echo"];`,
     };
     expect(nameViolations(planted(files))).toEqual([]);
-    expect(nameViolations(planted({ ...files, "src/steps/a.ts": `"echo"` }))).toHaveLength(1);
+    expect(nameViolations(planted({ ...files, "src/pipeline/a.ts": `"echo"` }))).toHaveLength(1);
   });
 
   test("but not the name of a protocol, unless it is a text of its own", () => {
@@ -318,13 +333,13 @@ describe("a planted violation is found:", () => {
 
   test("a file that is too long", () => {
     const tree = planted({
-      "src/pipeline.ts": "\n".repeat(101),
+      "src/pipeline/pipeline.ts": "\n".repeat(101),
       "src/a.ts": "\n".repeat(301),
       "src/b.ts": "\n".repeat(300),
       "src/a.test.ts": "\n".repeat(999),
     });
     expect(sizeViolations(tree)).toEqual([
-      "src/pipeline.ts has 101 lines, 100 at most",
+      "src/pipeline/pipeline.ts has 101 lines, 100 at most",
       "src/a.ts has 301 lines, 300 at most",
     ]);
   });

@@ -1,11 +1,11 @@
 import { configPath, environmentProxies, loadConfig, strayArgument } from "../../config/load.ts";
-import { build, plan } from "../gateway.ts";
+import { build, plan } from "../build-gateway.ts";
 import { proxyNotices } from "../host/proxy-notices.ts";
 import { createLogger, flushLog } from "../log.ts";
-import { Redactor } from "../state/redactor.ts";
-import { StartupError } from "../state/startup-error.ts";
-import { unpricedWarnings } from "../state/unpriced.ts";
-import { memoryStorage } from "../stores/memory.ts";
+import { Redactor } from "../secrets/redactor.ts";
+import { StartupError } from "../errors/startup-error.ts";
+import { unpricedWarnings } from "../usage/unpriced.ts";
+import { memoryStorage } from "../storage/memory.ts";
 
 /** `check`: says whether the gateway could start with this file. Throws a ConfigError or a StartupError if not. */
 export async function check(argv: readonly string[]): Promise<number> {

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { configPath, loadConfig } from "../../config/load.ts";
-import { plan } from "../gateway.ts";
-import type { LedgerReader } from "../state/ledger-store.ts";
-import { databaseFile } from "../stores/sqlite.ts";
-import { readLedger } from "../stores/sqlite-ledger-reader.ts";
+import { plan } from "../build-gateway.ts";
+import type { LedgerReader } from "../ledger/ledger-store.ts";
+import { databaseFile } from "../storage/sqlite/sqlite.ts";
+import { readLedger } from "../storage/sqlite/ledger-reader.ts";
 
 /**
  * Lets `read` look into the ledger of gateway.yaml's database, a running gateway's too, without changing it.

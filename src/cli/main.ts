@@ -5,7 +5,7 @@
  */
 import { version } from "../../package.json";
 import { ConfigError } from "../../config/problem.ts";
-import { StartupError } from "../state/startup-error.ts";
+import { StartupError } from "../errors/startup-error.ts";
 import { audit } from "./audit.ts";
 import { canary } from "../../toolkit/commands/canary.ts";
 import { check } from "./check.ts";

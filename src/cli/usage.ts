@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { messageOf } from "../log.ts";
-import type { UsageGrouping, UsageQuery, UsageRow } from "../state/ledger-store.ts";
+import type { UsageGrouping, UsageQuery, UsageRow } from "../ledger/ledger-store.ts";
 import { withLedger } from "./ledger-file.ts";
 import { table } from "./table.ts";
 

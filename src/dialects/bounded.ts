@@ -1,5 +1,5 @@
 import { UpstreamError } from "../contract/index.ts";
-import type { AnswerEvent } from "../flow/answer-event.ts";
+import type { AnswerEvent } from "../answer/answer-event.ts";
 
 /** A collected answer larger than this is the upstream's fault: nothing grows without a bound. */
 const MAX_COLLECTED = 64 * 1024 * 1024;

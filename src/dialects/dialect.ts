@@ -1,6 +1,6 @@
 import type { JsonObject } from "../contract/index.ts";
-import type { AnswerBatches, AnswerEvent, CountedUsage } from "../flow/answer-event.ts";
-import type { RequestError } from "./request-error.ts";
+import type { AnswerBatches, AnswerEvent, CountedUsage } from "../answer/answer-event.ts";
+import type { RequestError } from "../errors/gateway-error.ts";
 
 /** How one kind of client wants to hear an answer. */
 export interface Dialect {

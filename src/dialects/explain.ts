@@ -4,7 +4,7 @@ import type { TypeCheck } from "@sinclair/typebox/compiler";
 import type { ValueError } from "@sinclair/typebox/errors";
 import { ValueErrorType } from "@sinclair/typebox/errors";
 import { isNumber } from "../contract/index.ts";
-import { RequestError } from "./request-error.ts";
+import { RequestError } from "../errors/gateway-error.ts";
 
 /** An optional field; clients write null for what they leave out. */
 export function Nullable<T extends TSchema>(schema: T) {

@@ -2,8 +2,8 @@ import { expect, jest, test } from "bun:test";
 import { Type } from "../contract/index.ts";
 import type { Host, Upstream } from "../contract/index.ts";
 import { createLogger } from "../log.ts";
-import { Redactor } from "../state/redactor.ts";
-import { memoryStorage } from "../stores/memory.ts";
+import { Redactor } from "../secrets/redactor.ts";
+import { memoryStorage } from "../storage/memory.ts";
 import { openUpstream } from "./open-upstream.ts";
 
 const timeouts = { queue: 1, connect: 1_000, first_event: 1_000, idle: 1_000, total: 1_000 };

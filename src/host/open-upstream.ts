@@ -1,9 +1,9 @@
 import type { TimeoutSettings, UpstreamSettings } from "../../config/settings.ts";
 import type { Host, Upstream, UpstreamPlugin } from "../contract/index.ts";
 import type { GatewayLogger } from "../log.ts";
-import type { OpenUpstream } from "../state/open-upstream.ts";
-import type { Redactor } from "../state/redactor.ts";
-import type { Storage } from "../state/storage.ts";
+import type { OpenUpstream } from "../targets/open-upstream.ts";
+import type { Redactor } from "../secrets/redactor.ts";
+import type { Storage } from "../storage/storage.ts";
 import { Scope, within } from "./scope.ts";
 
 // open() neither waits for the network nor writes, so one that takes this long hangs.

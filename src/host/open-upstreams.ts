@@ -1,7 +1,7 @@
 import type { Problem } from "../../config/problem.ts";
 import { messageOf } from "../log.ts";
-import type { OpenUpstream } from "../state/open-upstream.ts";
-import { StartupError } from "../state/startup-error.ts";
+import type { OpenUpstream } from "../targets/open-upstream.ts";
+import { StartupError } from "../errors/startup-error.ts";
 import type { PlannedUpstream, Surroundings } from "./open-upstream.ts";
 import { openUpstream } from "./open-upstream.ts";
 import type { PlannedUpstreams } from "./plan-upstreams.ts";

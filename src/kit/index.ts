@@ -14,7 +14,7 @@ export { failureIn, failureOf } from "./failure.ts";
 export { cleanBase64, readInlineData } from "./inline-data.ts";
 export type { InlineData, InlineDataOptions } from "./inline-data.ts";
 export { parseAsWritten, parseJson } from "./json.ts";
-export { stringifyJson } from "../contract/json-text.ts";
+export { stringifyJson } from "../json/json-text.ts";
 export { describeLimits, wellFormedSchema } from "./json-schema.ts";
 export type { WellFormedSchema } from "./json-schema.ts";
 export { reasonOf } from "./finish-reason.ts";

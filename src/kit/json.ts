@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "../contract/index.ts";
 import { isNumber } from "../contract/index.ts";
-import { parseLossless, parseWithSpellings } from "../contract/lossless.ts";
-import { isNestedTooDeep } from "../contract/nesting.ts";
+import { parseLossless, parseWithSpellings } from "../json/lossless.ts";
+import { isNestedTooDeep } from "../json/nesting.ts";
 
 /** What an upstream said at one place of its JSON: a value, or nothing. */
 export type Said = Json | undefined;

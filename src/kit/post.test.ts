@@ -4,7 +4,7 @@ import { FakeClock } from "../../test/support/fake-clock.ts";
 import { testCall } from "../../test/support/plugin-host.ts";
 import { rawServer, silentServer } from "../../test/support/silent-server.ts";
 import { until } from "../../test/support/until.ts";
-import { outboundFetch } from "../outbound/fetch.ts";
+import { outboundFetch } from "../runtime/http-client/fetch.ts";
 import { openaiStream } from "./openai-stream.ts";
 import { post } from "./post.ts";
 import { unreachable } from "./unreachable.ts";

@@ -1,8 +1,8 @@
 import { UpstreamError } from "../contract/index.ts";
 import type { Call, JsonObject } from "../contract/index.ts";
 import type { Cancelling } from "../contract/cancelling.ts";
-import { stringifyJson } from "../contract/json-text.ts";
-import { writtenBytes } from "../contract/source.ts";
+import { stringifyJson } from "../json/json-text.ts";
+import { writtenBytes } from "../json/source.ts";
 import { CANCELLING, cancellingOf, TAKES_CANCELLING } from "../contract/cancelling.ts";
 import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";

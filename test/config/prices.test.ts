@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { loadPrices, SHIPPED_PRICES } from "../../config/prices.ts";
 import type { Usage } from "../../src/contract/index.ts";
-import { PriceBook } from "../../src/state/prices.ts";
+import { PriceBook } from "../../src/usage/prices.ts";
 
 const { prices } = await loadPrices();
 const book = new PriceBook(prices);

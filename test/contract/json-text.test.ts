@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { stringifyJson } from "../../src/contract/json-text.ts";
+import { stringifyJson } from "../../src/json/json-text.ts";
 
 test.each([
   ["cut \ud83d", '"cut \ufffd"'],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { isNumber, LosslessNumber } from "../../src/contract/lossless-number.ts";
-import { parseLossless, parseWithSpellings } from "../../src/contract/lossless.ts";
+import { parseLossless, parseWithSpellings } from "../../src/json/lossless.ts";
 
 describe("a number that JavaScript can't hold", () => {
   const number = new LosslessNumber("2512292042121000001");

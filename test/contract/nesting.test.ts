@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isNestedTooDeep, MAX_NESTING } from "../../src/contract/nesting.ts";
+import { isNestedTooDeep, MAX_NESTING } from "../../src/json/nesting.ts";
 
 function depthOf(value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;

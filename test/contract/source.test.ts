@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { JsonObject } from "../../src/contract/json.ts";
-import { forgetSource, keepMeaning, keepSource, sourceOf, writtenBytes } from "../../src/contract/source.ts";
-import { scanTopLevel } from "../../src/contract/top-level.ts";
+import { forgetSource, keepMeaning, keepSource, sourceOf, writtenBytes } from "../../src/json/source.ts";
+import { scanTopLevel } from "../../src/json/top-level.ts";
 
 function kept(text: string): JsonObject {
   const body = JSON.parse(text) as JsonObject;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { MAX_NESTING } from "../../src/contract/nesting.ts";
-import { scanTopLevel } from "../../src/contract/top-level.ts";
+import { MAX_NESTING } from "../../src/json/nesting.ts";
+import { scanTopLevel } from "../../src/json/top-level.ts";
 
 function scan(text: string) {
   const bytes = Buffer.from(text);

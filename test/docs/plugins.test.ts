@@ -51,7 +51,7 @@ test("every name of the kit is there, and no other", () => {
 });
 
 test("every step of the pipeline is there, in its order, and no other", async () => {
-  const pipeline = await read("src/pipeline.ts");
+  const pipeline = await read("src/pipeline/pipeline.ts");
   const [, own = ""] = /async function chatCompletions\([^]*?\{\n([^]*?)\n\}\n/.exec(pipeline) ?? [];
   const steps = [...pipeline.matchAll(/import \{ ([^}]*) \} from "\.\/steps\//g)]
     .flatMap(([, names = ""]) => names.split(", "))

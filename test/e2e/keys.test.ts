@@ -37,7 +37,7 @@ test("a key that is made while the gateway runs is good at once, and refused soo
 
   expect((await keys("revoke", "bob")).code).toBe(0);
   const refused = async () => (await ask(url, "hello", { key })).status === 401;
-  // Within a second of the gateway's clock; src/state/keyring.test.ts has the bound.
+  // Within a second of the gateway's clock; src/keys/keyring.test.ts has the bound.
   await until(refused, "the revoked key to be refused");
   expect((await keys("revoke", "bob")).code).toBe(1);
   expect(gateway.stdout + gateway.stderr).not.toContain(key);

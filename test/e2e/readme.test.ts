@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { REFUSALS } from "../../src/dialects/request-error.ts";
+import { REFUSALS } from "../../src/errors/gateway-error.ts";
 import { startGateway } from "../support/gateway.ts";
 
 /**

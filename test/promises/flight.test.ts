@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { RequestError } from "../../src/dialects/request-error.ts";
+import { RequestError } from "../../src/errors/gateway-error.ts";
 import type { Exchange, FaultUpstream } from "../support/fault-upstream.ts";
 import { openaiChunks, startFaultUpstream } from "../support/fault-upstream.ts";
 import { forwardTo, tries } from "../support/forward-gateway.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { connecting } from "../promises/clients.ts";
 import { pourUntilStalled } from "../promises/pour.ts";
-import { boundSendBuffers } from "../../src/flow/socket-buffers.ts";
+import { boundSendBuffers } from "../../src/runtime/socket-buffers.ts";
 import type { Exchange } from "../support/fault-upstream.ts";
 import { openaiChunks, startFaultUpstream } from "../support/fault-upstream.ts";
 import { startForward } from "../support/forward-gateway.ts";

@@ -4,7 +4,7 @@ import { createServer } from "node:tls";
 import type { Socket } from "bun";
 import { UpstreamError } from "../../src/contract/index.ts";
 import { get } from "../../src/kit/post.ts";
-import { outboundFetch } from "../../src/outbound/fetch.ts";
+import { outboundFetch } from "../../src/runtime/http-client/fetch.ts";
 import { Authority } from "../support/certificates.ts";
 import { GatewayFolder, startMain } from "../support/gateway-process.ts";
 import { startGateway } from "../support/gateway.ts";

@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../config/load.ts";
-import type { BuiltGateway } from "../../src/gateway.ts";
-import { build, plan } from "../../src/gateway.ts";
-import { listen } from "../../src/http/app.ts";
+import type { BuiltGateway } from "../../src/build-gateway.ts";
+import { build, plan } from "../../src/build-gateway.ts";
+import { listen } from "../../src/server/app.ts";
 import { createLogger } from "../../src/log.ts";
-import type { GatewayLimits } from "../../src/state/gateway.ts";
-import type { OutboundOptions } from "../../src/outbound/fetch.ts";
-import { outboundFetch } from "../../src/outbound/fetch.ts";
-import { Redactor } from "../../src/state/redactor.ts";
-import { TokenCounter } from "../../src/state/token-counter.ts";
-import { openSqlite } from "../../src/stores/sqlite.ts";
+import type { GatewayLimits } from "../../src/gateway.ts";
+import type { OutboundOptions } from "../../src/runtime/http-client/fetch.ts";
+import { outboundFetch } from "../../src/runtime/http-client/fetch.ts";
+import { Redactor } from "../../src/secrets/redactor.ts";
+import { TokenCounter } from "../../src/usage/token-counter.ts";
+import { openSqlite } from "../../src/storage/sqlite/sqlite.ts";
 
 /** The key that `startGateway` configures when its file has no `keys`. */
 export const TEST_KEY = "sk-test-0123456789";

@@ -1,6 +1,6 @@
 import { writeSync } from "node:fs";
-import { openSqlite } from "../../src/stores/sqlite.ts";
-import { Ledger } from "../../src/state/ledger.ts";
+import { openSqlite } from "../../src/storage/sqlite/sqlite.ts";
+import { Ledger } from "../../src/ledger/ledger.ts";
 import { admitted, CLOSED, DAY_MS, SILENT } from "./ledger.ts";
 
 /**

@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JsonObject } from "../../src/contract/index.ts";
 import { createLogger, type GatewayLogger } from "../../src/log.ts";
-import type { AuditReport } from "../../src/state/ledger-store.ts";
-import { Ledger, type Admitted, type Closed } from "../../src/state/ledger.ts";
-import { openSqlite } from "../../src/stores/sqlite.ts";
+import type { AuditReport } from "../../src/ledger/ledger-store.ts";
+import { Ledger, type Admitted, type Closed } from "../../src/ledger/ledger.ts";
+import { openSqlite } from "../../src/storage/sqlite/sqlite.ts";
 
 /** A log that says nothing. */
 export const SILENT: GatewayLogger = createLogger({ log: "json", level: "error", redact: () => "" });

@@ -1,5 +1,5 @@
 import type { Call, Host, Json, JsonObject, KeyValue, Logger, StoredValue } from "modelyard/plugin";
-import { outboundFetch } from "../../src/outbound/fetch.ts";
+import { outboundFetch } from "../../src/runtime/http-client/fetch.ts";
 
 /** One line that was logged. */
 export interface LogLine {

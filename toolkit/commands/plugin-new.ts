@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../src/log.ts";
-import { StartupError } from "../../src/state/startup-error.ts";
+import { StartupError } from "../../src/errors/startup-error.ts";
 import { answerHelp, isHelp } from "./plugin-help.ts";
 import { filesOf, kinds } from "../scaffold/files.ts";
 

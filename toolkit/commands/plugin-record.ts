@@ -3,7 +3,7 @@ import { access, mkdir, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../src/log.ts";
-import { StartupError } from "../../src/state/startup-error.ts";
+import { StartupError } from "../../src/errors/startup-error.ts";
 import { answerHelp, isHelp } from "./plugin-help.ts";
 import { askRecorded, recordingFile } from "./record-call.ts";
 

@@ -1,8 +1,8 @@
 import type { Call, ChatEvent } from "../../src/contract/index.ts";
 import { UpstreamError } from "../../src/contract/index.ts";
 import type { Logger } from "../../src/contract/index.ts";
-import type { OpenUpstream } from "../../src/state/open-upstream.ts";
-import { Deadlines, STREAMED } from "../../src/steps/deadlines.ts";
+import type { OpenUpstream } from "../../src/targets/open-upstream.ts";
+import { Deadlines, STREAMED } from "../../src/attempts/deadlines.ts";
 
 /** What a plugin made of an upstream's answer. */
 export interface AnswerTypes {

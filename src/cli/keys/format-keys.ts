@@ -1,5 +1,5 @@
 import type { BudgetSettings, LimitSettings } from "../../../config/settings.ts";
-import type { Spent } from "../../state/ledger-row.ts";
+import type { Spent } from "../../ledger/ledger-row.ts";
 import type { KnownKey } from "./known-keys.ts";
 import { table } from "../table.ts";
 import { budgetWords, limitWords } from "./format-limits.ts";

@@ -1,12 +1,12 @@
 import { writeSync } from "node:fs";
 import { configPath, loadConfig } from "../../../config/load.ts";
 import type { Settings } from "../../../config/settings.ts";
-import { plan } from "../../gateway.ts";
+import { plan } from "../../build-gateway.ts";
 import { messageOf } from "../../log.ts";
-import { budgetPeriod } from "../../state/budget-period.ts";
-import type { Grant, KeyStore } from "../../state/keyring.ts";
-import { makeKey, NameTaken } from "../../state/keyring.ts";
-import { StartupError } from "../../state/startup-error.ts";
+import { budgetPeriod } from "../../limits/budget-period.ts";
+import type { Grant, KeyStore } from "../../keys/keyring.ts";
+import { makeKey, NameTaken } from "../../keys/keyring.ts";
+import { StartupError } from "../../errors/startup-error.ts";
 import { keysQuestion } from "./parse-keys-args.ts";
 import type { KeysQuestion } from "./parse-keys-args.ts";
 import type { SpentSince } from "./format-keys.ts";

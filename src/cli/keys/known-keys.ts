@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import type { LoadedConfig } from "../../../config/load.ts";
 import type { Settings } from "../../../config/settings.ts";
-import type { Caller, ListedKey } from "../../state/keyring.ts";
-import { callerOf } from "../../state/keyring.ts";
-import type { Storage } from "../../state/storage.ts";
-import { databaseFile, openSqlite } from "../../stores/sqlite.ts";
+import type { Caller, ListedKey } from "../../keys/keyring.ts";
+import { callerOf } from "../../keys/keyring.ts";
+import type { Storage } from "../../storage/storage.ts";
+import { databaseFile, openSqlite } from "../../storage/sqlite/sqlite.ts";
 
 /** Where relative paths start from. */
 export type Located = Pick<LoadedConfig, "directory">;

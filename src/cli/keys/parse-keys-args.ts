@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import type { Grant } from "../../state/keyring.ts";
+import type { Grant } from "../../keys/keyring.ts";
 import { GRANT_OPTIONS, grantOf } from "./key-grant.ts";
 
 /** What `keys` was asked to do. */

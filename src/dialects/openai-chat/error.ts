@@ -1,5 +1,5 @@
-import { stringifyJson } from "../../contract/json-text.ts";
-import type { RequestError } from "../request-error.ts";
+import { stringifyJson } from "../../json/json-text.ts";
+import type { RequestError } from "../../errors/gateway-error.ts";
 
 /** OpenAI's error object: `{"error": {message, type, param, code}}`. */
 export function errorBody(error: RequestError): string {

@@ -1,7 +1,7 @@
 import type { FinishEvent, FoldedFields, Json, JsonObject, ToolCallEvent } from "../../contract/index.ts";
 import { foldExtra } from "../../contract/index.ts";
-import type { AnswerBatches, AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
-import { readAll } from "../../flow/read-all.ts";
+import type { AnswerBatches, AnswerEvent, CountedUsage } from "../../answer/answer-event.ts";
+import { readAll } from "../../answer/read-all.ts";
 import { Bounded } from "../bounded.ts";
 import type { Collected } from "../dialect.ts";
 import { finishFields, finishReason } from "./finish.ts";

@@ -3,7 +3,7 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { ChatRequest } from "../../contract/index.ts";
 import { COUNTS } from "../counts.ts";
 import { explain, Nullable } from "../explain.ts";
-import { RequestError } from "../request-error.ts";
+import { RequestError } from "../../errors/gateway-error.ts";
 
 /** The longest model name worth looking up. */
 const MAX_MODEL_LENGTH = 256;

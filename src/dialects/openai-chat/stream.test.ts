@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import type { AnswerEvent } from "../../flow/answer-event.ts";
-import { RequestError } from "../request-error.ts";
+import type { AnswerEvent } from "../../answer/answer-event.ts";
+import { RequestError } from "../../errors/gateway-error.ts";
 import { ChunkWriter, errorFrame } from "./stream.ts";
 
 interface Chunk {

@@ -1,8 +1,8 @@
 import type { FinishEvent, JsonObject } from "../../contract/index.ts";
-import type { AnswerEvent, CountedUsage } from "../../flow/answer-event.ts";
-import { inOnePiece } from "../../flow/in-one-piece.ts";
+import type { AnswerEvent, CountedUsage } from "../../answer/answer-event.ts";
+import { inOnePiece } from "../../runtime/flatten-string.ts";
 import type { FrameWriter, WriterOptions } from "../dialect.ts";
-import type { RequestError } from "../request-error.ts";
+import type { RequestError } from "../../errors/gateway-error.ts";
 import { errorBody } from "./error.ts";
 import { finishFields, finishReason } from "./finish.ts";
 import { Identity, NOT_EXTRA } from "./identity.ts";

@@ -2,10 +2,10 @@ import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { ChatRequest, CompletionRequest } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { keepMeaning } from "../../contract/source.ts";
+import { keepMeaning } from "../../json/source.ts";
 import { COUNTS } from "../counts.ts";
 import { explain, Nullable } from "../explain.ts";
-import { RequestError } from "../request-error.ts";
+import { RequestError } from "../../errors/gateway-error.ts";
 
 /** https://platform.openai.com/docs/api-reference/completions/create */
 export const CompletionsRequestSchema = Type.Object({

@@ -1,5 +1,5 @@
 import type { EmbedResult, JsonObject } from "../../contract/index.ts";
-import type { CountedUsage } from "../../flow/answer-event.ts";
+import type { CountedUsage } from "../../answer/answer-event.ts";
 import { usageBody } from "../openai-chat/usage.ts";
 import type { VectorEncoding } from "./request.ts";
 

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { EmbedInput, EmbedRequest } from "../../contract/index.ts";
-import { keepMeaning } from "../../contract/source.ts";
+import { keepMeaning } from "../../json/source.ts";
 import { explain, Nullable } from "../explain.ts";
 
 /** https://platform.openai.com/docs/api-reference/embeddings/create */

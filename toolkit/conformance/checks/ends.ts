@@ -1,6 +1,6 @@
 import { UpstreamError } from "../../../src/contract/index.ts";
 import type { ChatEvent, UpstreamErrorCode } from "../../../src/contract/index.ts";
-import { checkEvent } from "../../../src/flow/check-event.ts";
+import { checkEvent } from "../../../src/answer/validate-event.ts";
 import type { Outcome } from "../harness/test-request.ts";
 import { expectText } from "../harness/harness.ts";
 import type { Bench, Stage } from "../harness/harness.ts";

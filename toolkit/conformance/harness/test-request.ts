@@ -6,7 +6,7 @@ import type {
   Upstream,
   Usage,
 } from "../../../src/contract/index.ts";
-import { batchesOf } from "../../../src/flow/batches.ts";
+import { batchesOf } from "../../../src/answer/batches.ts";
 import type { TestCall } from "./test-call.ts";
 import { Broken } from "./verdict.ts";
 import { LATE, within } from "./timing.ts";

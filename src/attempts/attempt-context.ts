@@ -1,0 +1,236 @@
+import type { Call, Usage } from "../contract/index.ts";
+import type { Cancelling } from "../contract/cancelling.ts";
+import { CANCELLING } from "../contract/cancelling.ts";
+import { FAILURES, UpstreamError } from "../contract/index.ts";
+import { RequestError } from "../errors/gateway-error.ts";
+import { Cancellation } from "../runtime/cancel-source.ts";
+import type { AnswerFollower } from "../answer/answer-guard.ts";
+import type { GatewayLogger } from "../log.ts";
+import { logUnforeseen, messageOf } from "../log.ts";
+import type { Errand } from "./dispatch-context.ts";
+import type { Target } from "../targets/route-table.ts";
+import type { Outcome } from "../targets/circuit.ts";
+import type { Visit } from "../targets/attempt-permit.ts";
+import type { AwaitedAnswer, Course } from "./deadlines.ts";
+import { Deadlines, STREAMED } from "./deadlines.ts";
+import { IgnoredParameters } from "./ignored-parameters.ts";
+import { shown } from "../errors/client-error.ts";
+
+export interface LentCallOptions {
+  readonly target: Target;
+  /** 1 for the first of this request. */
+  readonly number: number;
+  readonly visit: Visit;
+  readonly call: Errand;
+  /** Removes secrets from what an upstream or its plugin says, and cuts it to what is shown. */
+  readonly redact: (text: string) => string;
+  readonly course: Course;
+}
+
+/** What can be left before its time, for a reason. */
+interface Abortable {
+  abort(reason: unknown): void;
+  /** What the upstream has told of its usage so far. */
+  readonly told?: Usage;
+}
+
+/**
+ * What an upstream is lent for one attempt. It ends with `ended()`, or when the request does: then the
+ * signal is aborted, the deadlines are off, and the target's visit is over.
+ */
+export class LentCall implements Call, AnswerFollower {
+  readonly id: string;
+  readonly attempt: number;
+  readonly #options: LentCallOptions;
+  readonly #cancellation = new Cancellation<UpstreamError | RequestError>();
+  readonly #deadlines: Deadlines;
+  #ignored: IgnoredParameters | undefined;
+  /** Whether anything may have been asked of the upstream: whatever asks takes the signal, to be able to stop. */
+  #isAsked = false;
+  #isQueueNoted = false;
+  #log: GatewayLogger | undefined;
+  /** Ends the wait for what a plugin has promised. */
+  #waiting: Abortable | undefined;
+  readonly #began = performance.now();
+  #isConnected: boolean;
+  /** True once what was used is no longer this attempt's to tell. */
+  #isTold = false;
+
+  constructor(options: LentCallOptions) {
+    const { target, call, number, course } = options;
+    const { upstream } = target;
+    this.#options = options;
+    this.id = call.id;
+    this.attempt = number;
+    this.#isConnected = upstream.upstream.reportsConnection !== true;
+    this.#deadlines = new Deadlines({
+      upstream: upstream.id,
+      timeouts: upstream.timeouts,
+      course,
+      connects: upstream.upstream.reportsConnection === true,
+      renew: () => this.#cancellation.renewable?.renew() ?? false,
+      passed: (error) => this.#abort(error),
+    });
+    call.cancellation.listen(this.#requestEnded);
+  }
+
+  get log(): GatewayLogger {
+    const { call, target } = this.#options;
+    return (this.#log ??= call.log.child({ upstream: target.upstream.id }));
+  }
+
+  get signal(): AbortSignal {
+    this.#isAsked = true;
+    return this.#cancellation.signal;
+  }
+
+  get [CANCELLING](): Cancelling {
+    this.#isAsked = true;
+    return this.#cancellation;
+  }
+
+  /** The parameters that the upstream could not honour so far, as a header can hold them. */
+  get ignoredNames(): readonly string[] {
+    return this.#ignored?.entries() ?? [];
+  }
+
+  connected(): void {
+    this.#isConnected = true;
+    this.#isAsked = true;
+    this.#deadlines.connected();
+  }
+
+  queued(): Disposable {
+    return this.#deadlines.queued();
+  }
+
+  alive(): void {
+    this.#deadlines.alive();
+  }
+
+  ignored(parameter: string, why: string): void {
+    // A plugin need not be written in TypeScript, and what stands here goes into a header.
+    (this.#ignored ??= new IgnoredParameters()).add(this.#options.redact(String(parameter)));
+    this.log.debug("a parameter is not honoured", { parameter, why });
+  }
+
+  /** The first event is there; `answer` tells for how many ms the next one has been waited for. */
+  committed(answer: AwaitedAnswer): void {
+    // From now on whoever is given the answer keeps account of it.
+    this.#isTold = true;
+    this.#deadlines.committed(answer);
+    this.#noteQueue();
+    const { course, visit } = this.#options;
+    visit.answered(course === STREAMED ? performance.now() - this.#began : undefined);
+  }
+
+  /** Once: before the answer's headers, or at the end. */
+  #noteQueue(): void {
+    const { queuedMs } = this.#deadlines;
+    if (queuedMs === 0 || this.#isQueueNoted) return;
+    this.#isQueueNoted = true;
+    this.#options.call.note({ queuedMs });
+  }
+
+  /** Only the usage can still come. */
+  finished(): void {
+    this.#deadlines.finished();
+  }
+
+  /** More than the usage came after all. */
+  wentOn(): void {
+    this.#deadlines.wentOn();
+  }
+
+  /** From now on it is this one whose `abort` ends the wait for the upstream. */
+  waitsIn(waiting: Abortable): void {
+    this.#waiting = waiting;
+    const { reason } = this.#cancellation;
+    if (reason !== undefined) waiting.abort(reason);
+  }
+
+  failedLate(error: unknown): void {
+    this.log.warn("the upstream failed after its answer was complete");
+    this.log.debug("what the upstream said after its answer", { error: messageOf(error) });
+  }
+
+  over(error?: unknown): UpstreamError | RequestError | undefined {
+    const failure = error === undefined ? undefined : this.explain(error);
+    this.ended(failure);
+    return failure;
+  }
+
+  /** The promise's outcome, or the reason of the abort as soon as there is one. One at a time. */
+  orAborted<T>(promise: Promise<T>): Promise<T> {
+    const cancellation = this.#cancellation;
+    if (cancellation.reason !== undefined) return Promise.reject(cancellation.reason);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { abort: reject };
+      promise.then(
+        (value) => {
+          this.#waiting = undefined;
+          resolve(value);
+        },
+        (error: unknown) => reject(cancellation.reason ?? error),
+      );
+    });
+  }
+
+  #abort(reason: UpstreamError | RequestError): void {
+    this.#cancellation.cancel(reason);
+    this.#waiting?.abort(this.#cancellation.reason);
+  }
+
+  /** Whatever a plugin threw, as an error that may be shown: secrets removed, and blamed on the right one. */
+  explain(error: unknown): UpstreamError | RequestError {
+    if (error instanceof RequestError) return error;
+    const { redact, target } = this.#options;
+    const { id, plugin } = target.upstream;
+    // A code that isn't in the table may come from a plugin's own copy of the contract.
+    if (UpstreamError.is(error) && Object.hasOwn(FAILURES, error.code)) return shown(error, id, redact);
+    logUnforeseen(this.log, `the plugin ${plugin} threw what is no UpstreamError`, error);
+    return new UpstreamError("bad-response", `the plugin "${plugin}" of upstream "${id}" failed`, {
+      cause: error,
+    });
+  }
+
+  /** The attempt is over; `error` undefined: well. Only the first word counts. */
+  ended(error?: UpstreamError | RequestError): void {
+    this.#tellUsage(error);
+    // Whatever the upstream still does for an answer that failed, it does for nobody.
+    if (error) this.#abort(error);
+    this.#noteQueue();
+    this.#deadlines[Symbol.dispose]();
+    this.#options.call.cancellation.forget(this.#requestEnded);
+    this.#options.visit.ended(this.#outcomeOf(error));
+  }
+
+  /** What an attempt's end says about its target. */
+  #outcomeOf(error: UpstreamError | RequestError | undefined): Outcome {
+    if (!error) return "ok";
+    // One credential's trouble says nothing about the target while another can serve, nor does what it can't do.
+    if (error instanceof RequestError || error.otherCredential) return "abandoned";
+    if (FAILURES[error.code].blame === "request" && !this.#isAsked) return "unasked";
+    const { code, retryAfterMs } = error;
+    return code === "unsupported" ? "abandoned" : { code, retryAfterMs };
+  }
+
+  /** Of an attempt without an answer. */
+  #tellUsage(error: UpstreamError | RequestError | undefined): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    if (!error) return;
+    const { call, target } = this.#options;
+    const told = this.#waiting?.told ?? {};
+    const wasSent = this.#isConnected && !this.#deadlines.isQueued;
+    const wasLeft = wasSent && (error instanceof RequestError || error.code === "timeout");
+    if (!wasLeft && told.input === undefined && told.output === undefined) return;
+    call.used({ upstream: target.upstream.id, upstreamModel: target.model, told, wasLeft });
+  }
+
+  readonly #requestEnded = (): void => {
+    const { call } = this.#options;
+    this.#abort(call.cancellation.reason ?? call.gone);
+    this.ended(call.gone);
+  };
+}

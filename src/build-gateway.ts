@@ -1,0 +1,194 @@
+import { resolve } from "node:path";
+import type { LoadedConfig } from "../config/load.ts";
+import type { Prices } from "../config/prices.ts";
+import { loadPrices } from "../config/prices.ts";
+import { ConfigError } from "../config/problem.ts";
+import type { BudgetSettings, KeySettings, Settings } from "../config/settings.ts";
+import type { JsonObject } from "./contract/index.ts";
+import type { PlannedUpstream, Surroundings } from "./host/open-upstream.ts";
+import type { OpenUpstreams } from "./host/open-upstreams.ts";
+import { openUpstreams } from "./host/open-upstreams.ts";
+import type { UnloadableUpstream } from "./host/plan-upstreams.ts";
+import { planUpstreams } from "./host/plan-upstreams.ts";
+import type { GatewayLogger } from "./log.ts";
+import { Bookings } from "./ledger/pending-settlements.ts";
+import { Budgets } from "./limits/budgets.ts";
+import { ByteBudget } from "./limits/byte-budget.ts";
+import { CallRegistry } from "./telemetry/in-flight-requests.ts";
+import type { Gateway } from "./gateway.ts";
+import { KeyLookup } from "./keys/key-lookup.ts";
+import type { StoredKey } from "./keys/keyring.ts";
+import { hashKey, Keyring } from "./keys/keyring.ts";
+import { Ledger } from "./ledger/ledger.ts";
+import { isKnownModel } from "./targets/known-models.ts";
+import { Meter } from "./telemetry/request-metrics.ts";
+import { ModelDirectory } from "./targets/model-catalog.ts";
+import { PriceBook } from "./usage/prices.ts";
+import { RateLimiter } from "./limits/rate-limiter.ts";
+import { openResponseCache } from "./cache/response-cache.ts";
+import { RouteTable } from "./targets/route-table.ts";
+import type { CircuitChange } from "./targets/attempt-permit.ts";
+import { TargetStates } from "./targets/target-states.ts";
+import { TokenCounter } from "./usage/token-counter.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const HEARTBEAT_MS = 15_000;
+const BODY_IDLE_MS = 30_000;
+const BODY_TOTAL_MS = 5 * 60_000;
+
+/** A configuration without mistakes, its plugins loaded and their options checked; nothing is open yet. */
+export interface Plan {
+  readonly settings: Settings;
+  readonly upstreams: readonly PlannedUpstream[];
+  /** Optional upstreams whose plugins can't be loaded. */
+  readonly unloadable: readonly UnloadableUpstream[];
+  readonly prices: Prices;
+  /** Values that must never be seen. */
+  readonly secrets: readonly string[];
+}
+
+/** A gateway with its upstreams open. */
+export interface BuiltGateway extends Gateway {
+  /** Lets the upstreams begin their background work. */
+  start(): Promise<void>;
+  /** Closes the upstreams; requests must have ended. */
+  close(): Promise<void>;
+}
+
+/** Loads the plugins and the prices, and checks the plugins' options. Throws a ConfigError with every mistake of the file. */
+export async function plan(config: LoadedConfig): Promise<Plan> {
+  const { settings, directory } = config;
+  const { problems: found, ...planned } = await planUpstreams(config);
+  const { prices, problems: mispriced } = await loadPrices(
+    settings?.prices === undefined ? undefined : resolve(directory, settings.prices),
+    config.document,
+  );
+  const problems = [...config.problems, ...found, ...mispriced];
+  if (problems.length > 0 || !settings) throw new ConfigError(problems);
+  return { ...planned, prices, settings, secrets: [...config.secrets, ...planned.secrets] };
+}
+
+/**
+ * Opens every upstream of a plan. Throws a StartupError, with none left open, when one can't be. `tokens` belongs to the
+ * caller: its tables take half a second to load, and one does for all gateways of a process.
+ */
+export async function build(
+  plan: Plan,
+  around: Surroundings,
+  tokens = new TokenCounter(around.log),
+): Promise<BuiltGateway> {
+  const { settings } = plan;
+  const { log, storage, redactor } = around;
+  for (const secret of plan.secrets) redactor.addLasting(secret);
+  const opened = await openUpstreams(plan, around);
+  const upstreams = opened.byId;
+  const directory = new ModelDirectory(upstreams.values(), log);
+  const routes = new RouteTable(settings.routes, upstreams, (upstream, model) =>
+    directory.lists(upstream, model),
+  );
+  const ledger = new Ledger(storage.ledger, { log, retention: settings.storage.retention });
+  const bookings = new Bookings(log);
+  return {
+    limits: limitsOf(settings),
+    keyring: new Keyring({
+      configured: settings.keys.map(storedKey),
+      store: new KeyLookup({ store: storage.keys, log }),
+      defaults: settings.key_defaults.limits,
+      firstUse: (key) => redactor.addLasting(key),
+    }),
+    upstreams,
+    directory,
+    routes,
+    targets: new TargetStates({
+      health: settings.health,
+      retryShare: settings.retry.budget,
+      changed: (change) => reportCircuit(log, change),
+    }),
+    retry: settings.retry,
+    bodies: new ByteBudget(settings.server.max_bodies),
+    cache: openResponseCache(settings.cache),
+    calls: new CallRegistry(),
+    limiter: limiterOf(settings, around),
+    upstreamLimiter: new RateLimiter({ forgotten: (upstream) => reportForgotten(log, { upstream }) }),
+    budgets: new Budgets({
+      spentSince: (key, since) => storage.ledger.spentSince(key, since),
+      warn: (key, budget, share) => warnOfBudget(log, { key, budget, share }),
+    }),
+    prices: new PriceBook(plan.prices),
+    ledger,
+    usage: storage.ledger,
+    bookings,
+    meter: new Meter((model) => isKnownModel(model, { routes, directory })),
+    outputEstimate: settings.key_defaults.output_estimate,
+    tokens,
+    log,
+    redact: redactor.message,
+    start: () => opened.start(),
+    close: () => closeAll({ opened, bookings, ledger }),
+  };
+}
+
+interface Closed {
+  readonly opened: OpenUpstreams;
+  readonly bookings: Bookings;
+  readonly ledger: Ledger;
+}
+
+async function closeAll({ opened, bookings, ledger }: Closed): Promise<void> {
+  // Beside the counting, which may take long: what upstreams are told at the end costs if it comes late.
+  const closed = opened.close();
+  await bookings.settled();
+  try {
+    ledger.close();
+  } finally {
+    await closed;
+  }
+}
+
+function limitsOf({ server }: Settings): Gateway["limits"] {
+  return {
+    maxBody: server.max_body,
+    earlyHeaders: server.early_headers,
+    heartbeat: HEARTBEAT_MS,
+    bodyIdle: BODY_IDLE_MS,
+    bodyTotal: BODY_TOTAL_MS,
+  };
+}
+
+function reportCircuit(log: GatewayLogger, { target, state, cause, ms }: CircuitChange): void {
+  if (state === "open") log.warn("a target is left alone for a while", { target, cause, ms });
+  else log.info("a target is back", { target });
+}
+
+/** The limits of keys as they stand: a restart gives nobody a new day. */
+function limiterOf(
+  { keys, key_defaults: { limits: defaults } }: Settings,
+  { log, storage }: Surroundings,
+): RateLimiter {
+  const limiter = new RateLimiter({ forgotten: (key) => reportForgotten(log, { key }) });
+  const now = Date.now();
+  // A busy day has many rows, and most gateways limit none.
+  const countsDays = [{ limits: defaults }, ...keys, ...storage.keys.list()].some(
+    ({ limits }) => limits.requests_per_day !== undefined,
+  );
+  for (const { key, at, tokens } of storage.ledger.admissionsSince(now - (countsDays ? DAY_MS : MINUTE_MS))) {
+    limiter.restore(key, { ago: now - at, tokens });
+  }
+  return limiter;
+}
+
+function reportForgotten(log: GatewayLogger, of: JsonObject): void {
+  log.error("a request never gave back its place, which was freed; please report this", of);
+}
+
+function warnOfBudget(
+  log: GatewayLogger,
+  { key, budget, share }: { readonly key: string; readonly budget: BudgetSettings; readonly share: number },
+): void {
+  log.warn("a key has nearly spent its budget", { key, ...budget, spent: `${Math.floor(share * 100)}%` });
+}
+
+function storedKey({ name, key, key_sha256: hash, models, expires, limits, budget }: KeySettings): StoredKey {
+  return { name, hash: hash ?? hashKey(key ?? ""), models, expires, limits, budget };
+}

@@ -1,0 +1,254 @@
+import type { Batches, ChatEvent, Waiter } from "../contract/index.ts";
+import { Later } from "../contract/index.ts";
+import type { Coming } from "../contract/later.ts";
+import { whenThere } from "../contract/later.ts";
+import { RequestError } from "../errors/gateway-error.ts";
+import { END_OF_BATCHES } from "../answer/batches.ts";
+import type { ByteBudget, BytesTaken } from "../limits/byte-budget.ts";
+import type { Place } from "./event-buffer.ts";
+import { BEGINNING, EventList } from "./event-buffer.ts";
+
+type Batch = readonly ChatEvent[];
+type Next = IteratorResult<Batch, void>;
+
+/** How far one reader of an answer that isn't kept whole may lag behind the fastest, in bytes. */
+const MOST_LAG = 256 * 1024;
+
+export interface RecordingOptions {
+  /** Where the room comes from that the answer takes. */
+  readonly room: ByteBudget;
+  /** The most that is kept of it, in bytes. */
+  readonly maxSize: number;
+  /** The beginning is kept no longer: nobody can join any more. */
+  readonly outgrown: () => void;
+  /** The answer is over: here it is, if it came to its end and was kept whole. */
+  readonly ended: (events: EventList | undefined) => void;
+}
+
+/** How an answer came to its end. */
+interface End {
+  readonly failed: boolean;
+  readonly failure?: unknown;
+}
+
+/**
+ * One upstream's answer, for any number of readers who all get the whole of it, each in their own time. It is
+ * read on when one of them has read all that there is: the fastest sets the pace, and what the others have not
+ * read yet is kept. Of an answer that is larger than may be kept, only what lies between the slowest reader and
+ * the fastest is; who lags behind too far gets an error in place of the rest.
+ */
+export class Recording implements Waiter<Next> {
+  readonly #source: Batches;
+  readonly #options: RecordingOptions;
+  readonly #readers = new Set<RecordingReader>();
+  readonly #events = new EventList();
+  #taken: BytesTaken | undefined;
+  #isWhole = true;
+  #isReading = false;
+  #end: End | undefined;
+
+  constructor(source: Batches, options: RecordingOptions) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  get events(): EventList {
+    return this.#events;
+  }
+
+  get end(): End | undefined {
+    return this.#end;
+  }
+
+  /** One more reader, from the beginning on. */
+  read(over: ReaderOver): RecordingReader {
+    const reader = new RecordingReader(this, over);
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  /** Stops: nobody reads it. */
+  close(): void {
+    this.#taken?.[Symbol.dispose]();
+    if (this.#end) return;
+    this.#end = { failed: false };
+    // Not awaited: it settles only when the source's own wait does.
+    this.#source.return?.().then(undefined, () => undefined);
+  }
+
+  /** A reader has read all that there is. */
+  readOn(): void {
+    if (this.#isReading || this.#end) return;
+    this.#isReading = true;
+    const next = this.#ask();
+    // What is there at once waits, too: all get their readers before any of them is given something.
+    whenThere(next instanceof Later ? next : Promise.resolve(next), this);
+  }
+
+  #ask(): Next | Coming<Next> {
+    try {
+      return this.#source.next();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** A reader needs nothing any more. */
+  delete(reader: RecordingReader): void {
+    this.#readers.delete(reader);
+    if (this.#readers.size === 0) this.close();
+    else if (!this.#isWhole) this.#letGo();
+  }
+
+  /** Of the source. */
+  came({ done, value: batch }: Next): void {
+    this.#isReading = false;
+    if (this.#end) return;
+    if (done) return this.#ended({ failed: false });
+    // Before there is more: so far back everybody had their chance to read.
+    if (!this.#isWhole) this.#leaveBehind();
+    this.#events.push(batch);
+    for (const reader of this.#readers) reader.came(batch);
+    // They may all have left with it.
+    if (this.#end) return;
+    if (this.#isWhole && !this.#hasRoom()) this.#outgrow();
+    if (!this.#isWhole) this.#letGo();
+  }
+
+  /** Of the source. */
+  broke(failure: unknown): void {
+    this.#isReading = false;
+    if (!this.#end) this.#ended({ failed: true, failure });
+  }
+
+  #ended(end: End): void {
+    this.#end = end;
+    this.#options.ended(!end.failed && this.#isWhole ? this.#events : undefined);
+    for (const reader of this.#readers) reader.wake();
+  }
+
+  #hasRoom(): boolean {
+    const { room, maxSize } = this.#options;
+    const { size } = this.#events;
+    if (size > maxSize) return false;
+    if (this.#taken) return this.#taken.more(size - this.#taken.bytes);
+    return (this.#taken = room.take(size)) !== undefined;
+  }
+
+  #outgrow(): void {
+    this.#isWhole = false;
+    this.#taken?.[Symbol.dispose]();
+    this.#options.outgrown();
+  }
+
+  /** Parts with those who are too far behind. */
+  #leaveBehind(): void {
+    while (this.#events.size > MOST_LAG) {
+      const slowest = this.#slowest();
+      // The last one left is behind nobody.
+      if (!slowest?.lags || this.#readers.size === 1) return;
+      slowest.leave(tooSlow());
+    }
+  }
+
+  /** Lets go of what all have read. */
+  #letGo(): void {
+    const slowest = this.#slowest();
+    if (slowest) this.#events.drop(slowest.place);
+  }
+
+  #slowest(): RecordingReader | undefined {
+    let slowest: RecordingReader | undefined;
+    for (const reader of this.#readers) {
+      if (!slowest || reader.place.event < slowest.place.event) slowest = reader;
+    }
+    return slowest;
+  }
+}
+
+/** Told once that a reader needs nothing any more; `left`: before it had the answer's end. */
+export type ReaderOver = (left: boolean) => void;
+
+/** One reader's way through a recording. */
+export class RecordingReader implements Batches {
+  readonly #recording: Recording;
+  readonly #over: ReaderOver;
+  #place = BEGINNING;
+  readonly #later = new Later<Next>();
+  #isWaiting = false;
+  #isOver = false;
+  #rejection: { readonly reason: unknown } | undefined;
+
+  constructor(recording: Recording, over: ReaderOver) {
+    this.#recording = recording;
+    this.#over = over;
+  }
+
+  get place(): Place {
+    return this.#place;
+  }
+
+  /** Whether there is something that it hasn't read. */
+  get lags(): boolean {
+    const { end } = this.#recording.events;
+    return this.#place.event !== end.event || this.#place.offset !== end.offset;
+  }
+
+  next(): Next | Later<Next> {
+    if (this.#rejection) throw this.#rejection.reason;
+    if (this.#isOver) return END_OF_BATCHES;
+    const { batch, to } = this.#recording.events.read(this.#place);
+    this.#place = to;
+    if (batch.length > 0) return { done: false, value: batch };
+    this.#isWaiting = true;
+    if (this.#recording.end) this.wake();
+    else this.#recording.readOn();
+    return this.#later;
+  }
+
+  return(): Promise<unknown> {
+    this.#finish(true);
+    return Promise.resolve();
+  }
+
+  /** Leaves before the end; `next` gives this error from now on. */
+  leave(error: unknown): void {
+    if (this.#isOver) return;
+    this.#rejection = { reason: error };
+    this.#finish(true);
+  }
+
+  /** There is more: who waits for it gets it as it came. */
+  came(batch: Batch): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.#place = this.#recording.events.end;
+    this.#later.resolve({ done: false, value: batch });
+  }
+
+  /** The answer has ended: who waits for more gets to know. */
+  wake(): void {
+    const { end } = this.#recording;
+    if (!this.#isWaiting || this.#isOver || !end) return;
+    if (end.failed) this.#rejection = { reason: end.failure };
+    this.#finish(false);
+  }
+
+  #finish(left: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#over(left);
+    this.#recording.delete(this);
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    if (this.#rejection) this.#later.reject(this.#rejection.reason);
+    else this.#later.resolve(END_OF_BATCHES);
+  }
+}
+
+function tooSlow(): RequestError {
+  return new RequestError(
+    "overloaded",
+    "the answer was read too slowly to be kept for this client any longer",
+  );
+}

@@ -1,0 +1,146 @@
+import type { ChatEvent } from "../contract/index.ts";
+import { inOnePiece } from "../runtime/flatten-string.ts";
+import { memorySize } from "./memory-size.ts";
+
+/** How far a list has been read: so many events, and so many characters of the one after them. */
+export interface Place {
+  readonly event: number;
+  readonly offset: number;
+}
+
+export const BEGINNING: Place = { event: 0, offset: 0 };
+
+/** From this length on, in characters, a text isn't added to any more. */
+const LONG_TEXT = 1_024;
+/** About so many bytes are read at once. */
+const MOST_AT_ONCE = 16 * 1024;
+
+type Piecewise = Extract<ChatEvent, { type: "text" | "reasoning" | "tool-call" }>;
+
+/**
+ * What an answer has said so far, kept in little room: neighbouring pieces of one text are put together. Nothing
+ * that was read is read again, wherever a reader stood when the list grew.
+ */
+export class EventList {
+  readonly #events: ChatEvent[] = [];
+  /** Of each event, in bytes. */
+  readonly #sizes: number[] = [];
+  /** Events that have been let go. */
+  #dropped = 0;
+  #size = 0;
+
+  /** What is kept, in bytes of memory. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Behind the last event. */
+  get end(): Place {
+    const last = this.#events.at(-1);
+    const length = last ? pieceOf(last).length : 0;
+    if (mayGoOn(length)) return { event: this.#dropped + this.#events.length - 1, offset: length };
+    return { event: this.#dropped + this.#events.length, offset: 0 };
+  }
+
+  push(batch: readonly ChatEvent[]): void {
+    for (const event of batch) {
+      if (!this.#extend(event)) this.#append(event);
+    }
+  }
+
+  /** Some of what stands behind `from`, and how far that goes; nothing when `from` is the end. */
+  read(from: Place): { readonly batch: readonly ChatEvent[]; readonly to: Place } {
+    const batch: ChatEvent[] = [];
+    let at = from.event - this.#dropped;
+    let { offset } = from;
+    let bytes = 0;
+    for (; bytes < MOST_AT_ONCE; at++, offset = 0) {
+      const event = this.#events[at];
+      if (!event) break;
+      if (offset === 0 || offset < pieceOf(event).length) batch.push(behind(event, offset));
+      bytes += this.#sizes[at] ?? 0;
+    }
+    return { batch, to: at < this.#events.length ? { event: at + this.#dropped, offset: 0 } : this.end };
+  }
+
+  /** Lets go of the events before a place. */
+  drop({ event }: Place): void {
+    const count = event - this.#dropped;
+    if (count <= 0) return;
+    this.#events.splice(0, count);
+    for (const size of this.#sizes.splice(0, count)) this.#size -= size;
+    this.#dropped = event;
+  }
+
+  /** Puts the last text together, to be kept for long; others may still be added. */
+  settle(): void {
+    const last = this.#events.at(-1);
+    if (last) inOnePiece(pieceOf(last));
+  }
+
+  #append(event: ChatEvent): void {
+    this.settle();
+    const size = memorySize(event);
+    this.#events.push(event);
+    this.#sizes.push(size);
+    this.#size += size;
+  }
+
+  /** Adds a piece to the last event if it goes on with that one's text. */
+  #extend(event: ChatEvent): boolean {
+    const at = this.#events.length - 1;
+    const last = this.#events[at];
+    if (!last || !goesOn(last, event)) return false;
+    const piece = pieceOf(event);
+    const longer = pieceOf(last) + piece;
+    if (!mayGoOn(longer.length)) inOnePiece(longer);
+    this.#events[at] = withPiece(last, longer);
+    const size = Buffer.byteLength(piece);
+    this.#sizes[at] = (this.#sizes[at] ?? 0) + size;
+    this.#size += size;
+    return true;
+  }
+}
+
+/** Whether a text of this length may be added to: of an empty one nobody could say whether it was read. */
+function mayGoOn(length: number): boolean {
+  return length > 0 && length < LONG_TEXT;
+}
+
+/** The part of an event that other events may go on with. */
+function pieceOf(event: ChatEvent): string {
+  if (event.type === "text" || event.type === "reasoning") return event.text;
+  return event.type === "tool-call" ? (event.arguments ?? "") : "";
+}
+
+function withPiece(event: Piecewise, piece: string): Piecewise {
+  return event.type === "tool-call" ? { ...event, arguments: piece } : { ...event, text: piece };
+}
+
+/** Whether `event` says nothing but how the text of `last` goes on. */
+function goesOn(last: ChatEvent, event: ChatEvent): last is Piecewise {
+  if (last.type !== event.type || !mayGoOn(pieceOf(last).length)) return false;
+  if (last.type === "text" && event.type === "text") return last.choice === event.choice;
+  if (last.type === "reasoning" && event.type === "reasoning") {
+    return last.choice === event.choice && last.block === event.block && isPlain(last) && isPlain(event);
+  }
+  if (last.type !== "tool-call" || event.type !== "tool-call") return false;
+  const { id, name, fields } = event;
+  if (id !== undefined || name !== undefined || fields !== undefined) return false;
+  return last.choice === event.choice && last.index === event.index;
+}
+
+function isPlain({ signature, redacted }: Extract<ChatEvent, { type: "reasoning" }>): boolean {
+  return signature === undefined && redacted === undefined;
+}
+
+/** The event without the first characters of its text; who has read these has read everything else of it. */
+function behind(event: ChatEvent, offset: number): ChatEvent {
+  if (offset === 0) return event;
+  const piece = pieceOf(event).slice(offset);
+  if (event.type === "text") return { ...event, text: piece };
+  if (event.type === "reasoning") return { ...event, text: piece };
+  if (event.type !== "tool-call") return event;
+  const { id: _, name: __, fields: ___, ...rest } = event;
+  return { ...rest, arguments: piece };
+}

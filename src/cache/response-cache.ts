@@ -1,0 +1,160 @@
+import { LRUCache } from "lru-cache";
+import type { CacheSettings } from "../../config/settings.ts";
+import type { Batches, NextBatch } from "../contract/index.ts";
+import { END_OF_BATCHES } from "../answer/batches.ts";
+import type { CountedUsage } from "../answer/answer-event.ts";
+import type { EventList } from "./event-buffer.ts";
+import { BEGINNING } from "./event-buffer.ts";
+import { Flights } from "./coalescer.ts";
+import type { AnsweredBy } from "../attempts/upstream-answer.ts";
+
+/** About what an entry takes beside its events, in bytes: its key, who answered, and its place in the cache. */
+const ENTRY_SIZE = 768;
+
+/** A whole answer as it was sent. */
+export interface EncodedAnswer {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly usage: CountedUsage | undefined;
+}
+
+/** What was sent of a cached answer, by the form in which it was. */
+export interface EncodedForms {
+  get(form: string): EncodedAnswer | undefined;
+  /** Keeps it as long as the answer, if there is room. */
+  keep(form: string, sent: EncodedAnswer): void;
+}
+
+/** One answer that was given before. */
+export interface CachedAnswer {
+  readonly answered: AnsweredBy;
+  /** How old it is, in ms. */
+  readonly age: number;
+  /** The answer's events, from the beginning on and at the reader's pace. */
+  events(): Batches;
+  readonly encoded: EncodedForms;
+}
+
+interface Entry {
+  readonly answered: AnsweredBy;
+  readonly events: EventList;
+  /** By the cache's clock. */
+  readonly stored: number;
+  readonly encoded: ReadonlyMap<string, EncodedAnswer>;
+}
+
+/**
+ * Answers that were given before and may be given again, and those that are under way and may be shared. Both
+ * are bounded: together the entries take at most `max_size` bytes, of which the longest unused go first, and so
+ * do the answers under way; no answer larger than `max_entry` is kept.
+ */
+export class ResponseCache {
+  readonly mode: CacheSettings["mode"];
+  readonly scope: CacheSettings["scope"];
+  readonly flights: Flights;
+  readonly #ttl: number;
+  readonly #now: () => number;
+  readonly #entries: LRUCache<string, Entry>;
+  #evicted = 0;
+
+  /** `now` in ms, from any beginning. `max_size` must be more than 0. */
+  constructor(settings: CacheSettings, now: () => number = () => performance.now()) {
+    const { mode, scope, ttl, max_size: maxSize } = settings;
+    const maxEntry = Math.min(settings.max_entry, maxSize);
+    this.mode = mode;
+    this.scope = scope;
+    this.#ttl = ttl;
+    this.#now = now;
+    this.flights = new Flights({ maxSize, maxEntry });
+    this.#entries = new LRUCache({
+      maxSize,
+      maxEntrySize: maxEntry,
+      sizeCalculation: sizeOf,
+      dispose: (_entry, _key, reason) => {
+        if (reason === "evict") this.#evicted += 1;
+      },
+    });
+  }
+
+  /** How many answers are kept. */
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  /** What they take, in bytes. */
+  get size(): number {
+    return this.#entries.calculatedSize;
+  }
+
+  /** How many had to go because others needed their room. */
+  get evicted(): number {
+    return this.#evicted;
+  }
+
+  /** The answer under this key, if there is one that isn't older than `maxAge` ms. */
+  get(key: string, maxAge = Infinity): CachedAnswer | undefined {
+    const entry = this.#entries.get(key);
+    if (!entry) return undefined;
+    const age = this.#now() - entry.stored;
+    if (age > this.#ttl) this.#entries.delete(key);
+    if (age > Math.min(maxAge, this.#ttl)) return undefined;
+    return {
+      answered: entry.answered,
+      age,
+      events: () => new Replay(entry.events),
+      encoded: {
+        get: (form) => entry.encoded.get(form),
+        keep: (form, sent) => this.#keep(key, entry.events, new Map([...entry.encoded, [form, sent]])),
+      },
+    };
+  }
+
+  /** Keeps an answer, complete and successful, in place of an older one; one that is too large isn't kept. */
+  set(key: string, answered: AnsweredBy, events: EventList): void {
+    events.settle();
+    this.#entries.set(key, { answered, events, stored: this.#now(), encoded: new Map() });
+  }
+
+  #keep(key: string, events: EventList, encoded: Entry["encoded"]): void {
+    const entry = this.#entries.peek(key);
+    // Another answer may have come in its place.
+    if (entry?.events !== events) return;
+    const longer = { ...entry, encoded };
+    // What grows beyond the bound would be thrown out whole.
+    if (sizeOf(longer) <= this.#entries.maxEntrySize) this.#entries.set(key, longer);
+  }
+}
+
+/** A cache as configured; undefined where it is turned off. */
+export function openResponseCache(settings: CacheSettings): ResponseCache | undefined {
+  return settings.mode === "off" || settings.max_size === 0 ? undefined : new ResponseCache(settings);
+}
+
+function sizeOf({ events, encoded }: Entry): number {
+  let size = ENTRY_SIZE + events.size;
+  for (const { bytes } of encoded.values()) size += bytes.byteLength;
+  return size;
+}
+
+/** Reads a kept answer; nothing is read before it is asked for. */
+class Replay implements Batches {
+  readonly #events: EventList;
+  #place = BEGINNING;
+  #isOver = false;
+
+  constructor(events: EventList) {
+    this.#events = events;
+  }
+
+  next(): NextBatch {
+    if (this.#isOver) return END_OF_BATCHES;
+    const { batch, to } = this.#events.read(this.#place);
+    this.#place = to;
+    this.#isOver = batch.length === 0;
+    return this.#isOver ? END_OF_BATCHES : { done: false, value: batch };
+  }
+
+  return(): Promise<unknown> {
+    this.#isOver = true;
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,214 @@
+import { describe, expect, test } from "bun:test";
+import { textIn } from "../../test/support/batches.ts";
+import { Source } from "../../test/support/event-source.ts";
+import { rejection } from "../../test/support/rejection.ts";
+import { UpstreamError } from "../contract/index.ts";
+import { RequestError } from "../errors/gateway-error.ts";
+import { Cancellation } from "../runtime/cancel-source.ts";
+import { createLogger } from "../log.ts";
+import type { Errand, ErrandFacts } from "../attempts/dispatch-context.ts";
+import type { Flight, SharedAnswer } from "./shared-call.ts";
+import { Flights } from "./coalescer.ts";
+import type { AnsweredBy, UpstreamAnswer } from "../attempts/upstream-answer.ts";
+
+const log = createLogger({ log: "json", level: "error", redact: (text) => text });
+const BY: AnsweredBy = { upstream: "one", upstreamModel: "m", attempts: 1, ignored: [] };
+
+/** One client who waits, and can leave. */
+class Client {
+  readonly cancellation: Cancellation<RequestError> = new Cancellation();
+  readonly facts: ErrandFacts[] = [];
+  readonly reason = new RequestError("client_closed_request", "this one left");
+
+  note(facts: ErrandFacts): void {
+    this.facts.push(facts);
+  }
+
+  share(): void {
+    // Who pays is told with the answer, too.
+  }
+
+  leave(): void {
+    this.cancellation.cancel(this.reason);
+  }
+}
+
+/** A flight whose upstream commits, or fails, when the test says so. */
+function started(pieces: readonly string[] = ["a", "b", "c"]) {
+  const flights = new Flights({ maxSize: 1024 * 1024, maxEntry: 1024 * 1024 });
+  const source = new Source(pieces);
+  const asked = Promise.withResolvers<UpstreamAnswer>();
+  let errand: Errand | undefined;
+  let completed = 0;
+  const flight = flights.start("key", {
+    id: "first",
+    log,
+    ask: (own) => {
+      errand = own;
+      return asked.promise;
+    },
+    complete: () => (completed += 1),
+  });
+  return {
+    flights,
+    flight,
+    source,
+    fail: asked.reject,
+    commit: () => asked.resolve({ ...BY, events: source }),
+    note: (facts: ErrandFacts) => errand?.note(facts),
+    completed: () => completed,
+    /** Whether the upstream's work was ended. */
+    isCancelled: () => errand?.cancellation.reason !== undefined,
+  };
+}
+
+function board(flight: Flight, count: number): { clients: Client[]; answers: Promise<SharedAnswer>[] } {
+  const clients = Array.from({ length: count }, () => new Client());
+  return { clients, answers: clients.map((client) => flight.board(client)) };
+}
+
+function textOf({ events }: SharedAnswer): Promise<string> {
+  return textIn(events);
+}
+
+describe("one flight", () => {
+  test("carries its answer to all who boarded it, before and after it began", async () => {
+    const { flights, flight, commit, completed } = started();
+    const { answers } = board(flight, 3);
+    commit();
+    const [first, ...others] = await Promise.all(answers);
+    if (!first) throw new Error("nobody boarded");
+    expect(await textOf(first)).toBe("abc");
+    expect(flights.find("key")).toBeUndefined();
+    for (const other of others) expect(await textOf(other)).toBe("abc");
+    expect(first).toMatchObject(BY);
+    expect(completed()).toBe(1);
+  });
+
+  test("lets late ones have what has passed, and then the rest", async () => {
+    const { flights, flight, source, commit } = started();
+    commit();
+    const first = await flight.board(new Client());
+    const reader = first.events;
+    await reader.next();
+    source.hold();
+    const wait = reader.next();
+    const late = textOf(await (flights.find("key") ?? flight).board(new Client()));
+    source.release();
+    expect((await wait).value).toEqual([{ type: "text", text: "b" }]);
+    expect(await late).toBe("abc");
+  });
+
+  test("tells each what is known of its call, whenever they came", () => {
+    const { flight, note } = started();
+    const facts = { upstream: "one", upstreamModel: "m", attempts: 1 };
+    const early = board(flight, 1).clients[0];
+    note(facts);
+    const late = board(flight, 1).clients[0];
+    expect([early?.facts, late?.facts]).toEqual([[facts], [facts]]);
+  });
+
+  test("fails for all when no upstream answers, and can't be joined any more", async () => {
+    const { flights, flight, fail } = started();
+    const { answers } = board(flight, 3);
+    fail(new UpstreamError("rate-limited", "not now"));
+    for (const answer of answers) expect((await rejection(answer, UpstreamError)).code).toBe("rate-limited");
+    expect(flights.running).toBe(0);
+  });
+
+  test("fails for all when the answer breaks off, and is kept by nobody", async () => {
+    const { flights, flight, source, commit, completed } = started();
+    source.failure = new UpstreamError("truncated", "broken off");
+    const { answers } = board(flight, 2);
+    commit();
+    for (const answer of answers) {
+      expect((await rejection(answer.then(textOf), UpstreamError)).code).toBe("truncated");
+    }
+    expect([completed(), flights.running, flights.size]).toEqual([0, 0, 0]);
+  });
+});
+
+describe("who leaves", () => {
+  test("before it began has their own reason, and disturbs nobody", async () => {
+    const { flight, commit, isCancelled } = started();
+    const { clients, answers } = board(flight, 2);
+    clients[0]?.leave();
+    expect(await rejection(answers[0] ?? Promise.resolve(), RequestError)).toBe(
+      clients[0]?.reason as RequestError,
+    );
+    commit();
+    expect(await answers[1]?.then(textOf)).toBe("abc");
+    expect(isCancelled()).toBe(true);
+  });
+
+  test("in the middle of it, too", async () => {
+    const { flight, source, commit, isCancelled } = started();
+    const { clients, answers } = board(flight, 2);
+    commit();
+    source.hold();
+    const texts = answers.map((answer) => answer.then(textOf));
+    await answers[0];
+    clients[0]?.leave();
+    expect(await rejection(texts[0] ?? Promise.resolve(), RequestError)).toBe(
+      clients[0]?.reason as RequestError,
+    );
+    expect(isCancelled()).toBe(false);
+    source.release();
+    expect(await texts[1]).toBe("abc");
+  });
+
+  test("as the last ends the upstream's work at once", async () => {
+    const { flights, flight, isCancelled } = started();
+    const { clients, answers } = board(flight, 2);
+    clients[0]?.leave();
+    expect([isCancelled(), flights.running]).toEqual([false, 1]);
+    clients[1]?.leave();
+    expect([isCancelled(), flights.running]).toEqual([true, 0]);
+    await Promise.allSettled(answers);
+  });
+
+  test("has left before boarding doesn't board", async () => {
+    const { flight, isCancelled } = started();
+    const client = new Client();
+    client.leave();
+    expect(await rejection(flight.board(client), RequestError)).toBe(client.reason);
+    expect(isCancelled()).toBe(true);
+  });
+
+  test("while the upstream commits all the same leaves nothing behind", async () => {
+    const { flight, source, commit } = started();
+    const { clients, answers } = board(flight, 1);
+    clients[0]?.leave();
+    commit();
+    await Promise.allSettled(answers);
+    await new Promise(setImmediate);
+    expect(source.returned).toBe(true);
+  });
+});
+
+describe("who pays", () => {
+  const paying = (answers: readonly SharedAnswer[]) => answers.map((answer) => answer.pays());
+
+  test("is the first, to the end and after it", async () => {
+    const { flight, commit } = started();
+    const { clients, answers } = board(flight, 3);
+    commit();
+    const shared = await Promise.all(answers);
+    expect(paying(shared)).toEqual([true, false, false]);
+    for (const answer of shared) await textOf(answer);
+    for (const client of clients) client.leave();
+    expect(paying(shared)).toEqual([true, false, false]);
+  });
+
+  test("is another when that one leaves early, but the last pays whatever they do", async () => {
+    const { flight, commit } = started();
+    const { clients, answers } = board(flight, 3);
+    commit();
+    const shared = await Promise.all(answers);
+    clients[0]?.leave();
+    expect(paying(shared)).toEqual([false, true, false]);
+    clients[2]?.leave();
+    clients[1]?.leave();
+    expect(paying(shared)).toEqual([false, true, false]);
+  });
+});

@@ -1,0 +1,36 @@
+import type { ChatEvent, FinishReason } from "../contract/index.ts";
+import type { EventList } from "./event-buffer.ts";
+import { BEGINNING } from "./event-buffer.ts";
+
+const KEPT: ReadonlySet<FinishReason> = new Set<FinishReason>(["stop", "tool_calls", "length"]);
+
+/** What goes with an answer, and is none. */
+const NO_CONTENT = new Set(["extra_content", "reasoning_details"]);
+
+/**
+ * Whether an answer may be given again: each of its choices has content and was neither filtered nor blocked. Whoever
+ * got nothing asks again to get something.
+ */
+export function isWorthKeeping(events: EventList): boolean {
+  const choices = new Set<number>();
+  for (let place = BEGINNING; ;) {
+    const { batch, to } = events.read(place);
+    if (batch.length === 0) return choices.size > 0;
+    for (const event of batch) {
+      if (event.type === "finish") {
+        if (!KEPT.has(event.reason) || !choices.has(event.choice ?? 0)) return false;
+      } else if (hasContent(event)) choices.add(event.choice ?? 0);
+    }
+    place = to;
+  }
+}
+
+function hasContent(event: ChatEvent): event is Exclude<ChatEvent, { type: "usage" }> {
+  if (event.type === "text") return event.text !== "";
+  if (event.type === "tool-call") return true;
+  return (
+    event.type === "extra" &&
+    event.at === "delta" &&
+    Object.keys(event.fields).some((name) => !NO_CONTENT.has(name))
+  );
+}

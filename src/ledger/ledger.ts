@@ -1,0 +1,274 @@
+import type { GatewayLogger } from "../log.ts";
+import type { EntryOwner } from "./ledger-page.ts";
+import { Entry, LedgerPage } from "./ledger-page.ts";
+import { closedLine, openedLine } from "./ledger-record.ts";
+import type { Admitted, LedgerEntry } from "./ledger-row.ts";
+import type { LedgerStore } from "./ledger-store.ts";
+import { LedgerTrouble } from "./ledger-health.ts";
+import { WriteAhead } from "./write-ahead.ts";
+
+export type {
+  Admitted,
+  CacheState,
+  Closed,
+  LedgerEntry,
+  Outcome,
+  PastAdmission,
+  Spent,
+} from "./ledger-row.ts";
+
+export interface LedgerOptions {
+  readonly log: GatewayLogger;
+  /** How long rows are kept, in ms. */
+  readonly retention: number;
+  /** How long what happened may wait to be written, in ms. */
+  readonly interval?: number;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+/** What a busy event loop adds to it must not make it more than the 250 ms that are promised. */
+const INTERVAL_MS = 150;
+/** Rows of one transaction. */
+const PAGE_ROWS = 200;
+/**
+ * How long a page that is full waits for those of its requests that are about to end. Not longer: what has outlived a
+ * few collections of garbage is dear to collect.
+ */
+const FULL_PAGE_MS = 10;
+/** How long one turn of the event loop may be spent on writing. */
+const TURN_MS = 5;
+/** And how long when rows wait for too long: then the event loop is so busy that there are few turns. */
+const LATE_TURN_MS = 8;
+/** How soon it is tried again when it couldn't be written. */
+const RETRY_MS = 25;
+/** Rows that wait at most; requests beyond them are answered, but only counted. */
+const MAX_PENDING = 50_000;
+const TROUBLE = {
+  failing:
+    "the usage ledger can't be written; requests are answered all the same, and their rows wait in memory",
+  over: "the usage ledger is written again",
+};
+const PRUNE_MS = 60 * 60_000;
+/** How long closing waits for somebody else to end their writing. */
+const LAST_TRY_MS = 2_000;
+
+/**
+ * The usage ledger: one row for each admitted request, with its outcome. Rows are gathered in memory and written
+ * together, off the path of the requests; until then they are in the write-ahead file, from which the next start stores
+ * them when the process is killed. Where they can't be written, they wait, and the requests go on.
+ */
+export class Ledger {
+  readonly #store: LedgerStore;
+  readonly #options: Required<LedgerOptions>;
+  readonly #trouble: LedgerTrouble;
+  readonly #ahead: WriteAhead | undefined;
+  /** What waits, oldest first; what comes goes to the last. */
+  #pages: LedgerPage[] = [];
+  #pageNumber = 0;
+  #rowNumber = 0;
+  #pending = 0;
+  #dropped = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the timer fires, by `performance.now()`. */
+  #due = Infinity;
+  #pruning: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
+
+  /** Closes what a crashed process left open. Throws a StartupError when the store can't be used. */
+  constructor(store: LedgerStore, options: LedgerOptions) {
+    this.#store = store;
+    this.#options = { interval: INTERVAL_MS, now: Date.now, ...options };
+    const { log, now } = this.#options;
+    this.#trouble = new LedgerTrouble(TROUBLE, { log, now });
+    const { crashed, recovered, damaged, ahead } = store.begin();
+    if (recovered > 0) log.warn("rows of a gateway that was killed were recovered", { rows: recovered });
+    for (const file of damaged)
+      log.warn("a file of a gateway that was killed couldn't be read in full and was set aside", { file });
+    if (crashed > 0) log.warn("requests were cut off when a gateway crashed", { requests: crashed });
+    this.#ahead = ahead && new WriteAhead(ahead, { logger: log, now });
+    this.#pruneIn(0);
+  }
+
+  /** Rows that wait to be written. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Requests without a row, because too many waited already. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Writes that have failed of what outlives the process. */
+  get failures(): number {
+    return this.#ahead?.failures ?? 0;
+  }
+
+  /** Whether something that was begun or ended would be lost if the process were killed, or waits for long. */
+  get isDegraded(): boolean {
+    return this.#trouble.isTold || this.#ahead?.isFailing === true;
+  }
+
+  /** Resolves when what was opened and closed so far outlives the process; undefined: it does, or can't. */
+  get written(): Promise<void> | undefined {
+    return this.#ahead?.written;
+  }
+
+  /** Has what `written` waits for outlive the process at once, if it can. */
+  writeAhead(): void {
+    this.#ahead?.flush();
+  }
+
+  /** Begins a request's row. */
+  open(admitted: Admitted): LedgerEntry {
+    if (this.#pending >= MAX_PENDING) return this.#drop();
+    this.#rowNumber += 1;
+    const entry = new Entry(this.#rowNumber, admitted, this.#owner);
+    this.#add(entry).counts.open(admitted);
+    this.#ahead?.add(openedLine(entry.number, admitted));
+    return entry;
+  }
+
+  /** Writes what waits, if it can be written now; of a long backlog as much as one turn allows. */
+  flush(): void {
+    this.#writePages(LATE_TURN_MS);
+  }
+
+  /**
+   * Writes what waits and stops; nothing must be opened or closed afterwards. Throws where rows are in no file: then they
+   * are in the log.
+   */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#pruning);
+    const end = performance.now() + LAST_TRY_MS;
+    while (!this.#writePages(Infinity) && performance.now() < end) Bun.sleepSync(RETRY_MS);
+    clearTimeout(this.#timer);
+    const rows = this.#pending;
+    this.#ahead?.close({ keep: rows > 0 });
+    if (rows === 0) return;
+    if (this.#ahead?.isFailing === false) {
+      this.#options.log.warn(
+        "rows couldn't be stored; they are in the write-ahead file, and the next start stores them",
+        { rows },
+      );
+      return;
+    }
+    for (const { rows: lost } of this.#pages) for (const row of lost) this.#tellLost(row);
+    throw new Error(`${rows} rows of the usage ledger couldn't be written; they are in the log`);
+  }
+
+  readonly #owner: EntryOwner = {
+    foreseen: ({ number }, closed) => this.#ahead?.add(closedLine(number, closed)),
+    closed: (entry, closed) => {
+      // Who opens and closes within one page is written once. Who has a row may wait beyond the bound, of which there
+      // are never more than requests at once.
+      const page = entry.page ?? this.#add(entry);
+      page.counts.close(entry.admitted, closed);
+      this.#ahead?.add(closedLine(entry.number, closed));
+    },
+  };
+
+  #tellLost({ admitted, closed }: Entry): void {
+    const { usage, paid, ...end } = closed ?? { usage: {}, paid: {} };
+    const { raw: _, ...told } = usage;
+    const { raw: __, ...charged } = paid;
+    const row = { ...admitted, ...end, usage: told, paid: charged };
+    this.#options.log.error("a row of the usage ledger is lost", { row: JSON.stringify(row) });
+  }
+
+  #add(entry: Entry): LedgerPage {
+    const page = this.#page();
+    page.rows.push(entry);
+    entry.page = page;
+    this.#pending += 1;
+    return page;
+  }
+
+  #drop(): LedgerEntry {
+    this.#dropped += 1;
+    this.#page().dropped += 1;
+    return { foresee: () => undefined, close: () => undefined };
+  }
+
+  /** The page that isn't full yet. */
+  #page(): LedgerPage {
+    const last = this.#pages.at(-1);
+    if (last && last.rows.length < PAGE_ROWS) return last;
+    this.#pageNumber += 1;
+    const page = new LedgerPage(this.#pageNumber);
+    this.#pages.push(page);
+    this.#turnIn(last ? FULL_PAGE_MS : this.#options.interval);
+    return page;
+  }
+
+  #turnIn(ms: number): void {
+    const due = performance.now() + ms;
+    if (due >= this.#due) return;
+    clearTimeout(this.#timer);
+    this.#due = due;
+    this.#timer = setTimeout(this.#turn, ms);
+  }
+
+  readonly #turn = (): void => {
+    this.#due = Infinity;
+    const late = this.#waited(this.#pages[0]) > 2 * this.#options.interval;
+    const went = this.#writePages(late ? LATE_TURN_MS : TURN_MS, (page) => this.#isDue(page));
+    const [next] = this.#pages;
+    if (!next) return;
+    if (!went) this.#turnIn(RETRY_MS);
+    else this.#turnIn(this.#isDue(next) ? 0 : this.#options.interval - this.#waited(next));
+  };
+
+  #waited(page: LedgerPage | undefined): number {
+    return page ? performance.now() - page.begun : 0;
+  }
+
+  #isDue(page: LedgerPage): boolean {
+    return page.rows.length >= PAGE_ROWS || this.#waited(page) >= this.#options.interval;
+  }
+
+  /** False when it couldn't be written. */
+  #writePages(forMs: number, isDue: (page: LedgerPage) => boolean = () => true): boolean {
+    const end = performance.now() + forMs;
+    for (let page = this.#pages[0]; page && isDue(page); page = this.#pages[0]) {
+      if (!this.#write(page)) return false;
+      page.written();
+      this.#pending -= page.rows.length;
+      this.#pages.shift();
+      this.#ahead?.stored(this.#pages.length > 0 ? page.number : undefined, this.#pageNumber);
+      if (performance.now() > end) break;
+    }
+    return true;
+  }
+
+  #write(page: LedgerPage): boolean {
+    try {
+      const isWritten = this.#store.write(page);
+      if (isWritten) this.#trouble.over();
+      else this.#trouble.waiting({ pending: this.#pending, dropped: this.#dropped });
+      return isWritten;
+    } catch (error) {
+      this.#trouble.failed(error, { pending: this.#pending, dropped: this.#dropped });
+      return false;
+    }
+  }
+
+  #pruneIn(ms: number): void {
+    this.#pruning = setTimeout(this.#prune, ms);
+    // Rows that wait keep the process alive, old ones don't.
+    this.#pruning.unref();
+  }
+
+  readonly #prune = (): void => {
+    let deleted = 0;
+    try {
+      deleted = this.#store.prune(this.#options.now() - this.#options.retention);
+    } catch (error) {
+      this.#options.log.warn("old rows of the usage ledger can't be deleted now", { error: String(error) });
+    }
+    this.#pruneIn(deleted > 0 ? RETRY_MS : PRUNE_MS);
+  };
+}

@@ -1,0 +1,124 @@
+import type { GatewayLogger } from "../log.ts";
+import { messageOf } from "../log.ts";
+import { LedgerTrouble } from "./ledger-health.ts";
+
+/** Texts that outlive the process. It has two segments, so that what is safe elsewhere can be dropped. */
+export interface AheadLog {
+  /** Of the segment that is written, in bytes. */
+  readonly size: number;
+  /** Appends a text in one write. Throws when it can't; then nothing of it is there. */
+  append(text: string): void;
+  /** Goes on in the other segment. Returns false while that isn't released. */
+  turn(): boolean;
+  /** Empties the other segment. */
+  release(): void;
+  /** Empties both. */
+  clear(): void;
+  /** With `keep` the texts stay for whoever reads them next. */
+  close(options: { readonly keep: boolean }): void;
+}
+
+/** From this size on a segment is left as soon as the other one is free. */
+const SEGMENT_BYTES = 1024 * 1024;
+/** What couldn't be appended is kept for another try up to this many characters. */
+const MOST_KEPT = 1024 * 1024;
+
+/**
+ * Appends what happens in one turn of the event loop in one write, before any of it is told to somebody: whoever has to
+ * wait for that awaits `written`. Where it can't be written, nobody is held up, and it is tried again with what comes
+ * next.
+ */
+export class WriteAhead {
+  readonly #log: AheadLog;
+  readonly #trouble: LedgerTrouble;
+  #text = "";
+  #written: Promise<void> | undefined;
+  /** The page that must be stored before the other segment can be released. */
+  #until: number | undefined;
+  #failures = 0;
+  #isFailing = false;
+  #isIncomplete = false;
+
+  constructor(log: AheadLog, { logger, now }: { logger: GatewayLogger; now: () => number }) {
+    this.#log = log;
+    this.#trouble = new LedgerTrouble(
+      {
+        failing:
+          "the write-ahead file can't be written; requests are answered all the same, but those of this time are lost if the process is killed",
+        over: "the write-ahead file is written again",
+      },
+      { log: logger, now },
+    );
+  }
+
+  /** Resolves when all that was added is written, or couldn't be; undefined: there is nothing to wait for. */
+  get written(): Promise<void> | undefined {
+    return this.#written;
+  }
+
+  /** How many writes have failed. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Whether something that was added is in no file. */
+  get isFailing(): boolean {
+    return this.#isFailing;
+  }
+
+  add(line: string): void {
+    this.#text += line;
+    // Those of the same turn are about to add theirs, too.
+    this.#written ??= Promise.resolve().then(this.#write);
+  }
+
+  /** All pages up to this one are stored; `page` undefined: everything is. `last` is the newest page. */
+  stored(page: number | undefined, last: number): void {
+    try {
+      if (page === undefined) this.#log.clear();
+      else if (this.#until !== undefined && page >= this.#until) this.#log.release();
+      if (page === undefined || page >= (this.#until ?? Infinity)) this.#until = undefined;
+      if (this.#log.size >= SEGMENT_BYTES && this.#log.turn()) this.#until = last;
+    } catch (error) {
+      this.#failed(error);
+    }
+    if (page !== undefined) return;
+    // What couldn't be written ahead is stored now.
+    if (this.#isFailing) this.#text = "";
+    this.#isFailing = false;
+    this.#isIncomplete = false;
+  }
+
+  /** Writes what waits, and closes the file: with `keep` for whoever starts next. */
+  close({ keep }: { readonly keep: boolean }): void {
+    this.#write();
+    this.#log.close({ keep });
+  }
+
+  /** Writes at once what waits. */
+  flush(): void {
+    this.#write();
+  }
+
+  readonly #write = (): void => {
+    this.#written = undefined;
+    if (this.#text === "") return;
+    try {
+      this.#log.append(this.#text);
+      this.#text = "";
+      this.#isFailing = this.#isIncomplete;
+      this.#trouble.over();
+    } catch (error) {
+      this.#failed(error);
+      if (this.#text.length <= MOST_KEPT) return;
+      this.#text = "";
+      this.#isIncomplete = true;
+    }
+  };
+
+  #failed(error: unknown): void {
+    this.#failures += 1;
+    this.#isFailing = true;
+    this.#trouble.failed(messageOf(error), { failures: this.#failures });
+  }
+}

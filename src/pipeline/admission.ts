@@ -1,0 +1,234 @@
+import type { Usage } from "../contract/index.ts";
+import type { RequestError } from "../errors/gateway-error.ts";
+import type { CountedUsage } from "../answer/answer-event.ts";
+import type { Hold } from "../limits/budgets.ts";
+import type { AttemptUsage, SharedBill } from "../attempts/dispatch-context.ts";
+import type { Gateway } from "../gateway.ts";
+import type { Admitted, CacheState, LedgerEntry, Outcome } from "../ledger/ledger.ts";
+import type { MeteredEnd } from "../telemetry/request-metrics.ts";
+import type { Cost } from "../usage/prices.ts";
+import type { Slot } from "../limits/rate-limiter.ts";
+import type { Asked } from "../usage/prompt-tokens.ts";
+import { promptTokens, roughPromptTokens } from "../usage/prompt-tokens.ts";
+
+/** Says what an answer used. */
+export interface Usable {
+  /** What can be told now; undefined where words must be counted first. */
+  readonly known: CountedUsage | undefined;
+  /** The same, roughly, where they must. */
+  estimate(): CountedUsage;
+  count(): Promise<CountedUsage>;
+}
+
+/** Who answered a request, as far as that decides what it cost. */
+export interface ServedBy {
+  /** The upstream's name in gateway.yaml. */
+  readonly upstream: string;
+  /** Its own name for the model. */
+  readonly upstreamModel: string;
+  readonly cache: CacheState;
+  /** Whether it is this request that pays for the upstream's work. */
+  pays(): boolean;
+}
+
+/** How a request ended; times in ms. */
+export interface Ending {
+  readonly error: RequestError | undefined;
+  /** Who was asked last. */
+  readonly upstream: string | undefined;
+  readonly upstreamModel: string | undefined;
+  readonly attempts: number;
+  readonly totalMs: number;
+  readonly firstEventMs: number | undefined;
+  /** Until an upstream was first called. */
+  readonly overheadMs: number | undefined;
+  /** While upstreams had no turn for it. */
+  readonly queuedMs: number | undefined;
+}
+
+/** What a request holds while it is answered. */
+export interface Held {
+  readonly slot: Slot;
+  readonly hold: Hold | undefined;
+  readonly entry: LedgerEntry;
+  /** Whose prompt is counted where no upstream has told how long it was. */
+  readonly request: Asked;
+}
+
+/** Nothing was delivered, and nobody said that anything was used. */
+export const NOTHING: CountedUsage = { type: "usage", usage: {}, source: "upstream" };
+
+/**
+ * One admitted request: what it holds of its key's limits and budget, and its row of the ledger. All of it ends
+ * by `end`, whatever became of the request.
+ */
+export class Admission {
+  readonly #gateway: Gateway;
+  readonly #admitted: Admitted;
+  readonly #held: Held;
+  /** Its own attempts whose answers went to nobody. */
+  readonly used: AttemptUsage[] = [];
+  /** Set where the attempts are made on behalf of several requests. */
+  bill: SharedBill | undefined;
+  /** Set as soon as there is an answer to keep account of. */
+  account: Usable | undefined;
+  /** Set as soon as somebody has begun to answer. */
+  served: ServedBy | undefined;
+
+  constructor(admitted: Admitted, held: Held, gateway: Gateway) {
+    this.#admitted = admitted;
+    this.#held = held;
+    this.#gateway = gateway;
+  }
+
+  /** Its place is freed if it should ever be forgotten. */
+  guard(): void {
+    this.#held.slot.guard();
+  }
+
+  /**
+   * Gives its place back at once, and books the rest as soon as the usage is known. What comes back resolves when the
+   * end outlives the process; undefined: it does already.
+   */
+  end(ending: Ending): Promise<void> | undefined {
+    this.#held.slot.leave();
+    // Asked now: of those who share an answer, the others may go on, and another one pay.
+    const pays = (this.served ?? this.bill)?.pays() ?? true;
+    const lost = pays ? (this.bill?.used ?? this.used) : [];
+    const known = this.account ? this.account.known : NOTHING;
+    const { bookings, ledger } = this.#gateway;
+    if (known && lost.every(isTold)) this.#book(ending, { said: known, lost: lost.map(asTold), pays });
+    else {
+      // Nobody is to wait for the count, and a process that is killed meanwhile isn't to lose the end.
+      this.#held.entry.foresee(this.#closedBy(ending, { ...this.#estimate(lost), pays }));
+      bookings.add(this.#count(lost).then((used) => this.#book(ending, { ...used, pays })));
+    }
+    return ledger.written;
+  }
+
+  #estimate(lost: readonly AttemptUsage[]): Omit<Used, "pays"> {
+    const prompt = roughPromptTokens(this.#held.request);
+    return { said: this.account?.estimate() ?? NOTHING, lost: lost.map((each) => counted(each, prompt)) };
+  }
+
+  async #count(lost: readonly AttemptUsage[]): Promise<Omit<Used, "pays">> {
+    const { request } = this.#held;
+    const [said, prompt] = await Promise.all([
+      this.account?.count() ?? NOTHING,
+      lost.every(isTold) ? 0 : promptTokens(request, this.#gateway.tokens),
+    ]);
+    return { said, lost: lost.map((each) => counted(each, prompt)) };
+  }
+
+  #book(ending: Ending, used: Used): void {
+    const { entry, slot, hold } = this.#held;
+    const closed = this.#closedBy(ending, used);
+    slot.settle(closed.settled);
+    slot[Symbol.dispose]();
+    hold?.settle({ usd: closed.cost ?? 0, tokens: tokensOf(closed.paid) });
+    entry.close(closed);
+    this.#gateway.meter.closed(this.#admitted, closed);
+  }
+
+  #closedBy(ending: Ending, used: Used): MeteredEnd {
+    const { error } = ending;
+    // Where there is no answer, the row tells of the last attempt.
+    const last = used.lost.at(-1);
+    const { usage, source } = this.account || !last ? used.said : last;
+    const paid = this.#paid(used);
+    return {
+      outcome: outcomeOf(error),
+      status: error?.status ?? 200,
+      code: error?.code,
+      upstream: this.served?.upstream ?? ending.upstream,
+      upstreamModel: this.served?.upstreamModel ?? ending.upstreamModel,
+      attempts: ending.attempts,
+      usage,
+      usageSource: usage.input === undefined && usage.output === undefined ? undefined : source,
+      paid: paid.usage,
+      cost: paid.usd,
+      priceVersion: paid.version,
+      cache: this.served?.cache ?? "bypass",
+      settled: this.#held.slot.reserved > 0 ? tokensOf(paid.usage) : 0,
+      totalMs: ending.totalMs,
+      firstEventMs: ending.firstEventMs,
+      queuedMs: ending.queuedMs,
+      overheadMs: ending.overheadMs,
+    };
+  }
+
+  /** What the key is charged. */
+  #paid({ said, lost, pays }: Used): Paid {
+    const { served } = this;
+    if (!pays) return UNPAID;
+    const answer = served ? this.#priced(served, said.usage) : UNPAID;
+    // Nearly always there is one attempt, which answered.
+    return lost.reduce((sum, attempt) => added(sum, this.#priced(attempt, attempt.usage)), answer);
+  }
+
+  #priced({ upstream, upstreamModel: model }: Place, usage: Usage): Paid {
+    if (tokensOf(usage) === 0) return UNPAID;
+    const plugin = this.#gateway.upstreams.get(upstream)?.plugin ?? "";
+    return { usage, ...this.#gateway.prices.costOf({ upstream, plugin, model }, usage) };
+  }
+}
+
+/** An upstream, and its own name for the model. */
+type Place = Pick<AttemptUsage, "upstream" | "upstreamModel">;
+
+/** What an attempt used whose answer went to nobody. */
+type LostUsage = Place & Pick<CountedUsage, "usage" | "source">;
+
+interface Used {
+  /** Of the answer. */
+  readonly said: CountedUsage;
+  readonly lost: readonly LostUsage[];
+  readonly pays: boolean;
+}
+
+interface Paid extends Cost {
+  readonly usage: Usage;
+}
+
+const UNPAID: Paid = { usage: {}, usd: 0, version: undefined };
+
+/** False: the prompt must be counted. */
+function isTold({ told, wasLeft }: AttemptUsage): boolean {
+  return !wasLeft || told.input !== undefined;
+}
+
+function asTold({ told, ...place }: AttemptUsage): LostUsage {
+  return { ...place, usage: told, source: "upstream" };
+}
+
+function counted(attempt: AttemptUsage, prompt: number): LostUsage {
+  if (isTold(attempt)) return asTold(attempt);
+  const { told, ...place } = attempt;
+  return { ...place, usage: { output: 0, ...told, input: prompt }, source: "estimated" };
+}
+
+/** What several attempts cost together: as much of it as is known, or null where nothing is. */
+function added(one: Paid, other: Paid): Paid {
+  if (one === UNPAID) return other;
+  return {
+    usage: sumOf(one.usage, other.usage),
+    usd: one.usd === null && other.usd === null ? null : (one.usd ?? 0) + (other.usd ?? 0),
+    version: one.version ?? other.version,
+  };
+}
+
+const COUNTS = ["input", "cachedInput", "cacheWrite", "output", "reasoning"] as const;
+
+function sumOf(one: Usage, other: Usage): Usage {
+  return Object.fromEntries(COUNTS.map((count) => [count, (one[count] ?? 0) + (other[count] ?? 0)]));
+}
+
+function tokensOf({ input = 0, output = 0 }: Usage): number {
+  return input + output;
+}
+
+function outcomeOf(error: RequestError | undefined): Outcome {
+  if (!error) return "ok";
+  if (error.code === "client_closed_request") return "client_abort";
+  return error.code === "upstream_truncated" ? "truncated" : "upstream_error";
+}

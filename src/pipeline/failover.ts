@@ -1,0 +1,267 @@
+import type { Try } from "../attempts/attempt.ts";
+import type { UpstreamErrorCode } from "../contract/index.ts";
+import { FAILURES, UpstreamError } from "../contract/index.ts";
+import type { RequestError } from "../errors/gateway-error.ts";
+import { ofUpstream } from "../errors/gateway-error.ts";
+import { pause } from "../runtime/pause.ts";
+import type { Errand } from "../attempts/dispatch-context.ts";
+import type { Gateway } from "../gateway.ts";
+import type { Slot } from "../limits/rate-limiter.ts";
+import type { Target } from "../targets/route-table.ts";
+import type { Visit } from "../targets/attempt-permit.ts";
+import { concernsUpstream } from "../targets/attempt-permit.ts";
+import type { RequestEstimate } from "../usage/token-estimate.ts";
+import type { Plan } from "./route.ts";
+import { takeUpstreamSlot } from "./upstream-permit.ts";
+import type { Told } from "../attempts/verdict.ts";
+import { forClient, moreTelling, telling, tooLarge, whileResting } from "../attempts/verdict.ts";
+
+/** A client would rather come back by itself than wait longer than this for another try. */
+const LONGEST_WAIT_MS = 5_000;
+
+/** Failures after which the same target is worth another try. A deadline that passed is not among them, nor is nonsense. */
+const PASSING: ReadonlySet<UpstreamErrorCode> = new Set([
+  "unreachable",
+  "unavailable",
+  "failed",
+  "model-failed",
+  "truncated",
+]);
+
+interface Again {
+  readonly target: Target;
+  /** By the age of the request, in ms. */
+  readonly notBefore: number;
+}
+
+/**
+ * Tries a plan's targets until `run` returns: each once, in order, and then those again that failed in
+ * passing, after a growing pause, within the attempts of one request and the retry budget of the upstream.
+ * Targets whose circuit is open are passed over, and so are an upstream's other targets after a failure that concerns
+ * all of them. Where nothing else is left, the one that rests for the shortest time is asked all the same, if not too
+ * many ask it at once. Rejects with the failure that says most.
+ */
+export function tryTargets<T>(plan: Plan, around: Around, run: (attempt: Try) => Promise<T>): Promise<T> {
+  return new Tries(plan, around).until(run);
+}
+
+interface Around {
+  readonly call: Errand;
+  readonly gateway: Gateway;
+  /** What the request may need of an upstream's tokens; asked only where those are limited. */
+  readonly needed: () => RequestEstimate;
+  /** Tells request bodies apart; asked only after a failure. */
+  readonly body: () => string | number | bigint;
+}
+
+class Tries {
+  readonly #plan: Plan;
+  readonly #call: Errand;
+  readonly #gateway: Gateway;
+  /** How many of the plan's targets had their turn. */
+  #turn = 0;
+  // Nearly all requests need none of the following.
+  #again: Again[] | undefined;
+  /** The upstreams that have failed this request, and not because of what it asks. */
+  #failed: Set<string> | undefined;
+  /** When a target said that it may be asked again, by the age of the request; Infinity: it can't serve this one. */
+  #told: Map<Target, number> | undefined;
+  /** Targets whose upstream is at the limits that gateway.yaml sets it. */
+  #limited: Set<Target> | undefined;
+  /** Targets that this request was at. */
+  #asked: Set<Target> | undefined;
+  /** Upstreams none of whose targets can serve this request, by what one of them said. */
+  #lost: Set<string> | undefined;
+  /** Whether a target that rests was asked because nothing else was left. */
+  #isLast = false;
+  readonly #needed: () => RequestEstimate;
+  readonly #body: () => string | number | bigint;
+  #calls = 0;
+  #failure: Told | undefined;
+
+  constructor(plan: Plan, { call, gateway, needed, body }: Around) {
+    this.#plan = plan;
+    this.#call = call;
+    this.#gateway = gateway;
+    this.#needed = needed;
+    this.#body = body;
+  }
+
+  async until<T>(run: (attempt: Try) => Promise<T>): Promise<T> {
+    for (;;) {
+      this.#call.cancellation.throwIfCancelled();
+      const next = this.#first() ?? (await this.#retry()) ?? this.#last();
+      if (!next) throw this.#verdict();
+      const { upstream, model: upstreamModel } = next.target;
+      this.#call.note({ upstream: upstream.id, upstreamModel, attempts: next.number });
+      try {
+        return await run(next);
+      } catch (error) {
+        this.#note(next, error);
+      }
+    }
+  }
+
+  /** The next target that this request hasn't been to. */
+  #first(): Try | undefined {
+    while (this.#calls < this.#gateway.retry.attempts) {
+      const target = this.#plan.targets[this.#turn++];
+      if (!target) return undefined;
+      const attempted = this.#mayCall(target) ? this.#enter(target) : undefined;
+      if (attempted) return attempted;
+    }
+    return undefined;
+  }
+
+  /** The target that is soonest worth another try, after its pause. */
+  async #retry(): Promise<Try | undefined> {
+    const again = this.#again ?? [];
+    again.sort((a, b) => a.notBefore - b.notBefore);
+    for (let next = again.shift(); next; next = again.shift()) {
+      const wait = next.notBefore - this.#call.age;
+      if (this.#calls >= this.#gateway.retry.attempts || wait > LONGEST_WAIT_MS) continue;
+      // Neither a circuit that is open for longer nor a spent budget is worth the pause.
+      if (this.#gateway.targets.wait(next.target) > Math.max(wait, 0)) continue;
+      if (!this.#gateway.targets.mayRetry(next.target.upstream.id)) continue;
+      await pause(wait, this.#call.cancellation);
+      const attempted = this.#enter(next.target);
+      if (attempted) return attempted;
+    }
+    return undefined;
+  }
+
+  /** The target that rests for the shortest time, once: an answer is likelier from there than from nobody. */
+  #last(): Try | undefined {
+    if (this.#isLast || this.#calls >= this.#gateway.retry.attempts) return undefined;
+    this.#isLast = true;
+    const { targets } = this.#gateway;
+    const resting = this.#plan.targets.filter(
+      (target) =>
+        !this.#asked?.has(target) && !this.#limited?.has(target) && !this.#lost?.has(target.upstream.id),
+    );
+    const [soonest] = resting.sort((one, other) => targets.wait(one) - targets.wait(other));
+    if (!soonest) return undefined;
+    const { id } = soonest.upstream;
+    if (!this.#failed?.has(id)) targets.called(id);
+    else if (!targets.mayRetry(id)) return undefined;
+    return this.#enter(soonest);
+  }
+
+  /** Whether a target can be gone to now: its circuit lets it, and it is a first try or within the budget of retries. */
+  #mayCall(target: Target): boolean {
+    const { targets } = this.#gateway;
+    const { id } = target.upstream;
+    if (this.#lost?.has(id) || targets.wait(target) > 0) return false;
+    // An upstream that has failed is tried again also by another model of it.
+    if (this.#failed?.has(id)) return targets.mayRetry(id);
+    targets.called(id);
+    return true;
+  }
+
+  #enter(target: Target): Try | undefined {
+    const slot = takeUpstreamSlot(target.upstream, this.#needed, this.#gateway);
+    if (slot && "limit" in slot) {
+      (this.#limited ??= new Set()).add(target);
+      this.#tell(target, this.#call.age + (slot.retryAfterMs ?? Infinity));
+      return undefined;
+    }
+    const again = {
+      target: this.#asked?.has(target) ?? false,
+      upstream: this.#failed?.has(target.upstream.id) ?? false,
+    };
+    const visit = this.#gateway.targets.enter(target, { again, last: this.#isLast, body: this.#body });
+    if (!visit) slot?.[Symbol.dispose]();
+    return visit && { target, slot, number: ++this.#calls, visit: slot ? releasing(slot, visit) : visit };
+  }
+
+  /** Notes a failure; throws it when no other target could do better. */
+  #note({ target, visit }: Try, error: unknown): void {
+    if (!UpstreamError.is(error)) throw error;
+    const { id } = target.upstream;
+    const isUnasked = visit.outcome === "unasked";
+    this.#failure = moreTelling(this.#failure, { error, from: id, telling: telling(error, isUnasked) });
+    if (error.code === "unsupported" || isUnasked) this.#calls -= 1;
+    else this.#report(target, error);
+    if (!isUnasked && !this.#mayGoOn(error)) throw ofUpstream(error, { from: id });
+    const isHopeless = FAILURES[error.code].blame === "request" || error.code === "no-such-model";
+    this.#tell(target, isHopeless ? Infinity : this.#call.age + (error.retryAfterMs ?? 0));
+    if (!isHopeless) (this.#failed ??= new Set()).add(id);
+    const notBefore = this.#worthAgain(target, error);
+    if (notBefore !== undefined) (this.#again ??= []).push({ target, notBefore });
+    (this.#asked ??= new Set()).add(target);
+    if (concernsUpstream(error.code) && !error.otherCredential) this.#lose(id, error);
+  }
+
+  /** None of an upstream's other targets need be asked. */
+  #lose(id: string, { retryAfterMs = 0 }: UpstreamError): void {
+    (this.#lost ??= new Set()).add(id);
+    for (const target of this.#plan.targets) {
+      if (target.upstream.id === id && !this.#told?.has(target))
+        this.#tell(target, this.#call.age + retryAfterMs);
+    }
+  }
+
+  #tell(target: Target, comeBack: number): void {
+    (this.#told ??= new Map()).set(target, comeBack);
+  }
+
+  #mayGoOn(error: UpstreamError): boolean {
+    if (error.code === "context-length") return this.#plan.onContextLength === "next";
+    return FAILURES[error.code].mayTryNext;
+  }
+
+  /** When the same target may be tried again, by the age of the request. */
+  #worthAgain(target: Target, error: UpstreamError): number | undefined {
+    const { age } = this.#call;
+    if (age > target.upstream.timeouts.total) return undefined;
+    if (error.otherCredential) return age;
+    if (!PASSING.has(error.code)) return undefined;
+    // What the model makes of a request twice it is likely to make of it again.
+    if (error.code === "model-failed" && this.#asked?.has(target)) return undefined;
+    const backoff = this.#gateway.retry.backoff * 2 ** (this.#calls - 1) * (0.5 + Math.random() / 2);
+    return age + Math.max(backoff, error.retryAfterMs ?? 0);
+  }
+
+  #report({ upstream }: Target, { code, message, detail }: UpstreamError): void {
+    this.#call.log.warn("an upstream did not answer", {
+      upstream: upstream.id,
+      code,
+      // Where it is the connection that failed. What an upstream says, or a body, may repeat the client's words.
+      ...(FAILURES[code].blame === "connection" && { said: detail }),
+    });
+    this.#call.log.debug("what the upstream said", { upstream: upstream.id, error: message, detail });
+  }
+
+  /** What the client gets when nothing is left to try. */
+  #verdict(): RequestError {
+    const waits = this.#plan.targets.map((target) => this.#wait(target));
+    const soonest = Math.min(...waits);
+    if (this.#failure) return forClient(this.#failure, soonest);
+    // Nothing but a limit that the request can never come under says so without a failure.
+    if (soonest === Infinity) return tooLarge(this.#plan.asked, this.#needed());
+    const target = this.#plan.targets[waits.indexOf(soonest)];
+    const cause =
+      target && !this.#limited?.has(target) ? this.#gateway.targets.cause(target) : "rate-limited";
+    return whileResting(this.#plan.asked, cause, soonest);
+  }
+
+  /** Milliseconds until a target may be worth asking again, as it said itself or as its circuit is open. */
+  #wait(target: Target): number {
+    const told = (this.#told?.get(target) ?? 0) - this.#call.age;
+    return Math.max(told, this.#gateway.targets.wait(target));
+  }
+}
+
+/** A visit at whose end the slot is free. */
+function releasing(slot: Slot, visit: Visit): Visit {
+  return {
+    get outcome() {
+      return visit.outcome;
+    },
+    answered: (ms) => visit.answered(ms),
+    ended: (outcome) => {
+      slot[Symbol.dispose]();
+      visit.ended(outcome);
+    },
+  };
+}

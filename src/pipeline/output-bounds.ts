@@ -1,0 +1,24 @@
+import type { Gateway } from "../gateway.ts";
+import type { OutputBounds } from "../usage/token-estimate.ts";
+import type { Plan } from "./route.ts";
+
+/**
+ * The longest answer of a model that doesn't say its own, in tokens. A request that names a larger bound must not hold
+ * all that its key may use.
+ */
+const LONGEST_UNKNOWN = 32_768;
+
+/** How long an answer to a request may be, whichever of the plan's targets gives it. */
+export function outputBounds({ targets }: Plan, { directory, outputEstimate }: Gateway): OutputBounds {
+  let longest = 0;
+  for (const { upstream, model } of targets) {
+    const { output } = directory.capabilities(upstream, model);
+    longest = Math.max(longest, isLength(output) ? output : LONGEST_UNKNOWN);
+  }
+  return { estimate: outputEstimate, longest };
+}
+
+/** A plugin need not be written in TypeScript, and a length may come from an upstream's list. */
+function isLength(length: unknown): length is number {
+  return Number.isSafeInteger(length) && Number(length) > 0;
+}

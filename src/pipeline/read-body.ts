@@ -1,0 +1,174 @@
+import { RequestError } from "../errors/gateway-error.ts";
+import type { BytesTaken } from "../limits/byte-budget.ts";
+import type { Gateway } from "../gateway.ts";
+import type { RequestCall } from "./open-call.ts";
+import { parseBody } from "./parse-body.ts";
+
+// `application/json`, `application/vnd.x+json`, `text/json`; a body without a type is taken at its word.
+const JSON_TYPE = /^(?:application|text)\/(?:[\w.-]+\+)?json$/i;
+
+/**
+ * Step 3: reads the body as JSON, within the bounds for one body and for all of them together. At once, without a
+ * promise, where all of it has come with the head, as that of nearly every request has.
+ * Leaves with `unsupported_media_type`, `request_too_large`, `overloaded`, `request_timeout`, `invalid_json`.
+ */
+export function readBody(http: Request, call: RequestCall, gateway: Gateway): unknown {
+  checkType(http.headers);
+  const length = declaredLength(http.headers, gateway);
+  const taken = gateway.bodies.take(length ?? 0);
+  if (!taken) throw overloaded(gateway);
+  if (length === undefined || length > ONE_PIECE)
+    return readPieces(http, { length, taken }, { call, gateway });
+  const reading = http.bytes();
+  const there = Bun.peek(reading);
+  if (!(there instanceof Uint8Array)) return readWhole(reading, taken, { call, gateway });
+  taken[Symbol.dispose]();
+  return parseBody(there);
+}
+
+interface Around {
+  readonly call: RequestCall;
+  readonly gateway: Gateway;
+}
+
+// No `using`: what that is compiled to costs more than all that is done here.
+async function readWhole(
+  reading: Promise<Uint8Array<ArrayBuffer>>,
+  taken: BytesTaken,
+  { call, gateway }: Around,
+): Promise<unknown> {
+  const patience = new Patience(call, gateway);
+  try {
+    patience.expect();
+    return parseBody(await Promise.race([orGone(reading, call), patience.over]));
+  } finally {
+    patience.end();
+    taken[Symbol.dispose]();
+  }
+}
+
+interface Reading {
+  readonly length: number | undefined;
+  readonly taken: BytesTaken;
+}
+
+async function readPieces(
+  http: Request,
+  { length, taken }: Reading,
+  { call, gateway }: Around,
+): Promise<unknown> {
+  const patience = new Patience(call, gateway);
+  const reader = http.body?.getReader();
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for (;;) {
+      patience.expect();
+      const reading = reader && orGone(reader.read(), call);
+      const { done, value } = (await Promise.race([reading, patience.over])) ?? NO_MORE;
+      if (done) break;
+      pieces.push(value);
+      size += value.byteLength;
+      if (size > gateway.limits.maxBody) throw tooLarge(gateway);
+      if (length === undefined && !taken.more(value.byteLength)) throw overloaded(gateway);
+    }
+    return parseBody(Buffer.concat(pieces, size));
+  } finally {
+    patience.end();
+    taken[Symbol.dispose]();
+    // Not awaited: a cancel waits for the client.
+    reader?.cancel().then(undefined, () => undefined);
+  }
+}
+
+/** A body can't be read to its end because its client has left, and for no other reason. */
+function orGone<T>(reading: Promise<T>, call: RequestCall): Promise<T> {
+  return reading.catch(() => Promise.reject(call.gone));
+}
+
+const NO_MORE = { done: true, value: undefined } as const;
+
+function checkType(headers: Headers): void {
+  // As nearly all say it.
+  if (headers.get("content-type") === "application/json" && !headers.has("content-encoding")) return;
+  // Of several, which come as a list, the first counts, as it does to Node.js.
+  const [first = ""] = (headers.get("content-type") ?? "").split(",", 1);
+  const [type = "", ...parameters] = first.split(";").map((part) => part.trim());
+  const charset = parameters.find((parameter) => /^charset=/i.test(parameter))?.slice("charset=".length);
+  const encoding = headers.get("content-encoding") ?? "identity";
+  if (encoding !== "identity") {
+    throw unsupportedType(`a body with content-encoding ${encoding} can't be read; send it uncompressed`);
+  }
+  if (type !== "" && !JSON_TYPE.test(type)) {
+    throw unsupportedType(
+      `content-type ${type} can't be read; send JSON with content-type: application/json`,
+    );
+  }
+  if (charset && !/^"?utf-?8"?$/i.test(charset)) {
+    throw unsupportedType(`charset ${charset} can't be read; JSON is UTF-8`);
+  }
+}
+
+function unsupportedType(message: string): RequestError {
+  return new RequestError("unsupported_media_type", message);
+}
+
+function declaredLength(headers: Headers, gateway: Gateway): number | undefined {
+  const declared = headers.get("content-length");
+  if (declared === null) return undefined;
+  const length = Number(declared);
+  if (length > gateway.limits.maxBody) throw tooLarge(gateway);
+  return length;
+}
+
+function tooLarge(gateway: Gateway): RequestError {
+  const message = `the body is larger than this gateway takes (server.max_body, ${gateway.limits.maxBody} bytes)`;
+  return new RequestError("request_too_large", message);
+}
+
+function overloaded(gateway: Gateway): RequestError {
+  const message = `the requests in flight hold as many bytes as this gateway takes at once (server.max_bodies, ${gateway.bodies.size} bytes)`;
+  return new RequestError("overloaded", message);
+}
+
+/** A body up to this is expected at once, and read in one piece: that costs half of what a stream of pieces does. */
+const ONE_PIECE = 1024 * 1024;
+
+/** How long a client is waited for who sends a body: not when it is too slow, or gone. */
+class Patience {
+  readonly #call: RequestCall;
+  readonly #gateway: Gateway;
+  readonly #over = Promise.withResolvers<never>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(call: RequestCall, gateway: Gateway) {
+    this.#call = call;
+    this.#gateway = gateway;
+    // Whoever has all that he wanted looks no more.
+    this.#over.promise.catch(() => undefined);
+    call.cancellation.listen(this.#left);
+  }
+
+  /** Rejects when it is at its end. */
+  get over(): Promise<never> {
+    return this.#over.promise;
+  }
+
+  /** From now on the next piece is waited for. */
+  expect(): void {
+    clearTimeout(this.#timer);
+    const { bodyIdle, bodyTotal } = this.#gateway.limits;
+    this.#timer = setTimeout(this.#late, Math.max(0, Math.min(bodyIdle, bodyTotal - this.#call.age)));
+  }
+
+  /** Nothing is waited for any more. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#call.cancellation.forget(this.#left);
+  }
+
+  readonly #late = (): void =>
+    this.#over.reject(new RequestError("request_timeout", "the body did not come in time"));
+
+  readonly #left = (): void => this.#over.reject(this.#call.cancellation.reason);
+}

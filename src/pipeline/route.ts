@@ -1,0 +1,164 @@
+import { nearestFew } from "../../config/nearest.ts";
+import { UpstreamError } from "../contract/index.ts";
+import { RequestError } from "../errors/gateway-error.ts";
+import type { Gateway } from "../gateway.ts";
+import type { Caller } from "../keys/keyring.ts";
+import type { OpenUpstream } from "../targets/open-upstream.ts";
+import { matchesAny } from "../targets/pattern.ts";
+import type { Resolution, Target } from "../targets/route-table.ts";
+import { UNROUTED } from "../targets/route-table.ts";
+import type { Strategy } from "../targets/strategy.ts";
+import { order } from "../targets/strategy.ts";
+import { targetName } from "../targets/attempt-permit.ts";
+import type { Need } from "../targets/needs.ts";
+import { lackOf, needsOf } from "../targets/needs.ts";
+import type { RequestCall } from "./open-call.ts";
+import { servedModels } from "./served-models.ts";
+
+/** Where a request may go, in order, for a caller who may ask for it. */
+export interface Plan {
+  /** The model's name as the client wrote it. */
+  readonly asked: string;
+  /** At least one. */
+  readonly targets: readonly Target[];
+  /** Whether the next target is tried when the conversation is too long for one. */
+  readonly onContextLength: "fail" | "next";
+}
+
+/** As much of a request as decides where it goes. */
+export interface Routed {
+  readonly model: string;
+  readonly user?: unknown;
+}
+
+interface Around {
+  readonly caller: Caller;
+  readonly call: Pick<RequestCall, "note">;
+  readonly gateway: Gateway;
+}
+
+const SUGGESTIONS = 3;
+/** When an upstream that is out of reach will have been asked again. */
+const COME_BACK_MS = 1_000;
+const LONGEST_SHOWN = 100;
+
+/**
+ * Step 4: finds the targets for the model's name: an exact route, the first pattern that fits, the address
+ * `upstream/model`, or the upstreams that list it, in file order. Those that are known not to be able to do
+ * what is asked are left out, and the route's strategy says which comes first.
+ * Leaves with `model_not_allowed`, `model_not_found`, `unsupported_parameter`, `upstream_unavailable`.
+ */
+export function route(request: Routed, around: Around): Plan | Promise<Plan> {
+  const { caller, call, gateway } = around;
+  const asked = request.model;
+  call.note({ model: shown(asked) });
+  if (!matchesAny(caller.models, asked)) {
+    const message = `the key "${caller.name}" may not use the model "${shown(asked)}"`;
+    throw new RequestError("model_not_allowed", message, { param: "model" });
+  }
+  const resolution = resolve(asked, gateway);
+  return resolution instanceof Promise
+    ? resolution.then((found) => planOf(found, request, around))
+    : planOf(resolution, request, around);
+}
+
+function planOf(resolution: Resolution | undefined, request: Routed, around: Around): Plan | Promise<Plan> {
+  const { caller, gateway } = around;
+  const asked = request.model;
+  if (!resolution) {
+    refuseWhileSilent(asked, gateway);
+    return refuseUnknown(asked, caller, gateway);
+  }
+  if (resolution.targets.length === 0) {
+    throw new RequestError("upstream_unavailable", `${resolution.via} leads to no upstream that is open now`);
+  }
+  const able = ableTargets(resolution.targets, needsOf(request), gateway);
+  const sticker = typeof request.user === "string" ? `user ${request.user}` : `key ${caller.name}`;
+  return {
+    asked,
+    targets: inOrder(resolution.strategy, able, { sticker, gateway }),
+    onContextLength: resolution.onContextLength,
+  };
+}
+
+/** Nobody can say that a model isn't there while an upstream that may have it can't be asked. */
+function refuseWhileSilent(asked: string, { directory }: Gateway): void {
+  const silent = directory.silent().map(({ id }) => `"${id}"`);
+  if (silent.length === 0) return;
+  const message = `no upstream lists "${shown(asked)}"; ${silent.join(", ")} can't be asked for models just now`;
+  throw new RequestError("upstream_unavailable", message, { retryAfterMs: COME_BACK_MS });
+}
+
+/** Where a name leads, at once where that is known; undefined when nobody has such a model. */
+export function resolve(
+  model: string,
+  gateway: Gateway,
+): Resolution | undefined | Promise<Resolution | undefined> {
+  // A half of a surrogate pair can be sent in no body and no address.
+  if (!model.isWellFormed()) return undefined;
+  const routed = gateway.routes.resolve(model);
+  if (routed) return routed;
+  const listing = gateway.directory.offering(model);
+  return listing instanceof Promise
+    ? listing.then((upstreams) => offeredBy(upstreams, model))
+    : offeredBy(listing, model);
+}
+
+function offeredBy(upstreams: readonly OpenUpstream[], model: string): Resolution | undefined {
+  if (upstreams.length === 0) return undefined;
+  const targets = upstreams.map((upstream) => ({ upstream, model, weight: 1 }));
+  return { via: "the upstreams that list it", targets, ...UNROUTED };
+}
+
+/** The targets that aren't known to lack what is asked; throws UpstreamError `unsupported` when none is left. */
+function ableTargets(
+  targets: readonly Target[],
+  needs: readonly Need[],
+  gateway: Gateway,
+): readonly Target[] {
+  if (needs.length === 0) return targets;
+  const lacking = (target: Target) =>
+    lackOf(gateway.directory.capabilities(target.upstream, target.model), needs);
+  const able = targets.filter((target) => !lacking(target));
+  const lack = targets[0] && lacking(targets[0]);
+  if (able.length > 0 || !lack) return able;
+  throw new UpstreamError("unsupported", `no upstream for this model takes ${lack.words}`, {
+    param: lack.param,
+  });
+}
+
+/** The order that a route's strategy gives its targets now. */
+function inOrder(
+  strategy: Strategy,
+  targets: readonly Target[],
+  { sticker, gateway }: { readonly sticker: string; readonly gateway: Gateway },
+): readonly Target[] {
+  if (targets.length === 1 || strategy === "failover") return targets;
+  const candidates = targets.map((target) => ({
+    target,
+    name: targetName(target),
+    weight: target.weight,
+    ...gateway.targets.loadOf(target),
+  }));
+  return order(strategy, candidates, { sticker, random: Math.random }).map(({ target }) => target);
+}
+
+/** Throws `model_not_found` with the nearest names. */
+export async function refuseUnknown(asked: string, caller: Caller, gateway: Gateway): Promise<never> {
+  throw new RequestError("model_not_found", await notFound(asked, caller, gateway), { param: "model" });
+}
+
+async function notFound(asked: string, caller: Caller, gateway: Gateway): Promise<string> {
+  const names = (await servedModels(caller, gateway)).map(({ id }) => id);
+  const near = nearestFew(asked, names, SUGGESTIONS);
+  const hint =
+    near.length > 0
+      ? `; did you mean ${near.map((name) => `"${name}"`).join(", ")}?`
+      : "; GET /v1/models lists them";
+  return `there is no model "${shown(asked)}"${hint}`;
+}
+
+/** A name as it may stand in a message: nobody is helped by ten thousand letters of it. */
+function shown(name: string): string {
+  return name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name;
+}

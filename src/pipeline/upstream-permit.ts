@@ -1,0 +1,93 @@
+import type { Batches, ChatEvent, NextBatch, Usage, Waiter } from "../contract/index.ts";
+import { Later } from "../contract/index.ts";
+import type { Coming } from "../contract/later.ts";
+import { isComing, whenThere } from "../contract/later.ts";
+import type { Gateway } from "../gateway.ts";
+import type { OpenUpstream } from "../targets/open-upstream.ts";
+import type { LimitRefusal, Slot } from "../limits/rate-limiter.ts";
+import type { RequestEstimate } from "../usage/token-estimate.ts";
+import { TokenTally, within } from "../usage/token-estimate.ts";
+
+/** What a call takes of its upstream's limits; undefined where it has none, which is nearly always. */
+export function takeUpstreamSlot(
+  { id, limits }: OpenUpstream,
+  needed: () => RequestEstimate,
+  { upstreamLimiter }: Gateway,
+): Slot | LimitRefusal | undefined {
+  if (!limits) return undefined;
+  const { tokens_per_minute: limit } = limits;
+  const { input, output } = limit === undefined ? NOTHING : within(limit, needed());
+  const slot = upstreamLimiter.admit({ id, limits }, input + output);
+  if (!("limit" in slot)) slot.guard();
+  return slot;
+}
+
+const NOTHING = { input: 0, output: 0 };
+
+/** The answer's events as they are; at their end the slot is settled with the tokens that they told of, or were. */
+export function settling(events: Batches, slot: Slot, { input: estimated }: RequestEstimate): Batches {
+  return new SettlingBatches(events, slot, estimated);
+}
+
+class SettlingBatches implements Batches, Waiter<NextBatch> {
+  readonly #events: Batches;
+  readonly #slot: Slot;
+  readonly #estimated: number;
+  readonly #later = new Later<NextBatch>();
+  readonly #said = new TokenTally();
+  #told: Usage = {};
+
+  constructor(events: Batches, slot: Slot, estimated: number) {
+    this.#events = events;
+    this.#slot = slot;
+    this.#estimated = estimated;
+  }
+
+  next(): NextBatch | Later<NextBatch> {
+    let next: NextBatch | Coming<NextBatch>;
+    try {
+      next = this.#events.next();
+    } catch (error) {
+      this.#settle();
+      throw error;
+    }
+    if (!isComing(next)) return this.#count(next);
+    whenThere(next, this);
+    return this.#later;
+  }
+
+  async return(): Promise<unknown> {
+    this.#settle();
+    return this.#events.return?.();
+  }
+
+  /** Of the events. */
+  came(next: NextBatch): void {
+    this.#later.resolve(this.#count(next));
+  }
+
+  /** Of the events. */
+  broke(error: unknown): void {
+    this.#settle();
+    this.#later.reject(error);
+  }
+
+  #count(next: NextBatch): NextBatch {
+    if (next.done) this.#settle(true);
+    else for (const event of next.value) this.#countEvent(event);
+    return next;
+  }
+
+  #countEvent(event: ChatEvent): void {
+    if (event.type === "usage") this.#told = { ...this.#told, ...event.usage };
+    else if (event.type === "text" || event.type === "reasoning") this.#said.add(event.text);
+    else if (event.type === "tool-call") this.#said.add((event.name ?? "") + (event.arguments ?? ""));
+  }
+
+  #settle(isComplete = false): void {
+    const { input = this.#estimated, output } = this.#told;
+    const said = this.#said.tokens;
+    // Of an answer that broke off the upstream may not have said yet how long it was.
+    this.#slot.settle(input + (isComplete ? (output ?? said) : Math.max(output ?? 0, said)));
+  }
+}

@@ -1,0 +1,224 @@
+import type { Cancelling, Renewable } from "../../contract/cancelling.ts";
+import { Later } from "../../contract/later.ts";
+import type { Pieces } from "../../kit/pieces.ts";
+import type { AnswerHead } from "./llhttp.ts";
+
+/** Bytes that wait for their reader before the connection is told to hold back. */
+const MAX_WAITING = 32 * 1024;
+
+/** Bytes that a reader is given in one turn of the event loop, so that a fast answer holds nobody else up. */
+const MAX_A_TURN = 32 * 1024;
+
+/** How long a server may take to end an answer of which nobody needs the rest, in ms. */
+const REST_MS = 500;
+
+/** What an exchange does to the connection that it is held over. */
+export interface Line {
+  /** Stops or goes on reading from the socket. `isBehind`: since the reader is slower than the server. */
+  pause(isBehind: boolean): void;
+  resume(): void;
+  /** Nobody wants the rest of the answer. */
+  drop(): void;
+  /** Has the exchange's `flush` called in the next turn of the event loop. */
+  flushLater(exchange: Exchange): void;
+}
+
+/**
+ * One request's answer, as the connection brings it and its reader takes it: first the head, then the body in
+ * pieces. What arrives faster than it is read stops the reading from the socket.
+ */
+export class Exchange implements Pieces, Renewable {
+  readonly #line: Line;
+  #head: PromiseWithResolvers<AnswerHead> | undefined;
+  #begun: AnswerHead | undefined;
+  #pieces: Uint8Array[] = [];
+  #waiting = 0;
+  #isPaused = false;
+  /** How many bytes the reader may still be given in this turn. */
+  #room = MAX_A_TURN;
+  /** Whether its `flush` will be called. */
+  isQueued = false;
+  readonly #later = new Later<Uint8Array | undefined>();
+  #isAwaited = false;
+  #isOver = false;
+  #failure: unknown;
+  /** Bytes behind those that were wanted; undefined: all are wanted. */
+  #skipped: number | undefined;
+  #drop: ReturnType<typeof setTimeout> | undefined;
+  #cancelling: Cancelling | undefined;
+  #isHeard = false;
+  /** Runs while a connection that was used before is silent. */
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  #askedAt = 0;
+
+  constructor(line: Line, cancelling: Cancelling | undefined) {
+    this.#line = line;
+    this.#cancelling = cancelling;
+    cancelling?.listen(this.#cancelled);
+  }
+
+  /** Resolves with the head of the answer; rejects if none comes. To be asked for once, before it can come. */
+  head(): Promise<AnswerHead> {
+    this.#head = Promise.withResolvers();
+    return this.#head.promise;
+  }
+
+  /**
+   * The request goes over a connection that was used before: if no byte comes back within so many ms, or until somebody
+   * asks for it by `renew`, the answer fails while it `isUnheard`.
+   */
+  distrust(silenceMs: number): void {
+    this.#askedAt = performance.now();
+    this.#silence = setTimeout(renew, silenceMs, this);
+    if (this.#cancelling) this.#cancelling.renewable = this;
+  }
+
+  /** Whether no byte of an answer has come. */
+  get isUnheard(): boolean {
+    return !this.#isHeard;
+  }
+
+  /** For how many ms the connection has been distrusted. */
+  get distrustedMs(): number {
+    return performance.now() - this.#askedAt;
+  }
+
+  renew(): boolean {
+    if (!this.#silence || this.#isOver) return false;
+    this.end(new Error("a connection that was used before fell silent"));
+    this.#line.drop();
+    this.flush();
+    return true;
+  }
+
+  /** Of the connection: a byte came. */
+  heard(): void {
+    if (this.#isHeard) return;
+    this.#isHeard = true;
+    this.#trust();
+  }
+
+  #trust(): void {
+    clearTimeout(this.#silence);
+    this.#silence = undefined;
+  }
+
+  /** Whether the answer is whole, or nothing more of it can come. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Of the connection: the head is there. `flush` follows. */
+  begin(head: AnswerHead): void {
+    this.#begun = head;
+  }
+
+  /** Of the connection: a piece of the body is there. `flush` follows when all that came together is. */
+  push(piece: Uint8Array): void {
+    if (this.#skipped !== undefined) return this.#skip(piece);
+    this.#pieces.push(piece);
+    this.#waiting += piece.length;
+    // At once: the socket would go on to be read for as long as there is something in it.
+    if (this.#waiting > MAX_WAITING && !this.#isPaused) {
+      this.#isPaused = true;
+      this.#line.pause(!this.#isAwaited);
+    }
+  }
+
+  /** Of the connection: what came together is complete. Hands it to whoever waits for it. */
+  flush(): void {
+    this.isQueued = false;
+    this.#room = MAX_A_TURN;
+    if (this.#head) this.#giveHead(this.#head);
+    if (this.#isAwaited && (this.#waiting > 0 || this.#isOver)) {
+      this.#isAwaited = false;
+      if (this.#waiting > 0) this.#later.resolve(this.#take());
+      else if (this.#failure === undefined) this.#later.resolve(undefined);
+      else this.#later.reject(this.#failure);
+    }
+  }
+
+  #giveHead({ resolve, reject }: PromiseWithResolvers<AnswerHead>): void {
+    if (this.#begun) resolve(this.#begun);
+    else if (this.#isOver) reject(this.#failure);
+    else return;
+    this.#head = undefined;
+    this.#begun = undefined;
+  }
+
+  /**
+   * Of the connection: the answer is whole, or with a `failure` it has broken off. Only the first word counts.
+   * `flush` follows.
+   */
+  end(failure?: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#failure = failure;
+    clearTimeout(this.#drop);
+    this.#trust();
+    this.#cancelling?.forget(this.#cancelled);
+    this.#cancelling = undefined;
+  }
+
+  next(): Uint8Array | undefined | Later<Uint8Array | undefined> {
+    if (this.#waiting > 0) {
+      if (this.#room > 0) return this.#take();
+      this.#line.flushLater(this);
+    } else if (this.#isOver) {
+      if (this.#failure !== undefined) throw this.#failure as Error;
+      return undefined;
+    } else if (this.#isPaused) {
+      this.#isPaused = false;
+      this.#line.resume();
+    }
+    this.#isAwaited = true;
+    return this.#later;
+  }
+
+  forget(): void {
+    if (this.#isOver) return;
+    this.#skipped = 0;
+    this.#drop = setTimeout(() => this.leave(), REST_MS);
+    if (this.#isPaused) this.#line.resume();
+  }
+
+  leave(): void {
+    if (!this.#isOver) {
+      this.end();
+      this.#line.drop();
+    }
+    this.#pieces = [];
+    this.#waiting = 0;
+    this.flush();
+  }
+
+  #skip(piece: Uint8Array): void {
+    this.#skipped = (this.#skipped ?? 0) + piece.length;
+    if (this.#skipped > MAX_WAITING) this.leave();
+  }
+
+  /** What waits, as far as there is room for it in this turn. */
+  #take(): Uint8Array | undefined {
+    const pieces = this.#pieces;
+    const length = Math.min(this.#waiting, this.#room);
+    const whole = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, this.#waiting);
+    this.#waiting -= length;
+    this.#room -= length;
+    this.#pieces = whole && this.#waiting > 0 ? [whole.subarray(length)] : [];
+    return this.#waiting > 0 ? whole?.subarray(0, length) : whole;
+  }
+
+  readonly #cancelled = (): void => {
+    const reason = this.#cancelling?.reason;
+    this.end(reason);
+    // What waits is not wanted any more either.
+    this.#pieces = [];
+    this.#waiting = 0;
+    this.#line.drop();
+    this.flush();
+  };
+}
+
+function renew(exchange: Exchange): void {
+  exchange.renew();
+}

@@ -1,0 +1,174 @@
+import { RepeatedHeaders } from "../headers-cache.ts";
+import type { Pieces } from "../../kit/pieces.ts";
+import { PIECES } from "../../kit/pieces.ts";
+import { codingsOf, decoded } from "./decoding.ts";
+import type { Exchange } from "./exchange.ts";
+import type { AnswerHead, RawHeaders } from "./llhttp.ts";
+
+interface ResponseInit {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: Record<string, string>;
+}
+
+/** What was asked for, and how the answer is to be read. */
+interface Asked {
+  readonly url: string;
+  readonly takesPieces: boolean;
+}
+
+const HEADERS = new RepeatedHeaders();
+
+/** Those of which `Response` says that they have no body. https://fetch.spec.whatwg.org/#null-body-status */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/**
+ * The response that begins with this head. Throws an error with a `code` if it can't be one. Content codings are
+ * undone as `decoded` says.
+ */
+export function responseOf(head: AnswerHead, exchange: Exchange, { url, takesPieces }: Asked): Response {
+  const { status, statusText } = head;
+  if (status < 200 || status > 599) {
+    throw Object.assign(new Error(`the server answered with status ${status}`), {
+      code: "HPE_INVALID_STATUS",
+    });
+  }
+  const headers = recordOf(head.headers);
+  const init = { status, statusText, headers };
+  if (WITHOUT_BODY.has(status)) {
+    exchange.forget();
+    return new FetchedResponse(null, init, url);
+  }
+  const coding = headers["content-encoding"];
+  const codings = coding === undefined ? NONE : codingsOf(coding);
+  if (codings.length === 0)
+    return takesPieces
+      ? new PiecesResponse(exchange, init, url)
+      : new FetchedResponse(streamOf(exchange), init, url);
+  delete headers["content-encoding"];
+  delete headers["content-length"];
+  return new FetchedResponse(decoded(streamOf(exchange), codings), init, url);
+}
+
+const NONE: readonly string[] = [];
+
+/** Headers by their names in small letters; those of one name are one list. RFC 9110, section 5.2. */
+function recordOf(raw: RawHeaders): Record<string, string> {
+  // Without a prototype, so that a header called `constructor` is one like any other.
+  const headers: Record<string, string> = Object.create(null);
+  for (let index = 1; index < raw.length; index += 2) {
+    const name = (raw[index - 1] ?? "").toLowerCase();
+    const before = headers[name];
+    headers[name] = before === undefined ? (raw[index] ?? "") : `${before}, ${raw[index]}`;
+  }
+  return headers;
+}
+
+/** A response that knows where it comes from. */
+export class FetchedResponse extends Response {
+  readonly #url: string;
+
+  constructor(body: ReadableStream<Uint8Array> | null, init: ResponseInit, url: string) {
+    super(body, { ...init, headers: new Headers(init.headers) });
+    this.#url = url;
+  }
+
+  override get url(): string {
+    return this.#url;
+  }
+
+  override clone(): Response {
+    const { status, statusText, headers } = this;
+    const { body } = super.clone();
+    return new FetchedResponse(body, { status, statusText, headers: Object.fromEntries(headers) }, this.#url);
+  }
+}
+
+/**
+ * A response for who takes its pieces: its body becomes a stream only when somebody asks for one, which costs more than
+ * all the rest of it. What takes a response natively (`Bun.write`) would find it empty, so nobody else is given one.
+ */
+export class PiecesResponse extends Response {
+  readonly #pieces: Pieces;
+  readonly #init: ResponseInit;
+  readonly #url: string;
+  #whole: Response | undefined;
+
+  constructor(pieces: Pieces, init: ResponseInit, url: string) {
+    super(null, { ...init, headers: HEADERS.of(init.headers) });
+    this.#pieces = pieces;
+    this.#init = init;
+    this.#url = url;
+  }
+
+  override get url(): string {
+    return this.#url;
+  }
+
+  /** The bytes, as long as nobody has asked for them in another way. */
+  get [PIECES](): Pieces | undefined {
+    return this.#whole ? undefined : this.#pieces;
+  }
+
+  override get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    return this.#real().body;
+  }
+
+  override get bodyUsed(): boolean {
+    return this.#whole?.bodyUsed ?? false;
+  }
+
+  override arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#real().arrayBuffer();
+  }
+
+  override blob(): Promise<Blob> {
+    return this.#real().blob();
+  }
+
+  override bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#real().bytes();
+  }
+
+  override clone(): Response {
+    return this.#real().clone();
+  }
+
+  override formData(): Promise<FormData> {
+    return this.#real().formData();
+  }
+
+  override json(): Promise<unknown> {
+    return this.#real().json();
+  }
+
+  override text(): Promise<string> {
+    return this.#real().text();
+  }
+
+  override textStream(): ReturnType<Response["textStream"]> {
+    return this.#real().textStream();
+  }
+
+  #real(): Response {
+    return (this.#whole ??= new FetchedResponse(streamOf(this.#pieces), this.#init, this.#url));
+  }
+}
+
+/** The bytes as a stream. */
+export function streamOf(pieces: Pieces): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const stream = new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      async pull(controller) {
+        const piece = await pieces.next();
+        // Memory of a socket's is never shared.
+        if (piece) controller.enqueue(piece as Uint8Array<ArrayBuffer>);
+        else controller.close();
+      },
+      cancel: () => pieces.leave(),
+    },
+    { highWaterMark: 0 },
+  );
+  // Who is given the stream alone, as `sse` is, needs not pay for it either.
+  return Object.assign(stream, { [PIECES]: pieces });
+}

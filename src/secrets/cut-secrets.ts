@@ -1,0 +1,141 @@
+import type { CanonicalText } from "../json/canonical-text.ts";
+import { canonicalText } from "../json/canonical-text.ts";
+import { isAlphanumeric, isOrdinary } from "./secret-forms.ts";
+import type { Span } from "./secret-index.ts";
+
+/** What stands where a text was cut, or where the middle of a key was taken out. */
+const CUTS = /(?:…|\*{2,}|\.{2,}|x{3,}|X{3,}|•{2,}|●{2,}|×{2,})+/g;
+/** One of these stands in each of `CUTS`; searching for them costs a line of the log much less. */
+const CUT_MARKS = ["…", "**", "..", "xxx", "XXX", "••", "●●", "××"];
+/** Characters that tell a secret by its beginning or its end alone. */
+const SHORTEST_END = 6;
+/** Characters of each side that tell it by both, if they are as many as `SHORTEST_END` together. */
+const SHORTEST_OF_BOTH = 2;
+/** How far from a cut they are looked for; what is longer is found without it. */
+const REACH = 40;
+
+interface Secret {
+  readonly value: string;
+  readonly form: CanonicalText;
+  /** Its canonical text, or that text backwards. */
+  readonly key: string;
+}
+
+/** The beginning or the end of secrets beside a cut. */
+interface End extends Span {
+  readonly secrets: readonly Secret[];
+  readonly isOrdinary: boolean;
+}
+
+/** Finds the beginnings of secrets before cuts, and their ends after them: `sk-ab***yz`. */
+export class CutSecrets {
+  readonly #values: () => Iterable<string>;
+  #byBeginning: readonly Secret[] | undefined;
+  #byEnd: readonly Secret[] | undefined;
+
+  constructor(values: () => Iterable<string>) {
+    this.#values = values;
+  }
+
+  /** The secrets are others. */
+  changed(): void {
+    this.#byBeginning = undefined;
+    this.#byEnd = undefined;
+  }
+
+  /** The parts of a text that are to be masked. */
+  spansIn(text: string): Span[] {
+    const spans: Span[] = [];
+    if (!CUT_MARKS.some((mark) => text.includes(mark))) return spans;
+    for (const { index, 0: cut } of text.matchAll(CUTS)) {
+      const before = this.#before(text, index);
+      const after = this.#after(text, index + cut.length);
+      const isBoth =
+        before && after && sizeOf(before) + sizeOf(after) >= SHORTEST_END && agree(before, after);
+      for (const end of [before, after])
+        if (end && (isBoth || (sizeOf(end) >= SHORTEST_END && !end.isOrdinary))) spans.push(end);
+    }
+    return spans;
+  }
+
+  #before(text: string, cut: number): End | undefined {
+    this.#byBeginning ??= sorted([...this.#values()].map((value) => secretOf(value, false)));
+    const start = Math.max(0, cut - REACH);
+    const word = /\S*$/.exec(text.slice(start, cut))?.[0] ?? "";
+    const said = canonicalText(word);
+    for (let length = said.text.length; length >= SHORTEST_OF_BOTH; length--) {
+      const secrets = startingWith(this.#byBeginning, said.text.slice(-length));
+      if (secrets.length === 0) continue;
+      const from = cut - word.length + (said.starts[said.text.length - length] ?? 0);
+      const isOrdinary = secrets.every((secret) => isWord(secret, { text, from, to: cut }, [0, length]));
+      return { from, to: cut, secrets, isOrdinary };
+    }
+    return undefined;
+  }
+
+  #after(text: string, cut: number): End | undefined {
+    this.#byEnd ??= sorted([...this.#values()].map((value) => secretOf(value, true)));
+    const word = /^\S*/.exec(text.slice(cut, cut + REACH))?.[0] ?? "";
+    const said = canonicalText(word);
+    for (let length = said.text.length; length >= SHORTEST_OF_BOTH; length--) {
+      const secrets = startingWith(this.#byEnd, backwards(said.text.slice(0, length)));
+      if (secrets.length === 0) continue;
+      const to = cut + (said.ends[length - 1] ?? 0);
+      const isOrdinary = secrets.every((secret) =>
+        isWord(secret, { text, from: cut, to }, [secret.key.length - length, secret.key.length]),
+      );
+      return { from: cut, to, secrets, isOrdinary };
+    }
+    return undefined;
+  }
+}
+
+function secretOf(value: string, isBackwards: boolean): Secret {
+  const form = canonicalText(value);
+  return { value, form, key: isBackwards ? backwards(form.text) : form.text };
+}
+
+function sorted(secrets: Secret[]): readonly Secret[] {
+  return secrets.sort((one, other) => (one.key < other.key ? -1 : 1));
+}
+
+function startingWith(secrets: readonly Secret[], beginning: string): readonly Secret[] {
+  let [first, end] = [0, secrets.length];
+  while (first < end) {
+    const middle = (first + end) >>> 1;
+    if ((secrets[middle]?.key ?? "") < beginning) first = middle + 1;
+    else end = middle;
+  }
+  while (secrets[end]?.key.startsWith(beginning)) end++;
+  return secrets.slice(first, end);
+}
+
+function agree(before: End, after: End): boolean {
+  const values = new Set(after.secrets.map(({ value }) => value));
+  return before.secrets.some(({ value }) => values.has(value));
+}
+
+function sizeOf({ from, to }: Span): number {
+  return to - from;
+}
+
+function backwards(text: string): string {
+  return text.split("").reverse().join("");
+}
+
+interface Written extends Span {
+  readonly text: string;
+}
+
+function isWord(
+  { value, form }: Secret,
+  { text, from, to }: Written,
+  [start, end]: readonly [number, number],
+): boolean {
+  const written = text.slice(from, to);
+  const isWithinWord = isAlphanumeric(text[from - 1]) || isAlphanumeric(text[to]);
+  return isOrdinary(
+    { form: { ...form, encoding: "plain" }, from: start, to: end, written, isWithinWord },
+    value,
+  );
+}

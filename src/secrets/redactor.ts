@@ -1,0 +1,92 @@
+import { CutSecrets } from "./cut-secrets.ts";
+import { MADE_KEYS } from "../keys/keyring.ts";
+import type { Span } from "./secret-index.ts";
+import { joined, SecretIndex } from "./secret-index.ts";
+
+// Shorter ones would tear holes into ordinary words.
+const SHORTEST_SECRET = 6;
+// Credentials rotate: those that were replaced long ago are good for nothing, and need not be remembered.
+const MAX_ROTATING = 1_000;
+const MAX_ROTATING_CHARACTERS = 256 * 1024;
+const MASK = "[redacted]";
+/** Characters of a message that are searched for secrets. */
+const LONGEST_READ = 64 * 1024;
+/** Characters of an upstream's message that a client and the log are told. */
+const LONGEST_MESSAGE = 500;
+/** What stands where a text was cut. */
+const CUT = "…";
+
+/**
+ * Knows the values that must never be seen and takes them out of a text: logs, errors, status. They are found in any
+ * form in which upstreams repeat them, and parts of them, too. Keys made at run time are known by their form, whoever
+ * holds them.
+ */
+export class Redactor {
+  readonly #lasting = new Set<string>();
+  readonly #rotating = new Set<string>();
+  #rotatingCharacters = 0;
+  /** All of them. */
+  readonly #index = new SecretIndex();
+  readonly #cut = new CutSecrets(() => this.#lasting.union(this.#rotating));
+
+  /** A secret of the configuration, or a key whose hash is in it. */
+  addLasting(secret: string): void {
+    if (secret.length < SHORTEST_SECRET || this.#lasting.has(secret)) return;
+    this.#lasting.add(secret);
+    this.#index.add(secret);
+    this.#cut.changed();
+  }
+
+  /** A secret that an upstream came by; of these the latest are remembered. */
+  add(secret: string): void {
+    if (secret.length < SHORTEST_SECRET) return;
+    if (this.#rotating.delete(secret)) {
+      this.#rotating.add(secret);
+      return;
+    }
+    this.#rotating.add(secret);
+    this.#rotatingCharacters += secret.length;
+    this.#index.add(secret);
+    this.#cut.changed();
+    this.#forgetOldest();
+  }
+
+  /** The text, with a mask in place of each secret. */
+  readonly redact = (text: string): string => {
+    const clean = text.replace(MADE_KEYS, MASK);
+    const whole = this.#index.spansIn(clean);
+    const cut = this.#cut.spansIn(clean);
+    const spans = cut.length === 0 ? whole : joined([...whole, ...cut]);
+    return spans.length === 0 ? clean : masked(clean, spans);
+  };
+
+  /**
+   * What an upstream or a plugin said, as it may be shown: without secrets, and only then cut to 500 characters. What
+   * others have cut before may end within a secret.
+   */
+  readonly message = (text: string): string => {
+    const clean = this.redact(text.slice(0, LONGEST_READ) + CUT).slice(0, -CUT.length);
+    return clean.length <= LONGEST_MESSAGE
+      ? clean
+      : `${clean.slice(0, LONGEST_MESSAGE - CUT.length).toWellFormed()}${CUT}`;
+  };
+
+  #forgetOldest(): void {
+    for (const oldest of this.#rotating) {
+      if (this.#rotating.size <= MAX_ROTATING && this.#rotatingCharacters <= MAX_ROTATING_CHARACTERS) return;
+      this.#rotating.delete(oldest);
+      this.#rotatingCharacters -= oldest.length;
+      if (!this.#lasting.has(oldest)) this.#index.delete(oldest);
+    }
+  }
+}
+
+function masked(text: string, spans: readonly Span[]): string {
+  let clean = "";
+  let at = 0;
+  for (const { from, to } of spans) {
+    clean += text.slice(at, from) + MASK;
+    at = to;
+  }
+  return clean + text.slice(at);
+}

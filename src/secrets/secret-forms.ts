@@ -1,0 +1,89 @@
+import type { CanonicalText } from "../json/canonical-text.ts";
+import { canonicalText } from "../json/canonical-text.ts";
+
+/** How a secret may be written. */
+export interface SecretForm extends CanonicalText {
+  readonly encoding: "plain" | "base64" | "hex";
+}
+
+/** A part of a secret of fewer characters says nothing of it, and may be an ordinary word. */
+const SHORTEST_PART = 12;
+
+/** How long a part of each form is that is masked; of an encoded one a little less than `SHORTEST_PART` makes. */
+export const SHORTEST: Readonly<Record<SecretForm["encoding"], number>> = {
+  plain: SHORTEST_PART,
+  base64: 14,
+  hex: 20,
+};
+
+/** Returns the canonical forms of a secret: as it is, in base64 wherever it may stand in what is encoded, and in hex. */
+export function formsOf(secret: string): readonly SecretForm[] {
+  const bytes = new TextEncoder().encode(secret);
+  const encoded = [0, 1, 2].map((before) => base64Within(bytes, before));
+  return [
+    { ...canonicalText(secret), encoding: "plain" },
+    ...encoded.map((text): SecretForm => ({ ...canonicalText(text), encoding: "base64" })),
+    { ...canonicalText(bytes.toHex()), encoding: "hex" },
+  ];
+}
+
+/** The characters of a base64 text that depend on these bytes alone, where `before` bytes (mod 3) come before them. */
+function base64Within(bytes: Uint8Array, before: number): string {
+  const padded = new Uint8Array(before + bytes.length);
+  padded.set(bytes, before);
+  const bits = padded.length * 8;
+  return padded.toBase64().slice(Math.ceil((before * 8) / 6), Math.floor(bits / 6));
+}
+
+/** A match of a part of a form with a part of a text. */
+export interface Match {
+  readonly form: SecretForm;
+  /** In `form.text`. */
+  readonly from: number;
+  readonly to: number;
+  /** What was written, as it stands in the original text. */
+  readonly written: string;
+  /** Whether letters or digits adjoin it there. */
+  readonly isWithinWord: boolean;
+}
+
+/** Tells whether a match is a secret or so much of one that it must not be seen, and no ordinary words. */
+export function isLeak(match: Match, secret: string): boolean {
+  const { form, from, to, written } = match;
+  if (form.encoding !== "plain") return to - from >= SHORTEST[form.encoding];
+  const isWhole = from === 0 && to === form.text.length;
+  if (isWhole && (to >= SHORTEST_PART || /\d/.test(form.text))) return true;
+  if (isWhole) {
+    const own = secret.slice(form.starts[0], form.ends[to - 1]);
+    return written === own || written === JSON.stringify(own).slice(1, -1);
+  }
+  const part = partOf(match, secret);
+  return part.length >= SHORTEST_PART && !isOrdinary(match, secret);
+}
+
+/** Tells whether a match may be words of a language that the secret has, too. */
+export function isOrdinary(match: Match, secret: string): boolean {
+  const { form, from, to, written, isWithinWord } = match;
+  if (isWithinWord || /\d/.test(form.text.slice(from, to))) return false;
+  const start = form.starts[from] ?? 0;
+  const end = form.ends[to - 1] ?? secret.length;
+  if (isAlphanumeric(secret[start - 1]) || isAlphanumeric(secret[end])) return false;
+  const own = secret.slice(start, end);
+  const words = own.split(/[^A-Za-z]+/);
+  if (!words.every((word) => WORD.test(word))) return false;
+  // Several words that are joined as they are in the secret are the secret's.
+  return written !== own || words.length === 1;
+}
+
+const WORD = /^(?:[A-Z]?[a-z]*|[A-Z]+)$/;
+
+/** The part of the secret that is known by a match, with the punctuation around it. */
+function partOf({ form, from, to }: Match, secret: string): string {
+  const start = from === 0 ? 0 : (form.ends[from - 1] ?? 0);
+  return secret.slice(start, to === form.text.length ? secret.length : form.starts[to]);
+}
+
+/** Tells whether a character is an ASCII letter or digit. */
+export function isAlphanumeric(character: string | undefined): boolean {
+  return character !== undefined && /^[A-Za-z0-9]$/.test(character);
+}

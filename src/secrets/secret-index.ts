@@ -1,0 +1,201 @@
+import type { CanonicalText } from "../json/canonical-text.ts";
+import { canonicalText, ESCAPE, lengthOf, readAt, VALUES, valueOf } from "../json/canonical-text.ts";
+import type { SecretForm } from "./secret-forms.ts";
+import { formsOf, isAlphanumeric, isLeak, SHORTEST } from "./secret-forms.ts";
+
+/** Characters by whose hash a secret is found. */
+const WINDOW = 8;
+/** Its powers lose a character's value after `WINDOW` steps in 32 bits, since it is 16 times an odd number. */
+const FACTOR = 0x9e3779b0;
+/** By the value of a canonical character: its part of the hash. */
+const MIXED = Int32Array.from({ length: 37 }, (_, value) => Math.imul(value, 0x85ebca6b) ^ (value << 7));
+
+const LEAST_MARK_BITS = 16;
+const MOST_MARK_BITS = 22;
+
+/** A part of a text, from and to an index. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Finds any number of secrets in a text, in whatever form they are written there, and parts of them. A text without
+ * one is read once, and costs the same whether there are two secrets or a thousand.
+ */
+export class SecretIndex {
+  /** By the hash of each of their windows; numbers may be of secrets that were deleted. */
+  #found = new Map<number, readonly string[]>();
+  /** Which hashes there are, by their first bits: that settles it at nearly each character of a text. */
+  #marks = new Uint8Array(2 ** LEAST_MARK_BITS);
+  #markBits = LEAST_MARK_BITS;
+  /** Those whose letters and digits are too few for a window: they are searched for as they are. */
+  readonly #short = new Map<string, readonly string[]>();
+
+  add(secret: string): void {
+    const forms = formsOf(secret);
+    if ((forms[0]?.text.length ?? 0) < WINDOW) {
+      this.#short.set(secret, [secret, JSON.stringify(secret).slice(1, -1)]);
+    }
+    for (const hash of hashesOf(forms)) {
+      const alike = this.#found.get(hash) ?? [];
+      if (!alike.includes(secret)) this.#found.set(hash, [...alike, secret]);
+      this.#marks[hash >>> (32 - this.#markBits)] = 1;
+    }
+    const bits = Math.ceil(Math.log2(this.#found.size * 16));
+    if (bits > this.#markBits && bits <= MOST_MARK_BITS) this.#mark(bits);
+  }
+
+  delete(secret: string): void {
+    this.#short.delete(secret);
+    for (const hash of hashesOf(formsOf(secret))) {
+      const others = (this.#found.get(hash) ?? []).filter((each) => each !== secret);
+      if (others.length > 0) this.#found.set(hash, others);
+      else this.#found.delete(hash);
+    }
+  }
+
+  /** The parts of a text that are to be masked, in order and apart from each other. */
+  spansIn(text: string): readonly Span[] {
+    const spans: Span[] = [];
+    for (const written of this.#short.values()) for (const each of written) addAll(spans, text, each);
+    if (this.#mayHold(text)) this.#addForms(spans, text);
+    return spans.length > 1 ? joined(spans) : spans;
+  }
+
+  #mark(bits: number): void {
+    this.#markBits = bits;
+    this.#marks = new Uint8Array(2 ** bits);
+    for (const hash of this.#found.keys()) this.#marks[hash >>> (32 - bits)] = 1;
+  }
+
+  /** Whether the text has a window of a secret. */
+  #mayHold(text: string): boolean {
+    // Not by `this` at each of its characters: that would double what a line of the log costs here.
+    const marks = this.#marks;
+    const shift = 32 - this.#markBits;
+    let hash = 0;
+    for (let at = 0; at < text.length;) {
+      const unit = text.charCodeAt(at);
+      let value = unit < 128 ? (VALUES[unit] ?? 0) : 0;
+      if (value === ESCAPE) {
+        const read = readAt(text, at);
+        value = valueOf(read);
+        at += lengthOf(read);
+      } else at++;
+      if (value === 0) continue;
+      hash = next(hash, value);
+      if (marks[hash >>> shift] === 1 && this.#found.has(hash)) return true;
+    }
+    return false;
+  }
+
+  #addForms(spans: Span[], original: string): void {
+    const said = canonicalText(original);
+    const forms = new Map<string, readonly SecretForm[]>();
+    let hash = 0;
+    let covered = 0;
+    for (let end = 1; end <= said.text.length; end++) {
+      hash = next(hash, valueOf(readAt(said.text, end - 1)));
+      if (end < WINDOW || end <= covered) continue;
+      for (const secret of this.#found.get(hash) ?? []) {
+        const known = forms.get(secret) ?? formsOf(secret);
+        forms.set(secret, known);
+        const match = longestLeak({ secret, forms: known }, { original, said, at: end - WINDOW });
+        if (!match) continue;
+        covered = Math.max(covered, match.to);
+        spans.push(spanOf(match, original, said));
+      }
+    }
+  }
+}
+
+function next(hash: number, value: number): number {
+  return (Math.imul(hash, FACTOR) + (MIXED[value] ?? 0)) | 0;
+}
+
+function hashesOf(forms: readonly SecretForm[]): ReadonlySet<number> {
+  const hashes = new Set<number>();
+  for (const { text, encoding } of forms) {
+    // So each part that is long enough to be masked has a whole window.
+    const step = SHORTEST[encoding] - WINDOW + 1;
+    let hash = 0;
+    for (let end = 1; end <= text.length; end++) {
+      hash = next(hash, valueOf(readAt(text, end - 1)));
+      if (end < WINDOW) continue;
+      if ((end - WINDOW) % step === 0 || end === text.length) hashes.add(hash);
+    }
+  }
+  return hashes;
+}
+
+/** A text that is searched, and where in its canonical text a window of a secret stands. */
+interface Place {
+  readonly original: string;
+  readonly said: CanonicalText;
+  readonly at: number;
+}
+
+interface Sought {
+  readonly secret: string;
+  readonly forms: readonly SecretForm[];
+}
+
+interface Leak extends Span {
+  readonly encoding: SecretForm["encoding"];
+}
+
+/** The longest part of a secret's form around a place that is to be masked. */
+function longestLeak({ secret, forms }: Sought, { original, said, at }: Place): Leak | undefined {
+  let longest: Leak | undefined;
+  const window = said.text.slice(at, at + WINDOW);
+  for (const form of forms) {
+    for (let own = form.text.indexOf(window); own >= 0; own = form.text.indexOf(window, own + 1)) {
+      let before = 0;
+      while (before < own && before < at && form.text[own - before - 1] === said.text[at - before - 1])
+        before++;
+      let length = WINDOW;
+      while (own + length < form.text.length && form.text[own + length] === said.text[at + length]) length++;
+      const [from, to] = [at - before, at + length];
+      if (longest && to - from <= longest.to - longest.from) continue;
+      const [start, end] = [said.starts[from] ?? 0, said.ends[to - 1] ?? 0];
+      const match = {
+        form,
+        from: own - before,
+        to: own + length,
+        written: original.slice(start, end),
+        isWithinWord: isAlphanumeric(original[start - 1]) || isAlphanumeric(original[end]),
+      };
+      if (isLeak(match, secret)) longest = { from, to, encoding: form.encoding };
+    }
+  }
+  return longest;
+}
+
+/** Of an encoded secret the whole word is masked: its first and last characters may hold bits of others, too. */
+function spanOf({ from, to, encoding }: Leak, original: string, said: CanonicalText): Span {
+  let [start, end] = [said.starts[from] ?? 0, said.ends[to - 1] ?? 0];
+  if (encoding !== "plain") {
+    const isOfWord = (character: string | undefined) => /^[\w+/=-]$/.test(character ?? "");
+    while (isOfWord(original[start - 1])) start--;
+    while (isOfWord(original[end])) end++;
+  }
+  return { from: start, to: end };
+}
+
+function addAll(spans: Span[], text: string, secret: string): void {
+  for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + secret.length))
+    spans.push({ from: at, to: at + secret.length });
+}
+
+/** The same parts in order, those made one that overlap. */
+export function joined(spans: readonly Span[]): Span[] {
+  const apart: Span[] = [];
+  for (const span of [...spans].sort((one, other) => one.from - other.from)) {
+    const last = apart.at(-1);
+    if (last && span.from < last.to)
+      apart[apart.length - 1] = { from: last.from, to: Math.max(last.to, span.to) };
+    else apart.push(span);
+  }
+  return apart;
+}

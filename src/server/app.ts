@@ -1,0 +1,98 @@
+import { Elysia } from "elysia";
+import type { ServerSettings } from "../../config/settings.ts";
+import { boundSendBuffers } from "../runtime/socket-buffers.ts";
+import { StartupError } from "../errors/startup-error.ts";
+import type { Gateway } from "../gateway.ts";
+import { Answerer } from "./answer.ts";
+import { Cors } from "./cors.ts";
+import type { Endpoint } from "./endpoints.ts";
+import { ENDPOINTS } from "./endpoints.ts";
+
+// Longer than the idle time of the load balancers in front (nginx: 60 s), so that they, not we, close first.
+const IDLE_TIMEOUT_S = 120;
+
+/** A gateway that listens. */
+export interface Listening {
+  /** As `http://127.0.0.1:8088`. */
+  readonly url: string;
+  /**
+   * Takes no new connections. Gives what is already answered up to `patience` ms to reach its client, and cuts
+   * the connections that are left.
+   */
+  stop(patience?: number): Promise<void>;
+}
+
+/** Serves the gateway at the configured address. Throws a StartupError when that can't be had. */
+export function listen(gateway: Gateway, server: ServerSettings): Listening {
+  const app = createApp(new Answerer(gateway, new Cors(server.cors_origins)));
+  try {
+    app.listen({
+      hostname: server.host,
+      port: server.port,
+      // Elysia's default would let a second gateway start on the same port and take half of the requests.
+      reusePort: false,
+      idleTimeout: IDLE_TIMEOUT_S,
+      // Bodies are counted by us, who can say in OpenAI's words what was wrong; unread ones stay in the socket.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+      development: false,
+    });
+  } catch (cause) {
+    throw cannotListen(server, cause);
+  }
+  const port = app.server?.port ?? server.port;
+  boundSendBuffers(port);
+  return {
+    url: `http://${hostOf(server.host)}:${port}`,
+    async stop(patience = 0) {
+      if (patience > 0) await Promise.race([app.server?.stop(), Bun.sleep(patience)]);
+      await app.server?.stop(true);
+    },
+  };
+}
+
+function createApp(answerer: Answerer): Elysia {
+  const app = new Elysia();
+  // Before the routes: a hook applies only to those that are registered after it.
+  app.onError(({ request, code, server }) => {
+    if (code !== "NOT_FOUND") return undefined;
+    patient(server, request);
+    return answerer.answer(request);
+  });
+  for (const endpoint of ENDPOINTS) addRoute(app, endpoint, answerer);
+  return app;
+}
+
+/**
+ * Elysia only serves: it neither parses bodies nor sets headers, so that streams go out as we made them. Its routes make
+ * Bun match known paths natively; which endpoint answers is the answerer's decision, because Elysia 1.4.30 looks for
+ * the path from the URL's eleventh character on, and so misreads it when the host's name is shorter than four.
+ */
+function addRoute(app: Elysia, { method, path }: Endpoint, answerer: Answerer): void {
+  app.route(
+    method,
+    path,
+    ({ request, server }) => {
+      patient(server, request);
+      return answerer.answer(request);
+    },
+    { parse: "none" },
+  );
+}
+
+/** Bun would cut a stream, or a handler, that is silent for as long as an idle connection may be. */
+function patient(server: Elysia["server"], request: Request): void {
+  server?.timeout(request, 0);
+}
+
+function hostOf(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function cannotListen({ host, port }: ServerSettings, cause: unknown): StartupError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  const why =
+    code === "EADDRINUSE"
+      ? `the port is in use, perhaps by another Modelyard; choose another with PORT=… or server.port`
+      : String(cause);
+  return new StartupError(`can't listen on ${hostOf(host)}:${port}: ${why}`, { cause });
+}

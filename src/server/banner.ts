@@ -1,0 +1,80 @@
+import { version } from "../../package.json";
+import type { Plan } from "../build-gateway.ts";
+import type { Gateway } from "../gateway.ts";
+import type { KeyStore } from "../keys/keyring.ts";
+import { makeKey } from "../keys/keyring.ts";
+
+/** The name of the key that is made when there is none. */
+const FIRST_KEY = "first";
+const MODELS_SHOWN = 12;
+/** Whoever waits at the terminal doesn't wait longer for slow upstreams' lists. */
+const PATIENCE_MS = 500;
+
+/** The key that a person who has just started the gateway can use. */
+export interface KeyNotice {
+  /** What to put into a curl line. */
+  readonly shell: string;
+  readonly text: string;
+}
+
+/**
+ * Tells which key to use, and makes one when there is none anywhere: its hash is stored, and it is shown this
+ * once, on the terminal and not in the log. Configured keys are never shown.
+ */
+export function keyNotice({ settings }: Plan, store: KeyStore): KeyNotice {
+  const stored = store.list();
+  if (settings.keys.length === 0 && stored.length === 0) {
+    const key = makeKey({ name: FIRST_KEY }, store);
+    return { shell: key, text: `${key}\n           made just now; it is shown only this once, so keep it` };
+  }
+  const known = [
+    ...settings.keys.map(({ name, expires }) =>
+      expires !== undefined && expires <= Date.now() ? `${name} (expired)` : name,
+    ),
+    ...stored.map(({ name, prefix }) => `${name} (${prefix}…)`),
+  ];
+  const more =
+    settings.keys.length === 0
+      ? "\n           lost it? make another: bun run modelyard keys create NAME"
+      : "";
+  return { shell: "YOUR_KEY", text: known.join(", ") + more };
+}
+
+/** What a person reads after the start: where it listens, what it offers, and a line to try. */
+export async function banner(url: string, gateway: Gateway, key: KeyNotice): Promise<string> {
+  const models = await modelNames(gateway);
+  const body = JSON.stringify({
+    model: models.names[0] ?? "MODEL",
+    messages: [{ role: "user", content: "Hello!" }],
+    stream: true,
+  });
+  return `
+Modelyard ${version} listens on ${url}
+
+  base URL ${url}/v1
+  models   ${shown(models)}
+  key      ${key.text}
+  docs     ${url}/docs
+
+  try      curl -N ${url}/v1/chat/completions -H "Authorization: Bearer ${key.shell}" \\
+             -H "Content-Type: application/json" -d '${body}'
+
+`;
+}
+
+/** The models that are known by now, and whether these are all. */
+async function modelNames({ directory, routes }: Gateway): Promise<{ names: string[]; all: boolean }> {
+  const all = await Promise.race([
+    directory.settled().then(() => true),
+    Bun.sleep(PATIENCE_MS).then(() => false),
+  ]);
+  const offered = directory.known().map(({ model }) => model.id);
+  return { names: [...new Set([...routes.names, ...offered])], all };
+}
+
+function shown({ names, all }: { names: readonly string[]; all: boolean }): string {
+  const more = names.length - MODELS_SHOWN;
+  const some =
+    names.slice(0, MODELS_SHOWN).join(", ") + (more > 0 ? ` and ${more} more (GET /v1/models)` : "");
+  return all ? some : `${some}${some && ", "}and those of upstreams that haven't answered yet`;
+}

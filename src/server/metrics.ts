@@ -1,0 +1,160 @@
+import { counterLines, gaugeLines } from "../telemetry/metrics.ts";
+import type { Reading } from "../telemetry/metrics.ts";
+import type { Json, JsonObject } from "../contract/index.ts";
+import type { Gateway } from "../gateway.ts";
+import { isKnownModel } from "../targets/known-models.ts";
+import type { Meter } from "../telemetry/request-metrics.ts";
+import type { ResponseCache } from "../cache/response-cache.ts";
+
+/** What is told of a gateway. */
+export interface Measured extends Pick<
+  Gateway,
+  | "bodies"
+  | "bookings"
+  | "cache"
+  | "calls"
+  | "directory"
+  | "limiter"
+  | "routes"
+  | "targets"
+  | "upstreamLimiter"
+  | "upstreams"
+> {
+  readonly meter: Meter;
+  /** Rows that wait to be written, requests for whose rows there was no room, and writes ahead that have failed. */
+  readonly ledger: { readonly pending: number; readonly dropped: number; readonly failures: number };
+}
+
+/** How deep in an upstream's status the states of a pool are looked for. */
+const DEEPEST = 3;
+
+/** GET /metrics: Prometheus' text format. It needs no key, so it must not be let out (deploy/nginx.conf). */
+export function metricsPage(_: Request, gateway: Measured): Response {
+  const { cache, meter } = gateway;
+  const lines = [
+    ...meter.lines(),
+    ...work(gateway),
+    ...limiters(gateway),
+    ...(cache ? contents(cache) : []),
+    ...upstreamStates(gateway),
+  ];
+  return new Response(`${lines.join("\n")}\n`, {
+    headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+  });
+}
+
+function* work({ bodies, bookings, calls, ledger }: Measured): Generator<string> {
+  yield* single("modelyard_requests_in_flight", "Requests that are being answered.", calls.running);
+  yield* single("modelyard_request_bodies_bytes", "Request bodies in memory.", bodies.used);
+  yield* single(
+    "modelyard_ledger_pending_rows",
+    "Rows of the ledger that wait to be written.",
+    ledger.pending,
+  );
+  yield* single(
+    "modelyard_ledger_dropped_rows",
+    "Requests for whose rows there was no room.",
+    ledger.dropped,
+  );
+  const failed = {
+    name: "modelyard_ledger_failed_writes_total",
+    help: "Writes that failed of what a killed process must not lose.",
+  };
+  yield* counterLines(failed, [{ labels: {}, value: ledger.failures }]);
+  yield* single(
+    "modelyard_pending_bookings",
+    "Ended requests whose tokens are still to be counted.",
+    bookings.pending,
+  );
+  yield* single("process_resident_memory_bytes", "Resident memory.", process.memoryUsage.rss());
+}
+
+function* limiters({ limiter, upstreamLimiter }: Measured): Generator<string> {
+  const both = Object.entries({ keys: limiter, upstreams: upstreamLimiter });
+  const open = { name: "modelyard_limit_open_slots", help: "Requests that count as concurrent ones." };
+  yield* gaugeLines(
+    open,
+    both.map(([of, { running }]) => ({ labels: { of }, value: running })),
+  );
+  const known = { name: "modelyard_limit_subjects", help: "Keys and upstreams whose past is remembered." };
+  yield* gaugeLines(
+    known,
+    both.map(([of, { size }]) => ({ labels: { of }, value: size })),
+  );
+}
+
+function* contents({ count, evicted, flights, size }: ResponseCache): Generator<string> {
+  yield* single("modelyard_cache_entries", "Answers in the response cache.", count);
+  yield* single("modelyard_cache_bytes", "What they take.", size);
+  const evictions = {
+    name: "modelyard_cache_evictions_total",
+    help: "Answers that went because others needed their room.",
+  };
+  yield* counterLines(evictions, [{ labels: {}, value: evicted }]);
+  yield* single("modelyard_flights", "Answers under way that may be shared.", flights.running);
+  yield* single("modelyard_flights_bytes", "What is kept of answers under way.", flights.size);
+}
+
+function* upstreamStates(measured: Measured): Generator<string> {
+  const { targets, upstreams } = measured;
+  const circuits = {
+    name: "modelyard_circuit_state",
+    help: "The circuit of a target: 1 for the state that it is in.",
+  };
+  // Clients make names up: a closed circuit is told only where the model is known.
+  const states = [...targets.circuits()]
+    .filter(({ target, state }) => state !== "closed" || isKnownModel(target, measured))
+    .map(({ target, state }) => ({ labels: { target, state }, value: 1 }));
+  yield* gaugeLines(circuits, states);
+  const pools = { name: "modelyard_pool_credentials", help: "An upstream's credentials by state." };
+  const statuses = [...upstreams.values()].map(({ id, upstream }) => ({
+    id,
+    status: poolIn(statusOf(upstream)),
+  }));
+  const readings = (part: string, label: string) =>
+    statuses.flatMap(({ id, status }) => numbersOf(status?.[part], { upstream: id, label }));
+  yield* gaugeLines(pools, readings("states", "state"));
+  const retired = {
+    name: "modelyard_pool_retired_credentials_total",
+    help: "Credentials that an upstream refused for good; configured ones are tried again when they are configured anew.",
+  };
+  yield* counterLines(retired, readings("retired", "origin"));
+}
+
+function single(name: string, help: string, value: number): Generator<string> {
+  return gaugeLines({ name, help }, [{ labels: {}, value }]);
+}
+
+/** A stranger's plugin may fail here; that is no reason to have no metrics. */
+function statusOf(upstream: { status?(): Json }): Json {
+  try {
+    return upstream.status?.() ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** The status of the credential pool in an upstream's status: it has `states`. */
+function poolIn(status: Json, depth = 0): JsonObject | undefined {
+  if (!isObject(status) || depth > DEEPEST) return undefined;
+  if (isObject(status["states"] ?? null)) return status;
+  for (const part of Object.values(status)) {
+    const found = poolIn(part ?? null, depth + 1);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+function numbersOf(
+  counts: Json | undefined,
+  { upstream, label }: { readonly upstream: string; readonly label: string },
+): Reading[] {
+  if (!isObject(counts ?? null)) return [];
+  return Object.entries(counts as JsonObject).flatMap(([name, value]) =>
+    typeof value === "number" ? [{ labels: { upstream, [label]: name }, value }] : [],
+  );
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

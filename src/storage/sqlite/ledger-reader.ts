@@ -1,0 +1,33 @@
+import { Database } from "bun:sqlite";
+import type { LedgerReader } from "../../ledger/ledger-store.ts";
+import { StartupError } from "../../errors/startup-error.ts";
+import { unusable } from "./check.ts";
+import { audit } from "./ledger-audit.ts";
+import { isRunning } from "./ledger-process.ts";
+import { usageOf } from "./ledger-usage.ts";
+
+/** Opens a ledger to read it only; a gateway may be writing it. Throws a StartupError when it can't be read. */
+export function readLedger(file: string): LedgerReader & Disposable {
+  const database = openReadOnly(file);
+  return {
+    usage: (query) => usageOf(database, query),
+    audit: () => audit(database, (id) => isRunning(file, id)),
+    [Symbol.dispose]: () => database.close(),
+  };
+}
+
+function openReadOnly(file: string): Database {
+  let database: Database | undefined;
+  try {
+    database = new Database(file, { readonly: true, strict: true });
+    database.run("PRAGMA busy_timeout = 2000");
+    if (database.query("SELECT 1 FROM sqlite_master WHERE name = 'requests'").get()) return database;
+  } catch (cause) {
+    database?.close();
+    throw unusable(file, cause);
+  }
+  database.close();
+  throw new StartupError(
+    `the database ${file} has no usage ledger yet; start the gateway once, which makes it`,
+  );
+}

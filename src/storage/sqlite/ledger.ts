@@ -1,0 +1,272 @@
+import { Database } from "bun:sqlite";
+import type { PastAdmission, Spent } from "../../ledger/ledger-row.ts";
+import type {
+  AuditReport,
+  LedgerBatch,
+  LedgerBeginning,
+  LedgerStore,
+  LedgerSums,
+  UsageQuery,
+  UsageRow,
+} from "../../ledger/ledger-store.ts";
+import { migrate } from "./migrations.ts";
+import { isBusy, unusable } from "./check.ts";
+import { Checkpoints, prepareWriting } from "./checkpoint.ts";
+import { audit } from "./ledger-audit.ts";
+import { DAY_MS, SUM_COLUMNS, SUMS, sumOf } from "./ledger-columns.ts";
+import { isRunning, ProcessLock, removeLock } from "./ledger-process.ts";
+import { leftRows } from "./ledger-replay.ts";
+import { addingDays, RowWriter } from "./ledger-rows.ts";
+import { usageOf } from "./ledger-usage.ts";
+import {
+  hasWriteAhead,
+  readWriteAhead,
+  removeWriteAhead,
+  setAside,
+  WriteAheadFile,
+} from "../write-ahead-file.ts";
+
+/** Rows that are deleted in one transaction. */
+const PRUNE_ROWS = 500;
+
+/** A process that is gone. */
+interface Left {
+  readonly id: number;
+}
+
+/** What a process found at its beginning of those before it. */
+interface Begun extends Omit<LedgerBeginning, "ahead"> {
+  readonly left: readonly Left[];
+}
+
+/** The usage ledger in SQLite, on a connection of its own that waits for nobody. */
+export class SqliteLedger implements LedgerStore {
+  readonly #database: Database;
+  /** Undefined: in memory. */
+  readonly #file: string | undefined;
+  readonly #rows: RowWriter;
+  readonly #checkpoints: Checkpoints | undefined;
+  #process: { readonly id: number; readonly lock: ProcessLock | undefined } | undefined;
+
+  /** A database whose tables are up to date. */
+  static open(file: string): SqliteLedger {
+    const database = new Database(file, { strict: true });
+    prepareWriting(database);
+    return new SqliteLedger(database, file);
+  }
+
+  /** A ledger that is gone with the process. */
+  static inMemory(): SqliteLedger {
+    const database = new Database(":memory:", { strict: true });
+    migrate(database, "in memory");
+    return new SqliteLedger(database, undefined);
+  }
+
+  /** A connection of its own to a database whose tables are up to date, and its file, if it has one. */
+  constructor(database: Database, file: string | undefined) {
+    this.#database = database;
+    this.#file = file;
+    this.#rows = new RowWriter(database);
+    this.#checkpoints = file === undefined ? undefined : new Checkpoints(file);
+  }
+
+  begin(): LedgerBeginning {
+    try {
+      this.#database.run("PRAGMA busy_timeout = 2000");
+      const begun = this.#database.transaction(() => this.#begin()).immediate();
+      // From now on streams run: nothing must hold up the event loop.
+      this.#database.run("PRAGMA busy_timeout = 0");
+      // Only now is it in the database, what was read of them: until then another try must find them.
+      const damaged = begun.damaged.map(setAside);
+      for (const { id } of begun.left) this.#forget(id);
+      return { ...begun, damaged, ahead: this.#openAhead() };
+    } catch (cause) {
+      throw unusable(this.#file ?? "in memory", cause);
+    }
+  }
+
+  write({ number, rows, counts, dropped }: LedgerBatch): boolean {
+    const process = this.#process?.id;
+    if (process === undefined) throw new Error("the ledger has no writer yet; begin() comes first");
+    const isWritten = this.#atOnce(() => {
+      const { changes } = this.#database
+        .query("UPDATE processes SET batch = ? WHERE id = ? AND batch < ?")
+        .run(number, process, number);
+      // An attempt that failed at its very end may have been written all the same.
+      if (changes === 0) return;
+      this.#rows.write(process, rows);
+      this.#count(counts, dropped);
+    });
+    if (isWritten) this.#checkpoints?.wrote(rows.length);
+    return isWritten;
+  }
+
+  spentSince(key: string, since: number): Spent {
+    const found = this.#database
+      .query<Spent, [string, number]>(
+        "SELECT coalesce(sum(cost), 0) AS usd, coalesce(sum(input + output), 0) AS tokens FROM days WHERE key = ? AND day >= ?",
+      )
+      .get(key, Math.floor(since / DAY_MS));
+    return found ?? { usd: 0, tokens: 0 };
+  }
+
+  admissionsSince(since: number): Iterable<PastAdmission> {
+    return this.#database
+      .query<PastAdmission, [number]>(
+        "SELECT key, at, coalesce(settled, reserved) AS tokens FROM requests WHERE at >= ? ORDER BY at",
+      )
+      .iterate(since);
+  }
+
+  prune(before: number): number {
+    const until = Math.floor(before / DAY_MS) * DAY_MS;
+    let deleted = 0;
+    this.#atOnce(() => {
+      deleted = this.#prune(until);
+    });
+    return deleted;
+  }
+
+  usage(query: UsageQuery): readonly UsageRow[] {
+    return usageOf(this.#database, query);
+  }
+
+  audit(): AuditReport {
+    return audit(this.#database, (id) => this.#isRunning(id));
+  }
+
+  close(): void {
+    this.#process?.lock?.[Symbol.dispose]();
+    this.#process = undefined;
+    this.#checkpoints?.[Symbol.dispose]();
+    this.#rows[Symbol.dispose]();
+    this.#database.close();
+  }
+
+  /** False when somebody else is writing. */
+  #atOnce(run: () => void): boolean {
+    try {
+      this.#database.transaction(run).immediate();
+      return true;
+    } catch (error) {
+      if (isBusy(error)) return false;
+      throw error;
+    }
+  }
+
+  #begin(): Begun {
+    const id = this.#takeNumber();
+    // Within the transaction: whoever sees the process finds its lock taken.
+    this.#process = { id, lock: this.#file === undefined ? undefined : new ProcessLock(this.#file, id) };
+    const others = this.#database.query<{ id: number }, []>("SELECT id FROM processes").all();
+    const left = others.filter((other) => !this.#isRunning(other.id));
+    const damaged: string[] = [];
+    let [crashed, recovered] = [0, 0];
+    for (const other of left) {
+      recovered += this.#recover(other.id, damaged);
+      crashed += this.#closeRowsOf(other.id);
+    }
+    return { crashed, recovered, damaged, left };
+  }
+
+  /** A number that no process had before, as far as there is a trace of it: after a power failure the database may not know. */
+  #takeNumber(): number {
+    const insert = this.#database.query<{ id: number }, [number, number]>(
+      "INSERT INTO processes (pid, started) VALUES (?, ?) RETURNING id",
+    );
+    for (;;) {
+      const id = insert.get(process.pid, Date.now())?.id ?? 0;
+      if (this.#file === undefined || !hasWriteAhead(aheadFile(this.#file, id))) return id;
+    }
+  }
+
+  /** Stores what a process that is gone has written ahead; gives the number of rows. */
+  #recover(id: number, damaged: string[]): number {
+    if (this.#file === undefined) return 0;
+    const ahead = readWriteAhead(aheadFile(this.#file, id));
+    damaged.push(...ahead.damaged);
+    const { rows, counts } = leftRows(this.#database, id, ahead.texts);
+    this.#rows.write(id, rows);
+    this.#count(counts, 0);
+    return rows.length;
+  }
+
+  #forget(id: number): void {
+    if (this.#file === undefined) return;
+    removeWriteAhead(aheadFile(this.#file, id));
+    removeLock(this.#file, id);
+  }
+
+  #openAhead(): WriteAheadFile | undefined {
+    const id = this.#process?.id;
+    return this.#file === undefined || id === undefined
+      ? undefined
+      : new WriteAheadFile(aheadFile(this.#file, id));
+  }
+
+  #count(counts: LedgerSums, dropped: number): void {
+    const set = SUM_COLUMNS.map((column) => `${column} = ${column} + ?`).join(", ");
+    this.#database
+      .query(`UPDATE totals SET dropped = dropped + ?, ${set} WHERE name = 'booked'`)
+      .run(dropped, ...SUM_COLUMNS.map((column) => sumOf(counts, column)));
+  }
+
+  #isRunning(id: number): boolean {
+    return id === this.#process?.id || (this.#file !== undefined && isRunning(this.#file, id));
+  }
+
+  #closeRowsOf(id: number): number {
+    const running = "FROM requests WHERE process = ? AND outcome IS NULL";
+    const { count, reserved } = this.#database
+      .query(`SELECT count(*) AS count, coalesce(sum(reserved), 0) AS reserved ${running}`)
+      .get(id) as { count: number; reserved: number };
+    this.#database
+      .query(
+        `INSERT INTO days (day, key, model, upstream, requests, ok, client_abort, upstream_error, truncated, crashed,
+           hits, saved, input, cached_input, cache_write, output, reasoning, cost, unpriced)
+         SELECT at / ${DAY_MS}, key, model, '', count(*), 0, 0, 0, 0, count(*), 0, 0, 0, 0, 0, 0, 0, 0, count(*)
+         ${running} GROUP BY 1, 2, 3 ${addingDays()}`,
+      )
+      .run(id);
+    // Nobody knows how much of it was used, so all that was reserved stays with the limit, as long as its minute lasts.
+    this.#database
+      .query(
+        "UPDATE requests SET outcome = 'crashed', settled = reserved, released = 0 WHERE process = ? AND outcome IS NULL",
+      )
+      .run(id);
+    this.#database
+      .query(
+        "UPDATE totals SET crashed = crashed + ?, unpriced = unpriced + ?, settled = settled + ? WHERE name = 'booked'",
+      )
+      .run(count, count, reserved);
+    this.#database.query("DELETE FROM processes WHERE id = ?").run(id);
+    return count;
+  }
+
+  #prune(until: number): number {
+    const old = "FROM requests WHERE at < ? AND outcome IS NOT NULL ORDER BY at, process, number";
+    const sums = this.#database
+      .query(
+        `SELECT ${SUM_COLUMNS.map((column) => `${SUMS[column]} AS ${column}`).join(", ")}
+         FROM (SELECT * ${old} LIMIT ${PRUNE_ROWS})`,
+      )
+      .get(until) as Record<string, number>;
+    const deleted = sums["admitted"] ?? 0;
+    if (deleted === 0) return 0;
+    this.#database
+      .query(
+        `DELETE FROM requests WHERE (process, number) IN (SELECT process, number ${old} LIMIT ${PRUNE_ROWS})`,
+      )
+      .run(until);
+    const set = SUM_COLUMNS.map((column) => `${column} = ${column} + ?`).join(", ");
+    this.#database
+      .query(`UPDATE totals SET until = max(until, ?), ${set} WHERE name = 'pruned'`)
+      .run(until, ...SUM_COLUMNS.map((column) => sums[column] ?? 0));
+    return deleted;
+  }
+}
+
+/** Where a process writes ahead, from the path of the database. */
+function aheadFile(database: string, id: number): string {
+  return `${database}-ahead-${id}`;
+}

@@ -1,0 +1,109 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { StartupError } from "../errors/startup-error.ts";
+import { hasWriteAhead, readWriteAhead, removeWriteAhead, WriteAheadFile } from "./write-ahead-file.ts";
+
+let folder = "";
+let base = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "modelyard-ahead-"));
+  base = join(folder, "x.db-ahead-1");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const textsOf = () => readWriteAhead(base).texts;
+
+test("texts are read as they were written, whatever they hold, by their owner only", () => {
+  const texts = ["one\n", "Łódź \u{1F600}\n", "x".repeat(200_000)];
+  const file = new WriteAheadFile(base);
+  for (const text of texts) file.append(text);
+  expect(textsOf()).toEqual(texts);
+  expect(hasWriteAhead(base)).toBe(true);
+  for (const segment of ["a", "b"]) expect(statSync(`${base}-${segment}`).mode & 0o777).toBe(0o600);
+  file.close({ keep: true });
+  expect(textsOf()).toEqual(texts);
+  removeWriteAhead(base);
+  expect([hasWriteAhead(base), textsOf()]).toEqual([false, []]);
+});
+
+test("wherever a file is torn, what was written before is read, and nothing else", () => {
+  const file = new WriteAheadFile(base);
+  for (const text of ["first\n", "second\n", "third\n"]) file.append(text);
+  file.close({ keep: true });
+  const whole = readFileSync(`${base}-a`);
+  const seen = new Set<number>();
+  for (let length = whole.length; length >= 0; length--) {
+    truncateSync(`${base}-a`, length);
+    const read = textsOf();
+    expect(read).toEqual(["first\n", "second\n", "third\n"].slice(0, read.length));
+    seen.add(read.length);
+  }
+  expect([...seen]).toEqual([3, 2, 1, 0]);
+});
+
+test("a frame whose bytes have changed is no frame", () => {
+  const file = new WriteAheadFile(base);
+  for (const text of ["first\n", "second\n"]) file.append(text);
+  file.close({ keep: true });
+  const whole = readFileSync(`${base}-a`);
+  for (const at of [1, 3, 8]) {
+    const changed = Uint8Array.from(whole);
+    const place = whole.length - at;
+    changed[place] = (changed[place] ?? 0) ^ 0x20;
+    writeFileSync(`${base}-a`, changed);
+    expect(textsOf()).toEqual(["first\n"]);
+  }
+  writeFileSync(`${base}-a`, whole);
+  appendFileSync(`${base}-a`, Buffer.alloc(4_096));
+  expect(readWriteAhead(base)).toEqual({ texts: ["first\n", "second\n"], damaged: [`${base}-a`] });
+});
+
+test("a segment that was left stays until it is released", () => {
+  const file = new WriteAheadFile(base);
+  file.append("old\n");
+  expect(file.turn()).toBe(true);
+  expect(file.size).toBe(0);
+  file.append("new\n");
+  expect(file.turn()).toBe(false);
+  expect(textsOf()).toEqual(["old\n", "new\n"]);
+  file.release();
+  expect(textsOf()).toEqual(["new\n"]);
+  file.clear();
+  file.append("last\n");
+  expect(textsOf()).toEqual(["last\n"]);
+  file.close({ keep: false });
+  expect(hasWriteAhead(base)).toBe(false);
+});
+
+test("a file of a later version isn't taken for an empty one", () => {
+  writeFileSync(`${base}-a`, "modelyard write-ahead 2\nwhatever");
+  expect(() => readWriteAhead(base)).toThrow(StartupError);
+});
+
+test("what is damaged in the middle, or from its beginning, is said, and hides nothing that can be read", () => {
+  const file = new WriteAheadFile(base);
+  for (const text of ["first\n", "second\n", "third\n"]) file.append(text);
+  file.close({ keep: true });
+  const whole = readFileSync(`${base}-a`);
+  const damaged = [`${base}-a`];
+  const changed = Buffer.from(whole);
+  changed[whole.indexOf("second")] = 0;
+  writeFileSync(`${base}-a`, changed);
+  expect(readWriteAhead(base)).toEqual({ texts: ["first\n", "third\n"], damaged });
+  for (const other of [Buffer.alloc(4_096), Buffer.from("modelyard\n"), Buffer.alloc(9_000, 0xff)]) {
+    writeFileSync(`${base}-a`, other);
+    expect(readWriteAhead(base)).toEqual({ texts: [], damaged });
+  }
+  writeFileSync(`${base}-a`, whole);
+  expect(readWriteAhead(base).damaged).toEqual([]);
+});

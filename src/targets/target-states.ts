@@ -1,0 +1,160 @@
+import type { UpstreamErrorCode } from "../contract/index.ts";
+import type { CircuitSettings, CircuitState } from "./circuit.ts";
+import { Circuit } from "./circuit.ts";
+import { Load } from "./load.ts";
+import { RetryBudget } from "./retry-budget.ts";
+import type { Target } from "./route-table.ts";
+import type { CircuitChange, TargetState, Visit } from "./attempt-permit.ts";
+import { targetName, TargetVisit } from "./attempt-permit.ts";
+
+// `upstream/model` can name any model, so what is known of targets must not grow with what clients think of.
+const MAX_TARGETS = 2_000;
+
+export interface TargetStateSettings {
+  readonly health: CircuitSettings;
+  /** The share of an upstream's calls that may be retries. */
+  readonly retryShare: number;
+  /** Told when a target's circuit opens or closes. */
+  readonly changed?: (change: CircuitChange) => void;
+}
+
+/** What a request says of itself when it goes to a target. */
+export interface Arrival {
+  /** It has been at this target before, or at the upstream. */
+  readonly again: { readonly target: boolean; readonly upstream: boolean };
+  /** It goes there although the target rests, because nothing else is left for it. */
+  readonly last: boolean;
+  /** Tells request bodies apart; asked only after a failure. */
+  readonly body: () => string | number | bigint;
+}
+
+/** The health and the load of every target, and the health and the retry budget of every upstream. */
+export class TargetStates {
+  readonly #settings: TargetStateSettings;
+  readonly #states = new Map<string, TargetState>();
+  readonly #upstreams = new Map<string, UpstreamState>();
+  readonly #now: () => number;
+  // Each request asks for the same one several times, by the same object.
+  #lastTarget: Target | undefined;
+  #lastState: TargetState | undefined;
+
+  constructor(settings: TargetStateSettings, now: () => number = () => performance.now()) {
+    this.#settings = settings;
+    this.#now = now;
+  }
+
+  of(target: Target): TargetState {
+    if (target !== this.#lastTarget || !this.#lastState) {
+      this.#lastState = this.#find(target);
+      this.#lastTarget = target;
+    }
+    return this.#lastState;
+  }
+
+  #find(target: Target): TargetState {
+    const name = targetName(target);
+    let state = this.#states.get(name);
+    if (!state) {
+      const { health } = this.#settings;
+      const upstream = this.#upstream(target.upstream.id).circuit;
+      state = { circuit: new Circuit(health), upstream, load: new Load() };
+      // Where all that is known says more, this one is known to its own request alone.
+      if (this.#states.size < MAX_TARGETS || this.#forgetOne()) this.#states.set(name, state);
+    }
+    return state;
+  }
+
+  /** How busy and how quick a target is now. */
+  loadOf(target: Target): { readonly busy: number; readonly firstEvent: number | undefined } {
+    const { load } = this.of(target);
+    return { busy: load.busy, firstEvent: load.firstEvent(this.#now()) };
+  }
+
+  /** Milliseconds until a request may go there; 0: now. */
+  wait(target: Target): number {
+    const { circuit, upstream } = this.of(target);
+    const now = this.#now();
+    return Math.max(circuit.wait(now), upstream.wait(now));
+  }
+
+  /** Why a target rests, while it does. */
+  cause(target: Target): UpstreamErrorCode {
+    const { circuit, upstream } = this.of(target);
+    const now = this.#now();
+    return (upstream.wait(now) >= circuit.wait(now) ? upstream : circuit).cause;
+  }
+
+  /** Lets a request go there; undefined while the circuit of the target or of its upstream is open. */
+  enter(target: Target, { again, last, body }: Arrival): Visit | undefined {
+    const state = this.of(target);
+    const now = this.#now();
+    if (last && !state.upstream.allowsLast(now)) return undefined;
+    if (!last && state.upstream.wait(now) > 0) return undefined;
+    const pass = state.circuit.enter(now, { again: again.target, last, body });
+    const upstreamPass = pass && state.upstream.enter(now, { again: again.upstream, last, body });
+    if (!upstreamPass) return undefined;
+    state.load.began();
+    return new TargetVisit(target, state, {
+      pass,
+      upstreamPass,
+      now: this.#now,
+      changed: this.#settings.changed,
+    });
+  }
+
+  /** The circuits of the targets that were asked lately, by `upstream/model`, and of upstreams, by `upstream/*`. */
+  *circuits(): Generator<{ readonly target: string; readonly state: CircuitState }> {
+    const now = this.#now();
+    for (const [target, { circuit }] of this.#states) yield { target, state: circuit.state(now) };
+    for (const [id, { circuit }] of this.#upstreams) yield { target: `${id}/*`, state: circuit.state(now) };
+  }
+
+  /** A request's first call to an upstream, by which its retry budget is measured. */
+  called(upstream: string): void {
+    this.#upstream(upstream).budget.called(this.#now());
+  }
+
+  /** Takes one retry from an upstream's budget, if there is one. */
+  mayRetry(upstream: string): boolean {
+    return this.#upstream(upstream).budget.take(this.#now());
+  }
+
+  #upstream(id: string): UpstreamState {
+    let state = this.#upstreams.get(id);
+    if (!state) {
+      const { health, retryShare } = this.#settings;
+      state = { circuit: new Circuit(health), budget: new RetryBudget(retryShare) };
+      this.#upstreams.set(id, state);
+    }
+    return state;
+  }
+
+  /** Forgets the oldest that nobody is at and that says least, never one that rests; false if there is none. */
+  #forgetOne(): boolean {
+    const now = this.#now();
+    let least: { readonly name: string; readonly worth: number } | undefined;
+    for (const [name, state] of this.#states) {
+      const worth = worthOf(state, now);
+      if (worth < (least?.worth ?? RESTING)) least = { name, worth };
+      if (worth === 0) break;
+    }
+    return least !== undefined && this.#states.delete(least.name);
+  }
+}
+
+/** What the gateway has seen of one upstream, whatever the model. */
+interface UpstreamState {
+  readonly circuit: Circuit;
+  readonly budget: RetryBudget;
+}
+
+/** What may not be forgotten: a target that is kept away from, or is in use. */
+const RESTING = 3;
+
+/** How much what is known of a target says. */
+function worthOf({ circuit, load }: TargetState, now: number): number {
+  const worth = circuit.worth(now);
+  if (load.busy > 0 || worth === "rest") return RESTING;
+  if (worth === "failures") return 2;
+  return load.firstEvent(now) === undefined ? 0 : 1;
+}

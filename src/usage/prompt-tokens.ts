@@ -1,0 +1,49 @@
+import type { ChatRequest, CompletionRequest, EmbedRequest } from "../contract/index.ts";
+import { estimateRequest } from "./token-estimate.ts";
+import type { TokenCounter } from "./token-counter.ts";
+import { isTokens } from "./token-estimate.ts";
+
+/** A request for an answer of an upstream. */
+export type Asked = ChatRequest | CompletionRequest | EmbedRequest;
+
+// What OpenAI's format adds to each message, and to begin the answer.
+const TOKENS_PER_MESSAGE = 3;
+
+/** The tokens of what a request gives an upstream to read, counted by a tokenizer. */
+export async function promptTokens(request: Asked, counter: TokenCounter): Promise<number> {
+  const { messages, prompt, input, tools } = request;
+  const text = counter.text();
+  let others = 0;
+  if (typeof prompt === "string") text.add(prompt);
+  else if (Array.isArray(messages)) others = addMessages(messages as ChatRequest["messages"], text);
+  else others = addInputs(input as EmbedRequest["input"], text);
+  if (Array.isArray(tools)) for (const tool of tools) text.add(JSON.stringify(tool));
+  return others + (await text.tokens());
+}
+
+/** The same at once, and roughly. */
+export function roughPromptTokens(request: Asked): number {
+  return estimateRequest(request, { estimate: 0, longest: 0 }).input;
+}
+
+type Text = ReturnType<TokenCounter["text"]>;
+
+function addMessages(messages: ChatRequest["messages"], text: Text): number {
+  for (const { role, content } of messages) {
+    text.add(role);
+    if (typeof content === "string") text.add(content);
+    else for (const part of content ?? []) if (typeof part["text"] === "string") text.add(part["text"]);
+  }
+  return TOKENS_PER_MESSAGE * (messages.length + 1);
+}
+
+/** Token numbers are tokens. */
+function addInputs(inputs: EmbedRequest["input"], text: Text): number {
+  let numbers = 0;
+  for (const input of inputs) {
+    if (isTokens(input)) numbers += input.length;
+    else if (typeof input === "string") text.add(input);
+    else if (typeof input["text"] === "string") text.add(input["text"]);
+  }
+  return numbers;
+}

@@ -1,0 +1,158 @@
+import { sourceOf } from "../json/source.ts";
+import type {
+  ChatRequest,
+  CompletionRequest,
+  ContentPart,
+  EmbedInput,
+  EmbedRequest,
+} from "../contract/index.ts";
+
+/** What a request may need, in whole tokens. */
+export interface RequestEstimate {
+  readonly input: number;
+  /** Of all answers that it asks for. */
+  readonly output: number;
+  /** Whether it is the request that bounds the output, and not our estimate. */
+  readonly outputAsked: boolean;
+}
+
+// Measured with the o200k tokenizer: about 4 characters a token in text of one byte a character, little fewer in
+// scripts of two (Cyrillic, Greek, Arabic), 1 to 2 in those of three (East Asia). Hence the square.
+const TOKENS_PER_CHARACTER = 0.25;
+const TOKENS_PER_EXTRA_BYTE_SQUARED = 0.1;
+/** What OpenAI's format adds to each message, and to begin the answer. */
+const TOKENS_PER_MESSAGE = 3;
+// Of a picture of 1024 x 1024 pixels, by https://platform.openai.com/docs/guides/images-vision#calculating-costs
+const LOW_DETAIL_IMAGE = 85;
+const IMAGE = 765;
+/** Of parts that aren't text, whatever their size. Half a minute of sound; a few pages. */
+const TOKENS_OF_PARTS: Readonly<Record<string, number>> = {
+  image_url: IMAGE,
+  input_image: IMAGE,
+  image: IMAGE,
+  input_audio: 300,
+  file: 2000,
+  input_file: 2000,
+};
+
+/** The tokens of a text, roughly and fast: within a factor of 2 for usual texts. May be a fraction. */
+export function estimateTokens(text: string): number {
+  const { length } = text;
+  if (length === 0) return 0;
+  // UTF-8 has one byte for each unit of ASCII, and the more the further from it: that tells scripts apart.
+  const extra = Buffer.byteLength(text) / length - 1;
+  return length * (TOKENS_PER_CHARACTER + TOKENS_PER_EXTRA_BYTE_SQUARED * extra * extra);
+}
+
+/** The tokens of a text that comes in pieces. */
+export class TokenTally {
+  #tokens = 0;
+
+  add(text: string): void {
+    this.#tokens += estimateTokens(text);
+  }
+
+  /** So far, in whole tokens. */
+  get tokens(): number {
+    return Math.ceil(this.#tokens);
+  }
+}
+
+/** How long answers may be, in tokens. */
+export interface OutputBounds {
+  /** What is reserved for an answer whose request doesn't bound it. */
+  readonly estimate: number;
+  /** The longest answer that any of the models can write. */
+  readonly longest: number;
+}
+
+/**
+ * What a request may need of a limit, without reading its images, sounds and files. The dialects have checked its
+ * numbers.
+ */
+export function estimateRequest(
+  request: ChatRequest | CompletionRequest | EmbedRequest,
+  bounds: OutputBounds,
+): RequestEstimate {
+  const { messages, prompt, input } = request;
+  if (Array.isArray(messages)) {
+    return { input: Math.ceil(chatTokens(request as ChatRequest)), ...outputOf(request, bounds) };
+  }
+  if (typeof prompt === "string") {
+    return { input: Math.ceil(estimateTokens(prompt)), ...outputOf(request, bounds) };
+  }
+  return { input: Math.ceil(embedTokens(input as EmbedRequest["input"])), output: 0, outputAsked: false };
+}
+
+function outputOf(
+  request: ChatRequest | CompletionRequest | EmbedRequest,
+  { estimate, longest }: OutputBounds,
+): Omit<RequestEstimate, "input"> {
+  // Of two bounds some upstreams go by the one, and some by the other.
+  const asked = Math.max(countIn(request["max_completion_tokens"]), countIn(request["max_tokens"]));
+  const choices = Math.max(1, countIn(request["n"]), countIn(request["best_of"]));
+  const outputAsked = asked >= 0;
+  return { output: Math.min(outputAsked ? asked : estimate, longest) * choices, outputAsked };
+}
+
+/** -1: none is given. */
+function countIn(value: unknown): number {
+  return typeof value === "number" ? value : -1;
+}
+
+function chatTokens(request: ChatRequest): number {
+  const { messages, tools, functions, response_format } = request;
+  const ascii = sourceOf(request)?.ascii === true;
+  let tokens = TOKENS_PER_MESSAGE;
+  for (const { content, tool_calls } of messages) {
+    tokens += TOKENS_PER_MESSAGE + 1 + jsonTokens(tool_calls);
+    if (typeof content === "string") tokens += textTokens(content, ascii);
+    else for (const part of content ?? []) tokens += partTokens(part, ascii);
+  }
+  return tokens + jsonTokens(tools) + jsonTokens(functions) + jsonTokens(response_format);
+}
+
+/** Of ASCII no text need be looked through, which is what takes the time in a long conversation. */
+function textTokens(text: string, ascii: boolean): number {
+  return ascii ? text.length * TOKENS_PER_CHARACTER : estimateTokens(text);
+}
+
+function partTokens(part: ContentPart, ascii: boolean): number {
+  const tokens = TOKENS_OF_PARTS[part.type];
+  if (tokens === undefined) return typeof part["text"] === "string" ? textTokens(part["text"], ascii) : 0;
+  return tokens === IMAGE && isLowDetail(part) ? LOW_DETAIL_IMAGE : tokens;
+}
+
+function isLowDetail({ detail, image_url }: ContentPart): boolean {
+  const inner =
+    typeof image_url === "object" && image_url && "detail" in image_url ? image_url["detail"] : detail;
+  return inner === "low";
+}
+
+function jsonTokens(value: unknown): number {
+  return value === undefined || value === null ? 0 : estimateTokens(JSON.stringify(value));
+}
+
+function embedTokens(input: EmbedRequest["input"]): number {
+  let tokens = 0;
+  for (const each of input) {
+    if (isTokens(each)) tokens += each.length;
+    else {
+      const text = typeof each === "string" ? each : each["text"];
+      tokens += typeof text === "string" ? estimateTokens(text) : IMAGE;
+    }
+  }
+  return tokens;
+}
+
+/** Whether an input is a text as token numbers. */
+export function isTokens(input: EmbedInput): input is readonly number[] {
+  return Array.isArray(input);
+}
+
+/** The estimate within a limit of tokens: who doesn't bound the answer need not, so a small limit lets in what it holds. */
+export function within(limit: number | undefined, needed: RequestEstimate): RequestEstimate {
+  const { input, output, outputAsked } = needed;
+  if (limit === undefined || outputAsked || input + output <= limit) return needed;
+  return { ...needed, output: Math.max(0, limit - input) };
+}

@@ -1,0 +1,53 @@
+import type { BudgetSettings } from "../../config/settings.ts";
+import type { ModelDirectory } from "../targets/model-catalog.ts";
+import type { PriceBook } from "./prices.ts";
+import { matchesAny } from "../targets/pattern.ts";
+import type { RouteTable, Target } from "../targets/route-table.ts";
+
+/** A key, as far as it decides what it may spend. */
+export interface Spender {
+  readonly name: string;
+  /** Patterns of the models that it may ask for. */
+  readonly models: readonly string[];
+  readonly budget?: BudgetSettings | undefined;
+}
+
+interface Priced {
+  readonly directory: ModelDirectory;
+  readonly prices: PriceBook;
+  readonly routes: RouteTable;
+}
+type Place = Pick<Target, "upstream" | "model">;
+
+/** How many models are named. */
+const NAMED = 5;
+
+/** One warning for each key whose budget in USD some of its models pass by, because no price is known for them. */
+export function unpricedWarnings(keys: Iterable<Spender>, gateway: Priced): string[] {
+  return [...keys].flatMap((key) => {
+    const models = key.budget?.usd === undefined ? [] : unpricedModels(key, gateway);
+    if (models.length === 0) return [];
+    const more = models.length > NAMED ? ` and ${models.length - NAMED} more` : "";
+    return [
+      `the key "${key.name}" has a budget in USD, but no price is known for ${models.slice(0, NAMED).join(", ")}${more}: requests for these cost it nothing; add them to the file of \`prices\`, give the key a budget in tokens, or take them from its \`models\``,
+    ];
+  });
+}
+
+/** Whether no price is known for a target. */
+export function isUnpriced({ upstream, model }: Place, { prices }: Pick<Priced, "prices">): boolean {
+  const target = { upstream: upstream.id, plugin: upstream.plugin, model };
+  return prices.costOf(target, { input: 0, output: 0 }).version === undefined;
+}
+
+/** The models that a key may ask for, as far as they are known now, of which a target has no price. */
+function unpricedModels({ models }: Spender, gateway: Priced): string[] {
+  const { directory, routes } = gateway;
+  const offers = Map.groupBy(directory.known(), ({ model }) => model.id);
+  return [...new Set([...routes.names, ...offers.keys()])].filter((id) => {
+    if (!matchesAny(models, id)) return false;
+    const listed = (offers.get(id) ?? []).map(({ upstream }) => ({ upstream, model: id }));
+    const targets: readonly Place[] = routes.resolve(id)?.targets ?? listed;
+    return targets.some((target) => isUnpriced(target, gateway));
+  });
+}

@@ -1,0 +1,95 @@
+import type { ChatEvent, ChatRequest, CompletionRequest, Usage } from "../contract/index.ts";
+import type { AnswerEvent, CountedUsage } from "../answer/answer-event.ts";
+import { soundUsage } from "../answer/sanitize-usage.ts";
+import type { CountedText, TokenCounter } from "./token-counter.ts";
+import { promptTokens, roughPromptTokens } from "./prompt-tokens.ts";
+
+/** A request whose answer is words. */
+export type Asked = ChatRequest | CompletionRequest;
+
+/**
+ * What one answer has used so far: what the upstream reports, and what was delivered, in case it reports
+ * nothing or the answer doesn't come to its end.
+ */
+export class Account {
+  readonly #request: Asked;
+  readonly #tokens: TokenCounter;
+  readonly #delivered: CountedText;
+  #reported: Usage = {};
+  #isComplete = false;
+  #counting: Promise<CountedUsage> | undefined;
+  #counted: CountedUsage | undefined;
+
+  constructor(request: Asked, tokens: TokenCounter) {
+    this.#request = request;
+    this.#tokens = tokens;
+    this.#delivered = tokens.text();
+  }
+
+  /** Takes in what is on its way to the client, and gives what the client is to see of it: all but the usage. */
+  take(batch: readonly ChatEvent[]): readonly AnswerEvent[] {
+    let reports = 0;
+    for (const event of batch) {
+      if (event.type === "usage") {
+        reports += 1;
+        this.#reported = soundUsage({ ...this.#reported, ...event.usage });
+      } else if (event.type === "text" || event.type === "reasoning") this.#delivered.add(event.text);
+      else if (event.type === "tool-call") this.#delivered.add((event.name ?? "") + (event.arguments ?? ""));
+    }
+    // Nearly always there is none, and the batch goes on as it is.
+    return reports === 0
+      ? (batch as readonly AnswerEvent[])
+      : batch.filter((event) => event.type !== "usage");
+  }
+
+  /** The answer has come to its end: what the upstream reported of it is final. */
+  complete(): void {
+    this.#isComplete = true;
+  }
+
+  /** The usage where it can be told now; undefined where words must be counted first. */
+  get known(): CountedUsage | undefined {
+    if (this.#counted) return this.#counted;
+    const { input, output } = this.#reported;
+    const isTold = this.#isComplete && input !== undefined && output !== undefined;
+    return isTold ? fromUpstream(this.#reported) : undefined;
+  }
+
+  /** The usage where it can be told, and else a rough one. */
+  estimate(): CountedUsage {
+    const input = this.#reported.input ?? roughPromptTokens(this.#request);
+    return this.known ?? this.#estimated(input, this.#delivered.roughTokens());
+  }
+
+  /** The usage of what was delivered, counted where the upstream hasn't told it. */
+  async count(): Promise<CountedUsage> {
+    return this.known ?? (this.#counted = await (this.#counting ??= this.#count()));
+  }
+
+  async #count(): Promise<CountedUsage> {
+    const { input, output } = this.#reported;
+    const [countedInput, delivered] = await Promise.all([
+      input ?? promptTokens(this.#request, this.#tokens),
+      this.#isComplete && output !== undefined ? output : this.#delivered.tokens(),
+    ]);
+    return this.#estimated(countedInput, delivered);
+  }
+
+  #estimated(countedInput: number, delivered: number): CountedUsage {
+    const { input, output } = this.#reported;
+    // Of an answer that broke off the upstream may not have said yet how long it was.
+    const isTold = output !== undefined && output >= delivered;
+    const told = isTold ? this.#reported : { ...ofPrompt(this.#reported), output: delivered };
+    const usage = soundUsage({ ...told, input: countedInput });
+    return { type: "usage", usage, source: isTold && input !== undefined ? "upstream" : "estimated" };
+  }
+}
+
+function ofPrompt(usage: Usage): Usage {
+  const { output: _, reasoning: __, raw: ___, ...rest } = usage;
+  return rest;
+}
+
+function fromUpstream(usage: Usage): CountedUsage {
+  return { type: "usage", usage, source: "upstream" };
+}
