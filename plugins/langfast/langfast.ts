@@ -24,7 +24,7 @@ import type { Failure, OpenRun } from "./run/run-stream.ts";
 import { Sharing } from "./auth/sharing.ts";
 import type { Loan } from "./auth/sharing.ts";
 import { Supabase } from "./auth/supabase.ts";
-import { newTally } from "./socket/drop-counters.ts";
+import { newTally } from "./socket/event-demux.ts";
 
 /** How many executions that are over are remembered. */
 const REMEMBERED_EXECUTIONS = 10_000;

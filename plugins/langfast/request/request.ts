@@ -1,9 +1,8 @@
-import { UpstreamError } from "modelyard/plugin";
-import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
+import { isNumber, UpstreamError } from "modelyard/plugin";
+import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { mapMessages } from "./messages.ts";
 import { findModel } from "../models.ts";
 import type { LangfastModel } from "../models.ts";
-import { wellFormed } from "./well-formed.ts";
 import { mapParameters } from "./parameters.ts";
 
 /** A request in the prompt runner's terms. */
@@ -48,4 +47,20 @@ function stopSequences(request: ChatRequest): readonly string[] {
     throw new UpstreamError("unsupported", `stop takes at most ${limits} here`, { param: "stop" });
   }
   return sequences.filter((sequence) => sequence !== "");
+}
+
+/** The same with U+FFFD for each half of a surrogate pair: a socket's packets are written by its library. */
+function wellFormed(value: JsonObject): JsonObject {
+  const members = Object.entries(value).map(([name, each]) => [name.toWellFormed(), inner(each)] as const);
+  return Object.fromEntries(members);
+}
+
+function inner(value: Json | undefined): Json | undefined {
+  if (typeof value === "string") return value.toWellFormed();
+  if (typeof value !== "object" || value === null || isNumber(value)) return value;
+  return isList(value) ? value.map((each) => inner(each) ?? null) : wellFormed(value);
+}
+
+function isList(value: readonly Json[] | JsonObject): value is readonly Json[] {
+  return Array.isArray(value);
 }

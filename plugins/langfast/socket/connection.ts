@@ -1,12 +1,13 @@
 import { io } from "socket.io-client";
 import type { Socket } from "socket.io-client";
 import { UpstreamError } from "modelyard/plugin";
-import { refusalOf } from "./connect-error.ts";
 import { readChunk, readFinished } from "../run/events.ts";
 import type { LateMarks } from "./late-end-marks.ts";
 import { Router } from "./event-demux.ts";
 import type { RouterParts } from "./event-demux.ts";
 import type { Listener } from "../run/run.ts";
+import type { Json } from "modelyard/plugin";
+import { numberIn } from "../json.ts";
 
 /** How long a socket may take, and how long one that nobody uses is kept. Milliseconds. */
 export interface ConnectionTimes {
@@ -109,7 +110,7 @@ export class Connection {
   #listen(): void {
     const { tally } = this.#parts;
     this.#socket.on("connect", () => this.#opened());
-    this.#socket.on("connect_error", (error) => this.close(refusalOf(error)));
+    this.#socket.on("connect_error", (error) => this.close(connectError(error)));
     this.#socket.on("disconnect", (reason) => this.#end((run) => run.lost(reason)));
     this.#socket.onAny((name: string, data: unknown) => {
       if (this.#state === "closed") return;
@@ -145,4 +146,25 @@ export class Connection {
     this.#closed();
     for (const run of this.#router.runs) tell(run);
   }
+}
+
+const OVERLOADED = /overload|capacity|too many|rate.?limit|try again|busy|maintenance|unavailable/i;
+
+/**
+ * Why a socket didn't open. The server's own word (it has `data`, be it undefined) is about the credential unless
+ * it says otherwise; anything else is about the way there.
+ */
+function connectError(error: Error): UpstreamError {
+  if (!("data" in error)) {
+    return new UpstreamError("unreachable", "the prompt runner can't be reached", { detail: error.message });
+  }
+  const status = numberIn(error.data as Json | undefined, "status") ?? 0;
+  const message = `the prompt runner refuses the connection: ${error.message}`;
+  if (status === 429) return new UpstreamError("rate-limited", message);
+  if (status === 401 || status === 403) return new UpstreamError("rejected", message);
+  // It is another address, or another protocol, that would be right; not another user.
+  if (status === 400 || status === 404 || /invalid namespace/i.test(error.message))
+    return new UpstreamError("unavailable", message);
+  if (status >= 500 || OVERLOADED.test(error.message)) return new UpstreamError("unavailable", message);
+  return new UpstreamError("rejected", message);
 }

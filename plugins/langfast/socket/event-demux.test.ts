@@ -3,11 +3,10 @@ import { testCall } from "../../../test/support/plugin-host.ts";
 import { FakeClock } from "../../../test/support/fake-clock.ts";
 import { LateMarks } from "./late-end-marks.ts";
 import { RecentIds } from "./recent-ids.ts";
-import { Router } from "./event-demux.ts";
+import { newTally, Router } from "./event-demux.ts";
 import type { RouterParts } from "./event-demux.ts";
 import { Run } from "../run/run.ts";
 import { Sharing } from "../auth/sharing.ts";
-import { newTally } from "./drop-counters.ts";
 
 interface Desk {
   /** Of another socket of the same user. */

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readUsage } from "./usage.ts";
+import { readUsage } from "./answer.ts";
 
 test("usage in OpenAI's chat form is read and handed on", () => {
   const raw = {
