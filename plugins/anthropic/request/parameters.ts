@@ -1,7 +1,8 @@
-import { UpstreamError } from "modelyard/plugin";
+import { isNumber, UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { isNothing, objectOf, textOf } from "../json.ts";
+import type { Traits } from "../traits.ts";
 
 /** Parameters that have a file of their own, or are the gateway's. */
 const ELSEWHERE = new Set([
@@ -157,4 +158,58 @@ export function maxTokensOf(request: ChatRequest, usual: number, call: Pick<Call
   if (typeof value === "number" && Number.isInteger(value) && value >= 0) return value;
   const param = isNothing(newer) ? "max_tokens" : "max_completion_tokens";
   throw new UpstreamError("bad-request", `${param} is a number of tokens`, { param });
+}
+
+const SAMPLING = ["temperature", "top_p", "top_k"];
+
+interface SamplingContext {
+  readonly traits: Traits;
+  readonly isThinking: boolean;
+  readonly call: Pick<Call, "ignored">;
+}
+
+/**
+ * `temperature`, `top_p` and `top_k` as far as the model takes them; what it doesn't is named, except a value
+ * that is the default anyway. OpenAI's temperature goes up to 2, Anthropic's to 1: more is lowered, and named.
+ */
+export function sampling(request: ChatRequest, { traits, isThinking, call }: SamplingContext): JsonObject {
+  const { temperature, top_p: topP, top_k: topK } = request;
+  const wrong = SAMPLING.find((name) => !isNothing(request[name]) && !isNumber(request[name]));
+  if (wrong !== undefined) throw badRequest(`${wrong} is a number`, wrong);
+  if (!traits.sampling) return nameAll(request, call, "this model takes no sampling parameters");
+  if (isThinking && traits.isClaude) return whileThinking(request, call);
+  const isOneOnly = traits.oneOfSampling && !isDefault(temperature) && !isNothing(topP);
+  if (isOneOnly && !isDefault(topP)) call.ignored("top_p", "this model takes it only without temperature");
+  const isTopP = !isNothing(topP) && !isOneOnly;
+  return {
+    ...(!isNothing(temperature) &&
+      !(isTopP && traits.oneOfSampling) && { temperature: lowered(temperature, call) }),
+    ...(isTopP && { top_p: topP }),
+    ...(!isNothing(topK) && { top_k: topK }),
+  };
+}
+
+/** https://platform.claude.com/docs/en/build-with-claude/extended-thinking: only a top_p close to 1 is taken. */
+function whileThinking(request: ChatRequest, call: SamplingContext["call"]): JsonObject {
+  const { top_p: topP, ...others } = request;
+  const isTaken = typeof topP === "number" && topP >= 0.95 && topP <= 1;
+  const rest = isTaken ? others : request;
+  return { ...nameAll(rest, call, "this model takes none while it thinks"), ...(isTaken && { top_p: topP }) };
+}
+
+function nameAll(request: JsonObject, call: SamplingContext["call"], why: string): JsonObject {
+  for (const name of SAMPLING) {
+    if (!isDefault(request[name])) call.ignored(name, why);
+  }
+  return {};
+}
+
+function isDefault(value: JsonObject[string]): boolean {
+  return isNothing(value) || value === 1;
+}
+
+function lowered(temperature: JsonObject[string], call: SamplingContext["call"]): JsonObject[string] {
+  if (typeof temperature !== "number" || temperature <= 1) return temperature;
+  call.ignored("temperature", "this API takes at most 1, which was sent");
+  return 1;
 }

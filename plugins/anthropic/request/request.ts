@@ -1,11 +1,10 @@
 import type { ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
-import { formatOf } from "./format.ts";
+import { formatOf } from "./schema.ts";
 import { listOf, objectOf, objectsOf, textOf } from "../json.ts";
 import { mapMessages } from "./messages.ts";
-import { mapParameters, maxTokensOf } from "./parameters.ts";
-import { sampling } from "./sampling.ts";
+import { mapParameters, maxTokensOf, sampling } from "./parameters.ts";
 import { planThinking } from "./thinking.ts";
 import type { Thinking } from "./thinking.ts";
 import { isDemand, mapTools } from "./tools.ts";

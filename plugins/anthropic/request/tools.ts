@@ -1,9 +1,8 @@
 import type { ToolNameRule, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
-import { nameDropped } from "./format.ts";
+import { fitSchema, nameDropped, soundSchema, withoutTopChoices } from "./schema.ts";
 import { isNothing, listOf, objectOf, textOf } from "../json.ts";
-import { fitSchema, soundSchema, withoutTopChoices } from "./schema.ts";
 import type { Traits } from "../traits.ts";
 
 /** `tools` and `tool_choice` of a request. */
