@@ -2,7 +2,7 @@ import { failureIn } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, EmbedRequest, Json, JsonObject, Usage } from "modelyard/plugin";
 import { elements, isObject, member } from "./json.ts";
-import type { ModelName } from "./model-name.ts";
+import type { ModelName } from "./models.ts";
 import { unsupported } from "./request/errors.ts";
 import { usageOf } from "./answer/usage.ts";
 

@@ -1,3 +1,4 @@
+import { UpstreamError } from "modelyard/plugin";
 import type { Json, JsonObject, Model } from "modelyard/plugin";
 import { elements, isObject, member, numberIn, textIn } from "./json.ts";
 
@@ -26,4 +27,30 @@ function modelOf(model: JsonObject): Model {
       ...(typeof thinking === "boolean" && { reasoning: thinking }),
     },
   };
+}
+
+/** What a model's name tells about it. */
+export interface ModelName {
+  /** As Google's methods are called with it: `models/gemini-3-flash`. */
+  readonly resource: string;
+  /** The name without its folder. */
+  readonly id: string;
+  /** Of a Gemini: 2.5 for `gemini-2.5-pro`; 0 for everything else. */
+  readonly version: number;
+  readonly isPro: boolean;
+}
+
+// Nothing that could lead to another method or address, though the key is sent along.
+const SANE = /^(?!.*\.\.)[\w.@-]+(\/[\w.@-]+)*$/;
+
+/** Google's names for its newest models, which have been of the third version or later since it came. */
+const LATEST = /^gemini-(pro|flash|flash-lite)-latest$/;
+
+/** Reads a model's name; throws `no-such-model` for one that can't be Google's. */
+export function modelName(model: string): ModelName {
+  const id = model.replace(/^models\//, "");
+  if (!SANE.test(id)) throw new UpstreamError("no-such-model", `Gemini has no model ${id}`);
+  const resource = id.includes("/") ? id : `models/${id}`;
+  const version = LATEST.test(id) ? 3 : Number(/^gemini-(\d+(\.\d+)?)-/.exec(id)?.[1] ?? 0);
+  return { resource, id, version, isPro: /-pro\b/.test(id) };
 }

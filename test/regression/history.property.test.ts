@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { ToolNames } from "modelyard/kit";
 import type { ChatRequest, JsonObject, Message } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
-import { modelName } from "../../plugins/gemini/model-name.ts";
+import { modelName } from "../../plugins/gemini/models.ts";
 import { generateRequest } from "../../plugins/gemini/request/request.ts";
 import { TOOL_NAMES } from "../../plugins/gemini/request/tools.ts";
 import { mapped } from "../support/anthropic-upstream.ts";

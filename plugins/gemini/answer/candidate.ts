@@ -1,8 +1,15 @@
-import type { ChatEvent, Json, JsonObject, UpstreamError, UsageEvent } from "modelyard/plugin";
+import { UpstreamError } from "modelyard/plugin";
+import type {
+  ChatEvent,
+  FinishEvent,
+  FinishReason,
+  Json,
+  JsonObject,
+  UpstreamErrorCode,
+  UsageEvent,
+} from "modelyard/plugin";
 import { reasonOf } from "modelyard/kit";
-import { elements, isObject, member, textIn } from "../json.ts";
-import { finishOf } from "./finish.ts";
-import { logprobsOf } from "./logprobs.ts";
+import { elements, isObject, member, numberIn, textIn } from "../json.ts";
 
 /** An event of a choice. */
 type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
@@ -128,4 +135,61 @@ const SIGNS = new Set(["thought", "thoughtSignature"]);
 
 function image(url: string): JsonObject {
   return { type: "image_url", image_url: { url } };
+}
+
+/** https://ai.google.dev/api/generate-content#FinishReason */
+const REASONS = new Map<string, FinishReason>([
+  ["STOP", "stop"],
+  ["MAX_TOKENS", "length"],
+  ["CONTINUATION", "length"],
+  ["SAFETY", "content_filter"],
+  ["RECITATION", "content_filter"],
+  ["LANGUAGE", "content_filter"],
+  ["BLOCKLIST", "content_filter"],
+  ["PROHIBITED_CONTENT", "content_filter"],
+  ["SPII", "content_filter"],
+  ["IMAGE_SAFETY", "content_filter"],
+  ["IMAGE_PROHIBITED_CONTENT", "content_filter"],
+  ["IMAGE_RECITATION", "content_filter"],
+]);
+
+/** Ends that leave no answer worth the name; another try, or another model, may give one. */
+const FAILED = new Map<string, UpstreamErrorCode>([
+  ["MALFORMED_FUNCTION_CALL", "model-failed"],
+  ["MALFORMED_RESPONSE", "model-failed"],
+  ["UNEXPECTED_TOOL_CALL", "model-failed"],
+  ["TOO_MANY_TOOL_CALLS", "model-failed"],
+  ["NO_IMAGE", "model-failed"],
+  ["IMAGE_OTHER", "model-failed"],
+  ["OTHER", "model-failed"],
+  ["MISSING_THOUGHT_SIGNATURE", "bad-request"],
+]);
+
+/** The `finish` event for a `finishReason`, or the error where it means that the model failed. */
+function finishOf(native: string, message: string): FinishEvent | UpstreamError {
+  const failure = FAILED.get(native);
+  if (!failure) return { type: "finish", reason: REASONS.get(native) ?? "stop", native };
+  const details = message === "" ? "" : `: ${message}`;
+  return new UpstreamError(failure, `Gemini ended its answer with ${native}${details}`);
+}
+
+/** Gemini's `logprobsResult` as OpenAI's `logprobs`. https://ai.google.dev/api/generate-content#LogprobsResult */
+function logprobsOf(result: JsonObject): JsonObject {
+  const tops = elements(result["topCandidates"]);
+  const content = elements(result["chosenCandidates"]).map((chosen, index) => ({
+    ...token(chosen),
+    top_logprobs: elements(member(tops[index], "candidates")).map(token),
+  }));
+  return { content, refusal: null };
+}
+
+// Gemini doesn't say which bytes a token stands for; a token may be a part of a character.
+function token(candidate: Json): JsonObject {
+  const id = numberIn(candidate, "tokenId");
+  return {
+    token: textIn(candidate, "token"),
+    logprob: numberIn(candidate, "logProbability") ?? 0,
+    bytes: null,
+    ...(id !== undefined && { token_id: id }),
+  };
 }

@@ -2,7 +2,7 @@ import { cleanBase64, readInlineData } from "modelyard/kit";
 import type { InlineDataOptions } from "modelyard/kit";
 import type { Call, ContentPart, Json, JsonObject } from "modelyard/plugin";
 import { isNothing, isObject, textIn } from "../json.ts";
-import type { ModelName } from "../model-name.ts";
+import type { ModelName } from "../models.ts";
 import { badRequest, unsupported } from "./errors.ts";
 
 /** A part of a message, and around it. */

@@ -3,7 +3,7 @@ import type { JsonObject, Message } from "modelyard/plugin";
 import { testCall } from "../../../test/support/plugin-host.ts";
 import { ToolNames } from "modelyard/kit";
 import { conversation } from "./messages.ts";
-import { modelName } from "../model-name.ts";
+import { modelName } from "../models.ts";
 import { TOOL_NAMES } from "./tools.ts";
 
 function mapped(messages: readonly Message[], model = "gemini-2.5-flash") {

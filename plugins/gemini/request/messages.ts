@@ -4,7 +4,7 @@ import type { Call, ChatRequest, ContentPart, Json, JsonObject, Message } from "
 import { isNothing, isObject, member, textIn } from "../json.ts";
 import { mediaPart, nameOthers } from "./media.ts";
 import type { PartPlace } from "./media.ts";
-import type { ModelName } from "../model-name.ts";
+import type { ModelName } from "../models.ts";
 import { badRequest, unsupported } from "./errors.ts";
 
 interface Around {

@@ -3,6 +3,7 @@ import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { elements, isNothing, isObject, member, textIn } from "../json.ts";
 import { badRequest, unsupported } from "./errors.ts";
 import { geminiSchema } from "./schema.ts";
+import type { Options } from "../options.ts";
 
 /** One field of a request. */
 interface Field {
@@ -197,4 +198,17 @@ function membersNamed(value: Json | undefined, { known, path, call }: Members): 
     if (!known.includes(name) && !isNothing(own)) ignored(`${path}.${name}`, call);
   }
   return {};
+}
+
+/** `safetySettings`: those of the options, category by category overruled by the request's own. */
+export function safetySettings(request: ChatRequest, safety: Options["safety"]): JsonObject {
+  const settings = new Map<string, Json>();
+  for (const [category, threshold] of Object.entries(safety)) {
+    const name = `HARM_CATEGORY_${category.toUpperCase()}`;
+    settings.set(name, { category: name, threshold });
+  }
+  const own = request["safety_settings"] ?? [];
+  if (!Array.isArray(own)) throw badRequest("safety_settings", "a list");
+  for (const setting of elements(own)) settings.set(textIn(setting, "category"), setting);
+  return settings.size > 0 ? { safetySettings: [...settings.values()] } : {};
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { ChatRequest, JsonObject } from "modelyard/plugin";
 import { testCall } from "../../../test/support/plugin-host.ts";
 import { ToolNames } from "modelyard/kit";
-import { modelName } from "../model-name.ts";
+import { modelName } from "../models.ts";
 import { generateRequest } from "./request.ts";
 import { TOOL_NAMES } from "./tools.ts";
 

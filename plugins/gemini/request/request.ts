@@ -2,11 +2,10 @@ import type { ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
 import { isObject } from "../json.ts";
 import { conversation } from "./messages.ts";
-import type { ModelName } from "../model-name.ts";
+import type { ModelName } from "../models.ts";
 import type { Options } from "../options.ts";
-import { parameters } from "./parameters.ts";
+import { parameters, safetySettings } from "./parameters.ts";
 import { unsupported } from "./errors.ts";
-import { safetySettings } from "./safety.ts";
 import { googleFields, thinkingConfig } from "./thinking.ts";
 import { toolFields } from "./tools.ts";
 

@@ -1,6 +1,6 @@
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { isObject } from "../json.ts";
-import type { ModelName } from "../model-name.ts";
+import type { ModelName } from "../models.ts";
 import { badRequest, unsupported } from "./errors.ts";
 
 interface Asked {
