@@ -3,7 +3,7 @@ import type { Call, ChatEvent, ChatRequest, FinishReason, JsonObject, Usage } fr
 import { countWords, lastUserText, wordCount } from "./conversation.ts";
 import type { Rule, Step } from "./options.ts";
 import { parametersOf } from "./parameters.ts";
-import { pause } from "./pause.ts";
+import { systemClock } from "modelyard/kit";
 
 /** The first rule of a script that matches a request. */
 export function ruleFor(script: readonly Rule[], request: ChatRequest): Rule | undefined {
@@ -99,4 +99,19 @@ function usageOf(step: NonNullable<Step["usage"]>): Usage {
     ...(cachedInput === undefined ? {} : { cachedInput }),
     ...(cacheWrite === undefined ? {} : { cacheWrite }),
   };
+}
+
+/** Waits for `ms`, or for ever if that is infinite. Rejects with the signal's reason as soon as it aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  const cancel = ms === Infinity ? undefined : systemClock.after(ms, resolve);
+  try {
+    await promise;
+  } finally {
+    cancel?.();
+    signal.removeEventListener("abort", abort);
+  }
 }
