@@ -49,12 +49,6 @@ test("a TypeScript file anywhere gets plugin, kit and credentials from the gatew
   expect((await loadPlugin(join(folder, "good.ts"), "/")).name).toBe("mine");
 });
 
-test("a file anywhere gets modelyard/conformance, too", async () => {
-  const text = `import { describeUpstream } from "modelyard/conformance";\nif (!describeUpstream) throw "none";`;
-  const file = write("tested.ts", `${text}\n${GOOD}`);
-  expect((await loadPlugin(file, folder)).name).toBe("mine");
-});
-
 test("an npm package is found from the folder of gateway.yaml", async () => {
   // A folder of its own: Bun remembers which folders had no node_modules.
   const elsewhere = join(folder, "elsewhere");

@@ -3,12 +3,7 @@ import * as credentials from "../kit/credentials/index.ts";
 import * as kit from "../kit/index.ts";
 
 /** What plugins may import of the gateway. */
-export const SPECIFIERS: readonly string[] = [
-  "modelyard/plugin",
-  "modelyard/kit",
-  "modelyard/credentials",
-  "modelyard/conformance",
-];
+export const SPECIFIERS: readonly string[] = ["modelyard/plugin", "modelyard/kit", "modelyard/credentials"];
 
 let provided = false;
 
@@ -25,11 +20,6 @@ export function provideSpecifiers(): void {
       build.module("modelyard/plugin", () => ({ exports: contract, loader: "object" }));
       build.module("modelyard/kit", () => ({ exports: kit, loader: "object" }));
       build.module("modelyard/credentials", () => ({ exports: credentials, loader: "object" }));
-      // Only tests ask for it: a gateway that serves doesn't load it.
-      build.module("modelyard/conformance", async () => ({
-        exports: await import("../../toolkit/conformance/index.ts"),
-        loader: "object",
-      }));
     },
   });
 }

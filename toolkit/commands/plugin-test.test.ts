@@ -60,6 +60,13 @@ test("one that keeps the rules that are asked for ends with 0", async () => {
   expect({ code, text }).toEqual({ code: 0, text: expect.stringContaining("1 kept, 0 broken") as string });
 });
 
+test("fixtures anywhere get modelyard/conformance from the gateway", async () => {
+  const text = `import { RULES } from "modelyard/conformance";\nif (RULES.length === 0) throw "none";`;
+  writeFileSync(join(folder, "helped.ts"), `${text}\n${FIXTURES}`);
+  const { code } = await said(folder, "--fixtures", join(folder, "helped.ts"), "--only", "6.2");
+  expect(code).toBe(0);
+});
+
 test("an address that isn't this machine's is refused, and named", async () => {
   const { text } = await said(folder, "--only", "6.6");
   expect(text).toContain("the kit is offline, and the plugin asks https://far.example/models");

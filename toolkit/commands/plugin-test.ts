@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { Fixtures } from "../conformance/index.ts";
 import { reportText, testUpstream, unknownNames } from "../conformance/index.ts";
+import { provideConformance } from "../conformance/provide.ts";
 import { loadPlugin } from "../../src/host/resolve.ts";
 import { answerHelp, isHelp } from "./plugin-help.ts";
 
@@ -23,6 +24,7 @@ export async function pluginTest(argv: readonly string[]): Promise<number> {
   if (argv.some(isHelp)) return answerHelp(USAGE);
   const asked = askedFor(argv);
   if (asked === undefined) return refuse(USAGE);
+  provideConformance();
   const plugin = await loadPlugin(asked.plugin, process.cwd()).catch((error: unknown) => messageOf(error));
   if (typeof plugin === "string") return refuse(plugin);
   const fixtures = await loadFixtures(asked.fixtures);

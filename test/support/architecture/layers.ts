@@ -65,7 +65,6 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/secrets",
     "src/targets",
     "src/storage",
-    "toolkit/conformance",
   ],
   // Where the subjects meet: what a request is given of all of them.
   "src/gateway.ts": [
