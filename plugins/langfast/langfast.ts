@@ -149,7 +149,7 @@ export class Langfast implements Upstream {
   #blamed(lease: Lease<Credential>, call: Call, error: unknown): unknown {
     if (!UpstreamError.is(error) || FAILURES[error.code].blame !== "credential") return error;
     const except = this.#refused.add(call, lease);
-    return this.#pool.hasHope({ except }) ? withOtherCredential(error) : error;
+    return this.#pool.mayBecomeAvailable({ except }) ? withOtherCredential(error) : error;
   }
 
   /** Its answer isn't waited for: the first text can come before it. Never rejects. */

@@ -89,7 +89,7 @@ export default definePlugin({
         } catch (error) {
           if (!call.signal.aborted) lease.failed(error);
           const isRefused = UpstreamError.is(error) && error.code === "rejected";
-          throw isRefused && users.hasHope({ except }) ? withOtherCredential(error) : error;
+          throw isRefused && users.mayBecomeAvailable({ except }) ? withOtherCredential(error) : error;
         }
       },
       status: () => users.status(),

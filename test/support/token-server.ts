@@ -64,7 +64,7 @@ export class TokenServer {
       create: (signal) => this.#make("create", signal),
       refresh: (session, signal) => this.#refresh(session, signal),
       verify: (session, signal) => this.#verify(session, signal),
-      retired: (id) => void this.retired.push(id),
+      onRetired: (id) => void this.retired.push(id),
     };
     return { ...whole, ...changes } as CredentialSource<Session>;
   }

@@ -14,11 +14,11 @@ export type Credential = {
   readonly expires_at: number;
 };
 
-/** Where the pool's credentials come from. `retired` is told when one won't be used any more. */
+/** Where the pool's credentials come from. Calls `onRetired` when one is retired for good. */
 export function credentialSource(
   auth: Auth,
   options: Pick<Options, "anonymous" | "accounts">,
-  retired: (id: string) => void,
+  onRetired: (id: string) => void,
 ): CredentialSource<Credential> {
   const source: CredentialSource<Credential> = {
     identify: ({ id }) => id,
@@ -28,7 +28,7 @@ export function credentialSource(
       credentialOf(await auth.refresh(refresh_token, signal), id),
     verify: ({ access_token }, signal) => auth.verify(access_token, signal),
     accounts: options.accounts.map((account) => accountOf(auth, account.refresh_token)),
-    retired,
+    onRetired,
   };
   if (options.anonymous) source.create = async (signal) => credentialOf(await auth.signUp(signal));
   return source;

@@ -36,7 +36,7 @@ export interface ApiKey {
   readonly weight?: number;
 }
 
-type Asking = LeaseCall & Pick<Call, "attempt">;
+type KeyCall = LeaseCall & Pick<Call, "attempt">;
 
 /**
  * The API keys of one upstream, with or without any. A single one is simply used: what the upstream says of it
@@ -89,7 +89,7 @@ export class ApiKeys {
   }
 
   /** Runs `use` with a key, or with none where none is configured. */
-  async lend<T>(call: Asking, use: (key: string | undefined) => Promise<T>): Promise<T> {
+  async lend<T>(call: KeyCall, use: (key: string | undefined) => Promise<T>): Promise<T> {
     if (!this.#pool) return use(this.#single);
     using lease = await this.#lease(this.#pool, call);
     // Without the await the lease would be given back before the call is over.
@@ -97,13 +97,13 @@ export class ApiKeys {
   }
 
   /** The same for an answer that comes piece by piece: a failure within it may be the key's, too. */
-  lendFor(call: Asking, use: (key: string | undefined) => Promise<ChatStream>): Promise<ChatStream> {
+  lendFor(call: KeyCall, use: (key: string | undefined) => Promise<ChatStream>): Promise<ChatStream> {
     return this.#pool ? this.#lendOneFor(this.#pool, call, use) : use(this.#single);
   }
 
   async #lendOneFor(
     pool: CredentialPool<string>,
-    call: Asking,
+    call: KeyCall,
     use: (key: string | undefined) => Promise<ChatStream>,
   ): Promise<ChatStream> {
     using lease = await this.#lease(pool, call);
@@ -116,7 +116,7 @@ export class ApiKeys {
     return this.#pool?.status() ?? { keys: this.#keys.size };
   }
 
-  async #lease(pool: CredentialPool<string>, call: Asking): Promise<Lease<string>> {
+  async #lease(pool: CredentialPool<string>, call: KeyCall): Promise<Lease<string>> {
     try {
       return await pool.lease(call, { except: this.#requests.of(call) });
     } catch (error) {
@@ -125,7 +125,7 @@ export class ApiKeys {
     }
   }
 
-  async #used<T>(lease: Lease<string>, call: Asking, using: Promise<T>): Promise<T> {
+  async #used<T>(lease: Lease<string>, call: KeyCall, using: Promise<T>): Promise<T> {
     try {
       const result = await using;
       lease.succeeded();
@@ -136,12 +136,12 @@ export class ApiKeys {
     }
   }
 
-  #blame(lease: Lease<string>, call: Asking, error: unknown): unknown {
+  #blame(lease: Lease<string>, call: KeyCall, error: unknown): unknown {
     if (!isKeysFault(error)) return error;
     lease.failed(error);
     this.#refusals.set(lease.id, error);
     const except = this.#requests.add(call, lease);
-    return this.#pool?.offers({ except }) ? withOtherCredential(error) : error;
+    return this.#pool?.isAvailable({ except }) ? withOtherCredential(error) : error;
   }
 
   /** Why there is no key to be had, in the words of the upstream that refused them. */
@@ -165,7 +165,7 @@ export class ApiKeys {
         secrets: () => [],
         accounts: names.map((name) => ({ id: name, open: async () => name })),
         weight: (name) => this.#keys.get(name)?.weight ?? 1,
-        forgiving: true,
+        retryRejected: true,
       },
       // A rest says nothing of the requests of another size or for another model, so nobody waits for a probe.
       { min: names.length, max: names.length, probes: Infinity, ...(clock && { clock }) },

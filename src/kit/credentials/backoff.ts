@@ -39,11 +39,11 @@ export function retryAfter(error: unknown): number | undefined {
 }
 
 /** True for errors that say that the credential itself is no good, and won't be. */
-export function condemns(error: unknown): boolean {
+export function provesInvalid(error: unknown): boolean {
   return UpstreamError.is(error) && (error.code === "rejected" || error.code === "bad-request");
 }
 
 /** An error in words, for logs and status. */
-export function describe(error: unknown): string {
+export function messageOf(error: unknown): string {
   return onOneLine(error instanceof Error ? error.message : String(error));
 }

@@ -60,9 +60,9 @@ describe("credentials with weights", () => {
   });
 });
 
-describe("a source that is forgiving", () => {
+describe("a source that retries rejected credentials", () => {
   test("has a refused credential rest and tried again, a minute at first, then longer", async () => {
-    await bench.build({ min: 2, max: 2 }, { forgiving: true, refresh: undefined }).start();
+    await bench.build({ min: 2, max: 2 }, { retryRejected: true, refresh: undefined }).start();
     await fail("user-1", REFUSED);
     expect(bench.status.credentials[0]).toMatchObject({ state: "cooling", error: "pay your bill" });
     expect(await lendTimes(4)).toEqual({ "user-3": 4 });
@@ -80,13 +80,13 @@ describe("a source that is forgiving", () => {
   });
 });
 
-describe("a source that is forgiving and can refresh", () => {
+describe("a source that retries rejected credentials and can refresh", () => {
   beforeEach(async () => {
     bench.server.lifetime = 20 * SECOND;
     await bench
       .build(
         { min: 1, max: 1 },
-        { forgiving: true, create: undefined, accounts: [bench.server.account("one")] },
+        { retryRejected: true, create: undefined, accounts: [bench.server.account("one")] },
       )
       .start();
   });
@@ -158,13 +158,13 @@ describe("who wants any but some credentials", () => {
 
 test("a pool says whether it could lend at once", async () => {
   bench.build({ min: 2, max: 2 });
-  expect(bench.pool.offers()).toBe(false);
+  expect(bench.pool.isAvailable()).toBe(false);
   await bench.start();
-  expect(bench.pool.offers()).toBe(true);
-  expect(bench.pool.offers({ except: versions("user-1", "user-3") })).toBe(false);
+  expect(bench.pool.isAvailable()).toBe(true);
+  expect(bench.pool.isAvailable({ except: versions("user-1", "user-3") })).toBe(false);
   await fail("user-1", tooMany(30));
-  expect(bench.pool.offers({ except: versions("user-1") })).toBe(true);
-  expect(bench.pool.offers({ except: versions("user-3") })).toBe(false);
+  expect(bench.pool.isAvailable({ except: versions("user-1") })).toBe(true);
+  expect(bench.pool.isAvailable({ except: versions("user-3") })).toBe(false);
   using _lease = await bench.lease();
-  expect(bench.pool.offers({ exclusive: true })).toBe(false);
+  expect(bench.pool.isAvailable({ exclusive: true })).toBe(false);
 });

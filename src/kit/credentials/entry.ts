@@ -81,7 +81,7 @@ export function stateOf(entry: Entry<Json>, now: number): EntryState {
 }
 
 /** True if health and time allow lending it, whoever has it now. */
-export function isGood(entry: Entry<Json>, now: number): boolean {
+export function isUsable(entry: Entry<Json>, now: number): boolean {
   const state = stateOf(entry, now);
   return state === "fresh" || state === "leased" || state === "probing";
 }
@@ -111,7 +111,7 @@ export function hasRoom(entry: Entry<Json>, exclusive: boolean, { leases, probes
 }
 
 /** The one to lend first: by weight the one whose turn it is, else least leases; then least recently used. */
-export function idlest<C extends Json>(entries: Iterable<Entry<C>>): Entry<C> | undefined {
+export function leastUsed<C extends Json>(entries: Iterable<Entry<C>>): Entry<C> | undefined {
   let best: Entry<C> | undefined;
   for (const entry of entries) if (!best || isIdler(entry, best)) best = entry;
   return best;
@@ -128,19 +128,19 @@ function isIdler(one: Entry<Json>, other: Entry<Json>): boolean {
  * When its end is near: `refreshBefore` its expiry, or in the middle of its life if that is shorter, so that
  * short-lived ones aren't refreshed without pause.
  */
-export function nearsEndAt(entry: Entry<Json>, refreshBefore: number): number {
+export function expiresSoonAt(entry: Entry<Json>, refreshBefore: number): number {
   if (entry.expiresAt === Infinity) return Infinity;
   return entry.expiresAt - Math.min(refreshBefore, Math.max(0, entry.expiresAt - entry.since) / 2);
 }
 
 /** When it is to be refreshed: at once if it is doubted, but not before the back-off of failed tries is over. */
 export function refreshAt(entry: Entry<Json>, refreshBefore: number): number {
-  const wish = entry.health.standing === "doubted" ? 0 : nearsEndAt(entry, refreshBefore);
+  const wish = entry.health.standing === "doubted" ? 0 : expiresSoonAt(entry, refreshBefore);
   return Math.max(wish, entry.backoff.until);
 }
 
 /** The earliest time at which it may be good to lend, as far as can be told; what is at work may end at once. */
-export function hopeOf(entry: Entry<Json>, now: number): number {
+export function usableFrom(entry: Entry<Json>, now: number): number {
   const unfit = entry.health.standing === "doubted" || now >= entry.expiresAt;
   const refreshed = unfit && entry.work === undefined ? entry.backoff.until : now;
   return Math.max(now, refreshed, entry.health.coolUntil);
@@ -155,12 +155,12 @@ export function versionOf({ id, renewals }: Entry<Json>): string {
  * True if whoever refuses these versions can't have it. What is to be refreshed because it was refused will be another
  * version.
  */
-export function isExcepted(entry: Entry<Json>, except: ReadonlySet<string>): boolean {
+export function isExcluded(entry: Entry<Json>, except: ReadonlySet<string>): boolean {
   return except.size > 0 && entry.health.standing !== "doubted" && except.has(versionOf(entry));
 }
 
 /** How long this very credential is good for, in milliseconds. */
-export function lifeOf({ since, expiresAt }: Entry<Json>): number {
+export function lifetimeOf({ since, expiresAt }: Entry<Json>): number {
   return Math.max(0, expiresAt - since);
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { versionOf } from "./entry.ts";
 import type { Entry, Loan } from "./entry.ts";
 import type { Jobs } from "./jobs.ts";
-import type { Roster } from "./roster.ts";
+import type { CredentialSet } from "./credential-set.ts";
 import type { Lease } from "./types.ts";
 
 /** A clean-up that hangs must not keep a credential from everybody else. */
@@ -14,7 +14,7 @@ const LONGEST_KEPT = 30_000;
 export interface LeaseTerms<C extends Json> {
   readonly entry: Entry<C>;
   readonly loan: Loan;
-  readonly roster: Roster<C>;
+  readonly roster: CredentialSet<C>;
   readonly jobs: Jobs;
   readonly clock: Clock;
   /** Aborted when the pool is closed: what failed then, or later, says nothing about the credential. */

@@ -185,33 +185,33 @@ describe("hope", () => {
 
   test("is there as long as one is busy, is being refreshed, can be made or rests for a moment only", async () => {
     await bench.build({ min: 1, max: 1 }).start();
-    expect(bench.pool.hasHope()).toBe(true);
+    expect(bench.pool.mayBecomeAvailable()).toBe(true);
     const lease = await bench.lease({ exclusive: true });
-    expect(bench.pool.hasHope()).toBe(true);
-    expect(bench.pool.hasHope({ except: new Set([lease.version]) })).toBe(false);
+    expect(bench.pool.mayBecomeAvailable()).toBe(true);
+    expect(bench.pool.mayBecomeAvailable({ except: new Set([lease.version]) })).toBe(false);
     bench.server.trouble = () => ({ takes: 1000 });
     await bench.clock.advance(0);
     lease.failed(new UpstreamError("rejected", "who?"));
     expect(bench.status.states["refreshing"]).toBe(1);
-    expect(bench.pool.hasHope()).toBe(true);
+    expect(bench.pool.mayBecomeAvailable()).toBe(true);
     lease[Symbol.dispose]();
     await bench.clock.advance(1000);
     const again = await bench.lease();
     again.failed(limited(2000));
-    expect(bench.pool.hasHope()).toBe(true);
+    expect(bench.pool.mayBecomeAvailable()).toBe(true);
     again.failed(limited(2001));
-    expect(bench.pool.hasHope()).toBe(false);
+    expect(bench.pool.mayBecomeAvailable()).toBe(false);
   });
 
   test("is not there before the start, without a way to get one, and after the end", async () => {
     bench.build({ min: 0, max: 1 });
-    expect(bench.pool.hasHope()).toBe(false);
+    expect(bench.pool.mayBecomeAvailable()).toBe(false);
     await bench.start();
-    expect(bench.pool.hasHope()).toBe(true);
+    expect(bench.pool.mayBecomeAvailable()).toBe(true);
     await bench.close();
-    expect(bench.pool.hasHope()).toBe(false);
+    expect(bench.pool.mayBecomeAvailable()).toBe(false);
     await bench.build({ min: 0, max: 1 }, { create: undefined }).start();
-    expect(bench.pool.hasHope()).toBe(false);
+    expect(bench.pool.mayBecomeAvailable()).toBe(false);
   });
 });
 

@@ -1,22 +1,22 @@
 import type { Host, Json, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { Alarm } from "./alarm.ts";
-import { describe } from "./backoff.ts";
-import { hasRoom, idlest, isExcepted, isGood, isTrusted, refreshAt } from "./entry.ts";
+import { messageOf } from "./backoff.ts";
+import { hasRoom, leastUsed, isExcluded, isUsable, isTrusted, refreshAt } from "./entry.ts";
 import type { Entry } from "./entry.ts";
-import { settle } from "./environment.ts";
-import type { Environment } from "./environment.ts";
+import { withDefaults } from "./context.ts";
+import type { PoolContext } from "./context.ts";
 import { Jobs } from "./jobs.ts";
 import { PoolLease } from "./lease.ts";
 import { load } from "./load.ts";
-import { Outlook } from "./outlook.ts";
+import { Schedule } from "./schedule.ts";
 import { Queue } from "./queue.ts";
 import type { Waiter } from "./queue.ts";
-import { Roster } from "./roster.ts";
+import { CredentialSet } from "./credential-set.ts";
 import { statusOf } from "./status.ts";
 import { CredentialStore } from "./store.ts";
-import { Supply } from "./supply.ts";
-import { Upkeep } from "./upkeep.ts";
+import { Provisioner } from "./provisioner.ts";
+import { Refresher } from "./refresher.ts";
 import type {
   CredentialPool,
   CredentialSource,
@@ -47,28 +47,28 @@ export function credentialPool<C extends Json>(
  * which looks at the whole: who can be served, what is due, who has no hope, and when to look again.
  */
 class Pool<C extends Json> implements CredentialPool<C> {
-  readonly #environment: Environment<C>;
-  readonly #roster: Roster<C>;
-  readonly #upkeep: Upkeep<C>;
-  readonly #supply: Supply<C>;
-  readonly #outlook: Outlook<C>;
+  readonly #environment: PoolContext<C>;
+  readonly #roster: CredentialSet<C>;
+  readonly #upkeep: Refresher<C>;
+  readonly #supply: Provisioner<C>;
+  readonly #outlook: Schedule<C>;
   readonly #queue = new Queue<Lease<C>>();
   readonly #alarm: Alarm;
   readonly #closing = new AbortController();
   #phase: "idle" | "loading" | "open" = "idle";
 
   constructor(source: CredentialSource<C>, options: PoolOptions, host: Host) {
-    const settings = settle(options);
+    const settings = withDefaults(options);
     const store = new CredentialStore<C>(host, settings.clock);
     const { signal } = this.#closing;
     this.#environment = { source, settings, host, store, jobs: new Jobs(), signal };
-    this.#roster = new Roster(this.#environment, {
+    this.#roster = new CredentialSet(this.#environment, {
       proved: () => this.#supply.proved(),
       wasted: (error) => this.#supply.wasted(error),
     });
-    this.#upkeep = new Upkeep(this.#environment, this.#roster, () => this.#turn());
-    this.#supply = new Supply(this.#environment, this.#roster);
-    this.#outlook = new Outlook(this.#environment, {
+    this.#upkeep = new Refresher(this.#environment, this.#roster, () => this.#turn());
+    this.#supply = new Provisioner(this.#environment, this.#roster);
+    this.#outlook = new Schedule(this.#environment, {
       roster: this.#roster,
       supply: this.#supply,
       queue: this.#queue,
@@ -106,15 +106,15 @@ class Pool<C extends Json> implements CredentialPool<C> {
     }
   }
 
-  offers({ exclusive = false, except = NONE }: LeaseOptions = {}): boolean {
+  isAvailable({ exclusive = false, except = NONE }: LeaseOptions = {}): boolean {
     if (this.#phase !== "open" || this.#closing.signal.aborted) return false;
     const now = this.#now();
     return this.#lendable(now).some(
-      (entry) => !isExcepted(entry, except) && hasRoom(entry, exclusive, this.#environment.settings),
+      (entry) => !isExcluded(entry, except) && hasRoom(entry, exclusive, this.#environment.settings),
     );
   }
 
-  hasHope({ except = NONE }: Pick<LeaseOptions, "except"> = {}): boolean {
+  mayBecomeAvailable({ except = NONE }: Pick<LeaseOptions, "except"> = {}): boolean {
     if (this.#phase !== "open" || this.#closing.signal.aborted) return false;
     const now = this.#now();
     return this.#outlook.hope(now, except) <= now + GRACE;
@@ -154,21 +154,21 @@ class Pool<C extends Json> implements CredentialPool<C> {
     const good = this.#lendable(now);
     const reserved = new Set<Entry<C>>();
     for (const waiter of this.#queue) {
-      const open = good.filter((entry) => !reserved.has(entry) && !isExcepted(entry, waiter.except));
-      const free = idlest(open.filter((entry) => hasRoom(entry, waiter.exclusive, settings)));
+      const open = good.filter((entry) => !reserved.has(entry) && !isExcluded(entry, waiter.except));
+      const free = leastUsed(open.filter((entry) => hasRoom(entry, waiter.exclusive, settings)));
       if (free) this.#queue.serve(waiter, this.#lend(free, waiter));
       else if (waiter.except.size > 0) continue;
       else if (!waiter.exclusive) return;
       else if (!this.#supply.making) {
         // Or else those who share would keep each credential busy, and who wants one alone would wait for ever.
-        const next = idlest(open);
+        const next = leastUsed(open);
         if (next) reserved.add(next);
       }
     }
   }
 
   #lendable(now: number): readonly Entry<C>[] {
-    return [...this.#roster.live()].filter((entry) => isGood(entry, now) && this.#isTrusted(entry, now));
+    return [...this.#roster.live()].filter((entry) => isUsable(entry, now) && this.#isTrusted(entry, now));
   }
 
   #lend(entry: Entry<C>, waiter: Waiter<Lease<C>>): Lease<C> {
@@ -197,7 +197,7 @@ class Pool<C extends Json> implements CredentialPool<C> {
   /** Verifies those that are suspected, and as many long unused ones as there are people waiting for more. */
   #verify(now: number): void {
     for (const entry of this.#roster.live()) {
-      if (entry.work !== undefined || !isGood(entry, now) || this.#isTrusted(entry, now)) continue;
+      if (entry.work !== undefined || !isUsable(entry, now) || this.#isTrusted(entry, now)) continue;
       if (entry.trust === "suspect" || this.#outlook.unmet(now) > 0) this.#upkeep.verify(entry);
     }
   }
@@ -212,7 +212,7 @@ class Pool<C extends Json> implements CredentialPool<C> {
   /** Sends those away who would wait for longer than the grace, and says when to come back. */
   #dismissHopeless(now: number): void {
     const { problem } = this.#supply;
-    const why = problem === undefined ? "" : `: ${describe(problem)}`;
+    const why = problem === undefined ? "" : `: ${messageOf(problem)}`;
     // Most want any credential: what they may hope for is worked out once.
     let common: number | undefined;
     for (const waiter of this.#queue) {

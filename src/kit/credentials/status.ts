@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from "../../contract/index.ts";
-import { describe } from "./backoff.ts";
+import { messageOf } from "./backoff.ts";
 import { shortId, stateOf, STATES } from "./entry.ts";
 import type { Entry } from "./entry.ts";
 
@@ -25,7 +25,7 @@ export function statusOf({ entries, making, waiting, problem, retired, now }: Sn
     states: { ...states, making: making ? 1 : 0 },
     retired: { ...retired },
     waiting,
-    ...(problem === undefined ? {} : { error: describe(problem) }),
+    ...(problem === undefined ? {} : { error: messageOf(problem) }),
     credentials: entries.map((entry) => describeEntry(entry, now)),
   };
 }

@@ -1,10 +1,10 @@
 import type { Host, Json, JsonObject } from "../../contract/index.ts";
 import type { Clock } from "../clock.ts";
-import { describe } from "./backoff.ts";
+import { messageOf } from "./backoff.ts";
 import { withDeadline } from "./deadline.ts";
 
 /** What is stored of a credential. Times are milliseconds since 1970. */
-export interface Stored<C extends Json> {
+export interface StoredCredential<C extends Json> {
   readonly credential: C;
   readonly account: string | undefined;
   readonly since: number;
@@ -43,7 +43,7 @@ export class CredentialStore<C extends Json> {
   }
 
   /** The stored credential; undefined if there is none, or nothing that can be read as one. */
-  async read(id: string): Promise<Stored<C> | undefined> {
+  async read(id: string): Promise<StoredCredential<C> | undefined> {
     const found = await this.#within(this.#host.storage.get(CREDENTIALS + id));
     if (!found) {
       this.#versions.delete(id);
@@ -54,7 +54,7 @@ export class CredentialStore<C extends Json> {
   }
 
   /** What somebody else has stored since this process last read or wrote it. */
-  async readIfChanged(id: string): Promise<Stored<C> | undefined> {
+  async readIfChanged(id: string): Promise<StoredCredential<C> | undefined> {
     const known = this.#versions.get(id);
     const stored = await this.read(id);
     return this.#versions.get(id) === known ? undefined : stored;
@@ -64,7 +64,7 @@ export class CredentialStore<C extends Json> {
    * Stores a record in place of one that had the credential `replaced`, and gives the record that now stands
    * there: this one, or another's if somebody else has put a newer credential there meanwhile.
    */
-  async write(id: string, record: Stored<C>, replaced: C): Promise<Stored<C>> {
+  async write(id: string, record: StoredCredential<C>, replaced: C): Promise<StoredCredential<C>> {
     for (let attempt = 0; attempt < TRIES; attempt++) {
       const ifVersion = this.#versions.get(id) ?? 0;
       const version = await this.#within(
@@ -108,7 +108,7 @@ export class CredentialStore<C extends Json> {
 }
 
 /** Lets a storage operation fail without harm, but not without a word. True if it succeeded. */
-export async function loudly(
+export async function tryStorage(
   host: Host,
   consequence: string,
   operation: () => Promise<unknown>,
@@ -117,16 +117,16 @@ export async function loudly(
     await operation();
     return true;
   } catch (error) {
-    host.log.error(`the storage failed: ${consequence}`, { error: describe(error) });
+    host.log.error(`the storage failed: ${consequence}`, { error: messageOf(error) });
     return false;
   }
 }
 
-function toJson<C extends Json>(record: Stored<C>): JsonObject {
+function toJson<C extends Json>(record: StoredCredential<C>): JsonObject {
   return { ...record };
 }
 
-function parse<C extends Json>(value: Json): Stored<C> | undefined {
+function parse<C extends Json>(value: Json): StoredCredential<C> | undefined {
   if (!isObject(value)) return undefined;
   const { credential, account, since, lastUsed, coolUntil } = value;
   if (credential === undefined) return undefined;

@@ -37,9 +37,9 @@ export interface CredentialSource<C extends Json> {
    * True where a credential that is refused may be put right by its owner (a bill is paid): instead of being
    * retired it rests, at first for a minute or as long as it lives, and is tried again.
    */
-  readonly forgiving?: boolean;
+  readonly retryRejected?: boolean;
   /** Told when a credential is retired for good, so that what hangs on it (a socket) can be closed. */
-  retired?(id: string): void;
+  onRetired?(id: string): void;
 }
 
 /** An account that the configuration gives, and how a credential is got from it. */
@@ -80,9 +80,9 @@ export interface CredentialPool<C extends Json> {
    */
   lease(call: LeaseCall, options?: LeaseOptions): Promise<Lease<C>>;
   /** True if a lease could be had at once. */
-  offers(options?: LeaseOptions): boolean;
+  isAvailable(options?: LeaseOptions): boolean;
   /** True if who asks for a lease now is not sent away with `no-credential`, but served or let wait. */
-  hasHope(options?: Pick<LeaseOptions, "except">): boolean;
+  mayBecomeAvailable(options?: Pick<LeaseOptions, "except">): boolean;
   /** For people: counts by state, and each credential's short id, state, leases and last error. No secrets. */
   status(): JsonObject;
 }
@@ -114,7 +114,7 @@ export interface Lease<C extends Json> extends Disposable {
   keepUntil(cleanUp: Promise<unknown>): void;
   /**
    * Tells how the call failed, also after it was given back. After `rejected` the credential is refreshed; one that is
-   * refused though it was just refreshed for that reason is retired, or rests where the source is forgiving.
+   * refused though it was just refreshed for that reason is retired, or rests where the source has `retryRejected`.
    * `rate-limited` lets it cool for `retryAfterMs`, or
    * 5 s and twice as long each time up to 10 min; anything else isn't blamed on the credential.
    */

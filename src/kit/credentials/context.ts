@@ -18,7 +18,7 @@ export interface Settings {
 }
 
 /** What the parts of a pool share. */
-export interface Environment<C extends Json> {
+export interface PoolContext<C extends Json> {
   readonly source: CredentialSource<C>;
   readonly settings: Settings;
   readonly host: Host;
@@ -29,7 +29,7 @@ export interface Environment<C extends Json> {
 }
 
 /** Keeps a credential's secrets out of logs, errors and status. */
-export function hide<C extends Json>({ source, host }: Environment<C>, credential: C): void {
+export function hide<C extends Json>({ source, host }: PoolContext<C>, credential: C): void {
   for (const secret of source.secrets(credential)) host.secret(secret);
 }
 
@@ -37,7 +37,7 @@ const REFRESH_BEFORE = 5 * 60_000;
 const VERIFY_AFTER = 6 * 60 * 60_000;
 
 /** Fills in what was left out; a RangeError if the numbers contradict each other. */
-export function settle(options: PoolOptions): Settings {
+export function withDefaults(options: PoolOptions): Settings {
   const { min, max, leases = Infinity, probes = 1 } = options;
   if (!(max >= 1)) throw new RangeError(`a credential pool's max is at least 1, not ${max}`);
   if (!(min >= 0 && min <= max)) {

@@ -1,17 +1,17 @@
 import type { Json } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { backOff, condemns, describe, NO_BACKOFF } from "./backoff.ts";
+import { backOff, provesInvalid, messageOf, NO_BACKOFF } from "./backoff.ts";
 import type { Backoff } from "./backoff.ts";
 import { withDeadline } from "./deadline.ts";
 import { shortId } from "./entry.ts";
-import { hide } from "./environment.ts";
-import type { Environment } from "./environment.ts";
-import type { Roster } from "./roster.ts";
-import { loudly } from "./store.ts";
+import { hide } from "./context.ts";
+import type { PoolContext } from "./context.ts";
+import type { CredentialSet } from "./credential-set.ts";
+import { tryStorage } from "./store.ts";
 import type { CredentialAccount } from "./types.ts";
 
 /** One way to get a credential: a configured account, which is good for one, or signing up. */
-export interface Way<C extends Json> {
+export interface Origin<C extends Json> {
   readonly account: string | undefined;
   readonly open: (signal: AbortSignal) => Promise<C>;
   backoff: Backoff;
@@ -23,17 +23,17 @@ const DEADLINE = 30_000;
  * Where new credentials come from: first the configured accounts, then `create`. Makes one at a time; a way
  * that fails is left alone for a while.
  */
-export class Supply<C extends Json> {
-  readonly #environment: Environment<C>;
-  readonly #roster: Roster<C>;
-  #accounts: Way<C>[] = [];
-  readonly #creation: Way<C> | undefined;
+export class Provisioner<C extends Json> {
+  readonly #environment: PoolContext<C>;
+  readonly #roster: CredentialSet<C>;
+  #accounts: Origin<C>[] = [];
+  readonly #creation: Origin<C> | undefined;
   /** After credentials that were refused before they were of any use. */
   #waste = NO_BACKOFF;
   #making = false;
   #problem: unknown;
 
-  constructor(environment: Environment<C>, roster: Roster<C>) {
+  constructor(environment: PoolContext<C>, roster: CredentialSet<C>) {
     this.#environment = environment;
     this.#roster = roster;
     const { source } = environment;
@@ -77,17 +77,17 @@ export class Supply<C extends Json> {
   }
 
   /** The way that may be tried first: accounts in any case, `create` only if there is a `demand`. */
-  next(demand: boolean): Way<C> | undefined {
+  next(demand: boolean): Origin<C> | undefined {
     const now = this.#environment.settings.clock.now();
-    const wait = (way: Way<C>): number => Math.max(0, way.backoff.until - now);
-    return this.#ways(demand).reduce<Way<C> | undefined>(
+    const wait = (way: Origin<C>): number => Math.max(0, way.backoff.until - now);
+    return this.#ways(demand).reduce<Origin<C> | undefined>(
       (first, way) => (first && wait(first) <= wait(way) ? first : way),
       undefined,
     );
   }
 
   /** Makes one and puts it into the roster. Never rejects. */
-  async make(way: Way<C>): Promise<void> {
+  async make(way: Origin<C>): Promise<void> {
     this.#making = true;
     const { signal, settings } = this.#environment;
     try {
@@ -124,31 +124,31 @@ export class Supply<C extends Json> {
     host.log.info("a credential is made", { credential: shortId(id), account });
   }
 
-  #ways(demand: boolean): readonly Way<C>[] {
+  #ways(demand: boolean): readonly Origin<C>[] {
     return demand && this.#creation ? [...this.#accounts, this.#creation] : this.#accounts;
   }
 
-  async #failed(way: Way<C>, error: unknown): Promise<void> {
+  async #failed(way: Origin<C>, error: unknown): Promise<void> {
     const { host, settings, store } = this.#environment;
     const now = settings.clock.now();
     this.#problem = error;
     way.backoff = backOff(way.backoff, error, { now, random: settings.random });
     const { account } = way;
-    if (account !== undefined && condemns(error)) {
-      host.log.warn("an account is used up", { account, error: describe(error) });
+    if (account !== undefined && provesInvalid(error)) {
+      host.log.warn("an account is used up", { account, error: messageOf(error) });
       this.#forget(way);
-      await loudly(host, "a used-up account could not be marked", () => store.markUsedUp(account));
+      await tryStorage(host, "a used-up account could not be marked", () => store.markUsedUp(account));
       return;
     }
     host.log.warn("making a credential failed; backing off", {
       account,
-      error: describe(error),
+      error: messageOf(error),
       failures: way.backoff.failures,
       wait_ms: Math.round(way.backoff.until - now),
     });
   }
 
-  #forget(way: Way<C>): void {
+  #forget(way: Origin<C>): void {
     this.#accounts = this.#accounts.filter((other) => other !== way);
   }
 }

@@ -1,23 +1,23 @@
 import type { Json } from "../../contract/index.ts";
-import { hopeOf, isExcepted, isGood, nearsEndAt, refreshAt } from "./entry.ts";
+import { usableFrom, isExcluded, isUsable, expiresSoonAt, refreshAt } from "./entry.ts";
 import type { Entry } from "./entry.ts";
-import type { Environment } from "./environment.ts";
-import type { Roster } from "./roster.ts";
-import type { Supply, Way } from "./supply.ts";
+import type { PoolContext } from "./context.ts";
+import type { CredentialSet } from "./credential-set.ts";
+import type { Provisioner, Origin } from "./provisioner.ts";
 
 /** What the outlook looks at. */
 export interface Situation<C extends Json> {
-  readonly roster: Roster<C>;
-  readonly supply: Supply<C>;
+  readonly roster: CredentialSet<C>;
+  readonly supply: Provisioner<C>;
   readonly queue: { readonly size: number };
 }
 
 /** What is wanted, what may be hoped for, and when something will be due. It looks, and changes nothing. */
-export class Outlook<C extends Json> {
-  readonly #environment: Environment<C>;
+export class Schedule<C extends Json> {
+  readonly #environment: PoolContext<C>;
   readonly #situation: Situation<C>;
 
-  constructor(environment: Environment<C>, situation: Situation<C>) {
+  constructor(environment: PoolContext<C>, situation: Situation<C>) {
     this.#environment = environment;
     this.#situation = situation;
   }
@@ -31,7 +31,7 @@ export class Outlook<C extends Json> {
   }
 
   /** The way in which the next credential is to be made, as soon as its back-off is over. */
-  nextWay(now: number): Way<C> | undefined {
+  nextWay(now: number): Origin<C> | undefined {
     const { supply } = this.#situation;
     return supply.making || !this.#mayGrow() ? undefined : supply.next(this.#isWanted(now));
   }
@@ -43,7 +43,7 @@ export class Outlook<C extends Json> {
     const way = this.#mayGrow() ? supply.next(true) : undefined;
     let hope = way?.backoff.until ?? Infinity;
     for (const entry of roster.live()) {
-      if (!isExcepted(entry, except)) hope = Math.min(hope, hopeOf(entry, now));
+      if (!isExcluded(entry, except)) hope = Math.min(hope, usableFrom(entry, now));
     }
     return hope;
   }
@@ -61,7 +61,7 @@ export class Outlook<C extends Json> {
   #timesOf(entry: Entry<C>): readonly number[] {
     const { source, settings } = this.#environment;
     const times: number[] = [];
-    if (!source.refresh) times.push(nearsEndAt(entry, settings.refreshBefore), entry.expiresAt);
+    if (!source.refresh) times.push(expiresSoonAt(entry, settings.refreshBefore), entry.expiresAt);
     else if (entry.work === undefined) times.push(refreshAt(entry, settings.refreshBefore));
     if (entry.work === undefined && entry.saveAt !== undefined) times.push(entry.saveAt);
     if (this.#situation.queue.size > 0) times.push(entry.health.coolUntil);
@@ -78,7 +78,7 @@ export class Outlook<C extends Json> {
     const { source, settings } = this.#environment;
     let lasting = 0;
     for (const entry of this.#situation.roster.live()) {
-      if (source.refresh || now < nearsEndAt(entry, settings.refreshBefore)) lasting++;
+      if (source.refresh || now < expiresSoonAt(entry, settings.refreshBefore)) lasting++;
     }
     return lasting < settings.min;
   }
@@ -87,5 +87,5 @@ export class Outlook<C extends Json> {
 /** True if work is under way after which it can probably be lent. */
 function isReadied(entry: Entry<Json>, now: number): boolean {
   const { work, health } = entry;
-  return (work === "verifying" || work === "refreshing") && !isGood(entry, now) && now >= health.coolUntil;
+  return (work === "verifying" || work === "refreshing") && !isUsable(entry, now) && now >= health.coolUntil;
 }

@@ -1,14 +1,14 @@
 import type { Json } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { backOff, condemns, describe, NO_BACKOFF } from "./backoff.ts";
+import { backOff, provesInvalid, messageOf, NO_BACKOFF } from "./backoff.ts";
 import { withDeadline } from "./deadline.ts";
-import { lifeOf, shortId } from "./entry.ts";
+import { lifetimeOf, shortId } from "./entry.ts";
 import type { Entry, Work } from "./entry.ts";
-import { hide } from "./environment.ts";
-import type { Environment } from "./environment.ts";
-import type { Roster } from "./roster.ts";
-import { loudly } from "./store.ts";
-import type { Stored } from "./store.ts";
+import { hide } from "./context.ts";
+import type { PoolContext } from "./context.ts";
+import type { CredentialSet } from "./credential-set.ts";
+import { tryStorage } from "./store.ts";
+import type { StoredCredential } from "./store.ts";
 
 const REFRESH_DEADLINE = 30_000;
 const VERIFY_DEADLINE = 10_000;
@@ -20,15 +20,15 @@ const CLOSING_GRACE = 5000;
 const GIVE_UP = 24 * 60 * 60_000;
 
 /** What is done in the background to keep credentials good. */
-export class Upkeep<C extends Json> {
-  readonly #environment: Environment<C>;
-  readonly #roster: Roster<C>;
+export class Refresher<C extends Json> {
+  readonly #environment: PoolContext<C>;
+  readonly #roster: CredentialSet<C>;
   readonly #done: () => void;
   /** Aborted only some time after the host's signal. */
   readonly #late = new AbortController();
 
   /** `done` is called whenever a piece of work is done. */
-  constructor(environment: Environment<C>, roster: Roster<C>, done: () => void) {
+  constructor(environment: PoolContext<C>, roster: CredentialSet<C>, done: () => void) {
     this.#environment = environment;
     this.#roster = roster;
     this.#done = done;
@@ -58,7 +58,7 @@ export class Upkeep<C extends Json> {
         entry.verifiedAt = this.#now();
         entry.trust = "proven";
       } catch (error) {
-        if (condemns(error)) this.#roster.rejected(entry, error);
+        if (provesInvalid(error)) this.#roster.rejected(entry, error);
         else if (UpstreamError.is(error) && error.code === "rate-limited")
           this.#roster.rateLimited(entry, error);
         else {
@@ -104,8 +104,8 @@ export class Upkeep<C extends Json> {
 
   async #exchange(entry: Entry<C>): Promise<void> {
     const { source, settings, store, host } = this.#environment;
-    let newer: Stored<C> | undefined;
-    await loudly(host, "a credential is refreshed without asking it", async () => {
+    let newer: StoredCredential<C> | undefined;
+    await tryStorage(host, "a credential is refreshed without asking it", async () => {
       // Another process may have used up the refresh token already.
       newer = await store.readIfChanged(entry.id);
     });
@@ -130,7 +130,7 @@ export class Upkeep<C extends Json> {
     const { host, store } = this.#environment;
     entry.saveAt = undefined;
     let kept = credential;
-    const stored = await loudly(host, "a restart may lose a credential", async () => {
+    const stored = await tryStorage(host, "a restart may lose a credential", async () => {
       const record = toRecord(entry, credential, this.#now());
       kept = (await store.write(entry.id, record, entry.credential)).credential;
     });
@@ -148,16 +148,16 @@ export class Upkeep<C extends Json> {
     const now = this.#now();
     if (entry.health.standing === "dead" || error === this.#environment.signal.reason) return;
     const hopeless = entry.account === undefined && now > entry.expiresAt + GIVE_UP;
-    if ((condemns(error) && !this.#environment.source.forgiving) || hopeless) {
+    if ((provesInvalid(error) && !this.#environment.source.retryRejected) || hopeless) {
       this.#roster.retire(entry, error);
       return;
     }
     entry.backoff = backOff(entry.backoff, error, {
       now,
       random: settings.random,
-      longest: lifeOf(entry),
+      longest: lifetimeOf(entry),
     });
-    entry.problem = describe(error);
+    entry.problem = messageOf(error);
     host.log.warn("refreshing a credential failed; backing off", {
       credential: shortId(entry.id),
       error: entry.problem,
@@ -171,7 +171,7 @@ export class Upkeep<C extends Json> {
   }
 }
 
-function toRecord<C extends Json>(entry: Entry<C>, credential: C, now: number): Stored<C> {
+function toRecord<C extends Json>(entry: Entry<C>, credential: C, now: number): StoredCredential<C> {
   return {
     credential,
     account: entry.account,

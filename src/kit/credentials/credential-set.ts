@@ -1,8 +1,8 @@
 import type { Json } from "../../contract/index.ts";
-import { describe, NO_BACKOFF, retryAfter } from "./backoff.ts";
-import { lifeOf, shortId } from "./entry.ts";
+import { messageOf, NO_BACKOFF, retryAfter } from "./backoff.ts";
+import { lifetimeOf, shortId } from "./entry.ts";
 import type { Entry, Loan, Trust } from "./entry.ts";
-import type { Environment } from "./environment.ts";
+import type { PoolContext } from "./context.ts";
 import {
   afterRateLimit,
   afterRefresh,
@@ -12,8 +12,8 @@ import {
   FORGIVEN_REST,
   FRESH,
 } from "./health.ts";
-import { loudly } from "./store.ts";
-import type { Stored } from "./store.ts";
+import { tryStorage } from "./store.ts";
+import type { StoredCredential } from "./store.ts";
 
 /** How coarsely the time of last use is stored. */
 const COARSE_USE = 10 * 60_000;
@@ -27,8 +27,8 @@ export interface Maker {
 }
 
 /** The credentials of a pool, and what the reports of those who use them do to them. */
-export class Roster<C extends Json> {
-  readonly #environment: Environment<C>;
+export class CredentialSet<C extends Json> {
+  readonly #environment: PoolContext<C>;
   readonly #maker: Maker;
   readonly #live = new Map<string, Entry<C>>();
   /** Retired, but still lent to somebody. */
@@ -38,7 +38,7 @@ export class Roster<C extends Json> {
   /** The turn of the one that was lent last: nobody can save up turns while they rest. */
   #turn = 0;
 
-  constructor(environment: Environment<C>, maker: Maker) {
+  constructor(environment: PoolContext<C>, maker: Maker) {
     this.#environment = environment;
     this.#maker = maker;
   }
@@ -63,7 +63,7 @@ export class Roster<C extends Json> {
   }
 
   /** Takes in a credential from the storage, or a new one in the form of a record. */
-  add(id: string, record: Stored<C>, trust: Trust): Entry<C> {
+  add(id: string, record: StoredCredential<C>, trust: Trust): Entry<C> {
     const resting = record.coolUntil > this.#now();
     const entry: Entry<C> = {
       id,
@@ -136,7 +136,7 @@ export class Roster<C extends Json> {
     const before = entry.health.coolUntil;
     entry.health = afterRateLimit(entry.health, now, ms);
     if (entry.health.coolUntil === before) return;
-    entry.problem = describe(error);
+    entry.problem = messageOf(error);
     entry.saveAt = now;
     this.#environment.host.log.info("a credential cools", {
       credential: shortId(entry.id),
@@ -150,12 +150,12 @@ export class Roster<C extends Json> {
     const health = afterRejection(entry.health, {
       canRefresh: source.refresh !== undefined,
       age: this.#now() - entry.since,
-      life: lifeOf(entry),
+      life: lifetimeOf(entry),
     });
     if (health === entry.health) return;
-    if (health.standing === "dead" && source.forgiving)
-      return this.#rest(entry, error, Math.min(FORGIVEN_REST, lifeOf(entry)));
-    entry.problem = describe(error);
+    if (health.standing === "dead" && source.retryRejected)
+      return this.#rest(entry, error, Math.min(FORGIVEN_REST, lifetimeOf(entry)));
+    entry.problem = messageOf(error);
     if (health.standing !== "dead") {
       entry.health = health;
       return;
@@ -172,7 +172,7 @@ export class Roster<C extends Json> {
   /** Takes a credential out of use for good, out of the storage too; leases that run on it go on. */
   retire(entry: Entry<C>, why: unknown): void {
     entry.health = afterRetirement(entry.health);
-    entry.problem = describe(why);
+    entry.problem = messageOf(why);
     this.#live.delete(entry.id);
     this.#departing.add(entry);
     this.#tellRetired(entry);
@@ -197,10 +197,10 @@ export class Roster<C extends Json> {
   /** Takes a retired credential out of the storage, and marks its account. */
   erase(entry: Entry<C>): void {
     const { host, store, jobs } = this.#environment;
-    jobs.run(loudly(host, "a retired credential could not be deleted", () => store.remove(entry.id)));
+    jobs.run(tryStorage(host, "a retired credential could not be deleted", () => store.remove(entry.id)));
     if (entry.account === undefined) return;
     const { account } = entry;
-    jobs.run(loudly(host, "a used-up account could not be marked", () => store.markUsedUp(account)));
+    jobs.run(tryStorage(host, "a used-up account could not be marked", () => store.markUsedUp(account)));
   }
 
   /** Forgets a retired one when nobody has it any more. */
@@ -209,10 +209,10 @@ export class Roster<C extends Json> {
     this.#departing.delete(entry);
     if (this.#live.has(entry.id)) return;
     try {
-      this.#environment.source.retired?.(entry.id);
+      this.#environment.source.onRetired?.(entry.id);
     } catch (error) {
       this.#environment.host.log.error("closing what hung on a credential failed", {
-        error: describe(error),
+        error: messageOf(error),
       });
     }
   }
