@@ -53,7 +53,7 @@ test("every name of the kit is there, and no other", () => {
 test("every step of the pipeline is there, in its order, and no other", async () => {
   const pipeline = await read("src/pipeline/pipeline.ts");
   const [, own = ""] = /async function chatCompletions\([^]*?\{\n([^]*?)\n\}\n/.exec(pipeline) ?? [];
-  const steps = [...pipeline.matchAll(/import \{ ([^}]*) \} from "\.\/steps\//g)]
+  const steps = [...pipeline.matchAll(/import \{ ([^}]*) \} from "\.\//g)]
     .flatMap(([, names = ""]) => names.split(", "))
     .filter((name) => own.includes(`${name}(`));
   const told = table(page, "step", "what happens").map(([cell = ""]) => cell.replaceAll("`", ""));
