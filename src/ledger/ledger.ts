@@ -110,16 +110,6 @@ export class Ledger {
     return this.#trouble.isTold || this.#ahead?.isFailing === true;
   }
 
-  /** Resolves when what was opened and closed so far outlives the process; undefined: it does, or can't. */
-  get written(): Promise<void> | undefined {
-    return this.#ahead?.written;
-  }
-
-  /** Has what `written` waits for outlive the process at once, if it can. */
-  writeAhead(): void {
-    this.#ahead?.flush();
-  }
-
   /** Begins a request's row. */
   open(admitted: Admitted): LedgerEntry {
     if (this.#pending >= MAX_PENDING) return this.#drop();

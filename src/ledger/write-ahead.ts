@@ -6,7 +6,7 @@ import { LedgerTrouble } from "./ledger-health.ts";
 export interface AheadLog {
   /** Of the segment that is written, in bytes. */
   readonly size: number;
-  /** Appends a text in one write. Throws when it can't; then nothing of it is there. */
+  /** Appends a text at once. Throws when it can't; then nothing of it is there. */
   append(text: string): void;
   /** Goes on in the other segment. Returns false while that isn't released. */
   turn(): boolean;
@@ -24,15 +24,14 @@ const SEGMENT_BYTES = 1024 * 1024;
 const MOST_KEPT = 1024 * 1024;
 
 /**
- * Appends what happens in one turn of the event loop in one write, before any of it is told to somebody: whoever has to
- * wait for that awaits `written`. Where it can't be written, nobody is held up, and it is tried again with what comes
- * next.
+ * Appends what happens before any of it is told to somebody. Where it can't be written, nobody is held up, and it is
+ * tried again with what comes next.
  */
 export class WriteAhead {
   readonly #log: AheadLog;
   readonly #trouble: LedgerTrouble;
+  /** What couldn't be appended yet. */
   #text = "";
-  #written: Promise<void> | undefined;
   /** The page that must be stored before the other segment can be released. */
   #until: number | undefined;
   #failures = 0;
@@ -51,11 +50,6 @@ export class WriteAhead {
     );
   }
 
-  /** Resolves when all that was added is written, or couldn't be; undefined: there is nothing to wait for. */
-  get written(): Promise<void> | undefined {
-    return this.#written;
-  }
-
   /** How many writes have failed. */
   get failures(): number {
     return this.#failures;
@@ -68,8 +62,7 @@ export class WriteAhead {
 
   add(line: string): void {
     this.#text += line;
-    // Those of the same turn are about to add theirs, too.
-    this.#written ??= Promise.resolve().then(this.#write);
+    this.#write();
   }
 
   /** All pages up to this one are stored; `page` undefined: everything is. `last` is the newest page. */
@@ -95,13 +88,7 @@ export class WriteAhead {
     this.#log.close({ keep });
   }
 
-  /** Writes at once what waits. */
-  flush(): void {
-    this.#write();
-  }
-
-  readonly #write = (): void => {
-    this.#written = undefined;
+  #write(): void {
     if (this.#text === "") return;
     try {
       this.#log.append(this.#text);
@@ -114,7 +101,7 @@ export class WriteAhead {
       this.#text = "";
       this.#isIncomplete = true;
     }
-  };
+  }
 
   #failed(error: unknown): void {
     this.#failures += 1;

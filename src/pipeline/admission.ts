@@ -86,24 +86,19 @@ export class Admission {
     this.#held.slot.guard();
   }
 
-  /**
-   * Gives its place back at once, and books the rest as soon as the usage is known. What comes back resolves when the
-   * end outlives the process; undefined: it does already.
-   */
-  end(ending: Ending): Promise<void> | undefined {
+  /** Gives its place back at once, and books the rest as soon as the usage is known. The end outlives the process. */
+  end(ending: Ending): void {
     this.#held.slot.leave();
     // Asked now: of those who share an answer, the others may go on, and another one pay.
     const pays = (this.served ?? this.bill)?.pays() ?? true;
     const lost = pays ? (this.bill?.used ?? this.used) : [];
     const known = this.account ? this.account.known : NOTHING;
-    const { bookings, ledger } = this.#gateway;
     if (known && lost.every(isTold)) this.#book(ending, { said: known, lost: lost.map(asTold), pays });
     else {
       // Nobody is to wait for the count, and a process that is killed meanwhile isn't to lose the end.
       this.#held.entry.foresee(this.#closedBy(ending, { ...this.#estimate(lost), pays }));
-      bookings.add(this.#count(lost).then((used) => this.#book(ending, { ...used, pays })));
+      this.#gateway.bookings.add(this.#count(lost).then((used) => this.#book(ending, { ...used, pays })));
     }
-    return ledger.written;
   }
 
   #estimate(lost: readonly AttemptUsage[]): Omit<Used, "pays"> {

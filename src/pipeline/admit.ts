@@ -20,11 +20,11 @@ interface Around {
 
 /**
  * Step 5: takes what the request may need of its key's limits and budget, and opens its row of the ledger. What
- * is refused here, or was before, consumes nothing. No upstream must be called before what comes back has resolved: then
- * the admission is where a killed process doesn't lose it.
+ * is refused here, or was before, consumes nothing. When it returns, the admission is where a killed process doesn't
+ * lose it.
  * Leaves with `rate_limit_exceeded`, `insufficient_quota`, `invalid_value`.
  */
-export function admit(request: Asked, plan: Plan, around: Around): Promise<void> | undefined {
+export function admit(request: Asked, plan: Plan, around: Around): void {
   const { caller, call, gateway } = around;
   call.cancellation.throwIfCancelled();
   const needed = neededTokens(request, plan, around);
@@ -45,7 +45,6 @@ export function admit(request: Asked, plan: Plan, around: Around): Promise<void>
   };
   const entry = gateway.ledger.open(admitted);
   call.admit(new Admission(admitted, { slot, hold, entry, request }, gateway));
-  return gateway.ledger.written;
 }
 
 const NOTHING = { usd: 0, tokens: 0 };

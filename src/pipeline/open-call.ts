@@ -127,7 +127,7 @@ export class RequestCall {
   readonly left = (): void => {
     if (this.#closed) return;
     this.abort(this.gone);
-    void this.close(this.gone);
+    this.close(this.gone);
   };
 
   /** Whether nobody listens any more: what ends then has not come to its end. */
@@ -199,16 +199,16 @@ export class RequestCall {
   }
 
   /**
-   * The answer has ended, well or with an error: writes the log line. Only the first call counts. The last byte must not
-   * go out before what comes back has resolved: then the end is where a killed process doesn't lose it.
+   * The answer has ended, well or with an error: books it and writes the log line. Only the first call counts. The last
+   * byte must not go out before: then the end is where a killed process doesn't lose it.
    */
-  close(error?: RequestError): Promise<void> | undefined {
-    if (this.#closed) return undefined;
+  close(error?: RequestError): void {
+    if (this.#closed) return;
     this.#closed = true;
     if (this.#isWatched) this.http.signal.removeEventListener("abort", this.left);
     this.#gateway.calls.delete(this);
     const { upstream, upstreamModel } = this.#facts;
-    const booked = this.#admission?.end({
+    this.#admission?.end({
       error,
       upstream,
       upstreamModel,
@@ -220,7 +220,6 @@ export class RequestCall {
     });
     if (error && !this.#admission) this.#gateway.meter.refused(error.code, this.caller?.name);
     this.#writeLine(error);
-    return booked;
   }
 
   #writeLine(error: RequestError | undefined): void {

@@ -76,7 +76,7 @@ export function replyWith(body: JsonObject, reply: PlainReply): Promise<Response
 
 /** An answer in JSON that no upstream is asked for. */
 export function replyAlone(body: object, call: RequestCall): Response {
-  void call.close();
+  call.close();
   return jsonResponse(stringifyJson(body), call.marked({}));
 }
 
@@ -97,7 +97,7 @@ async function replyWithBody(
 ): Promise<Response> {
   const headers = headersOf(answered);
   if (usage) headers["x-modelyard-usage"] = usage.source;
-  await call.close();
+  call.close();
   return jsonResponse(body, call.marked(headers));
 }
 
@@ -168,16 +168,14 @@ type Begun = ObservedAnswer | Promise<ObservedAnswer>;
 class Frames implements Chunks, Waiter<NextBatch> {
   readonly #answer: Begun;
   readonly #call: RequestCall;
-  readonly #gateway: Gateway;
   readonly #writer: FrameWriter;
   readonly #later = new Later<NextChunk>();
   #events: ObservedEvents | undefined;
   #isOver = false;
 
-  constructor(answer: Begun, request: Asked, { dialect, call, gateway }: Served) {
+  constructor(answer: Begun, request: Asked, { dialect, call }: Served) {
     this.#answer = answer;
     this.#call = call;
-    this.#gateway = gateway;
     this.#writer = dialect.writer({ model: request.model, includeUsage: wantsUsage(request) });
   }
 
@@ -193,7 +191,7 @@ class Frames implements Chunks, Waiter<NextBatch> {
   }
 
   async return(): Promise<unknown> {
-    void this.#close(this.#call.gone);
+    this.#close(this.#call.gone);
     return this.#events?.return();
   }
 
@@ -283,14 +281,13 @@ class Frames implements Chunks, Waiter<NextBatch> {
   }
 
   #last(text: string, failure?: RequestError): NextChunk {
-    // Not awaited: Bun would send what is there already by itself, and a second packet costs more than a write to a file.
-    if (this.#close(failure)) this.#gateway.ledger.writeAhead();
+    this.#close(failure);
     return { done: false, value: text };
   }
 
-  #close(failure?: RequestError): Promise<void> | undefined {
+  #close(failure?: RequestError): void {
     this.#isOver = true;
-    return this.#call.close(failure);
+    this.#call.close(failure);
   }
 }
 

@@ -85,7 +85,7 @@ export class Answerer {
       return await handler(http, call, this.#gateway);
     } catch (error) {
       const refusal = this.#explain(error);
-      await call.close(refusal);
+      call.close(refusal);
       const headers: Record<string, string> = {};
       if (call.attempts > 0) headers["x-modelyard-attempts"] = String(call.attempts);
       if (call.askedLast !== undefined) headers["x-modelyard-upstream"] = call.askedLast;

@@ -55,14 +55,14 @@ export function endpointsAt(path: string): readonly Endpoint[] {
 
 async function billingSubscription(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
   const caller = authenticate(http, call, gateway);
-  void call.close();
+  call.close();
   return marked(subscriptionPage(caller), call);
 }
 
 async function billingUsage(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
   const caller = authenticate(http, call, gateway);
   gateway.ledger.flush();
-  void call.close();
+  call.close();
   return marked(usagePage(http, caller, gateway.usage), call);
 }
 

@@ -1,13 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import {
-  appendFileSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { StartupError } from "../errors/startup-error.ts";
@@ -40,9 +32,9 @@ test("wherever a file is torn, what was written before is read, and nothing else
   const file = new WriteAheadFile(base);
   for (const text of ["first\n", "second\n", "third\n"]) file.append(text);
   file.close({ keep: true });
-  const whole = readFileSync(`${base}-a`);
+  const written = readFileSync(`${base}-a`).lastIndexOf("\n") + 1;
   const seen = new Set<number>();
-  for (let length = whole.length; length >= 0; length--) {
+  for (let length = written; length >= 0; length--) {
     truncateSync(`${base}-a`, length);
     const read = textsOf();
     expect(read).toEqual(["first\n", "second\n", "third\n"].slice(0, read.length));
@@ -56,15 +48,16 @@ test("a frame whose bytes have changed is no frame", () => {
   for (const text of ["first\n", "second\n"]) file.append(text);
   file.close({ keep: true });
   const whole = readFileSync(`${base}-a`);
+  const written = whole.lastIndexOf("\n") + 1;
   for (const at of [1, 3, 8]) {
     const changed = Uint8Array.from(whole);
-    const place = whole.length - at;
+    const place = written - at;
     changed[place] = (changed[place] ?? 0) ^ 0x20;
     writeFileSync(`${base}-a`, changed);
     expect(textsOf()).toEqual(["first\n"]);
   }
-  writeFileSync(`${base}-a`, whole);
-  appendFileSync(`${base}-a`, Buffer.alloc(4_096));
+  // The pages behind were lost.
+  writeFileSync(`${base}-a`, Buffer.concat([whole.subarray(0, written), Buffer.alloc(4_096)]));
   expect(readWriteAhead(base)).toEqual({ texts: ["first\n", "second\n"], damaged: [`${base}-a`] });
 });
 
@@ -83,6 +76,21 @@ test("a segment that was left stays until it is released", () => {
   expect(textsOf()).toEqual(["last\n"]);
   file.close({ keep: false });
   expect(hasWriteAhead(base)).toBe(false);
+});
+
+test("a segment grows by what is in it, and is small again when it is emptied", () => {
+  const file = new WriteAheadFile(base);
+  const sizeOf = () => statSync(`${base}-a`).size;
+  const small = sizeOf();
+  const texts = Array.from({ length: 30 }, (_, nth) => `${nth} ${"x".repeat(100_000)}\n`);
+  for (const text of texts) file.append(text);
+  expect(sizeOf()).toBe(4 * small);
+  expect(textsOf()).toEqual(texts);
+  file.clear();
+  expect([sizeOf(), textsOf()]).toEqual([small, []]);
+  for (const text of texts) file.append(text);
+  expect(textsOf()).toEqual(texts);
+  file.close({ keep: false });
 });
 
 test("a file of a later version isn't taken for an empty one", () => {

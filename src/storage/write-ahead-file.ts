@@ -17,7 +17,11 @@ const HEADER = Buffer.from("modelyard write-ahead 1\n");
 const ANY_VERSION = /^modelyard write-ahead [0-9]+\n/u;
 /** Of a frame: the length of its text in bytes, and the text's CRC-32; both little-endian. */
 const FRAME_HEAD = 8;
-const FIRST_ROOM = 64 * 1024;
+/** Stands where the next frame's length will be. Not zero: what is nothing but zeros was lost in a power failure. */
+const END = 0xffff_ffff;
+const END_LENGTH = 4;
+/** A segment is as large as this at first, and grows by it. */
+const STEP = 1024 * 1024;
 /** A segment that has grown to this takes nothing more: what is in it can't be got rid of. */
 const LARGEST_SEGMENT = 64 * 1024 * 1024;
 const SEGMENTS = ["a", "b"] as const;
@@ -25,82 +29,125 @@ const SEGMENTS = ["a", "b"] as const;
 type Segment = (typeof SEGMENTS)[number];
 
 /**
- * Texts that survive the death of the process, though not that of the machine: each is appended to a file in one write,
- * as a frame with length and checksum. There are two segments, of which one is written: when all that was written before
- * is safe elsewhere, the other one is emptied. The files are readable by their owner only.
+ * Texts that survive the death of the process, though not that of the machine. Each is appended to a file as a frame
+ * with length and checksum. There are two segments, of which one is written: when all that was written before is safe
+ * elsewhere, the other one is emptied. The files are readable by their owner only.
  */
 export class WriteAheadFile implements AheadLog {
   readonly #base: string;
-  readonly #files: Record<Segment, number>;
-  readonly #sizes: Record<Segment, number> = { a: 0, b: 0 };
+  readonly #files: Record<Segment, MappedSegment>;
   #current: Segment = "a";
-  #frame = Buffer.allocUnsafe(FIRST_ROOM);
 
   /** Makes empty segments at `base`. Throws when they can't be made. */
   constructor(base: string) {
     this.#base = base;
-    this.#files = { a: openSegment(base, "a"), b: openSegment(base, "b") };
+    this.#files = { a: new MappedSegment(fileOf(base, "a")), b: new MappedSegment(fileOf(base, "b")) };
   }
 
   get size(): number {
-    return this.#sizes[this.#current];
+    return this.#files[this.#current].size;
   }
 
   append(text: string): void {
-    const file = this.#files[this.#current];
-    const before = this.#sizes[this.#current];
-    const length = this.#fill(text, before === 0);
-    if (before + length > LARGEST_SEGMENT)
-      throw new Error("the write-ahead file has reached its largest size");
-    const written = writeSync(file, this.#frame, 0, length);
-    if (written < length) {
-      // Half a frame would hide those behind it.
-      ftruncateSync(file, before);
-      throw new Error("the disk is full");
-    }
-    this.#sizes[this.#current] = before + length;
+    this.#files[this.#current].append(text);
   }
 
   turn(): boolean {
     const other = otherThan(this.#current);
-    if (this.#sizes[other] > 0) return false;
+    if (this.#files[other].size > 0) return false;
     this.#current = other;
     return true;
   }
 
   release(): void {
-    this.#empty(otherThan(this.#current));
+    this.#files[otherThan(this.#current)].clear();
   }
 
   clear(): void {
-    for (const segment of SEGMENTS) this.#empty(segment);
+    for (const segment of SEGMENTS) this.#files[segment].clear();
   }
 
   close({ keep }: { readonly keep: boolean }): void {
-    for (const segment of SEGMENTS) closeSync(this.#files[segment]);
+    for (const segment of SEGMENTS) this.#files[segment].close();
     if (!keep) removeWriteAhead(this.#base);
   }
+}
 
-  /** Puts the text's frame into the buffer, behind the header where it `isFirst`, and returns the length of both. */
-  #fill(text: string, isFirst: boolean): number {
-    const start = isFirst ? HEADER.length : 0;
+/**
+ * A file in memory: what is written there outlives the process without a system call, which would cost more than all
+ * else that is done for a frame, and so that nobody has to wait for it. Its blocks are taken from the disk before they
+ * are written to: a write into a hole of a full disk would kill the process. SQLite does the same with its `-shm` file.
+ */
+class MappedSegment {
+  readonly #path: string;
+  readonly #file: number;
+  #bytes: Buffer<ArrayBuffer>;
+  #view: DataView<ArrayBuffer>;
+  #at = HEADER.length;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#file = openSync(path, "ax", 0o600);
+    const first = Buffer.alloc(STEP);
+    HEADER.copy(first);
+    first.writeUInt32LE(END, HEADER.length);
+    this.#extend(first, 0);
+    [this.#bytes, this.#view] = mapped(path);
+  }
+
+  /** Of its frames, in bytes. */
+  get size(): number {
+    return this.#at - HEADER.length;
+  }
+
+  append(text: string): void {
+    const at = this.#at;
+    const from = at + FRAME_HEAD;
     // In UTF-8 no unit of UTF-16 takes more than 3 bytes.
-    const room = start + FRAME_HEAD + text.length * 3;
-    if (this.#frame.length < room) this.#frame = Buffer.allocUnsafe(room);
-    const frame = this.#frame;
-    if (isFirst) HEADER.copy(frame);
-    const from = start + FRAME_HEAD;
-    const length = frame.write(text, from);
-    frame.writeUInt32LE(length, start);
-    frame.writeUInt32LE(Bun.hash.crc32(frame.subarray(from, from + length)), start + 4);
-    return from + length;
+    const most = from + text.length * 3 + END_LENGTH;
+    if (most > this.#bytes.length) this.#grow(most);
+    const bytes = this.#bytes;
+    const length = bytes.write(text, from);
+    const end = from + length;
+    this.#view.setUint32(end, END, true);
+    this.#view.setUint32(at + 4, Bun.hash.crc32(bytes.subarray(from, end)), true);
+    // Last, and at once: until now the file ends before this frame.
+    this.#view.setUint32(at, length, true);
+    this.#at = end;
   }
 
-  #empty(segment: Segment): void {
-    if (this.#sizes[segment] === 0) return;
-    ftruncateSync(this.#files[segment], 0);
-    this.#sizes[segment] = 0;
+  clear(): void {
+    if (this.size === 0) return;
+    this.#view.setUint32(HEADER.length, END, true);
+    this.#at = HEADER.length;
+    if (this.#bytes.length === STEP) return;
+    ftruncateSync(this.#file, STEP);
+    // What was behind it must not be touched any more.
+    this.#bytes = this.#bytes.subarray(0, STEP);
   }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  #grow(least: number): void {
+    const { length } = this.#bytes;
+    const size = Math.ceil(least / STEP) * STEP;
+    if (size > LARGEST_SEGMENT) throw new Error("the write-ahead file has reached its largest size");
+    this.#extend(Buffer.alloc(size - length), length);
+    [this.#bytes, this.#view] = mapped(this.#path);
+  }
+
+  #extend(bytes: Buffer, size: number): void {
+    if (writeSync(this.#file, bytes) === bytes.length) return;
+    ftruncateSync(this.#file, size);
+    throw new Error("the disk is full");
+  }
+}
+
+function mapped(path: string): [Buffer<ArrayBuffer>, DataView<ArrayBuffer>] {
+  const { buffer, byteOffset, byteLength } = Bun.mmap(path, { shared: true });
+  return [Buffer.from(buffer, byteOffset, byteLength), new DataView(buffer, byteOffset, byteLength)];
 }
 
 /** Whether somebody has left a write-ahead file at `base`. */
@@ -149,7 +196,8 @@ function readFrames(bytes: Buffer, file: string, texts: string[]): boolean {
   while (at + FRAME_HEAD < bytes.length) {
     const from = at + FRAME_HEAD;
     const length = bytes.readUInt32LE(at);
-    // No text is empty: what is nothing but zeros was lost in a power failure.
+    if (length === END) return isWhole;
+    // No text is empty.
     if (length === 0 || from + length > bytes.length) return false;
     const text = bytes.subarray(from, from + length);
     // Behind a frame with other bytes than were written there may be good ones.
@@ -158,10 +206,6 @@ function readFrames(bytes: Buffer, file: string, texts: string[]): boolean {
     at = from + length;
   }
   return isWhole && at === bytes.length;
-}
-
-function openSegment(base: string, segment: Segment): number {
-  return openSync(fileOf(base, segment), "ax", 0o600);
 }
 
 function fileOf(base: string, segment: Segment): string {

@@ -55,8 +55,8 @@ describe("a write-ahead file that was damaged keeps no gateway from starting, an
     "nothing but zeros": (bytes) => Buffer.alloc(bytes.length),
     "other bytes": (bytes) => Buffer.alloc(bytes.length, 0xff),
     "a beginning of other bytes": (bytes) => Buffer.concat([Buffer.alloc(8), bytes.subarray(8)]),
-    "a torn end": (bytes) => bytes.subarray(0, -3),
-    "zeros at the end": (bytes) => Buffer.concat([bytes, Buffer.alloc(4_096)]),
+    "a torn end": (bytes) => bytes.subarray(0, bytes.lastIndexOf("\n") - 3),
+    "zeros at the end": (bytes) => bytes.fill(0, bytes.lastIndexOf("\n") + 1),
   };
   test.each(Object.keys(harm))(
     "%s",
