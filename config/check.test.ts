@@ -3,7 +3,7 @@ import type { TSchema } from "@sinclair/typebox";
 import { Duration, Secret, Type } from "../src/contract/options.ts";
 import { checkValue } from "./check.ts";
 import { plain } from "./document/document.ts";
-import { expandDocument } from "./document/environment.ts";
+import { expandDocument } from "./document/expand.ts";
 import { parseYaml } from "./document/parse.ts";
 
 const environment = { THREE: "3", WORD: "word", EMPTY: "", TRUE: "true" };

@@ -1,16 +1,14 @@
 import type { TSchema } from "@sinclair/typebox";
 import { isSecret } from "../src/contract/options.ts";
+import type { Problem } from "./problem.ts";
 import { checkable } from "./schema/checkable.ts";
-import { convert } from "./schema/convert.ts";
-import { withDefaults } from "./schema/defaults.ts";
+import { convert, withDefaults } from "./schema/coerce.ts";
+import { found, whyUnsendable } from "./schema/describe.ts";
 import { diagnose, mismatch } from "./schema/diagnose.ts";
 import { formOf } from "./schema/forms.ts";
 import type { Form } from "./schema/forms.ts";
-import type { Problem } from "./problem.ts";
-import { whyUnsendable } from "./schema/sendable.ts";
-import { isMap, partOf, variantFor, variantsOf, within } from "./schema/walk.ts";
+import { changeParts, within } from "./schema/walk.ts";
 import type { Spot } from "./schema/walk.ts";
-import { found } from "./schema/describe.ts";
 
 /** What a check found. `value` is only to be trusted when there are no problems. */
 export interface Checked {
@@ -52,21 +50,9 @@ class Reader {
     }
     if (isSecret(schema) && typeof value === "string") this.secrets.push(value);
     if (typeof value === "string") this.#checkSendable(schema, value, spot);
-    if (Array.isArray(schema["allOf"])) {
-      return (schema["allOf"] as TSchema[]).reduce((part, inner) => this.read(inner, part, spot), value);
-    }
-    if (variantsOf(schema).length > 0) {
-      const variant = variantFor(schema, value);
-      return variant ? this.read(variant, value, spot) : value;
-    }
-    if (Array.isArray(value))
-      return value.map((item, index) => this.#part(schema, item, within(spot, index)));
-    if (!isMap(value)) return value;
-    const parts = Object.entries(value).map(([key, part]) => [
-      key,
-      this.#part(schema, part, within(spot, key)),
-    ]);
-    return Object.fromEntries(parts);
+    return changeParts(schema, value, (part, inner, step) =>
+      this.read(part, inner, step === undefined ? spot : within(spot, step)),
+    );
   }
 
   #checkSendable(schema: TSchema, value: string, spot: Spot): void {
@@ -74,11 +60,6 @@ class Reader {
     if (why === undefined) return;
     const message = `${found(schema, value, spot)} can't be sent: ${why}`;
     this.problems.push(spot.document.problem(spot.path, { message }));
-  }
-
-  #part(schema: TSchema, value: unknown, spot: Spot): unknown {
-    const part = partOf(schema, spot.path.at(-1) ?? "");
-    return part ? this.read(part, value, spot) : value;
   }
 
   #number(form: Form, schema: TSchema, at: { value: string | number; spot: Spot }): unknown {

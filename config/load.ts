@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { checkValue } from "./check.ts";
 import { ConfigDocument, plain } from "./document/document.ts";
 import type { Path } from "./document/document.ts";
-import { expandDocument } from "./document/environment.ts";
+import { expandDocument } from "./document/expand.ts";
 import type { Environment } from "./document/expand.ts";
 import { parseYaml } from "./document/parse.ts";
 import type { Problem } from "./problem.ts";
@@ -14,7 +14,7 @@ import type { ShapedFile } from "./rules.ts";
 import { GatewaySchema } from "./schema/gateway.ts";
 import type { GatewayFile } from "./schema/gateway.ts";
 import type { Settings } from "./settings.ts";
-import { settingsOf } from "./normalise.ts";
+import { toSettings } from "./settings.ts";
 import { isMap } from "./schema/walk.ts";
 
 /** A configuration file as far as it could be understood. */
@@ -94,7 +94,7 @@ function check(document: ConfigDocument, earlier: readonly Problem[]): LoadedCon
   const problems = distinct([...found, ...checkRules(shaped)]);
   return {
     ...unusable(document, problems),
-    settings: problems.length === 0 ? settingsOf(shaped.value as GatewayFile) : undefined,
+    settings: problems.length === 0 ? toSettings(shaped.value as GatewayFile) : undefined,
     upstreams: loadable(shaped),
     secrets: checked.secrets,
   };

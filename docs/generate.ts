@@ -4,9 +4,8 @@
  * @module
  */
 import { join } from "node:path";
-import { editorSchema } from "../config/schema/editor-schema.ts";
-import { referencePage } from "../config/schema/reference.ts";
 import { GatewaySchema } from "../config/schema/gateway.ts";
+import { editorSchema, referencePage } from "../config/schema/generate.ts";
 import { pluginReferencePage } from "./plugin-reference.ts";
 
 const ROOT = join(import.meta.dir, "..");

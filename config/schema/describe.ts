@@ -2,10 +2,16 @@ import { Kind } from "@sinclair/typebox";
 import type { TSchema } from "@sinclair/typebox";
 import { isSecret, sentAs } from "../../src/contract/options.ts";
 import { formOf } from "./forms.ts";
-import { isMap, variantsOf } from "./walk.ts";
+import { isMap, propertiesOf, variantsOf } from "./walk.ts";
 import type { Spot } from "./walk.ts";
 
 const LONGEST_EXCERPT = 40;
+const INVISIBLE: readonly (readonly [RegExp, string])[] = [
+  [/[\r\n\u2028\u2029]/, "a line end"],
+  [/\t/, "a tab"],
+  [/[\u200b-\u200f\u2060\ufeff\u00ad]/, "an invisible character, such as a zero-width space"],
+  [/\s/, "a blank"],
+];
 
 /** What a schema wants, in words; its `title` if it has one. */
 export function expected(schema: TSchema): string {
@@ -50,6 +56,18 @@ export function found(schema: TSchema, value: unknown, spot: Spot): string {
   // JSON has no word for .inf.
   if (typeof value === "number") return String(value);
   return typeof value === "string" ? excerpt(value) : JSON.stringify(value);
+}
+
+/** Why a text can't be sent in a header as its schema wants it, in words that don't give it away. */
+export function whyUnsendable(schema: TSchema, text: string): string | undefined {
+  const sent = sentAs(schema);
+  if (!sent) return undefined;
+  if (/^(["'`]).*\1$/s.test(text) && text.length > 1)
+    return "it has quotes around it, which would be sent, too";
+  const wrong = text.replaceAll(sent === "key" ? /[!-~]+/g : /[ -~]+/g, "");
+  if (wrong === "") return undefined;
+  const [, name] = INVISIBLE.find(([kind]) => kind.test(wrong)) ?? [];
+  return `it has ${name ?? "a character that isn't visible ASCII"} in it`;
 }
 
 /** `a`, `a or b`, `a, b or c`. */
@@ -120,7 +138,7 @@ function keyCount(value: object): string {
 function map(schema: TSchema): string {
   if (!isCounted(schema)) return "a map (key: value)";
   const { minProperties, maxProperties } = schema as { minProperties?: number; maxProperties?: number };
-  const known = Object.keys((schema["properties"] ?? {}) as Record<string, TSchema>);
+  const known = Object.keys(propertiesOf(schema));
   if (minProperties === 1 && maxProperties === 1 && known.length > 0) {
     return `a map with exactly one of ${known.join(", ")}`;
   }

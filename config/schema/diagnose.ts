@@ -6,7 +6,7 @@ import type { ConfigNode } from "../document/document.ts";
 import { formOf } from "./forms.ts";
 import { nearest } from "../nearest.ts";
 import type { Problem } from "../problem.ts";
-import { isMap, variantFor, variantsOf, within } from "./walk.ts";
+import { isMap, propertiesOf, variantFor, variantsOf, within } from "./walk.ts";
 import type { Spot } from "./walk.ts";
 import { expected, found, mayShow } from "./describe.ts";
 
@@ -76,7 +76,7 @@ function unknownKeys(error: ValueError, whole: unknown, at: { top: Spot; spot: S
 
 function unknownKey(name: string, schema: TSchema): string {
   const parts = (schema["allOf"] as TSchema[] | undefined) ?? [schema];
-  const known = parts.flatMap((part) => Object.keys((part["properties"] ?? {}) as Record<string, TSchema>));
+  const known = parts.flatMap((part) => Object.keys(propertiesOf(part)));
   if (name.includes(":")) return "unknown key; a space is missing after the colon";
   const meant = nearest(name, known);
   if (meant !== undefined) return `unknown key; did you mean "${meant}"?`;

@@ -1,9 +1,12 @@
 import { Type } from "@sinclair/typebox";
 import type { SchemaOptions, TSchema, TUnsafe } from "@sinclair/typebox";
-import { isDuration } from "../../src/contract/options.ts";
-import { formatDuration, parseDuration } from "./duration.ts";
+import { Duration, isDuration } from "../../src/contract/options.ts";
 
+/** 24 days: the platform's timers can't wait for more than 2^31 - 1 ms. */
+const LONGEST = 24 * 86_400_000;
 const FORM = "x-modelyard-form";
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 const BYTES = { B: 1, kB: 1e3, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 } as const;
 const SIZE = /^(\d+(?:\.\d+)?)(B|kB|KB|MB|GB|KiB|MiB|GiB)?$/;
 const SHARE = /^(\d+(?:\.\d+)?)%$/;
@@ -69,6 +72,25 @@ export function Moment(options: SchemaOptions = {}): TUnsafe<number> {
   return Type.Unsafe<number>({ ...options, type: "string", pattern: MOMENT.source, [FORM]: "moment" });
 }
 
+/** A map in which an unknown key is a mistake. */
+export const strict = { additionalProperties: false };
+
+/** A duration that a timer can wait for, more than 0; `value` is its default. */
+export function wait(value: string, description: string) {
+  return Duration({ default: value, minimum: 1, maximum: LONGEST, description });
+}
+
+/** The name of a model, or a pattern for names. */
+export const ModelPattern = Type.String({
+  minLength: 1,
+  title: "a model's name or a pattern such as gpt-4o*",
+});
+
+/** A list of at least one name or pattern. */
+export function patterns(description: string) {
+  return Type.Array(ModelPattern, { minItems: 1, description });
+}
+
 const FORMS: Readonly<Record<string, Form>> = { size, share, moment };
 
 /** The form of a schema made by `Duration()`, `Size()`, `Share()` or `Moment()`. */
@@ -97,4 +119,21 @@ function readMoment(value: string): number | undefined {
   if (Number.isNaN(midnight) || !new Date(midnight).toISOString().startsWith(day)) return undefined;
   const at = Date.parse(day + time + zone);
   return Number.isNaN(at) ? undefined : at;
+}
+
+/** Reads `250ms`, `30s`, `10m`, `24h` or `7d` as whole milliseconds; anything else is `undefined`. */
+export function parseDuration(text: string): number | undefined {
+  const [, amount, unit] = DURATION.exec(text) ?? [];
+  if (amount === undefined) return undefined;
+  const milliseconds = Math.round(Number(amount) * UNITS[unit as keyof typeof UNITS]);
+  return Number.isSafeInteger(milliseconds) ? milliseconds : undefined;
+}
+
+/** Writes milliseconds in the largest unit that needs no fraction: 90000 is `90s`, 600000 is `10m`. */
+export function formatDuration(milliseconds: number): string {
+  const whole = Math.round(milliseconds);
+  const [unit, length] = Object.entries(UNITS)
+    .toReversed()
+    .find(([, length]) => whole !== 0 && whole % length === 0) ?? ["ms", 1];
+  return `${whole / length}${unit}`;
 }

@@ -1,18 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
 import { Duration, Secret } from "../../src/contract/options.ts";
-import { Cache } from "./cache.ts";
-import { Moment, Size } from "./forms.ts";
-import { Budget, KeyDefaults, Limits } from "./limits.ts";
-import { Health, Retry, Route } from "./routing.ts";
-import { strict, wait } from "./terms.ts";
-
-function patterns(description: string) {
-  return Type.Array(Type.String({ minLength: 1, title: "a model's name or a pattern such as gpt-4o*" }), {
-    minItems: 1,
-    description,
-  });
-}
+import { Size, strict, wait } from "./forms.ts";
+import { Key, KeyDefaults } from "./keys.ts";
+import { Health, Retry, Route, Upstream } from "./upstreams.ts";
 
 const Server = Type.Object(
   {
@@ -51,92 +42,6 @@ const Server = Type.Object(
     drain: wait("30s", "How long running requests may go on after SIGTERM."),
   },
   { ...strict, default: {}, description: "Where the gateway listens, and what it takes in." },
-);
-
-/** One entry of `keys`. */
-export const Key = Type.Object(
-  {
-    name: Type.String({
-      pattern: "^\\S(.*\\S)?$",
-      title: "a name without white space at its ends",
-      description: "Who uses the key, for logs and usage. Each name once.",
-    }),
-    key: Type.Optional(
-      Secret({
-        minLength: 0,
-        pattern: "^\\s*([!-~]{8,})?\\s*$",
-        title: "at least 8 letters, digits and signs without white space",
-        description: "The key itself. When it is empty the whole entry is left out.",
-      }),
-    ),
-    // A secret because people take it for `key`, and what they wrote would stand in a report.
-    key_sha256: Type.Optional(
-      Secret({
-        sentAs: "text",
-        minLength: 0,
-        pattern: "^([0-9a-fA-F]{64})?$",
-        title: "a SHA-256 hash of 64 hexadecimal digits",
-        description:
-          "The key's SHA-256 hash, in place of `key`. When it is empty the whole entry is left out.",
-      }),
-    ),
-    models: Type.Optional({
-      ...patterns("What the key may ask for: names and patterns, in which `*` stands for any characters."),
-      default: ["*"],
-    }),
-    limits: Limits("The key's own limits; those left out are the ones of `key_defaults`."),
-    budget: Type.Optional(Budget),
-    expires: Type.Optional(
-      Moment({
-        description:
-          "Until when the key is good: `2027-01-01` (from 0:00 UTC no more) or `2027-01-01T12:00:00Z`.",
-      }),
-    ),
-  },
-  strict,
-);
-
-const Timeouts = Type.Object(
-  {
-    queue: wait("60s", "While the request waits for a free credential of the upstream."),
-    connect: wait(
-      "10s",
-      "Until the connection stands, TLS included, where that can be told: by the plugin, or if the server is not reached through a proxy.",
-    ),
-    first_event: wait(
-      "60s",
-      "Until the first event of an answer that comes event by event; it begins when the credential is there.",
-    ),
-    idle: wait("60s", "Between two signs of life within an answer: events, pings, or pieces of a plain one."),
-    total: wait("10m", "For the whole answer."),
-  },
-  { ...strict, default: {}, description: "The deadlines of one attempt to answer a request." },
-);
-
-const Upstream = Type.Object(
-  {
-    plugin: Type.String({
-      minLength: 1,
-      description:
-        "A built-in plugin's name, a path such as `./plugins/mine.ts` (from this file's folder), or an npm package.",
-    }),
-    enabled: Type.Boolean({
-      default: true,
-      description:
-        "Whether it is used; empty is false. The options of a disabled upstream are not looked at.",
-    }),
-    optional: Type.Boolean({
-      default: false,
-      description: "Whether the gateway serves the other upstreams when this one can't be opened.",
-    }),
-    options: Type.Unknown({ default: {}, description: "What the plugin needs; see the plugin's own page." }),
-    models: Type.Optional(
-      patterns("Offer only these of the upstream's models: names and patterns. Without it, all of them."),
-    ),
-    timeouts: Timeouts,
-    limits: Limits("How much the gateway asks of it, for all keys together."),
-  },
-  strict,
 );
 
 const Storage = Type.Object(
@@ -181,6 +86,35 @@ const Telemetry = Type.Object(
     ),
   },
   { ...strict, default: {}, description: "What the gateway says about itself." },
+);
+
+/** Which answers are kept, for whom and how long. */
+const Cache = Type.Object(
+  {
+    max_size: Size({
+      default: "64MiB",
+      minimum: 0,
+      description:
+        "All answers in the cache, in memory; those used least recently go first. Answers that are still coming may take as much again. 0 turns it off.",
+    }),
+    max_entry: Size({
+      default: "1MiB",
+      minimum: 1,
+      description:
+        "The largest answer that is kept; not more than `max_size`, which is also its default where that is less. Of those who share the call of a larger one, the fastest sets the pace: who is more than 256 KiB behind him gets an error in place of the rest.",
+    }),
+    ttl: Duration({ default: "10m", minimum: 1, description: "How long an answer is good." }),
+    mode: Type.Union([Type.Literal("off"), Type.Literal("deterministic"), Type.Literal("all")], {
+      default: "deterministic",
+      description:
+        "Which requests use it: none, those with `temperature: 0` or a `seed`, or all that don't refuse it.",
+    }),
+    scope: Type.Union([Type.Literal("key"), Type.Literal("shared")], {
+      default: "key",
+      description: "Whether each key has answers of its own, or all keys share them.",
+    }),
+  },
+  { ...strict, default: {}, description: "Answers that are given again when the same is asked." },
 );
 
 /** The shape of gateway.yaml. Its descriptions become config/reference.md, its whole config/schema.json. */

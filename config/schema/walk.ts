@@ -19,20 +19,47 @@ export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** The schemas of a map's fixed keys. */
+export function propertiesOf(schema: TSchema): Readonly<Record<string, TSchema>> {
+  return (schema["properties"] ?? {}) as Record<string, TSchema>;
+}
+
 /** The schema of a map's key or a list's item, if the schema says anything about it. */
 export function partOf(schema: TSchema, step: string | number): TSchema | undefined {
   if (typeof step === "number") {
     return Array.isArray(schema["items"]) ? schema["items"][step] : schema["items"];
   }
-  if (isMap(schema["properties"]) && Object.hasOwn(schema["properties"], step)) {
-    return schema["properties"][step] as TSchema;
-  }
+  const properties = propertiesOf(schema);
+  if (Object.hasOwn(properties, step)) return properties[step];
   const patterns = Object.entries((schema["patternProperties"] ?? {}) as Record<string, TSchema>);
   const [, matching] = patterns.find(([pattern]) => new RegExp(pattern).test(step)) ?? [];
-  return (
-    matching ??
-    (isMap(schema["additionalProperties"]) ? (schema["additionalProperties"] as TSchema) : undefined)
-  );
+  const others: unknown = schema["additionalProperties"];
+  return matching ?? (isMap(others) ? (others as TSchema) : undefined);
+}
+
+/** Gives back what a value under a schema becomes; `step` leads to a part and is undefined for the value itself. */
+export type Change = (schema: TSchema, value: unknown, step?: string | number) => unknown;
+
+/**
+ * Returns a copy of a value whose parts were changed under the schemas they have: the keys of a map, the items of a
+ * list, or the value itself under each part of an intersection or the matching alternative of a union. What the schema
+ * says nothing about stays as it is.
+ */
+export function changeParts(schema: TSchema, value: unknown, change: Change): unknown {
+  if (Array.isArray(schema["allOf"])) {
+    return (schema["allOf"] as TSchema[]).reduce((changed, inner) => change(inner, changed), value);
+  }
+  if (variantsOf(schema).length > 0) {
+    const variant = variantFor(schema, value);
+    return variant ? change(variant, value) : value;
+  }
+  const changePart = (step: string | number, part: unknown) => {
+    const inner = partOf(schema, step);
+    return inner ? change(inner, part, step) : part;
+  };
+  if (Array.isArray(value)) return value.map((item, index) => changePart(index, item));
+  if (!isMap(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, changePart(key, part)]));
 }
 
 /** The alternatives of a union; a schema that is none has no alternatives. */
@@ -59,8 +86,6 @@ function isContainerLike(schema: TSchema, value: unknown): boolean {
 }
 
 function hasFixedValues(schema: TSchema, value: unknown): boolean {
-  const fixed = Object.entries((schema["properties"] ?? {}) as Record<string, TSchema>).filter(
-    ([, part]) => "const" in part,
-  );
+  const fixed = Object.entries(propertiesOf(schema)).filter(([, part]) => "const" in part);
   return fixed.length > 0 && isMap(value) && fixed.every(([name, part]) => value[name] === part["const"]);
 }

@@ -1,7 +1,7 @@
 import { Value } from "@sinclair/typebox/value";
 import type { Call, ChatEvent, ChatRequest, Host } from "modelyard/plugin";
 import { checkable } from "../../config/schema/checkable.ts";
-import { withDefaults } from "../../config/schema/defaults.ts";
+import { withDefaults } from "../../config/schema/coerce.ts";
 import { Langfast } from "../../plugins/langfast/langfast.ts";
 import type { Timing } from "../../plugins/langfast/langfast.ts";
 import { options as schema } from "../../plugins/langfast/options.ts";

@@ -1,7 +1,7 @@
 import { Value } from "@sinclair/typebox/value";
 import type { ChatEvent, ChatRequest, ChatStream, Host, Upstream } from "modelyard/plugin";
 import { checkable } from "../../config/schema/checkable.ts";
-import { withDefaults } from "../../config/schema/defaults.ts";
+import { withDefaults } from "../../config/schema/coerce.ts";
 import plugin from "../../plugins/openai/index.ts";
 import type { Options } from "../../plugins/openai/options.ts";
 import { outcomeOf } from "./pieces.ts";

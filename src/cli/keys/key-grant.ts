@@ -1,7 +1,7 @@
 import type { Static } from "@sinclair/typebox";
 import { checkValue } from "../../../config/check.ts";
 import { ConfigDocument } from "../../../config/document/document.ts";
-import { Key } from "../../../config/schema/gateway.ts";
+import { Key } from "../../../config/schema/keys.ts";
 import type { Grant } from "../../keys/keyring.ts";
 
 /** Where in an entry of `keys` each option of `keys create` stands. */

@@ -1,6 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import type { TInteger } from "@sinclair/typebox";
-import { strict } from "./terms.ts";
+import { Secret } from "../../src/contract/options.ts";
+import { Moment, patterns, strict } from "./forms.ts";
 
 function limit(description: string): TInteger {
   return Type.Integer({ minimum: 1, description });
@@ -20,7 +21,7 @@ export function Limits(description: string) {
 }
 
 /** What a key may spend; that it has one of `usd` and `tokens` is checked by the rules. */
-export const Budget = Type.Object(
+const Budget = Type.Object(
   {
     usd: Type.Optional(
       Type.Number({ exclusiveMinimum: 0, description: "US dollars, of the requests whose price is known." }),
@@ -46,4 +47,47 @@ export const KeyDefaults = Type.Object(
     }),
   },
   { ...strict, default: {}, description: "What holds for keys that don't say otherwise." },
+);
+
+/** One entry of `keys`. */
+export const Key = Type.Object(
+  {
+    name: Type.String({
+      pattern: "^\\S(.*\\S)?$",
+      title: "a name without white space at its ends",
+      description: "Who uses the key, for logs and usage. Each name once.",
+    }),
+    key: Type.Optional(
+      Secret({
+        minLength: 0,
+        pattern: "^\\s*([!-~]{8,})?\\s*$",
+        title: "at least 8 letters, digits and signs without white space",
+        description: "The key itself. When it is empty the whole entry is left out.",
+      }),
+    ),
+    // A secret because people take it for `key`, and what they wrote would stand in a report.
+    key_sha256: Type.Optional(
+      Secret({
+        sentAs: "text",
+        minLength: 0,
+        pattern: "^([0-9a-fA-F]{64})?$",
+        title: "a SHA-256 hash of 64 hexadecimal digits",
+        description:
+          "The key's SHA-256 hash, in place of `key`. When it is empty the whole entry is left out.",
+      }),
+    ),
+    models: {
+      ...patterns("What the key may ask for: names and patterns, in which `*` stands for any characters."),
+      default: ["*"],
+    },
+    limits: Limits("The key's own limits; those left out are the ones of `key_defaults`."),
+    budget: Type.Optional(Budget),
+    expires: Type.Optional(
+      Moment({
+        description:
+          "Until when the key is good: `2027-01-01` (from 0:00 UTC no more) or `2027-01-01T12:00:00Z`.",
+      }),
+    ),
+  },
+  strict,
 );

@@ -1,8 +1,7 @@
 import type { TSchema } from "@sinclair/typebox";
 import { checkable } from "./checkable.ts";
-import { requiredOf } from "./editor-schema.ts";
 import { formOf } from "./forms.ts";
-import { isMap, variantsOf } from "./walk.ts";
+import { isMap, propertiesOf, variantsOf } from "./walk.ts";
 import { alternatives, expected } from "./describe.ts";
 
 const INTRODUCTION = `# gateway.yaml
@@ -34,7 +33,7 @@ YAML 1.2 in UTF-8, with anchors, aliases and merge keys (\`<<\`); a key stands o
 
 /** The page that describes every key of gateway.yaml. */
 export function referencePage(schema: TSchema): string {
-  const sections = Object.entries(checkable(schema)["properties"] as Record<string, TSchema>);
+  const sections = Object.entries(propertiesOf(checkable(schema)));
   return [INTRODUCTION, ...sections.map(([name, section]) => sectionText(name, section))].join("\n");
 }
 
@@ -46,7 +45,7 @@ function sectionText(name: string, section: TSchema): string {
 function tables(name: string, schema: TSchema): string[] {
   const { map, path } = mapIn(name, schema);
   if (map === undefined) return [];
-  const entries = Object.entries(map["properties"] as Record<string, TSchema>);
+  const entries = Object.entries(propertiesOf(map));
   const required = requiredOf(map);
   const rows = entries.map(([key, part]) => row(key, part, required.includes(key)));
   const head = `\`${path}\`\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |`;
@@ -87,4 +86,61 @@ function typeOf(schema: TSchema): string {
     "const" in variant ? [`\`${variant["const"]}\``] : [],
   );
   return words.length > 0 ? alternatives(words) : expected(schema).replace(/^an? /, "");
+}
+
+/** What an editor must also take where not just any text is wanted. */
+const EXPANSION = { type: "string", pattern: "\\$\\{" };
+/** Keywords of our own, and those that hold schemas and are copied one by one. */
+const NOT_COPIED = /^(x-modelyard-.*|properties|patternProperties|items|anyOf|required)$/;
+
+/**
+ * The JSON Schema (draft 7) by which editors check and complete gateway.yaml. As the check itself does, it takes
+ * `${…}` wherever a number, a choice or a text of a certain form is wanted, and sections with nothing in them.
+ */
+export function editorSchema(schema: TSchema): Record<string, unknown> {
+  const head = { $schema: "http://json-schema.org/draft-07/schema#", title: "gateway.yaml of Modelyard" };
+  return { ...head, ...forEditor(schema) };
+}
+
+function forEditor(schema: TSchema): Record<string, unknown> {
+  const words = variantsOf(schema).map((variant) => variant["const"] as unknown);
+  if (words.length > 0 && !words.includes(undefined)) return withExpansion({ ...own(schema), enum: words });
+  const copy = { ...own(schema), ...parts(schema) };
+  if (schema["type"] === "object" || schema["type"] === "array") {
+    return "default" in schema ? { ...copy, type: [schema["type"], "null"] } : copy;
+  }
+  const takesExpansion = schema["type"] === undefined || (schema["type"] === "string" && !schema["pattern"]);
+  return takesExpansion ? copy : withExpansion(copy);
+}
+
+function own(schema: TSchema): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(schema).filter(([keyword]) => !NOT_COPIED.test(keyword)));
+}
+
+function parts(schema: TSchema): Record<string, unknown> {
+  const copy: Record<string, unknown> = {};
+  for (const keyword of ["properties", "patternProperties"]) {
+    if (schema[keyword] === undefined) continue;
+    const inner = Object.entries(schema[keyword] as Record<string, TSchema>);
+    copy[keyword] = Object.fromEntries(inner.map(([name, part]) => [name, forEditor(part)]));
+  }
+  if (schema["items"] !== undefined) copy["items"] = forEditor(schema["items"]);
+  if (variantsOf(schema).length > 0) copy["anyOf"] = variantsOf(schema).map(forEditor);
+  const required = requiredOf(schema);
+  return required.length > 0 ? { ...copy, required } : copy;
+}
+
+/** The keys that must be written: what has a default need not be. */
+export function requiredOf(schema: TSchema): string[] {
+  const properties = propertiesOf(schema);
+  return ((schema["required"] ?? []) as string[]).filter((name) => !("default" in (properties[name] ?? {})));
+}
+
+function withExpansion({ description, ...rest }: Record<string, unknown>): Record<string, unknown> {
+  const { default: value, ...inner } = rest;
+  const outside = {
+    ...(description !== undefined && { description }),
+    ...(value !== undefined && { default: value }),
+  };
+  return { ...outside, anyOf: [inner, EXPANSION] };
 }
