@@ -5,24 +5,24 @@ import { loadPrices } from "../config/prices.ts";
 import { ConfigError } from "../config/problem.ts";
 import type { BudgetSettings, KeySettings, Settings } from "../config/settings.ts";
 import type { JsonObject } from "./contract/index.ts";
-import type { PlannedUpstream, Surroundings } from "./host/open-upstream.ts";
+import type { PlannedUpstream, HostDeps } from "./host/open-upstream.ts";
 import type { OpenUpstreams } from "./host/open-upstreams.ts";
 import { openUpstreams } from "./host/open-upstreams.ts";
 import type { UnloadableUpstream } from "./host/plan-upstreams.ts";
 import { planUpstreams } from "./host/plan-upstreams.ts";
 import type { GatewayLogger } from "./log.ts";
-import { Bookings } from "./ledger/pending-settlements.ts";
+import { PendingSettlements } from "./ledger/pending-settlements.ts";
 import { Budgets } from "./limits/budgets.ts";
 import { ByteBudget } from "./limits/byte-budget.ts";
-import { CallRegistry } from "./telemetry/in-flight-requests.ts";
+import { InFlightRequests } from "./telemetry/in-flight-requests.ts";
 import type { Gateway } from "./gateway.ts";
 import { KeyLookup } from "./keys/key-lookup.ts";
 import type { StoredKey } from "./keys/keyring.ts";
 import { hashKey, Keyring } from "./keys/keyring.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { isKnownModel } from "./targets/known-models.ts";
-import { Meter } from "./telemetry/request-metrics.ts";
-import { ModelDirectory } from "./targets/model-catalog.ts";
+import { RequestMetrics } from "./telemetry/request-metrics.ts";
+import { ModelCatalog } from "./targets/model-catalog.ts";
 import { PriceBook } from "./usage/prices.ts";
 import { RateLimiter } from "./limits/rate-limiter.ts";
 import { openResponseCache } from "./cache/response-cache.ts";
@@ -75,7 +75,7 @@ export async function plan(config: LoadedConfig): Promise<Plan> {
  */
 export async function build(
   plan: Plan,
-  around: Surroundings,
+  around: HostDeps,
   tokens = new TokenCounter(around.log),
 ): Promise<BuiltGateway> {
   const { settings } = plan;
@@ -83,12 +83,12 @@ export async function build(
   for (const secret of plan.secrets) redactor.addLasting(secret);
   const opened = await openUpstreams(plan, around);
   const upstreams = opened.byId;
-  const directory = new ModelDirectory(upstreams.values(), log);
+  const catalog = new ModelCatalog(upstreams.values(), log);
   const routes = new RouteTable(settings.routes, upstreams, (upstream, model) =>
-    directory.lists(upstream, model),
+    catalog.lists(upstream, model),
   );
   const ledger = new Ledger(storage.ledger, { log, retention: settings.storage.retention });
-  const bookings = new Bookings(log);
+  const settlements = new PendingSettlements(log);
   return {
     limits: limitsOf(settings),
     keyring: new Keyring({
@@ -98,7 +98,7 @@ export async function build(
       firstUse: (key) => redactor.addLasting(key),
     }),
     upstreams,
-    directory,
+    catalog,
     routes,
     targets: new TargetStates({
       health: settings.health,
@@ -108,7 +108,7 @@ export async function build(
     retry: settings.retry,
     bodies: new ByteBudget(settings.server.max_bodies),
     cache: openResponseCache(settings.cache),
-    calls: new CallRegistry(),
+    calls: new InFlightRequests(),
     limiter: limiterOf(settings, around),
     upstreamLimiter: new RateLimiter({ forgotten: (upstream) => reportForgotten(log, { upstream }) }),
     budgets: new Budgets({
@@ -118,27 +118,27 @@ export async function build(
     prices: new PriceBook(plan.prices),
     ledger,
     usage: storage.ledger,
-    bookings,
-    meter: new Meter((model) => isKnownModel(model, { routes, directory })),
+    settlements,
+    metrics: new RequestMetrics((model) => isKnownModel(model, { routes, catalog })),
     outputEstimate: settings.key_defaults.output_estimate,
     tokens,
     log,
     redact: redactor.message,
     start: () => opened.start(),
-    close: () => closeAll({ opened, bookings, ledger }),
+    close: () => closeAll({ opened, settlements, ledger }),
   };
 }
 
 interface Closed {
   readonly opened: OpenUpstreams;
-  readonly bookings: Bookings;
+  readonly settlements: PendingSettlements;
   readonly ledger: Ledger;
 }
 
-async function closeAll({ opened, bookings, ledger }: Closed): Promise<void> {
+async function closeAll({ opened, settlements, ledger }: Closed): Promise<void> {
   // Beside the counting, which may take long: what upstreams are told at the end costs if it comes late.
   const closed = opened.close();
-  await bookings.settled();
+  await settlements.settled();
   try {
     ledger.close();
   } finally {
@@ -164,7 +164,7 @@ function reportCircuit(log: GatewayLogger, { target, state, cause, ms }: Circuit
 /** The limits of keys as they stand: a restart gives nobody a new day. */
 function limiterOf(
   { keys, key_defaults: { limits: defaults } }: Settings,
-  { log, storage }: Surroundings,
+  { log, storage }: HostDeps,
 ): RateLimiter {
   const limiter = new RateLimiter({ forgotten: (key) => reportForgotten(log, { key }) });
   const now = Date.now();

@@ -1,14 +1,14 @@
 import type { RetrySettings } from "../config/settings.ts";
 import type { GatewayLogger } from "./log.ts";
-import type { Meter } from "./telemetry/request-metrics.ts";
-import type { Bookings } from "./ledger/pending-settlements.ts";
+import type { RequestMetrics } from "./telemetry/request-metrics.ts";
+import type { PendingSettlements } from "./ledger/pending-settlements.ts";
 import type { Budgets } from "./limits/budgets.ts";
 import type { ByteBudget } from "./limits/byte-budget.ts";
-import type { CallRegistry } from "./telemetry/in-flight-requests.ts";
+import type { InFlightRequests } from "./telemetry/in-flight-requests.ts";
 import type { Keyring } from "./keys/keyring.ts";
 import type { LedgerReader } from "./ledger/ledger-store.ts";
 import type { Ledger } from "./ledger/ledger.ts";
-import type { ModelDirectory } from "./targets/model-catalog.ts";
+import type { ModelCatalog } from "./targets/model-catalog.ts";
 import type { OpenUpstream } from "./targets/open-upstream.ts";
 import type { PriceBook } from "./usage/prices.ts";
 import type { RateLimiter } from "./limits/rate-limiter.ts";
@@ -22,7 +22,7 @@ export interface Gateway {
   readonly limits: GatewayLimits;
   readonly keyring: Keyring;
   readonly upstreams: ReadonlyMap<string, OpenUpstream>;
-  readonly directory: ModelDirectory;
+  readonly catalog: ModelCatalog;
   readonly routes: RouteTable;
   readonly targets: TargetStates;
   readonly retry: RetrySettings;
@@ -38,11 +38,11 @@ export interface Gateway {
   readonly ledger: Ledger;
   /** What the ledger says of past usage. */
   readonly usage: LedgerReader;
-  readonly bookings: Bookings;
-  readonly meter: Meter;
+  readonly settlements: PendingSettlements;
+  readonly metrics: RequestMetrics;
   /** The tokens that are reserved for an answer whose request doesn't bound it. */
   readonly outputEstimate: number;
-  readonly calls: CallRegistry;
+  readonly calls: InFlightRequests;
   readonly tokens: TokenCounter;
   readonly log: GatewayLogger;
   /** Removes secrets from what an upstream or a plugin said, and cuts it to what a client is shown. */

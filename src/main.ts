@@ -12,7 +12,7 @@ import {
 } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import { banner, keyNotice } from "./server/banner.ts";
-import { RequestError } from "./errors/gateway-error.ts";
+import { GatewayError } from "./errors/gateway-error.ts";
 import type { BuiltGateway } from "./build-gateway.ts";
 import { build, plan } from "./build-gateway.ts";
 import { proxyNotices } from "./host/proxy-notices.ts";
@@ -21,7 +21,7 @@ import { listen } from "./server/app.ts";
 import { onNpmGone } from "./launcher.ts";
 import type { GatewayLogger } from "./log.ts";
 import { createLogger, flushLog, logUnforeseen } from "./log.ts";
-import { outboundFetch } from "./runtime/http-client/fetch.ts";
+import { clientFetch } from "./runtime/http-client/fetch.ts";
 import { Redactor } from "./secrets/redactor.ts";
 import { StartupError } from "./errors/startup-error.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -62,7 +62,7 @@ async function start(): Promise<Running> {
   const storage = openSqlite(settings.storage, config.directory);
   const proxyFor = environmentProxies();
   for (const notice of proxyNotices(planned, proxyFor)) log.info(notice);
-  const fetchWithin = outboundFetch({ ownClient: usesOwnClient(), proxyFor });
+  const fetchWithin = clientFetch({ ownClient: usesOwnClient(), proxyFor });
   const gateway = await build(planned, { log, storage, redactor, fetchWithin });
   const server = listen(gateway, settings.server);
   const key = keyNotice(planned, storage.keys);
@@ -129,7 +129,7 @@ async function stop(
   await Promise.race([drained, Bun.sleep(drain), hurried]);
   if (gateway.calls.running > 0) {
     log.warn("requests took longer than server.drain and are cut", { running: gateway.calls.running });
-    gateway.calls.abort(new RequestError("shutting_down", "this gateway is shutting down"));
+    gateway.calls.abort(new GatewayError("shutting_down", "this gateway is shutting down"));
     await Promise.race([drained, Bun.sleep(lastWords)]);
   }
   // A request counts as answered before its last bytes have left.

@@ -24,13 +24,13 @@ import {
 
 /** What plugins may lean on. A name that leaves is a new `apiVersion`; one that comes is for ever: think twice. */
 const CONTRACT = `
-  BATCHES Duration FAILURES HeaderMap HeaderValue Later LosslessNumber Secret Type UpstreamError definePlugin foldExtra isNumber
+  BATCHES Duration FAILURES HeaderMap HeaderValue LosslessNumber ReusableDeferred Secret Type UpstreamError definePlugin foldExtra isNumber
   type Batches, type Blame, type Call, type Capabilities, type ChatEvent, type ChatRequest, type ChatStream, type CompletionRequest,
   type ContentPart, type EmbedInput, type EmbedRequest, type EmbedResult, type ExtraEvent, type Failure, type FinishEvent,
   type FinishReason, type FoldedFields, type Host, type Json, type JsonObject, type KeyValue, type Logger,
   type Message, type Model, type NextBatch, type ReasoningEvent, type SecretOptions, type Static, type StoredValue, type TSchema, type TextEvent,
   type ToolCallEvent, type Upstream, type UpstreamErrorCode, type UpstreamErrorOptions, type UpstreamPlugin,
-  type Usage, type UsageEvent, type Waiter`;
+  type Usage, type UsageEvent, type Continuation`;
 
 const KIT = `
   answerStream Channel SseParser ToolNames cleanBase64 describeLimits failureIn failureOf get
@@ -149,6 +149,8 @@ describe("a planted violation is found:", () => {
     ["src/pipeline/a.ts", "../server/app.ts", "src/server/app.ts"],
     ["src/gateway.ts", "./pipeline/pipeline.ts", "src/pipeline/pipeline.ts"],
     ["src/build-gateway.ts", "./server/app.ts", "src/server/app.ts"],
+    ["config/document/a.ts", "../schema/walk.ts", "config/schema/walk.ts"],
+    ["config/schema/a.ts", "../check.ts", "config/check.ts"],
     ["config/load.ts", "../src/contract/index.ts", "src/contract/index.ts"],
     ["config/load.ts", "../src/log", "src/log.ts"],
   ];

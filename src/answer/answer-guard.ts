@@ -1,10 +1,10 @@
-import type { Batches, ChatEvent, NextBatch, Usage, Waiter } from "../contract/index.ts";
-import { Later, UpstreamError } from "../contract/index.ts";
-import type { Coming } from "../contract/later.ts";
-import { isComing, whenThere } from "../contract/later.ts";
+import type { Batches, ChatEvent, NextBatch, Usage, Continuation } from "../contract/index.ts";
+import { ReusableDeferred, UpstreamError } from "../contract/index.ts";
+import type { Pending } from "../contract/later.ts";
+import { isPending, subscribeOnce } from "../contract/later.ts";
 import { END_OF_BATCHES } from "./batches.ts";
-import { Progress } from "./answer-state.ts";
-import { soundUsage } from "./sanitize-usage.ts";
+import { AnswerState } from "./answer-state.ts";
+import { sanitizeUsage } from "./sanitize-usage.ts";
 
 /** More empty batches than these at one moment would keep everybody else waiting. */
 const MAX_EMPTY = 1_000;
@@ -36,13 +36,13 @@ export interface AnswerFollower {
  *
  * Each batch of each stream comes this way: hence one object for all of this, and no promise.
  */
-export class WholeAnswer implements Batches, Waiter<NextBatch> {
+export class AnswerGuard implements Batches, Continuation<NextBatch> {
   readonly #source: Batches;
   readonly #follower: AnswerFollower;
-  readonly #progress: Progress;
+  readonly #progress: AnswerState;
   /** What came before the first word, and with it. */
   #beginning: (readonly ChatEvent[])[] = [];
-  readonly #later = new Later<NextBatch>();
+  readonly #later = new ReusableDeferred<NextBatch>();
   #isAwaited = false;
   #waitingSince: number | undefined;
   #isFinishTold = false;
@@ -56,7 +56,7 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
   constructor(source: Batches, choices: number, follower: AnswerFollower) {
     this.#source = source;
     this.#follower = follower;
-    this.#progress = new Progress(choices);
+    this.#progress = new AnswerState(choices);
   }
 
   /** How long the source has been keeping us waiting, in ms; 0 while it is the reader who takes his time. */
@@ -71,7 +71,7 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
     for (const batch of this.#beginning) {
       for (const event of batch) if (event.type === "usage") told = { ...told, ...event.usage };
     }
-    return soundUsage(told);
+    return sanitizeUsage(told);
   }
 
   /**
@@ -81,13 +81,13 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
   begin(): undefined | Promise<void> {
     while (!this.#progress.hasBegun) {
       const next = this.#read();
-      if (next instanceof Later) return this.#goOnBeginning(next);
+      if (next instanceof ReusableDeferred) return this.#goOnBeginning(next);
       this.#keep(next);
     }
     return undefined;
   }
 
-  next(): NextBatch | Later<NextBatch> {
+  next(): NextBatch | ReusableDeferred<NextBatch> {
     const first = this.#beginning.shift();
     return first ? { done: false, value: first } : this.#read();
   }
@@ -109,7 +109,7 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
     else if (this.#isAwaited) this.#settle(this.#takeLast());
   }
 
-  async #goOnBeginning(coming: Later<NextBatch>): Promise<void> {
+  async #goOnBeginning(coming: ReusableDeferred<NextBatch>): Promise<void> {
     this.#keep(await coming);
     await this.begin();
   }
@@ -121,21 +121,21 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
     this.#fail(new UpstreamError("bad-response", "the upstream's answer doesn't begin"));
   }
 
-  #read(): NextBatch | Later<NextBatch> {
+  #read(): NextBatch | ReusableDeferred<NextBatch> {
     for (let empty = 0; ; empty++) {
       if (empty > MAX_EMPTY)
         this.#fail(new UpstreamError("bad-response", "the upstream goes on saying nothing"));
       if (this.#failure) throw this.#failure.error;
       if (this.#isOver) return this.#takeLast();
       const came = this.#ask();
-      if (isComing(came)) return this.#wait(came);
+      if (isPending(came)) return this.#wait(came);
       const shown = this.#take(came);
       if (shown) return shown;
     }
   }
 
   /** What the source says next; a source that throws at once fails like any other. */
-  #ask(): NextBatch | Coming<NextBatch> {
+  #ask(): NextBatch | Pending<NextBatch> {
     try {
       return this.#source.next();
     } catch (error) {
@@ -143,11 +143,11 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
     }
   }
 
-  #wait(coming: Coming<NextBatch>): Later<NextBatch> {
+  #wait(coming: Pending<NextBatch>): ReusableDeferred<NextBatch> {
     if (this.#isFinishTold !== this.#progress.isWhole) this.#tellFinish();
     this.#waitingSince = performance.now();
     this.#isAwaited = true;
-    whenThere(coming, this);
+    subscribeOnce(coming, this);
     return this.#later;
   }
 
@@ -158,10 +158,10 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
   }
 
   /** Of the source. */
-  came(came: NextBatch): void {
+  onValue(came: NextBatch): void {
     if (this.#isOver) return;
     this.#waitingSince = undefined;
-    let next: NextBatch | Later<NextBatch>;
+    let next: NextBatch | ReusableDeferred<NextBatch>;
     try {
       next = this.#take(came) ?? this.#read();
     } catch (error) {
@@ -169,11 +169,11 @@ export class WholeAnswer implements Batches, Waiter<NextBatch> {
     }
     if (!this.#progress.hasBegun) this.#follower.alive();
     // Else the same wait goes on.
-    if (!(next instanceof Later)) this.#settle(next);
+    if (!(next instanceof ReusableDeferred)) this.#settle(next);
   }
 
   /** Of the source. */
-  broke(error: unknown): void {
+  onError(error: unknown): void {
     this.abort(error);
   }
 

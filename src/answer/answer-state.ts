@@ -1,6 +1,6 @@
 import type { ChatEvent } from "../contract/index.ts";
-import { checkEvent } from "./validate-event.ts";
-import { Tidy } from "./event-normalizer.ts";
+import { validateEvent } from "./validate-event.ts";
+import { EventNormalizer } from "./event-normalizer.ts";
 
 /** More events than these behind the end are no usage: the upstream goes on, and is left. */
 const MAX_AFTER_END = 100;
@@ -8,9 +8,9 @@ const MAX_AFTER_END = 100;
 type Batch = readonly ChatEvent[];
 
 /** What one answer has said so far, as far as its beginning and its end depend on it. */
-export class Progress {
+export class AnswerState {
   readonly #choices: number;
-  readonly #tidy = new Tidy();
+  readonly #tidy = new EventNormalizer();
   #hasBegun = false;
   #wasWhole = false;
   #afterEnd = 0;
@@ -50,7 +50,7 @@ export class Progress {
     try {
       for (; at < batch.length; at++) {
         const event = batch[at] as ChatEvent;
-        checkEvent(event);
+        validateEvent(event);
         this.#hasBegun ||= commits(event);
         const clean = this.#tidy.push(event);
         if (clean !== event) events ??= batch.slice(0, at);

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { ChatEvent } from "../contract/index.ts";
-import { Tidy } from "./event-normalizer.ts";
+import { EventNormalizer } from "./event-normalizer.ts";
 
 function tidied(...events: ChatEvent[]): ChatEvent[] {
-  const tidy = new Tidy();
+  const tidy = new EventNormalizer();
   return [...events.flatMap((event) => tidy.push(event) ?? []), ...tidy.release()];
 }
 
@@ -76,7 +76,7 @@ test("what comes behind a finish comes before it, and the last finish counts", (
 });
 
 test("choices are finished one by one", () => {
-  const tidy = new Tidy();
+  const tidy = new EventNormalizer();
   tidy.push({ type: "text", text: "a" });
   tidy.push({ type: "text", text: "b", choice: 1 });
   tidy.push({ type: "finish", reason: "stop" });
@@ -89,7 +89,7 @@ test("a finish is reliable unless its choice went on behind one, or stopped befo
   const stop: ChatEvent = { type: "finish", reason: "stop" };
   const text: ChatEvent = { type: "text", text: "a" };
   const reliable = (...events: ChatEvent[]): boolean => {
-    const tidy = new Tidy();
+    const tidy = new EventNormalizer();
     for (const event of events) tidy.push(event);
     return tidy.isReliable;
   };
@@ -121,7 +121,7 @@ test("a call without arguments gets an empty object at the end, in its own choic
 });
 
 test("arguments of more than 64 MiB are the upstream's fault", () => {
-  const tidy = new Tidy();
+  const tidy = new EventNormalizer();
   tidy.push({ type: "tool-call", index: 0, id: "a", name: "f", arguments: '"' });
   const piece: ChatEvent = { type: "tool-call", index: 0, arguments: "x".repeat(2 ** 24) };
   expect(() => {

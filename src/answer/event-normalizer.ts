@@ -1,6 +1,6 @@
 import type { ChatEvent, ExtraEvent, FinishEvent, UsageEvent } from "../contract/index.ts";
 import { GrowingText } from "../runtime/growing-text.ts";
-import { soundUsage } from "./sanitize-usage.ts";
+import { sanitizeUsage } from "./sanitize-usage.ts";
 import { CallIds, expectJson, ToolCalls } from "./tool-calls.ts";
 
 interface Choice {
@@ -24,7 +24,7 @@ interface Choice {
  *
  * Each finish is held until the end of the answer, so that nothing is lost that comes behind it.
  */
-export class Tidy {
+export class EventNormalizer {
   /** Nearly always one: a list takes a fifth of the memory of a map. */
   readonly #choices: (Choice | undefined)[] = [];
   #ids: CallIds | undefined;
@@ -53,7 +53,7 @@ export class Tidy {
 
   /** Returns the event as clients should see it; undefined where there is nothing, or not yet anything, to show. */
   push(event: ChatEvent): ChatEvent | undefined {
-    if (event.type === "usage") return withSoundUsage(event);
+    if (event.type === "usage") return withSanitizedUsage(event);
     if (event.type === "extra" && event.at === "chunk") return event;
     const choice = this.#choice(event.choice ?? 0);
     if (event.type === "finish") return this.#hold(choice, event);
@@ -128,7 +128,7 @@ function noteFunctionCall(choice: Choice, { fields }: ExtraEvent): void {
   if (typeof piece === "string") choice.functionCall.add(piece);
 }
 
-function withSoundUsage(event: UsageEvent): UsageEvent {
-  const usage = soundUsage(event.usage);
+function withSanitizedUsage(event: UsageEvent): UsageEvent {
+  const usage = sanitizeUsage(event.usage);
   return usage === event.usage ? event : { type: "usage", usage };
 }

@@ -10,7 +10,7 @@ const COUNTS: readonly Count[] = ["input", "cachedInput", "cacheWrite", "output"
  * where nothing is wrong, which is nearly always. Where a count was wrong, the upstream's own object goes too: it says
  * the same.
  */
-export function soundUsage(usage: Usage): Usage {
+export function sanitizeUsage(usage: Usage): Usage {
   const isSound = COUNTS.every((name) => usage[name] === undefined || isCount(usage[name]));
   return bounded(isSound && isObject(usage.raw ?? {}) ? usage : countsOf(usage));
 }

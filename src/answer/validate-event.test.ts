@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { ChatEvent } from "../contract/index.ts";
-import { checkEvent } from "./validate-event.ts";
+import { validateEvent } from "./validate-event.ts";
 
 const GOOD: readonly ChatEvent[] = [
   { type: "text", text: "" },
@@ -37,10 +37,10 @@ const BAD: readonly unknown[] = [
 ];
 
 test("every event of the contract passes", () => {
-  for (const event of GOOD) checkEvent(event);
+  for (const event of GOOD) validateEvent(event);
   expect(GOOD.map(({ type }) => type)).toContain("usage");
 });
 
 test.each(BAD.map((event) => [JSON.stringify(event) ?? "undefined", event]))("%s is no event", (_, event) => {
-  expect(() => checkEvent(event as ChatEvent)).toThrow("an event that is not in the contract");
+  expect(() => validateEvent(event as ChatEvent)).toThrow("an event that is not in the contract");
 });

@@ -16,7 +16,7 @@ const PLACES = ["delta", "choice", "chunk"];
  * Throws a TypeError that says what is wrong with a thing that a plugin gave as an event: plugins need not be
  * written in TypeScript, and what goes on from here is written to clients without another look.
  */
-export function checkEvent(event: ChatEvent): void {
+export function validateEvent(event: ChatEvent): void {
   const fault = typeof event === "object" && event !== null ? faultIn(event) : "it is no object";
   if (fault) throw new TypeError(`an event that is not in the contract: ${fault}`);
 }

@@ -1,30 +1,30 @@
 import type { Call, Usage } from "../contract/index.ts";
-import type { Cancelling } from "../contract/cancelling.ts";
+import type { CancelToken } from "../contract/cancelling.ts";
 import { CANCELLING } from "../contract/cancelling.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
-import { RequestError } from "../errors/gateway-error.ts";
-import { Cancellation } from "../runtime/cancel-source.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
+import { CancelSource } from "../runtime/cancel-source.ts";
 import type { AnswerFollower } from "../answer/answer-guard.ts";
 import type { GatewayLogger } from "../log.ts";
 import { logUnforeseen, messageOf } from "../log.ts";
-import type { Errand } from "./dispatch-context.ts";
+import type { DispatchContext } from "./dispatch-context.ts";
 import type { Target } from "../targets/route-table.ts";
 import type { Outcome } from "../targets/circuit.ts";
-import type { Visit } from "../targets/attempt-permit.ts";
-import type { AwaitedAnswer, Course } from "./deadlines.ts";
-import { Deadlines, STREAMED } from "./deadlines.ts";
+import type { AttemptPermit } from "../targets/attempt-permit.ts";
+import type { AwaitedAnswer, TimeoutProfile } from "./deadlines.ts";
+import { Deadlines, STREAMING } from "./deadlines.ts";
 import { IgnoredParameters } from "./ignored-parameters.ts";
-import { shown } from "../errors/client-error.ts";
+import { clientError } from "../errors/client-error.ts";
 
-export interface LentCallOptions {
+export interface AttemptContextOptions {
   readonly target: Target;
   /** 1 for the first of this request. */
   readonly number: number;
-  readonly visit: Visit;
-  readonly call: Errand;
+  readonly visit: AttemptPermit;
+  readonly call: DispatchContext;
   /** Removes secrets from what an upstream or its plugin says, and cuts it to what is shown. */
   readonly redact: (text: string) => string;
-  readonly course: Course;
+  readonly course: TimeoutProfile;
 }
 
 /** What can be left before its time, for a reason. */
@@ -38,11 +38,11 @@ interface Abortable {
  * What an upstream is lent for one attempt. It ends with `ended()`, or when the request does: then the
  * signal is aborted, the deadlines are off, and the target's visit is over.
  */
-export class LentCall implements Call, AnswerFollower {
+export class AttemptContext implements Call, AnswerFollower {
   readonly id: string;
   readonly attempt: number;
-  readonly #options: LentCallOptions;
-  readonly #cancellation = new Cancellation<UpstreamError | RequestError>();
+  readonly #options: AttemptContextOptions;
+  readonly #cancellation = new CancelSource<UpstreamError | GatewayError>();
   readonly #deadlines: Deadlines;
   #ignored: IgnoredParameters | undefined;
   /** Whether anything may have been asked of the upstream: whatever asks takes the signal, to be able to stop. */
@@ -56,7 +56,7 @@ export class LentCall implements Call, AnswerFollower {
   /** True once what was used is no longer this attempt's to tell. */
   #isTold = false;
 
-  constructor(options: LentCallOptions) {
+  constructor(options: AttemptContextOptions) {
     const { target, call, number, course } = options;
     const { upstream } = target;
     this.#options = options;
@@ -84,7 +84,7 @@ export class LentCall implements Call, AnswerFollower {
     return this.#cancellation.signal;
   }
 
-  get [CANCELLING](): Cancelling {
+  get [CANCELLING](): CancelToken {
     this.#isAsked = true;
     return this.#cancellation;
   }
@@ -121,7 +121,7 @@ export class LentCall implements Call, AnswerFollower {
     this.#deadlines.committed(answer);
     this.#noteQueue();
     const { course, visit } = this.#options;
-    visit.answered(course === STREAMED ? performance.now() - this.#began : undefined);
+    visit.answered(course === STREAMING ? performance.now() - this.#began : undefined);
   }
 
   /** Once: before the answer's headers, or at the end. */
@@ -154,7 +154,7 @@ export class LentCall implements Call, AnswerFollower {
     this.log.debug("what the upstream said after its answer", { error: messageOf(error) });
   }
 
-  over(error?: unknown): UpstreamError | RequestError | undefined {
+  over(error?: unknown): UpstreamError | GatewayError | undefined {
     const failure = error === undefined ? undefined : this.explain(error);
     this.ended(failure);
     return failure;
@@ -176,18 +176,18 @@ export class LentCall implements Call, AnswerFollower {
     });
   }
 
-  #abort(reason: UpstreamError | RequestError): void {
+  #abort(reason: UpstreamError | GatewayError): void {
     this.#cancellation.cancel(reason);
     this.#waiting?.abort(this.#cancellation.reason);
   }
 
   /** Whatever a plugin threw, as an error that may be shown: secrets removed, and blamed on the right one. */
-  explain(error: unknown): UpstreamError | RequestError {
-    if (error instanceof RequestError) return error;
+  explain(error: unknown): UpstreamError | GatewayError {
+    if (error instanceof GatewayError) return error;
     const { redact, target } = this.#options;
     const { id, plugin } = target.upstream;
     // A code that isn't in the table may come from a plugin's own copy of the contract.
-    if (UpstreamError.is(error) && Object.hasOwn(FAILURES, error.code)) return shown(error, id, redact);
+    if (UpstreamError.is(error) && Object.hasOwn(FAILURES, error.code)) return clientError(error, id, redact);
     logUnforeseen(this.log, `the plugin ${plugin} threw what is no UpstreamError`, error);
     return new UpstreamError("bad-response", `the plugin "${plugin}" of upstream "${id}" failed`, {
       cause: error,
@@ -195,7 +195,7 @@ export class LentCall implements Call, AnswerFollower {
   }
 
   /** The attempt is over; `error` undefined: well. Only the first word counts. */
-  ended(error?: UpstreamError | RequestError): void {
+  ended(error?: UpstreamError | GatewayError): void {
     this.#tellUsage(error);
     // Whatever the upstream still does for an answer that failed, it does for nobody.
     if (error) this.#abort(error);
@@ -206,24 +206,24 @@ export class LentCall implements Call, AnswerFollower {
   }
 
   /** What an attempt's end says about its target. */
-  #outcomeOf(error: UpstreamError | RequestError | undefined): Outcome {
+  #outcomeOf(error: UpstreamError | GatewayError | undefined): Outcome {
     if (!error) return "ok";
     // One credential's trouble says nothing about the target while another can serve, nor does what it can't do.
-    if (error instanceof RequestError || error.otherCredential) return "abandoned";
+    if (error instanceof GatewayError || error.otherCredential) return "abandoned";
     if (FAILURES[error.code].blame === "request" && !this.#isAsked) return "unasked";
     const { code, retryAfterMs } = error;
     return code === "unsupported" ? "abandoned" : { code, retryAfterMs };
   }
 
   /** Of an attempt without an answer. */
-  #tellUsage(error: UpstreamError | RequestError | undefined): void {
+  #tellUsage(error: UpstreamError | GatewayError | undefined): void {
     if (this.#isTold) return;
     this.#isTold = true;
     if (!error) return;
     const { call, target } = this.#options;
     const told = this.#waiting?.told ?? {};
     const wasSent = this.#isConnected && !this.#deadlines.isQueued;
-    const wasLeft = wasSent && (error instanceof RequestError || error.code === "timeout");
+    const wasLeft = wasSent && (error instanceof GatewayError || error.code === "timeout");
     if (!wasLeft && told.input === undefined && told.output === undefined) return;
     call.used({ upstream: target.upstream.id, upstreamModel: target.model, told, wasLeft });
   }

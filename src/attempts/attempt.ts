@@ -1,33 +1,33 @@
-import type { Slot } from "../limits/rate-limiter.ts";
-import type { Visit } from "../targets/attempt-permit.ts";
+import type { Permit } from "../limits/rate-limiter.ts";
+import type { AttemptPermit } from "../targets/attempt-permit.ts";
 import type { Target } from "../targets/route-table.ts";
 import type { Batches, Call, ChatStream, Upstream } from "../contract/index.ts";
 import { batchesOf } from "../answer/batches.ts";
-import { WholeAnswer } from "../answer/answer-guard.ts";
-import type { Errand } from "./dispatch-context.ts";
-import { STREAMED, WHOLE } from "./deadlines.ts";
-import { LentCall } from "./attempt-context.ts";
+import { AnswerGuard } from "../answer/answer-guard.ts";
+import type { DispatchContext } from "./dispatch-context.ts";
+import { STREAMING, UNARY } from "./deadlines.ts";
+import { AttemptContext } from "./attempt-context.ts";
 
 /** One try of one target. Whoever gets it says by `visit` how it ended. */
-export interface Try {
+export interface Attempt {
   readonly target: Target;
   /** How many calls to upstreams this request has made, this one included. */
   readonly number: number;
-  readonly visit: Visit;
+  readonly visit: AttemptPermit;
   /** What it has taken of the upstream's limits, where it has any. The end of the visit gives it back. */
-  readonly slot: Slot | undefined;
+  readonly slot: Permit | undefined;
 }
 
 /** What is asked of an upstream that answers in events. */
-export interface Question {
+export interface UpstreamCall {
   readonly stream: boolean;
   /** How many answers are expected. */
   readonly choices: number;
   ask(upstream: Upstream, model: string, call: Call): ChatStream | Promise<ChatStream>;
 }
 
-interface Around {
-  readonly call: Errand;
+interface AttemptDeps {
+  readonly call: DispatchContext;
   readonly redact: (text: string) => string;
 }
 
@@ -45,17 +45,17 @@ export interface BegunAnswer {
  * UpstreamError, or the RequestError with which the request was aborted.
  */
 export async function attempt(
-  question: Question,
-  { target, number, visit }: Try,
-  { call, redact }: Around,
+  question: UpstreamCall,
+  { target, number, visit }: Attempt,
+  { call, redact }: AttemptDeps,
 ): Promise<BegunAnswer> {
   const { alwaysStreams } = target.upstream.upstream;
-  const course = question.stream || alwaysStreams ? STREAMED : WHOLE;
-  const lent = new LentCall({ target, number, visit, course, call, redact });
+  const course = question.stream || alwaysStreams ? STREAMING : UNARY;
+  const lent = new AttemptContext({ target, number, visit, course, call, redact });
   try {
     const opening = question.ask(target.upstream.upstream, target.model, lent);
     const stream = isPromise(opening) ? await opened(opening, lent) : opening;
-    const answer = new WholeAnswer(batchesOf(stream), question.choices, lent);
+    const answer = new AnswerGuard(batchesOf(stream), question.choices, lent);
     lent.waitsIn(answer);
     const beginning = answer.begin();
     if (beginning) await beginning;
@@ -73,7 +73,7 @@ function isPromise<T extends object>(value: T | Promise<T>): value is Promise<T>
   return value instanceof Promise || "then" in value;
 }
 
-async function opened(opening: Promise<ChatStream>, lent: LentCall): Promise<ChatStream> {
+async function opened(opening: Promise<ChatStream>, lent: AttemptContext): Promise<ChatStream> {
   try {
     return await lent.orAborted(opening);
   } catch (error) {

@@ -13,7 +13,7 @@ const ANSWERING: readonly Kind[] = ["idle", "total"];
 const NONE: readonly Kind[] = [];
 
 /** The deadlines that a kind of call has until its answer begins. */
-export interface Course {
+export interface TimeoutProfile {
   /** Until the upstream has taken the connection, where it reports that. */
   readonly connecting: readonly Kind[];
   /** From then on, or from the beginning. */
@@ -21,13 +21,13 @@ export interface Course {
 }
 
 /** Of an answer that comes event by event. */
-export const STREAMED: Course = {
+export const STREAMING: TimeoutProfile = {
   connecting: ["connect", "first_event", "total"],
   opening: ["first_event", "total"],
 };
 
 /** Of an answer that comes in one piece. `idle` counts as soon as something of it has come. */
-export const WHOLE: Course = { connecting: ["connect", "idle", "total"], opening: ANSWERING };
+export const UNARY: TimeoutProfile = { connecting: ["connect", "idle", "total"], opening: ANSWERING };
 
 /** An answer on its way. */
 export interface AwaitedAnswer {
@@ -38,7 +38,7 @@ export interface AwaitedAnswer {
 export interface DeadlineOptions {
   readonly upstream: string;
   readonly timeouts: TimeoutSettings;
-  readonly course: Course;
+  readonly course: TimeoutProfile;
   /** Whether the upstream reports its connection. */
   readonly connects: boolean;
   /** Makes the call once more on a new connection, if its connection may be dead; returns whether it did. */

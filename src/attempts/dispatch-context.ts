@@ -1,23 +1,23 @@
 import type { Usage } from "../contract/index.ts";
-import type { RequestError } from "../errors/gateway-error.ts";
-import type { Cancellation } from "../runtime/cancel-source.ts";
+import type { GatewayError } from "../errors/gateway-error.ts";
+import type { CancelSource } from "../runtime/cancel-source.ts";
 import type { GatewayLogger } from "../log.ts";
 
 /**
  * What the upstreams are called for: one client's request, or an answer that several clients wait for and that
  * outlives any one of them.
  */
-export interface Errand {
+export interface DispatchContext {
   readonly id: string;
   readonly log: GatewayLogger;
   /** Cancelled when nobody waits for the answer any more. */
-  readonly cancellation: Cancellation<RequestError>;
+  readonly cancellation: CancelSource<GatewayError>;
   /** What is said of an attempt that ends because nobody waits. */
-  readonly gone: RequestError;
+  readonly gone: GatewayError;
   /** Milliseconds since it began. */
   readonly age: number;
   /** Adds to what is known of the request. */
-  note(facts: ErrandFacts): void;
+  note(facts: DispatchFacts): void;
   /** Called when an attempt has ended whose answer went to nobody. */
   used(usage: AttemptUsage): void;
 }
@@ -43,7 +43,7 @@ export interface SharedBill {
 }
 
 /** What becomes known of an errand on its way; what is left out stays as it was. */
-export interface ErrandFacts {
+export interface DispatchFacts {
   /** Who was asked last. */
   readonly upstream?: string;
   /** That upstream's own name for the model. */

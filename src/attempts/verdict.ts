@@ -1,6 +1,6 @@
 import type { UpstreamError, UpstreamErrorCode } from "../contract/index.ts";
 import { FAILURES } from "../contract/index.ts";
-import { DO_NOT_RETRY, isLasting, ofUpstream, RequestError } from "../errors/gateway-error.ts";
+import { DO_NOT_RETRY, isLasting, ofUpstream, GatewayError } from "../errors/gateway-error.ts";
 import type { RequestEstimate } from "../usage/token-estimate.ts";
 
 /**
@@ -20,7 +20,7 @@ const LEAST_TELLING: readonly UpstreamErrorCode[] = [
 const LASTING_MS = 60_000;
 
 /** A failure that the client may be told, and the upstream it came from. */
-export interface Told {
+export interface ReportedFailure {
   readonly error: UpstreamError;
   readonly from: string;
   /** How much it says. */
@@ -28,7 +28,7 @@ export interface Told {
 }
 
 /** That one upstream can't do something says less than that another, which can, is down; of refusals the first counts. */
-export function moreTelling(before: Told | undefined, now: Told): Told {
+export function moreTelling(before: ReportedFailure | undefined, now: ReportedFailure): ReportedFailure {
   if (!before || now.telling > before.telling) return now;
   return now.telling === before.telling && now.telling > 0 ? now : before;
 }
@@ -39,7 +39,7 @@ export function telling({ code }: UpstreamError, isUnasked: boolean): number {
 }
 
 /** A 429 or 503 says when to come back: when the first of the targets may be asked again. */
-export function forClient({ error, from }: Told, wait: number): RequestError {
+export function forClient({ error, from }: ReportedFailure, wait: number): GatewayError {
   const { status } = FAILURES[error.code];
   if (status !== 429 && status !== 503) return ofUpstream(error, { from });
   const known = wait > 0 && wait < Infinity ? wait : undefined;
@@ -47,9 +47,9 @@ export function forClient({ error, from }: Told, wait: number): RequestError {
 }
 
 /** What a client is told where every target rests and as many requests as may ask one all the same. */
-export function whileResting(asked: string, cause: UpstreamErrorCode, retryAfterMs: number): RequestError {
+export function whileResting(asked: string, cause: UpstreamErrorCode, retryAfterMs: number): GatewayError {
   const { wire, blame } = FAILURES[cause];
-  return new RequestError(blame === "credential" ? wire : "upstream_unavailable", whyResting(asked, cause), {
+  return new GatewayError(blame === "credential" ? wire : "upstream_unavailable", whyResting(asked, cause), {
     retryAfterMs,
     ...(isLasting(cause) && { headers: DO_NOT_RETRY }),
   });
@@ -63,7 +63,7 @@ function whyResting(asked: string, cause: UpstreamErrorCode): string {
 }
 
 /** What a client is told whose request is more than any upstream's limits let through. */
-export function tooLarge(asked: string, { input, output, outputAsked }: RequestEstimate): RequestError {
+export function tooLarge(asked: string, { input, output, outputAsked }: RequestEstimate): GatewayError {
   const message = `the request may need ${input + output} tokens, more than any upstream for "${asked}" may be asked for in a whole minute; ask for a smaller max_tokens, or make the prompt shorter`;
-  return new RequestError("invalid_value", message, { param: outputAsked ? "max_tokens" : "messages" });
+  return new GatewayError("invalid_value", message, { param: outputAsked ? "max_tokens" : "messages" });
 }

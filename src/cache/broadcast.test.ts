@@ -1,22 +1,22 @@
 import { describe, expect, test } from "bun:test";
 import { iterating, nextOf, textIn } from "../../test/support/batches.ts";
 import { rejection } from "../../test/support/rejection.ts";
-import { RequestError } from "../errors/gateway-error.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 import { Source } from "../../test/support/event-source.ts";
 import { ByteBudget } from "../limits/byte-budget.ts";
-import type { EventList } from "./event-buffer.ts";
-import { Recording } from "./broadcast.ts";
+import type { EventBuffer } from "./event-buffer.ts";
+import { Broadcast } from "./broadcast.ts";
 
 const KIB = 1024;
 const BIG = 1024 * KIB;
 
 interface Watched {
   readonly source: Source;
-  readonly recording: Recording;
+  readonly recording: Broadcast;
   readonly room: ByteBudget;
   outgrown: number;
   /** What was told at the end; undefined until then. */
-  ended: { readonly whole: EventList | undefined } | undefined;
+  ended: { readonly whole: EventBuffer | undefined } | undefined;
 }
 
 function recordingOf(pieces: readonly string[], { maxSize = BIG, room = new ByteBudget(BIG) } = {}): Watched {
@@ -26,7 +26,7 @@ function recordingOf(pieces: readonly string[], { maxSize = BIG, room = new Byte
     room,
     outgrown: 0,
     ended: undefined,
-    recording: new Recording(source, {
+    recording: new Broadcast(source, {
       room,
       maxSize,
       outgrown: () => (watched.outgrown += 1),
@@ -201,7 +201,7 @@ describe("an answer beyond its bound", () => {
     }
     expect(text).toBe(pieces(2_000).join(""));
     expect(most).toBeLessThan(300 * KIB);
-    expect((await rejection(nextOf(slow), RequestError)).code).toBe("overloaded");
+    expect((await rejection(nextOf(slow), GatewayError)).code).toBe("overloaded");
     expect(told).toEqual([true]);
   });
 

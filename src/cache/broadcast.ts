@@ -1,12 +1,12 @@
-import type { Batches, ChatEvent, Waiter } from "../contract/index.ts";
-import { Later } from "../contract/index.ts";
-import type { Coming } from "../contract/later.ts";
-import { whenThere } from "../contract/later.ts";
-import { RequestError } from "../errors/gateway-error.ts";
+import type { Batches, ChatEvent, Continuation } from "../contract/index.ts";
+import { ReusableDeferred } from "../contract/index.ts";
+import type { Pending } from "../contract/later.ts";
+import { subscribeOnce } from "../contract/later.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 import { END_OF_BATCHES } from "../answer/batches.ts";
 import type { ByteBudget, BytesTaken } from "../limits/byte-budget.ts";
-import type { Place } from "./event-buffer.ts";
-import { BEGINNING, EventList } from "./event-buffer.ts";
+import type { BufferPosition } from "./event-buffer.ts";
+import { BEGINNING, EventBuffer } from "./event-buffer.ts";
 
 type Batch = readonly ChatEvent[];
 type Next = IteratorResult<Batch, void>;
@@ -14,7 +14,7 @@ type Next = IteratorResult<Batch, void>;
 /** How far one reader of an answer that isn't kept whole may lag behind the fastest, in bytes. */
 const MOST_LAG = 256 * 1024;
 
-export interface RecordingOptions {
+export interface BroadcastOptions {
   /** Where the room comes from that the answer takes. */
   readonly room: ByteBudget;
   /** The most that is kept of it, in bytes. */
@@ -22,7 +22,7 @@ export interface RecordingOptions {
   /** The beginning is kept no longer: nobody can join any more. */
   readonly outgrown: () => void;
   /** The answer is over: here it is, if it came to its end and was kept whole. */
-  readonly ended: (events: EventList | undefined) => void;
+  readonly ended: (events: EventBuffer | undefined) => void;
 }
 
 /** How an answer came to its end. */
@@ -37,22 +37,22 @@ interface End {
  * read yet is kept. Of an answer that is larger than may be kept, only what lies between the slowest reader and
  * the fastest is; who lags behind too far gets an error in place of the rest.
  */
-export class Recording implements Waiter<Next> {
+export class Broadcast implements Continuation<Next> {
   readonly #source: Batches;
-  readonly #options: RecordingOptions;
-  readonly #readers = new Set<RecordingReader>();
-  readonly #events = new EventList();
+  readonly #options: BroadcastOptions;
+  readonly #readers = new Set<BroadcastReader>();
+  readonly #events = new EventBuffer();
   #taken: BytesTaken | undefined;
   #isWhole = true;
   #isReading = false;
   #end: End | undefined;
 
-  constructor(source: Batches, options: RecordingOptions) {
+  constructor(source: Batches, options: BroadcastOptions) {
     this.#source = source;
     this.#options = options;
   }
 
-  get events(): EventList {
+  get events(): EventBuffer {
     return this.#events;
   }
 
@@ -61,8 +61,8 @@ export class Recording implements Waiter<Next> {
   }
 
   /** One more reader, from the beginning on. */
-  read(over: ReaderOver): RecordingReader {
-    const reader = new RecordingReader(this, over);
+  read(over: ReaderOver): BroadcastReader {
+    const reader = new BroadcastReader(this, over);
     this.#readers.add(reader);
     return reader;
   }
@@ -82,10 +82,10 @@ export class Recording implements Waiter<Next> {
     this.#isReading = true;
     const next = this.#ask();
     // What is there at once waits, too: all get their readers before any of them is given something.
-    whenThere(next instanceof Later ? next : Promise.resolve(next), this);
+    subscribeOnce(next instanceof ReusableDeferred ? next : Promise.resolve(next), this);
   }
 
-  #ask(): Next | Coming<Next> {
+  #ask(): Next | Pending<Next> {
     try {
       return this.#source.next();
     } catch (error) {
@@ -94,14 +94,14 @@ export class Recording implements Waiter<Next> {
   }
 
   /** A reader needs nothing any more. */
-  delete(reader: RecordingReader): void {
+  delete(reader: BroadcastReader): void {
     this.#readers.delete(reader);
     if (this.#readers.size === 0) this.close();
     else if (!this.#isWhole) this.#letGo();
   }
 
   /** Of the source. */
-  came({ done, value: batch }: Next): void {
+  onValue({ done, value: batch }: Next): void {
     this.#isReading = false;
     if (this.#end) return;
     if (done) return this.#ended({ failed: false });
@@ -116,7 +116,7 @@ export class Recording implements Waiter<Next> {
   }
 
   /** Of the source. */
-  broke(failure: unknown): void {
+  onError(failure: unknown): void {
     this.#isReading = false;
     if (!this.#end) this.#ended({ failed: true, failure });
   }
@@ -157,8 +157,8 @@ export class Recording implements Waiter<Next> {
     if (slowest) this.#events.drop(slowest.place);
   }
 
-  #slowest(): RecordingReader | undefined {
-    let slowest: RecordingReader | undefined;
+  #slowest(): BroadcastReader | undefined {
+    let slowest: BroadcastReader | undefined;
     for (const reader of this.#readers) {
       if (!slowest || reader.place.event < slowest.place.event) slowest = reader;
     }
@@ -170,21 +170,21 @@ export class Recording implements Waiter<Next> {
 export type ReaderOver = (left: boolean) => void;
 
 /** One reader's way through a recording. */
-export class RecordingReader implements Batches {
-  readonly #recording: Recording;
+export class BroadcastReader implements Batches {
+  readonly #recording: Broadcast;
   readonly #over: ReaderOver;
   #place = BEGINNING;
-  readonly #later = new Later<Next>();
+  readonly #later = new ReusableDeferred<Next>();
   #isWaiting = false;
   #isOver = false;
   #rejection: { readonly reason: unknown } | undefined;
 
-  constructor(recording: Recording, over: ReaderOver) {
+  constructor(recording: Broadcast, over: ReaderOver) {
     this.#recording = recording;
     this.#over = over;
   }
 
-  get place(): Place {
+  get place(): BufferPosition {
     return this.#place;
   }
 
@@ -194,7 +194,7 @@ export class RecordingReader implements Batches {
     return this.#place.event !== end.event || this.#place.offset !== end.offset;
   }
 
-  next(): Next | Later<Next> {
+  next(): Next | ReusableDeferred<Next> {
     if (this.#rejection) throw this.#rejection.reason;
     if (this.#isOver) return END_OF_BATCHES;
     const { batch, to } = this.#recording.events.read(this.#place);
@@ -246,8 +246,8 @@ export class RecordingReader implements Batches {
   }
 }
 
-function tooSlow(): RequestError {
-  return new RequestError(
+function tooSlow(): GatewayError {
+  return new GatewayError(
     "overloaded",
     "the answer was read too slowly to be kept for this client any longer",
   );

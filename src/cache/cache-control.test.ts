@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { cacheWish } from "./cache-control.ts";
+import { cacheDirectives } from "./cache-control.ts";
 
 const NONE = { noCache: false, noStore: false, maxAge: Infinity };
 
@@ -17,5 +17,5 @@ test.each([
   ["max-age=-1", NONE],
   ["public, s-maxage=30, only-if-cached", NONE],
 ])("cache-control: %p", (header, wish) => {
-  expect(cacheWish(header)).toEqual(wish);
+  expect(cacheDirectives(header)).toEqual(wish);
 });

@@ -1,5 +1,5 @@
 /** What a client says about cached answers; see RFC 9111, section 5.2.1. */
-export interface CacheWish {
+export interface CacheDirectives {
   /** Wants a new answer. */
   readonly noCache: boolean;
   /** Wants none of it to be kept, and none that was. */
@@ -8,11 +8,11 @@ export interface CacheWish {
   readonly maxAge: number;
 }
 
-const NO_WISH: CacheWish = { noCache: false, noStore: false, maxAge: Infinity };
+const NO_DIRECTIVES: CacheDirectives = { noCache: false, noStore: false, maxAge: Infinity };
 
 /** What a request's `cache-control` header says; directives that don't belong to a request count nothing. */
-export function cacheWish(header: string | null): CacheWish {
-  if (!header) return NO_WISH;
+export function cacheDirectives(header: string | null): CacheDirectives {
+  if (!header) return NO_DIRECTIVES;
   const directives = header.split(",").map((directive) => directive.trim().toLowerCase());
   const ages = directives.flatMap((directive) => /^max-age="?(\d+)"?$/.exec(directive)?.[1] ?? []);
   return {

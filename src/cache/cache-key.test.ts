@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { CHAT_REQUEST_FIELD_NAMES, CHAT_REQUEST_FIELDS } from "../../test/support/chat-request-fields.ts";
 import type { ChatRequest, Json, JsonObject } from "../contract/index.ts";
 import { parseLossless } from "../json/lossless.ts";
-import { keepSource } from "../json/source.ts";
+import { retainSource } from "../json/source.ts";
 import type { KeyParts } from "./cache-key.ts";
 import { cacheKey, rememberedKey, rememberKey } from "./cache-key.ts";
 import type { Target } from "../targets/route-table.ts";
@@ -142,7 +142,7 @@ describe("two values have the same key", () => {
 describe("a request whose key is remembered", () => {
   const written = (text: string): ChatRequest => {
     const request = JSON.parse(text) as ChatRequest;
-    keepSource(request, { bytes: new TextEncoder().encode(text), members: [], ascii: false });
+    retainSource(request, { bytes: new TextEncoder().encode(text), members: [], ascii: false });
     return request;
   };
   const asking = (what: string): ChatRequest =>

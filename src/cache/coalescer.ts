@@ -1,8 +1,8 @@
 import { ByteBudget } from "../limits/byte-budget.ts";
-import type { FlightOptions } from "./shared-call.ts";
-import { Flight } from "./shared-call.ts";
+import type { SharedCallOptions } from "./shared-call.ts";
+import { SharedCall } from "./shared-call.ts";
 
-export interface FlightsOptions {
+export interface CoalescerOptions {
   /** The most that is kept of all answers together while they are under way, in bytes. */
   readonly maxSize: number;
   /** The most that is kept of one of them, in bytes. */
@@ -10,15 +10,15 @@ export interface FlightsOptions {
 }
 
 /** What one flight is made for. */
-export type FlightPlan = Pick<FlightOptions, "id" | "log" | "ask" | "complete">;
+export type SharedCallPlan = Pick<SharedCallOptions, "id" | "log" | "ask" | "complete">;
 
 /** The calls to upstreams that are under way and can be joined, by the key of what they ask. */
-export class Flights {
-  readonly #options: FlightsOptions;
+export class Coalescer {
+  readonly #options: CoalescerOptions;
   readonly #room: ByteBudget;
-  readonly #running = new Map<string, Flight>();
+  readonly #running = new Map<string, SharedCall>();
 
-  constructor(options: FlightsOptions) {
+  constructor(options: CoalescerOptions) {
     this.#options = options;
     this.#room = new ByteBudget(options.maxSize);
   }
@@ -33,13 +33,13 @@ export class Flights {
     return this.#room.used;
   }
 
-  find(key: string): Flight | undefined {
+  find(key: string): SharedCall | undefined {
     return this.#running.get(key);
   }
 
   /** Begins one, which others can join by its key; undefined: it is for one alone. */
-  start(key: string | undefined, plan: FlightPlan): Flight {
-    const flight = new Flight({
+  start(key: string | undefined, plan: SharedCallPlan): SharedCall {
+    const flight = new SharedCall({
       ...plan,
       room: this.#room,
       maxSize: this.#options.maxEntry,

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { ChatEvent } from "../contract/index.ts";
-import type { Place } from "./event-buffer.ts";
-import { BEGINNING, EventList } from "./event-buffer.ts";
+import type { BufferPosition } from "./event-buffer.ts";
+import { BEGINNING, EventBuffer } from "./event-buffer.ts";
 
 const text = fc.string({ maxLength: 40 });
 const choice = fc.constantFrom(undefined, 1);
@@ -56,9 +56,9 @@ describe("what was read", () => {
   test("is all that was said, in its order, wherever the reader stood when more came", () => {
     fc.assert(
       fc.property(fc.array(fc.record({ batch: fc.array(event), reads: fc.boolean() })), (steps) => {
-        const list = new EventList();
+        const list = new EventBuffer();
         const read: ChatEvent[] = [];
-        let place: Place = BEGINNING;
+        let place: BufferPosition = BEGINNING;
         const readAll = () => {
           for (;;) {
             const { batch, to } = list.read(place);
@@ -81,9 +81,9 @@ describe("what was read", () => {
   test("can be let go, and what comes after it is still read", () => {
     fc.assert(
       fc.property(fc.array(fc.array(event)), (batches) => {
-        const list = new EventList();
+        const list = new EventBuffer();
         const read: ChatEvent[] = [];
-        let place: Place = BEGINNING;
+        let place: BufferPosition = BEGINNING;
         for (const batch of batches) {
           list.push(batch);
           const next = list.read(place);
@@ -99,14 +99,14 @@ describe("what was read", () => {
 
 describe("what is kept", () => {
   test("is little more than the text, however small its pieces", () => {
-    const list = new EventList();
+    const list = new EventBuffer();
     for (let nth = 0; nth < 10_000; nth++) list.push([{ type: "text", text: "word " }]);
     expect(list.size).toBeGreaterThan(50_000);
     expect(list.size).toBeLessThan(60_000);
   });
 
   test("is counted to nothing when all is let go", () => {
-    const list = new EventList();
+    const list = new EventBuffer();
     list.push([
       { type: "text", text: "x".repeat(10_000) },
       { type: "finish", reason: "stop" },
@@ -116,14 +116,14 @@ describe("what is kept", () => {
   });
 
   test("is read a part at a time", () => {
-    const list = new EventList();
+    const list = new EventBuffer();
     for (let nth = 0; nth < 1_000; nth++) list.push([{ type: "text", text: "x".repeat(1_024) }]);
     const { batch } = list.read(BEGINNING);
     expect(batch.length).toBeLessThan(20);
   });
 
   test("is not changed by what comes later", () => {
-    const list = new EventList();
+    const list = new EventBuffer();
     list.push([{ type: "text", text: "a" }]);
     const { batch } = list.read(BEGINNING);
     list.push([{ type: "text", text: "b" }]);

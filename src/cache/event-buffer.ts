@@ -1,14 +1,14 @@
 import type { ChatEvent } from "../contract/index.ts";
-import { inOnePiece } from "../runtime/flatten-string.ts";
+import { flattenString } from "../runtime/flatten-string.ts";
 import { memorySize } from "./memory-size.ts";
 
 /** How far a list has been read: so many events, and so many characters of the one after them. */
-export interface Place {
+export interface BufferPosition {
   readonly event: number;
   readonly offset: number;
 }
 
-export const BEGINNING: Place = { event: 0, offset: 0 };
+export const BEGINNING: BufferPosition = { event: 0, offset: 0 };
 
 /** From this length on, in characters, a text isn't added to any more. */
 const LONG_TEXT = 1_024;
@@ -21,7 +21,7 @@ type Piecewise = Extract<ChatEvent, { type: "text" | "reasoning" | "tool-call" }
  * What an answer has said so far, kept in little room: neighbouring pieces of one text are put together. Nothing
  * that was read is read again, wherever a reader stood when the list grew.
  */
-export class EventList {
+export class EventBuffer {
   readonly #events: ChatEvent[] = [];
   /** Of each event, in bytes. */
   readonly #sizes: number[] = [];
@@ -35,7 +35,7 @@ export class EventList {
   }
 
   /** Behind the last event. */
-  get end(): Place {
+  get end(): BufferPosition {
     const last = this.#events.at(-1);
     const length = last ? pieceOf(last).length : 0;
     if (mayGoOn(length)) return { event: this.#dropped + this.#events.length - 1, offset: length };
@@ -49,7 +49,7 @@ export class EventList {
   }
 
   /** Some of what stands behind `from`, and how far that goes; nothing when `from` is the end. */
-  read(from: Place): { readonly batch: readonly ChatEvent[]; readonly to: Place } {
+  read(from: BufferPosition): { readonly batch: readonly ChatEvent[]; readonly to: BufferPosition } {
     const batch: ChatEvent[] = [];
     let at = from.event - this.#dropped;
     let { offset } = from;
@@ -64,7 +64,7 @@ export class EventList {
   }
 
   /** Lets go of the events before a place. */
-  drop({ event }: Place): void {
+  drop({ event }: BufferPosition): void {
     const count = event - this.#dropped;
     if (count <= 0) return;
     this.#events.splice(0, count);
@@ -75,7 +75,7 @@ export class EventList {
   /** Puts the last text together, to be kept for long; others may still be added. */
   settle(): void {
     const last = this.#events.at(-1);
-    if (last) inOnePiece(pieceOf(last));
+    if (last) flattenString(pieceOf(last));
   }
 
   #append(event: ChatEvent): void {
@@ -93,7 +93,7 @@ export class EventList {
     if (!last || !goesOn(last, event)) return false;
     const piece = pieceOf(event);
     const longer = pieceOf(last) + piece;
-    if (!mayGoOn(longer.length)) inOnePiece(longer);
+    if (!mayGoOn(longer.length)) flattenString(longer);
     this.#events[at] = withPiece(last, longer);
     const size = Buffer.byteLength(piece);
     this.#sizes[at] = (this.#sizes[at] ?? 0) + size;

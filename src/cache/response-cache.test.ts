@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { textIn } from "../../test/support/batches.ts";
 import { measured, pieceOfChunk } from "../../test/support/heap.ts";
 import type { CacheSettings } from "../../config/settings.ts";
-import { EventList } from "./event-buffer.ts";
+import { EventBuffer } from "./event-buffer.ts";
 import type { CachedAnswer } from "./response-cache.ts";
 import { openResponseCache, ResponseCache } from "./response-cache.ts";
 
@@ -16,8 +16,8 @@ const SETTINGS: CacheSettings = {
 };
 const BY = { upstream: "one", upstreamModel: "m", attempts: 1, ignored: ["seed"] };
 
-function saying(text: string): EventList {
-  const list = new EventList();
+function saying(text: string): EventBuffer {
+  const list = new EventBuffer();
   for (const piece of text.match(/.{1,1000}/gs) ?? []) list.push([{ type: "text", text: piece }]);
   return list;
 }
@@ -145,7 +145,7 @@ test("an answer takes no more memory than is counted, though its pieces were cut
   const { made, bytes } = measured(() => {
     const { cache } = clocked({ max_size: 1024 * KIB });
     for (let entry = 0; entry < 200; entry++) {
-      const events = new EventList();
+      const events = new EventBuffer();
       for (let number = 0; number < 200; number++)
         events.push([{ type: "text", text: pieceOfChunk(number) }]);
       cache.set(String(entry), BY, events);

@@ -3,9 +3,9 @@ import type { CacheSettings } from "../../config/settings.ts";
 import type { Batches, NextBatch } from "../contract/index.ts";
 import { END_OF_BATCHES } from "../answer/batches.ts";
 import type { CountedUsage } from "../answer/answer-event.ts";
-import type { EventList } from "./event-buffer.ts";
+import type { EventBuffer } from "./event-buffer.ts";
 import { BEGINNING } from "./event-buffer.ts";
-import { Flights } from "./coalescer.ts";
+import { Coalescer } from "./coalescer.ts";
 import type { AnsweredBy } from "../attempts/upstream-answer.ts";
 
 /** About what an entry takes beside its events, in bytes: its key, who answered, and its place in the cache. */
@@ -36,7 +36,7 @@ export interface CachedAnswer {
 
 interface Entry {
   readonly answered: AnsweredBy;
-  readonly events: EventList;
+  readonly events: EventBuffer;
   /** By the cache's clock. */
   readonly stored: number;
   readonly encoded: ReadonlyMap<string, EncodedAnswer>;
@@ -50,7 +50,7 @@ interface Entry {
 export class ResponseCache {
   readonly mode: CacheSettings["mode"];
   readonly scope: CacheSettings["scope"];
-  readonly flights: Flights;
+  readonly flights: Coalescer;
   readonly #ttl: number;
   readonly #now: () => number;
   readonly #entries: LRUCache<string, Entry>;
@@ -64,7 +64,7 @@ export class ResponseCache {
     this.scope = scope;
     this.#ttl = ttl;
     this.#now = now;
-    this.flights = new Flights({ maxSize, maxEntry });
+    this.flights = new Coalescer({ maxSize, maxEntry });
     this.#entries = new LRUCache({
       maxSize,
       maxEntrySize: maxEntry,
@@ -109,12 +109,12 @@ export class ResponseCache {
   }
 
   /** Keeps an answer, complete and successful, in place of an older one; one that is too large isn't kept. */
-  set(key: string, answered: AnsweredBy, events: EventList): void {
+  set(key: string, answered: AnsweredBy, events: EventBuffer): void {
     events.settle();
     this.#entries.set(key, { answered, events, stored: this.#now(), encoded: new Map() });
   }
 
-  #keep(key: string, events: EventList, encoded: Entry["encoded"]): void {
+  #keep(key: string, events: EventBuffer, encoded: Entry["encoded"]): void {
     const entry = this.#entries.peek(key);
     // Another answer may have come in its place.
     if (entry?.events !== events) return;
@@ -137,11 +137,11 @@ function sizeOf({ events, encoded }: Entry): number {
 
 /** Reads a kept answer; nothing is read before it is asked for. */
 class Replay implements Batches {
-  readonly #events: EventList;
+  readonly #events: EventBuffer;
   #place = BEGINNING;
   #isOver = false;
 
-  constructor(events: EventList) {
+  constructor(events: EventBuffer) {
     this.#events = events;
   }
 

@@ -3,12 +3,12 @@ import { textIn } from "../../test/support/batches.ts";
 import { Source } from "../../test/support/event-source.ts";
 import { rejection } from "../../test/support/rejection.ts";
 import { UpstreamError } from "../contract/index.ts";
-import { RequestError } from "../errors/gateway-error.ts";
-import { Cancellation } from "../runtime/cancel-source.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
+import { CancelSource } from "../runtime/cancel-source.ts";
 import { createLogger } from "../log.ts";
-import type { Errand, ErrandFacts } from "../attempts/dispatch-context.ts";
-import type { Flight, SharedAnswer } from "./shared-call.ts";
-import { Flights } from "./coalescer.ts";
+import type { DispatchContext, DispatchFacts } from "../attempts/dispatch-context.ts";
+import type { SharedCall, SharedAnswer } from "./shared-call.ts";
+import { Coalescer } from "./coalescer.ts";
 import type { AnsweredBy, UpstreamAnswer } from "../attempts/upstream-answer.ts";
 
 const log = createLogger({ log: "json", level: "error", redact: (text) => text });
@@ -16,11 +16,11 @@ const BY: AnsweredBy = { upstream: "one", upstreamModel: "m", attempts: 1, ignor
 
 /** One client who waits, and can leave. */
 class Client {
-  readonly cancellation: Cancellation<RequestError> = new Cancellation();
-  readonly facts: ErrandFacts[] = [];
-  readonly reason = new RequestError("client_closed_request", "this one left");
+  readonly cancellation: CancelSource<GatewayError> = new CancelSource();
+  readonly facts: DispatchFacts[] = [];
+  readonly reason = new GatewayError("client_closed_request", "this one left");
 
-  note(facts: ErrandFacts): void {
+  note(facts: DispatchFacts): void {
     this.facts.push(facts);
   }
 
@@ -35,10 +35,10 @@ class Client {
 
 /** A flight whose upstream commits, or fails, when the test says so. */
 function started(pieces: readonly string[] = ["a", "b", "c"]) {
-  const flights = new Flights({ maxSize: 1024 * 1024, maxEntry: 1024 * 1024 });
+  const flights = new Coalescer({ maxSize: 1024 * 1024, maxEntry: 1024 * 1024 });
   const source = new Source(pieces);
   const asked = Promise.withResolvers<UpstreamAnswer>();
-  let errand: Errand | undefined;
+  let errand: DispatchContext | undefined;
   let completed = 0;
   const flight = flights.start("key", {
     id: "first",
@@ -55,14 +55,14 @@ function started(pieces: readonly string[] = ["a", "b", "c"]) {
     source,
     fail: asked.reject,
     commit: () => asked.resolve({ ...BY, events: source }),
-    note: (facts: ErrandFacts) => errand?.note(facts),
+    note: (facts: DispatchFacts) => errand?.note(facts),
     completed: () => completed,
     /** Whether the upstream's work was ended. */
     isCancelled: () => errand?.cancellation.reason !== undefined,
   };
 }
 
-function board(flight: Flight, count: number): { clients: Client[]; answers: Promise<SharedAnswer>[] } {
+function board(flight: SharedCall, count: number): { clients: Client[]; answers: Promise<SharedAnswer>[] } {
   const clients = Array.from({ length: count }, () => new Client());
   return { clients, answers: clients.map((client) => flight.board(client)) };
 }
@@ -133,8 +133,8 @@ describe("who leaves", () => {
     const { flight, commit, isCancelled } = started();
     const { clients, answers } = board(flight, 2);
     clients[0]?.leave();
-    expect(await rejection(answers[0] ?? Promise.resolve(), RequestError)).toBe(
-      clients[0]?.reason as RequestError,
+    expect(await rejection(answers[0] ?? Promise.resolve(), GatewayError)).toBe(
+      clients[0]?.reason as GatewayError,
     );
     commit();
     expect(await answers[1]?.then(textOf)).toBe("abc");
@@ -149,8 +149,8 @@ describe("who leaves", () => {
     const texts = answers.map((answer) => answer.then(textOf));
     await answers[0];
     clients[0]?.leave();
-    expect(await rejection(texts[0] ?? Promise.resolve(), RequestError)).toBe(
-      clients[0]?.reason as RequestError,
+    expect(await rejection(texts[0] ?? Promise.resolve(), GatewayError)).toBe(
+      clients[0]?.reason as GatewayError,
     );
     expect(isCancelled()).toBe(false);
     source.release();
@@ -171,7 +171,7 @@ describe("who leaves", () => {
     const { flight, isCancelled } = started();
     const client = new Client();
     client.leave();
-    expect(await rejection(flight.board(client), RequestError)).toBe(client.reason);
+    expect(await rejection(flight.board(client), GatewayError)).toBe(client.reason);
     expect(isCancelled()).toBe(true);
   });
 

@@ -1,19 +1,24 @@
-import { RequestError } from "../errors/gateway-error.ts";
-import { Cancellation } from "../runtime/cancel-source.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
+import { CancelSource } from "../runtime/cancel-source.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { ByteBudget } from "../limits/byte-budget.ts";
-import type { AttemptUsage, Errand, ErrandFacts, SharedBill } from "../attempts/dispatch-context.ts";
-import type { EventList } from "./event-buffer.ts";
-import { Recording } from "./broadcast.ts";
-import type { RecordingReader } from "./broadcast.ts";
+import type {
+  AttemptUsage,
+  DispatchContext,
+  DispatchFacts,
+  SharedBill,
+} from "../attempts/dispatch-context.ts";
+import type { EventBuffer } from "./event-buffer.ts";
+import { Broadcast } from "./broadcast.ts";
+import type { BroadcastReader } from "./broadcast.ts";
 import type { AnsweredBy, UpstreamAnswer } from "../attempts/upstream-answer.ts";
 
 /** Who waits for a shared answer. */
-export interface Passenger {
+export interface Subscription {
   /** Cancelled when they leave; the reason is theirs alone. */
-  readonly cancellation: Cancellation<RequestError>;
+  readonly cancellation: CancelSource<GatewayError>;
   /** Told all that becomes known of the call to the upstream, whenever they came. */
-  note(facts: ErrandFacts): void;
+  note(facts: DispatchFacts): void;
   /** Called once: from now on its attempts are the shared ones. */
   share(bill: SharedBill): void;
 }
@@ -24,11 +29,11 @@ export interface SharedAnswer extends UpstreamAnswer {
   pays(): boolean;
 }
 
-export interface FlightOptions {
+export interface SharedCallOptions {
   readonly id: string;
   readonly log: GatewayLogger;
   /** Asks the upstreams. */
-  readonly ask: (errand: Errand) => Promise<UpstreamAnswer>;
+  readonly ask: (errand: DispatchContext) => Promise<UpstreamAnswer>;
   /** Where the room comes from that the answer takes while it is under way. */
   readonly room: ByteBudget;
   /** The most that is kept of it, in bytes. */
@@ -36,12 +41,12 @@ export interface FlightOptions {
   /** Told once: nobody can join any more, because all have left, it is over, or the answer is too large. */
   readonly shut: () => void;
   /** Given the whole answer, once it is there. */
-  readonly complete: (answered: AnsweredBy, events: EventList) => void;
+  readonly complete: (answered: AnsweredBy, events: EventBuffer) => void;
 }
 
 interface Begun {
   readonly answered: AnsweredBy;
-  readonly recording: Recording;
+  readonly recording: Broadcast;
 }
 
 /**
@@ -49,21 +54,21 @@ interface Begun {
  * when the last one has left. Its failure is the failure of all. One of those on board pays for it; when that one
  * leaves before the end, one of those that remain does.
  */
-export class Flight implements Errand {
+export class SharedCall implements DispatchContext {
   readonly id: string;
   readonly log: GatewayLogger;
-  readonly gone: RequestError = new RequestError("client_closed_request", "all who waited for it left");
-  readonly #options: FlightOptions;
-  readonly cancellation: Cancellation<RequestError> = new Cancellation();
+  readonly gone: GatewayError = new GatewayError("client_closed_request", "all who waited for it left");
+  readonly #options: SharedCallOptions;
+  readonly cancellation: CancelSource<GatewayError> = new CancelSource();
   readonly #started = performance.now();
-  readonly #seats = new Set<Seat>();
+  readonly #seats = new Set<Subscriber>();
   readonly #used: AttemptUsage[] = [];
-  #payer: Seat | undefined;
-  #facts: ErrandFacts | undefined;
+  #payer: Subscriber | undefined;
+  #facts: DispatchFacts | undefined;
   #begun: Begun | undefined;
   #isShut = false;
 
-  constructor(options: FlightOptions) {
+  constructor(options: SharedCallOptions) {
     this.id = options.id;
     this.log = options.log;
     this.#options = options;
@@ -74,7 +79,7 @@ export class Flight implements Errand {
     return performance.now() - this.#started;
   }
 
-  note(facts: ErrandFacts): void {
+  note(facts: DispatchFacts): void {
     const queuedMs = (this.#facts?.queuedMs ?? 0) + (facts.queuedMs ?? 0);
     this.#facts = { ...this.#facts, ...facts, ...(queuedMs > 0 && { queuedMs }) };
     for (const { passenger } of this.#seats) passenger.note(facts);
@@ -88,9 +93,9 @@ export class Flight implements Errand {
    * The answer for one more passenger, from its beginning on, as soon as an upstream has committed to it. Rejects
    * with the upstreams' failure, or with the passenger's own reason to leave.
    */
-  board(passenger: Passenger): Promise<SharedAnswer> {
+  board(passenger: Subscription): Promise<SharedAnswer> {
     const pays = () => this.#payer === seat;
-    const seat: Seat = new Seat(passenger, { over: (early) => this.#vacate(seat, early), pays });
+    const seat: Subscriber = new Subscriber(passenger, { over: (early) => this.#vacate(seat, early), pays });
     passenger.share({ used: this.#used, pays });
     this.#seats.add(seat);
     this.#payer ??= seat;
@@ -105,7 +110,7 @@ export class Flight implements Errand {
     const { events, upstream, upstreamModel, attempts, ignored } = answer;
     const answered = { upstream, upstreamModel, attempts, ignored };
     const { room, maxSize, complete } = this.#options;
-    const recording = new Recording(events, {
+    const recording = new Broadcast(events, {
       room,
       maxSize,
       outgrown: () => this.#shut(),
@@ -124,7 +129,7 @@ export class Flight implements Errand {
     for (const seat of this.#seats) seat.fail(error);
   };
 
-  #vacate(seat: Seat, early: boolean): void {
+  #vacate(seat: Subscriber, early: boolean): void {
     this.#seats.delete(seat);
     const [other] = this.#seats;
     if (other && early && this.#payer === seat) this.#payer = other;
@@ -140,21 +145,21 @@ export class Flight implements Errand {
   }
 }
 
-interface SeatOptions {
+interface SubscriberOptions {
   /** Told once that the passenger needs nothing any more; `early`: before the answer's end. */
   readonly over: (early: boolean) => void;
   readonly pays: () => boolean;
 }
 
 /** One passenger's place, from boarding to the end of the answer or the passenger's leaving. */
-class Seat {
-  readonly passenger: Passenger;
-  readonly #options: SeatOptions;
+class Subscriber {
+  readonly passenger: Subscription;
+  readonly #options: SubscriberOptions;
   readonly #answer = Promise.withResolvers<SharedAnswer>();
-  #reader: RecordingReader | undefined;
+  #reader: BroadcastReader | undefined;
   #isOver = false;
 
-  constructor(passenger: Passenger, options: SeatOptions) {
+  constructor(passenger: Subscription, options: SubscriberOptions) {
     this.passenger = passenger;
     this.#options = options;
   }

@@ -1,5 +1,5 @@
 import type { ChatEvent, FinishReason } from "../contract/index.ts";
-import type { EventList } from "./event-buffer.ts";
+import type { EventBuffer } from "./event-buffer.ts";
 import { BEGINNING } from "./event-buffer.ts";
 
 const KEPT: ReadonlySet<FinishReason> = new Set<FinishReason>(["stop", "tool_calls", "length"]);
@@ -11,7 +11,7 @@ const NO_CONTENT = new Set(["extra_content", "reasoning_details"]);
  * Whether an answer may be given again: each of its choices has content and was neither filtered nor blocked. Whoever
  * got nothing asks again to get something.
  */
-export function isWorthKeeping(events: EventList): boolean {
+export function isWorthKeeping(events: EventBuffer): boolean {
   const choices = new Set<number>();
   for (let place = BEGINNING; ;) {
     const { batch, to } = events.read(place);

@@ -1,11 +1,11 @@
 import { parseArgs } from "node:util";
 import { configPath, environmentProxies, httpClient, loadConfig } from "../../config/load.ts";
 import type { LimitSettings, Settings } from "../../config/settings.ts";
-import { RequestError } from "../errors/gateway-error.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 import type { BuiltGateway, Plan } from "../build-gateway.ts";
 import { build, plan } from "../build-gateway.ts";
 import { createLogger, flushLog } from "../log.ts";
-import { outboundFetch } from "../runtime/http-client/fetch.ts";
+import { clientFetch } from "../runtime/http-client/fetch.ts";
 import type { Caller } from "../keys/keyring.ts";
 import { Redactor } from "../secrets/redactor.ts";
 import type { Resolution } from "../targets/route-table.ts";
@@ -35,7 +35,7 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const asked = { model, ...askedBy(key, planned, config.directory) };
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
-  const fetchWithin = outboundFetch({ ownClient: httpClient() === "own", proxyFor: environmentProxies() });
+  const fetchWithin = clientFetch({ ownClient: httpClient() === "own", proxyFor: environmentProxies() });
   const gateway = await build(planned, { log, storage: memoryStorage(), redactor, fetchWithin });
   try {
     return await tell(asked, planned, gateway);
@@ -88,7 +88,7 @@ async function tell(asked: Asked, { settings }: Plan, gateway: BuiltGateway): Pr
     await tellOthers(model, plan, gateway);
     return 0;
   } catch (error) {
-    if (!(error instanceof RequestError)) throw error;
+    if (!(error instanceof GatewayError)) throw error;
     console.log(`is refused with ${error.status} ${error.code}: ${error.message}`);
     return 1;
   }
@@ -98,11 +98,11 @@ async function tell(asked: Asked, { settings }: Plan, gateway: BuiltGateway): Pr
  * The upstreams are opened, not started: looking must neither sign anybody up nor use up an account's token. So a list
  * that needs what `start()` begins can't be had.
  */
-async function askForLists({ directory, upstreams }: BuiltGateway): Promise<void> {
+async function askForLists({ catalog, upstreams }: BuiltGateway): Promise<void> {
   const all = [...upstreams.values()];
   const names = all.map(({ id }) => id).join(", ");
-  await waitFor(`the lists of models of ${names}, at most 3 s`, directory.settled());
-  for (const { id, upstream } of all.filter((each) => !directory.hasListed(each))) {
+  await waitFor(`the lists of models of ${names}, at most 3 s`, catalog.settled());
+  for (const { id, upstream } of all.filter((each) => !catalog.hasListed(each))) {
     const why = upstream.start
       ? "it is not started here; GET /v1/models of the running gateway has it"
       : "it can't be told whether it would be asked";
@@ -148,7 +148,7 @@ async function tellOthers(model: string, { targets }: RoutePlan, gateway: BuiltG
   const [, ...others] = gateway.routes.ways(model);
   for (const { via } of others) console.log(`  ${via} would fit as well, but comes later`);
   const asked = new Set(targets.map(({ upstream }) => upstream));
-  for (const upstream of await gateway.directory.offering(model)) {
+  for (const upstream of await gateway.catalog.offering(model)) {
     if (!asked.has(upstream)) console.log(`  ${upstream.id} lists it as well, but is not asked`);
   }
 }

@@ -11,7 +11,7 @@ export const TAKES_CANCELLING: unique symbol = Symbol("takes cancelling");
  * What ends a call before its time, without an AbortSignal: that, its controller and its listeners cost a request more
  * than all that is done with them, and hardly any is ever aborted.
  */
-export interface Cancelling {
+export interface CancelToken {
   /** Why; undefined as long as nobody has cancelled. */
   readonly reason: unknown;
   /** The same for those who want a signal; made when it is first asked for. */
@@ -34,20 +34,20 @@ export interface Renewable {
 }
 
 interface Cancelled {
-  readonly [CANCELLING]?: Cancelling | undefined;
+  readonly [CANCELLING]?: CancelToken | undefined;
   readonly signal?: AbortSignal | null | undefined;
 }
 
 /** What the signals stand for that were made of one. */
-const BY_SIGNAL = new WeakMap<AbortSignal, Cancelling>();
+const BY_SIGNAL = new WeakMap<AbortSignal, CancelToken>();
 
 /** From now on `cancellingOf` finds it by its signal, too: a plugin that calls `fetch` itself has nothing else. */
-export function standFor(signal: AbortSignal, cancelling: Cancelling): void {
+export function standFor(signal: AbortSignal, cancelling: CancelToken): void {
   BY_SIGNAL.set(signal, cancelling);
 }
 
 /** What cancels a call, or a request. */
-export function cancellingOf(from: object): Cancelling | undefined {
+export function cancelTokenOf(from: object): CancelToken | undefined {
   const cancelled = from as Cancelled;
   const own = cancelled[CANCELLING];
   if (own) return own;

@@ -1,6 +1,6 @@
 import { isNumber } from "./lossless-number.ts";
 import type { Json, JsonObject } from "./json.ts";
-import type { Later } from "./later.ts";
+import type { ReusableDeferred } from "./later.ts";
 
 /** Why an answer ended, in OpenAI's words. */
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
@@ -114,7 +114,7 @@ export interface ChatStream extends AsyncIterable<ChatEvent> {
 
 /** An answer in batches: an async iterator that need not make a promise, neither of what is there already nor of what isn't. */
 export interface Batches {
-  next(): NextBatch | Promise<NextBatch> | Later<NextBatch>;
+  next(): NextBatch | Promise<NextBatch> | ReusableDeferred<NextBatch>;
   return?(value?: undefined): Promise<unknown>;
 }
 

@@ -23,8 +23,8 @@ export { FAILURES, UpstreamError } from "./error.ts";
 export type { Blame, Failure, UpstreamErrorCode, UpstreamErrorOptions } from "./error.ts";
 export type { Json, JsonObject } from "./json.ts";
 export { isNumber, LosslessNumber } from "./lossless-number.ts";
-export { Later } from "./later.ts";
-export type { Waiter } from "./later.ts";
+export { ReusableDeferred } from "./later.ts";
+export type { Continuation } from "./later.ts";
 export { Duration, HeaderMap, HeaderValue, Secret, Type } from "./options.ts";
 export type { SecretOptions, Static, TSchema } from "./options.ts";
 export type {

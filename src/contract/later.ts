@@ -1,29 +1,29 @@
 /** Who waits for something: told of one of these, which must not throw. */
-export interface Waiter<T> {
-  came(value: T): void;
-  broke(error: unknown): void;
+export interface Continuation<T> {
+  onValue(value: T): void;
+  onError(error: unknown): void;
 }
 
 /** What is not there yet. */
-export type Coming<T> = Promise<T> | Later<T>;
+export type Pending<T> = Promise<T> | ReusableDeferred<T>;
 
 /**
  * What comes later, told to the one who waits for it the moment it is there. It can be awaited like a promise, and
  * unlike one be used again for what comes after that: of each piece of a stream a promise makes several objects, and
  * has it wait for its turn in the queue of microtasks.
  */
-export class Later<T> implements PromiseLike<T> {
-  #waiter: Waiter<T> | undefined;
+export class ReusableDeferred<T> implements PromiseLike<T> {
+  #waiter: Continuation<T> | undefined;
   /** What was told before anybody waited for it. */
   #told: { readonly value: T } | { readonly error: unknown } | undefined;
 
   /** Has it told once, at once if it is there already. Only one may wait at a time. */
-  wait(waiter: Waiter<T>): void {
+  wait(waiter: Continuation<T>): void {
     const told = this.#told;
     this.#told = undefined;
     if (!told) this.#waiter = waiter;
-    else if ("value" in told) waiter.came(told.value);
-    else waiter.broke(told.error);
+    else if ("value" in told) waiter.onValue(told.value);
+    else waiter.onError(told.error);
   }
 
   /** Tells it to who waits, or else to the next who does. */
@@ -31,7 +31,7 @@ export class Later<T> implements PromiseLike<T> {
     const waiter = this.#waiter;
     // Before it is told: whoever is may wait again.
     this.#waiter = undefined;
-    if (waiter) waiter.came(value);
+    if (waiter) waiter.onValue(value);
     else this.#told = { value };
   }
 
@@ -39,7 +39,7 @@ export class Later<T> implements PromiseLike<T> {
   reject(error: unknown): void {
     const waiter = this.#waiter;
     this.#waiter = undefined;
-    if (waiter) waiter.broke(error);
+    if (waiter) waiter.onError(error);
     else this.#told = { error };
   }
 
@@ -48,20 +48,23 @@ export class Later<T> implements PromiseLike<T> {
     came?: ((value: T) => A | PromiseLike<A>) | null,
     broke?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return new Promise<T>((resolve, reject) => this.wait({ came: resolve, broke: reject })).then(came, broke);
+    return new Promise<T>((resolve, reject) => this.wait({ onValue: resolve, onError: reject })).then(
+      came,
+      broke,
+    );
   }
 }
 
 /** Whether it has to be waited for. */
-export function isComing<T>(value: T | Coming<T>): value is Coming<T> {
-  return value instanceof Later || value instanceof Promise;
+export function isPending<T>(value: T | Pending<T>): value is Pending<T> {
+  return value instanceof ReusableDeferred || value instanceof Promise;
 }
 
 /** Has it told once, as soon as it is there. */
-export function whenThere<T>(coming: Coming<T>, waiter: Waiter<T>): void {
-  if (coming instanceof Later) return coming.wait(waiter);
+export function subscribeOnce<T>(coming: Pending<T>, waiter: Continuation<T>): void {
+  if (coming instanceof ReusableDeferred) return coming.wait(waiter);
   coming.then(
-    (value) => waiter.came(value),
-    (error: unknown) => waiter.broke(error),
+    (value) => waiter.onValue(value),
+    (error: unknown) => waiter.onError(error),
   );
 }

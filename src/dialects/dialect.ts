@@ -1,6 +1,6 @@
 import type { JsonObject } from "../contract/index.ts";
 import type { AnswerBatches, AnswerEvent, CountedUsage } from "../answer/answer-event.ts";
-import type { RequestError } from "../errors/gateway-error.ts";
+import type { GatewayError } from "../errors/gateway-error.ts";
 
 /** How one kind of client wants to hear an answer. */
 export interface Dialect {
@@ -26,7 +26,7 @@ export interface FrameWriter {
   /** The end of a finished answer. */
   end(): string;
   /** The end of a failed one. */
-  failed(error: RequestError): string;
+  failed(error: GatewayError): string;
 }
 
 /** A plain answer, and where its usage comes from. */

@@ -4,7 +4,7 @@ import type { TypeCheck } from "@sinclair/typebox/compiler";
 import type { ValueError } from "@sinclair/typebox/errors";
 import { ValueErrorType } from "@sinclair/typebox/errors";
 import { isNumber } from "../contract/index.ts";
-import { RequestError } from "../errors/gateway-error.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 
 /** An optional field; clients write null for what they leave out. */
 export function Nullable<T extends TSchema>(schema: T) {
@@ -12,17 +12,17 @@ export function Nullable<T extends TSchema>(schema: T) {
 }
 
 /** Why a body doesn't fit a schema, as the error for the client: what was wrong, where, and what is expected. */
-export function explain(schema: TypeCheck<TSchema>, body: unknown): RequestError {
+export function explain(schema: TypeCheck<TSchema>, body: unknown): GatewayError {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    return new RequestError("invalid_value", `the body must be a JSON object, and is ${kind(body)}`);
+    return new GatewayError("invalid_value", `the body must be a JSON object, and is ${kind(body)}`);
   }
   const error = deepest(schema.Errors(body).First());
   const param = error ? fieldName(error.path) : undefined;
   if (error?.type === ValueErrorType.ObjectRequiredProperty) {
-    return new RequestError("missing_required_parameter", `missing required parameter: ${param}`, { param });
+    return new GatewayError("missing_required_parameter", `missing required parameter: ${param}`, { param });
   }
   const found = error ? `, found ${kind(error.value)}` : "";
-  return new RequestError("invalid_value", `${param}: ${wanted(error)}${found}`, { param });
+  return new GatewayError("invalid_value", `${param}: ${wanted(error)}${found}`, { param });
 }
 
 /** Of a union's errors the one that got furthest: it says most about what was meant. */

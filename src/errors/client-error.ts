@@ -6,7 +6,7 @@ import { FAILURES, UpstreamError } from "../contract/index.ts";
  * An error as a client may see it: secrets, pages and addresses removed. What is wrong with the gateway's own credentials
  * is said in the gateway's words; the upstream's are for the log.
  */
-export function shown(
+export function clientError(
   error: UpstreamError,
   upstream: string,
   redact: (text: string) => string,

@@ -1,14 +1,14 @@
 import type { UpstreamErrorCode } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 
-interface Refusal {
+interface ErrorCodeInfo {
   readonly status: number;
   /** OpenAI's `error.type`. */
   readonly type: string;
 }
 
 /** Every code a client can read in `error.code`, with its HTTP status. DESIGN of the HTTP interface: README, "Errors". */
-export const REFUSALS = {
+export const ERROR_CODES = {
   invalid_json: { status: 400, type: "invalid_request_error" },
   invalid_value: { status: 400, type: "invalid_request_error" },
   missing_required_parameter: { status: 400, type: "invalid_request_error" },
@@ -36,11 +36,11 @@ export const REFUSALS = {
   overloaded: { status: 503, type: "server_error" },
   shutting_down: { status: 503, type: "server_error" },
   upstream_timeout: { status: 504, type: "server_error" },
-} as const satisfies Record<string, Refusal>;
+} as const satisfies Record<string, ErrorCodeInfo>;
 
-export type RefusalCode = keyof typeof REFUSALS;
+export type ErrorCode = keyof typeof ERROR_CODES;
 
-export interface RequestErrorOptions {
+export interface GatewayErrorOptions {
   readonly cause?: unknown;
   /** The request field at fault. */
   readonly param?: string | undefined;
@@ -56,44 +56,44 @@ export interface RequestErrorOptions {
 const DEFAULT_RETRY_AFTER_MS = 1_000;
 
 /** Why a request is not answered: what the client sees, whatever dialect it speaks. */
-export class RequestError extends Error {
-  readonly code: RefusalCode;
+export class GatewayError extends Error {
+  readonly code: ErrorCode;
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly upstreamCode: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: RefusalCode, message: string, options: RequestErrorOptions = {}) {
+  constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "RequestError";
     this.code = code;
     this.param = options.param;
-    const comesBack = REFUSALS[code].status === 429 || REFUSALS[code].status === 503;
+    const comesBack = ERROR_CODES[code].status === 429 || ERROR_CODES[code].status === 503;
     this.retryAfterMs = options.retryAfterMs ?? (comesBack ? DEFAULT_RETRY_AFTER_MS : undefined);
     this.upstreamCode = options.upstreamCode;
     this.headers = options.headers ?? {};
   }
 
   get status(): number {
-    return REFUSALS[this.code].status;
+    return ERROR_CODES[this.code].status;
   }
 
   get type(): string {
-    return REFUSALS[this.code].type;
+    return ERROR_CODES[this.code].type;
   }
 }
 
 /** The one place where whatever was thrown becomes what the client sees. */
-export function toRequestError(error: unknown): RequestError {
-  if (error instanceof RequestError) return error;
+export function toGatewayError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
   if (UpstreamError.is(error)) return ofUpstream(error);
   // An unforeseen error's text may hold anything, so it goes to the log and not to the client.
-  return new RequestError("internal_error", "the gateway failed to answer; its log says why", {
+  return new GatewayError("internal_error", "the gateway failed to answer; its log says why", {
     cause: error,
   });
 }
 
-interface Origin {
+interface FailureOrigin {
   /** The upstream's name in gateway.yaml. */
   readonly from?: string | undefined;
   readonly retryAfterMs?: number | undefined;
@@ -102,10 +102,10 @@ interface Origin {
 /** An upstream's failure for the client. */
 export function ofUpstream(
   error: UpstreamError,
-  { from, retryAfterMs = error.retryAfterMs }: Origin = {},
-): RequestError {
+  { from, retryAfterMs = error.retryAfterMs }: FailureOrigin = {},
+): GatewayError {
   const { code, message, param, upstreamCode } = error;
-  return new RequestError(FAILURES[code].wire, message, {
+  return new GatewayError(FAILURES[code].wire, message, {
     cause: error,
     param,
     retryAfterMs,

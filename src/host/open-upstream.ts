@@ -19,7 +19,7 @@ export interface PlannedUpstream {
 }
 
 /** What upstreams are lent by the process that opens them. */
-export interface Surroundings {
+export interface HostDeps {
   readonly log: GatewayLogger;
   readonly storage: Storage;
   readonly redactor: Redactor;
@@ -28,7 +28,7 @@ export interface Surroundings {
 }
 
 /** Opens one upstream; rejects with what its plugin threw, after its clean-ups have run. */
-export async function openUpstream(planned: PlannedUpstream, around: Surroundings): Promise<OpenUpstream> {
+export async function openUpstream(planned: PlannedUpstream, around: HostDeps): Promise<OpenUpstream> {
   const { id, plugin, options, settings } = planned;
   const log = around.log.child({ upstream: id });
   const scope = new Scope(log);

@@ -2,7 +2,7 @@ import type { Problem } from "../../config/problem.ts";
 import { messageOf } from "../log.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
 import { StartupError } from "../errors/startup-error.ts";
-import type { PlannedUpstream, Surroundings } from "./open-upstream.ts";
+import type { PlannedUpstream, HostDeps } from "./open-upstream.ts";
 import { openUpstream } from "./open-upstream.ts";
 import type { PlannedUpstreams } from "./plan-upstreams.ts";
 import { thrownAt } from "./thrown-at.ts";
@@ -22,7 +22,7 @@ export interface OpenUpstreams {
  */
 export async function openUpstreams(
   { upstreams, unloadable }: Pick<PlannedUpstreams, "upstreams" | "unloadable">,
-  around: Surroundings,
+  around: HostDeps,
 ): Promise<OpenUpstreams> {
   const byId = new Map<string, OpenUpstream>();
   const close = async () => {
@@ -47,7 +47,7 @@ export async function openUpstreams(
 async function startAll(
   planned: readonly PlannedUpstream[],
   byId: ReadonlyMap<string, OpenUpstream>,
-  around: Surroundings,
+  around: HostDeps,
 ): Promise<void> {
   const start = async (upstream: PlannedUpstream) => {
     try {
@@ -66,7 +66,7 @@ function fieldsOf({ file, line, column, message, hint }: Problem) {
 
 interface Failed {
   readonly cause: unknown;
-  readonly around: Surroundings;
+  readonly around: HostDeps;
 }
 
 /** True if the upstream is optional: its failure is written to the log, and nothing else comes of it. */

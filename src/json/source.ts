@@ -26,7 +26,7 @@ interface Sourced {
  * Keeps with a parsed body what it was parsed from. Copies made with `{...body}` know it too, so that the members that
  * they share with it can be sent as they were written.
  */
-export function keepSource(body: JsonObject, source: Source): void {
+export function retainSource(body: JsonObject, source: Source): void {
   (body as Sourced)[SOURCE] = { body, source };
 }
 
@@ -52,7 +52,7 @@ export function forgetSource(body: JsonObject): void {
  * A body as its client wrote it, if that is still kept. What a copy has changed, left out or added at the top is so there
  * as well, and all else stays as it is: long numbers, escapes, blanks and the order of members.
  */
-export function writtenBytes(copy: JsonObject): Uint8Array<ArrayBuffer> | undefined {
+export function originalBody(copy: JsonObject): Uint8Array<ArrayBuffer> | undefined {
   const { body, source } = (copy as Sourced)[SOURCE] ?? {};
   if (!body || !source || body === copy) return source?.bytes;
   const edits = new Map<TopMember, Json | undefined>();

@@ -1,7 +1,7 @@
-import { BATCHES, Later, UpstreamError } from "../contract/index.ts";
-import type { Batches, Call, ChatEvent, ChatStream, NextBatch, Waiter } from "../contract/index.ts";
-import type { Coming } from "../contract/later.ts";
-import { isComing, whenThere } from "../contract/later.ts";
+import { BATCHES, ReusableDeferred, UpstreamError } from "../contract/index.ts";
+import type { Batches, Call, ChatEvent, ChatStream, NextBatch, Continuation } from "../contract/index.ts";
+import type { Pending } from "../contract/later.ts";
+import { isPending, subscribeOnce } from "../contract/later.ts";
 import { Body, singlesOf } from "./body.ts";
 import { networkErrorCode } from "./failure.ts";
 import { listOf, objectOf, parseAsWritten } from "./json.ts";
@@ -42,12 +42,12 @@ export function openaiStream(response: Response, options: OpenAiStreamOptions = 
  * Reads an answer in the batches in which it arrives. An iterator, because a generator costs several promises each,
  * and the stream itself, because there are as many as there are open streams.
  */
-class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
+class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined> {
   readonly #body: Body;
   readonly #expected: number;
   readonly #call: OpenAiStreamOptions["call"];
   readonly #chunks: ChunkReader;
-  readonly #later = new Later<NextBatch>();
+  readonly #later = new ReusableDeferred<NextBatch>();
   /** Set as soon as the body has shown that it is an event stream. */
   #stream: ChunkStream | undefined;
   /** Or that it is no stream. */
@@ -74,7 +74,7 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
     return this.#body.leave();
   }
 
-  next(): NextBatch | Later<NextBatch> {
+  next(): NextBatch | ReusableDeferred<NextBatch> {
     try {
       return this.#next();
     } catch (error) {
@@ -83,11 +83,11 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
     }
   }
 
-  #next(): NextBatch | Later<NextBatch> {
+  #next(): NextBatch | ReusableDeferred<NextBatch> {
     while (!this.#body.left && !this.#end) {
       const piece = this.#read();
-      if (isComing(piece)) {
-        whenThere(piece, this);
+      if (isPending(piece)) {
+        subscribeOnce(piece, this);
         return this.#later;
       }
       const events = this.#take(piece);
@@ -101,15 +101,15 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
   }
 
   /** Of the body. */
-  came(piece: Uint8Array | undefined): void {
-    let next: NextBatch | Later<NextBatch>;
+  onValue(piece: Uint8Array | undefined): void {
+    let next: NextBatch | ReusableDeferred<NextBatch>;
     try {
       const events = this.#body.left ? NONE : this.#take(piece);
       next = events.length > 0 ? { done: false, value: events } : this.#next();
     } catch (error) {
       return this.#fail(error);
     }
-    if (!(next instanceof Later)) this.#later.resolve(next);
+    if (!(next instanceof ReusableDeferred)) this.#later.resolve(next);
   }
 
   #fail(error: unknown): void {
@@ -179,7 +179,7 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
   }
 
   /** The next piece; a connection that breaks is an end like any other, because the answer may be whole. */
-  #read(): Uint8Array | undefined | Coming<Uint8Array | undefined> {
+  #read(): Uint8Array | undefined | Pending<Uint8Array | undefined> {
     try {
       return this.#body.next();
     } catch (error) {
@@ -189,13 +189,13 @@ class Answer implements ChatStream, Batches, Waiter<Uint8Array | undefined> {
   }
 
   /** Of the body. */
-  broke(error: unknown): void {
+  onError(error: unknown): void {
     try {
       this.#brokeBy(error);
     } catch (failure) {
       return this.#fail(failure);
     }
-    this.came(undefined);
+    this.onValue(undefined);
   }
 
   #brokeBy(error: unknown): void {

@@ -1,5 +1,5 @@
 import type { Call } from "../contract/index.ts";
-import type { Coming } from "../contract/later.ts";
+import type { Pending } from "../contract/later.ts";
 
 /**
  * Under this name a response, and the stream of its body, may offer the bytes without a stream's own cost, as long as
@@ -20,7 +20,7 @@ export interface Pieces {
    * The next piece, at once where it is there already; undefined at the end. Throws or rejects when the bytes break
    * off, or with the reason for which the request was aborted. One at a time.
    */
-  next(): Uint8Array | undefined | Coming<Uint8Array | undefined>;
+  next(): Uint8Array | undefined | Pending<Uint8Array | undefined>;
   /** Nobody needs the rest, of which there is little: it is skipped, so that the connection can be used again. */
   forget(): void;
   /** Nobody reads any more: closes the connection, and ends a read that waits. Never throws. */

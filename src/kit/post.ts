@@ -1,9 +1,9 @@
 import { UpstreamError } from "../contract/index.ts";
 import type { Call, JsonObject } from "../contract/index.ts";
-import type { Cancelling } from "../contract/cancelling.ts";
+import type { CancelToken } from "../contract/cancelling.ts";
 import { stringifyJson } from "../json/json-text.ts";
-import { writtenBytes } from "../json/source.ts";
-import { CANCELLING, cancellingOf, TAKES_CANCELLING } from "../contract/cancelling.ts";
+import { originalBody } from "../json/source.ts";
+import { CANCELLING, cancelTokenOf, TAKES_CANCELLING } from "../contract/cancelling.ts";
 import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { systemClock } from "./clock.ts";
@@ -46,7 +46,7 @@ export async function post(
   const headers: Record<string, string> = { "content-type": "application/json" };
   // A compressing proxy collects events until a block is full.
   if (options.body["stream"] === true) headers["accept-encoding"] = "identity";
-  const body = writtenBytes(options.body) ?? stringifyJson(options.body);
+  const body = originalBody(options.body) ?? stringifyJson(options.body);
   const response = await send(options, { method: "POST", headers, body, call });
   call.connected();
   if (!response.ok) return failed(response, options, call);
@@ -91,11 +91,11 @@ async function send(options: GetOptions, { method, headers, body, call }: Sendin
 /** The gateway's own `fetch` spares the cost of a stream for who takes the body by its pieces. */
 const BY_PIECES = { [PIECES]: true } as const;
 
-type CallEnd = { readonly signal: AbortSignal } | { readonly [CANCELLING]: Cancelling };
+type CallEnd = { readonly signal: AbortSignal } | { readonly [CANCELLING]: CancelToken };
 
 /** What ends the request when the call does: not a signal where that can be spared. */
 function endOf(call: Pick<Call, "signal">, by: typeof fetch): CallEnd {
-  const cancelling = TAKES_CANCELLING in by ? cancellingOf(call) : undefined;
+  const cancelling = TAKES_CANCELLING in by ? cancelTokenOf(call) : undefined;
   return cancelling ? { [CANCELLING]: cancelling } : { signal: call.signal };
 }
 

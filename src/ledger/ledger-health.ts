@@ -8,21 +8,21 @@ const AGAIN_MS = 10_000;
 const USUAL_MS = 1_000;
 
 /** What is told while something can't be written, and when it can be again. */
-export interface TroubleWords {
+export interface HealthMessages {
   readonly failing: string;
   readonly over: string;
 }
 
 /** Tells the log of what can't be written: at the beginning, now and then, and when it is over. */
-export class LedgerTrouble {
-  readonly #words: TroubleWords;
+export class LedgerHealth {
+  readonly #words: HealthMessages;
   readonly #log: GatewayLogger;
   readonly #now: () => number;
   #since: number | undefined;
   #toldAt: number | undefined;
   #isTold = false;
 
-  constructor(words: TroubleWords, { log, now }: { log: GatewayLogger; now: () => number }) {
+  constructor(words: HealthMessages, { log, now }: { log: GatewayLogger; now: () => number }) {
     this.#words = words;
     this.#log = log;
     this.#now = now;

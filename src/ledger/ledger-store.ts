@@ -1,4 +1,4 @@
-import type { AheadLog } from "./write-ahead.ts";
+import type { WriteAheadLog } from "./write-ahead.ts";
 import type { Admitted, CacheState, Closed, Outcome, PastAdmission, Spent } from "./ledger-row.ts";
 
 /** One admitted request, as it is written. */
@@ -114,7 +114,7 @@ export interface LedgerBeginning {
   /** Write-ahead files of other writers that couldn't be read in full, as they are called now. */
   readonly damaged: readonly string[];
   /** Where what happens is written ahead; undefined: nothing outlives the process. */
-  readonly ahead: AheadLog | undefined;
+  readonly ahead: WriteAheadLog | undefined;
 }
 
 /** Where rows are kept. Whatever is a matter of days goes by days in UTC. */

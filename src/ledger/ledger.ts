@@ -4,7 +4,7 @@ import { Entry, LedgerPage } from "./ledger-page.ts";
 import { closedLine, openedLine } from "./ledger-record.ts";
 import type { Admitted, LedgerEntry } from "./ledger-row.ts";
 import type { LedgerStore } from "./ledger-store.ts";
-import { LedgerTrouble } from "./ledger-health.ts";
+import { LedgerHealth } from "./ledger-health.ts";
 import { WriteAhead } from "./write-ahead.ts";
 
 export type {
@@ -61,7 +61,7 @@ const LAST_TRY_MS = 2_000;
 export class Ledger {
   readonly #store: LedgerStore;
   readonly #options: Required<LedgerOptions>;
-  readonly #trouble: LedgerTrouble;
+  readonly #trouble: LedgerHealth;
   readonly #ahead: WriteAhead | undefined;
   /** What waits, oldest first; what comes goes to the last. */
   #pages: LedgerPage[] = [];
@@ -80,7 +80,7 @@ export class Ledger {
     this.#store = store;
     this.#options = { interval: INTERVAL_MS, now: Date.now, ...options };
     const { log, now } = this.#options;
-    this.#trouble = new LedgerTrouble(TROUBLE, { log, now });
+    this.#trouble = new LedgerHealth(TROUBLE, { log, now });
     const { crashed, recovered, damaged, ahead } = store.begin();
     if (recovered > 0) log.warn("rows of a gateway that was killed were recovered", { rows: recovered });
     for (const file of damaged)

@@ -1,19 +1,19 @@
 import { expect, test } from "bun:test";
 import type { GatewayLogger } from "../log.ts";
 import { createLogger } from "../log.ts";
-import { Bookings } from "./pending-settlements.ts";
+import { PendingSettlements } from "./pending-settlements.ts";
 
 const quiet: GatewayLogger = createLogger({ log: "json", level: "error", redact: () => "" });
 
-test("whoever shuts down waits for all bookings, and one that fails brings nothing down", async () => {
-  const bookings = new Bookings(quiet);
+test("whoever shuts down waits for all settlements, and one that fails brings nothing down", async () => {
+  const settlements = new PendingSettlements(quiet);
   const counted = Promise.withResolvers<void>();
   let booked = false;
-  bookings.add(counted.promise.then(() => void (booked = true)));
-  bookings.add(Promise.reject(new Error("a bug")));
-  expect(bookings.pending).toBe(2);
-  const settled = bookings.settled();
+  settlements.add(counted.promise.then(() => void (booked = true)));
+  settlements.add(Promise.reject(new Error("a bug")));
+  expect(settlements.pending).toBe(2);
+  const settled = settlements.settled();
   counted.resolve();
   await settled;
-  expect([booked, bookings.pending]).toEqual([true, 0]);
+  expect([booked, settlements.pending]).toEqual([true, 0]);
 });

@@ -2,7 +2,7 @@ import type { GatewayLogger } from "../log.ts";
 import { logUnforeseen } from "../log.ts";
 
 /** Bookings that wait for a count, so that shutting down can wait for them. */
-export class Bookings {
+export class PendingSettlements {
   readonly #pending = new Set<Promise<void>>();
   readonly #log: GatewayLogger;
 

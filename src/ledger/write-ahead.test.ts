@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { rememberingLog } from "../../test/support/ledger.ts";
-import type { AheadLog } from "./write-ahead.ts";
+import type { WriteAheadLog } from "./write-ahead.ts";
 import { WriteAhead } from "./write-ahead.ts";
 
 /** A disk that can be full. */
-class Disk implements AheadLog {
+class Disk implements WriteAheadLog {
   readonly writes: string[] = [];
   isFull = false;
   size = 0;

@@ -1,9 +1,9 @@
 import type { GatewayLogger } from "../log.ts";
 import { messageOf } from "../log.ts";
-import { LedgerTrouble } from "./ledger-health.ts";
+import { LedgerHealth } from "./ledger-health.ts";
 
 /** Texts that outlive the process. It has two segments, so that what is safe elsewhere can be dropped. */
-export interface AheadLog {
+export interface WriteAheadLog {
   /** Of the segment that is written, in bytes. */
   readonly size: number;
   /** Appends a text at once. Throws when it can't; then nothing of it is there. */
@@ -28,8 +28,8 @@ const MOST_KEPT = 1024 * 1024;
  * tried again with what comes next.
  */
 export class WriteAhead {
-  readonly #log: AheadLog;
-  readonly #trouble: LedgerTrouble;
+  readonly #log: WriteAheadLog;
+  readonly #trouble: LedgerHealth;
   /** What couldn't be appended yet. */
   #text = "";
   /** The page that must be stored before the other segment can be released. */
@@ -38,9 +38,9 @@ export class WriteAhead {
   #isFailing = false;
   #isIncomplete = false;
 
-  constructor(log: AheadLog, { logger, now }: { logger: GatewayLogger; now: () => number }) {
+  constructor(log: WriteAheadLog, { logger, now }: { logger: GatewayLogger; now: () => number }) {
     this.#log = log;
-    this.#trouble = new LedgerTrouble(
+    this.#trouble = new LedgerHealth(
       {
         failing:
           "the write-ahead file can't be written; requests are answered all the same, but those of this time are lost if the process is killed",

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { BudgetSettings } from "../../config/settings.ts";
-import type { BudgetRefusal, Cost, Hold } from "./budgets.ts";
+import type { BudgetRefusal, Cost, BudgetHold } from "./budgets.ts";
 import { Budgets } from "./budgets.ts";
 
 const NOON = Date.parse("2026-11-24T12:00:00Z");
@@ -23,7 +23,7 @@ function setUp(past: Cost = { usd: 0, tokens: 0 }) {
   return { budgets, clock, asked, warnings, ledger };
 }
 
-function held(answer: Hold | BudgetRefusal): Hold {
+function held(answer: BudgetHold | BudgetRefusal): BudgetHold {
   if ("budget" in answer) throw new Error(`refused: ${JSON.stringify(answer)}`);
   return answer;
 }

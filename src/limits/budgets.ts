@@ -18,7 +18,7 @@ export interface Cost {
 const NOTHING: Cost = { usd: 0, tokens: 0 };
 
 /** Part of a budget that is spoken for while a request is under way. */
-export interface Hold {
+export interface BudgetHold {
   /** Replaces what was held by what was spent. Only the first call counts. */
   settle(spent: Cost): void;
 }
@@ -57,7 +57,7 @@ export interface BudgetsOptions {
 export class Budgets {
   readonly #options: BudgetsOptions;
   readonly #now: () => number;
-  readonly #accounts = new Map<string, Account>();
+  readonly #accounts = new Map<string, BudgetState>();
 
   constructor(options: BudgetsOptions) {
     this.#options = options;
@@ -68,14 +68,14 @@ export class Budgets {
    * Holds what a request may cost until it is settled, or says why not; a refusal, the one that has `budget` in
    * it, holds nothing. As long as anything is left a request is admitted, whatever it may cost.
    */
-  hold(key: string, budget: BudgetSettings, estimate: Cost): Hold | BudgetRefusal {
+  hold(key: string, budget: BudgetSettings, estimate: Cost): BudgetHold | BudgetRefusal {
     const now = this.#now();
     const account = this.#account(key);
     account.enter(budget, now);
     const refusal = account.refusal(budget, now);
     if (refusal) return refusal;
     account.hold(estimate);
-    return new AccountHold(account, estimate, this.#now);
+    return new BudgetStateHold(account, estimate, this.#now);
   }
 
   standing(key: string, budget: BudgetSettings): BudgetStanding {
@@ -84,9 +84,9 @@ export class Budgets {
     return account.standing(budget);
   }
 
-  #account(key: string): Account {
+  #account(key: string): BudgetState {
     let account = this.#accounts.get(key);
-    if (!account) this.#accounts.set(key, (account = new Account(key, this.#options)));
+    if (!account) this.#accounts.set(key, (account = new BudgetState(key, this.#options)));
     return account;
   }
 }
@@ -96,12 +96,12 @@ function sumOf(sum: Cost, added: Cost): Cost {
   return { usd: sum.usd + finite(added.usd), tokens: sum.tokens + finite(added.tokens) };
 }
 
-class AccountHold implements Hold {
-  #account: Account | undefined;
+class BudgetStateHold implements BudgetHold {
+  #account: BudgetState | undefined;
   readonly #estimate: Cost;
   readonly #now: () => number;
 
-  constructor(account: Account, estimate: Cost, now: () => number) {
+  constructor(account: BudgetState, estimate: Cost, now: () => number) {
     this.#account = account;
     this.#estimate = estimate;
     this.#now = now;
@@ -114,7 +114,7 @@ class AccountHold implements Hold {
 }
 
 /** What one key has spent in the present period, and what is spoken for. */
-class Account {
+class BudgetState {
   readonly #key: string;
   readonly #options: BudgetsOptions;
   #budget: BudgetSettings | undefined;

@@ -4,7 +4,7 @@ import type { SlidingSum } from "./sliding-sum.ts";
  * The right to be answered: it holds one of the concurrent requests and the reserved tokens. `dispose` gives
  * back the first and, if nothing was settled, the second; twice does no harm.
  */
-export interface Slot extends Disposable {
+export interface Permit extends Disposable {
   /** Tokens. */
   readonly reserved: number;
   /** Gives back the concurrent request alone: how many tokens it used is still to be told by `settle`. */
@@ -19,15 +19,15 @@ export interface Slot extends Disposable {
 }
 
 /** Whose places slots are. */
-export interface SlotOwner {
+export interface PermitOwner {
   readonly id: string;
   /** One of its concurrent requests is over. */
   leave(): void;
 }
 
 /** What a slot holds, apart from the slot itself, so that it can be freed when that is gone. */
-export class Taken {
-  readonly subject: SlotOwner;
+export class PermitState {
+  readonly subject: PermitOwner;
   readonly reserved: number;
   readonly #tokens: SlidingSum | undefined;
   readonly #entry: number;
@@ -37,7 +37,7 @@ export class Taken {
   #counted: number;
 
   constructor(
-    subject: SlotOwner,
+    subject: PermitOwner,
     log: SlidingSum | undefined,
     { tokens, now }: { tokens: number; now: number },
   ) {
@@ -71,12 +71,12 @@ export class Taken {
   }
 }
 
-export class TakenSlot implements Slot {
-  readonly #taken: Taken;
-  readonly #forgotten: FinalizationRegistry<Taken>;
+export class TakenPermit implements Permit {
+  readonly #taken: PermitState;
+  readonly #forgotten: FinalizationRegistry<PermitState>;
   #isGuarded = false;
 
-  constructor(taken: Taken, forgotten: FinalizationRegistry<Taken>) {
+  constructor(taken: PermitState, forgotten: FinalizationRegistry<PermitState>) {
     this.#taken = taken;
     this.#forgotten = forgotten;
   }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { LimitSettings } from "../../config/settings.ts";
-import type { Slot } from "./rate-limiter.ts";
+import type { Permit } from "./rate-limiter.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 
 const MINUTE = 60_000;
@@ -42,7 +42,7 @@ class Oracle {
 }
 
 interface Stream {
-  readonly slot: Slot;
+  readonly slot: Permit;
   readonly entry: Past;
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { LimitSettings } from "../../config/settings.ts";
 import { until } from "../../test/support/until.ts";
-import type { LimitRefusal, Slot } from "./rate-limiter.ts";
+import type { LimitRefusal, Permit } from "./rate-limiter.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 
 function limiterAt(start = 0) {
@@ -13,7 +13,7 @@ function key(limits: LimitSettings, id = "key a") {
   return { id, limits };
 }
 
-function admitted(answer: Slot | LimitRefusal): Slot {
+function admitted(answer: Permit | LimitRefusal): Permit {
   if ("limit" in answer) throw new Error(`refused: ${JSON.stringify(answer)}`);
   return answer;
 }

@@ -1,9 +1,9 @@
 import type { LimitSettings } from "../../config/settings.ts";
 import { SlidingSum } from "./sliding-sum.ts";
-import type { Slot } from "./permit.ts";
-import { Taken, TakenSlot } from "./permit.ts";
+import type { Permit } from "./permit.ts";
+import { PermitState, TakenPermit } from "./permit.ts";
 
-export type { Slot } from "./permit.ts";
+export type { Permit } from "./permit.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -58,7 +58,7 @@ export class RateLimiter {
   readonly #now: () => number;
   readonly #subjects = new Map<string, Subject>();
   #sweepAt = FEW_SUBJECTS;
-  readonly #forgotten: FinalizationRegistry<Taken>;
+  readonly #forgotten: FinalizationRegistry<PermitState>;
 
   constructor({ now = () => performance.now(), forgotten }: RateLimiterOptions = {}) {
     this.#now = now;
@@ -82,12 +82,12 @@ export class RateLimiter {
    * Admits one request that may need `tokens`, a whole number, or says why not; a refusal, the one that has
    * `limit` in it, consumes nothing. Where several limits are in the way it names the one that lasts longest.
    */
-  admit(who: Limited, tokens: number): Slot | LimitRefusal {
+  admit(who: Limited, tokens: number): Permit | LimitRefusal {
     const now = this.#now();
     const subject = this.#subject(who.id, now);
     const refusal = subject.refusal(who.limits, tokens, now);
     if (refusal) return refusal;
-    return new TakenSlot(subject.take(who.limits, tokens, now), this.#forgotten);
+    return new TakenPermit(subject.take(who.limits, tokens, now), this.#forgotten);
   }
 
   /** What is left of someone's limits now. */
@@ -158,14 +158,14 @@ class Subject {
     return { limit, of: limits[limit] ?? 0, retryAfterMs };
   }
 
-  take(limits: LimitSettings, tokens: number, now: number): Taken {
+  take(limits: LimitSettings, tokens: number, now: number): PermitState {
     this.running += 1;
     this.#minute = logOf(this.#minute, limits.requests_per_minute, MINUTE_MS);
     this.#minute?.add(1, now);
     this.#day = logOf(this.#day, limits.requests_per_day, DAY_MS);
     this.#day?.add(1, now);
     this.#tokens = logOf(this.#tokens, limits.tokens_per_minute, MINUTE_MS);
-    return new Taken(this, this.#tokens, { tokens, now });
+    return new PermitState(this, this.#tokens, { tokens, now });
   }
 
   leave(): void {

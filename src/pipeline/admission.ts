@@ -1,14 +1,14 @@
 import type { Usage } from "../contract/index.ts";
-import type { RequestError } from "../errors/gateway-error.ts";
+import type { GatewayError } from "../errors/gateway-error.ts";
 import type { CountedUsage } from "../answer/answer-event.ts";
-import type { Hold } from "../limits/budgets.ts";
+import type { BudgetHold } from "../limits/budgets.ts";
 import type { AttemptUsage, SharedBill } from "../attempts/dispatch-context.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Admitted, CacheState, LedgerEntry, Outcome } from "../ledger/ledger.ts";
-import type { MeteredEnd } from "../telemetry/request-metrics.ts";
+import type { MeasuredRequest } from "../telemetry/request-metrics.ts";
 import type { Cost } from "../usage/prices.ts";
-import type { Slot } from "../limits/rate-limiter.ts";
-import type { Asked } from "../usage/prompt-tokens.ts";
+import type { Permit } from "../limits/rate-limiter.ts";
+import type { CountableRequest } from "../usage/prompt-tokens.ts";
 import { promptTokens, roughPromptTokens } from "../usage/prompt-tokens.ts";
 
 /** Says what an answer used. */
@@ -33,7 +33,7 @@ export interface ServedBy {
 
 /** How a request ended; times in ms. */
 export interface Ending {
-  readonly error: RequestError | undefined;
+  readonly error: GatewayError | undefined;
   /** Who was asked last. */
   readonly upstream: string | undefined;
   readonly upstreamModel: string | undefined;
@@ -47,12 +47,12 @@ export interface Ending {
 }
 
 /** What a request holds while it is answered. */
-export interface Held {
-  readonly slot: Slot;
-  readonly hold: Hold | undefined;
+export interface Reservation {
+  readonly slot: Permit;
+  readonly hold: BudgetHold | undefined;
   readonly entry: LedgerEntry;
   /** Whose prompt is counted where no upstream has told how long it was. */
-  readonly request: Asked;
+  readonly request: CountableRequest;
 }
 
 /** Nothing was delivered, and nobody said that anything was used. */
@@ -62,10 +62,10 @@ export const NOTHING: CountedUsage = { type: "usage", usage: {}, source: "upstre
  * One admitted request: what it holds of its key's limits and budget, and its row of the ledger. All of it ends
  * by `end`, whatever became of the request.
  */
-export class Admission {
+export class Ticket {
   readonly #gateway: Gateway;
   readonly #admitted: Admitted;
-  readonly #held: Held;
+  readonly #held: Reservation;
   /** Its own attempts whose answers went to nobody. */
   readonly used: AttemptUsage[] = [];
   /** Set where the attempts are made on behalf of several requests. */
@@ -75,7 +75,7 @@ export class Admission {
   /** Set as soon as somebody has begun to answer. */
   served: ServedBy | undefined;
 
-  constructor(admitted: Admitted, held: Held, gateway: Gateway) {
+  constructor(admitted: Admitted, held: Reservation, gateway: Gateway) {
     this.#admitted = admitted;
     this.#held = held;
     this.#gateway = gateway;
@@ -97,7 +97,7 @@ export class Admission {
     else {
       // Nobody is to wait for the count, and a process that is killed meanwhile isn't to lose the end.
       this.#held.entry.foresee(this.#closedBy(ending, { ...this.#estimate(lost), pays }));
-      this.#gateway.bookings.add(this.#count(lost).then((used) => this.#book(ending, { ...used, pays })));
+      this.#gateway.settlements.add(this.#count(lost).then((used) => this.#book(ending, { ...used, pays })));
     }
   }
 
@@ -122,10 +122,10 @@ export class Admission {
     slot[Symbol.dispose]();
     hold?.settle({ usd: closed.cost ?? 0, tokens: tokensOf(closed.paid) });
     entry.close(closed);
-    this.#gateway.meter.closed(this.#admitted, closed);
+    this.#gateway.metrics.closed(this.#admitted, closed);
   }
 
-  #closedBy(ending: Ending, used: Used): MeteredEnd {
+  #closedBy(ending: Ending, used: Used): MeasuredRequest {
     const { error } = ending;
     // Where there is no answer, the row tells of the last attempt.
     const last = used.lost.at(-1);
@@ -161,7 +161,7 @@ export class Admission {
     return lost.reduce((sum, attempt) => added(sum, this.#priced(attempt, attempt.usage)), answer);
   }
 
-  #priced({ upstream, upstreamModel: model }: Place, usage: Usage): Paid {
+  #priced({ upstream, upstreamModel: model }: PricedPlace, usage: Usage): Paid {
     if (tokensOf(usage) === 0) return UNPAID;
     const plugin = this.#gateway.upstreams.get(upstream)?.plugin ?? "";
     return { usage, ...this.#gateway.prices.costOf({ upstream, plugin, model }, usage) };
@@ -169,10 +169,10 @@ export class Admission {
 }
 
 /** An upstream, and its own name for the model. */
-type Place = Pick<AttemptUsage, "upstream" | "upstreamModel">;
+type PricedPlace = Pick<AttemptUsage, "upstream" | "upstreamModel">;
 
 /** What an attempt used whose answer went to nobody. */
-type LostUsage = Place & Pick<CountedUsage, "usage" | "source">;
+type LostUsage = PricedPlace & Pick<CountedUsage, "usage" | "source">;
 
 interface Used {
   /** Of the answer. */
@@ -222,7 +222,7 @@ function tokensOf({ input = 0, output = 0 }: Usage): number {
   return input + output;
 }
 
-function outcomeOf(error: RequestError | undefined): Outcome {
+function outcomeOf(error: GatewayError | undefined): Outcome {
   if (!error) return "ok";
   if (error.code === "client_closed_request") return "client_abort";
   return error.code === "upstream_truncated" ? "truncated" : "upstream_error";

@@ -1,18 +1,18 @@
 import type { BudgetSettings } from "../../config/settings.ts";
-import { RequestError } from "../errors/gateway-error.ts";
-import type { BudgetRefusal, Hold } from "../limits/budgets.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
+import type { BudgetRefusal, BudgetHold } from "../limits/budgets.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Caller } from "../keys/keyring.ts";
-import type { Limited, LimitRefusal, Slot } from "../limits/rate-limiter.ts";
+import type { Limited, LimitRefusal, Permit } from "../limits/rate-limiter.ts";
 import type { RequestEstimate } from "../usage/token-estimate.ts";
 import { estimateRequest, within } from "../usage/token-estimate.ts";
-import { Admission } from "./admission.ts";
+import { Ticket } from "./admission.ts";
 import type { RequestCall } from "./open-call.ts";
 import { outputBounds } from "./output-bounds.ts";
-import type { Asked } from "../usage/prompt-tokens.ts";
+import type { CountableRequest } from "../usage/prompt-tokens.ts";
 import type { Plan } from "./route.ts";
 
-interface Around {
+interface AdmitDeps {
   readonly caller: Caller;
   readonly call: RequestCall;
   readonly gateway: Gateway;
@@ -24,13 +24,13 @@ interface Around {
  * lose it.
  * Leaves with `rate_limit_exceeded`, `insufficient_quota`, `invalid_value`.
  */
-export function admit(request: Asked, plan: Plan, around: Around): void {
+export function admit(request: CountableRequest, plan: Plan, around: AdmitDeps): void {
   const { caller, call, gateway } = around;
   call.cancellation.throwIfCancelled();
   const needed = neededTokens(request, plan, around);
   // The budget first: what was only held can be given back, and a request that was counted can't.
   const hold = caller.budget && takeHold(caller.budget, needed, { plan, ...around });
-  const slot = takeSlot(needed, around);
+  const slot = takePermit(needed, around);
   if ("limit" in slot) {
     hold?.settle(NOTHING);
     throw beyondLimit(slot, needed, caller);
@@ -44,7 +44,7 @@ export function admit(request: Asked, plan: Plan, around: Around): void {
     reserved: slot.reserved,
   };
   const entry = gateway.ledger.open(admitted);
-  call.admit(new Admission(admitted, { slot, hold, entry, request }, gateway));
+  call.admit(new Ticket(admitted, { slot, hold, entry, request }, gateway));
 }
 
 const NOTHING = { usd: 0, tokens: 0 };
@@ -55,7 +55,11 @@ export function limited({ name, limits }: Caller): Limited {
 }
 
 /** What is counted against limits and budgets; nothing is estimated for a key that has neither of tokens. */
-function neededTokens(request: Asked, plan: Plan, { caller, gateway }: Around): RequestEstimate {
+function neededTokens(
+  request: CountableRequest,
+  plan: Plan,
+  { caller, gateway }: AdmitDeps,
+): RequestEstimate {
   const { tokens_per_minute: limit } = caller.limits;
   if (limit === undefined && !caller.budget) return NONE;
   return within(limit, estimateRequest(request, outputBounds(plan, gateway)));
@@ -63,7 +67,7 @@ function neededTokens(request: Asked, plan: Plan, { caller, gateway }: Around): 
 
 const NONE: RequestEstimate = { input: 0, output: 0, outputAsked: false };
 
-function takeSlot(needed: RequestEstimate, { caller, gateway }: Around): Slot | LimitRefusal {
+function takePermit(needed: RequestEstimate, { caller, gateway }: AdmitDeps): Permit | LimitRefusal {
   const tokens = caller.limits.tokens_per_minute === undefined ? 0 : needed.input + needed.output;
   return gateway.limiter.admit(limited(caller), tokens);
 }
@@ -75,27 +79,27 @@ function limitText({ limit, of }: LimitRefusal): string {
     : `${of} ${limit.replaceAll("_", " ")}`;
 }
 
-function beyondLimit(refusal: LimitRefusal, needed: RequestEstimate, { name }: Caller): RequestError {
+function beyondLimit(refusal: LimitRefusal, needed: RequestEstimate, { name }: Caller): GatewayError {
   const { retryAfterMs } = refusal;
   if (retryAfterMs === undefined) {
     const { input, output, outputAsked } = needed;
     const mend =
       outputAsked && input < refusal.of ? "ask for a smaller max_tokens" : "make the prompt shorter";
-    return new RequestError(
+    return new GatewayError(
       "invalid_value",
       `the request may need ${input + output} tokens, more than the key "${name}" has in a whole minute (${refusal.of}); ${mend}`,
       { param: outputAsked && input < refusal.of ? "max_tokens" : "messages" },
     );
   }
   const message = `the key "${name}" is at its limit of ${limitText(refusal)}; try again in ${duration(retryAfterMs)}`;
-  return new RequestError("rate_limit_exceeded", message, { retryAfterMs });
+  return new GatewayError("rate_limit_exceeded", message, { retryAfterMs });
 }
 
 function takeHold(
   budget: BudgetSettings,
   needed: RequestEstimate,
-  { plan, caller, gateway }: Around & { readonly plan: Plan },
-): Hold {
+  { plan, caller, gateway }: AdmitDeps & { readonly plan: Plan },
+): BudgetHold {
   const { input, output } = needed;
   const [target] = plan.targets;
   const place = target && {
@@ -112,15 +116,15 @@ function takeHold(
 function beyondBudget(
   { budget, of, per, held, retryAfterMs }: BudgetRefusal,
   { name }: Caller,
-): RequestError {
+): GatewayError {
   const amount = budget === "usd" ? `$${of}` : `${of} tokens`;
   if (held) {
     const message = `what is left of the key "${name}"'s budget of ${amount} a ${per} is held by requests under way; try again in ${duration(retryAfterMs)}`;
-    return new RequestError("rate_limit_exceeded", message, { retryAfterMs });
+    return new GatewayError("rate_limit_exceeded", message, { retryAfterMs });
   }
   const message = `the key "${name}" has spent its budget of ${amount} for this ${per}; it begins anew in ${duration(retryAfterMs)}`;
   // Nobody should wait for it with an open connection, or ask again and again.
-  return new RequestError("insufficient_quota", message, {
+  return new GatewayError("insufficient_quota", message, {
     retryAfterMs,
     headers: { "x-should-retry": "false" },
   });

@@ -1,4 +1,4 @@
-import { RequestError } from "../errors/gateway-error.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 import type { Gateway } from "../gateway.ts";
 import { KeysUnreadable } from "../keys/key-lookup.ts";
 import type { Caller, Keyring } from "../keys/keyring.ts";
@@ -40,13 +40,13 @@ function callerOf(keys: readonly string[], keyring: Keyring): Caller {
   if (!unreadable) throw unauthorized("the API key is not one of this gateway's");
   const { retryAfterMs } = unreadable;
   const message = "the gateway can't look up the API key at the moment; try again soon";
-  throw new RequestError("overloaded", message, { cause: unreadable, retryAfterMs });
+  throw new GatewayError("overloaded", message, { cause: unreadable, retryAfterMs });
 }
 
 /** Throws `key_expired` for a key whose time is over. */
 export function refuseExpired({ name, expires }: Caller): void {
   if (expires === undefined || expires > Date.now()) return;
-  throw new RequestError("key_expired", `the key "${name}" expired on ${day(expires)}`);
+  throw new GatewayError("key_expired", `the key "${name}" expired on ${day(expires)}`);
 }
 
 function presentedKeys(headers: Headers): string[] {
@@ -60,8 +60,8 @@ function presentedKeys(headers: Headers): string[] {
   return keys;
 }
 
-function unauthorized(message: string): RequestError {
-  return new RequestError("invalid_api_key", message, { headers: { "www-authenticate": "Bearer" } });
+function unauthorized(message: string): GatewayError {
+  return new GatewayError("invalid_api_key", message, { headers: { "www-authenticate": "Bearer" } });
 }
 
 function day(time: number): string {

@@ -9,21 +9,21 @@ import { UpstreamError } from "../contract/index.ts";
 import { forgetSource, sourceOf } from "../json/source.ts";
 import { asksForNothing } from "../dialects/openai-chat/neutral.ts";
 import { asChat } from "../dialects/openai-completions/request.ts";
-import { soundUsage } from "../answer/sanitize-usage.ts";
-import type { Errand } from "../attempts/dispatch-context.ts";
+import { sanitizeUsage } from "../answer/sanitize-usage.ts";
+import type { DispatchContext } from "../attempts/dispatch-context.ts";
 import type { Gateway } from "../gateway.ts";
 import type { CacheState } from "../ledger/ledger.ts";
 import type { EncodedForms } from "../cache/response-cache.ts";
 import type { AnsweredBy, UpstreamAnswer } from "../attempts/upstream-answer.ts";
 import { estimateRequest } from "../usage/token-estimate.ts";
-import type { Question } from "../attempts/attempt.ts";
+import type { UpstreamCall } from "../attempts/attempt.ts";
 import { attempt } from "../attempts/attempt.ts";
-import { WHOLE } from "../attempts/deadlines.ts";
-import { LentCall } from "../attempts/attempt-context.ts";
+import { UNARY } from "../attempts/deadlines.ts";
+import { AttemptContext } from "../attempts/attempt-context.ts";
 import { outputBounds } from "./output-bounds.ts";
 import type { Plan } from "./route.ts";
-import type { Try } from "../attempts/attempt.ts";
-import { tryTargets } from "./failover.ts";
+import type { Attempt } from "../attempts/attempt.ts";
+import { failOver } from "./failover.ts";
 import { settling } from "./upstream-permit.ts";
 
 /** What an upstream has begun to answer, or has answered before. */
@@ -40,8 +40,8 @@ export interface Answered extends AnsweredBy {
   pays(): boolean;
 }
 
-interface Around {
-  readonly call: Errand;
+interface DispatchDeps {
+  readonly call: DispatchContext;
   readonly gateway: Gateway;
 }
 
@@ -49,26 +49,30 @@ interface Around {
  * Step 7: asks the plan's targets until one commits to an answer.
  * Leaves with the failure that says most of why none did.
  */
-export function dispatchChat(plan: Plan, request: ChatRequest, around: Around): Promise<Answer> {
+export function dispatchChat(plan: Plan, request: ChatRequest, around: DispatchDeps): Promise<Answer> {
   const question = { ...formOf(request), ask: askChat(request) };
   return dispatch(plan, { question, request }, around);
 }
 
 /** The same for a text to be continued; upstreams or models that only hold conversations are asked in one. */
-export function dispatchCompletion(plan: Plan, request: CompletionRequest, around: Around): Promise<Answer> {
+export function dispatchCompletion(
+  plan: Plan,
+  request: CompletionRequest,
+  around: DispatchDeps,
+): Promise<Answer> {
   const question = { ...formOf(request), ask: askCompletion(request) };
   return dispatch(plan, { question, request }, around);
 }
 
-function formOf({ stream, n }: Pick<ChatRequest, "stream" | "n">): Pick<Question, "stream" | "choices"> {
+function formOf({ stream, n }: Pick<ChatRequest, "stream" | "n">): Pick<UpstreamCall, "stream" | "choices"> {
   return { stream: stream === true, choices: n ?? 1 };
 }
 
-function askChat(request: ChatRequest): Question["ask"] {
+function askChat(request: ChatRequest): UpstreamCall["ask"] {
   return (upstream, model, call) => upstream.chat(withModel(request, model), call);
 }
 
-function askCompletion(request: CompletionRequest): Question["ask"] {
+function askCompletion(request: CompletionRequest): UpstreamCall["ask"] {
   return async (upstream, model, call) => {
     const asked = withModel(request, model);
     if (!upstream.complete) return upstream.chat(asChat(asked), call);
@@ -86,15 +90,19 @@ function withModel<T extends ChatRequest | CompletionRequest>(request: T, model:
   return request.model === model ? request : { ...request, model };
 }
 
-interface Asked {
-  readonly question: Question;
+interface DispatchedRequest {
+  readonly question: UpstreamCall;
   readonly request: ChatRequest | CompletionRequest;
 }
 
-function dispatch(plan: Plan, { question, request }: Asked, { call, gateway }: Around): Promise<Answer> {
+function dispatch(
+  plan: Plan,
+  { question, request }: DispatchedRequest,
+  { call, gateway }: DispatchDeps,
+): Promise<Answer> {
   const needed = () => estimateRequest(request, outputBounds(plan, gateway));
   const body = () => bodyOf(request);
-  return tryTargets(plan, { call, gateway, needed, body }, async (attempted) => {
+  return failOver(plan, { call, gateway, needed, body }, async (attempted) => {
     const { events, ignored } = await attempt(question, attempted, { call, redact: gateway.redact });
     // From here on nobody else is asked.
     forgetSource(request);
@@ -113,7 +121,7 @@ function named(ignored: readonly string[], request: JsonObject): readonly string
 }
 
 /** What a call of one's own, made for nobody else, has to say of itself. */
-function answeredBy({ target, number }: Pick<Try, "target" | "number">): Omit<Answered, "ignored"> {
+function answeredBy({ target, number }: Pick<Attempt, "target" | "number">): Omit<Answered, "ignored"> {
   const { upstream, model } = target;
   return {
     upstream: upstream.id,
@@ -137,19 +145,19 @@ export interface EmbedAnswer extends Answered {
 export function dispatchEmbed(
   plan: Plan,
   request: EmbedRequest,
-  { call, gateway }: Around,
+  { call, gateway }: DispatchDeps,
 ): Promise<EmbedAnswer> {
   const needed = () => estimateRequest(request, outputBounds(plan, gateway));
   const body = () => bodyOf(request);
-  return tryTargets(plan, { call, gateway, needed, body }, async ({ target, number, visit, slot }) => {
-    const lent = new LentCall({ target, number, visit, call, redact: gateway.redact, course: WHOLE });
+  return failOver(plan, { call, gateway, needed, body }, async ({ target, number, visit, slot }) => {
+    const lent = new AttemptContext({ target, number, visit, call, redact: gateway.redact, course: UNARY });
     const { id, upstream } = target.upstream;
     try {
       if (!upstream.embed) throw noEmbeddings(id);
       const result = await lent.orAborted(upstream.embed({ ...request, model: target.model }, lent));
       checkVectors(result, request);
       lent.ended();
-      slot?.settle(soundUsage(result.usage ?? {}).input ?? slot.reserved);
+      slot?.settle(sanitizeUsage(result.usage ?? {}).input ?? slot.reserved);
       return { ...answeredBy({ target, number }), result, ignored: named(lent.ignoredNames, request) };
     } catch (error) {
       const failure = lent.explain(error);

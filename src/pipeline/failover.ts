@@ -1,19 +1,19 @@
-import type { Try } from "../attempts/attempt.ts";
+import type { Attempt } from "../attempts/attempt.ts";
 import type { UpstreamErrorCode } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
-import type { RequestError } from "../errors/gateway-error.ts";
+import type { GatewayError } from "../errors/gateway-error.ts";
 import { ofUpstream } from "../errors/gateway-error.ts";
 import { pause } from "../runtime/pause.ts";
-import type { Errand } from "../attempts/dispatch-context.ts";
+import type { DispatchContext } from "../attempts/dispatch-context.ts";
 import type { Gateway } from "../gateway.ts";
-import type { Slot } from "../limits/rate-limiter.ts";
+import type { Permit } from "../limits/rate-limiter.ts";
 import type { Target } from "../targets/route-table.ts";
-import type { Visit } from "../targets/attempt-permit.ts";
+import type { AttemptPermit } from "../targets/attempt-permit.ts";
 import { concernsUpstream } from "../targets/attempt-permit.ts";
 import type { RequestEstimate } from "../usage/token-estimate.ts";
 import type { Plan } from "./route.ts";
-import { takeUpstreamSlot } from "./upstream-permit.ts";
-import type { Told } from "../attempts/verdict.ts";
+import { takeUpstreamPermit } from "./upstream-permit.ts";
+import type { ReportedFailure } from "../attempts/verdict.ts";
 import { forClient, moreTelling, telling, tooLarge, whileResting } from "../attempts/verdict.ts";
 
 /** A client would rather come back by itself than wait longer than this for another try. */
@@ -28,7 +28,7 @@ const PASSING: ReadonlySet<UpstreamErrorCode> = new Set([
   "truncated",
 ]);
 
-interface Again {
+interface PendingRetry {
   readonly target: Target;
   /** By the age of the request, in ms. */
   readonly notBefore: number;
@@ -41,12 +41,16 @@ interface Again {
  * all of them. Where nothing else is left, the one that rests for the shortest time is asked all the same, if not too
  * many ask it at once. Rejects with the failure that says most.
  */
-export function tryTargets<T>(plan: Plan, around: Around, run: (attempt: Try) => Promise<T>): Promise<T> {
-  return new Tries(plan, around).until(run);
+export function failOver<T>(
+  plan: Plan,
+  around: FailoverDeps,
+  run: (attempt: Attempt) => Promise<T>,
+): Promise<T> {
+  return new FailoverLoop(plan, around).until(run);
 }
 
-interface Around {
-  readonly call: Errand;
+interface FailoverDeps {
+  readonly call: DispatchContext;
   readonly gateway: Gateway;
   /** What the request may need of an upstream's tokens; asked only where those are limited. */
   readonly needed: () => RequestEstimate;
@@ -54,14 +58,14 @@ interface Around {
   readonly body: () => string | number | bigint;
 }
 
-class Tries {
+class FailoverLoop {
   readonly #plan: Plan;
-  readonly #call: Errand;
+  readonly #call: DispatchContext;
   readonly #gateway: Gateway;
   /** How many of the plan's targets had their turn. */
   #turn = 0;
   // Nearly all requests need none of the following.
-  #again: Again[] | undefined;
+  #again: PendingRetry[] | undefined;
   /** The upstreams that have failed this request, and not because of what it asks. */
   #failed: Set<string> | undefined;
   /** When a target said that it may be asked again, by the age of the request; Infinity: it can't serve this one. */
@@ -77,9 +81,9 @@ class Tries {
   readonly #needed: () => RequestEstimate;
   readonly #body: () => string | number | bigint;
   #calls = 0;
-  #failure: Told | undefined;
+  #failure: ReportedFailure | undefined;
 
-  constructor(plan: Plan, { call, gateway, needed, body }: Around) {
+  constructor(plan: Plan, { call, gateway, needed, body }: FailoverDeps) {
     this.#plan = plan;
     this.#call = call;
     this.#gateway = gateway;
@@ -87,7 +91,7 @@ class Tries {
     this.#body = body;
   }
 
-  async until<T>(run: (attempt: Try) => Promise<T>): Promise<T> {
+  async until<T>(run: (attempt: Attempt) => Promise<T>): Promise<T> {
     for (;;) {
       this.#call.cancellation.throwIfCancelled();
       const next = this.#first() ?? (await this.#retry()) ?? this.#last();
@@ -103,7 +107,7 @@ class Tries {
   }
 
   /** The next target that this request hasn't been to. */
-  #first(): Try | undefined {
+  #first(): Attempt | undefined {
     while (this.#calls < this.#gateway.retry.attempts) {
       const target = this.#plan.targets[this.#turn++];
       if (!target) return undefined;
@@ -114,7 +118,7 @@ class Tries {
   }
 
   /** The target that is soonest worth another try, after its pause. */
-  async #retry(): Promise<Try | undefined> {
+  async #retry(): Promise<Attempt | undefined> {
     const again = this.#again ?? [];
     again.sort((a, b) => a.notBefore - b.notBefore);
     for (let next = again.shift(); next; next = again.shift()) {
@@ -131,7 +135,7 @@ class Tries {
   }
 
   /** The target that rests for the shortest time, once: an answer is likelier from there than from nobody. */
-  #last(): Try | undefined {
+  #last(): Attempt | undefined {
     if (this.#isLast || this.#calls >= this.#gateway.retry.attempts) return undefined;
     this.#isLast = true;
     const { targets } = this.#gateway;
@@ -158,8 +162,8 @@ class Tries {
     return true;
   }
 
-  #enter(target: Target): Try | undefined {
-    const slot = takeUpstreamSlot(target.upstream, this.#needed, this.#gateway);
+  #enter(target: Target): Attempt | undefined {
+    const slot = takeUpstreamPermit(target.upstream, this.#needed, this.#gateway);
     if (slot && "limit" in slot) {
       (this.#limited ??= new Set()).add(target);
       this.#tell(target, this.#call.age + (slot.retryAfterMs ?? Infinity));
@@ -175,7 +179,7 @@ class Tries {
   }
 
   /** Notes a failure; throws it when no other target could do better. */
-  #note({ target, visit }: Try, error: unknown): void {
+  #note({ target, visit }: Attempt, error: unknown): void {
     if (!UpstreamError.is(error)) throw error;
     const { id } = target.upstream;
     const isUnasked = visit.outcome === "unasked";
@@ -233,7 +237,7 @@ class Tries {
   }
 
   /** What the client gets when nothing is left to try. */
-  #verdict(): RequestError {
+  #verdict(): GatewayError {
     const waits = this.#plan.targets.map((target) => this.#wait(target));
     const soonest = Math.min(...waits);
     if (this.#failure) return forClient(this.#failure, soonest);
@@ -253,7 +257,7 @@ class Tries {
 }
 
 /** A visit at whose end the slot is free. */
-function releasing(slot: Slot, visit: Visit): Visit {
+function releasing(slot: Permit, visit: AttemptPermit): AttemptPermit {
   return {
     get outcome() {
       return visit.outcome;

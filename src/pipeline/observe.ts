@@ -1,11 +1,11 @@
 import type { Batches, EmbedRequest, EmbedResult, NextBatch } from "../contract/index.ts";
-import { isComing } from "../contract/later.ts";
+import { isPending } from "../contract/later.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
 import type { AnswerBatches, CountedUsage, NextAnswerBatch } from "../answer/answer-event.ts";
-import { soundUsage } from "../answer/sanitize-usage.ts";
+import { sanitizeUsage } from "../answer/sanitize-usage.ts";
 import type { Gateway } from "../gateway.ts";
-import type { Asked } from "../usage/usage-tracker.ts";
-import { Account } from "../usage/usage-tracker.ts";
+import type { TrackedRequest } from "../usage/usage-tracker.ts";
+import { UsageTracker } from "../usage/usage-tracker.ts";
 import type { Answer, Answered } from "./dispatch.ts";
 import type { RequestCall } from "./open-call.ts";
 import { promptTokens } from "../usage/prompt-tokens.ts";
@@ -16,7 +16,7 @@ export interface ObservedAnswer {
   readonly events: ObservedEvents;
 }
 
-interface Around {
+interface ObserveDeps {
   readonly call: RequestCall;
   readonly gateway: Gateway;
 }
@@ -25,8 +25,12 @@ interface Around {
  * Step 8: keeps account of what is delivered, for the ledger, and ends the answer with one usage where the
  * client will see it: what the upstream reported, or else a count by a tokenizer after the answer.
  */
-export function observe(answer: Answer, request: Asked, { call, gateway }: Around): ObservedAnswer {
-  const account = new Account(request, gateway.tokens);
+export function observe(
+  answer: Answer,
+  request: TrackedRequest,
+  { call, gateway }: ObserveDeps,
+): ObservedAnswer {
+  const account = new UsageTracker(request, gateway.tokens);
   call.answeredBy(answer, account);
   // A plain answer always tells its usage, a streamed one when asked.
   const told = request.stream !== true || wantsUsage(request);
@@ -39,13 +43,13 @@ const END: NextAnswerBatch = { done: true, value: undefined };
 export class ObservedEvents implements AnswerBatches {
   /** The events as they come. Whoever reads them here hands each batch to `take`, which saves a promise for each. */
   readonly source: Batches;
-  readonly #account: Account;
+  readonly #account: UsageTracker;
   readonly #call: RequestCall;
   #told: boolean;
 
   constructor(
     events: Batches,
-    account: Account,
+    account: UsageTracker,
     { call, told }: { readonly call: RequestCall; readonly told: boolean },
   ) {
     this.source = events;
@@ -57,7 +61,7 @@ export class ObservedEvents implements AnswerBatches {
   next(): NextAnswerBatch | Promise<NextAnswerBatch> {
     for (;;) {
       const next = this.source.next();
-      if (isComing(next)) return next.then(this.#came);
+      if (isPending(next)) return next.then(this.#came);
       const said = this.take(next);
       if (said) return said;
     }
@@ -95,9 +99,9 @@ function batchOf(usage: CountedUsage): NextAnswerBatch {
 export async function embeddingUsage(
   answer: Answered & { readonly result: EmbedResult },
   request: EmbedRequest,
-  { call, gateway }: Around,
+  { call, gateway }: ObserveDeps,
 ): Promise<CountedUsage> {
-  const told = soundUsage(answer.result.usage ?? {});
+  const told = sanitizeUsage(answer.result.usage ?? {});
   const counted: CountedUsage =
     told.input === undefined
       ? {

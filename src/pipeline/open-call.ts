@@ -1,13 +1,13 @@
 import { UpstreamError } from "../contract/index.ts";
-import { RequestError } from "../errors/gateway-error.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { CountedUsage } from "../answer/answer-event.ts";
-import { Cancellation } from "../runtime/cancel-source.ts";
+import { CancelSource } from "../runtime/cancel-source.ts";
 import type { AttemptUsage, SharedBill } from "../attempts/dispatch-context.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Caller } from "../keys/keyring.ts";
 import type { CacheState } from "../ledger/ledger.ts";
-import type { Admission, ServedBy, Usable } from "./admission.ts";
+import type { Ticket, ServedBy, Usable } from "./admission.ts";
 import { NOTHING } from "./admission.ts";
 
 // What may stand in a log line and in a header without further thought.
@@ -62,7 +62,7 @@ export class RequestCall {
   readonly #mark: Opening["mark"];
   readonly #gateway: Gateway;
   /** Cancelled when nobody waits for the answer any more. */
-  readonly cancellation: Cancellation<RequestError> = new Cancellation();
+  readonly cancellation: CancelSource<GatewayError> = new CancelSource();
   readonly #started = performance.now();
   readonly #facts: { -readonly [Fact in keyof CallFacts]: CallFacts[Fact] } = {
     model: undefined,
@@ -72,10 +72,10 @@ export class RequestCall {
     queuedMs: undefined,
     cache: undefined,
   };
-  #gone: RequestError | undefined;
+  #gone: GatewayError | undefined;
   /** Who asks, once that is known. */
   caller: Caller | undefined;
-  #admission: Admission | undefined;
+  #admission: Ticket | undefined;
   #firstEventMs: number | undefined;
   #overheadMs: number | undefined;
   #isWatched = false;
@@ -95,8 +95,8 @@ export class RequestCall {
   }
 
   /** Why a request ends whose client has left. */
-  get gone(): RequestError {
-    return (this.#gone ??= new RequestError("client_closed_request", "the client left"));
+  get gone(): GatewayError {
+    return (this.#gone ??= new GatewayError("client_closed_request", "the client left"));
   }
 
   /** Milliseconds since the request came. */
@@ -104,12 +104,12 @@ export class RequestCall {
     return performance.now() - this.#started;
   }
 
-  abort(reason: RequestError): void {
+  abort(reason: GatewayError): void {
     this.cancellation.cancel(reason);
   }
 
   /** It is admitted, and this is what it holds. */
-  admit(admission: Admission): void {
+  admit(admission: Ticket): void {
     this.#admission = admission;
     if (this.#isWatched) admission.guard();
   }
@@ -202,7 +202,7 @@ export class RequestCall {
    * The answer has ended, well or with an error: books it and writes the log line. Only the first call counts. The last
    * byte must not go out before: then the end is where a killed process doesn't lose it.
    */
-  close(error?: RequestError): void {
+  close(error?: GatewayError): void {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#isWatched) this.http.signal.removeEventListener("abort", this.left);
@@ -218,11 +218,11 @@ export class RequestCall {
       overheadMs: this.#overheadMs,
       queuedMs: this.#facts.queuedMs,
     });
-    if (error && !this.#admission) this.#gateway.meter.refused(error.code, this.caller?.name);
+    if (error && !this.#admission) this.#gateway.metrics.refused(error.code, this.caller?.name);
     this.#writeLine(error);
   }
 
-  #writeLine(error: RequestError | undefined): void {
+  #writeLine(error: GatewayError | undefined): void {
     const status = error?.status ?? 200;
     const level = status === 500 ? "error" : status > 500 ? "warn" : "info";
     const known = this.#admission?.account?.known;

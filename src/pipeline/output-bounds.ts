@@ -9,10 +9,10 @@ import type { Plan } from "./route.ts";
 const LONGEST_UNKNOWN = 32_768;
 
 /** How long an answer to a request may be, whichever of the plan's targets gives it. */
-export function outputBounds({ targets }: Plan, { directory, outputEstimate }: Gateway): OutputBounds {
+export function outputBounds({ targets }: Plan, { catalog, outputEstimate }: Gateway): OutputBounds {
   let longest = 0;
   for (const { upstream, model } of targets) {
-    const { output } = directory.capabilities(upstream, model);
+    const { output } = catalog.capabilities(upstream, model);
     longest = Math.max(longest, isLength(output) ? output : LONGEST_UNKNOWN);
   }
   return { estimate: outputEstimate, longest };

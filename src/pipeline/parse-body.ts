@@ -2,10 +2,10 @@ import type { Json, JsonObject } from "../contract/index.ts";
 import { parseLossless } from "../json/lossless.ts";
 import { MAX_NESTING } from "../json/nesting.ts";
 import type { Source } from "../json/source.ts";
-import { keepSource } from "../json/source.ts";
+import { retainSource } from "../json/source.ts";
 import { splice } from "../json/splice.ts";
 import { scanTopLevel } from "../json/top-level.ts";
-import { RequestError } from "../errors/gateway-error.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 
 /** Skips a byte order mark, and throws on what is not UTF-8 instead of replacing it. */
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -15,20 +15,20 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  */
 export function parseBody(received: Uint8Array<ArrayBuffer>): unknown {
   if (received.byteLength === 0)
-    throw new RequestError("invalid_json", "the body is empty; send a JSON object");
+    throw new GatewayError("invalid_json", "the body is empty; send a JSON object");
   const text = decoded(received);
   // A byte order mark isn't everybody's.
   const start = received[0] === MARK ? MARK_LENGTH : 0;
   const bytes = Buffer.from(received.buffer, received.byteOffset + start, received.byteLength - start);
   const { members, doubled, isTooDeep, hasLongNumbers } = scanTopLevel(bytes);
   if (isTooDeep) {
-    throw new RequestError("invalid_json", `the body is nested more than ${MAX_NESTING} levels deep`);
+    throw new GatewayError("invalid_json", `the body is nested more than ${MAX_NESTING} levels deep`);
   }
   const value = parseJson(text, hasLongNumbers);
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     const ascii = text.length === bytes.byteLength && bytes.indexOf(ESCAPE) < 0;
     const source = { bytes, members, ascii };
-    keepSource(value as JsonObject, doubled === undefined ? source : withoutDoubles(source));
+    retainSource(value as JsonObject, doubled === undefined ? source : withoutDoubles(source));
   }
   return value;
 }
@@ -41,7 +41,7 @@ function decoded(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch (cause) {
-    throw new RequestError("invalid_json", `the body is not valid UTF-8${compression(bytes)}`, { cause });
+    throw new GatewayError("invalid_json", `the body is not valid UTF-8${compression(bytes)}`, { cause });
   }
 }
 
@@ -76,7 +76,7 @@ function parseJson(text: string, hasLongNumbers: boolean): Json {
   try {
     return hasLongNumbers ? parseLossless(text) : (JSON.parse(text) as Json);
   } catch (cause) {
-    throw new RequestError("invalid_json", `the body is not valid JSON${complaintOf(cause)}`, { cause });
+    throw new GatewayError("invalid_json", `the body is not valid JSON${complaintOf(cause)}`, { cause });
   }
 }
 

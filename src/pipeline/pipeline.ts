@@ -5,7 +5,7 @@ import { openaiCompletions } from "../dialects/openai-completions/index.ts";
 import { parseCompletionsRequest } from "../dialects/openai-completions/request.ts";
 import { embeddingsBody } from "../dialects/openai-embeddings/message.ts";
 import { parseEmbeddingsRequest } from "../dialects/openai-embeddings/request.ts";
-import type { Errand } from "../attempts/dispatch-context.ts";
+import type { DispatchContext } from "../attempts/dispatch-context.ts";
 import type { Gateway } from "../gateway.ts";
 import { admit } from "./admit.ts";
 import { authenticate } from "./authenticate.ts";
@@ -30,7 +30,7 @@ export async function chatCompletions(http: Request, call: RequestCall, gateway:
   const request = parseChatRequest(await readBody(http, call, gateway)); // 400, 408, 413, 415
   const plan = await route(request, { caller, call, gateway }); // 403, 404
   admit(request, plan, { caller, call, gateway }); // 429
-  const ask = (errand: Errand) => dispatchChat(plan, request, { call: errand, gateway });
+  const ask = (errand: DispatchContext) => dispatchChat(plan, request, { call: errand, gateway });
   const answer = recall(request, ask, { http, caller, plan, call, gateway }); // until an upstream commits
   const observed = answer.then((begun) => observe(begun, request, { call, gateway })); // usage
   return reply(observed, request, { dialect: openaiChat, call, gateway }); // SSE or JSON
@@ -42,7 +42,7 @@ export async function completions(http: Request, call: RequestCall, gateway: Gat
   const request = parseCompletionsRequest(await readBody(http, call, gateway));
   const plan = await route(request, { caller, call, gateway });
   admit(request, plan, { caller, call, gateway });
-  const ask = (errand: Errand) => dispatchCompletion(plan, request, { call: errand, gateway });
+  const ask = (errand: DispatchContext) => dispatchCompletion(plan, request, { call: errand, gateway });
   const answer = recall(request, ask, { http, caller, plan, call, gateway });
   const observed = answer.then((begun) => observe(begun, request, { call, gateway }));
   return reply(observed, request, { dialect: openaiCompletions, call, gateway });

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { ChatRequest } from "../contract/index.ts";
 import { sourceOf } from "../json/source.ts";
-import { Cancellation } from "../runtime/cancel-source.ts";
+import { CancelSource } from "../runtime/cancel-source.ts";
 import { ByteBudget } from "../limits/byte-budget.ts";
 import type { Gateway } from "../gateway.ts";
 import { estimateRequest } from "../usage/token-estimate.ts";
@@ -16,7 +16,7 @@ const gateway = {
 async function readIn(body: string): Promise<ChatRequest> {
   const headers = { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
   const http = new Request("http://localhost/", { method: "POST", headers, body });
-  const call = { cancellation: new Cancellation(), age: 0 } as unknown as RequestCall;
+  const call = { cancellation: new CancelSource(), age: 0 } as unknown as RequestCall;
   return (await readBody(http, call, gateway)) as ChatRequest;
 }
 

@@ -1,4 +1,4 @@
-import { RequestError } from "../errors/gateway-error.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 import type { BytesTaken } from "../limits/byte-budget.ts";
 import type { Gateway } from "../gateway.ts";
 import type { RequestCall } from "./open-call.ts";
@@ -26,7 +26,7 @@ export function readBody(http: Request, call: RequestCall, gateway: Gateway): un
   return parseBody(there);
 }
 
-interface Around {
+interface ReadDeps {
   readonly call: RequestCall;
   readonly gateway: Gateway;
 }
@@ -35,9 +35,9 @@ interface Around {
 async function readWhole(
   reading: Promise<Uint8Array<ArrayBuffer>>,
   taken: BytesTaken,
-  { call, gateway }: Around,
+  { call, gateway }: ReadDeps,
 ): Promise<unknown> {
-  const patience = new Patience(call, gateway);
+  const patience = new BodyTimeouts(call, gateway);
   try {
     patience.expect();
     return parseBody(await Promise.race([orGone(reading, call), patience.over]));
@@ -55,9 +55,9 @@ interface Reading {
 async function readPieces(
   http: Request,
   { length, taken }: Reading,
-  { call, gateway }: Around,
+  { call, gateway }: ReadDeps,
 ): Promise<unknown> {
-  const patience = new Patience(call, gateway);
+  const patience = new BodyTimeouts(call, gateway);
   const reader = http.body?.getReader();
   const pieces: Uint8Array[] = [];
   let size = 0;
@@ -109,8 +109,8 @@ function checkType(headers: Headers): void {
   }
 }
 
-function unsupportedType(message: string): RequestError {
-  return new RequestError("unsupported_media_type", message);
+function unsupportedType(message: string): GatewayError {
+  return new GatewayError("unsupported_media_type", message);
 }
 
 function declaredLength(headers: Headers, gateway: Gateway): number | undefined {
@@ -121,21 +121,21 @@ function declaredLength(headers: Headers, gateway: Gateway): number | undefined 
   return length;
 }
 
-function tooLarge(gateway: Gateway): RequestError {
+function tooLarge(gateway: Gateway): GatewayError {
   const message = `the body is larger than this gateway takes (server.max_body, ${gateway.limits.maxBody} bytes)`;
-  return new RequestError("request_too_large", message);
+  return new GatewayError("request_too_large", message);
 }
 
-function overloaded(gateway: Gateway): RequestError {
+function overloaded(gateway: Gateway): GatewayError {
   const message = `the requests in flight hold as many bytes as this gateway takes at once (server.max_bodies, ${gateway.bodies.size} bytes)`;
-  return new RequestError("overloaded", message);
+  return new GatewayError("overloaded", message);
 }
 
 /** A body up to this is expected at once, and read in one piece: that costs half of what a stream of pieces does. */
 const ONE_PIECE = 1024 * 1024;
 
 /** How long a client is waited for who sends a body: not when it is too slow, or gone. */
-class Patience {
+class BodyTimeouts {
   readonly #call: RequestCall;
   readonly #gateway: Gateway;
   readonly #over = Promise.withResolvers<never>();
@@ -168,7 +168,7 @@ class Patience {
   }
 
   readonly #late = (): void =>
-    this.#over.reject(new RequestError("request_timeout", "the body did not come in time"));
+    this.#over.reject(new GatewayError("request_timeout", "the body did not come in time"));
 
   readonly #left = (): void => this.#over.reject(this.#call.cancellation.reason);
 }

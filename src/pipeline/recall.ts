@@ -1,23 +1,23 @@
 import type { ChatRequest, CompletionRequest } from "../contract/index.ts";
 import { isNumber } from "../contract/index.ts";
-import type { Errand } from "../attempts/dispatch-context.ts";
-import type { Flight } from "../cache/shared-call.ts";
-import type { FlightPlan } from "../cache/coalescer.ts";
+import type { DispatchContext } from "../attempts/dispatch-context.ts";
+import type { SharedCall } from "../cache/shared-call.ts";
+import type { SharedCallPlan } from "../cache/coalescer.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Caller } from "../keys/keyring.ts";
 import type { CachedAnswer, ResponseCache } from "../cache/response-cache.ts";
 import type { AnsweredBy } from "../attempts/upstream-answer.ts";
-import { cacheWish } from "../cache/cache-control.ts";
+import { cacheDirectives } from "../cache/cache-control.ts";
 import { cacheKey, rememberedKey, rememberKey } from "../cache/cache-key.ts";
 import type { Answer } from "./dispatch.ts";
 import type { RequestCall } from "./open-call.ts";
 import type { Plan } from "./route.ts";
 import { isWorthKeeping } from "../cache/worth-keeping.ts";
 
-type Asked = ChatRequest | CompletionRequest;
-type Ask = (errand: Errand) => Promise<Answer>;
+type RecallRequest = ChatRequest | CompletionRequest;
+type Ask = (errand: DispatchContext) => Promise<Answer>;
 
-interface Around {
+interface RecallDeps {
   readonly http: Request;
   readonly caller: Caller;
   readonly plan: Plan;
@@ -30,20 +30,20 @@ interface Around {
  * upstreams.
  * Leaves with what `ask` does.
  */
-export function recall(request: Asked, ask: Ask, around: Around): Promise<Answer> {
+export function recall(request: RecallRequest, ask: Ask, around: RecallDeps): Promise<Answer> {
   const { cache } = around.gateway;
   return cache && mayKeep(request, cache) ? recallFrom(cache, { request, ask }, around) : ask(around.call);
 }
 
 async function recallFrom(
   cache: ResponseCache,
-  { request, ask }: { readonly request: Asked; readonly ask: Ask },
-  around: Around,
+  { request, ask }: { readonly request: RecallRequest; readonly ask: Ask },
+  around: RecallDeps,
 ): Promise<Answer> {
   const { http, caller, plan, call } = around;
   const [target] = plan.targets;
   if (!target) return ask(call);
-  const wish = cacheWish(http.headers.get("cache-control"));
+  const wish = cacheDirectives(http.headers.get("cache-control"));
   if (wish.noStore) return ask(call);
   const sharedBy = cache.scope === "key" ? caller.name : undefined;
   const parts = { endpoint: call.path, target, sharedBy };
@@ -63,7 +63,7 @@ async function recallFrom(
 }
 
 /** Whether the same request may get the same answer again. */
-function mayKeep({ temperature, seed }: Asked, { mode }: ResponseCache): boolean {
+function mayKeep({ temperature, seed }: RecallRequest, { mode }: ResponseCache): boolean {
   return mode === "all" || temperature === 0 || isNumber(seed);
 }
 
@@ -87,14 +87,14 @@ function neverPays(): boolean {
 
 interface Sharing {
   /** How the flight is made if there is none. */
-  readonly plan: () => FlightPlan;
+  readonly plan: () => SharedCallPlan;
   readonly cache: ResponseCache;
   readonly call: RequestCall;
 }
 
 /** Boards the flight with this key, or begins it. */
 async function share(key: string, { plan, cache, call }: Sharing): Promise<Answer> {
-  const running: Flight | undefined = cache.flights.find(key);
+  const running: SharedCall | undefined = cache.flights.find(key);
   const state = running ? "follow" : "miss";
   call.note({ cache: state });
   const flight = running ?? cache.flights.start(key, plan());
@@ -102,7 +102,7 @@ async function share(key: string, { plan, cache, call }: Sharing): Promise<Answe
 }
 
 /** How the upstreams are called on behalf of all who share it; what comes of it is kept. */
-function planFlight(key: string, ask: Ask, { plan, call, gateway }: Around): FlightPlan {
+function planFlight(key: string, ask: Ask, { plan, call, gateway }: RecallDeps): SharedCallPlan {
   const [first] = plan.targets;
   const isFirst = ({ upstream, upstreamModel }: AnsweredBy) =>
     upstream === first?.upstream.id && upstreamModel === first.model;

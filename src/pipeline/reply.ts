@@ -1,18 +1,19 @@
-import type { ChatRequest, JsonObject, NextBatch, Waiter } from "../contract/index.ts";
-import { Later } from "../contract/index.ts";
+import type { ChatRequest, JsonObject, NextBatch, Continuation } from "../contract/index.ts";
+import { ReusableDeferred } from "../contract/index.ts";
 import { stringifyJson } from "../json/json-text.ts";
-import { isComing, whenThere } from "../contract/later.ts";
+import { isPending, subscribeOnce } from "../contract/later.ts";
 import type { Dialect, FrameWriter } from "../dialects/dialect.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
-import type { RequestError } from "../errors/gateway-error.ts";
-import { toRequestError } from "../errors/gateway-error.ts";
+import type { GatewayError } from "../errors/gateway-error.ts";
+import { toGatewayError } from "../errors/gateway-error.ts";
 import type { CountedUsage, NextAnswerBatch } from "../answer/answer-event.ts";
 import type { Chunks, NextChunk } from "../runtime/readable.ts";
 import { readable } from "../runtime/readable.ts";
-import { RepeatedHeaders } from "../runtime/headers-cache.ts";
+import { HeadersCache } from "../runtime/headers-cache.ts";
 import { responseBody } from "../runtime/write-chunks.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../gateway.ts";
+import { headersOf } from "./answer-headers.ts";
 import type { Answered } from "./dispatch.ts";
 import type { ObservedAnswer, ObservedEvents } from "./observe.ts";
 import type { RequestCall } from "./open-call.ts";
@@ -26,13 +27,10 @@ const SSE_HEADERS = {
   "x-accel-buffering": "no",
 };
 
-const HEADERS = new RepeatedHeaders();
-
-/** Proxies refuse headers that are much longer. */
-const LONGEST_LIST = 1_000;
+const HEADERS = new HeadersCache();
 
 /** What the form of an answer depends on. */
-type Asked = Pick<ChatRequest, "model" | "stream" | "stream_options">;
+type ReplyForm = Pick<ChatRequest, "model" | "stream" | "stream_options">;
 
 interface Served {
   readonly dialect: Dialect;
@@ -45,13 +43,17 @@ interface Served {
  * HTTP status; after it, or once the headers had to go out early, an error frame.
  * Leaves with whatever the upstreams failed with.
  */
-export function reply(answer: Promise<ObservedAnswer>, request: Asked, served: Served): Promise<Response> {
+export function reply(
+  answer: Promise<ObservedAnswer>,
+  request: ReplyForm,
+  served: Served,
+): Promise<Response> {
   return request.stream ? streamed(answer, request, served) : plain(answer, request, served);
 }
 
 async function plain(
   answer: Promise<ObservedAnswer>,
-  request: Asked,
+  request: ReplyForm,
   { dialect, call }: Served,
 ): Promise<Response> {
   const { answered, events } = await answer;
@@ -101,7 +103,11 @@ async function replyWithBody(
   return jsonResponse(body, call.marked(headers));
 }
 
-async function streamed(answer: Promise<ObservedAnswer>, request: Asked, served: Served): Promise<Response> {
+async function streamed(
+  answer: Promise<ObservedAnswer>,
+  request: ReplyForm,
+  served: Served,
+): Promise<Response> {
   const { dialect, call, gateway } = served;
   const known = await knownWithin(answer, gateway.limits.earlyHeaders);
   const beat = dialect.comment;
@@ -145,47 +151,31 @@ function knownWithin(answer: Promise<ObservedAnswer>, ms: number): Promise<Obser
   });
 }
 
-function headersOf({ upstream, attempts, ignored, cache, age }: Answered): Record<string, string> {
-  const headers: Record<string, string> = {
-    "x-modelyard-upstream": upstream,
-    "x-modelyard-attempts": String(attempts),
-    "x-modelyard-cache": cache,
-  };
-  if (age !== undefined) headers["age"] = String(age);
-  if (ignored.length > 0) headers["x-modelyard-ignored"] = listed(ignored);
-  return headers;
-}
-
-function listed(entries: readonly string[]): string {
-  const list = entries.join(",");
-  return list.length <= LONGEST_LIST ? list : `${list.slice(0, LONGEST_LIST)}...`;
-}
-
 /** An answer that has begun, or will. */
 type Begun = ObservedAnswer | Promise<ObservedAnswer>;
 
 /** The body of a stream: it ends with `[DONE]`, or with an error frame, and never throws. */
-class Frames implements Chunks, Waiter<NextBatch> {
+class Frames implements Chunks, Continuation<NextBatch> {
   readonly #answer: Begun;
   readonly #call: RequestCall;
   readonly #writer: FrameWriter;
-  readonly #later = new Later<NextChunk>();
+  readonly #later = new ReusableDeferred<NextChunk>();
   #events: ObservedEvents | undefined;
   #isOver = false;
 
-  constructor(answer: Begun, request: Asked, { dialect, call }: Served) {
+  constructor(answer: Begun, request: ReplyForm, { dialect, call }: Served) {
     this.#answer = answer;
     this.#call = call;
     this.#writer = dialect.writer({ model: request.model, includeUsage: wantsUsage(request) });
   }
 
-  next(): NextChunk | Later<NextChunk> {
+  next(): NextChunk | ReusableDeferred<NextChunk> {
     if (this.#isOver) return END;
     if (this.#events) return this.#read(this.#events);
     if (!(this.#answer instanceof Promise)) return this.#begin(this.#answer);
     this.#answer.then(
       (answer) => this.#tell(this.#begin(answer)),
-      (error: unknown) => this.broke(error),
+      (error: unknown) => this.onError(error),
     );
     return this.#later;
   }
@@ -195,17 +185,17 @@ class Frames implements Chunks, Waiter<NextBatch> {
     return this.#events?.return();
   }
 
-  #begin({ events }: ObservedAnswer): NextChunk | Later<NextChunk> {
+  #begin({ events }: ObservedAnswer): NextChunk | ReusableDeferred<NextChunk> {
     this.#events = events;
     return this.#read(events);
   }
 
-  #read(events: ObservedEvents): NextChunk | Later<NextChunk> {
+  #read(events: ObservedEvents): NextChunk | ReusableDeferred<NextChunk> {
     try {
       for (;;) {
         const next = events.source.next();
-        if (isComing(next)) {
-          whenThere(next, this);
+        if (isPending(next)) {
+          subscribeOnce(next, this);
           return this.#later;
         }
         const written = this.#write(events.take(next));
@@ -217,12 +207,12 @@ class Frames implements Chunks, Waiter<NextBatch> {
   }
 
   /** Of the answer. */
-  came(next: NextBatch): void {
+  onValue(next: NextBatch): void {
     this.#tell(this.#writeNext(next));
   }
 
   /** Of the answer. */
-  broke(error: unknown): void {
+  onError(error: unknown): void {
     this.#tell(this.#isLeft ? END : this.#fail(error));
   }
 
@@ -231,11 +221,11 @@ class Frames implements Chunks, Waiter<NextBatch> {
   }
 
   /** Else the same wait goes on. */
-  #tell(chunk: NextChunk | Later<NextChunk>): void {
-    if (!(chunk instanceof Later)) this.#later.resolve(chunk);
+  #tell(chunk: NextChunk | ReusableDeferred<NextChunk>): void {
+    if (!(chunk instanceof ReusableDeferred)) this.#later.resolve(chunk);
   }
 
-  #writeNext(next: NextBatch): NextChunk | Later<NextChunk> {
+  #writeNext(next: NextBatch): NextChunk | ReusableDeferred<NextChunk> {
     if (this.#isLeft) return END;
     try {
       return this.#write(this.#events?.take(next)) ?? this.next();
@@ -247,17 +237,17 @@ class Frames implements Chunks, Waiter<NextBatch> {
   /** The frames of what was said; undefined where there are none. */
   #write(
     said: NextAnswerBatch | Promise<NextAnswerBatch> | undefined,
-  ): NextChunk | Later<NextChunk> | undefined {
+  ): NextChunk | ReusableDeferred<NextChunk> | undefined {
     if (said === undefined) return undefined;
     if (!(said instanceof Promise)) return this.#frames(said);
     said.then(
       (counted) => this.#tell(this.#writeCounted(counted)),
-      (error: unknown) => this.broke(error),
+      (error: unknown) => this.onError(error),
     );
     return this.#later;
   }
 
-  #writeCounted(said: NextAnswerBatch): NextChunk | Later<NextChunk> {
+  #writeCounted(said: NextAnswerBatch): NextChunk | ReusableDeferred<NextChunk> {
     try {
       return this.#frames(said) ?? this.next();
     } catch (error) {
@@ -265,7 +255,7 @@ class Frames implements Chunks, Waiter<NextBatch> {
     }
   }
 
-  #frames({ done, value: batch }: NextAnswerBatch): NextChunk | Later<NextChunk> | undefined {
+  #frames({ done, value: batch }: NextAnswerBatch): NextChunk | ReusableDeferred<NextChunk> | undefined {
     if (done) return this.#last(this.#writer.end());
     let text = "";
     for (const event of batch) text += this.#writer.write(event);
@@ -273,19 +263,19 @@ class Frames implements Chunks, Waiter<NextBatch> {
   }
 
   #fail(error: unknown): NextChunk {
-    const failure = toRequestError(error);
+    const failure = toGatewayError(error);
     if (failure.code === "internal_error") {
       logUnforeseen(this.#call.log, "an answer broke in the gateway itself", error);
     }
     return this.#last(this.#writer.failed(failure), failure);
   }
 
-  #last(text: string, failure?: RequestError): NextChunk {
+  #last(text: string, failure?: GatewayError): NextChunk {
     this.#close(failure);
     return { done: false, value: text };
   }
 
-  #close(failure?: RequestError): void {
+  #close(failure?: GatewayError): void {
     this.#isOver = true;
     this.#call.close(failure);
   }

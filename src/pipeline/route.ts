@@ -1,6 +1,6 @@
 import { nearestFew } from "../../config/nearest.ts";
 import { UpstreamError } from "../contract/index.ts";
-import { RequestError } from "../errors/gateway-error.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Caller } from "../keys/keyring.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
@@ -11,7 +11,7 @@ import type { Strategy } from "../targets/strategy.ts";
 import { order } from "../targets/strategy.ts";
 import { targetName } from "../targets/attempt-permit.ts";
 import type { Need } from "../targets/needs.ts";
-import { lackOf, needsOf } from "../targets/needs.ts";
+import { missingCapability, requiredCapabilities } from "../targets/needs.ts";
 import type { RequestCall } from "./open-call.ts";
 import { servedModels } from "./served-models.ts";
 
@@ -31,7 +31,7 @@ export interface Routed {
   readonly user?: unknown;
 }
 
-interface Around {
+interface RouteDeps {
   readonly caller: Caller;
   readonly call: Pick<RequestCall, "note">;
   readonly gateway: Gateway;
@@ -48,13 +48,13 @@ const LONGEST_SHOWN = 100;
  * what is asked are left out, and the route's strategy says which comes first.
  * Leaves with `model_not_allowed`, `model_not_found`, `unsupported_parameter`, `upstream_unavailable`.
  */
-export function route(request: Routed, around: Around): Plan | Promise<Plan> {
+export function route(request: Routed, around: RouteDeps): Plan | Promise<Plan> {
   const { caller, call, gateway } = around;
   const asked = request.model;
   call.note({ model: shown(asked) });
   if (!matchesAny(caller.models, asked)) {
     const message = `the key "${caller.name}" may not use the model "${shown(asked)}"`;
-    throw new RequestError("model_not_allowed", message, { param: "model" });
+    throw new GatewayError("model_not_allowed", message, { param: "model" });
   }
   const resolution = resolve(asked, gateway);
   return resolution instanceof Promise
@@ -62,17 +62,21 @@ export function route(request: Routed, around: Around): Plan | Promise<Plan> {
     : planOf(resolution, request, around);
 }
 
-function planOf(resolution: Resolution | undefined, request: Routed, around: Around): Plan | Promise<Plan> {
+function planOf(
+  resolution: Resolution | undefined,
+  request: Routed,
+  around: RouteDeps,
+): Plan | Promise<Plan> {
   const { caller, gateway } = around;
   const asked = request.model;
   if (!resolution) {
-    refuseWhileSilent(asked, gateway);
+    refuseWhileUnlisted(asked, gateway);
     return refuseUnknown(asked, caller, gateway);
   }
   if (resolution.targets.length === 0) {
-    throw new RequestError("upstream_unavailable", `${resolution.via} leads to no upstream that is open now`);
+    throw new GatewayError("upstream_unavailable", `${resolution.via} leads to no upstream that is open now`);
   }
-  const able = ableTargets(resolution.targets, needsOf(request), gateway);
+  const able = ableTargets(resolution.targets, requiredCapabilities(request), gateway);
   const sticker = typeof request.user === "string" ? `user ${request.user}` : `key ${caller.name}`;
   return {
     asked,
@@ -82,11 +86,11 @@ function planOf(resolution: Resolution | undefined, request: Routed, around: Aro
 }
 
 /** Nobody can say that a model isn't there while an upstream that may have it can't be asked. */
-function refuseWhileSilent(asked: string, { directory }: Gateway): void {
-  const silent = directory.silent().map(({ id }) => `"${id}"`);
+function refuseWhileUnlisted(asked: string, { catalog }: Gateway): void {
+  const silent = catalog.unreachable().map(({ id }) => `"${id}"`);
   if (silent.length === 0) return;
   const message = `no upstream lists "${shown(asked)}"; ${silent.join(", ")} can't be asked for models just now`;
-  throw new RequestError("upstream_unavailable", message, { retryAfterMs: COME_BACK_MS });
+  throw new GatewayError("upstream_unavailable", message, { retryAfterMs: COME_BACK_MS });
 }
 
 /** Where a name leads, at once where that is known; undefined when nobody has such a model. */
@@ -98,7 +102,7 @@ export function resolve(
   if (!model.isWellFormed()) return undefined;
   const routed = gateway.routes.resolve(model);
   if (routed) return routed;
-  const listing = gateway.directory.offering(model);
+  const listing = gateway.catalog.offering(model);
   return listing instanceof Promise
     ? listing.then((upstreams) => offeredBy(upstreams, model))
     : offeredBy(listing, model);
@@ -118,7 +122,7 @@ function ableTargets(
 ): readonly Target[] {
   if (needs.length === 0) return targets;
   const lacking = (target: Target) =>
-    lackOf(gateway.directory.capabilities(target.upstream, target.model), needs);
+    missingCapability(gateway.catalog.capabilities(target.upstream, target.model), needs);
   const able = targets.filter((target) => !lacking(target));
   const lack = targets[0] && lacking(targets[0]);
   if (able.length > 0 || !lack) return able;
@@ -145,7 +149,7 @@ function inOrder(
 
 /** Throws `model_not_found` with the nearest names. */
 export async function refuseUnknown(asked: string, caller: Caller, gateway: Gateway): Promise<never> {
-  throw new RequestError("model_not_found", await notFound(asked, caller, gateway), { param: "model" });
+  throw new GatewayError("model_not_found", await notFound(asked, caller, gateway), { param: "model" });
 }
 
 async function notFound(asked: string, caller: Caller, gateway: Gateway): Promise<string> {

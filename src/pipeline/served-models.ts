@@ -11,7 +11,7 @@ import { combined } from "../targets/needs.ts";
  * that it may ask only one upstream for are named with it, as `upstream/model`.
  */
 export async function servedModels(caller: Caller, gateway: Gateway): Promise<OfferedModel[]> {
-  const offers = await gateway.directory.offers();
+  const offers = await gateway.catalog.offers();
   const byName = Map.groupBy(offers, ({ model }) => model.id);
   const byAddress = Map.groupBy(
     offers.filter(({ model }) => !matchesAny(caller.models, model.id)),
@@ -37,11 +37,10 @@ export async function servedModel(
   targets: readonly Place[],
   gateway: Gateway,
 ): Promise<OfferedModel | undefined> {
-  await Promise.all(targets.map(async ({ upstream }) => gateway.directory.first(upstream)));
-  const offers = gateway.directory.known();
+  await Promise.all(targets.map(async ({ upstream }) => gateway.catalog.first(upstream)));
+  const offers = gateway.catalog.known();
   const mayExist = targets.some(
-    ({ upstream, model }) =>
-      !gateway.directory.hasListed(upstream) || gateway.directory.lists(upstream, model),
+    ({ upstream, model }) => !gateway.catalog.hasListed(upstream) || gateway.catalog.lists(upstream, model),
   );
   if (!mayExist && !gateway.routes.has(id)) return undefined;
   const byName = offers.filter(({ model }) => model.id === id);
@@ -61,7 +60,7 @@ interface Known {
 function offered(id: string, { targets, listed, gateway }: Known): OfferedModel {
   const named = listed.find(({ model }) => model.created !== undefined) ?? listed[0];
   const capabilities = combined(
-    targets.map(({ upstream, model }) => gateway.directory.capabilities(upstream, model)),
+    targets.map(({ upstream, model }) => gateway.catalog.capabilities(upstream, model)),
   );
   return {
     id,

@@ -1,19 +1,19 @@
-import type { Batches, ChatEvent, NextBatch, Usage, Waiter } from "../contract/index.ts";
-import { Later } from "../contract/index.ts";
-import type { Coming } from "../contract/later.ts";
-import { isComing, whenThere } from "../contract/later.ts";
+import type { Batches, ChatEvent, NextBatch, Usage, Continuation } from "../contract/index.ts";
+import { ReusableDeferred } from "../contract/index.ts";
+import type { Pending } from "../contract/later.ts";
+import { isPending, subscribeOnce } from "../contract/later.ts";
 import type { Gateway } from "../gateway.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
-import type { LimitRefusal, Slot } from "../limits/rate-limiter.ts";
+import type { LimitRefusal, Permit } from "../limits/rate-limiter.ts";
 import type { RequestEstimate } from "../usage/token-estimate.ts";
 import { TokenTally, within } from "../usage/token-estimate.ts";
 
 /** What a call takes of its upstream's limits; undefined where it has none, which is nearly always. */
-export function takeUpstreamSlot(
+export function takeUpstreamPermit(
   { id, limits }: OpenUpstream,
   needed: () => RequestEstimate,
   { upstreamLimiter }: Gateway,
-): Slot | LimitRefusal | undefined {
+): Permit | LimitRefusal | undefined {
   if (!limits) return undefined;
   const { tokens_per_minute: limit } = limits;
   const { input, output } = limit === undefined ? NOTHING : within(limit, needed());
@@ -25,34 +25,34 @@ export function takeUpstreamSlot(
 const NOTHING = { input: 0, output: 0 };
 
 /** The answer's events as they are; at their end the slot is settled with the tokens that they told of, or were. */
-export function settling(events: Batches, slot: Slot, { input: estimated }: RequestEstimate): Batches {
+export function settling(events: Batches, slot: Permit, { input: estimated }: RequestEstimate): Batches {
   return new SettlingBatches(events, slot, estimated);
 }
 
-class SettlingBatches implements Batches, Waiter<NextBatch> {
+class SettlingBatches implements Batches, Continuation<NextBatch> {
   readonly #events: Batches;
-  readonly #slot: Slot;
+  readonly #slot: Permit;
   readonly #estimated: number;
-  readonly #later = new Later<NextBatch>();
+  readonly #later = new ReusableDeferred<NextBatch>();
   readonly #said = new TokenTally();
   #told: Usage = {};
 
-  constructor(events: Batches, slot: Slot, estimated: number) {
+  constructor(events: Batches, slot: Permit, estimated: number) {
     this.#events = events;
     this.#slot = slot;
     this.#estimated = estimated;
   }
 
-  next(): NextBatch | Later<NextBatch> {
-    let next: NextBatch | Coming<NextBatch>;
+  next(): NextBatch | ReusableDeferred<NextBatch> {
+    let next: NextBatch | Pending<NextBatch>;
     try {
       next = this.#events.next();
     } catch (error) {
       this.#settle();
       throw error;
     }
-    if (!isComing(next)) return this.#count(next);
-    whenThere(next, this);
+    if (!isPending(next)) return this.#count(next);
+    subscribeOnce(next, this);
     return this.#later;
   }
 
@@ -62,12 +62,12 @@ class SettlingBatches implements Batches, Waiter<NextBatch> {
   }
 
   /** Of the events. */
-  came(next: NextBatch): void {
+  onValue(next: NextBatch): void {
     this.#later.resolve(this.#count(next));
   }
 
   /** Of the events. */
-  broke(error: unknown): void {
+  onError(error: unknown): void {
     this.#settle();
     this.#later.reject(error);
   }

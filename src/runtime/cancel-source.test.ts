@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { Cancellation } from "./cancel-source.ts";
+import { CancelSource } from "./cancel-source.ts";
 
 test("everybody who listens is told once, and the first reason counts", () => {
-  const cancellation = new Cancellation<Error>();
+  const cancellation = new CancelSource<Error>();
   const told: string[] = [];
   const forgotten = () => told.push("forgotten");
   cancellation.listen(() => told.push("one"));
@@ -19,20 +19,20 @@ test("everybody who listens is told once, and the first reason counts", () => {
 });
 
 test("a signal is aborted with it, whenever it was asked for", () => {
-  const cancellation = new Cancellation<Error>();
+  const cancellation = new CancelSource<Error>();
   const { signal } = cancellation;
   expect(signal.aborted).toBe(false);
   const reason = new Error("gone");
   cancellation.cancel(reason);
   expect(signal.reason).toBe(reason);
   expect(cancellation.signal).toBe(signal);
-  const late = new Cancellation<Error>();
+  const late = new CancelSource<Error>();
   late.cancel(reason);
   expect(late.signal.reason).toBe(reason);
 });
 
 test("who comes when it is over is told at once", () => {
-  const cancellation = new Cancellation<Error>();
+  const cancellation = new CancelSource<Error>();
   cancellation.cancel(new Error("gone"));
   let told = 0;
   cancellation.listen(() => (told += 1));

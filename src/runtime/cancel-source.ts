@@ -1,4 +1,4 @@
-import type { Cancelling, Renewable } from "../contract/cancelling.ts";
+import type { CancelToken, Renewable } from "../contract/cancelling.ts";
 import { standFor } from "../contract/cancelling.ts";
 
 /** Told once. */
@@ -8,7 +8,7 @@ type Listener = () => void;
  * What an AbortSignal is to strangers, among ourselves: the end of work before its time, for a reason. Each request
  * has one, hardly any is ever cancelled, and this one costs next to nothing until then.
  */
-export class Cancellation<Reason extends Error> implements Cancelling {
+export class CancelSource<Reason extends Error> implements CancelToken {
   #listeners: Listener[] = [];
   #reason: Reason | undefined;
   #controller: AbortController | undefined;

@@ -1,4 +1,4 @@
-import { inOnePiece } from "./flatten-string.ts";
+import { flattenString } from "./flatten-string.ts";
 
 /** Characters that are put together at once: each piece added to a text is an object of its own until then. */
 const BLOCK = 4_096;
@@ -33,7 +33,7 @@ export class GrowingText {
     this.#length += piece.length;
     this.#isBlank &&= isBlank(piece);
     if (this.#rest.length < BLOCK) return;
-    (this.#blocks ??= []).push(inOnePiece(this.#rest));
+    (this.#blocks ??= []).push(flattenString(this.#rest));
     this.#rest = "";
   }
 }

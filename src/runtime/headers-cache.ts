@@ -12,7 +12,7 @@ const MAX_SHAPES = 8;
  * Makes `Headers` for one response after the other where most have the same names, and many of the values too. Bun
  * (1.4.5) takes six times as long to read them from an object as it does to copy a `Headers`.
  */
-export class RepeatedHeaders {
+export class HeadersCache {
   /** The one that was made last is the first. */
   readonly #shapes: Shape[] = [];
 

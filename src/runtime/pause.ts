@@ -1,7 +1,7 @@
-import type { Cancellation } from "./cancel-source.ts";
+import type { CancelSource } from "./cancel-source.ts";
 
 /** Resolves after `ms` and not a moment before, or rejects with the reason as soon as it is cancelled. */
-export async function pause(ms: number, cancellation: Cancellation<Error>): Promise<void> {
+export async function pause(ms: number, cancellation: CancelSource<Error>): Promise<void> {
   cancellation.throwIfCancelled();
   if (ms <= 0) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();

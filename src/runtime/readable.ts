@@ -1,11 +1,11 @@
-import type { Coming, Waiter } from "../contract/later.ts";
-import { isComing, whenThere } from "../contract/later.ts";
+import type { Pending, Continuation } from "../contract/later.ts";
+import { isPending, subscribeOnce } from "../contract/later.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { endOfPiece } from "./write-chunks.ts";
 
 /** An async iterator that need not make a promise. */
 export interface Chunks {
-  next(): NextChunk | Coming<NextChunk>;
+  next(): NextChunk | Pending<NextChunk>;
   return(value?: undefined): Promise<unknown>;
 }
 
@@ -49,7 +49,7 @@ export function readable(chunks: Chunks, options: ReadableOptions): ReadableStre
 }
 
 /** The way of chunks into one socket. */
-class Sending implements Waiter<NextChunk> {
+class Sending implements Continuation<NextChunk> {
   readonly #chunks: Chunks;
   readonly #controller: ReadableStreamDirectController;
   readonly #beat: string;
@@ -88,7 +88,7 @@ class Sending implements Waiter<NextChunk> {
       if (this.#sent < this.#text.length) this.#sendPiece();
       else {
         const next = this.#chunks.next();
-        if (isComing(next)) return whenThere(next, this);
+        if (isPending(next)) return subscribeOnce(next, this);
         this.#take(next);
       }
     }
@@ -100,13 +100,13 @@ class Sending implements Waiter<NextChunk> {
   }
 
   /** Of the chunks. */
-  came(next: NextChunk): void {
+  onValue(next: NextChunk): void {
     this.#take(next);
     this.goOn();
   }
 
   /** Of the chunks. Never, if they keep their word. */
-  broke(): void {
+  onError(): void {
     this.#end();
   }
 

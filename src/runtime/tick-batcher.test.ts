@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { Gathering } from "./tick-batcher.ts";
+import { TickBatcher } from "./tick-batcher.ts";
 
 test("visits what was added, in order, behind the work of those who added it", async () => {
   const seen: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
-  const gathering = new Gathering((item: string) => {
+  const gathering = new TickBatcher((item: string) => {
     seen.push(item);
     if (item === "b") resolve();
   });
@@ -19,7 +19,7 @@ test("visits what was added, in order, behind the work of those who added it", a
 test("visits what is added by a visit once the others had their turn", async () => {
   const seen: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
-  const gathering = new Gathering((item: string) => {
+  const gathering = new TickBatcher((item: string) => {
     seen.push(item);
     if (item === "a") gathering.add("c");
     if (item === "c") resolve();
@@ -33,7 +33,7 @@ test("visits what is added by a visit once the others had their turn", async () 
 test("leaves time to others when there is much to be done", async () => {
   const seen: string[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
-  const gathering = new Gathering((item: number) => {
+  const gathering = new TickBatcher((item: number) => {
     const end = performance.now() + 1;
     while (performance.now() < end);
     seen.push(String(item));

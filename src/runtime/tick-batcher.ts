@@ -9,7 +9,7 @@ const TURN_MS = 5;
  * together does each step for all of them. It delays nothing: no time is waited, only what is there is read first. What
  * would take longer than a short time goes on in the next turn, in the same order, behind what has arrived meanwhile.
  */
-export class Gathering<T> {
+export class TickBatcher<T> {
   readonly #visit: (item: T) => void;
   #items: T[] = [];
   /** Those that had no time in the last turn. */

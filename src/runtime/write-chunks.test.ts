@@ -1,13 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { inSmallPieces, responseBody } from "./write-chunks.ts";
+import { inChunks, responseBody } from "./write-chunks.ts";
 
 /** From here on Bun would send each header by itself. */
 const BUNS_BOUND = 16 * 1024;
 
 function piecesOf(text: string): string[] {
   const pieces: string[] = [];
-  inSmallPieces(text, (piece) => pieces.push(piece));
+  inChunks(text, (piece) => pieces.push(piece));
   return pieces;
 }
 
@@ -52,6 +52,6 @@ test("a text without lines takes time in proportion to its length", () => {
   // Were each piece to cost a look at all that came before, this would take a minute and time out.
   const text = "x".repeat(80_000_000);
   let length = 0;
-  inSmallPieces(text, (piece) => (length += piece.length));
+  inChunks(text, (piece) => (length += piece.length));
   expect(length).toBe(text.length);
 });

@@ -12,7 +12,7 @@ const MOST_CHARACTERS = 5_000;
 const MOST_BYTES = 12 * 1024;
 
 /** Gives a text in pieces that Bun sends together. They end with a line where they can, and never within a character. */
-export function inSmallPieces(text: string, give: (piece: string) => void): void {
+export function inChunks(text: string, give: (piece: string) => void): void {
   if (text.length <= MOST_CHARACTERS) return give(text);
   for (let from = 0; from < text.length;) {
     const to = endOfPiece(text, from);
@@ -38,7 +38,7 @@ export function responseBody(body: string | Uint8Array<ArrayBuffer>): BodyInit {
   return new ReadableStream<string | Uint8Array<ArrayBuffer>>({
     start(controller) {
       const give = (piece: string | Uint8Array<ArrayBuffer>): void => controller.enqueue(piece);
-      if (typeof body === "string") inSmallPieces(body, give);
+      if (typeof body === "string") inChunks(body, give);
       else inSmallParts(body, give);
       controller.close();
     },

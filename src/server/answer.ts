@@ -1,6 +1,6 @@
 import { errorBody } from "../dialects/openai-chat/error.ts";
-import { RequestError, toRequestError } from "../errors/gateway-error.ts";
-import { Gathering } from "../runtime/tick-batcher.ts";
+import { GatewayError, toGatewayError } from "../errors/gateway-error.ts";
+import { TickBatcher } from "../runtime/tick-batcher.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../gateway.ts";
 import { addLimitHeaders } from "../limits/limit-headers.ts";
@@ -13,12 +13,12 @@ import { endpointAt, endpointsAt } from "./endpoints.ts";
 import { canonicalPath, pathOf } from "./paths.ts";
 
 /** Requests that have arrived. */
-const ARRIVALS = new Gathering((goOn: () => void) => goOn());
+const ARRIVALS = new TickBatcher((goOn: () => void) => goOn());
 
 const ANY_METHOD = ["GET", "HEAD", "POST"];
 
 /** Answers requests: the one place where errors become responses and where every response gets its headers. */
-export class Answerer {
+export class RequestHandler {
   readonly #gateway: Gateway;
   readonly #cors: Cors;
 
@@ -81,7 +81,7 @@ export class Answerer {
     const call = openCall(http, { path, mark: this.#markCall }, this.#gateway);
     try {
       if (this.#gateway.calls.draining)
-        throw new RequestError("shutting_down", "this gateway is shutting down");
+        throw new GatewayError("shutting_down", "this gateway is shutting down");
       return await handler(http, call, this.#gateway);
     } catch (error) {
       const refusal = this.#explain(error);
@@ -104,15 +104,15 @@ export class Answerer {
     this.#cors.mark(http, headers);
   };
 
-  #explain(error: unknown): RequestError {
-    const refusal = toRequestError(error);
+  #explain(error: unknown): GatewayError {
+    const refusal = toGatewayError(error);
     if (refusal.code === "internal_error") {
       logUnforeseen(this.#gateway.log, "a request failed in the gateway itself", error);
     }
     return refusal;
   }
 
-  #refusal(error: RequestError, headers: Record<string, string> = {}): Response {
+  #refusal(error: GatewayError, headers: Record<string, string> = {}): Response {
     Object.assign(headers, error.headers);
     headers["content-type"] = "application/json";
     // Whole seconds, rounded up: Zed parses an integer, and who comes early is refused again.
@@ -125,20 +125,20 @@ export class Answerer {
 
 type CallEndpoint = Extract<Endpoint, { readonly call: CallHandler }>;
 
-function unknownUrl(http: Request, path: string): RequestError {
+function unknownUrl(http: Request, path: string): GatewayError {
   if (path === "/v1") {
-    return new RequestError(
+    return new GatewayError(
       "unknown_url",
       "this is the base URL, to which a client adds /chat/completions, for example",
     );
   }
   const message = `there is nothing at ${http.method} ${path}; GET /docs lists what this gateway serves`;
-  return new RequestError("unknown_url", message);
+  return new GatewayError("unknown_url", message);
 }
 
-function wrongMethod(http: Request, path: string, methods: readonly string[]): RequestError {
+function wrongMethod(http: Request, path: string, methods: readonly string[]): GatewayError {
   const allow = methods.join(", ");
-  return new RequestError("method_not_allowed", `${path} does not take ${http.method}, but ${allow}`, {
+  return new GatewayError("method_not_allowed", `${path} does not take ${http.method}, but ${allow}`, {
     headers: { allow },
   });
 }

@@ -3,7 +3,7 @@ import type { ServerSettings } from "../../config/settings.ts";
 import { boundSendBuffers } from "../runtime/socket-buffers.ts";
 import { StartupError } from "../errors/startup-error.ts";
 import type { Gateway } from "../gateway.ts";
-import { Answerer } from "./answer.ts";
+import { RequestHandler } from "./answer.ts";
 import { Cors } from "./cors.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { ENDPOINTS } from "./endpoints.ts";
@@ -24,7 +24,7 @@ export interface Listening {
 
 /** Serves the gateway at the configured address. Throws a StartupError when that can't be had. */
 export function listen(gateway: Gateway, server: ServerSettings): Listening {
-  const app = createApp(new Answerer(gateway, new Cors(server.cors_origins)));
+  const app = createApp(new RequestHandler(gateway, new Cors(server.cors_origins)));
   try {
     app.listen({
       hostname: server.host,
@@ -50,7 +50,7 @@ export function listen(gateway: Gateway, server: ServerSettings): Listening {
   };
 }
 
-function createApp(answerer: Answerer): Elysia {
+function createApp(answerer: RequestHandler): Elysia {
   const app = new Elysia();
   // Before the routes: a hook applies only to those that are registered after it.
   app.onError(({ request, code, server }) => {
@@ -67,7 +67,7 @@ function createApp(answerer: Answerer): Elysia {
  * Bun match known paths natively; which endpoint answers is the answerer's decision, because Elysia 1.4.30 looks for
  * the path from the URL's eleventh character on, and so misreads it when the host's name is shorter than four.
  */
-function addRoute(app: Elysia, { method, path }: Endpoint, answerer: Answerer): void {
+function addRoute(app: Elysia, { method, path }: Endpoint, answerer: RequestHandler): void {
   app.route(
     method,
     path,

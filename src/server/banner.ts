@@ -63,12 +63,12 @@ Modelyard ${version} listens on ${url}
 }
 
 /** The models that are known by now, and whether these are all. */
-async function modelNames({ directory, routes }: Gateway): Promise<{ names: string[]; all: boolean }> {
+async function modelNames({ catalog, routes }: Gateway): Promise<{ names: string[]; all: boolean }> {
   const all = await Promise.race([
-    directory.settled().then(() => true),
+    catalog.settled().then(() => true),
     Bun.sleep(PATIENCE_MS).then(() => false),
   ]);
-  const offered = directory.known().map(({ model }) => model.id);
+  const offered = catalog.known().map(({ model }) => model.id);
   return { names: [...new Set([...routes.names, ...offered])], all };
 }
 

@@ -1,18 +1,18 @@
 import { expect, test } from "bun:test";
 import type { Upstream } from "../contract/index.ts";
-import { Bookings } from "../ledger/pending-settlements.ts";
+import { PendingSettlements } from "../ledger/pending-settlements.ts";
 import { ByteBudget } from "../limits/byte-budget.ts";
-import { CallRegistry } from "../telemetry/in-flight-requests.ts";
-import { EventList } from "../cache/event-buffer.ts";
-import { Meter } from "../telemetry/request-metrics.ts";
-import { ModelDirectory } from "../targets/model-catalog.ts";
+import { InFlightRequests } from "../telemetry/in-flight-requests.ts";
+import { EventBuffer } from "../cache/event-buffer.ts";
+import { RequestMetrics } from "../telemetry/request-metrics.ts";
+import { ModelCatalog } from "../targets/model-catalog.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
 import { RateLimiter } from "../limits/rate-limiter.ts";
 import { ResponseCache } from "../cache/response-cache.ts";
 import { RouteTable } from "../targets/route-table.ts";
 import { TargetStates } from "../targets/target-states.ts";
 import { SILENT } from "../../test/support/ledger.ts";
-import type { Measured } from "./metrics.ts";
+import type { MetricsSources } from "./metrics.ts";
 import { metricsPage } from "./metrics.ts";
 
 function upstreamOf(id: string, status: NonNullable<Upstream["status"]>): OpenUpstream {
@@ -33,16 +33,16 @@ function upstreamOf(id: string, status: NonNullable<Upstream["status"]>): OpenUp
 }
 
 /** A gateway in which nothing has happened, but for what is given. */
-function gatewayWith(part: Partial<Measured>): Measured {
+function gatewayWith(part: Partial<MetricsSources>): MetricsSources {
   return {
     bodies: new ByteBudget(100),
-    bookings: new Bookings(SILENT),
+    settlements: new PendingSettlements(SILENT),
     cache: undefined,
-    calls: new CallRegistry(),
+    calls: new InFlightRequests(),
     ledger: { pending: 3, dropped: 0, failures: 0 },
     limiter: new RateLimiter(),
-    meter: new Meter(() => true),
-    directory: new ModelDirectory([], SILENT),
+    metrics: new RequestMetrics(() => true),
+    catalog: new ModelCatalog([], SILENT),
     routes: new RouteTable([], new Map(), () => false),
     targets: new TargetStates({ health: { window: 1e4, failures: 1, cooldown: 1e4 }, retryShare: 0.2 }),
     upstreamLimiter: new RateLimiter(),
@@ -51,7 +51,7 @@ function gatewayWith(part: Partial<Measured>): Measured {
   };
 }
 
-async function linesOf(part: Partial<Measured>): Promise<string[]> {
+async function linesOf(part: Partial<MetricsSources>): Promise<string[]> {
   const response = metricsPage(new Request("http://localhost/metrics"), gatewayWith(part));
   expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
   return (await response.text()).split("\n");
@@ -94,7 +94,7 @@ test("the cache tells what is in it and what had to go, and nothing where it is 
   const settings = { max_size: 2_000, max_entry: 1_000, ttl: 60_000, mode: "all", scope: "key" } as const;
   const cache = new ResponseCache(settings);
   const by = { upstream: "one", upstreamModel: "m", attempts: 1, ignored: [] };
-  for (const key of ["first", "second", "third"]) cache.set(key, by, new EventList());
+  for (const key of ["first", "second", "third"]) cache.set(key, by, new EventBuffer());
   const lines = await linesOf({ cache });
   expect(lines).toContain("modelyard_cache_entries 2");
   expect(lines).toContain(`modelyard_cache_bytes ${cache.size}`);
@@ -105,11 +105,11 @@ test("the cache tells what is in it and what had to go, and nothing where it is 
 });
 
 test("requests whose tokens are still to be counted are told", async () => {
-  const bookings = new Bookings(SILENT);
+  const settlements = new PendingSettlements(SILENT);
   const counted = Promise.withResolvers<void>();
-  bookings.add(counted.promise);
-  expect(await linesOf({ bookings })).toContain("modelyard_pending_bookings 1");
+  settlements.add(counted.promise);
+  expect(await linesOf({ settlements })).toContain("modelyard_pending_bookings 1");
   counted.resolve();
-  await bookings.settled();
-  expect(await linesOf({ bookings })).toContain("modelyard_pending_bookings 0");
+  await settlements.settled();
+  expect(await linesOf({ settlements })).toContain("modelyard_pending_bookings 0");
 });

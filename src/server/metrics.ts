@@ -3,24 +3,24 @@ import type { Reading } from "../telemetry/metrics.ts";
 import type { Json, JsonObject } from "../contract/index.ts";
 import type { Gateway } from "../gateway.ts";
 import { isKnownModel } from "../targets/known-models.ts";
-import type { Meter } from "../telemetry/request-metrics.ts";
+import type { RequestMetrics } from "../telemetry/request-metrics.ts";
 import type { ResponseCache } from "../cache/response-cache.ts";
 
 /** What is told of a gateway. */
-export interface Measured extends Pick<
+export interface MetricsSources extends Pick<
   Gateway,
   | "bodies"
-  | "bookings"
+  | "settlements"
   | "cache"
   | "calls"
-  | "directory"
+  | "catalog"
   | "limiter"
   | "routes"
   | "targets"
   | "upstreamLimiter"
   | "upstreams"
 > {
-  readonly meter: Meter;
+  readonly metrics: RequestMetrics;
   /** Rows that wait to be written, requests for whose rows there was no room, and writes ahead that have failed. */
   readonly ledger: { readonly pending: number; readonly dropped: number; readonly failures: number };
 }
@@ -29,10 +29,10 @@ export interface Measured extends Pick<
 const DEEPEST = 3;
 
 /** GET /metrics: Prometheus' text format. It needs no key, so it must not be let out (deploy/nginx.conf). */
-export function metricsPage(_: Request, gateway: Measured): Response {
-  const { cache, meter } = gateway;
+export function metricsPage(_: Request, gateway: MetricsSources): Response {
+  const { cache, metrics } = gateway;
   const lines = [
-    ...meter.lines(),
+    ...metrics.lines(),
     ...work(gateway),
     ...limiters(gateway),
     ...(cache ? contents(cache) : []),
@@ -43,7 +43,7 @@ export function metricsPage(_: Request, gateway: Measured): Response {
   });
 }
 
-function* work({ bodies, bookings, calls, ledger }: Measured): Generator<string> {
+function* work({ bodies, settlements, calls, ledger }: MetricsSources): Generator<string> {
   yield* single("modelyard_requests_in_flight", "Requests that are being answered.", calls.running);
   yield* single("modelyard_request_bodies_bytes", "Request bodies in memory.", bodies.used);
   yield* single(
@@ -64,12 +64,12 @@ function* work({ bodies, bookings, calls, ledger }: Measured): Generator<string>
   yield* single(
     "modelyard_pending_bookings",
     "Ended requests whose tokens are still to be counted.",
-    bookings.pending,
+    settlements.pending,
   );
   yield* single("process_resident_memory_bytes", "Resident memory.", process.memoryUsage.rss());
 }
 
-function* limiters({ limiter, upstreamLimiter }: Measured): Generator<string> {
+function* limiters({ limiter, upstreamLimiter }: MetricsSources): Generator<string> {
   const both = Object.entries({ keys: limiter, upstreams: upstreamLimiter });
   const open = { name: "modelyard_limit_open_slots", help: "Requests that count as concurrent ones." };
   yield* gaugeLines(
@@ -95,7 +95,7 @@ function* contents({ count, evicted, flights, size }: ResponseCache): Generator<
   yield* single("modelyard_flights_bytes", "What is kept of answers under way.", flights.size);
 }
 
-function* upstreamStates(measured: Measured): Generator<string> {
+function* upstreamStates(measured: MetricsSources): Generator<string> {
   const { targets, upstreams } = measured;
   const circuits = {
     name: "modelyard_circuit_state",

@@ -2,7 +2,7 @@ import { version } from "../../package.json";
 import { ChatRequestSchema } from "../dialects/openai-chat/request.ts";
 import { CompletionsRequestSchema } from "../dialects/openai-completions/request.ts";
 import { EmbeddingsRequestSchema } from "../dialects/openai-embeddings/request.ts";
-import { REFUSALS } from "../errors/gateway-error.ts";
+import { ERROR_CODES } from "../errors/gateway-error.ts";
 
 const ERROR = {
   type: "object",
@@ -15,7 +15,7 @@ const ERROR = {
         message: { type: "string" },
         type: { type: "string" },
         param: { type: ["string", "null"], description: "The field at fault" },
-        code: { type: "string", enum: Object.keys(REFUSALS) },
+        code: { type: "string", enum: Object.keys(ERROR_CODES) },
       },
     },
   },
@@ -24,7 +24,7 @@ const ERROR = {
 /** One response an HTTP status, with the codes it may carry. */
 function refusals(statuses: readonly number[]): Record<string, object> {
   const codes = (status: number) =>
-    Object.entries(REFUSALS)
+    Object.entries(ERROR_CODES)
       .filter(([, refusal]) => refusal.status === status)
       .map(([code]) => `\`${code}\``);
   return Object.fromEntries(

@@ -8,7 +8,7 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
-import type { AheadLog } from "../ledger/write-ahead.ts";
+import type { WriteAheadLog } from "../ledger/write-ahead.ts";
 import { StartupError } from "../errors/startup-error.ts";
 
 /** How a segment begins: what it is, and the version of its format. */
@@ -33,7 +33,7 @@ type Segment = (typeof SEGMENTS)[number];
  * with length and checksum. There are two segments, of which one is written: when all that was written before is safe
  * elsewhere, the other one is emptied. The files are readable by their owner only.
  */
-export class WriteAheadFile implements AheadLog {
+export class WriteAheadFile implements WriteAheadLog {
   readonly #base: string;
   readonly #files: Record<Segment, MappedSegment>;
   #current: Segment = "a";

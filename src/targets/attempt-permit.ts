@@ -1,6 +1,6 @@
 import type { UpstreamErrorCode } from "../contract/index.ts";
 import { FAILURES } from "../contract/index.ts";
-import type { Circuit, CircuitState, Outcome, Pass } from "./circuit.ts";
+import type { Circuit, CircuitState, Outcome, CircuitPermit } from "./circuit.ts";
 import type { Load } from "./load.ts";
 import type { Target } from "./route-table.ts";
 
@@ -23,7 +23,7 @@ export interface TargetState {
 }
 
 /** One request's stay at a target; it must say how it ended, and only the first word counts. */
-export interface Visit {
+export interface AttemptPermit {
   /** How it ended, once it has. */
   readonly outcome: Outcome | undefined;
   /** The answer has begun; after so many ms where its first event was waited for, and not its end. */
@@ -31,21 +31,21 @@ export interface Visit {
   ended(outcome: Outcome): void;
 }
 
-interface VisitOptions {
-  readonly pass: Pass;
-  readonly upstreamPass: Pass;
+interface TargetAttemptOptions {
+  readonly pass: CircuitPermit;
+  readonly upstreamPass: CircuitPermit;
   readonly now: () => number;
   readonly changed: ((change: CircuitChange) => void) | undefined;
 }
 
 /** A visit in the circuits of a target and of its upstream, and in the target's load. */
-export class TargetVisit implements Visit {
+export class TargetAttempt implements AttemptPermit {
   readonly #target: Target;
   readonly #state: TargetState;
-  readonly #options: VisitOptions;
+  readonly #options: TargetAttemptOptions;
   outcome: Outcome | undefined;
 
-  constructor(target: Target, state: TargetState, options: VisitOptions) {
+  constructor(target: Target, state: TargetState, options: TargetAttemptOptions) {
     this.#target = target;
     this.#state = state;
     this.#options = options;

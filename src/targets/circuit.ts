@@ -65,7 +65,7 @@ export class Circuit {
   /** Until when nothing may pass, in ms by the caller's clock. */
   #until = 0;
   #cause: UpstreamErrorCode = "unavailable";
-  #probe: Pass | undefined;
+  #probe: CircuitPermit | undefined;
   /** Requests that passed during a pause. */
   #lastResorts = 0;
 
@@ -107,25 +107,25 @@ export class Circuit {
   }
 
   /** Lets a request pass, which must then say how it ended; undefined when none may. */
-  enter(now: number, entry: Entry): Pass | undefined {
+  enter(now: number, entry: Entry): CircuitPermit | undefined {
     if (entry.last ? !this.allowsLast(now) : this.wait(now) > 0) return undefined;
     if (!entry.again) this.#calls.add(now);
     const isLastResort = !this.#open && now < this.#until;
-    const pass = new Pass(this, entry, isLastResort);
+    const pass = new CircuitPermit(this, entry, isLastResort);
     if (this.#open) this.#probe = pass;
     if (isLastResort) this.#lastResorts += 1;
     return pass;
   }
 
   /** For a pass: a probe has done its work as soon as an answer begins, and nobody need wait until a long one has ended. */
-  answered(pass: Pass): void {
+  answered(pass: CircuitPermit): void {
     if (this.#probe !== pass) return;
     this.#probe = undefined;
     this.#alive(true);
   }
 
   /** For a pass. */
-  ended(pass: Pass, outcome: Outcome, now: number): void {
+  ended(pass: CircuitPermit, outcome: Outcome, now: number): void {
     const probe = this.#probe === pass;
     if (probe) this.#probe = undefined;
     if (pass.isLastResort) this.#lastResorts -= 1;
@@ -197,7 +197,7 @@ export class Circuit {
 }
 
 /** A request that was let through; it must say how it ended, whatever happens. */
-export class Pass {
+export class CircuitPermit {
   readonly entry: Entry;
   readonly isLastResort: boolean;
   readonly #circuit: Circuit;

@@ -3,7 +3,7 @@ import type { Model } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import { createLogger } from "../log.ts";
 import type { OpenUpstream } from "./open-upstream.ts";
-import { ModelDirectory } from "./model-catalog.ts";
+import { ModelCatalog } from "./model-catalog.ts";
 
 const log = createLogger({ log: "json", level: "error", redact: (line) => line });
 
@@ -24,7 +24,7 @@ function upstream(
 
 test("it lists what upstreams offer in file order, within what they may offer, and asks once", async () => {
   let asked = 0;
-  const directory = new ModelDirectory(
+  const directory = new ModelCatalog(
     [
       upstream("a", async () => {
         asked += 1;
@@ -43,7 +43,7 @@ test("it lists what upstreams offer in file order, within what they may offer, a
 
 test("an upstream that fails, or doesn't answer, costs nobody the others", async () => {
   const aborted = Promise.withResolvers<void>();
-  const directory = new ModelDirectory(
+  const directory = new ModelCatalog(
     [
       upstream("broken", async () => {
         throw new Error("down");
@@ -63,7 +63,7 @@ test("an upstream that fails, or doesn't answer, costs nobody the others", async
 test("asking what a model can do waits for nothing, and has the list asked for", async () => {
   const listed = Promise.withResolvers<readonly Model[]>();
   const one = upstream("a", () => listed.promise);
-  const directory = new ModelDirectory([one], log);
+  const directory = new ModelCatalog([one], log);
   expect(directory.capabilities(one, "x")).toEqual({});
   listed.resolve([{ id: "x", capabilities: { tools: false } }]);
   await directory.offers();
@@ -79,11 +79,11 @@ test("an upstream that is out of reach is known to be silent until it says what 
   const listless = upstream("listless", async () => {
     throw new UpstreamError("bad-request", "404, there is no such page");
   });
-  const directory = new ModelDirectory([down, listless], log);
+  const directory = new ModelCatalog([down, listless], log);
   expect(await directory.offering("late")).toEqual([]);
-  expect(directory.silent().map(({ id }) => id)).toEqual(["down"]);
+  expect(directory.unreachable().map(({ id }) => id)).toEqual(["down"]);
   reachable = true;
-  expect(directory.silent().map(({ id }) => id)).toEqual(["down"]);
+  expect(directory.unreachable().map(({ id }) => id)).toEqual(["down"]);
 });
 
 /** Whether a promise is over once all that is at hand is done. */
@@ -103,7 +103,7 @@ test("a list that has failed once is never waited for again", async () => {
       : Promise.reject(new UpstreamError("unavailable", "nobody is there")),
   );
   const fine = upstream("fine", async () => [{ id: "x" }]);
-  const directory = new ModelDirectory([down, fine], log, () => now);
+  const directory = new ModelCatalog([down, fine], log, () => now);
   await directory.offers();
   hangs = true;
   // It is asked for again, and this time nothing comes of it.
@@ -121,7 +121,7 @@ test("a name that nobody lists has missing lists asked for, at most once a secon
     asked.push(list);
     return list.promise;
   });
-  const directory = new ModelDirectory([one], log, () => now);
+  const directory = new ModelCatalog([one], log, () => now);
   const [first, second] = [directory.offering("x"), directory.offering("y")];
   asked[0]?.reject(new UpstreamError("unavailable", "nobody is there"));
   expect([await first, await second]).toEqual([[], []]);
@@ -136,7 +136,7 @@ test("a name that nobody lists has missing lists asked for, at most once a secon
 
 test("a name that an upstream may not offer waits for no list of its", async () => {
   const one = upstream("one", () => new Promise(() => undefined), ["only-this"]);
-  expect(new ModelDirectory([one], log).offering("x")).toEqual([]);
+  expect(new ModelCatalog([one], log).offering("x")).toEqual([]);
 });
 
 test("a plugin whose models() throws at once is asked again", async () => {
@@ -146,7 +146,7 @@ test("a plugin whose models() throws at once is asked again", async () => {
     if (throws) throw new Error("down");
     return Promise.resolve([{ id: "x" }]);
   });
-  const directory = new ModelDirectory([one], log, () => now);
+  const directory = new ModelCatalog([one], log, () => now);
   expect(await directory.offering("x")).toEqual([]);
   throws = false;
   now = 1_000;

@@ -27,7 +27,7 @@ const OUT_OF_REACH: ReadonlySet<UpstreamErrorCode> = new Set([
 const NO_MODELS: ListedModels = { offered: [], byId: new Map(), leftOut: 0 };
 
 /** What is known of one upstream's list. */
-interface Catalog {
+interface CatalogEntry {
   models: ListedModels;
   /** Whether there ever was a list. */
   isListed: boolean;
@@ -55,11 +55,11 @@ export interface Offer {
  * once. A list is waited for at most a second: by everybody until it has failed once, and from then on only by requests
  * for a name that nobody lists.
  */
-export class ModelDirectory {
+export class ModelCatalog {
   readonly #upstreams: readonly OpenUpstream[];
   readonly #log: GatewayLogger;
   readonly #now: () => number;
-  readonly #catalogs = new Map<OpenUpstream, Catalog>();
+  readonly #catalogs = new Map<OpenUpstream, CatalogEntry>();
   /** Who lists each model, in file order; undefined until it is asked for after a list has changed. */
   #listing: Map<string, OpenUpstream[]> | undefined;
 
@@ -146,7 +146,7 @@ export class ModelDirectory {
   }
 
   /** The upstreams that have never said what they offer, because they are out of reach or have not answered yet. */
-  silent(): readonly OpenUpstream[] {
+  unreachable(): readonly OpenUpstream[] {
     return this.#upstreams.filter((upstream) => {
       const { isListed, isSilent, hasFailed, loading } = this.#of(upstream);
       return !isListed && (isSilent || (!hasFailed && loading !== undefined));
@@ -174,7 +174,7 @@ export class ModelDirectory {
     return this.#listingOf(id).length > 0;
   }
 
-  #of(upstream: OpenUpstream): Catalog {
+  #of(upstream: OpenUpstream): CatalogEntry {
     let catalog = this.#catalogs.get(upstream);
     if (!catalog) {
       catalog = {
@@ -193,13 +193,13 @@ export class ModelDirectory {
   }
 
   /** Asks for a list that is due. */
-  #refresh(upstream: OpenUpstream): Catalog {
+  #refresh(upstream: OpenUpstream): CatalogEntry {
     const catalog = this.#of(upstream);
     if (!catalog.loading && this.#now() >= catalog.due) this.#load(upstream, catalog);
     return catalog;
   }
 
-  #load(upstream: OpenUpstream, catalog: Catalog): void {
+  #load(upstream: OpenUpstream, catalog: CatalogEntry): void {
     catalog.askedAt = this.#now();
     // Not by #ask itself: where models() throws at once that would be over before it stands here.
     catalog.loading = this.#ask(upstream, catalog).then(() => {
@@ -208,7 +208,7 @@ export class ModelDirectory {
     catalog.waited = within(WAIT_MS, catalog.loading);
   }
 
-  async #ask(upstream: OpenUpstream, catalog: Catalog): Promise<void> {
+  async #ask(upstream: OpenUpstream, catalog: CatalogEntry): Promise<void> {
     const deadline = AbortSignal.timeout(LOAD_DEADLINE_MS);
     try {
       const list = await Promise.race([upstream.upstream.models(deadline), rejected(deadline)]);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { combined, lackOf, needsOf } from "./needs.ts";
+import { combined, missingCapability, requiredCapabilities } from "./needs.ts";
 
 test("what a request needs is found by its fields, and named by them", () => {
   const image = { type: "image_url", image_url: { url: "data:," } };
@@ -11,7 +11,7 @@ test("what a request needs is found by its fields, and named by them", () => {
     ],
     response_format: { type: "json_schema", json_schema: {} },
   };
-  expect(needsOf(request).map(({ capability, param }) => [capability, param])).toEqual([
+  expect(requiredCapabilities(request).map(({ capability, param }) => [capability, param])).toEqual([
     ["tools", "tools"],
     ["vision", "messages[1].content[1]"],
     ["json_schema", "response_format"],
@@ -20,15 +20,15 @@ test("what a request needs is found by its fields, and named by them", () => {
 
 test("fields of other endpoints that nobody checked harm nothing", () => {
   for (const messages of [null, 7, [null], [{ content: [null, 7, "x"] }], "text"]) {
-    expect(needsOf({ messages, tools: [], response_format: null })).toEqual([]);
+    expect(requiredCapabilities({ messages, tools: [], response_format: null })).toEqual([]);
   }
 });
 
 test("only what a model is known not to do is a lack", () => {
-  const needs = needsOf({ tools: [{}], messages: [] });
-  expect(lackOf({}, needs)).toBeUndefined();
-  expect(lackOf({ tools: true, vision: false }, needs)).toBeUndefined();
-  expect(lackOf({ tools: false }, needs)?.param).toBe("tools");
+  const needs = requiredCapabilities({ tools: [{}], messages: [] });
+  expect(missingCapability({}, needs)).toBeUndefined();
+  expect(missingCapability({ tools: true, vision: false }, needs)).toBeUndefined();
+  expect(missingCapability({ tools: false }, needs)?.param).toBe("tools");
 });
 
 test("several models together can do what one of them can, over their shortest length", () => {

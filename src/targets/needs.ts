@@ -9,7 +9,7 @@ export interface Need {
 }
 
 /** What a chat request needs of its model. */
-export function needsOf(request: object): readonly Need[] {
+export function requiredCapabilities(request: object): readonly Need[] {
   const { tools, messages, response_format: format } = request as Record<string, unknown>;
   const needs: Need[] = [];
   if (Array.isArray(tools) && tools.length > 0)
@@ -27,7 +27,7 @@ export function needsOf(request: object): readonly Need[] {
 }
 
 /** The first need that a model is known not to meet. What isn't known is tried. */
-export function lackOf(capabilities: Capabilities, needs: readonly Need[]): Need | undefined {
+export function missingCapability(capabilities: Capabilities, needs: readonly Need[]): Need | undefined {
   return needs.find(({ capability }) => capabilities[capability] === false);
 }
 

@@ -4,8 +4,8 @@ import { Circuit } from "./circuit.ts";
 import { Load } from "./load.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import type { Target } from "./route-table.ts";
-import type { CircuitChange, TargetState, Visit } from "./attempt-permit.ts";
-import { targetName, TargetVisit } from "./attempt-permit.ts";
+import type { CircuitChange, TargetState, AttemptPermit } from "./attempt-permit.ts";
+import { targetName, TargetAttempt } from "./attempt-permit.ts";
 
 // `upstream/model` can name any model, so what is known of targets must not grow with what clients think of.
 const MAX_TARGETS = 2_000;
@@ -85,7 +85,7 @@ export class TargetStates {
   }
 
   /** Lets a request go there; undefined while the circuit of the target or of its upstream is open. */
-  enter(target: Target, { again, last, body }: Arrival): Visit | undefined {
+  enter(target: Target, { again, last, body }: Arrival): AttemptPermit | undefined {
     const state = this.of(target);
     const now = this.#now();
     if (last && !state.upstream.allowsLast(now)) return undefined;
@@ -94,7 +94,7 @@ export class TargetStates {
     const upstreamPass = pass && state.upstream.enter(now, { again: again.upstream, last, body });
     if (!upstreamPass) return undefined;
     state.load.began();
-    return new TargetVisit(target, state, {
+    return new TargetAttempt(target, state, {
       pass,
       upstreamPass,
       now: this.#now,

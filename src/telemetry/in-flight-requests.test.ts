@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
-import { RequestError } from "../errors/gateway-error.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 import type { RunningCall } from "./in-flight-requests.ts";
-import { CallRegistry } from "./in-flight-requests.ts";
+import { InFlightRequests } from "./in-flight-requests.ts";
 
 class Call implements RunningCall {
   readonly watched = Promise.withResolvers<void>();
   isWatched = false;
-  aborted: RequestError | undefined;
+  aborted: GatewayError | undefined;
 
-  abort(reason: RequestError): void {
+  abort(reason: GatewayError): void {
     this.aborted = reason;
   }
 
@@ -19,7 +19,7 @@ class Call implements RunningCall {
 }
 
 test("only those that take longer are watched, each once", async () => {
-  const calls = new CallRegistry();
+  const calls = new InFlightRequests();
   const [quick, slow, later] = [new Call(), new Call(), new Call()];
   calls.add(quick);
   calls.add(slow);
@@ -34,7 +34,7 @@ test("only those that take longer are watched, each once", async () => {
 });
 
 test("one whose client turns out to have left is gone from the registry", async () => {
-  const calls = new CallRegistry();
+  const calls = new InFlightRequests();
   const left = new Call();
   left.watch = () => {
     calls.delete(left);
@@ -47,14 +47,14 @@ test("one whose client turns out to have left is gone from the registry", async 
 });
 
 test("draining waits for all of them, and aborting reaches all of them", async () => {
-  const calls = new CallRegistry();
+  const calls = new InFlightRequests();
   const [watched, fresh] = [new Call(), new Call()];
   calls.add(watched);
   await watched.watched.promise;
   calls.add(fresh);
   let isDrained = false;
   const drained = calls.drain().then(() => (isDrained = true));
-  calls.abort(new RequestError("shutting_down", "over"));
+  calls.abort(new GatewayError("shutting_down", "over"));
   expect([watched.aborted?.code, fresh.aborted?.code]).toEqual(["shutting_down", "shutting_down"]);
   calls.delete(watched);
   await Promise.resolve();

@@ -1,8 +1,8 @@
-import type { RequestError } from "../errors/gateway-error.ts";
+import type { GatewayError } from "../errors/gateway-error.ts";
 
 /** A request in flight, as the registry sees it. */
 export interface RunningCall {
-  abort(reason: RequestError): void;
+  abort(reason: GatewayError): void;
   /** It takes longer than most: from now on it is to end when its client leaves. */
   watch(): void;
 }
@@ -11,7 +11,7 @@ export interface RunningCall {
 const WATCH_AFTER_MS = 20;
 
 /** The requests in flight, so that those of clients who leave end, and shutting down can wait for the others. */
-export class CallRegistry {
+export class InFlightRequests {
   readonly #new = new Set<RunningCall>();
   readonly #watched = new Set<RunningCall>();
   #isToWatch = false;
@@ -48,7 +48,7 @@ export class CallRegistry {
   }
 
   /** Ends all that are still in flight. */
-  abort(reason: RequestError): void {
+  abort(reason: GatewayError): void {
     for (const call of [...this.#new, ...this.#watched]) call.abort(reason);
   }
 

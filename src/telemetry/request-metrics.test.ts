@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Admitted, Closed } from "../ledger/ledger.ts";
-import { Meter } from "./request-metrics.ts";
+import { RequestMetrics } from "./request-metrics.ts";
 
 const ADMITTED: Admitted = {
   request: "r",
@@ -48,9 +48,9 @@ function parse(lines: Iterable<string>): Map<string, number> {
 }
 
 test("an ended request is in every count that it belongs to", () => {
-  const meter = new Meter(() => true);
-  meter.closed(ADMITTED, { ...CLOSED, overheadMs: 0.4 });
-  const samples = parse(meter.lines());
+  const metrics = new RequestMetrics(() => true);
+  metrics.closed(ADMITTED, { ...CLOSED, overheadMs: 0.4 });
+  const samples = parse(metrics.lines());
   const who = String.raw`upstream="u",model="m",key="a \"b\" \\"`;
   expect(samples.get(`modelyard_requests_total{outcome="ok",${who}}`)).toBe(1);
   expect(samples.get(`modelyard_tokens_total{kind="cached_input",source="upstream",${who}}`)).toBe(4);
@@ -63,12 +63,12 @@ test("an ended request is in every count that it belongs to", () => {
 });
 
 test("tokens are in the conventions' histogram where an upstream told them and they are paid for", () => {
-  const meter = new Meter(() => true);
-  meter.closed(ADMITTED, CLOSED);
-  meter.closed(ADMITTED, { ...CLOSED, cache: "hit" });
-  meter.closed(ADMITTED, { ...CLOSED, cache: "follow" });
-  meter.closed(ADMITTED, { ...CLOSED, usageSource: "estimated" });
-  const samples = parse(meter.lines());
+  const metrics = new RequestMetrics(() => true);
+  metrics.closed(ADMITTED, CLOSED);
+  metrics.closed(ADMITTED, { ...CLOSED, cache: "hit" });
+  metrics.closed(ADMITTED, { ...CLOSED, cache: "follow" });
+  metrics.closed(ADMITTED, { ...CLOSED, usageSource: "estimated" });
+  const samples = parse(metrics.lines());
   const of = (type: string) =>
     `gen_ai_token_type="${type}",gen_ai_provider_name="u",gen_ai_request_model="m"`;
   const name = "gen_ai_client_token_usage";
@@ -81,25 +81,25 @@ test("tokens are in the conventions' histogram where an upstream told them and t
 });
 
 test("a request without a known price is counted as such, and not as free", () => {
-  const meter = new Meter(() => true);
-  meter.closed(ADMITTED, { ...CLOSED, cost: null });
-  const names = [...parse(meter.lines()).keys()].join("\n");
+  const metrics = new RequestMetrics(() => true);
+  metrics.closed(ADMITTED, { ...CLOSED, cost: null });
+  const names = [...parse(metrics.lines()).keys()].join("\n");
   expect(names).toContain("modelyard_unpriced_requests_total{");
   expect(names).not.toContain("modelyard_cost_usd_total{");
 });
 
 test("refusals are counted by code", () => {
-  const meter = new Meter(() => true);
-  meter.refused("rate_limit_exceeded", "alice");
-  meter.refused("rate_limit_exceeded", "alice");
-  const samples = parse(meter.lines());
+  const metrics = new RequestMetrics(() => true);
+  metrics.refused("rate_limit_exceeded", "alice");
+  metrics.refused("rate_limit_exceeded", "alice");
+  const samples = parse(metrics.lines());
   expect(samples.get('modelyard_refused_requests_total{code="rate_limit_exceeded",key="alice"}')).toBe(2);
 });
 
 /** The series of the requests' counter, which is the first metric. */
-function requestSeries(meter: Meter): string[] {
+function requestSeries(metrics: RequestMetrics): string[] {
   const series: string[] = [];
-  for (const line of meter.lines()) {
+  for (const line of metrics.lines()) {
     if (line.startsWith("modelyard_requests_total{")) series.push(line);
     else if (series.length > 0) break;
   }
@@ -107,38 +107,39 @@ function requestSeries(meter: Meter): string[] {
 }
 
 /** The values of a label there. */
-function labelsOf(meter: Meter, label: string): Set<string> {
+function labelsOf(metrics: RequestMetrics, label: string): Set<string> {
   const value = new RegExp(`,${label}="([^"]*)"`);
-  return new Set(requestSeries(meter).map((line) => value.exec(line)?.[1] ?? ""));
+  return new Set(requestSeries(metrics).map((line) => value.exec(line)?.[1] ?? ""));
 }
 
 test("names that clients make up share one label, and leave room for every real model and key", () => {
-  const meter = new Meter((model) => model === "listed");
+  const metrics = new RequestMetrics((model) => model === "listed");
   const refused = { ...CLOSED, outcome: "upstream_error", status: 404 } as const;
-  for (let model = 0; model < 20_000; model++) meter.closed({ ...ADMITTED, model: `junk${model}` }, refused);
+  for (let model = 0; model < 20_000; model++)
+    metrics.closed({ ...ADMITTED, model: `junk${model}` }, refused);
   for (let model = 0; model < 1_000; model++)
-    meter.closed({ ...ADMITTED, model: `answered${model}` }, CLOSED);
-  meter.closed({ ...ADMITTED, model: "listed", key: "newbie" }, refused);
-  const models = labelsOf(meter, "model");
+    metrics.closed({ ...ADMITTED, model: `answered${model}` }, CLOSED);
+  metrics.closed({ ...ADMITTED, model: "listed", key: "newbie" }, refused);
+  const models = labelsOf(metrics, "model");
   expect(models).toContain("unknown");
   expect(models).toContain("listed");
   expect(models).toContain("answered0");
   expect(models.size).toBe(102);
-  expect(labelsOf(meter, "key")).toContain("newbie");
+  expect(labelsOf(metrics, "key")).toContain("newbie");
 });
 
 test("with very many keys, new ones share a label, and a new model still has its own", () => {
-  const meter = new Meter(() => true);
-  for (let key = 0; key < 10_500; key++) meter.closed({ ...ADMITTED, key: `k${key}` }, CLOSED);
-  meter.closed({ ...ADMITTED, model: "new" }, CLOSED);
-  expect(labelsOf(meter, "key").size).toBe(10_001);
-  expect(labelsOf(meter, "model")).toEqual(new Set(["m", "new"]));
+  const metrics = new RequestMetrics(() => true);
+  for (let key = 0; key < 10_500; key++) metrics.closed({ ...ADMITTED, key: `k${key}` }, CLOSED);
+  metrics.closed({ ...ADMITTED, model: "new" }, CLOSED);
+  expect(labelsOf(metrics, "key").size).toBe(10_001);
+  expect(labelsOf(metrics, "model")).toEqual(new Set(["m", "new"]));
 });
 
 test("whatever happens, a metric has no more than twice as many series and one for the rest", () => {
-  const meter = new Meter(() => true);
-  for (let model = 0; model < 25_000; model++) meter.closed({ ...ADMITTED, model: `m${model}` }, CLOSED);
-  const requests = requestSeries(meter);
+  const metrics = new RequestMetrics(() => true);
+  for (let model = 0; model < 25_000; model++) metrics.closed({ ...ADMITTED, model: `m${model}` }, CLOSED);
+  const requests = requestSeries(metrics);
   expect(requests).toHaveLength(20_001);
   expect(requests).toContain(
     'modelyard_requests_total{outcome="other",upstream="other",model="other",key="other"} 5000',

@@ -4,7 +4,7 @@ import { isHit } from "../ledger/ledger-store.ts";
 import type { Admitted, CacheState, Closed, Outcome } from "../ledger/ledger.ts";
 
 /** A row of the ledger, and what only the metrics say of a request. */
-export interface MeteredEnd extends Closed {
+export interface MeasuredRequest extends Closed {
   /** From the request's first byte to the first call to an upstream, in ms: the gateway's own work. */
   readonly overheadMs?: number | undefined;
 }
@@ -32,7 +32,7 @@ const UNKNOWN = "unknown";
  * What happened, counted for Prometheus since the process began. Models are named as clients ask for them, and only
  * where an upstream was found for them and the name is known: listed, routed by the file, or answered once.
  */
-export class Meter {
+export class RequestMetrics {
   readonly #isKnown: (model: string) => boolean;
   readonly #unlisted = new Set<string>();
   readonly #requests = new Counter({
@@ -115,7 +115,7 @@ export class Meter {
   }
 
   /** Counts an admitted request that has ended; called once for each row of the ledger. */
-  closed({ key, model: asked }: Admitted, end: MeteredEnd): void {
+  closed({ key, model: asked }: Admitted, end: MeasuredRequest): void {
     const { upstream = "", cost, firstEventMs, overheadMs, queuedMs } = end;
     const model = upstream === "" ? "" : this.#modelLabel(asked, end.outcome);
     const series = this.#seriesOf(upstream, model, key);
@@ -132,7 +132,7 @@ export class Meter {
     if (overheadMs !== undefined) (this.#overheads ??= this.#overhead.series([])).observe(overheadMs / 1000);
   }
 
-  #countTokens(series: RequestSeries, { cache, usage, usageSource, paid }: MeteredEnd): void {
+  #countTokens(series: RequestSeries, { cache, usage, usageSource, paid }: MeasuredRequest): void {
     const source: string = usageSource ?? "";
     const { labels, target, tokens, usages } = series;
     for (const kind of KINDS) {

@@ -4,13 +4,13 @@ import type { TokenCounter } from "./token-counter.ts";
 import { isTokens } from "./token-estimate.ts";
 
 /** A request for an answer of an upstream. */
-export type Asked = ChatRequest | CompletionRequest | EmbedRequest;
+export type CountableRequest = ChatRequest | CompletionRequest | EmbedRequest;
 
 // What OpenAI's format adds to each message, and to begin the answer.
 const TOKENS_PER_MESSAGE = 3;
 
 /** The tokens of what a request gives an upstream to read, counted by a tokenizer. */
-export async function promptTokens(request: Asked, counter: TokenCounter): Promise<number> {
+export async function promptTokens(request: CountableRequest, counter: TokenCounter): Promise<number> {
   const { messages, prompt, input, tools } = request;
   const text = counter.text();
   let others = 0;
@@ -22,7 +22,7 @@ export async function promptTokens(request: Asked, counter: TokenCounter): Promi
 }
 
 /** The same at once, and roughly. */
-export function roughPromptTokens(request: Asked): number {
+export function roughPromptTokens(request: CountableRequest): number {
   return estimateRequest(request, { estimate: 0, longest: 0 }).input;
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import type { ChatRequest } from "../contract/index.ts";
-import { keepSource } from "../json/source.ts";
+import { retainSource } from "../json/source.ts";
 import { estimateRequest, estimateTokens, TokenTally } from "./token-estimate.ts";
 
 const TEXTS = {
@@ -106,6 +106,6 @@ test("what is known to be ASCII is estimated without a look, and the same", () =
     { role: "user", content: [{ type: "text", text: "y".repeat(333) }] },
   ];
   const [known, unknown] = [{ model: "m", messages } as ChatRequest, { model: "m", messages } as ChatRequest];
-  keepSource(known, { bytes: new Uint8Array(), members: [], ascii: true });
+  retainSource(known, { bytes: new Uint8Array(), members: [], ascii: true });
   expect(estimateRequest(known, bounds(0))).toEqual(estimateRequest(unknown, bounds(0)));
 });

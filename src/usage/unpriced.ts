@@ -1,5 +1,5 @@
 import type { BudgetSettings } from "../../config/settings.ts";
-import type { ModelDirectory } from "../targets/model-catalog.ts";
+import type { ModelCatalog } from "../targets/model-catalog.ts";
 import type { PriceBook } from "./prices.ts";
 import { matchesAny } from "../targets/pattern.ts";
 import type { RouteTable, Target } from "../targets/route-table.ts";
@@ -13,11 +13,11 @@ export interface Spender {
 }
 
 interface Priced {
-  readonly directory: ModelDirectory;
+  readonly catalog: ModelCatalog;
   readonly prices: PriceBook;
   readonly routes: RouteTable;
 }
-type Place = Pick<Target, "upstream" | "model">;
+type PricedTarget = Pick<Target, "upstream" | "model">;
 
 /** How many models are named. */
 const NAMED = 5;
@@ -35,19 +35,19 @@ export function unpricedWarnings(keys: Iterable<Spender>, gateway: Priced): stri
 }
 
 /** Whether no price is known for a target. */
-export function isUnpriced({ upstream, model }: Place, { prices }: Pick<Priced, "prices">): boolean {
+export function isUnpriced({ upstream, model }: PricedTarget, { prices }: Pick<Priced, "prices">): boolean {
   const target = { upstream: upstream.id, plugin: upstream.plugin, model };
   return prices.costOf(target, { input: 0, output: 0 }).version === undefined;
 }
 
 /** The models that a key may ask for, as far as they are known now, of which a target has no price. */
 function unpricedModels({ models }: Spender, gateway: Priced): string[] {
-  const { directory, routes } = gateway;
-  const offers = Map.groupBy(directory.known(), ({ model }) => model.id);
+  const { catalog, routes } = gateway;
+  const offers = Map.groupBy(catalog.known(), ({ model }) => model.id);
   return [...new Set([...routes.names, ...offers.keys()])].filter((id) => {
     if (!matchesAny(models, id)) return false;
     const listed = (offers.get(id) ?? []).map(({ upstream }) => ({ upstream, model: id }));
-    const targets: readonly Place[] = routes.resolve(id)?.targets ?? listed;
+    const targets: readonly PricedTarget[] = routes.resolve(id)?.targets ?? listed;
     return targets.some((target) => isUnpriced(target, gateway));
   });
 }

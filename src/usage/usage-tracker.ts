@@ -1,18 +1,18 @@
 import type { ChatEvent, ChatRequest, CompletionRequest, Usage } from "../contract/index.ts";
 import type { AnswerEvent, CountedUsage } from "../answer/answer-event.ts";
-import { soundUsage } from "../answer/sanitize-usage.ts";
+import { sanitizeUsage } from "../answer/sanitize-usage.ts";
 import type { CountedText, TokenCounter } from "./token-counter.ts";
 import { promptTokens, roughPromptTokens } from "./prompt-tokens.ts";
 
 /** A request whose answer is words. */
-export type Asked = ChatRequest | CompletionRequest;
+export type TrackedRequest = ChatRequest | CompletionRequest;
 
 /**
  * What one answer has used so far: what the upstream reports, and what was delivered, in case it reports
  * nothing or the answer doesn't come to its end.
  */
-export class Account {
-  readonly #request: Asked;
+export class UsageTracker {
+  readonly #request: TrackedRequest;
   readonly #tokens: TokenCounter;
   readonly #delivered: CountedText;
   #reported: Usage = {};
@@ -20,7 +20,7 @@ export class Account {
   #counting: Promise<CountedUsage> | undefined;
   #counted: CountedUsage | undefined;
 
-  constructor(request: Asked, tokens: TokenCounter) {
+  constructor(request: TrackedRequest, tokens: TokenCounter) {
     this.#request = request;
     this.#tokens = tokens;
     this.#delivered = tokens.text();
@@ -32,7 +32,7 @@ export class Account {
     for (const event of batch) {
       if (event.type === "usage") {
         reports += 1;
-        this.#reported = soundUsage({ ...this.#reported, ...event.usage });
+        this.#reported = sanitizeUsage({ ...this.#reported, ...event.usage });
       } else if (event.type === "text" || event.type === "reasoning") this.#delivered.add(event.text);
       else if (event.type === "tool-call") this.#delivered.add((event.name ?? "") + (event.arguments ?? ""));
     }
@@ -80,7 +80,7 @@ export class Account {
     // Of an answer that broke off the upstream may not have said yet how long it was.
     const isTold = output !== undefined && output >= delivered;
     const told = isTold ? this.#reported : { ...ofPrompt(this.#reported), output: delivered };
-    const usage = soundUsage({ ...told, input: countedInput });
+    const usage = sanitizeUsage({ ...told, input: countedInput });
     return { type: "usage", usage, source: isTold && input !== undefined ? "upstream" : "estimated" };
   }
 }

@@ -1,16 +1,16 @@
 import { expect, test } from "bun:test";
-import type { Waiter } from "../../src/contract/later.ts";
-import { isComing, Later, whenThere } from "../../src/contract/later.ts";
+import type { Continuation } from "../../src/contract/later.ts";
+import { isPending, ReusableDeferred, subscribeOnce } from "../../src/contract/later.ts";
 
 function heard() {
   const all: unknown[] = [];
-  const came = (value: unknown): void => void all.push(value);
-  const broke = (error: unknown): void => void all.push({ error });
-  return { all, waiter: { came, broke } };
+  const onValue = (value: unknown): void => void all.push(value);
+  const onError = (error: unknown): void => void all.push({ error });
+  return { all, waiter: { onValue, onError } };
 }
 
 test("who waits is told at once, and once", () => {
-  const later = new Later<string>();
+  const later = new ReusableDeferred<string>();
   const { all, waiter } = heard();
   later.wait(waiter);
   later.resolve("a");
@@ -21,7 +21,7 @@ test("who waits is told at once, and once", () => {
 });
 
 test("what comes before anybody waits is kept for who does", async () => {
-  const later = new Later<string>();
+  const later = new ReusableDeferred<string>();
   const { all, waiter } = heard();
   later.resolve("a");
   later.wait(waiter);
@@ -33,14 +33,14 @@ test("what comes before anybody waits is kept for who does", async () => {
 });
 
 test("who is told may wait again while being told", () => {
-  const later = new Later<number>();
+  const later = new ReusableDeferred<number>();
   const seen: number[] = [];
-  const waiter: Waiter<number> = {
-    came(value) {
+  const waiter: Continuation<number> = {
+    onValue(value) {
       seen.push(value);
       if (seen.length < 3) later.wait(waiter);
     },
-    broke: () => expect.unreachable(),
+    onError: () => expect.unreachable(),
   };
   later.wait(waiter);
   for (const value of [1, 2, 3]) later.resolve(value);
@@ -48,7 +48,7 @@ test("who is told may wait again while being told", () => {
 });
 
 test("it can be awaited", async () => {
-  const later = new Later<string>();
+  const later = new ReusableDeferred<string>();
   setImmediate(() => later.resolve("a"));
   expect(await later).toBe("a");
   setImmediate(() => later.reject(new Error("broken")));
@@ -58,17 +58,17 @@ test("it can be awaited", async () => {
 });
 
 test("it and a promise are coming, nothing else is", async () => {
-  const later = new Later<string>();
+  const later = new ReusableDeferred<string>();
   expect(
-    [later, Promise.resolve(), { done: true }, undefined].map((value) => isComing<unknown>(value)),
+    [later, Promise.resolve(), { done: true }, undefined].map((value) => isPending<unknown>(value)),
   ).toEqual([true, true, false, false]);
   const { all, waiter } = heard();
   const both = Promise.withResolvers<void>();
-  whenThere(later, waiter);
-  whenThere(Promise.reject(new Error("b")), {
+  subscribeOnce(later, waiter);
+  subscribeOnce(Promise.reject(new Error("b")), {
     ...waiter,
-    broke(error) {
-      waiter.broke(error);
+    onError(error) {
+      waiter.onError(error);
       both.resolve();
     },
   });

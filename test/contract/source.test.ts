@@ -1,18 +1,18 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { JsonObject } from "../../src/contract/json.ts";
-import { forgetSource, keepMeaning, keepSource, sourceOf, writtenBytes } from "../../src/json/source.ts";
+import { forgetSource, keepMeaning, retainSource, sourceOf, originalBody } from "../../src/json/source.ts";
 import { scanTopLevel } from "../../src/json/top-level.ts";
 
 function kept(text: string): JsonObject {
   const body = JSON.parse(text) as JsonObject;
   const bytes = new TextEncoder().encode(text);
-  keepSource(body, { bytes, members: scanTopLevel(bytes).members, ascii: false });
+  retainSource(body, { bytes, members: scanTopLevel(bytes).members, ascii: false });
   return body;
 }
 
 function written(body: JsonObject): string | undefined {
-  const bytes = writtenBytes(body);
+  const bytes = originalBody(body);
   return bytes && new TextDecoder().decode(bytes);
 }
 
@@ -33,7 +33,7 @@ test("a source belongs to a body and its copies, nothing else shows it, and it c
   expect(sourceOf(JSON.parse(text) as JsonObject)).toBeUndefined();
   forgetSource(body);
   for (const each of [body, copy])
-    expect([sourceOf(each), writtenBytes(each)]).toEqual([undefined, undefined]);
+    expect([sourceOf(each), originalBody(each)]).toEqual([undefined, undefined]);
   forgetSource({ model: "n" });
 });
 

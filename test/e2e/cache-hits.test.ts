@@ -32,7 +32,7 @@ test.each(["hello", "silent"])(
 
 test("hits are in the ledger with what they said, and cost nothing", async () => {
   await (await ask("hello")).text();
-  await until(() => gateway.gateway.bookings.pending === 0, "the end of all bookings");
+  await until(() => gateway.gateway.settlements.pending === 0, "the end of all settlements");
   gateway.gateway.ledger.flush();
   const [row] = gateway.gateway.usage.usage({ by: "model" }).filter(({ name }) => name === "hello");
   expect(row).toMatchObject({ requests: row?.ok, hits: (row?.requests ?? 0) - 1, cost: 0, crashed: 0 });

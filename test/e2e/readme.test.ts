@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { REFUSALS } from "../../src/errors/gateway-error.ts";
+import { ERROR_CODES } from "../../src/errors/gateway-error.ts";
 import { startGateway } from "../support/gateway.ts";
 
 /**
@@ -78,7 +78,7 @@ describe.each([
   });
 
   test("names every code of an error, with its status", () => {
-    const known = Object.entries(REFUSALS).map(([code, { status }]) => `${status} ${code}`);
+    const known = Object.entries(ERROR_CODES).map(([code, { status }]) => `${status} ${code}`);
     expect(errorTable(page).toSorted()).toEqual(known.toSorted());
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { RequestError } from "../../src/errors/gateway-error.ts";
+import { GatewayError } from "../../src/errors/gateway-error.ts";
 import type { Exchange, FaultUpstream } from "../support/fault-upstream.ts";
 import { openaiChunks, startFaultUpstream } from "../support/fault-upstream.ts";
 import { forwardTo, tries } from "../support/forward-gateway.ts";
@@ -298,7 +298,7 @@ describe("a call that is shared", () => {
       { yaml: "cache: { mode: all }\n" },
     );
     const streams = await Promise.all([gateway.chat(STREAMED), gateway.chat(STREAMED)]);
-    gateway.gateway.calls.abort(new RequestError("shutting_down", "this gateway is shutting down"));
+    gateway.gateway.calls.abort(new GatewayError("shutting_down", "this gateway is shutting down"));
     for (const stream of streams) {
       const { data } = await readFrames(stream);
       expect(JSON.parse(data.at(-1) ?? "")).toMatchObject({ error: { code: "shutting_down" } });
@@ -323,7 +323,7 @@ test("of those who share a call one pays, and who is given an answer again doesn
   gate.open();
   for (const other of others) await (await other).text();
   await (await gateway.chat(QUESTION)).text();
-  await gateway.gateway.bookings.settled();
+  await gateway.gateway.settlements.settled();
   gateway.gateway.ledger.flush();
   const [booked] = gateway.gateway.usage.usage({ by: "key" });
   expect(booked).toMatchObject({ requests: 5, ok: 4, client_abort: 1, hits: 4, unpriced: 0, cost: 0.1 });

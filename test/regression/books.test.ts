@@ -166,7 +166,7 @@ describe("a budget in memory is the budget that the ledger rebuilds", () => {
   test.each(Object.keys(RUNS))("%s", async (name) => {
     await RUNS[name]?.();
     await gateway.quiet();
-    await gateway.gateway.bookings.settled();
+    await gateway.gateway.settlements.settled();
     gateway.gateway.ledger.flush();
     const inMemory = gateway.gateway.budgets.standing(name, BUDGET).spent;
     const [row] = gateway.gateway.usage.usage({ by: "key", key: name });

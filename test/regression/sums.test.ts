@@ -51,7 +51,7 @@ function keyOf(name: string): string {
 /** Resolves when nothing is held any more: words that the upstream didn't count are counted after the end. */
 async function settled(): Promise<void> {
   await gateway.quiet();
-  await gateway.gateway.bookings.settled();
+  await gateway.gateway.settlements.settled();
 }
 
 const messages = [{ role: "user", content: "Well?" }];

@@ -7,8 +7,8 @@ import { build, plan } from "../../src/build-gateway.ts";
 import { listen } from "../../src/server/app.ts";
 import { createLogger } from "../../src/log.ts";
 import type { GatewayLimits } from "../../src/gateway.ts";
-import type { OutboundOptions } from "../../src/runtime/http-client/fetch.ts";
-import { outboundFetch } from "../../src/runtime/http-client/fetch.ts";
+import type { ClientOptions } from "../../src/runtime/http-client/fetch.ts";
+import { clientFetch } from "../../src/runtime/http-client/fetch.ts";
 import { Redactor } from "../../src/secrets/redactor.ts";
 import { TokenCounter } from "../../src/usage/token-counter.ts";
 import { openSqlite } from "../../src/storage/sqlite/sqlite.ts";
@@ -40,7 +40,7 @@ export interface GatewayOptions {
   /** Bounds that no configuration sets, made shorter for a test. */
   readonly limits?: Partial<GatewayLimits>;
   /** How it sends requests to upstreams; by its own client and without a proxy unless told otherwise. */
-  readonly outbound?: Partial<OutboundOptions>;
+  readonly outbound?: Partial<ClientOptions>;
 }
 
 /** Starts a gateway from the text of a gateway.yaml; `server` and `keys` are added where it has none. */
@@ -56,7 +56,7 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
   const redactor = new Redactor();
   const log = createLogger({ ...planned.settings.telemetry, redact: redactor.redact });
   const storage = openSqlite(planned.settings.storage, directory);
-  const fetchWithin = outboundFetch({ ownClient: true, ...options.outbound });
+  const fetchWithin = clientFetch({ ownClient: true, ...options.outbound });
   const built = await build(planned, { log, storage, redactor, fetchWithin }, TOKENS);
   const gateway = { ...built, limits: { ...built.limits, ...options.limits } };
   const listening = listen(gateway, planned.settings.server);

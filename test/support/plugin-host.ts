@@ -1,5 +1,5 @@
 import type { Call, Host, Json, JsonObject, KeyValue, Logger, StoredValue } from "modelyard/plugin";
-import { outboundFetch } from "../../src/runtime/http-client/fetch.ts";
+import { clientFetch } from "../../src/runtime/http-client/fetch.ts";
 
 /** One line that was logged. */
 export interface LogLine {
@@ -44,7 +44,7 @@ export function testHost(overrides: Partial<Host> = {}): TestHost {
   const host: Host = {
     id: "test",
     log: collectingLogger(logs),
-    fetch: outboundFetch({ ownClient: true })(PATIENCE),
+    fetch: clientFetch({ ownClient: true })(PATIENCE),
     signal: closing.signal,
     storage: memoryStorage(),
     secret: (value) => void secrets.add(value),

@@ -2,7 +2,7 @@ import type { Call, ChatEvent } from "../../src/contract/index.ts";
 import { UpstreamError } from "../../src/contract/index.ts";
 import type { Logger } from "../../src/contract/index.ts";
 import type { OpenUpstream } from "../../src/targets/open-upstream.ts";
-import { Deadlines, STREAMED } from "../../src/attempts/deadlines.ts";
+import { Deadlines, STREAMING } from "../../src/attempts/deadlines.ts";
 
 /** What a plugin made of an upstream's answer. */
 export interface AnswerTypes {
@@ -25,7 +25,7 @@ export async function answerTypes(open: OpenUpstream, asking: Asking, log: Logge
   using deadlines = new Deadlines({
     upstream: id,
     timeouts,
-    course: STREAMED,
+    course: STREAMING,
     connects: upstream.reportsConnection === true,
     renew: () => false,
     passed: (error) => leaving.abort(error),

@@ -8,7 +8,7 @@ import { openUpstream } from "../../src/host/open-upstream.ts";
 import type { PlannedUpstream } from "../../src/host/open-upstream.ts";
 import { within } from "../../src/host/scope.ts";
 import { createLogger, flushLog, messageOf } from "../../src/log.ts";
-import { outboundFetch } from "../../src/runtime/http-client/fetch.ts";
+import { clientFetch } from "../../src/runtime/http-client/fetch.ts";
 import { recordingFetch } from "../capture/record-fetch.ts";
 import { recordSockets } from "../capture/record-sockets.ts";
 import type { Recording } from "../capture/recording.ts";
@@ -57,7 +57,7 @@ export async function askRecorded(argv: readonly string[], question: Question): 
   const log = createLogger({ log: "pretty", level: "error", redact: redactor.redact });
   const tape = new Tape();
   using _sockets = await recordSockets(tape);
-  const outbound = outboundFetch({ ownClient: false, proxyFor: environmentProxies() });
+  const outbound = clientFetch({ ownClient: false, proxyFor: environmentProxies() });
   const fetchWithin = (patience: TimeoutSettings) => recordingFetch(outbound(patience), tape);
   const around = { log, redactor, storage: memoryStorage(), fetchWithin };
   const open = await openUpstream(upstream, around).catch((cause: unknown) => {

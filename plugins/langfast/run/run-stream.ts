@@ -1,4 +1,4 @@
-import { BATCHES, Later } from "modelyard/plugin";
+import { BATCHES, ReusableDeferred } from "modelyard/plugin";
 import type { Batches, ChatEvent, ChatStream, NextBatch } from "modelyard/plugin";
 import type { Answer } from "./answer.ts";
 
@@ -22,7 +22,7 @@ export interface Failure {
  */
 export class RunStream implements ChatStream, Batches {
   readonly #open: () => Promise<OpenRun>;
-  readonly #later = new Later<NextBatch>();
+  readonly #later = new ReusableDeferred<NextBatch>();
   #run: OpenRun | undefined;
   #hasSpoken = false;
   #isOver = false;
@@ -44,7 +44,7 @@ export class RunStream implements ChatStream, Batches {
     }
   }
 
-  next(): NextBatch | Promise<NextBatch> | Later<NextBatch> {
+  next(): NextBatch | Promise<NextBatch> | ReusableDeferred<NextBatch> {
     if (this.#isOver) return END;
     return this.#run ? this.#read(this.#run) : this.#begin();
   }
@@ -66,7 +66,7 @@ export class RunStream implements ChatStream, Batches {
     return this.next();
   }
 
-  #read({ answer }: OpenRun): NextBatch | Later<NextBatch> {
+  #read({ answer }: OpenRun): NextBatch | ReusableDeferred<NextBatch> {
     try {
       for (;;) {
         const events = answer.next();
@@ -88,13 +88,13 @@ export class RunStream implements ChatStream, Batches {
 
   readonly #changed = (): void => {
     if (!this.#run) return;
-    let next: NextBatch | Later<NextBatch>;
+    let next: NextBatch | ReusableDeferred<NextBatch>;
     try {
       next = this.#isOver ? END : this.#read(this.#run);
     } catch (error) {
       return this.#later.reject(error);
     }
-    if (!(next instanceof Later)) this.#later.resolve(next);
+    if (!(next instanceof ReusableDeferred)) this.#later.resolve(next);
   };
 
   #end(failure?: Failure): unknown {

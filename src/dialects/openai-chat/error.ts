@@ -1,8 +1,8 @@
 import { stringifyJson } from "../../json/json-text.ts";
-import type { RequestError } from "../../errors/gateway-error.ts";
+import type { GatewayError } from "../../errors/gateway-error.ts";
 
 /** OpenAI's error object: `{"error": {message, type, param, code}}`. */
-export function errorBody(error: RequestError): string {
+export function errorBody(error: GatewayError): string {
   const { message, type, param, code, upstreamCode } = error;
   return stringifyJson({ error: { message, type, param: param ?? null, code: upstreamCode ?? code } });
 }

@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
-import { RequestError } from "../../errors/gateway-error.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
 import { parseChatRequest, wantsUsage } from "./request.ts";
 
 const messages = [{ role: "user", content: "Hi" }];
 
-function refused(body: unknown): Pick<RequestError, "code" | "param" | "message"> {
+function refused(body: unknown): Pick<GatewayError, "code" | "param" | "message"> {
   try {
     parseChatRequest(body);
   } catch (error) {
-    if (error instanceof RequestError)
+    if (error instanceof GatewayError)
       return { code: error.code, param: error.param, message: error.message };
     throw error;
   }

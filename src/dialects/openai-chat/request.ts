@@ -3,7 +3,7 @@ import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { ChatRequest } from "../../contract/index.ts";
 import { COUNTS } from "../counts.ts";
 import { explain, Nullable } from "../explain.ts";
-import { RequestError } from "../../errors/gateway-error.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
 
 /** The longest model name worth looking up. */
 const MAX_MODEL_LENGTH = 256;
@@ -42,7 +42,7 @@ export function parseChatRequest(body: unknown): ChatRequest {
   // Some clients (Cursor with an own base URL) send a Responses body to this address.
   if (typeof body === "object" && body !== null && !("messages" in body) && "input" in body) {
     const message = "this is a body for the Responses API (`input`); /v1/chat/completions takes `messages`";
-    throw new RequestError("missing_required_parameter", message, { param: "messages" });
+    throw new GatewayError("missing_required_parameter", message, { param: "messages" });
   }
   throw explain(compiled, body);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { AnswerEvent } from "../../answer/answer-event.ts";
-import { RequestError } from "../../errors/gateway-error.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
 import { ChunkWriter, errorFrame } from "./stream.ts";
 
 interface Chunk {
@@ -178,7 +178,7 @@ test("extras stand where the upstream put them", () => {
 });
 
 test("a failure is one data line with an error object", () => {
-  const frame = errorFrame(new RequestError("upstream_truncated", "it broke\noff"));
+  const frame = errorFrame(new GatewayError("upstream_truncated", "it broke\noff"));
   expect(JSON.parse(frame.slice("data: ".length))).toEqual({
     error: { message: "it broke\noff", type: "server_error", param: null, code: "upstream_truncated" },
   });

@@ -1,8 +1,8 @@
 import type { FinishEvent, JsonObject } from "../../contract/index.ts";
 import type { AnswerEvent, CountedUsage } from "../../answer/answer-event.ts";
-import { inOnePiece } from "../../runtime/flatten-string.ts";
+import { flattenString } from "../../runtime/flatten-string.ts";
 import type { FrameWriter, WriterOptions } from "../dialect.ts";
-import type { RequestError } from "../../errors/gateway-error.ts";
+import type { GatewayError } from "../../errors/gateway-error.ts";
 import { errorBody } from "./error.ts";
 import { finishFields, finishReason } from "./finish.ts";
 import { Identity, NOT_EXTRA } from "./identity.ts";
@@ -17,7 +17,7 @@ export const COMMENT_FRAME = ": keep-alive\n\n";
 export const DONE_FRAME = "data: [DONE]\n\n";
 
 /** The end of a failed one: official SDKs raise it, and no `[DONE]` follows. */
-export function errorFrame(error: RequestError): string {
+export function errorFrame(error: GatewayError): string {
   return `data: ${errorBody(error)}\n\n`;
 }
 
@@ -93,14 +93,16 @@ export class ChunkWriter implements FrameWriter {
     return rest + DONE_FRAME;
   }
 
-  failed(error: RequestError): string {
+  failed(error: GatewayError): string {
     return errorFrame(error);
   }
 
   #text(text: string, choice: number): string {
     if (choice === 0 && this.#begun[0] && this.#tail === "" && PLAIN.test(text)) {
       // Three texts put together: more of them would cost as much as all else that is done with the event.
-      this.#beforeText ??= inOnePiece(`data: ${this.#envelope()}"choices":[{"index":0,"delta":{"content":"`);
+      this.#beforeText ??= flattenString(
+        `data: ${this.#envelope()}"choices":[{"index":0,"delta":{"content":"`,
+      );
       return this.#beforeText + text + this.#behindText;
     }
     return this.#delta(choice, `"content":${JSON.stringify(text)}`);

@@ -7,7 +7,7 @@ import { Bounded } from "../bounded.ts";
 import { Identity } from "../openai-chat/identity.ts";
 import { COMMENT_FRAME, DONE_FRAME, errorFrame } from "../openai-chat/stream.ts";
 import { usageBody } from "../openai-chat/usage.ts";
-import type { RequestError } from "../../errors/gateway-error.ts";
+import type { GatewayError } from "../../errors/gateway-error.ts";
 
 /** OpenAI's legacy completions: a text and nothing else. */
 export const openaiCompletions: Dialect = {
@@ -53,7 +53,7 @@ class CompletionWriter implements FrameWriter {
     return DONE_FRAME;
   }
 
-  failed(error: RequestError): string {
+  failed(error: GatewayError): string {
     return errorFrame(error);
   }
 

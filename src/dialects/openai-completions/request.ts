@@ -5,7 +5,7 @@ import { UpstreamError } from "../../contract/index.ts";
 import { keepMeaning } from "../../json/source.ts";
 import { COUNTS } from "../counts.ts";
 import { explain, Nullable } from "../explain.ts";
-import { RequestError } from "../../errors/gateway-error.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
 
 /** https://platform.openai.com/docs/api-reference/completions/create */
 export const CompletionsRequestSchema = Type.Object({
@@ -34,7 +34,7 @@ export function parseCompletionsRequest(body: unknown): CompletionRequest {
 function refuseMistaken(body: { readonly prompt?: unknown; readonly messages?: unknown }): void {
   if (body.messages !== undefined) {
     const message = "this is a conversation (`messages`), which belongs to /v1/chat/completions";
-    throw new RequestError("invalid_value", message, { param: "messages" });
+    throw new GatewayError("invalid_value", message, { param: "messages" });
   }
   const { prompt } = body;
   if (
@@ -43,7 +43,7 @@ function refuseMistaken(body: { readonly prompt?: unknown; readonly messages?: u
   ) {
     const message =
       "prompt: one text a request is continued here; send several as several requests, and token numbers as text";
-    throw new RequestError("invalid_value", message, { param: "prompt" });
+    throw new GatewayError("invalid_value", message, { param: "prompt" });
   }
 }
 

@@ -1,4 +1,4 @@
-import { BATCHES, FAILURES, Later, Secret, Type, UpstreamError } from "../../contract/index.ts";
+import { BATCHES, FAILURES, ReusableDeferred, Secret, Type, UpstreamError } from "../../contract/index.ts";
 import type {
   Batches,
   Call,
@@ -7,10 +7,10 @@ import type {
   Host,
   Json,
   NextBatch,
-  Waiter,
+  Continuation,
 } from "../../contract/index.ts";
-import type { Coming } from "../../contract/later.ts";
-import { isComing, whenThere } from "../../contract/later.ts";
+import type { Pending } from "../../contract/later.ts";
+import { isPending, subscribeOnce } from "../../contract/later.ts";
 import type { Clock } from "../clock.ts";
 import { credentialPool } from "./pool.ts";
 import type { CredentialPool, Lease, LeaseCall } from "./types.ts";
@@ -189,25 +189,25 @@ function rethrowing(stream: ChatStream, change: Change): ChatStream {
   };
 }
 
-class Rethrowing implements Batches, Waiter<NextBatch> {
+class Rethrowing implements Batches, Continuation<NextBatch> {
   readonly #inner: Batches;
   readonly #change: Change;
-  readonly #later = new Later<NextBatch>();
+  readonly #later = new ReusableDeferred<NextBatch>();
 
   constructor(inner: Batches, change: Change) {
     this.#inner = inner;
     this.#change = change;
   }
 
-  next(): NextBatch | Later<NextBatch> {
-    let next: NextBatch | Coming<NextBatch>;
+  next(): NextBatch | ReusableDeferred<NextBatch> {
+    let next: NextBatch | Pending<NextBatch>;
     try {
       next = this.#inner.next();
     } catch (error) {
       throw this.#change(error);
     }
-    if (!isComing(next)) return next;
-    whenThere(next, this);
+    if (!isPending(next)) return next;
+    subscribeOnce(next, this);
     return this.#later;
   }
 
@@ -215,11 +215,11 @@ class Rethrowing implements Batches, Waiter<NextBatch> {
     return this.#inner.return?.();
   }
 
-  came(next: NextBatch): void {
+  onValue(next: NextBatch): void {
     this.#later.resolve(next);
   }
 
-  broke(error: unknown): void {
+  onError(error: unknown): void {
     this.#later.reject(this.#change(error));
   }
 }

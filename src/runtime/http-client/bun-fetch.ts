@@ -1,8 +1,8 @@
-import { cancellingOf } from "../../contract/cancelling.ts";
+import { cancelTokenOf } from "../../contract/cancelling.ts";
 import type { Renewable } from "../../contract/cancelling.ts";
-import type { Patience } from "./client.ts";
+import type { ClientTimeouts } from "./client.ts";
 import { codingsOf, decoded } from "./decoding.ts";
-import type { OutboundRequest } from "./request.ts";
+import type { ClientRequest } from "./request.ts";
 import { FetchedResponse } from "./response.ts";
 
 type FetchArguments = Parameters<typeof fetch>;
@@ -41,7 +41,7 @@ export class BunFetch {
 
   /** Sends any request, as `fetch` does. */
   send(input: FetchArguments[0], init: Init = {}): Promise<Response> {
-    const cancelling = cancellingOf(init);
+    const cancelling = cancelTokenOf(init);
     const url = URL.parse(input instanceof Request ? input.url : String(input));
     const proxy = init.proxy ?? this.#proxyFor(url);
     return this.#session.fetch(input, { ...init, proxy, ...(cancelling && { signal: cancelling.signal }) });
@@ -52,7 +52,7 @@ export class BunFetch {
    * the head of an answer, and its connection may have been used before. Content codings are undone as `decoded` says.
    * What it rejects with for a proxy's sake has that as its `proxy`.
    */
-  async ask(request: OutboundRequest, patience: Patience, init: Init = {}): Promise<Response> {
+  async ask(request: ClientRequest, patience: ClientTimeouts, init: Init = {}): Promise<Response> {
     const { url, server, cancelling } = request;
     // The choice is made here: Bun's own would be another for this machine's addresses.
     const proxy = request.proxy ?? this.#proxyFor(URL.parse(url));
@@ -68,12 +68,16 @@ export class BunFetch {
     }
   }
 
-  #ask(request: OutboundRequest, patience: Patience, init: Init): Promise<Response> {
+  #ask(request: ClientRequest, patience: ClientTimeouts, init: Init): Promise<Response> {
     const mayBeUsed = (this.#answered.get(request.server) ?? 0) + KEPT_MS > Date.now();
     return mayBeUsed ? this.#askTwice(request, patience, init) : this.#session.fetch(request.url, init);
   }
 
-  async #askTwice({ url, cancelling }: OutboundRequest, patience: Patience, init: Init): Promise<Response> {
+  async #askTwice(
+    { url, cancelling }: ClientRequest,
+    patience: ClientTimeouts,
+    init: Init,
+  ): Promise<Response> {
     const first = new FirstTry();
     const timer = setTimeout(() => first.renew(), patience.connect + patience.first_event);
     if (cancelling) cancelling.renewable = first;

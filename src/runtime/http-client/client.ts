@@ -2,12 +2,12 @@ import type { Connection, ConnectionMeans } from "./connection.ts";
 import { Connections } from "./connections.ts";
 import type { Exchange } from "./exchange.ts";
 import type { AnswerHead } from "./llhttp.ts";
-import type { OutboundRequest } from "./request.ts";
+import type { ClientRequest } from "./request.ts";
 import { requestBytes } from "./request.ts";
 import { responseOf } from "./response.ts";
 
 /** For how long a request waits, in ms. */
-export interface Patience {
+export interface ClientTimeouts {
   /** For a connection. */
   readonly connect: number;
   /** For the beginning of an answer, before a connection that was used before is given up. */
@@ -35,7 +35,7 @@ export class Client {
    * drop idle connections, often without a word. Rejects with what cancelled the request, with an error whose `code`
    * is the system's, or with `ETIMEDOUT` when no connection was made in time.
    */
-  ask(request: OutboundRequest, patience: Patience): Promise<Response> {
+  ask(request: ClientRequest, patience: ClientTimeouts): Promise<Response> {
     const { cancelling } = request;
     if (cancelling?.reason !== undefined) return Promise.reject(cancelling.reason);
     const server = this.#server(request);
@@ -58,7 +58,7 @@ export class Client {
   }
 
   /** Asks over a new connection. */
-  async #askAnew(server: Connections, request: OutboundRequest, patience: Patience): Promise<Response> {
+  async #askAnew(server: Connections, request: ClientRequest, patience: ClientTimeouts): Promise<Response> {
     const { cancelling } = request;
     const connection = await opened(server, request, patience.connect);
     if (cancelling?.reason !== undefined) {
@@ -72,7 +72,7 @@ export class Client {
     return answerOf(await head, exchange, request);
   }
 
-  #server({ server: key, origin }: OutboundRequest): Connections {
+  #server({ server: key, origin }: ClientRequest): Connections {
     let server = this.#servers.get(key);
     if (!server) {
       // Those that are forgotten still close what is idle.
@@ -85,7 +85,7 @@ export class Client {
 
 async function opened(
   server: Connections,
-  { cancelling }: OutboundRequest,
+  { cancelling }: ClientRequest,
   connectMs: number,
 ): Promise<Connection> {
   const connection = server.make();
@@ -111,7 +111,7 @@ function tooLate(): Error {
   return Object.assign(new Error("the server did not take the connection in time"), { code: "ETIMEDOUT" });
 }
 
-function answerOf(head: AnswerHead, exchange: Exchange, request: OutboundRequest): Response {
+function answerOf(head: AnswerHead, exchange: Exchange, request: ClientRequest): Response {
   try {
     return responseOf(head, exchange, request);
   } catch (error) {

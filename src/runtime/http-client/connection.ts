@@ -1,11 +1,11 @@
 import { isIP } from "node:net";
 import type { Socket, SocketHandler, TLSOptions } from "bun";
-import type { Cancelling } from "../../contract/cancelling.ts";
+import type { CancelToken } from "../../contract/cancelling.ts";
 import { boundReceiveBuffer } from "../socket-buffers.ts";
-import { Gathering } from "../tick-batcher.ts";
-import type { Line } from "./exchange.ts";
+import { TickBatcher } from "../tick-batcher.ts";
+import type { ConnectionControl } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
-import { LengthMender } from "./length-mender.ts";
+import { LengthRepair } from "./length-mender.ts";
 import type { AnswerHead, AnswerParser, ParserEvents, ParserMaker } from "./llhttp.ts";
 
 /** Where a connection leads. */
@@ -46,7 +46,7 @@ const TLS: TLSOptions = { rejectUnauthorized: true, ALPNProtocols: "\u0008http/1
 const PROBE_AFTER_MS = 15_000;
 
 /** A connection to a server that answers one request at a time. */
-export class Connection implements Line, ParserEvents {
+export class Connection implements ConnectionControl, ParserEvents {
   readonly #options: ConnectionOptions;
   readonly #parser: AnswerParser;
   #socket: Socket<Connection> | undefined;
@@ -67,7 +67,7 @@ export class Connection implements Line, ParserEvents {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#parser = new LengthMender(() => options.parser(this));
+    this.#parser = new LengthRepair(() => options.parser(this));
   }
 
   /**
@@ -101,7 +101,7 @@ export class Connection implements Line, ParserEvents {
   }
 
   /** Begins an exchange, whose request follows by `send`. Only while it is idle. */
-  ask(cancelling: Cancelling | undefined): Exchange {
+  ask(cancelling: CancelToken | undefined): Exchange {
     const exchange = new Exchange(this, cancelling);
     this.#exchange = exchange;
     return exchange;
@@ -215,7 +215,7 @@ export class Connection implements Line, ParserEvents {
 }
 
 /** Those of whose answers something has arrived. */
-const ANSWERS = new Gathering((exchange: Exchange) => exchange.flush());
+const ANSWERS = new TickBatcher((exchange: Exchange) => exchange.flush());
 
 /** Of all connections: each socket carries its own. */
 const HANDLERS: SocketHandler<Connection> = {

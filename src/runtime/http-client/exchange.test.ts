@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
-import { Later } from "../../contract/later.ts";
+import { ReusableDeferred } from "../../contract/later.ts";
 import { Exchange } from "./exchange.ts";
-import type { Line } from "./exchange.ts";
+import type { ConnectionControl } from "./exchange.ts";
 
 const KIB = 1024;
 
 /** An exchange, what it asked of its connection, and what its reader was given. */
 function exchange(): { own: Exchange; said: string[]; given: number[]; read: () => void } {
   const said: string[] = [];
-  const line: Line = {
+  const line: ConnectionControl = {
     pause: (isBehind) => void said.push(isBehind ? "pause, behind" : "pause"),
     resume: () => void said.push("resume"),
     drop: () => void said.push("drop"),
@@ -19,7 +19,8 @@ function exchange(): { own: Exchange; said: string[]; given: number[]; read: () 
   const read = (): void => {
     for (;;) {
       const next = own.next();
-      if (next instanceof Later) return next.wait({ came: (piece) => (take(piece), read()), broke: fail });
+      if (next instanceof ReusableDeferred)
+        return next.wait({ onValue: (piece) => (take(piece), read()), onError: fail });
       take(next);
       if (!next) return;
     }

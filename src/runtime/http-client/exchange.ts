@@ -1,5 +1,5 @@
-import type { Cancelling, Renewable } from "../../contract/cancelling.ts";
-import { Later } from "../../contract/later.ts";
+import type { CancelToken, Renewable } from "../../contract/cancelling.ts";
+import { ReusableDeferred } from "../../contract/later.ts";
 import type { Pieces } from "../../kit/pieces.ts";
 import type { AnswerHead } from "./llhttp.ts";
 
@@ -13,7 +13,7 @@ const MAX_A_TURN = 32 * 1024;
 const REST_MS = 500;
 
 /** What an exchange does to the connection that it is held over. */
-export interface Line {
+export interface ConnectionControl {
   /** Stops or goes on reading from the socket. `isBehind`: since the reader is slower than the server. */
   pause(isBehind: boolean): void;
   resume(): void;
@@ -28,7 +28,7 @@ export interface Line {
  * pieces. What arrives faster than it is read stops the reading from the socket.
  */
 export class Exchange implements Pieces, Renewable {
-  readonly #line: Line;
+  readonly #line: ConnectionControl;
   #head: PromiseWithResolvers<AnswerHead> | undefined;
   #begun: AnswerHead | undefined;
   #pieces: Uint8Array[] = [];
@@ -38,20 +38,20 @@ export class Exchange implements Pieces, Renewable {
   #room = MAX_A_TURN;
   /** Whether its `flush` will be called. */
   isQueued = false;
-  readonly #later = new Later<Uint8Array | undefined>();
+  readonly #later = new ReusableDeferred<Uint8Array | undefined>();
   #isAwaited = false;
   #isOver = false;
   #failure: unknown;
   /** Bytes behind those that were wanted; undefined: all are wanted. */
   #skipped: number | undefined;
   #drop: ReturnType<typeof setTimeout> | undefined;
-  #cancelling: Cancelling | undefined;
+  #cancelling: CancelToken | undefined;
   #isHeard = false;
   /** Runs while a connection that was used before is silent. */
   #silence: ReturnType<typeof setTimeout> | undefined;
   #askedAt = 0;
 
-  constructor(line: Line, cancelling: Cancelling | undefined) {
+  constructor(line: ConnectionControl, cancelling: CancelToken | undefined) {
     this.#line = line;
     this.#cancelling = cancelling;
     cancelling?.listen(this.#cancelled);
@@ -160,7 +160,7 @@ export class Exchange implements Pieces, Renewable {
     this.#cancelling = undefined;
   }
 
-  next(): Uint8Array | undefined | Later<Uint8Array | undefined> {
+  next(): Uint8Array | undefined | ReusableDeferred<Uint8Array | undefined> {
     if (this.#waiting > 0) {
       if (this.#room > 0) return this.#take();
       this.#line.flushLater(this);

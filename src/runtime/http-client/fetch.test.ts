@@ -8,15 +8,15 @@ import { until } from "../../../test/support/until.ts";
 import type { Peer } from "../../../test/support/wire-server.ts";
 import { whole, WireServer } from "../../../test/support/wire-server.ts";
 import { CANCELLING } from "../../contract/cancelling.ts";
-import { Cancellation } from "../cancel-source.ts";
+import { CancelSource } from "../cancel-source.ts";
 import type { Pieces } from "../../kit/pieces.ts";
 import { PIECES, piecesOf } from "../../kit/pieces.ts";
-import { outboundFetch } from "./fetch.ts";
+import { clientFetch } from "./fetch.ts";
 
 const authority = new Authority();
 const certificate = authority.issue();
 const PATIENCE = { connect: 10_000, first_event: 60_000 };
-const outbound = outboundFetch({ ownClient: true, authorities: authority.certificate })(PATIENCE);
+const outbound = clientFetch({ ownClient: true, authorities: authority.certificate })(PATIENCE);
 afterAll(() => authority[Symbol.dispose]());
 
 /** What reads a response without its methods. */
@@ -454,7 +454,7 @@ describe.each(["http", "https"])("over %s", (scheme) => {
 
     // A PUT goes the usual way.
     test.each(["POST", "PUT"])("without a signal, too (%s)", async (method) => {
-      const cancellation = new Cancellation<Error>();
+      const cancellation = new CancelSource<Error>();
       const reached = Promise.withResolvers<void>();
       server.respond = () => reached.resolve();
       const closed = server.closed;

@@ -1,13 +1,13 @@
 import { TAKES_CANCELLING } from "../../contract/cancelling.ts";
 import { BunFetch } from "./bun-fetch.ts";
-import type { Patience } from "./client.ts";
+import type { ClientTimeouts } from "./client.ts";
 import { Client } from "./client.ts";
 import { findParser } from "./llhttp.ts";
-import { plainRequest } from "./request.ts";
+import { fastPathRequest } from "./request.ts";
 
 type Fetch = typeof fetch;
 
-export interface OutboundOptions {
+export interface ClientOptions {
   /** Whether sockets of our own are used where they can be; else Bun's `fetch` sends everything. */
   readonly ownClient: boolean;
   /** The proxy for an address; undefined: it is reached directly, or, without the function, everything is. */
@@ -17,21 +17,21 @@ export interface OutboundOptions {
 }
 
 /** A `fetch` that has so much patience. */
-export type FetchWithin = (patience: Patience) => Fetch;
+export type FetchWithin = (patience: ClientTimeouts) => Fetch;
 
 /**
  * A `fetch` for plain requests to upstreams: GET or POST with a whole body, whose redirects aren't followed. It sends
  * them over sockets of this thread, which notice a connection that is dead, tell when a connection stands, and have
  * none of Bun's bound on requests at once. All else, and what goes through a proxy, is sent by Bun's `fetch`.
  */
-export function outboundFetch(options: OutboundOptions): FetchWithin {
+export function clientFetch(options: ClientOptions): FetchWithin {
   const { proxyFor, authorities } = options;
   const parser = options.ownClient ? findParser() : undefined;
   const own = parser && new Client({ parser, authorities });
   const bun = new BunFetch({ proxyFor, authorities });
   return (patience) => {
     const outbound = (...sent: Parameters<Fetch>): Promise<Response> => {
-      const request = plainRequest(...sent);
+      const request = fastPathRequest(...sent);
       if (!request) return bun.send(...sent);
       const proxy = request.proxy ?? proxyFor?.(new URL(request.url));
       if (own && !proxy) return own.ask(request, patience);

@@ -9,7 +9,7 @@ const LENGTH = /^content-length[ \t]*:(.*)$/i;
  * Has heads read whose `content-length` stands there several times with one value, which a recipient may take for one
  * (RFC 9110, section 8.6). llhttp refuses them, so they are given to a new parser with one of them.
  */
-export class LengthMender implements AnswerParser {
+export class LengthRepair implements AnswerParser {
   readonly #make: () => HeadParser;
   #parser: HeadParser;
   /** What has come of a head. */

@@ -1,5 +1,5 @@
-import type { Cancelling } from "../../contract/cancelling.ts";
-import { cancellingOf } from "../../contract/cancelling.ts";
+import type { CancelToken } from "../../contract/cancelling.ts";
+import { cancelTokenOf } from "../../contract/cancelling.ts";
 import { PIECES } from "../../kit/pieces.ts";
 import type { Origin } from "./connection.ts";
 
@@ -7,11 +7,11 @@ type FetchArguments = Parameters<typeof fetch>;
 type Init = BunFetchRequestInit;
 
 /** A request as it goes over the wire, and where it goes. */
-export interface OutboundRequest extends Address {
+export interface ClientRequest extends Address {
   /** In ASCII. */
   readonly head: string;
   readonly body: string | Uint8Array | undefined;
-  readonly cancelling: Cancelling | undefined;
+  readonly cancelling: CancelToken | undefined;
   /** Whether who asks takes the answer's body by its pieces. */
   readonly takesPieces: boolean;
   /** The proxy that who asks has chosen. */
@@ -71,7 +71,7 @@ const SCRATCH_BYTES = 512 * 1024;
 /**
  * The request that these arguments of `fetch` stand for, if it is a plain one: GET or POST to a server, with a text or bytes for a body, whose answer's redirects are not followed.
  */
-export function plainRequest(input: FetchArguments[0], init: Init = {}): OutboundRequest | undefined {
+export function fastPathRequest(input: FetchArguments[0], init: Init = {}): ClientRequest | undefined {
   if (typeof input !== "string" && !(input instanceof URL)) return undefined;
   for (const name in init)
     if (!UNDERSTOOD.has(name) && init[name as keyof Init] !== undefined) return undefined;
@@ -89,12 +89,12 @@ export function plainRequest(input: FetchArguments[0], init: Init = {}): Outboun
       ? ""
       : `content-length: ${typeof body === "string" ? Buffer.byteLength(body) : body.length}\r\n`;
   const head = `${method} ${address.path} HTTP/1.1\r\nhost: ${address.host}\r\nconnection: keep-alive\r\n${lines}${length}\r\n`;
-  const cancelling = cancellingOf(init) ?? (signal ? new Aborting(signal) : undefined);
+  const cancelling = cancelTokenOf(init) ?? (signal ? new Aborting(signal) : undefined);
   return { ...address, head, body, cancelling, takesPieces: PIECES in init, proxy };
 }
 
 /** What a signal cancels. */
-class Aborting implements Cancelling {
+class Aborting implements CancelToken {
   readonly signal: AbortSignal;
 
   constructor(signal: AbortSignal) {
@@ -119,7 +119,7 @@ class Aborting implements Cancelling {
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
 /** A request's bytes, which are good until the next call. */
-export function requestBytes({ head, body }: Pick<OutboundRequest, "head" | "body">): Uint8Array {
+export function requestBytes({ head, body }: Pick<ClientRequest, "head" | "body">): Uint8Array {
   if (typeof body === "string" || body === undefined) return text(head + (body ?? ""));
   const length = head.length + body.length;
   if (length > SCRATCH_BYTES) return Buffer.concat([encoder.encode(head), body]);

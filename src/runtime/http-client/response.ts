@@ -1,4 +1,4 @@
-import { RepeatedHeaders } from "../headers-cache.ts";
+import { HeadersCache } from "../headers-cache.ts";
 import type { Pieces } from "../../kit/pieces.ts";
 import { PIECES } from "../../kit/pieces.ts";
 import { codingsOf, decoded } from "./decoding.ts";
@@ -12,12 +12,12 @@ interface ResponseInit {
 }
 
 /** What was asked for, and how the answer is to be read. */
-interface Asked {
+interface RequestedUrl {
   readonly url: string;
   readonly takesPieces: boolean;
 }
 
-const HEADERS = new RepeatedHeaders();
+const HEADERS = new HeadersCache();
 
 /** Those of which `Response` says that they have no body. https://fetch.spec.whatwg.org/#null-body-status */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
@@ -26,7 +26,11 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
  * The response that begins with this head. Throws an error with a `code` if it can't be one. Content codings are
  * undone as `decoded` says.
  */
-export function responseOf(head: AnswerHead, exchange: Exchange, { url, takesPieces }: Asked): Response {
+export function responseOf(
+  head: AnswerHead,
+  exchange: Exchange,
+  { url, takesPieces }: RequestedUrl,
+): Response {
   const { status, statusText } = head;
   if (status < 200 || status > 599) {
     throw Object.assign(new Error(`the server answered with status ${status}`), {

@@ -12,6 +12,10 @@ const FOR_PLUGINS: ReadonlySet<string> = new Set([
 /** Which rooms each room may import besides itself: only such as stand above it in this table, so that there is no circle. */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/contract": [],
+  "config/problem.ts": [],
+  "config/nearest.ts": [],
+  "config/document": ["config/problem.ts"],
+  "config/schema": ["config/document", "config/problem.ts", "config/nearest.ts", "src/contract/options.ts"],
   config: ["src/contract/options.ts"],
   "src/log.ts": ["src/contract"],
   "src/launcher.ts": [],

@@ -1,6 +1,6 @@
 import { UpstreamError } from "../../../src/contract/index.ts";
 import type { ChatEvent, UpstreamErrorCode } from "../../../src/contract/index.ts";
-import { checkEvent } from "../../../src/answer/validate-event.ts";
+import { validateEvent } from "../../../src/answer/validate-event.ts";
 import type { Outcome } from "../harness/test-request.ts";
 import { expectText } from "../harness/harness.ts";
 import type { Bench, Stage } from "../harness/harness.ts";
@@ -46,7 +46,7 @@ async function events(bench: Bench): Promise<void> {
   for await (const outcome of wholeAnswers(bench)) {
     for (const event of outcome.events) {
       try {
-        checkEvent(event);
+        validateEvent(event);
       } catch (error) {
         throw new Broken(`${inWords(error)}: ${quoted(JSON.stringify(event) ?? "nothing")}`);
       }

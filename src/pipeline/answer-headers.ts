@@ -1,0 +1,21 @@
+import type { Answered } from "./dispatch.ts";
+
+/** Proxies refuse headers that are much longer. */
+const LONGEST_LIST = 1_000;
+
+/** Returns the headers that say who answered a request, and how. */
+export function headersOf({ upstream, attempts, ignored, cache, age }: Answered): Record<string, string> {
+  const headers: Record<string, string> = {
+    "x-modelyard-upstream": upstream,
+    "x-modelyard-attempts": String(attempts),
+    "x-modelyard-cache": cache,
+  };
+  if (age !== undefined) headers["age"] = String(age);
+  if (ignored.length > 0) headers["x-modelyard-ignored"] = listed(ignored);
+  return headers;
+}
+
+function listed(entries: readonly string[]): string {
+  const list = entries.join(",");
+  return list.length <= LONGEST_LIST ? list : `${list.slice(0, LONGEST_LIST)}...`;
+}
