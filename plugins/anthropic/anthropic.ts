@@ -11,7 +11,7 @@ import type {
 import { ApiKeys } from "modelyard/credentials";
 import { post, ToolNames } from "modelyard/kit";
 import { answerOf } from "./answer/answer.ts";
-import { textOf } from "./json.ts";
+import { asString } from "./json.ts";
 import { fetchModels, modelOf } from "./models.ts";
 import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";
@@ -43,7 +43,7 @@ export class Anthropic implements Upstream {
     const { models } = this.#options;
     if (models) return models.map((id) => modelOf(id, undefined));
     const infos = await this.#listed(signal);
-    this.#infos = new Map(infos.map((info) => [textOf(info["id"]), info]));
+    this.#infos = new Map(infos.map((info) => [asString(info["id"]), info]));
     return [...this.#infos].map(([id, info]) => modelOf(id, info));
   }
 

@@ -1,7 +1,7 @@
 import type { JsonObject, Model } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
 import { get, readModelList } from "modelyard/kit";
-import { objectOf, objectsOf, textOf } from "./json.ts";
+import { asObject, objectsOf, asString } from "./json.ts";
 import { capabilitiesOf, traitsOf } from "./traits.ts";
 
 /** What is needed to ask for the list. */
@@ -23,15 +23,15 @@ export async function fetchModels(options: ListOptions): Promise<readonly JsonOb
   for (let page = 0; page < MOST_PAGES; page++) {
     const said = await fetchPage(options, after);
     models.push(...objectsOf(said["data"]));
-    after = textOf(said["last_id"]);
+    after = asString(said["last_id"]);
     if (said["has_more"] !== true || after === "") break;
   }
-  return models.filter((model) => textOf(model["id"]) !== "");
+  return models.filter((model) => asString(model["id"]) !== "");
 }
 
 /** A model as the gateway lists it. */
 export function modelOf(id: string, info: JsonObject | undefined): Model {
-  const created = Date.parse(textOf(info?.["created_at"]));
+  const created = Date.parse(asString(info?.["created_at"]));
   return {
     id,
     ownedBy: "anthropic",
@@ -48,7 +48,7 @@ async function fetchPage(
 ): Promise<JsonObject> {
   const query = new URLSearchParams({ limit: "1000", ...(after !== "" && { after_id: after }) });
   const response = await get({ ...options, url: `${url}/models?${query}`, headers }, signal);
-  const page = objectOf(await readModelList(response, signal));
+  const page = asObject(await readModelList(response, signal));
   if (page) return page;
   throw new UpstreamError("bad-response", "the upstream's list of models can't be understood");
 }

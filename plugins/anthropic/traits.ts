@@ -1,5 +1,5 @@
 import type { Capabilities, JsonObject } from "modelyard/plugin";
-import { numberOf, objectOf } from "./json.ts";
+import { asNumber, asObject } from "./json.ts";
 
 /** The levels of `output_config.effort`, from the lowest to the highest. */
 export const EFFORTS = ["low", "medium", "high", "xhigh", "max"] as const;
@@ -123,14 +123,14 @@ const USUAL_OUTPUT = 64_000;
 
 /** The traits with what the list of models says in place of what the name lets guess. */
 function told(named: Traits, info: JsonObject): Traits {
-  const can = objectOf(info["capabilities"]);
-  const output = numberOf(info["max_tokens"]) ?? named.output;
+  const can = asObject(info["capabilities"]);
+  const output = asNumber(info["max_tokens"]) ?? named.output;
   return {
     ...named,
     ...(can && thinkingTold(named, can)),
     structured: supports(can?.["structured_outputs"]) ?? named.structured,
     vision: supports(can?.["image_input"]) ?? named.vision,
-    context: numberOf(info["max_input_tokens"]) ?? named.context,
+    context: asNumber(info["max_input_tokens"]) ?? named.context,
     output,
     usualOutput: Math.min(output ?? named.usualOutput, named.usualOutput),
   };
@@ -140,9 +140,9 @@ function thinkingTold(
   named: Traits,
   can: JsonObject,
 ): Pick<Traits, "thinking" | "mayStopThinking" | "efforts"> {
-  const thinking = objectOf(can["thinking"]);
-  const types = objectOf(thinking?.["types"]);
-  const effort = objectOf(can["effort"]);
+  const thinking = asObject(can["thinking"]);
+  const types = asObject(thinking?.["types"]);
+  const effort = asObject(can["effort"]);
   return {
     thinking: wayTold(types) ?? (supports(thinking) === false ? "none" : named.thinking),
     mayStopThinking: supports(types?.["disabled"]) ?? named.mayStopThinking,
@@ -156,6 +156,6 @@ function wayTold(types: JsonObject | undefined): "adaptive" | "budget" | undefin
 }
 
 function supports(capability: JsonObject[string]): boolean | undefined {
-  const supported = objectOf(capability)?.["supported"];
+  const supported = asObject(capability)?.["supported"];
   return typeof supported === "boolean" ? supported : undefined;
 }

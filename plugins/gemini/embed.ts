@@ -1,7 +1,7 @@
 import { failureIn } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, EmbedRequest, Json, JsonObject, Usage } from "modelyard/plugin";
-import { elements, isObject, member } from "./json.ts";
+import { asArray, isObject, member } from "./json.ts";
 import type { ModelName } from "./models.ts";
 import { unsupported } from "./request/errors.ts";
 import { usageOf } from "./answer/usage.ts";
@@ -43,7 +43,7 @@ const KNOWN = new Set(["model", "input", "dimensions"]);
 /** The vectors of an answer; throws what an error in their place says, or `bad-response` with what is wrong. */
 export function vectorsIn(answer: Json, expected: number): readonly (readonly number[])[] {
   if (member(answer, "embeddings") === undefined && member(answer, "error")) throw failureIn(answer);
-  const vectors = elements(member(answer, "embeddings")).map((each) => elements(member(each, "values")));
+  const vectors = asArray(member(answer, "embeddings")).map((each) => asArray(member(each, "values")));
   if (vectors.length !== expected) throw badResponse(`${vectors.length} vectors for ${expected} texts`);
   const odd = vectors.findIndex((vector) => !isVector(vector));
   if (odd !== -1) throw badResponse(`no vector for text ${odd}, or one that is none`);

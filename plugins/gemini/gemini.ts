@@ -15,7 +15,7 @@ import { get, post, readJson, readModelList, ToolNames } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
 import { answerOf } from "./answer/answer.ts";
 import { embedBodies, embedUsage, vectorsIn } from "./embed.ts";
-import { elements, textIn } from "./json.ts";
+import { asArray, textIn } from "./json.ts";
 import { modelName, modelsIn } from "./models.ts";
 import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";
@@ -85,7 +85,7 @@ export class Gemini implements Upstream {
       const answer = await this.#keys.lend(call, async (key) =>
         readJson(await this.#send(call, key, { path, body }), call.signal),
       );
-      vectors.push(...vectorsIn(answer, elements(body["requests"]).length));
+      vectors.push(...vectorsIn(answer, asArray(body["requests"]).length));
       answers.push(answer);
     }
     const usage = embedUsage(answers);

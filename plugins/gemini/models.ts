@@ -1,20 +1,20 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Json, JsonObject, Model } from "modelyard/plugin";
-import { elements, isObject, member, numberIn, textIn } from "./json.ts";
+import { asArray, isObject, member, numberIn, textIn } from "./json.ts";
 
 const METHODS = new Set<Json>(["generateContent", "embedContent", "batchEmbedContents"]);
 
 /** Those models of a page of `GET /models` that this plugin can ask. https://ai.google.dev/api/models */
 export function modelsIn(page: Json): readonly Model[] {
-  return elements(member(page, "models")).filter(isObject).filter(isUsable).map(modelOf);
+  return asArray(member(page, "models")).filter(isObject).filter(isUsable).map(modelOf);
 }
 
 function isUsable(model: JsonObject): boolean {
-  return elements(model["supportedGenerationMethods"]).some((method) => METHODS.has(method));
+  return asArray(model["supportedGenerationMethods"]).some((method) => METHODS.has(method));
 }
 
 function modelOf(model: JsonObject): Model {
-  const isChat = elements(model["supportedGenerationMethods"]).includes("generateContent");
+  const isChat = asArray(model["supportedGenerationMethods"]).includes("generateContent");
   const context = numberIn(model, "inputTokenLimit");
   const output = numberIn(model, "outputTokenLimit");
   const { thinking } = model;

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../contract/index.ts";
-import { listOf, objectOf, onOneLine, textOf } from "./json.ts";
-import type { Said } from "./json.ts";
+import { asArray, asObject, onOneLine, asString } from "./json.ts";
+import type { MaybeJson } from "./json.ts";
 
 /** What an upstream's error body says, whatever its shape. */
 export interface Complaint {
@@ -24,11 +24,11 @@ export interface Complaint {
  * (the same in a list, `status` as a word), FastAPI (`{"detail": …}`, in Mistral's answers below `message`), plain
  * text and HTML pages.
  */
-export function complaintIn(body: Said): Complaint {
+export function complaintIn(body: MaybeJson): Complaint {
   const outer = Array.isArray(body) ? body[0] : body;
-  const members = objectOf(outer);
-  const inner = objectOf(members?.["error"]) ?? objectOf(listOf(members?.["errors"])[0]) ?? members;
-  const details = listOf(inner?.["details"]).map(objectOf);
+  const members = asObject(outer);
+  const inner = asObject(members?.["error"]) ?? asObject(asArray(members?.["errors"])[0]) ?? members;
+  const details = asArray(inner?.["details"]).map(asObject);
   const codes = [inner?.["code"], inner?.["status"], inner?.["type"], members?.["code"], members?.["type"]];
   const message = onOneLine(messageIn(outer, 5));
   return {
@@ -36,13 +36,13 @@ export function complaintIn(body: Said): Complaint {
     body: message === "" ? onOneLine(typeof body === "string" ? body : bodyOf(members)) : "",
     code: codes
       .slice(0, 1)
-      .map(textOf)
+      .map(asString)
       .find((code) => CODE.test(code)),
     words: [...codes, ...details.map((detail) => detail?.["reason"])]
-      .map((code) => textOf(code).toLowerCase())
+      .map((code) => asString(code).toLowerCase())
       .filter((word) => word !== ""),
     status: codes.map(Number).find((code) => Number.isInteger(code) && code >= 400 && code < 600),
-    param: textOf(inner?.["param"]) || placeIn(detailIn(inner)) || undefined,
+    param: asString(inner?.["param"]) || placeIn(detailIn(inner)) || undefined,
     retryAfterMs: details.map((detail) => durationOf(detail?.["retryDelay"])).find((ms) => ms !== undefined),
   };
 }
@@ -51,15 +51,15 @@ export function complaintIn(body: Said): Complaint {
 const MAX_TEXT = 8_000;
 
 /** A duration as protocol buffers write it in JSON: `34.074s`. */
-function durationOf(value: Said): number | undefined {
-  const text = textOf(value);
+function durationOf(value: MaybeJson): number | undefined {
+  const text = asString(value);
   return /^\d{1,9}(\.\d{1,9})?s$/.test(text) ? Math.ceil(Number(text.slice(0, -1)) * 1000) : undefined;
 }
 
 /** Where the message stands, the most telling place first. */
 const PLACES = ["error", "message", "detail", "error_description", "msg", "errors", "title"];
 
-function messageIn(value: Said, depth: number): string {
+function messageIn(value: MaybeJson, depth: number): string {
   if (typeof value === "string") return isPage(value) ? "" : value.slice(0, MAX_TEXT);
   if (depth === 0) return "";
   if (Array.isArray(value))
@@ -68,7 +68,7 @@ function messageIn(value: Said, depth: number): string {
       .map((each: Json) => messageIn(each, depth - 1))
       .filter(Boolean)
       .join("; ");
-  const members = objectOf(value);
+  const members = asObject(value);
   if (!members) return "";
   for (const place of PLACES) {
     const message = messageIn(members[place], depth - 1);
@@ -92,12 +92,12 @@ function isPage(text: string): boolean {
 
 /** The first of FastAPI's complaints. */
 function detailIn(members: JsonObject | undefined): JsonObject | undefined {
-  return objectOf(listOf(members?.["detail"] ?? objectOf(members?.["message"])?.["detail"])[0]);
+  return asObject(asArray(members?.["detail"] ?? asObject(members?.["message"])?.["detail"])[0]);
 }
 
 /** FastAPI names the field at fault as `["body", "messages", 0, "content"]`. */
 function placeIn(complaint: JsonObject | undefined): string {
-  const place = listOf(complaint?.["loc"]).filter((part) => part !== "body");
-  const name = place.map((part) => (typeof part === "number" ? `[${part}]` : `.${textOf(part)}`)).join("");
+  const place = asArray(complaint?.["loc"]).filter((part) => part !== "body");
+  const name = place.map((part) => (typeof part === "number" ? `[${part}]` : `.${asString(part)}`)).join("");
   return name.replace(/^\./, "");
 }

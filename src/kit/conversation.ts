@@ -1,7 +1,7 @@
 import { UpstreamError } from "../contract/index.ts";
 import type { Call, JsonObject, Message } from "../contract/index.ts";
-import { listOf, objectOf, textOf } from "./json.ts";
-import type { Said } from "./json.ts";
+import { asArray, asObject, asString } from "./json.ts";
+import type { MaybeJson } from "./json.ts";
 import { readToolArguments } from "./tool-arguments.ts";
 
 /** A tool call in the history. */
@@ -112,7 +112,7 @@ function isSilent({ role, message }: Placed): boolean {
 /** What an assistant's message says beside its content, and upstreams are sent on its own. */
 const SPOKEN = ["tool_calls", "function_call", "refusal", "content_blocks", "extra_content", "audio"];
 
-function isNothing(value: Said): boolean {
+function isNothing(value: MaybeJson): boolean {
   return (
     value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)
   );
@@ -134,12 +134,12 @@ class ToolCalls {
   /** The calls of an assistant's message. */
   made(message: Message, index: number): readonly ToolCall[] {
     const turn = new Map<string, ToolCall[]>();
-    const calls = listOf(message["tool_calls"]).map((each, at) => {
+    const calls = asArray(message["tool_calls"]).map((each, at) => {
       const place = `messages[${index}].tool_calls[${at}]`;
-      const given = objectOf(each);
-      const invoked = objectOf(given?.["function"]);
+      const given = asObject(each);
+      const invoked = asObject(given?.["function"]);
       if (!given || !invoked) throw unsupported(place, "only calls of functions can be given back");
-      const id = textOf(given["id"]);
+      const id = asString(given["id"]);
       const call = this.#call(given, invoked, {
         id: id || `call_${index}_${at}`,
         place: `${place}.function`,
@@ -150,7 +150,7 @@ class ToolCalls {
       return call;
     });
     for (const [id, open] of turn) this.#openUnder(id).push(open);
-    const legacy = objectOf(message["function_call"]);
+    const legacy = asObject(message["function_call"]);
     if (!legacy) return calls;
     const place = `messages[${index}].function_call`;
     const call = this.#call(legacy, legacy, { id: `function_call_${index}`, place });
@@ -161,7 +161,7 @@ class ToolCalls {
   /** The call that a message answers. */
   answered(message: Message, place: string): ToolCall {
     const isLegacy = message.role === "function";
-    const turns = isLegacy ? this.#functions : this.#openUnder(textOf(message["tool_call_id"]));
+    const turns = isLegacy ? this.#functions : this.#openUnder(asString(message["tool_call_id"]));
     const call = turns.at(-1)?.shift();
     if (turns.at(-1)?.length === 0) turns.pop();
     if (call) return call;
@@ -170,7 +170,7 @@ class ToolCalls {
   }
 
   #call(given: JsonObject, invoked: JsonObject, { id, place }: { id: string; place: string }): ToolCall {
-    const name = textOf(invoked["name"]);
+    const name = asString(invoked["name"]);
     if (name === "") throw unsupported(`${place}.name`, "a call needs the name of its function");
     const { value, isInvalid } = readToolArguments(invoked["arguments"]);
     if (isInvalid) {

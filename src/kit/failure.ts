@@ -2,7 +2,7 @@ import { UpstreamError } from "../contract/index.ts";
 import type { UpstreamErrorCode } from "../contract/index.ts";
 import { complaintIn } from "./complaint.ts";
 import type { Complaint } from "./complaint.ts";
-import type { Said } from "./json.ts";
+import type { MaybeJson } from "./json.ts";
 import {
   BY_STATUS,
   CREDIT_WORDS,
@@ -37,7 +37,7 @@ export function failureOf(status: number, headers: Headers, body: string): Upstr
  * The error that an error object stands for where there is no HTTP status: within a stream, or in a body that
  * came with 200. Its own `code`, `type` and `status` decide; `failed` where they say nothing.
  */
-export function failureIn(body: Said): UpstreamError {
+export function failureIn(body: MaybeJson): UpstreamError {
   const complaint = complaintIn(body);
   const word = complaint.words.find((each) => WORDS.has(each));
   const status = (word === undefined ? undefined : WORDS.get(word)) ?? complaint.status ?? 500;

@@ -1,8 +1,8 @@
-import { textOf } from "./json.ts";
-import type { Said } from "./json.ts";
+import { asString } from "./json.ts";
+import type { MaybeJson } from "./json.ts";
 
 /** Returns the word with which an upstream ends an answer; empty for what only says that there is none yet. */
-export function reasonOf(said: Said): string {
-  const word = textOf(said);
+export function reasonOf(said: MaybeJson): string {
+  const word = asString(said);
   return /^(null|none)$/i.test(word) ? "" : word;
 }

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from "../contract/index.ts";
-import { listOf, numberOf, objectOf, textOf } from "./json.ts";
-import type { Said } from "./json.ts";
+import { asArray, asNumber, asObject, asString } from "./json.ts";
+import type { MaybeJson } from "./json.ts";
 
 /** A JSON Schema as the draft of 2020-12 has it. */
 export interface WellFormedSchema {
@@ -19,13 +19,13 @@ export interface WellFormedSchema {
 export function wellFormedSchema(schema: JsonObject, type?: "object"): WellFormedSchema {
   const dropped: string[] = [];
   const isOther = type !== undefined && schema["type"] !== type && schema["$ref"] === undefined;
-  if (isOther && schema["type"] !== undefined && textOf(schema["type"]).toLowerCase() !== type)
+  if (isOther && schema["type"] !== undefined && asString(schema["type"]).toLowerCase() !== type)
     dropped.push("type");
   return { schema: mended(isOther ? { ...schema, type } : schema, "", dropped), dropped };
 }
 
 /** A description with the limits that a schema had to be made without, for the model to read. */
-export function describeLimits(description: Said, limits: JsonObject): string | undefined {
+export function describeLimits(description: MaybeJson, limits: JsonObject): string | undefined {
   const told = Object.entries(limits).map(([keyword, value]) => `${keyword}: ${JSON.stringify(value)}`);
   const said = typeof description === "string" ? description : "";
   const text = told.length > 0 ? `${said}\n\n{${told.join(", ")}}`.trim() : said;
@@ -79,12 +79,12 @@ const FORMS = new Map<string, Form>([
   ...forms(namedSubschemas, "properties patternProperties dependentSchemas $defs definitions"),
   ...forms(names, "required propertyOrdering"),
   ...forms(types, "type"),
-  ...forms((value) => (listOf(value).length > 0 ? value : undefined), "enum"),
+  ...forms((value) => (asArray(value).length > 0 ? value : undefined), "enum"),
   ...forms(text, "title description pattern format $ref $id $anchor $schema $comment contentEncoding"),
   ...forms(text, "contentMediaType"),
-  ...forms((value) => (numberOf(value) === undefined ? undefined : value), "minimum maximum multipleOf"),
+  ...forms((value) => (asNumber(value) === undefined ? undefined : value), "minimum maximum multipleOf"),
   ...forms(
-    (value) => (numberOf(value) === undefined ? undefined : value),
+    (value) => (asNumber(value) === undefined ? undefined : value),
     "exclusiveMinimum exclusiveMaximum",
   ),
   ...forms(
@@ -103,14 +103,14 @@ function unchanged(value: Json): Json {
 
 function subschema(value: Json, place: string, dropped: string[]): Json {
   if (typeof value === "boolean") return value;
-  const schema = objectOf(value);
+  const schema = asObject(value);
   if (schema) return mended(schema, place, dropped);
   dropped.push(place);
   return {};
 }
 
 function subschemas(value: Json, place: string, dropped: string[]): Json | undefined {
-  const list = listOf(value);
+  const list = asArray(value);
   if (list.length === 0) return undefined;
   const sound = list.map((each, index) => subschema(each, `${place}[${index}]`, dropped));
   return sound.every((each, index) => each === list[index]) ? value : sound;
@@ -119,7 +119,7 @@ function subschemas(value: Json, place: string, dropped: string[]): Json | undef
 function namedSubschemas(value: Json, place: string, dropped: string[]): Json | undefined {
   // PHP writes an object without members so.
   if (Array.isArray(value) && value.length === 0) return {};
-  const schemas = objectOf(value);
+  const schemas = asObject(value);
   if (!schemas) return undefined;
   let isSound = true;
   const members: Record<string, Json> = {};
@@ -135,7 +135,7 @@ function namedSubschemas(value: Json, place: string, dropped: string[]): Json | 
 /** Texts, each once. */
 function names(value: Json, place: string, dropped: string[]): Json | undefined {
   if (!Array.isArray(value)) return undefined;
-  const texts = listOf(value).filter((name) => typeof name === "string");
+  const texts = asArray(value).filter((name) => typeof name === "string");
   if (texts.length < value.length) dropped.push(place);
   const sound = [...new Set(texts)];
   return sound.length === value.length ? value : sound;
@@ -145,7 +145,7 @@ const TYPES = new Set(["string", "number", "integer", "boolean", "object", "arra
 
 /** Types in small letters: OpenAPI's own, as Google's SDKs write them, are in capitals. */
 function types(value: Json): Json | undefined {
-  const list = typeof value === "string" ? [value] : listOf(value);
+  const list = typeof value === "string" ? [value] : asArray(value);
   const sound = list.flatMap((type) =>
     typeof type === "string" && TYPES.has(type.toLowerCase()) ? [type.toLowerCase()] : [],
   );
@@ -159,7 +159,7 @@ function text(value: Json): Json | undefined {
 }
 
 function count(value: Json): Json | undefined {
-  const number = numberOf(value);
+  const number = asNumber(value);
   return Number.isInteger(number) && Number(number) >= 0 ? value : undefined;
 }
 

@@ -4,34 +4,34 @@ import { parseLossless, parseWithSpellings } from "../json/lossless.ts";
 import { isNestedTooDeep } from "../json/nesting.ts";
 
 /** What an upstream said at one place of its JSON: a value, or nothing. */
-export type Said = Json | undefined;
+export type MaybeJson = Json | undefined;
 
 /** The value if it is an object. */
-export function objectOf(value: Said): JsonObject | undefined {
+export function asObject(value: MaybeJson): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
 
 /** The value if it is a list; else an empty list. */
-export function listOf(value: Said): readonly Json[] {
+export function asArray(value: MaybeJson): readonly Json[] {
   return Array.isArray(value) ? value : [];
 }
 
 /** The value if it is a string; else the empty string. */
-export function textOf(value: Said): string {
+export function asString(value: MaybeJson): string {
   return typeof value === "string" ? value : "";
 }
 
 /** The value if it is a number; of one that JavaScript can't hold, the nearest. */
-export function numberOf(value: Said): number | undefined {
+export function asNumber(value: MaybeJson): number | undefined {
   return isNumber(value) ? Number(value) : undefined;
 }
 
 /** An object for members that others name: without a prototype, so that one called `__proto__` is like any other. */
-export function emptyObject(): Record<string, Said> {
-  return Object.create(null) as Record<string, Said>;
+export function emptyObject(): Record<string, MaybeJson> {
+  return Object.create(null) as Record<string, MaybeJson>;
 }
 
-function isObject(value: Said): value is JsonObject {
+function isObject(value: MaybeJson): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !isNumber(value);
 }
 

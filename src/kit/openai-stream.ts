@@ -4,7 +4,7 @@ import type { Pending } from "../contract/later.ts";
 import { isPending, subscribeOnce } from "../contract/later.ts";
 import { Body, singlesOf } from "./body.ts";
 import { networkErrorCode } from "./failure.ts";
-import { listOf, objectOf, parseAsWritten } from "./json.ts";
+import { asArray, asObject, parseAsWritten } from "./json.ts";
 import { ChunkReader } from "./openai-stream/chunk-reader.ts";
 import { ChunkStream } from "./openai-stream/chunk-stream.ts";
 import type { ReasoningForm } from "./openai-stream/delta.ts";
@@ -156,7 +156,7 @@ class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined
   #readDocument(text: string): readonly ChatEvent[] {
     const json = parseAsWritten(text);
     if (json === undefined && (this.#brokenBy || !/[}\]]$/.test(text))) throw this.#truncated();
-    const completion = objectOf(json) ?? objectOf(listOf(json)[0]);
+    const completion = asObject(json) ?? asObject(asArray(json)[0]);
     if (!completion) throw notUnderstood(text);
     const { events, failure } = this.#chunks.readDocument(completion);
     if (this.#chunks.lacksFinish)

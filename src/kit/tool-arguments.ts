@@ -1,6 +1,6 @@
 import type { JsonObject } from "../contract/index.ts";
-import { objectOf, parseAsWritten } from "./json.ts";
-import type { Said } from "./json.ts";
+import { asObject, parseAsWritten } from "./json.ts";
+import type { MaybeJson } from "./json.ts";
 
 /** What a client says the arguments of a tool call were. */
 export interface ToolArguments {
@@ -14,7 +14,7 @@ export interface ToolArguments {
  * empty text and an empty list are `{}`, and an object that was encoded twice is read twice. A client can't mend what
  * the model wrote, so a text that was cut off is kept as `{"_invalid": "<text>"}`, which the model can read.
  */
-export function readToolArguments(given: Said): ToolArguments {
+export function readToolArguments(given: MaybeJson): ToolArguments {
   const text = typeof given === "string" ? given : JSON.stringify(given ?? {});
   const value = objectIn(text, true);
   return value ? { value, isInvalid: false } : { value: { _invalid: text }, isInvalid: true };
@@ -25,5 +25,5 @@ function objectIn(text: string, mayBeEncodedTwice: boolean): JsonObject | undefi
   const value = parseAsWritten(text);
   if (typeof value === "string" && mayBeEncodedTwice) return objectIn(value, false);
   const isEmpty = value === null || (Array.isArray(value) && value.length === 0);
-  return isEmpty ? {} : objectOf(value);
+  return isEmpty ? {} : asObject(value);
 }

@@ -1,6 +1,6 @@
 import type { ChatEvent, ChatRequest, ChatStream } from "../contract/index.ts";
-import { listOf, objectOf, textOf } from "./json.ts";
-import type { Said } from "./json.ts";
+import { asArray, asObject, asString } from "./json.ts";
+import type { MaybeJson } from "./json.ts";
 
 /** Which names of tools an upstream takes. */
 export interface ToolNameRule {
@@ -82,16 +82,16 @@ export class ToolNames {
 }
 
 function* namesIn(request: ChatRequest): Generator<string> {
-  for (const tool of listOf(request["tools"])) yield nameIn(tool);
+  for (const tool of asArray(request["tools"])) yield nameIn(tool);
   for (const { role, tool_calls: calls, function_call: call } of request.messages) {
     if (role !== "assistant") continue;
-    for (const each of listOf(calls)) yield nameIn(each);
-    yield textOf(objectOf(call)?.["name"]);
+    for (const each of asArray(calls)) yield nameIn(each);
+    yield asString(asObject(call)?.["name"]);
   }
 }
 
 /** The name of a function, or of a tool in a vendor's own form. */
-function nameIn(tool: Said): string {
-  const members = objectOf(tool);
-  return textOf((objectOf(members?.["function"]) ?? members)?.["name"]);
+function nameIn(tool: MaybeJson): string {
+  const members = asObject(tool);
+  return asString((asObject(members?.["function"]) ?? members)?.["name"]);
 }

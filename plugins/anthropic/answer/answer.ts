@@ -2,7 +2,7 @@ import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
 import { answerStream, failureIn } from "modelyard/kit";
 import type { AnswerPiece } from "modelyard/kit";
-import { objectOf, textOf } from "../json.ts";
+import { asObject, asString } from "../json.ts";
 import { MessageReader } from "./message-reader.ts";
 
 type AnswerCall = Pick<Call, "signal"> & Partial<Pick<Call, "log">>;
@@ -34,8 +34,8 @@ function understood(piece: AnswerPiece, reader: MessageReader): ChatEvent[] {
   if (kind === "event" && data.trim() === "") return [];
   // Anthropic has no such event, and servers that offer OpenAI's API as well end with it.
   if (data === "[DONE]") return reader.stop();
-  const members = objectOf(json);
-  const type = textOf(members?.["type"]) || event;
+  const members = asObject(json);
+  const type = asString(members?.["type"]) || event;
   if (type === "error" || members?.["error"]) throw failureIn(json ?? data);
   if (kind === "stray") return reader.hasEnd ? [] : throwing(notUnderstood(data));
   if (!members) throw notUnderstood(data);
@@ -51,7 +51,7 @@ function* documentEvents(
   reader: MessageReader,
   call: AnswerCall,
 ): Generator<ChatEvent, void> {
-  const message = objectOf(json);
+  const message = asObject(json);
   if (message?.["type"] === "error" || message?.["error"]) throw failureIn(json);
   if (!message || !Array.isArray(message["content"])) throw notUnderstood(data);
   yield* reader.readWhole(message);

@@ -1,8 +1,8 @@
 import { parseAsWritten } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, Json, JsonObject } from "modelyard/plugin";
-import { listOf, objectOf, objectsOf, textOf, without } from "../json.ts";
-import type { Said } from "../json.ts";
+import { asArray, asObject, objectsOf, asString, otherMembers } from "../json.ts";
+import type { MaybeJson } from "../json.ts";
 
 /** A block of the answer that is being said. */
 interface OpenBlock {
@@ -28,9 +28,9 @@ export class Blocks {
 
   /** A block begins; whole blocks of a plain answer are begun with all they hold, and then ended. */
   begin(index: number, block: JsonObject): ChatEvent[] {
-    const type = textOf(block["type"]);
+    const type = asString(block["type"]);
     const isCall = type === "tool_use";
-    const [id, name] = isCall ? [textOf(block["id"]), textOf(block["name"])] : ["", ""];
+    const [id, name] = isCall ? [asString(block["id"]), asString(block["name"])] : ["", ""];
     const open = this.#open.get(index);
     // The same call, begun once more before it has said anything.
     if (id !== "" && open?.id === id && open.name === name && open.input + open.json === "") {
@@ -54,13 +54,13 @@ export class Blocks {
 
   /** A piece of the block at this place. */
   add(index: number, delta: JsonObject): ChatEvent[] {
-    switch (textOf(delta["type"])) {
+    switch (asString(delta["type"])) {
       case "text_delta":
         return textEvents(index, delta);
       case "thinking_delta":
-        return thoughtEvents(index, textOf(delta["thinking"]), "");
+        return thoughtEvents(index, asString(delta["thinking"]), "");
       case "signature_delta":
-        return thoughtEvents(index, "", textOf(delta["signature"]));
+        return thoughtEvents(index, "", asString(delta["signature"]));
       case "citations_delta":
         return citationEvents(index, [delta["citation"] ?? null]);
       case "input_json_delta":
@@ -120,38 +120,39 @@ const CALL_MEMBERS = new Set(["type", "id", "name", "input"]);
 const MEMBERS_OF_DIRECT_CALLS = new Set([...CALL_MEMBERS, "caller"]);
 
 function blockEvents(index: number, block: JsonObject): ChatEvent[] {
-  const type = textOf(block["type"]);
+  const type = asString(block["type"]);
   if (type === "text") return textEvents(index, block);
-  if (type === "thinking") return thoughtEvents(index, textOf(block["thinking"]), textOf(block["signature"]));
+  if (type === "thinking")
+    return thoughtEvents(index, asString(block["thinking"]), asString(block["signature"]));
   if (type !== "redacted_thinking") return [];
-  return [{ type: "reasoning", text: "", block: index, redacted: textOf(block["data"]) }];
+  return [{ type: "reasoning", text: "", block: index, redacted: asString(block["data"]) }];
 }
 
 function toolCall(index: number, block: JsonObject): ChatEvent {
-  const isDirect = objectOf(block["caller"])?.["type"] === "direct";
-  const fields = without(block, isDirect ? MEMBERS_OF_DIRECT_CALLS : CALL_MEMBERS);
+  const isDirect = asObject(block["caller"])?.["type"] === "direct";
+  const fields = otherMembers(block, isDirect ? MEMBERS_OF_DIRECT_CALLS : CALL_MEMBERS);
   return {
     type: "tool-call",
     index,
-    id: textOf(block["id"]),
-    name: textOf(block["name"]),
+    id: asString(block["id"]),
+    name: asString(block["name"]),
     ...(Object.keys(fields).length > 0 && { fields: { extra_content: fields } }),
   };
 }
 
 /** Arguments as JSON text, which some servers give instead of their value, or as their value instead; none: empty. */
-function jsonOf(said: Said): string {
+function jsonOf(said: MaybeJson): string {
   if (typeof said === "string") return said;
   if (said === undefined || said === null) return "";
   // Streams begin with an empty input, which is said piece by piece.
-  const members = objectOf(said);
+  const members = asObject(said);
   return members && Object.keys(members).length === 0 ? "" : JSON.stringify(said);
 }
 
 function textEvents(index: number, block: JsonObject): ChatEvent[] {
-  const text = textOf(block["text"]);
+  const text = asString(block["text"]);
   const events: ChatEvent[] = text === "" ? [] : [{ type: "text", text }];
-  return [...events, ...citationEvents(index, listOf(block["citations"]))];
+  return [...events, ...citationEvents(index, asArray(block["citations"]))];
 }
 
 function thoughtEvents(block: number, text: string, signature: string): ChatEvent[] {

@@ -2,8 +2,8 @@ import type { ChatEvent, FinishReason, JsonObject } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
 import { failureIn, reasonOf } from "modelyard/kit";
 import { Blocks } from "./blocks.ts";
-import { listOf, numberOf, objectOf, without } from "../json.ts";
-import type { Said } from "../json.ts";
+import { asArray, asNumber, asObject, otherMembers } from "../json.ts";
+import type { MaybeJson } from "../json.ts";
 import { laterUsage, usageOf } from "./usage.ts";
 
 /**
@@ -36,15 +36,15 @@ export class MessageReader {
       case "ping":
         return [];
       case "message_start":
-        return this.#start(objectOf(data["message"]) ?? {});
+        return this.#start(asObject(data["message"]) ?? {});
       case "content_block_start":
         this.#hasEnd = false;
-        return this.#blocks.begin(numberOf(data["index"]) ?? 0, objectOf(data["content_block"]) ?? {});
+        return this.#blocks.begin(asNumber(data["index"]) ?? 0, asObject(data["content_block"]) ?? {});
       case "content_block_delta":
         this.#hasEnd = false;
-        return this.#blocks.add(numberOf(data["index"]) ?? 0, objectOf(data["delta"]) ?? {});
+        return this.#blocks.add(asNumber(data["index"]) ?? 0, asObject(data["delta"]) ?? {});
       case "content_block_stop":
-        return this.#blocks.end(numberOf(data["index"]) ?? 0);
+        return this.#blocks.end(asNumber(data["index"]) ?? 0);
       case "message_delta":
         return this.#delta(data);
       case "message_stop":
@@ -53,14 +53,14 @@ export class MessageReader {
         throw failureIn(data);
       default:
         // The API may add events: they go on under their own name.
-        return [{ type: "extra", at: "chunk", fields: { [type]: without(data, TYPE) } }];
+        return [{ type: "extra", at: "chunk", fields: { [type]: otherMembers(data, TYPE) } }];
     }
   }
 
   /** The events of a plain answer. What can't be its end is thrown behind what it has used. */
   *readWhole(message: JsonObject): Generator<ChatEvent, void> {
-    const blocks = listOf(message["content"]).flatMap((each, index) => {
-      const block = objectOf(each);
+    const blocks = asArray(message["content"]).flatMap((each, index) => {
+      const block = asObject(each);
       return block ? [...this.#blocks.begin(index, block), ...this.#blocks.end(index)] : [];
     });
     const { stop_reason, stop_sequence, stop_details, usage } = message;
@@ -79,22 +79,22 @@ export class MessageReader {
 
   #start(message: JsonObject): ChatEvent[] {
     this.#note(message);
-    const fields = without(message, MESSAGE_MEMBERS);
+    const fields = otherMembers(message, MESSAGE_MEMBERS);
     const extra: ChatEvent[] = Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
     return [...extra, ...this.#spent(message["usage"])];
   }
 
   #delta(data: JsonObject): ChatEvent[] {
-    const delta = objectOf(data["delta"]) ?? {};
+    const delta = asObject(data["delta"]) ?? {};
     this.#note(delta);
     if (reasonOf(delta["stop_reason"]) !== "") this.#hasEnd = true;
-    const fields = { ...without(delta, END_MEMBERS), ...without(data, DELTA_MEMBERS) };
+    const fields = { ...otherMembers(delta, END_MEMBERS), ...otherMembers(data, DELTA_MEMBERS) };
     const extra: ChatEvent[] = Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
     return [...extra, ...this.#spent(data["usage"])];
   }
 
-  #spent(usage: Said): ChatEvent[] {
-    if (!objectOf(usage)) return [];
+  #spent(usage: MaybeJson): ChatEvent[] {
+    if (!asObject(usage)) return [];
     this.#usage = laterUsage(this.#usage, usage);
     return [{ type: "usage", usage: usageOf(this.#usage) }];
   }
@@ -127,7 +127,7 @@ export class MessageReader {
         reason: REASONS.get(native) ?? "stop",
         native,
         ...(typeof sequence === "string" && { stopSequence: sequence }),
-        ...(objectOf(details) && { fields: { stop_details: details } }),
+        ...(asObject(details) && { fields: { stop_details: details } }),
       },
     ];
   }

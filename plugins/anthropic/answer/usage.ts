@@ -1,6 +1,6 @@
 import type { JsonObject, Usage } from "modelyard/plugin";
-import { numberOf, objectOf, objectsOf } from "../json.ts";
-import type { Said } from "../json.ts";
+import { asNumber, asObject, objectsOf } from "../json.ts";
+import type { MaybeJson } from "../json.ts";
 
 /**
  * Anthropic's usage in the contract's words: its `input_tokens` are only those that the prompt cache had no part
@@ -11,28 +11,28 @@ export function usageOf(raw: JsonObject): Usage {
   const compactions = objectsOf(raw["iterations"]).filter(({ type }) => type === "compaction");
   const countOf = (name: string) =>
     [raw, ...compactions].reduce<number | undefined>(
-      (sum, each) => added(sum, numberOf(each[name])),
+      (sum, each) => added(sum, asNumber(each[name])),
       undefined,
     );
   const cachedInput = countOf("cache_read_input_tokens");
   const cacheWrite = countOf("cache_creation_input_tokens");
   const uncached = countOf("input_tokens");
-  const details = objectOf(raw["output_tokens_details"]);
+  const details = asObject(raw["output_tokens_details"]);
   return {
     ...(uncached !== undefined && { input: uncached + (cachedInput ?? 0) + (cacheWrite ?? 0) }),
     ...count("cachedInput", cachedInput),
     ...count("cacheWrite", cacheWrite),
     ...count("output", countOf("output_tokens")),
-    ...count("reasoning", numberOf(details?.["thinking_tokens"])),
+    ...count("reasoning", asNumber(details?.["thinking_tokens"])),
     raw,
   };
 }
 
 /** Two usage objects of one answer as one: the counts are cumulative, so the larger ones count. */
-export function laterUsage(before: JsonObject, after: Said): JsonObject {
-  const usage: Record<string, Said> = { ...before };
-  for (const [name, value] of Object.entries(objectOf(after) ?? {})) {
-    const isLess = (numberOf(value) ?? Infinity) < (numberOf(usage[name]) ?? -Infinity);
+export function laterUsage(before: JsonObject, after: MaybeJson): JsonObject {
+  const usage: Record<string, MaybeJson> = { ...before };
+  for (const [name, value] of Object.entries(asObject(after) ?? {})) {
+    const isLess = (asNumber(value) ?? Infinity) < (asNumber(usage[name]) ?? -Infinity);
     if (value !== null && !isLess) usage[name] = value;
   }
   return usage;

@@ -1,8 +1,8 @@
 import type { ConversationMessage, ToolCall, ToolNames } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
-import { isNothing, numberOf, objectOf, objectsOf, textOf } from "../json.ts";
-import type { Said } from "../json.ts";
+import { isAbsent, asNumber, asObject, objectsOf, asString } from "../json.ts";
+import type { MaybeJson } from "../json.ts";
 import { contentBlocks, marked, nameIgnored } from "./parts.ts";
 import type { Block, Content, Placed } from "./parts.ts";
 import { thoughtBlocks } from "./thinking-blocks.ts";
@@ -35,8 +35,8 @@ export function assistantContent(
 ): Content {
   const { message, place, toolCalls } = placed;
   nameIgnored(placed, KNOWN);
-  if (!isNothing(message["audio"])) throw unsupported("takes no audio", `${place}.audio`);
-  const refusal = textOf(message["refusal"]);
+  if (!isAbsent(message["audio"])) throw unsupported("takes no audio", `${place}.audio`);
+  const refusal = asString(message["refusal"]);
   const content = contentBlocks(placed);
   const texts = [...content.blocks, ...(refusal === "" ? [] : [{ type: "text", text: refusal }])];
   const calls = toolCalls.map((call) => toolUse(call, names));
@@ -71,10 +71,10 @@ function withoutLastThoughts(blocks: readonly Block[], { call }: Placed): readon
   return blocks.slice(0, end);
 }
 
-function serverBlocks(value: Said): BlockInPlace[] {
+function serverBlocks(value: MaybeJson): BlockInPlace[] {
   return objectsOf(value)
-    .filter((each) => textOf(each["type"]) !== "")
-    .map(({ index, ...block }) => ({ index: numberOf(index) ?? 0, block }));
+    .filter((each) => asString(each["type"]) !== "")
+    .map(({ index, ...block }) => ({ index: asNumber(index) ?? 0, block }));
 }
 
 function toolUse({ id, name, arguments: input, given }: ToolCall, names: ToolNames): Block {
@@ -83,11 +83,11 @@ function toolUse({ id, name, arguments: input, given }: ToolCall, names: ToolNam
 
 /** What Anthropic's models said of a call beside its name and input. */
 function ownMembers(call: JsonObject): JsonObject {
-  const { caller, toolset_name: toolset } = objectOf(call["extra_content"]) ?? {};
+  const { caller, toolset_name: toolset } = asObject(call["extra_content"]) ?? {};
   const mark = call["cache_control"];
   return {
-    ...(objectOf(caller) && { caller }),
+    ...(asObject(caller) && { caller }),
     ...(typeof toolset === "string" && { toolset_name: toolset }),
-    ...(objectOf(mark) && { cache_control: mark }),
+    ...(asObject(mark) && { cache_control: mark }),
   };
 }

@@ -2,16 +2,16 @@ import { readInlineData } from "modelyard/kit";
 import type { InlineData } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
-import { objectOf, textOf } from "../json.ts";
-import type { Said } from "../json.ts";
+import { asObject, asString } from "../json.ts";
+import type { MaybeJson } from "../json.ts";
 
 /**
  * An OpenAI `image_url` as a block: a `data:` URL becomes base64, any other is fetched by Anthropic. Some clients send
  * a PDF this way, too.
  */
-export function imageBlock(value: Said, part: string): JsonObject {
+export function imageBlock(value: MaybeJson, part: string): JsonObject {
   const place = `${part}.image_url`;
-  const url = (textOf(value) || textOf(objectOf(value)?.["url"])).trim();
+  const url = (asString(value) || asString(asObject(value)?.["url"])).trim();
   if (url === "") throw badRequest("an image_url part needs a url", place);
   const data = readInlineData(url, { place });
   if (data) return blockOf(data, "", place);
@@ -20,12 +20,12 @@ export function imageBlock(value: Said, part: string): JsonObject {
 }
 
 /** An OpenAI `file` as a block: an image, a PDF or a text by what it says it is, or a file uploaded before. */
-export function fileBlock(value: Said, part: string): JsonObject {
-  const file = objectOf(value);
-  const title = textOf(file?.["filename"]);
-  const id = textOf(file?.["file_id"]);
+export function fileBlock(value: MaybeJson, part: string): JsonObject {
+  const file = asObject(value);
+  const title = asString(file?.["filename"]);
+  const id = asString(file?.["file_id"]);
   if (id !== "") return documentBlock({ type: "file", file_id: id }, title);
-  const content = textOf(file?.["file_data"]);
+  const content = asString(file?.["file_data"]);
   if (content === "") throw badRequest("a file part needs file_data or file_id", `${part}.file`);
   const place = `${part}.file.file_data`;
   const data = readInlineData(content, { place, mediaType: mediaTypeOf(title) });

@@ -1,7 +1,7 @@
 import { isNumber, UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
-import { isNothing, objectOf, textOf } from "../json.ts";
+import { isAbsent, asObject, asString } from "../json.ts";
 import type { Traits } from "../traits.ts";
 
 /** Parameters that have a file of their own, or are the gateway's. */
@@ -59,7 +59,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ["stream_options", streamOptions],
   ["frequency_penalty", ignoredUnless((value) => value === 0)],
   ["presence_penalty", ignoredUnless((value) => value === 0)],
-  ["logit_bias", ignoredUnless((value) => Object.keys(objectOf(value) ?? {}).length === 0)],
+  ["logit_bias", ignoredUnless((value) => Object.keys(asObject(value) ?? {}).length === 0)],
   ["store", ignoredUnless((value) => value === false)],
   ["n", refusedUnless((value) => value === 1)],
   ["logprobs", refusedUnless((value) => value === false)],
@@ -77,7 +77,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
 export function mapParameters(request: ChatRequest, call: Pick<Call, "ignored">): JsonObject {
   const parameters: Record<string, Json | undefined> = {};
   for (const [name, value] of Object.entries(request)) {
-    if (ELSEWHERE.has(name) || value === undefined || isNothing(value)) continue;
+    if (ELSEWHERE.has(name) || value === undefined || isAbsent(value)) continue;
     if (OWN.has(name)) parameters[name] = value;
     else Object.assign(parameters, (RULES.get(name) ?? ignore)(value, { name, request, call }));
   }
@@ -115,16 +115,16 @@ function userId(value: Json, { name, request, call }: Field): JsonObject {
   if (isUnnamed(value)) return {};
   const newer = request["safety_identifier"];
   const id = isUnnamed(newer) ? value : newer;
-  const isElsewhere = !isUnnamed(objectOf(request["metadata"])?.["user_id"]) || id !== value;
+  const isElsewhere = !isUnnamed(asObject(request["metadata"])?.["user_id"]) || id !== value;
   return isElsewhere ? ignore(value, { name, request, call }) : { metadata: { user_id: id } };
 }
 
 function isUnnamed(id: Json | undefined): boolean {
-  return isNothing(id) || id === "";
+  return isAbsent(id) || id === "";
 }
 
 function metadata(value: Json, { call }: Field): JsonObject {
-  const { user_id: id, ...others } = objectOf(value) ?? {};
+  const { user_id: id, ...others } = asObject(value) ?? {};
   if (Object.keys(others).length > 0) call.ignored("metadata", "this API keeps only user_id");
   return isUnnamed(id) ? {} : { metadata: { user_id: id } };
 }
@@ -136,14 +136,14 @@ const TIERS = new Map([
 ]);
 
 function serviceTier(value: Json, field: Field): JsonObject {
-  const tier = TIERS.get(textOf(value));
+  const tier = TIERS.get(asString(value));
   return tier === undefined ? ignore(value, field) : { service_tier: tier };
 }
 
 function streamOptions(value: Json, { call }: Field): JsonObject {
-  const { include_usage: _, ...others } = objectOf(value) ?? {};
+  const { include_usage: _, ...others } = asObject(value) ?? {};
   for (const name of Object.keys(others)) {
-    if (!isNothing(others[name])) call.ignored(`stream_options.${name}`, "this API has no such choice");
+    if (!isAbsent(others[name])) call.ignored(`stream_options.${name}`, "this API has no such choice");
   }
   return {};
 }
@@ -151,12 +151,12 @@ function streamOptions(value: Json, { call }: Field): JsonObject {
 /** The longest answer that the request allows; `max_completion_tokens` is the newer name. */
 export function maxTokensOf(request: ChatRequest, usual: number, call: Pick<Call, "ignored">): number {
   const { max_completion_tokens: newer, max_tokens: older } = request;
-  if (!isNothing(newer) && !isNothing(older) && newer !== older) {
+  if (!isAbsent(newer) && !isAbsent(older) && newer !== older) {
     call.ignored("max_tokens", "max_completion_tokens says something else");
   }
   const value = newer ?? older ?? usual;
   if (typeof value === "number" && Number.isInteger(value) && value >= 0) return value;
-  const param = isNothing(newer) ? "max_tokens" : "max_completion_tokens";
+  const param = isAbsent(newer) ? "max_tokens" : "max_completion_tokens";
   throw new UpstreamError("bad-request", `${param} is a number of tokens`, { param });
 }
 
@@ -174,18 +174,18 @@ interface SamplingContext {
  */
 export function sampling(request: ChatRequest, { traits, isThinking, call }: SamplingContext): JsonObject {
   const { temperature, top_p: topP, top_k: topK } = request;
-  const wrong = SAMPLING.find((name) => !isNothing(request[name]) && !isNumber(request[name]));
+  const wrong = SAMPLING.find((name) => !isAbsent(request[name]) && !isNumber(request[name]));
   if (wrong !== undefined) throw badRequest(`${wrong} is a number`, wrong);
   if (!traits.sampling) return nameAll(request, call, "this model takes no sampling parameters");
   if (isThinking && traits.isClaude) return whileThinking(request, call);
-  const isOneOnly = traits.oneOfSampling && !isDefault(temperature) && !isNothing(topP);
+  const isOneOnly = traits.oneOfSampling && !isDefault(temperature) && !isAbsent(topP);
   if (isOneOnly && !isDefault(topP)) call.ignored("top_p", "this model takes it only without temperature");
-  const isTopP = !isNothing(topP) && !isOneOnly;
+  const isTopP = !isAbsent(topP) && !isOneOnly;
   return {
-    ...(!isNothing(temperature) &&
+    ...(!isAbsent(temperature) &&
       !(isTopP && traits.oneOfSampling) && { temperature: lowered(temperature, call) }),
     ...(isTopP && { top_p: topP }),
-    ...(!isNothing(topK) && { top_k: topK }),
+    ...(!isAbsent(topK) && { top_k: topK }),
   };
 }
 
@@ -205,7 +205,7 @@ function nameAll(request: JsonObject, call: SamplingContext["call"], why: string
 }
 
 function isDefault(value: JsonObject[string]): boolean {
-  return isNothing(value) || value === 1;
+  return isAbsent(value) || value === 1;
 }
 
 function lowered(temperature: JsonObject[string], call: SamplingContext["call"]): JsonObject[string] {

@@ -1,7 +1,7 @@
 import type { Call, ContentPart, Json, JsonObject, Message } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { fileBlock, imageBlock } from "./files.ts";
-import { isNothing, objectOf } from "../json.ts";
+import { isAbsent, asObject } from "../json.ts";
 
 /** A content block of the Messages API. */
 export type Block = JsonObject;
@@ -48,21 +48,21 @@ export function marked({ blocks, markBefore }: Content, message: Message): Conte
   const mark = message["cache_control"];
   const all = [...blocks];
   const before = markLast(all, mark) ? markBefore : (mark ?? markBefore);
-  return { blocks: all, ...(!isNothing(before) && { markBefore: before }) };
+  return { blocks: all, ...(!isAbsent(before) && { markBefore: before }) };
 }
 
 /** Puts a cache mark on the last of these blocks, unless it has one; false if there is a mark and no block for it. */
 export function markLast(blocks: Block[], mark: Json | undefined): boolean {
-  if (isNothing(mark)) return true;
+  if (isAbsent(mark)) return true;
   const last = blocks.pop();
-  if (last) blocks.push(isNothing(last["cache_control"]) ? { ...last, cache_control: mark } : last);
+  if (last) blocks.push(isAbsent(last["cache_control"]) ? { ...last, cache_control: mark } : last);
   return last !== undefined;
 }
 
 /** Names the members of a message that have no place in the Messages API. */
 export function nameIgnored({ message, call }: Placed, known: ReadonlySet<string>): void {
   for (const [name, value] of Object.entries(message)) {
-    if (known.has(name) || isNothing(value)) continue;
+    if (known.has(name) || isAbsent(value)) continue;
     call.ignored(`messages[].${name}`, "messages of this API have no such member");
   }
 }
@@ -72,7 +72,7 @@ function blockOf(part: ContentPart, place: string, call: Pick<Call, "ignored">):
   if (!make) return part;
   const [member, build] = make;
   for (const [name, value] of Object.entries(part)) {
-    if (name === "type" || name === member || KEPT.has(name) || isNothing(value)) continue;
+    if (name === "type" || name === member || KEPT.has(name) || isAbsent(value)) continue;
     call.ignored(`messages[].content[].${name}`, "content blocks of this API have no such member");
   }
   if (part.type === "image_url") nameDetail(part, call);
@@ -112,7 +112,7 @@ function refuse({ type }: ContentPart, place: string): never {
 }
 
 function nameDetail(part: ContentPart, call: Pick<Call, "ignored">): void {
-  const detail = objectOf(part["image_url"])?.["detail"];
-  if (isNothing(detail) || detail === "auto") return;
+  const detail = asObject(part["image_url"])?.["detail"];
+  if (isAbsent(detail) || detail === "auto") return;
   call.ignored("messages[].content[].image_url.detail", "this API has no such choice");
 }

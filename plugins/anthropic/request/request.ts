@@ -2,7 +2,7 @@ import type { ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
 import { formatOf } from "./schema.ts";
-import { listOf, objectOf, objectsOf, textOf } from "../json.ts";
+import { asArray, asObject, objectsOf, asString } from "../json.ts";
 import { mapMessages } from "./messages.ts";
 import { mapParameters, maxTokensOf, sampling } from "./parameters.ts";
 import { planThinking } from "./thinking.ts";
@@ -58,7 +58,7 @@ export function mapRequest(
     ...(output && { output_config: output }),
     ...(request.stream === true && { stream: true }),
   };
-  return { body, betas: listOf(request["betas"]).map(textOf).filter(Boolean) };
+  return { body, betas: asArray(request["betas"]).map(asString).filter(Boolean) };
 }
 
 /** Whether the client has begun the answer: a turn that only paused, at a server's tool, has other blocks than texts. */
@@ -70,7 +70,7 @@ function isBegun(messages: readonly JsonObject[]): boolean {
 /** Whether the conversation goes on with the results of a turn whose thoughts didn't come back with it. */
 function lacksThought(messages: readonly JsonObject[]): boolean {
   const turn = messages.findLast(({ role }) => role === "assistant");
-  const [first, ...others] = objectsOf(turn?.["content"]).map(({ type }) => textOf(type));
+  const [first, ...others] = objectsOf(turn?.["content"]).map(({ type }) => asString(type));
   const isCall = [first, ...others].includes("tool_use");
   return isCall && first !== "thinking" && first !== "redacted_thinking";
 }
@@ -78,7 +78,7 @@ function lacksThought(messages: readonly JsonObject[]): boolean {
 /** Instructions in Anthropic's own place for them. */
 function ownSystem(value: Json | undefined): readonly Json[] {
   if (typeof value === "string") return value === "" ? [] : [{ type: "text", text: value }];
-  return listOf(value);
+  return asArray(value);
 }
 
 /** Effort and format; the client's own `output_config` goes before both. */
@@ -90,7 +90,7 @@ function outputConfig(
   const config = {
     ...(effort && { effort }),
     ...(format && { format }),
-    ...objectOf(request["output_config"]),
+    ...asObject(request["output_config"]),
   };
   return Object.keys(config).length > 0 ? config : undefined;
 }

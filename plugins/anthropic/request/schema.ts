@@ -1,6 +1,6 @@
 import { describeLimits, wellFormedSchema } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { isNothing, listOf, objectOf, objectsOf, textOf } from "../json.ts";
+import { isAbsent, asArray, asObject, objectsOf, asString } from "../json.ts";
 import { badRequest, unsupported } from "./errors.ts";
 import type { Traits } from "../traits.ts";
 
@@ -31,8 +31,8 @@ export function withoutTopChoices(schema: JsonObject, { place, call }: SchemaPla
   for (const [keyword] of choices)
     call.ignored(`${place}.${keyword}`, "the API refuses it at the top of a schema");
   const branches = choices.flatMap(([, value]) => objectsOf(value));
-  const properties = [...branches, rest].map((branch) => objectOf(branch["properties"]) ?? {});
-  const required = [rest, ...objectsOf(allOf)].flatMap((branch) => listOf(branch["required"]));
+  const properties = [...branches, rest].map((branch) => asObject(branch["properties"]) ?? {});
+  const required = [rest, ...objectsOf(allOf)].flatMap((branch) => asArray(branch["required"]));
   const description = describeLimits(rest["description"], Object.fromEntries(choices));
   return {
     ...rest,
@@ -80,9 +80,9 @@ function fitted(schema: JsonObject, dropped: Set<string>): JsonObject {
       dropped.add(keyword);
     }
   }
-  const required = listOf(schema["required"]);
+  const required = asArray(schema["required"]);
   const defined = required.filter((name) =>
-    Object.hasOwn(objectOf(schema["properties"]) ?? {}, textOf(name)),
+    Object.hasOwn(asObject(schema["properties"]) ?? {}, asString(name)),
   );
   // A closed object could never have the others.
   if (defined.length < required.length) dropped.add("required");
@@ -97,15 +97,15 @@ function fitted(schema: JsonObject, dropped: Set<string>): JsonObject {
 
 function nestedIn(keyword: string, value: Json, dropped: Set<string>): readonly [string, Json] | undefined {
   const list = NESTED_IN_LISTS.get(keyword);
-  if (list !== undefined) return [list, listOf(value).map((each) => inner(each, dropped))];
+  if (list !== undefined) return [list, asArray(value).map((each) => inner(each, dropped))];
   if (keyword === "items") return [keyword, inner(value, dropped)];
   if (!NESTED_BY_NAME.has(keyword)) return undefined;
-  const members = Object.entries(objectOf(value) ?? {});
+  const members = Object.entries(asObject(value) ?? {});
   return [keyword, Object.fromEntries(members.map(([name, each]) => [name, inner(each, dropped)]))];
 }
 
 function inner(value: Json | undefined, dropped: Set<string>): Json {
-  const schema = objectOf(value);
+  const schema = asObject(value);
   return schema ? fitted(schema, dropped) : (value ?? {});
 }
 
@@ -115,13 +115,13 @@ function isTaken(keyword: string, value: Json): boolean {
 }
 
 function isObjectType({ type, properties }: JsonObject): boolean {
-  const types = typeof type === "string" ? [type] : listOf(type);
+  const types = typeof type === "string" ? [type] : asArray(type);
   return types.includes("object") || properties !== undefined;
 }
 
 /** Whether an object may have no other members than those it names; a schema that says nothing was open. */
 function isClosed({ additionalProperties, properties }: JsonObject): boolean {
-  return additionalProperties === false || (isNothing(additionalProperties) && properties !== undefined);
+  return additionalProperties === false || (isAbsent(additionalProperties) && properties !== undefined);
 }
 
 /**
@@ -134,11 +134,11 @@ export function formatOf(
   traits: Traits,
   call: Pick<Call, "ignored">,
 ): JsonObject | undefined {
-  const format = objectOf(request["response_format"]);
-  const type = textOf(format?.["type"]);
-  if (isNothing(request["response_format"]) || type === "text") return undefined;
+  const format = asObject(request["response_format"]);
+  const type = asString(format?.["type"]);
+  if (isAbsent(request["response_format"]) || type === "text") return undefined;
   if (type === "json_object") throw unsupported("knows no JSON without a schema", "response_format");
-  const schema = objectOf(objectOf(format?.["json_schema"])?.["schema"]);
+  const schema = asObject(asObject(format?.["json_schema"])?.["schema"]);
   if (type !== "json_schema") throw unsupported("knows no such format", "response_format");
   if (!schema) throw badRequest("response_format json_schema needs a schema", "response_format");
   if (traits.structured === false)

@@ -1,5 +1,5 @@
 import type { JsonObject } from "modelyard/plugin";
-import { numberOf, objectsOf, textOf } from "../json.ts";
+import { asNumber, objectsOf, asString } from "../json.ts";
 import type { Block, Placed } from "./parts.ts";
 
 /** A block that came from the model, and its place among the blocks of its answer. */
@@ -22,7 +22,7 @@ export function thoughtBlocks({ message, call }: Placed): BlockInPlace[] {
   const details = objectsOf(message["reasoning_details"]);
   const ours = details.filter(isOurs);
   const thoughts = gathered(ours);
-  const reasoning = textOf(message["reasoning_content"]) || textOf(message["reasoning"]);
+  const reasoning = asString(message["reasoning_content"]) || asString(message["reasoning"]);
   // A signature without its text is that of a thought that wasn't told, unless there is a text: then the client has
   // lost what belonged to it, as the openai package's own stream does, and half a thought is refused.
   const isWhole = ({ text, signature, data }: Thought) =>
@@ -46,19 +46,19 @@ function blockOf({ text = "", signature, data }: Thought): Block {
 function gathered(details: readonly JsonObject[]): ReadonlyMap<number, Thought> {
   const thoughts = new Map<number, Thought>();
   for (const detail of details) {
-    const index = numberOf(detail["index"]) ?? 0;
+    const index = asNumber(detail["index"]) ?? 0;
     const thought = thoughts.get(index) ?? { text: undefined, signature: "", data: "" };
     thoughts.set(index, thought);
     if (typeof detail["text"] === "string") thought.text = (thought.text ?? "") + detail["text"];
-    thought.signature ||= textOf(detail["signature"]);
-    thought.data += textOf(detail["data"]);
+    thought.signature ||= asString(detail["signature"]);
+    thought.data += asString(detail["data"]);
   }
   return thoughts;
 }
 
 /** Whether a detail may be Anthropic's: those of others can't be told by it, and would be refused. */
 function isOurs(detail: JsonObject): boolean {
-  const format = textOf(detail["format"]);
+  const format = asString(detail["format"]);
   const isKnown = detail["type"] === "reasoning.text" || detail["type"] === "reasoning.encrypted";
   return isKnown && (format === "" || format.startsWith("anthropic"));
 }

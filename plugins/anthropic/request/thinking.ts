@@ -1,6 +1,6 @@
 import type { Call, ChatRequest, Json } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
-import { isNothing, objectOf } from "../json.ts";
+import { isAbsent, asObject } from "../json.ts";
 import { EFFORTS } from "../traits.ts";
 import type { Effort, Traits } from "../traits.ts";
 
@@ -52,12 +52,12 @@ const MOST_OF_ALL = 0.8;
 export function planThinking(asked: Asked): Thinking {
   const { request, traits, call } = asked;
   const wanted = request["reasoning_effort"];
-  const own = objectOf(request["thinking"]);
+  const own = asObject(request["thinking"]);
   if (own) {
-    if (!isNothing(wanted)) call.ignored("reasoning_effort", "the request's own `thinking` decides");
+    if (!isAbsent(wanted)) call.ignored("reasoning_effort", "the request's own `thinking` decides");
     return { thinking: own, isOn: own["type"] !== "disabled" };
   }
-  if (isNothing(wanted)) return { isOn: traits.thinksUnasked };
+  if (isAbsent(wanted)) return { isOn: traits.thinksUnasked };
   if (wanted === "none") return withoutThinking(asked);
   const level = typeof wanted === "string" ? LEVELS.get(wanted) : undefined;
   if (!level)

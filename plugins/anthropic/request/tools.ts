@@ -2,7 +2,7 @@ import type { ToolNameRule, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { fitSchema, nameDropped, soundSchema, withoutTopChoices } from "./schema.ts";
-import { isNothing, listOf, objectOf, textOf } from "../json.ts";
+import { isAbsent, asArray, asObject, asString } from "../json.ts";
 import type { Traits } from "../traits.ts";
 
 /** `tools` and `tool_choice` of a request. */
@@ -26,7 +26,7 @@ interface Way {
 
 /** The tools and their choice in Anthropic's form. Throws `unsupported` or `bad-request` where there is none. */
 export function mapTools(request: ChatRequest, way: Way): Tools {
-  const tools = listOf(request["tools"]).map((tool, index) => toolOf(tool, `tools[${index}]`, way));
+  const tools = asArray(request["tools"]).map((tool, index) => toolOf(tool, `tools[${index}]`, way));
   const choice = choiceOf(request["tool_choice"], way);
   const isSerial = request["parallel_tool_calls"] === false;
   if (tools.length === 0) {
@@ -53,24 +53,24 @@ const KNOWN_OF_FUNCTIONS = new Set(["name", "description", "parameters", "strict
 
 /** A function of OpenAI's; any other tool is Anthropic's own (`web_search_20250305` …) and goes as it is. */
 function toolOf(value: Json, place: string, way: Way): Json {
-  const tool = objectOf(value);
-  const definition = objectOf(tool?.["function"]);
+  const tool = asObject(value);
+  const definition = asObject(tool?.["function"]);
   if (!tool || (tool["type"] === "function" && !definition))
     throw badRequest("a tool needs a function", place);
-  if (objectOf(tool["custom"]))
+  if (asObject(tool["custom"]))
     throw unsupported("takes no tools of type custom with a grammar of their own", place);
   if (!definition) return value;
   nameUnknown(tool, { known: KNOWN_OF_TOOLS, place: "tools[]" }, way.call);
   nameUnknown(definition, { known: KNOWN_OF_FUNCTIONS, place: "tools[].function" }, way.call);
   const { description, parameters } = definition;
-  const name = textOf(definition["name"]);
+  const name = asString(definition["name"]);
   if (name === "") throw badRequest("a tool needs a name", `${place}.function.name`);
-  if (!isNothing(parameters) && !objectOf(parameters))
+  if (!isAbsent(parameters) && !asObject(parameters))
     way.call.ignored("tools[].function.parameters", "this API takes objects as schemas");
   return {
     name: way.names.toUpstream(name),
-    ...(!isNothing(description) && { description }),
-    ...inputSchema(objectOf(parameters), definition["strict"] === true, way),
+    ...(!isAbsent(description) && { description }),
+    ...inputSchema(asObject(parameters), definition["strict"] === true, way),
     ...ownMembers(tool, definition),
   };
 }
@@ -95,7 +95,7 @@ function inputSchema(
 
 function ownMembers(tool: JsonObject, definition: JsonObject): JsonObject {
   const said = OWN.map((name) => [name, definition[name] ?? tool[name]] as const);
-  return Object.fromEntries(said.filter(([, value]) => !isNothing(value)));
+  return Object.fromEntries(said.filter(([, value]) => !isAbsent(value)));
 }
 
 function nameUnknown(
@@ -104,7 +104,7 @@ function nameUnknown(
   call: Way["call"],
 ): void {
   for (const [name, value] of Object.entries(members)) {
-    if (!known.has(name) && !isNothing(value))
+    if (!known.has(name) && !isAbsent(value))
       call.ignored(`${place}.${name}`, "tools of this API have no such member");
   }
 }
@@ -116,12 +116,12 @@ const CHOICES = new Map([
 ]);
 
 function choiceOf(value: ChatRequest[string], { traits, names }: Way): JsonObject | undefined {
-  if (isNothing(value)) return undefined;
-  const choice = typeof value === "string" ? wordOf(value) : nameOf(objectOf(value));
+  if (isAbsent(value)) return undefined;
+  const choice = typeof value === "string" ? wordOf(value) : nameOf(asObject(value));
   if (!choice) throw unsupported("knows no such tool_choice", "tool_choice");
   if (isDemand(choice) && !traits.forcedTools)
     throw unsupported("can't demand a tool call of this model", "tool_choice");
-  const name = textOf(choice["name"]);
+  const name = asString(choice["name"]);
   return name === "" ? choice : { ...choice, name: names.toUpstream(name) };
 }
 
@@ -131,9 +131,9 @@ function wordOf(word: string): JsonObject | undefined {
 }
 
 function nameOf(choice: JsonObject | undefined): JsonObject | undefined {
-  if (choice?.["type"] === "function") return namedTool(textOf(objectOf(choice["function"])?.["name"]));
+  if (choice?.["type"] === "function") return namedTool(asString(asObject(choice["function"])?.["name"]));
   // Anthropic's own form.
-  return /^(auto|any|tool|none)$/.test(textOf(choice?.["type"])) ? choice : undefined;
+  return /^(auto|any|tool|none)$/.test(asString(choice?.["type"])) ? choice : undefined;
 }
 
 function namedTool(name: string): JsonObject {

@@ -3,7 +3,7 @@ import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
 import { answerStream, failureIn } from "modelyard/kit";
 import type { AnswerPiece } from "modelyard/kit";
 import { ChunkReader } from "./chunk-reader.ts";
-import { elements, isObject } from "../json.ts";
+import { asArray, isObject } from "../json.ts";
 
 export interface AnswerOptions {
   /** How many candidates were asked for. */
@@ -56,7 +56,7 @@ class Answer {
   }
 
   *#read(json: AnswerPiece["json"], data: string): Generator<ChatEvent, void> {
-    for (const chunk of Array.isArray(json) ? elements(json) : [json]) {
+    for (const chunk of Array.isArray(json) ? asArray(json) : [json]) {
       const isResponse = isObject(chunk) && RESPONSE_MEMBERS.some((name) => name in chunk);
       if (!isResponse) throw notUnderstood(data);
       const { events, failure } = this.#chunks.read(chunk);
@@ -67,7 +67,7 @@ class Answer {
 
   /** An error in mid-stream is bare JSON, and no event. */
   #stray({ json, data }: AnswerPiece): void {
-    const said = Array.isArray(json) ? elements(json)[0] : json;
+    const said = Array.isArray(json) ? asArray(json)[0] : json;
     if (isObject(said) && said["error"]) throw failureIn(said);
     if (!this.#chunks.isFinished()) throw notUnderstood(data);
   }

@@ -9,7 +9,7 @@ import type {
   UsageEvent,
 } from "modelyard/plugin";
 import { reasonOf } from "modelyard/kit";
-import { elements, isObject, member, numberIn, textIn } from "../json.ts";
+import { asArray, isObject, member, numberIn, textIn } from "../json.ts";
 
 /** An event of a choice. */
 type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
@@ -35,7 +35,7 @@ export class Candidate {
   isOutrun = false;
 
   read(candidate: JsonObject): Said {
-    const parts = elements(member(candidate["content"], "parts")).filter(isObject);
+    const parts = asArray(member(candidate["content"], "parts")).filter(isObject);
     const events = parts.flatMap((part) => this.#part(part));
     const others = otherParts(parts);
     if (others) events.push({ type: "extra", at: "delta", fields: others });
@@ -175,10 +175,10 @@ function finishOf(native: string, message: string): FinishEvent | UpstreamError 
 
 /** Gemini's `logprobsResult` as OpenAI's `logprobs`. https://ai.google.dev/api/generate-content#LogprobsResult */
 function logprobsOf(result: JsonObject): JsonObject {
-  const tops = elements(result["topCandidates"]);
-  const content = elements(result["chosenCandidates"]).map((chosen, index) => ({
+  const tops = asArray(result["topCandidates"]);
+  const content = asArray(result["chosenCandidates"]).map((chosen, index) => ({
     ...token(chosen),
-    top_logprobs: elements(member(tops[index], "candidates")).map(token),
+    top_logprobs: asArray(member(tops[index], "candidates")).map(token),
   }));
   return { content, refusal: null };
 }

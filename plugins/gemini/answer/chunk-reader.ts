@@ -2,7 +2,7 @@ import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, FinishEvent, Json, JsonObject } from "modelyard/plugin";
 import { failureIn } from "modelyard/kit";
 import { Candidate } from "./candidate.ts";
-import { elements, isObject, numberIn, textIn } from "../json.ts";
+import { asArray, isObject, numberIn, textIn } from "../json.ts";
 import { usageOf } from "./usage.ts";
 
 /** What one piece of an answer says, and the failure it ends with if it does. */
@@ -80,7 +80,7 @@ export class ChunkReader {
     let failure: UpstreamError | undefined;
     const fields = this.#news(chunk);
     if (fields) events.push({ type: "extra", at: "chunk", fields });
-    for (const [place, candidate] of elements(chunk["candidates"]).entries()) {
+    for (const [place, candidate] of asArray(chunk["candidates"]).entries()) {
       if (isObject(candidate)) failure ??= this.#readCandidate(candidate, place, events);
     }
     const blocked = textIn(chunk["promptFeedback"], "blockReason");

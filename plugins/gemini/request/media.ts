@@ -1,7 +1,7 @@
 import { cleanBase64, readInlineData } from "modelyard/kit";
 import type { InlineDataOptions } from "modelyard/kit";
 import type { Call, ContentPart, Json, JsonObject } from "modelyard/plugin";
-import { isNothing, isObject, textIn } from "../json.ts";
+import { isAbsent, isObject, textIn } from "../json.ts";
 import type { ModelName } from "../models.ts";
 import { badRequest, unsupported } from "./errors.ts";
 
@@ -38,7 +38,7 @@ export function mediaPart(part: ContentPart, place: PartPlace): JsonObject {
 /** Names the members of a part that are not read. */
 export function nameOthers(part: JsonObject, known: readonly string[], { path, call }: PartPlace): void {
   for (const [name, value] of Object.entries(part)) {
-    if (known.includes(name) || isNothing(value) || (name === "detail" && value === "auto")) continue;
+    if (known.includes(name) || isAbsent(value) || (name === "detail" && value === "auto")) continue;
     call.ignored(`${path}.${name}`, "Gemini's parts have no such member");
   }
 }

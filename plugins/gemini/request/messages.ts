@@ -1,7 +1,7 @@
 import { isBlankContent, parseAsWritten, readConversation } from "modelyard/kit";
 import type { ConversationMessage, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, ContentPart, Json, JsonObject, Message } from "modelyard/plugin";
-import { isNothing, isObject, member, textIn } from "../json.ts";
+import { isAbsent, isObject, member, textIn } from "../json.ts";
 import { mediaPart, nameOthers } from "./media.ts";
 import type { PartPlace } from "./media.ts";
 import type { ModelName } from "../models.ts";
@@ -52,7 +52,7 @@ class Conversation {
 
   read(read: ConversationMessage): void {
     const { role, message, place: path } = read;
-    if (!isNothing(message["audio"])) throw unsupported(`${path}.audio`, "Gemini takes no such message");
+    if (!isAbsent(message["audio"])) throw unsupported(`${path}.audio`, "Gemini takes no such message");
     const known = KNOWN.get(role) ?? ["role", "content"];
     nameOthers(message, known, { ...this.#around, path: "messages[]" });
     switch (role) {

@@ -1,6 +1,6 @@
 import { isNumber } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { elements, isNothing, isObject, member, textIn } from "../json.ts";
+import { asArray, isAbsent, isObject, member, textIn } from "../json.ts";
 import { badRequest, unsupported } from "./errors.ts";
 import { geminiSchema } from "./schema.ts";
 import type { Options } from "../options.ts";
@@ -126,7 +126,7 @@ function topLogprobs({ name, value, request }: Field): Mapped {
 }
 
 function stop({ value }: Field): Mapped {
-  const sequences = Array.isArray(value) ? elements(value) : [value];
+  const sequences = Array.isArray(value) ? asArray(value) : [value];
   if (!sequences.every((sequence) => typeof sequence === "string")) {
     throw badRequest("stop", "a text or a list of texts");
   }
@@ -157,7 +157,7 @@ function responseFormat({ value, call }: Field): Mapped {
 }
 
 function modalities({ value }: Field): Mapped {
-  const kinds = elements(value).map(String);
+  const kinds = asArray(value).map(String);
   if (kinds.some((kind) => kind !== "text" && kind !== "image")) {
     throw unsupported("modalities", "Gemini answers with text and, where the model can, with images");
   }
@@ -181,7 +181,7 @@ function refused(name: string): [string, Rule] {
   return [
     name,
     ({ value }) => {
-      if (isNothing(value) || value === "none") return {};
+      if (isAbsent(value) || value === "none") return {};
       throw unsupported(name, "Gemini can't do that");
     },
   ];
@@ -195,7 +195,7 @@ interface Members {
 
 function membersNamed(value: Json | undefined, { known, path, call }: Members): Mapped {
   for (const [name, own] of Object.entries(isObject(value) ? value : {})) {
-    if (!known.includes(name) && !isNothing(own)) ignored(`${path}.${name}`, call);
+    if (!known.includes(name) && !isAbsent(own)) ignored(`${path}.${name}`, call);
   }
   return {};
 }
@@ -209,6 +209,6 @@ export function safetySettings(request: ChatRequest, safety: Options["safety"]):
   }
   const own = request["safety_settings"] ?? [];
   if (!Array.isArray(own)) throw badRequest("safety_settings", "a list");
-  for (const setting of elements(own)) settings.set(textIn(setting, "category"), setting);
+  for (const setting of asArray(own)) settings.set(textIn(setting, "category"), setting);
   return settings.size > 0 ? { safetySettings: [...settings.values()] } : {};
 }

@@ -1,8 +1,8 @@
 import { describeLimits, wellFormedSchema } from "modelyard/kit";
 import { isNumber } from "modelyard/plugin";
 import type { Call, Json, JsonObject } from "modelyard/plugin";
-import { elements, isObject } from "../json.ts";
-import type { Maybe } from "../json.ts";
+import { asArray, isObject } from "../json.ts";
+import type { MaybeJson } from "../json.ts";
 import { badRequest } from "./errors.ts";
 
 interface Place {
@@ -54,7 +54,7 @@ class Converter {
     this.#call = call;
   }
 
-  convert(schema: Maybe, path: string): JsonObject {
+  convert(schema: MaybeJson, path: string): JsonObject {
     if (schema === true) return {};
     if (!isObject(schema)) return this.ignore(path);
     if (typeof schema["$ref"] === "string") return this.#reference(schema["$ref"], schema, path);
@@ -67,7 +67,7 @@ class Converter {
     return {};
   }
 
-  each(schemas: Maybe, path: string): JsonObject {
+  each(schemas: MaybeJson, path: string): JsonObject {
     return Object.fromEntries(
       Object.entries(objectOr(schemas)).map(([name, schema]) => [
         name,
@@ -76,8 +76,8 @@ class Converter {
     );
   }
 
-  list(schemas: Maybe, path: string): readonly JsonObject[] {
-    return elements(schemas).map((schema, index) => this.convert(schema, `${path}[${index}]`));
+  list(schemas: MaybeJson, path: string): readonly JsonObject[] {
+    return asArray(schemas).map((schema, index) => this.convert(schema, `${path}[${index}]`));
   }
 
   #members(schema: JsonObject, path: string): Members {
@@ -99,7 +99,7 @@ class Converter {
 
   /** Gemini refuses a request in which a schema requires a property that it doesn't define at the same level. */
   #keepDefined({ required, properties }: JsonObject, members: Members, path: string): void {
-    const names = elements(required).filter((name) => typeof name === "string");
+    const names = asArray(required).filter((name) => typeof name === "string");
     const defined = names.filter((name) => Object.hasOwn(objectOr(properties), name));
     if (defined.length < names.length) this.ignore(`${path}.required`);
     if (defined.length > 0) members["required"] = defined;
@@ -107,9 +107,9 @@ class Converter {
 
   /** OpenAPI's `nullable`, and null among the values of an enum: those may only be texts and numbers. */
   #withNull(schema: JsonObject, members: Members): JsonObject {
-    const isNullable = schema["nullable"] === true || elements(schema["enum"]).includes(null);
+    const isNullable = schema["nullable"] === true || asArray(schema["enum"]).includes(null);
     if (!isNullable) return members;
-    const types = elements(members["type"]).filter((type) => type !== "null");
+    const types = asArray(members["type"]).filter((type) => type !== "null");
     if (types.length > 0) members["type"] = types.length === 1 ? types[0] : types;
     return { anyOf: [members, { type: "null" }] };
   }
@@ -144,7 +144,7 @@ class Converter {
   #target(reference: string): JsonObject | undefined {
     if (!reference.startsWith("#")) return undefined;
     const names = reference.split("/").slice(1);
-    const target = names.reduce<Maybe>((value, name) => {
+    const target = names.reduce<MaybeJson>((value, name) => {
       const key = decoded(name).replaceAll("~1", "/").replaceAll("~0", "~");
       return typeof value === "object" && value !== null && Object.hasOwn(value, key)
         ? (value as JsonObject)[key]
@@ -155,7 +155,7 @@ class Converter {
 
   /** One schema that says what it and its `allOf` say; named where they disagree, as the first then counts. */
   #merged({ allOf, ...schema }: JsonObject, path: string): JsonObject {
-    const all = elements(allOf).map((each) => {
+    const all = asArray(allOf).map((each) => {
       const reference = isObject(each) ? each["$ref"] : undefined;
       const target = typeof reference === "string" ? this.#target(reference) : {};
       if (!target) this.ignore(`${path}.allOf`);
@@ -174,8 +174,8 @@ class Converter {
       if (!isOpen && JSON.stringify(first[keyword]) !== JSON.stringify(value)) this.ignore(`${path}.allOf`);
     }
     const properties = { ...objectOr(second["properties"]), ...objectOr(first["properties"]) };
-    const required = [...new Set([...elements(first["required"]), ...elements(second["required"])])];
-    const nested = [...elements(first["allOf"]), ...elements(second["allOf"])];
+    const required = [...new Set([...asArray(first["required"]), ...asArray(second["required"])])];
+    const nested = [...asArray(first["allOf"]), ...asArray(second["allOf"])];
     return {
       ...second,
       ...first,
@@ -207,7 +207,7 @@ const RULES = new Map<string, Rule>([
       additionalProperties: typeof value === "boolean" ? value : converter.convert(value, path),
     }),
   ],
-  ["enum", (_, value) => enumOf(elements(value))],
+  ["enum", (_, value) => enumOf(asArray(value))],
   ["const", (_, value) => enumOf([value])],
   ["format", (_, value) => (typeof value === "string" && FORMATS.has(value) ? { format: value } : undefined)],
 ]);
@@ -222,7 +222,7 @@ function enumOf(values: readonly Json[]): JsonObject | undefined {
   return areTaken && possible.length > 0 ? { enum: possible } : undefined;
 }
 
-function objectOr(value: Maybe): JsonObject {
+function objectOr(value: MaybeJson): JsonObject {
   return isObject(value) ? value : {};
 }
 

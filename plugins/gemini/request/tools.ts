@@ -1,6 +1,6 @@
 import type { ToolNameRule, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { elements, isNothing, isObject, member, textIn } from "../json.ts";
+import { asArray, isAbsent, isObject, member, textIn } from "../json.ts";
 import { badRequest, unsupported } from "./errors.ts";
 import { geminiSchema } from "./schema.ts";
 
@@ -18,7 +18,7 @@ export const TOOL_NAMES: ToolNameRule = {
 
 /** `tools` and `toolConfig` for a request's functions and its choice among them. */
 export function toolFields(request: ChatRequest, around: Around): JsonObject {
-  const functionDeclarations = elements(request["tools"]).map((tool, index) =>
+  const functionDeclarations = asArray(request["tools"]).map((tool, index) =>
     declaration(tool, index, around),
   );
   const config = toolChoice(request["tool_choice"], around);
@@ -45,7 +45,7 @@ function declaration(tool: Json, index: number, { names, call }: Around): JsonOb
   if (!isObject(own) || name === "") throw badRequest(`${place}.function.name`, "a function's name");
   for (const [field, value] of Object.entries(own)) {
     // The schema is what Gemini always holds a call to as far as it can.
-    if (FUNCTION_MEMBERS.has(field) || isNothing(value) || value === false) continue;
+    if (FUNCTION_MEMBERS.has(field) || isAbsent(value) || value === false) continue;
     call.ignored(`tools[].function.${field}`, "Gemini's functions have no such member");
   }
   const description = textIn(own, "description");
@@ -58,7 +58,7 @@ function declaration(tool: Json, index: number, { names, call }: Around): JsonOb
 
 function parametersOf(parameters: Json | undefined, place: string, call: Around["call"]): JsonObject {
   // A function that takes nothing has no schema here: an object without properties is refused by some models.
-  if (isNothing(parameters) || parameters === undefined) return {};
+  if (isAbsent(parameters) || parameters === undefined) return {};
   if (!isObject(parameters)) {
     call.ignored("tools[].function.parameters", "Gemini takes objects as schemas");
     return {};
@@ -91,7 +91,7 @@ function toolChoice(choice: Json | undefined, { names }: Around): JsonObject | u
     return { mode: "ANY", allowedFunctionNames: [names.toUpstream(nameIn(choice, "tool_choice"))] };
   const allowed = member(choice, "allowed_tools");
   if (type === "allowed_tools" && textIn(allowed, "mode") === "required") {
-    const allowedFunctionNames = elements(member(allowed, "tools")).map((tool) =>
+    const allowedFunctionNames = asArray(member(allowed, "tools")).map((tool) =>
       names.toUpstream(nameIn(tool, "tool_choice.allowed_tools.tools")),
     );
     return { mode: "ANY", allowedFunctionNames };

@@ -2,8 +2,8 @@ import type { ChatEvent, FinishEvent, JsonObject } from "../../contract/index.ts
 import { UpstreamError } from "../../contract/index.ts";
 import { failureIn } from "../failure.ts";
 import { reasonOf } from "../finish-reason.ts";
-import { emptyObject, listOf, numberOf, objectOf, textOf } from "../json.ts";
-import type { Said } from "../json.ts";
+import { emptyObject, asArray, asNumber, asObject, asString } from "../json.ts";
+import type { MaybeJson } from "../json.ts";
 import { deltaEvents, reasoningForm } from "./delta.ts";
 import type { ChoiceEvent, ReasoningForm } from "./delta.ts";
 import { finishOf } from "./finish.ts";
@@ -38,7 +38,7 @@ export class ChunkReader {
   /** Nearly always one: a list takes a fifth of the memory of a map. */
   readonly #choices: (Choice | undefined)[] = [];
   #begun = 0;
-  readonly #said = new Map<string, Said>();
+  readonly #said = new Map<string, MaybeJson>();
   #finished = 0;
   readonly #onReasoning: ((form: ReasoningForm) => void) | undefined;
   #form: ReasoningForm | undefined;
@@ -71,9 +71,9 @@ export class ChunkReader {
     const fields = this.#news(chunk);
     if (fields) events.push({ type: "extra", at: "chunk", fields });
     let failure: UpstreamError | undefined;
-    const choices = listOf(chunk["choices"]);
+    const choices = asArray(chunk["choices"]);
     for (let place = 0; place < choices.length && !failure; place++) {
-      const choice = objectOf(choices[place]);
+      const choice = asObject(choices[place]);
       if (choice) failure = this.#readChoice(choice, place, events);
     }
     const usage = this.#usageIn(chunk);
@@ -88,7 +88,7 @@ export class ChunkReader {
   }
 
   #usageIn(chunk: JsonObject): ChatEvent | undefined {
-    const usage = objectOf(chunk["usage"]) ?? objectOf(objectOf(chunk["x_groq"])?.["usage"]);
+    const usage = asObject(chunk["usage"]) ?? asObject(asObject(chunk["x_groq"])?.["usage"]);
     return usage && this.#isNew("usage", usage) ? { type: "usage", usage: usageOf(usage) } : undefined;
   }
 
@@ -111,7 +111,7 @@ export class ChunkReader {
 
   /** The fields at the top of a chunk that were not said before with the same value. */
   #news(chunk: JsonObject): JsonObject | undefined {
-    let news: Record<string, Said> | undefined;
+    let news: Record<string, MaybeJson> | undefined;
     // Not by entries: each chunk of each stream comes this way, and those make a list for each member.
     for (const name of Object.keys(chunk)) {
       const value = chunk[name];
@@ -122,7 +122,7 @@ export class ChunkReader {
     return news;
   }
 
-  #isNew(name: string, value: Said): boolean {
+  #isNew(name: string, value: MaybeJson): boolean {
     const said = typeof value === "object" ? JSON.stringify(value) : value;
     if (this.#said.get(name) === said) return false;
     // What is larger, or comes after so many names, is passed on each time instead of being remembered.
@@ -133,17 +133,17 @@ export class ChunkReader {
   }
 
   #readChoice(said: JsonObject, place: number, events: ChatEvent[]): UpstreamError | undefined {
-    const index = numberOf(said["index"]) ?? place;
+    const index = asNumber(said["index"]) ?? place;
     if (!Number.isInteger(index) || index < 0 || index >= MAX_CHOICES) {
       return new UpstreamError("bad-response", `the upstream sent a choice with index ${index}`);
     }
     const choice = this.#choiceAt(index);
-    const delta = objectOf(said["delta"]);
-    const message = delta ?? objectOf(said["message"]);
+    const delta = asObject(said["delta"]);
+    const message = delta ?? asObject(said["message"]);
     const before = events.length;
     const failure = message
       ? addAll(events, choice, this.#messageEvents(choice, message, !delta))
-      : addAll(events, choice, textEvents(textOf(said["text"])));
+      : addAll(events, choice, textEvents(asString(said["text"])));
     choice.hasMessage ||= message !== undefined || typeof said["text"] === "string";
     choice.isOutrun ||= choice.finish !== undefined && events.length > before;
     const fields = ownFields(said, message ? CHAT_MEMBERS : COMPLETION_MEMBERS);
@@ -242,7 +242,7 @@ const CHAT_MEMBERS = new Set(["index", "delta", "message", "finish_reason", "nat
 const COMPLETION_MEMBERS = new Set([...CHAT_MEMBERS, "text"]);
 
 function ownFields(choice: JsonObject, known: ReadonlySet<string>): JsonObject | undefined {
-  let fields: Record<string, Said> | undefined;
+  let fields: Record<string, MaybeJson> | undefined;
   for (const name of Object.keys(choice)) {
     const value = choice[name];
     if (value === null || known.has(name)) continue;
@@ -253,9 +253,9 @@ function ownFields(choice: JsonObject, known: ReadonlySet<string>): JsonObject |
 }
 
 /** Azure's first chunk has an empty id and model, and was created in 1970. */
-function saysNothing(name: string, value: Said): boolean {
-  if (name === "id" || name === "model") return textOf(value) === "";
-  if (name === "created") return !numberOf(value);
+function saysNothing(name: string, value: MaybeJson): boolean {
+  if (name === "id" || name === "model") return asString(value) === "";
+  if (name === "created") return !asNumber(value);
   return value === null;
 }
 

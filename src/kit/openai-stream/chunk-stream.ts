@@ -1,7 +1,7 @@
 import type { ChatEvent } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { failureIn } from "../failure.ts";
-import { objectOf, parseAsWritten, parseJson } from "../json.ts";
+import { asObject, parseAsWritten, parseJson } from "../json.ts";
 import type { SseEvent, SseSink } from "../sse-lines.ts";
 import { SseLines } from "../sse-lines.ts";
 import { hasFailed } from "./chunk-reader.ts";
@@ -40,7 +40,7 @@ export class ChunkStream implements SseSink {
   /** What the stream was that has ended without being an answer; undefined where it only ended too early. */
   faultAtEnd(isBroken: boolean): UpstreamError | undefined {
     const { strays } = this.#lines;
-    const said = objectOf(parseJson(strays));
+    const said = asObject(parseJson(strays));
     if (said && hasFailed(said)) return failureIn(said);
     if (isBroken) return undefined;
     if (!this.#hasRead) return new UpstreamError("bad-response", "the upstream sent an empty answer");
@@ -95,7 +95,7 @@ export class ChunkStream implements SseSink {
   #chunk(event: string, data: string): ChunkEvents {
     const json = parseAsWritten(data);
     if (event === "error") return { events: [], failure: failureIn(json ?? data) };
-    const chunk = objectOf(json);
+    const chunk = asObject(json);
     return chunk ? this.#chunks.read(chunk) : { events: [], failure: notUnderstood(data) };
   }
 

@@ -1,6 +1,6 @@
 import type { ChatEvent, Json, JsonObject, UsageEvent } from "../../contract/index.ts";
-import { emptyObject, listOf, objectOf, textOf } from "../json.ts";
-import type { Said } from "../json.ts";
+import { emptyObject, asArray, asObject, asString } from "../json.ts";
+import type { MaybeJson } from "../json.ts";
 import { toolCallEvents } from "./tool-calls.ts";
 
 /** An event that belongs to a choice. */
@@ -19,10 +19,10 @@ export function deltaEvents(delta: JsonObject, isWhole: boolean): ChoiceEvent[] 
   const reasoning = reasoningIn(delta);
   if (reasoning !== "") events.push({ type: "reasoning", text: reasoning });
   const { content } = delta;
-  const parts = Array.isArray(content) ? listOf(content) : NO_PARTS;
+  const parts = Array.isArray(content) ? asArray(content) : NO_PARTS;
   // A call that stands alone, where a list should be, would else be lost without a word.
   const calls = delta["tool_calls"];
-  const pieces = objectOf(calls) ? [calls as JsonObject] : listOf(calls);
+  const pieces = asObject(calls) ? [calls as JsonObject] : asArray(calls);
   if (typeof content === "string") pushText(events, content, isWhole && pieces.length > 0);
   for (const part of parts) pushPart(events, part);
   const fields = othersIn(delta, parts.every(isRead) ? NO_PARTS : parts, isWhole);
@@ -33,15 +33,15 @@ export function deltaEvents(delta: JsonObject, isWhole: boolean): ChoiceEvent[] 
 
 /** The form of the reasoning in a delta or message that has some. */
 export function reasoningForm(delta: JsonObject): ReasoningForm | undefined {
-  if (textOf(delta["reasoning_content"]) !== "") return "reasoning_content";
-  if (textOf(delta["reasoning"]) !== "") return "reasoning";
-  return listOf(delta["content"]).some((part) => thinkingIn(part) !== undefined) ? "thinking" : undefined;
+  if (asString(delta["reasoning_content"]) !== "") return "reasoning_content";
+  if (asString(delta["reasoning"]) !== "") return "reasoning";
+  return asArray(delta["content"]).some((part) => thinkingIn(part) !== undefined) ? "thinking" : undefined;
 }
 
 /** Many servers give the same text under both names, for clients of either. */
 function reasoningIn(delta: JsonObject): string {
-  const first = textOf(delta["reasoning_content"]);
-  const second = textOf(delta["reasoning"]);
+  const first = asString(delta["reasoning_content"]);
+  const second = asString(delta["reasoning"]);
   return first === second ? first : first + second;
 }
 
@@ -58,18 +58,18 @@ function pushPart(events: ChoiceEvent[], part: Json): void {
 
 /** The text of a part that is one. */
 function textIn(part: Json): string | undefined {
-  const members = objectOf(part);
-  return TEXT_PARTS.has(textOf(members?.["type"])) ? textOf(members?.["text"]) : undefined;
+  const members = asObject(part);
+  return TEXT_PARTS.has(asString(members?.["type"])) ? asString(members?.["text"]) : undefined;
 }
 
 /** The thinking of a part that is some: Mistral's is a list of texts. https://docs.mistral.ai/capabilities/reasoning */
 function thinkingIn(part: Json): string | undefined {
-  const members = objectOf(part);
+  const members = asObject(part);
   if (members?.["type"] !== "thinking") return undefined;
   const said = members["thinking"];
   return typeof said === "string"
     ? said
-    : listOf(said)
+    : asArray(said)
         .map((each) => textIn(each) ?? "")
         .join("");
 }
@@ -83,7 +83,7 @@ const TEXT_PARTS = new Set(["text", "output_text"]);
 const NO_PARTS: readonly Json[] = [];
 
 function othersIn(delta: JsonObject, parts: readonly Json[], isWhole: boolean): JsonObject | undefined {
-  let fields: Record<string, Said> | undefined;
+  let fields: Record<string, MaybeJson> | undefined;
   if (parts.length > 0) {
     fields = emptyObject();
     fields["content_parts"] = parts;
@@ -98,12 +98,12 @@ function othersIn(delta: JsonObject, parts: readonly Json[], isWhole: boolean): 
 }
 
 /** An empty reasoning has no event, and servers (DeepSeek) ask for it back beside tool calls. */
-function hasEvent(name: string, value: Said): boolean {
+function hasEvent(name: string, value: MaybeJson): boolean {
   if (name === "reasoning" || name === "reasoning_content") return typeof value === "string" && value !== "";
   return name === "content" || name === "role" || name === "tool_calls";
 }
 
 // Servers fill the first delta of a stream with these; a whole message says something by them.
-function isEmpty(value: Said): boolean {
+function isEmpty(value: MaybeJson): boolean {
   return value === "" || (Array.isArray(value) && value.length === 0);
 }

@@ -1,6 +1,6 @@
 import type { Json, JsonObject, ToolCallEvent } from "../../contract/index.ts";
-import { numberOf, objectOf, textOf } from "../json.ts";
-import type { Said } from "../json.ts";
+import { asNumber, asObject, asString } from "../json.ts";
+import type { MaybeJson } from "../json.ts";
 
 /**
  * The events of one `tool_calls` list, under the upstream's own indexes: the gateway tells apart what they mix up.
@@ -10,7 +10,7 @@ import type { Said } from "../json.ts";
 export function toolCallEvents(pieces: readonly Json[], isWhole: boolean): ToolCallEvent[] {
   const events: ToolCallEvent[] = [];
   for (let place = 0; place < pieces.length; place++) {
-    const call = objectOf(pieces[place]);
+    const call = asObject(pieces[place]);
     const event = call && eventOf(call, isWhole ? place : indexOf(call["index"], place));
     if (event && saysSomething(event)) events.push(event);
   }
@@ -18,15 +18,15 @@ export function toolCallEvents(pieces: readonly Json[], isWhole: boolean): ToolC
 }
 
 /** Some servers write numbers as texts. */
-function indexOf(said: Said, place: number): number {
+function indexOf(said: MaybeJson, place: number): number {
   if (said === undefined || said === null || said === "") return place;
-  return typeof said === "string" ? Number(said) : (numberOf(said) ?? NaN);
+  return typeof said === "string" ? Number(said) : (asNumber(said) ?? NaN);
 }
 
 function eventOf(call: JsonObject, index: number): ToolCallEvent {
-  const custom = objectOf(call["custom"]);
-  const invocation = custom ?? objectOf(call["function"]);
-  const [id, name] = [textOf(call["id"]), textOf(invocation?.["name"])];
+  const custom = asObject(call["custom"]);
+  const invocation = custom ?? asObject(call["function"]);
+  const [id, name] = [asString(call["id"]), asString(invocation?.["name"])];
   return {
     type: "tool-call",
     index,
@@ -37,7 +37,7 @@ function eventOf(call: JsonObject, index: number): ToolCallEvent {
   };
 }
 
-function argumentsOf(value: Said): { arguments?: string } {
+function argumentsOf(value: MaybeJson): { arguments?: string } {
   if (value === undefined || value === null) return {};
   return { arguments: typeof value === "string" ? value : JSON.stringify(value) };
 }
@@ -51,9 +51,9 @@ function fieldsOf(
   invocation: JsonObject | undefined,
   isCustom: boolean,
 ): { fields?: JsonObject } {
-  const own = without(call, CALL_MEMBERS);
-  const inside = without(invocation ?? {}, isCustom ? CUSTOM_MEMBERS : FUNCTION_MEMBERS);
-  const type = isCustom ? "custom" : textOf(call["type"]);
+  const own = otherMembers(call, CALL_MEMBERS);
+  const inside = otherMembers(invocation ?? {}, isCustom ? CUSTOM_MEMBERS : FUNCTION_MEMBERS);
+  const type = isCustom ? "custom" : asString(call["type"]);
   const fields: JsonObject = {
     ...own,
     ...(type !== "" && type !== "function" ? { type } : {}),
@@ -66,7 +66,7 @@ const CALL_MEMBERS = new Set(["index", "id", "type", "function", "custom"]);
 const FUNCTION_MEMBERS = new Set(["name", "arguments"]);
 const CUSTOM_MEMBERS = new Set(["name", "input"]);
 
-function without(members: JsonObject, known: ReadonlySet<string>): JsonObject {
+function otherMembers(members: JsonObject, known: ReadonlySet<string>): JsonObject {
   return Object.fromEntries(
     Object.entries(members).filter(([name, value]) => !known.has(name) && value !== null),
   );

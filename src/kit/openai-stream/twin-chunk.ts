@@ -1,5 +1,5 @@
 import type { ChatEvent } from "../../contract/index.ts";
-import { objectOf, listOf, parseJson } from "../json.ts";
+import { asObject, asArray, parseJson } from "../json.ts";
 import { DATA } from "../sse-lines.ts";
 
 /** More chunks than these are not tried as a pattern: a stream whose chunks all differ need not be slowed down. */
@@ -72,8 +72,8 @@ function copyOf(text: string): string {
 
 /** Whether what was put in the text's place is the text of the chunk's only choice. */
 function isTextOf(data: string): boolean {
-  const [choice, ...others] = listOf(objectOf(parseJson(data))?.["choices"]);
-  return others.length === 0 && objectOf(objectOf(choice)?.["delta"])?.["content"] === PROBE;
+  const [choice, ...others] = asArray(asObject(parseJson(data))?.["choices"]);
+  return others.length === 0 && asObject(asObject(choice)?.["delta"])?.["content"] === PROBE;
 }
 
 /** What the inside of a JSON string stands for; undefined where it is more, or less, than that. */

@@ -1,6 +1,6 @@
 import type { JsonObject, Usage } from "../../contract/index.ts";
-import { numberOf, objectOf } from "../json.ts";
-import type { Said } from "../json.ts";
+import { asNumber, asObject } from "../json.ts";
+import type { MaybeJson } from "../json.ts";
 
 /**
  * OpenAI's usage object in the contract's words. https://platform.openai.com/docs/api-reference/chat/object, and for
@@ -12,15 +12,15 @@ import type { Said } from "../json.ts";
  * (https://docs.x.ai/docs/key-information/consumption-and-rate-limits).
  */
 export function usageOf(raw: JsonObject): Usage {
-  const prompt = objectOf(raw["prompt_tokens_details"]);
-  const completion = objectOf(raw["completion_tokens_details"]);
+  const prompt = asObject(raw["prompt_tokens_details"]);
+  const completion = asObject(raw["completion_tokens_details"]);
   const usage: Counted = { raw };
   count(usage, "input", raw["prompt_tokens"]);
   count(usage, "cachedInput", prompt?.["cached_tokens"] ?? raw["prompt_cache_hit_tokens"]);
   count(usage, "cacheWrite", prompt?.["cache_write_tokens"] ?? raw["cache_creation_input_tokens"]);
   count(usage, "output", raw["completion_tokens"]);
   count(usage, "reasoning", completion?.["reasoning_tokens"]);
-  if (isBeside(usage, numberOf(raw["total_tokens"]))) usage.output += usage.reasoning;
+  if (isBeside(usage, asNumber(raw["total_tokens"]))) usage.output += usage.reasoning;
   return usage;
 }
 
@@ -35,7 +35,7 @@ type Reasoned = { output: number; reasoning: number };
 
 type Counted = { -readonly [Name in keyof Usage]: Usage[Name] };
 
-function count(usage: Counted, name: Exclude<keyof Usage, "raw">, value: Said): void {
-  const tokens = numberOf(value);
+function count(usage: Counted, name: Exclude<keyof Usage, "raw">, value: MaybeJson): void {
+  const tokens = asNumber(value);
   if (tokens !== undefined) usage[name] = tokens;
 }
