@@ -33,6 +33,7 @@ const CONTRACT = `
   type Usage, type UsageEvent, type Continuation`;
 
 const KIT = `
+  asArray asNumber asObject asObjects asString isAbsent isObject member otherMembers type MaybeJson,
   answerStream Channel SseParser ToolNames cleanBase64 describeLimits failureIn failureOf get
   isBlankContent openaiStream parseAsWritten parseJson post readConversation readInlineData readJson readModelList reasonOf sse stringifyJson systemClock unreachable wellFormedSchema
   type AnswerPiece, type ChannelOptions, type Clock, type ConversationMessage, type ConversationOptions,

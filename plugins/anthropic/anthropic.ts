@@ -9,9 +9,8 @@ import type {
   Upstream,
 } from "modelyard/plugin";
 import { ApiKeys } from "modelyard/credentials";
-import { post, ToolNames } from "modelyard/kit";
+import { asString, post, ToolNames } from "modelyard/kit";
 import { answerOf } from "./answer/answer.ts";
-import { asString } from "./json.ts";
 import { fetchModels, modelOf } from "./models.ts";
 import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";

@@ -1,7 +1,6 @@
 import type { JsonObject, Model } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
-import { get, readModelList } from "modelyard/kit";
-import { asObject, objectsOf, asString } from "./json.ts";
+import { asObject, asObjects, asString, get, readModelList } from "modelyard/kit";
 import { capabilitiesOf, traitsOf } from "./traits.ts";
 
 /** What is needed to ask for the list. */
@@ -22,7 +21,7 @@ export async function fetchModels(options: ListOptions): Promise<readonly JsonOb
   let after = "";
   for (let page = 0; page < MOST_PAGES; page++) {
     const said = await fetchPage(options, after);
-    models.push(...objectsOf(said["data"]));
+    models.push(...asObjects(said["data"]));
     after = asString(said["last_id"]);
     if (said["has_more"] !== true || after === "") break;
   }

@@ -1,5 +1,5 @@
+import { asNumber, asObject } from "modelyard/kit";
 import type { Capabilities, JsonObject } from "modelyard/plugin";
-import { asNumber, asObject } from "./json.ts";
 
 /** The levels of `output_config.effort`, from the lowest to the highest. */
 export const EFFORTS = ["low", "medium", "high", "xhigh", "max"] as const;

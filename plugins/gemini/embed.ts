@@ -1,7 +1,6 @@
-import { failureIn } from "modelyard/kit";
+import { asArray, failureIn, isObject, member } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, EmbedRequest, Json, JsonObject, Usage } from "modelyard/plugin";
-import { asArray, isObject, member } from "./json.ts";
 import type { ModelName } from "./models.ts";
 import { unsupported } from "./request/errors.ts";
 import { usageOf } from "./answer/usage.ts";

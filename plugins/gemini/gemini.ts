@@ -11,11 +11,10 @@ import type {
   Upstream,
 } from "modelyard/plugin";
 import { ApiKeys } from "modelyard/credentials";
-import { get, post, readJson, readModelList, ToolNames } from "modelyard/kit";
+import { asArray, asString, get, member, post, readJson, readModelList, ToolNames } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
 import { answerOf } from "./answer/answer.ts";
 import { embedBodies, embedUsage, vectorsIn } from "./embed.ts";
-import { asArray, textIn } from "./json.ts";
 import { modelName, modelsIn } from "./models.ts";
 import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";
@@ -58,7 +57,7 @@ export class Gemini implements Upstream {
       const response = await get({ fetch: this.#host.fetch, url, headers }, signal);
       const said = await readModelList(response, signal);
       models.push(...modelsIn(said));
-      token = textIn(said, "nextPageToken");
+      token = asString(member(said, "nextPageToken"));
       if (token === "") break;
     }
     return models;

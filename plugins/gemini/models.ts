@@ -1,12 +1,12 @@
+import { asArray, asNumber, asObjects, asString, member } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { Json, JsonObject, Model } from "modelyard/plugin";
-import { asArray, isObject, member, numberIn, textIn } from "./json.ts";
 
 const METHODS = new Set<Json>(["generateContent", "embedContent", "batchEmbedContents"]);
 
 /** Those models of a page of `GET /models` that this plugin can ask. https://ai.google.dev/api/models */
 export function modelsIn(page: Json): readonly Model[] {
-  return asArray(member(page, "models")).filter(isObject).filter(isUsable).map(modelOf);
+  return asObjects(member(page, "models")).filter(isUsable).map(modelOf);
 }
 
 function isUsable(model: JsonObject): boolean {
@@ -15,11 +15,11 @@ function isUsable(model: JsonObject): boolean {
 
 function modelOf(model: JsonObject): Model {
   const isChat = asArray(model["supportedGenerationMethods"]).includes("generateContent");
-  const context = numberIn(model, "inputTokenLimit");
-  const output = numberIn(model, "outputTokenLimit");
+  const context = asNumber(model["inputTokenLimit"]);
+  const output = asNumber(model["outputTokenLimit"]);
   const { thinking } = model;
   return {
-    id: textIn(model, "name").replace(/^models\//, ""),
+    id: asString(model["name"]).replace(/^models\//, ""),
     ownedBy: "google",
     capabilities: {
       ...(context !== undefined && { context }),

@@ -1,5 +1,6 @@
-import type { Capabilities, Json, JsonObject } from "modelyard/plugin";
-import { at, countOf, listOf } from "./json.ts";
+import { asArray, asNumber, member } from "modelyard/kit";
+import type { MaybeJson } from "modelyard/kit";
+import type { Capabilities, JsonObject } from "modelyard/plugin";
 
 /** Reads one capability from a model's entry in a list; undefined where the entry doesn't say. */
 type Reader<T> = (entry: JsonObject) => T | undefined;
@@ -13,13 +14,23 @@ const flag =
 
 const listed =
   (path: string, word: string): Reader<boolean> =>
-  (entry) =>
-    listOf(at(entry, path))?.some((each: Json) => each === word);
+  (entry) => {
+    const value = at(entry, path);
+    return Array.isArray(value) ? asArray(value).includes(word) : undefined;
+  };
 
 const count =
   (path: string): Reader<number> =>
-  (entry) =>
-    countOf(at(entry, path));
+  (entry) => {
+    const value = asNumber(at(entry, path)) ?? 0;
+    // No server means a limit of 0.
+    return value > 0 ? value : undefined;
+  };
+
+/** Returns what stands at a path of member names. */
+function at(entry: JsonObject, path: string): MaybeJson {
+  return path.split(".").reduce<MaybeJson>(member, entry);
+}
 
 /** Where servers say what a model can do; the first place that says it counts. */
 const PLACES: {

@@ -1,7 +1,6 @@
 import { isNumber, UpstreamError } from "modelyard/plugin";
-import { failureIn } from "modelyard/kit";
+import { asArray, asObject, asString, failureIn, member } from "modelyard/kit";
 import type { EmbedRequest, EmbedResult, Json, JsonObject } from "modelyard/plugin";
-import { listOf, objectOf, textOf } from "./json.ts";
 
 const BYTES_PER_NUMBER = 4;
 
@@ -14,20 +13,21 @@ const BYTES_PER_NUMBER = 4;
 export function embeddingsIn(said: Json, { input, encoding_format: own }: EmbedRequest): EmbedResult {
   const inputs = input.length;
   const isOwn = typeof own === "string" && own !== "base64";
-  const { data, model, usage, object: _, ...fields } = objectOf(said);
-  const list = listOf(data);
-  if (!list) throw fields["error"] ? failureIn(said) : badResponse("something that is no list of embeddings");
+  const { data, model, usage, object: _, ...fields } = asObject(said) ?? {};
+  if (!Array.isArray(data))
+    throw fields["error"] ? failureIn(said) : badResponse("something that is no list of embeddings");
+  const list = asArray(data);
   const vectors = new Map(list.map((each, place) => [indexOf(each, place), vectorOf(each, isOwn)]));
   const ordered = Array.from({ length: inputs }, (_, index) => vectors.get(index));
   if (list.length !== inputs) throw badResponse(`${list.length} embeddings for ${inputs} inputs`);
   for (const [index, vector] of ordered.entries()) {
     if (vector === undefined) throw badResponse(`no embedding of input ${index}, or one that is no vector`);
   }
-  const name = textOf(model);
+  const name = asString(model);
   return {
     vectors: ordered.filter((vector) => vector !== undefined),
-    ...usageIn(objectOf(usage)),
-    ...(name !== undefined && { model: name }),
+    ...usageIn(asObject(usage) ?? {}),
+    ...(name !== "" && { model: name }),
     ...(Object.keys(fields).length > 0 && { fields }),
   };
 }
@@ -37,12 +37,12 @@ function badResponse(what: string): UpstreamError {
 }
 
 function indexOf(embedding: Json, place: number): number {
-  const { index } = objectOf(embedding);
+  const index = member(embedding, "index");
   return isNumber(index) ? Number(index) : place;
 }
 
 function vectorOf(said: Json, isOwn: boolean): EmbedResult["vectors"][number] | undefined {
-  const { embedding } = objectOf(said);
+  const embedding = member(said, "embedding");
   if (typeof embedding === "string") return isOwn ? embedding : decoded(embedding);
   return isVector(embedding) ? embedding : undefined;
 }

@@ -1,6 +1,6 @@
 import type { ChatRequest, ContentPart, Json, JsonObject, UpstreamError } from "modelyard/plugin";
+import { asObject, asString, member } from "modelyard/kit";
 import type { ReasoningForm } from "modelyard/kit";
-import { objectOf, textOf } from "./json.ts";
 
 /**
  * Members of an assistant message that the gateway's answers may have and strict servers refuse. They come back in the
@@ -85,7 +85,7 @@ export class Habits {
   /** The content list of which `content` is the text, if the client has left that as it was. */
   #restoreContent(message: Changing): void {
     const parts = message["content_parts"];
-    if (!Array.isArray(parts) || textIn(parts) !== (textOf(message["content"]) ?? "")) return;
+    if (!Array.isArray(parts) || textIn(parts) !== asString(message["content"])) return;
     message["content"] = parts;
     delete message["content_parts"];
     if (parts.some(isThinking)) delete message["reasoning_content"];
@@ -112,9 +112,9 @@ export class Habits {
     }
     if (!this.#refused.has("extra_content") || !Array.isArray(message["tool_calls"])) return;
     message["tool_calls"] = message["tool_calls"].map((call: Json) => {
-      if (!("extra_content" in objectOf(call))) return call;
+      const { extra_content: extra, ...rest } = asObject(call) ?? {};
+      if (extra === undefined) return call;
       ignored("messages[].tool_calls[].extra_content");
-      const { extra_content: _, ...rest } = objectOf(call);
       return rest;
     });
   }
@@ -131,7 +131,7 @@ function isSent(name: Optional, { messages }: ChatRequest): boolean {
       message["role"] === "assistant" &&
       (name in message ||
         (Array.isArray(message["tool_calls"]) &&
-          message["tool_calls"].some((call: Json) => name in objectOf(call)))),
+          message["tool_calls"].some((call: Json) => member(call, name) !== undefined))),
   );
 }
 
@@ -140,11 +140,11 @@ function hasAny(message: JsonObject, names: readonly string[]): boolean {
 }
 
 function textIn(parts: readonly Json[]): string {
-  return parts.map((part) => textOf(objectOf(part)["text"]) ?? "").join("");
+  return parts.map((part) => asString(member(part, "text"))).join("");
 }
 
 function isThinking(part: Json): boolean {
-  return objectOf(part)["type"] === "thinking";
+  return member(part, "type") === "thinking";
 }
 
 /** Mistral's form: https://docs.mistral.ai/capabilities/reasoning */

@@ -1,7 +1,7 @@
+import { asArray, asNumber, asObject, asString, member } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { Json, JsonObject, Model } from "modelyard/plugin";
 import { capabilitiesIn } from "./capabilities.ts";
-import { countOf, listOf, objectOf, textOf } from "./json.ts";
 import type { Options } from "./options.ts";
 
 /** Later than this in seconds nobody's model was made: then it is milliseconds. */
@@ -22,27 +22,26 @@ export function modelsNamed(models: NonNullable<Options["models"]>): readonly Mo
  * https://platform.openai.com/docs/api-reference/models/list
  */
 export function modelsIn(said: Json): readonly Model[] {
-  const { data, models } = objectOf(said);
-  const list = listOf(said) ?? listOf(data) ?? listOf(models);
+  const list = [said, member(said, "data"), member(said, "models")].find((each) => Array.isArray(each));
   if (!list) throw new UpstreamError("bad-response", "the upstream's list of models is no list");
   const found = new Map<string, Model>();
-  for (const each of list) {
-    const model = modelOf(typeof each === "string" ? { id: each } : objectOf(each));
+  for (const each of asArray(list)) {
+    const model = modelOf(typeof each === "string" ? { id: each } : (asObject(each) ?? {}));
     if (model && !found.has(model.id)) found.set(model.id, model);
   }
   return [...found.values()];
 }
 
 function modelOf(entry: JsonObject): Model | undefined {
-  const id = textOf(entry["id"]) ?? textOf(entry["model"]) ?? textOf(entry["name"]);
-  if (id === undefined) return undefined;
-  const ownedBy = textOf(entry["owned_by"]) ?? textOf(entry["organization"]);
-  const created = countOf(entry["created"]);
+  const id = asString(entry["id"]) || asString(entry["model"]) || asString(entry["name"]);
+  if (id === "") return undefined;
+  const ownedBy = asString(entry["owned_by"]) || asString(entry["organization"]);
+  const created = asNumber(entry["created"]) ?? 0;
   const capabilities = capabilitiesIn(entry);
   return {
     id,
-    ...(ownedBy !== undefined && { ownedBy }),
-    ...(created !== undefined && {
+    ...(ownedBy !== "" && { ownedBy }),
+    ...(created > 0 && {
       created: Math.floor(created < LATEST_SECONDS ? created : created / 1000),
     }),
     ...(capabilities && { capabilities }),

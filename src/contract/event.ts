@@ -1,4 +1,4 @@
-import { isNumber } from "./lossless-number.ts";
+import { isObject } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { ReusableDeferred } from "./later.ts";
 
@@ -196,8 +196,4 @@ function append(collected: FoldedFields, name: string, value: Json | undefined):
 /** Assignment, but a field that an upstream calls `__proto__` is a field like any other. */
 function define(target: FoldedFields, name: string, value: Json | undefined): void {
   Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true });
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !isNumber(value);
 }

@@ -1,7 +1,6 @@
 import { UpstreamError } from "../contract/index.ts";
 import type { Call, JsonObject, Message } from "../contract/index.ts";
-import { asArray, asObject, asString } from "./json.ts";
-import type { MaybeJson } from "./json.ts";
+import { asArray, asObject, asString, isAbsent } from "./json.ts";
 import { readToolArguments } from "./tool-arguments.ts";
 
 /** A tool call in the history. */
@@ -106,17 +105,11 @@ function requireContent(messages: readonly Placed[]): void {
 
 function isSilent({ role, message }: Placed): boolean {
   if (role === "tool" || !isBlankContent(message.content)) return false;
-  return role !== "assistant" || SPOKEN.every((name) => isNothing(message[name]));
+  return role !== "assistant" || SPOKEN.every((name) => isAbsent(message[name]) || message[name] === "");
 }
 
 /** What an assistant's message says beside its content, and upstreams are sent on its own. */
 const SPOKEN = ["tool_calls", "function_call", "refusal", "content_blocks", "extra_content", "audio"];
-
-function isNothing(value: MaybeJson): boolean {
-  return (
-    value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0)
-  );
-}
 
 /** The calls of a conversation so far. */
 class ToolCalls {

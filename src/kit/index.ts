@@ -13,7 +13,10 @@ export type { ConversationMessage, ConversationOptions, ToolCall } from "./conve
 export { failureIn, failureOf } from "./failure.ts";
 export { cleanBase64, readInlineData } from "./inline-data.ts";
 export type { InlineData, InlineDataOptions } from "./inline-data.ts";
+export { asArray, asNumber, asObject, asObjects, asString, isAbsent, member, otherMembers } from "./json.ts";
 export { parseAsWritten, parseJson } from "./json.ts";
+export type { MaybeJson } from "./json.ts";
+export { isObject } from "../contract/json.ts";
 export { stringifyJson } from "../json/json-text.ts";
 export { describeLimits, wellFormedSchema } from "./json-schema.ts";
 export type { WellFormedSchema } from "./json-schema.ts";

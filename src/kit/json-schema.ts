@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../contract/index.ts";
+import { isNumber } from "../contract/index.ts";
 import { asArray, asNumber, asObject, asString } from "./json.ts";
 import type { MaybeJson } from "./json.ts";
 
@@ -82,11 +83,7 @@ const FORMS = new Map<string, Form>([
   ...forms((value) => (asArray(value).length > 0 ? value : undefined), "enum"),
   ...forms(text, "title description pattern format $ref $id $anchor $schema $comment contentEncoding"),
   ...forms(text, "contentMediaType"),
-  ...forms((value) => (asNumber(value) === undefined ? undefined : value), "minimum maximum multipleOf"),
-  ...forms(
-    (value) => (asNumber(value) === undefined ? undefined : value),
-    "exclusiveMinimum exclusiveMaximum",
-  ),
+  ...forms(number, "minimum maximum multipleOf exclusiveMinimum exclusiveMaximum"),
   ...forms(
     count,
     "minItems maxItems minLength maxLength minProperties maxProperties minContains maxContains",
@@ -158,9 +155,12 @@ function text(value: Json): Json | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+function number(value: Json): Json | undefined {
+  return isNumber(value) ? value : undefined;
+}
+
 function count(value: Json): Json | undefined {
-  const number = asNumber(value);
-  return Number.isInteger(number) && Number(number) >= 0 ? value : undefined;
+  return Number.isInteger(asNumber(value)) && Number(value) >= 0 ? value : undefined;
 }
 
 /** Assignment, but a property that is called `__proto__` is one like any other. */

@@ -1,38 +1,58 @@
 import type { Json, JsonObject } from "../contract/index.ts";
 import { isNumber } from "../contract/index.ts";
+import { isObject } from "../contract/json.ts";
 import { parseLossless, parseWithSpellings } from "../json/lossless.ts";
 import { isNestedTooDeep } from "../json/nesting.ts";
 
-/** What an upstream said at one place of its JSON: a value, or nothing. */
+/** A value at one place of somebody else's JSON, or undefined where nothing stands there. */
 export type MaybeJson = Json | undefined;
 
-/** The value if it is an object. */
+/** Returns the value if it is a JSON object, else undefined. */
 export function asObject(value: MaybeJson): JsonObject | undefined {
   return isObject(value) ? value : undefined;
 }
 
-/** The value if it is a list; else an empty list. */
+/** Returns the value if it is an array, else an empty array. */
 export function asArray(value: MaybeJson): readonly Json[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** The value if it is a string; else the empty string. */
+/** Returns the objects in the value if it is an array, else an empty array. */
+export function asObjects(value: MaybeJson): readonly JsonObject[] {
+  return asArray(value).filter(isObject);
+}
+
+/** Returns the value if it is a string, else the empty string. */
 export function asString(value: MaybeJson): string {
   return typeof value === "string" ? value : "";
 }
 
-/** The value if it is a number; of one that JavaScript can't hold, the nearest. */
+/** Returns the value if it is a number, else undefined; of a `LosslessNumber` the nearest, if that is finite. */
 export function asNumber(value: MaybeJson): number | undefined {
-  return isNumber(value) ? Number(value) : undefined;
+  const number = isNumber(value) ? Number(value) : NaN;
+  return Number.isFinite(number) ? number : undefined;
+}
+
+/** Returns a member of a value that is a JSON object, else undefined. */
+export function member(value: MaybeJson, name: string): MaybeJson {
+  return isObject(value) ? value[name] : undefined;
+}
+
+/** Returns whether a request's member says nothing: it is absent, null, or an empty array. */
+export function isAbsent(value: MaybeJson): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+}
+
+/** Returns the members of an object that are not in `known` and not null. */
+export function otherMembers(members: JsonObject, known: ReadonlySet<string>): JsonObject {
+  return Object.fromEntries(
+    Object.entries(members).filter(([name, value]) => !known.has(name) && value !== null),
+  );
 }
 
 /** An object for members that others name: without a prototype, so that one called `__proto__` is like any other. */
 export function emptyObject(): Record<string, MaybeJson> {
   return Object.create(null) as Record<string, MaybeJson>;
-}
-
-function isObject(value: MaybeJson): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !isNumber(value);
 }
 
 /**

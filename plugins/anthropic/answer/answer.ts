@@ -1,8 +1,7 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
-import { answerStream, failureIn } from "modelyard/kit";
+import { answerStream, asObject, asString, failureIn } from "modelyard/kit";
 import type { AnswerPiece } from "modelyard/kit";
-import { asObject, asString } from "../json.ts";
 import { MessageReader } from "./message-reader.ts";
 
 type AnswerCall = Pick<Call, "signal"> & Partial<Pick<Call, "log">>;

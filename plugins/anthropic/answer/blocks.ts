@@ -1,8 +1,7 @@
-import { parseAsWritten } from "modelyard/kit";
+import type { MaybeJson } from "modelyard/kit";
+import { asArray, asObject, asObjects, asString, otherMembers, parseAsWritten } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, Json, JsonObject } from "modelyard/plugin";
-import { asArray, asObject, objectsOf, asString, otherMembers } from "../json.ts";
-import type { MaybeJson } from "../json.ts";
 
 /** A block of the answer that is being said. */
 interface OpenBlock {
@@ -161,7 +160,7 @@ function thoughtEvents(block: number, text: string, signature: string): ChatEven
 }
 
 function citationEvents(index: number, citations: readonly Json[]): ChatEvent[] {
-  const said = objectsOf(citations).map((citation) => ({ index, ...citation }));
+  const said = asObjects(citations).map((citation) => ({ index, ...citation }));
   return said.length === 0 ? [] : [extra("text_citations", ...said)];
 }
 

@@ -1,9 +1,8 @@
+import type { MaybeJson } from "modelyard/kit";
 import type { ChatEvent, FinishReason, JsonObject } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
-import { failureIn, reasonOf } from "modelyard/kit";
+import { asArray, asNumber, asObject, failureIn, otherMembers, reasonOf } from "modelyard/kit";
 import { Blocks } from "./blocks.ts";
-import { asArray, asNumber, asObject, otherMembers } from "../json.ts";
-import type { MaybeJson } from "../json.ts";
 import { laterUsage, usageOf } from "./usage.ts";
 
 /**

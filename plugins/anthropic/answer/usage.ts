@@ -1,6 +1,6 @@
+import { asNumber, asObject, asObjects } from "modelyard/kit";
+import type { MaybeJson } from "modelyard/kit";
 import type { JsonObject, Usage } from "modelyard/plugin";
-import { asNumber, asObject, objectsOf } from "../json.ts";
-import type { MaybeJson } from "../json.ts";
 
 /**
  * Anthropic's usage in the contract's words: its `input_tokens` are only those that the prompt cache had no part
@@ -8,7 +8,7 @@ import type { MaybeJson } from "../json.ts";
  * stands among the `iterations` alone: https://platform.claude.com/docs/en/build-with-claude/compaction
  */
 export function usageOf(raw: JsonObject): Usage {
-  const compactions = objectsOf(raw["iterations"]).filter(({ type }) => type === "compaction");
+  const compactions = asObjects(raw["iterations"]).filter(({ type }) => type === "compaction");
   const countOf = (name: string) =>
     [raw, ...compactions].reduce<number | undefined>(
       (sum, each) => added(sum, asNumber(each[name])),

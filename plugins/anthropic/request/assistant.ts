@@ -1,8 +1,7 @@
-import type { ConversationMessage, ToolCall, ToolNames } from "modelyard/kit";
+import { asNumber, asObject, asObjects, asString, isAbsent } from "modelyard/kit";
+import type { ConversationMessage, MaybeJson, ToolCall, ToolNames } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
-import { isAbsent, asNumber, asObject, objectsOf, asString } from "../json.ts";
-import type { MaybeJson } from "../json.ts";
 import { contentBlocks, marked, nameIgnored } from "./parts.ts";
 import type { Block, Content, Placed } from "./parts.ts";
 import { thoughtBlocks } from "./thinking-blocks.ts";
@@ -72,7 +71,7 @@ function withoutLastThoughts(blocks: readonly Block[], { call }: Placed): readon
 }
 
 function serverBlocks(value: MaybeJson): BlockInPlace[] {
-  return objectsOf(value)
+  return asObjects(value)
     .filter((each) => asString(each["type"]) !== "")
     .map(({ index, ...block }) => ({ index: asNumber(index) ?? 0, block }));
 }

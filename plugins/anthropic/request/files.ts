@@ -1,9 +1,7 @@
-import { readInlineData } from "modelyard/kit";
-import type { InlineData } from "modelyard/kit";
+import { asObject, asString, readInlineData } from "modelyard/kit";
+import type { InlineData, MaybeJson } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
-import { asObject, asString } from "../json.ts";
-import type { MaybeJson } from "../json.ts";
 
 /**
  * An OpenAI `image_url` as a block: a `data:` URL becomes base64, any other is fetched by Anthropic. Some clients send

@@ -1,7 +1,7 @@
+import { asObject, asString, isAbsent } from "modelyard/kit";
 import { isNumber, UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
-import { isAbsent, asObject, asString } from "../json.ts";
 import type { Traits } from "../traits.ts";
 
 /** Parameters that have a file of their own, or are the gateway's. */

@@ -1,7 +1,7 @@
+import { asObject, isAbsent } from "modelyard/kit";
 import type { Call, ContentPart, Json, JsonObject, Message } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { fileBlock, imageBlock } from "./files.ts";
-import { isAbsent, asObject } from "../json.ts";
 
 /** A content block of the Messages API. */
 export type Block = JsonObject;

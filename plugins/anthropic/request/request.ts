@@ -1,8 +1,8 @@
+import { asArray, asObject, asObjects, asString } from "modelyard/kit";
 import type { ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
 import { formatOf } from "./schema.ts";
-import { asArray, asObject, objectsOf, asString } from "../json.ts";
 import { mapMessages } from "./messages.ts";
 import { mapParameters, maxTokensOf, sampling } from "./parameters.ts";
 import { planThinking } from "./thinking.ts";
@@ -64,13 +64,13 @@ export function mapRequest(
 /** Whether the client has begun the answer: a turn that only paused, at a server's tool, has other blocks than texts. */
 function isBegun(messages: readonly JsonObject[]): boolean {
   const last = messages.at(-1);
-  return last?.["role"] === "assistant" && objectsOf(last["content"]).every(({ type }) => type === "text");
+  return last?.["role"] === "assistant" && asObjects(last["content"]).every(({ type }) => type === "text");
 }
 
 /** Whether the conversation goes on with the results of a turn whose thoughts didn't come back with it. */
 function lacksThought(messages: readonly JsonObject[]): boolean {
   const turn = messages.findLast(({ role }) => role === "assistant");
-  const [first, ...others] = objectsOf(turn?.["content"]).map(({ type }) => asString(type));
+  const [first, ...others] = asObjects(turn?.["content"]).map(({ type }) => asString(type));
   const isCall = [first, ...others].includes("tool_use");
   return isCall && first !== "thinking" && first !== "redacted_thinking";
 }

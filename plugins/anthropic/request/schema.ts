@@ -1,6 +1,13 @@
-import { describeLimits, wellFormedSchema } from "modelyard/kit";
+import {
+  asArray,
+  asObject,
+  asObjects,
+  asString,
+  describeLimits,
+  isAbsent,
+  wellFormedSchema,
+} from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { isAbsent, asArray, asObject, objectsOf, asString } from "../json.ts";
 import { badRequest, unsupported } from "./errors.ts";
 import type { Traits } from "../traits.ts";
 
@@ -30,9 +37,9 @@ export function withoutTopChoices(schema: JsonObject, { place, call }: SchemaPla
   if (choices.length === 0) return schema;
   for (const [keyword] of choices)
     call.ignored(`${place}.${keyword}`, "the API refuses it at the top of a schema");
-  const branches = choices.flatMap(([, value]) => objectsOf(value));
+  const branches = choices.flatMap(([, value]) => asObjects(value));
   const properties = [...branches, rest].map((branch) => asObject(branch["properties"]) ?? {});
-  const required = [rest, ...objectsOf(allOf)].flatMap((branch) => asArray(branch["required"]));
+  const required = [rest, ...asObjects(allOf)].flatMap((branch) => asArray(branch["required"]));
   const description = describeLimits(rest["description"], Object.fromEntries(choices));
   return {
     ...rest,

@@ -1,5 +1,5 @@
+import { asNumber, asObjects, asString } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
-import { asNumber, objectsOf, asString } from "../json.ts";
 import type { Block, Placed } from "./parts.ts";
 
 /** A block that came from the model, and its place among the blocks of its answer. */
@@ -19,7 +19,7 @@ interface Thought {
  * whole or in the pieces of a stream. Reasoning without a signature can't be given back, and is named.
  */
 export function thoughtBlocks({ message, call }: Placed): BlockInPlace[] {
-  const details = objectsOf(message["reasoning_details"]);
+  const details = asObjects(message["reasoning_details"]);
   const ours = details.filter(isOurs);
   const thoughts = gathered(ours);
   const reasoning = asString(message["reasoning_content"]) || asString(message["reasoning"]);

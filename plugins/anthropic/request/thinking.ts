@@ -1,6 +1,6 @@
+import { asObject, isAbsent } from "modelyard/kit";
 import type { Call, ChatRequest, Json } from "modelyard/plugin";
 import { unsupported } from "./errors.ts";
-import { isAbsent, asObject } from "../json.ts";
 import { EFFORTS } from "../traits.ts";
 import type { Effort, Traits } from "../traits.ts";
 

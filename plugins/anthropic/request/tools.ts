@@ -1,8 +1,8 @@
+import { asArray, asObject, asString, isAbsent } from "modelyard/kit";
 import type { ToolNameRule, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { fitSchema, nameDropped, soundSchema, withoutTopChoices } from "./schema.ts";
-import { isAbsent, asArray, asObject, asString } from "../json.ts";
 import type { Traits } from "../traits.ts";
 
 /** `tools` and `tool_choice` of a request. */

@@ -1,9 +1,8 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
-import { answerStream, failureIn } from "modelyard/kit";
+import { answerStream, asArray, failureIn, isObject } from "modelyard/kit";
 import type { AnswerPiece } from "modelyard/kit";
 import { ChunkReader } from "./chunk-reader.ts";
-import { asArray, isObject } from "../json.ts";
 
 export interface AnswerOptions {
   /** How many candidates were asked for. */

@@ -8,8 +8,7 @@ import type {
   UpstreamErrorCode,
   UsageEvent,
 } from "modelyard/plugin";
-import { reasonOf } from "modelyard/kit";
-import { asArray, isObject, member, numberIn, textIn } from "../json.ts";
+import { asArray, asNumber, asObjects, asString, isObject, member, reasonOf } from "modelyard/kit";
 
 /** An event of a choice. */
 type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
@@ -35,14 +34,14 @@ export class Candidate {
   isOutrun = false;
 
   read(candidate: JsonObject): Said {
-    const parts = asArray(member(candidate["content"], "parts")).filter(isObject);
+    const parts = asObjects(member(candidate["content"], "parts"));
     const events = parts.flatMap((part) => this.#part(part));
     const others = otherParts(parts);
     if (others) events.push({ type: "extra", at: "delta", fields: others });
     this.hasContent ||= isObject(candidate["content"]);
     this.isOutrun ||= this.isFinished && events.length > 0;
     const reason = reasonOf(candidate["finishReason"]);
-    const end = isReason(reason) ? finishOf(reason, textIn(candidate, "finishMessage")) : undefined;
+    const end = isReason(reason) ? finishOf(reason, asString(candidate["finishMessage"])) : undefined;
     // Nothing about an answer that has failed: it would commit what could still be had elsewhere.
     if (end && end instanceof Error) return { events, failure: end };
     const fields = this.#fields(candidate);
@@ -56,25 +55,25 @@ export class Candidate {
   }
 
   #part(part: JsonObject): ChoiceEvent[] {
-    const signature = textIn(part, "thoughtSignature");
+    const signature = asString(part["thoughtSignature"]);
     const google = signature === "" ? undefined : { google: { thought_signature: signature } };
     const call = part["functionCall"];
     if (isObject(call)) return [this.#call(call, google)];
     const events: ChoiceEvent[] = [];
-    const text = textIn(part, "text");
+    const text = asString(part["text"]);
     if (text !== "") events.push({ type: part["thought"] === true ? "reasoning" : "text", text });
     if (google) events.push({ type: "extra", at: "delta", fields: { extra_content: google } });
     return events;
   }
 
   #call(call: JsonObject, google: JsonObject | undefined): ChoiceEvent {
-    const id = textIn(call, "id");
+    const id = asString(call["id"]);
     return {
       type: "tool-call",
       index: this.#calls++,
       // Without one of Gemini's the core makes one: the client gives it back, and the name is found by it.
       ...(id !== "" && { id }),
-      name: textIn(call, "name"),
+      name: asString(call["name"]),
       arguments: argumentsOf(call["args"]),
       ...(google && { fields: { extra_content: google } }),
     };
@@ -123,9 +122,9 @@ function otherParts(parts: readonly JsonObject[]): JsonObject | undefined {
       Object.keys(part).every((name) => SIGNS.has(name))
     )
       continue;
-    const mimeType = textIn(part["inlineData"], "mimeType");
+    const mimeType = asString(member(part["inlineData"], "mimeType"));
     if (!mimeType.startsWith("image/")) others.push(part);
-    else images.push(image(`data:${mimeType};base64,${textIn(part["inlineData"], "data")}`));
+    else images.push(image(`data:${mimeType};base64,${asString(member(part["inlineData"], "data"))}`));
   }
   if (images.length + others.length === 0) return undefined;
   return { ...(images.length > 0 && { images }), ...(others.length > 0 && { content_parts: others }) };
@@ -185,10 +184,10 @@ function logprobsOf(result: JsonObject): JsonObject {
 
 // Gemini doesn't say which bytes a token stands for; a token may be a part of a character.
 function token(candidate: Json): JsonObject {
-  const id = numberIn(candidate, "tokenId");
+  const id = asNumber(member(candidate, "tokenId"));
   return {
-    token: textIn(candidate, "token"),
-    logprob: numberIn(candidate, "logProbability") ?? 0,
+    token: asString(member(candidate, "token")),
+    logprob: asNumber(member(candidate, "logProbability")) ?? 0,
     bytes: null,
     ...(id !== undefined && { token_id: id }),
   };

@@ -1,8 +1,7 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, FinishEvent, Json, JsonObject } from "modelyard/plugin";
-import { failureIn } from "modelyard/kit";
+import { asArray, asNumber, asString, failureIn, isObject, member } from "modelyard/kit";
 import { Candidate } from "./candidate.ts";
-import { asArray, isObject, numberIn, textIn } from "../json.ts";
 import { usageOf } from "./usage.ts";
 
 /** What one piece of an answer says, and the failure it ends with if it does. */
@@ -83,7 +82,7 @@ export class ChunkReader {
     for (const [place, candidate] of asArray(chunk["candidates"]).entries()) {
       if (isObject(candidate)) failure ??= this.#readCandidate(candidate, place, events);
     }
-    const blocked = textIn(chunk["promptFeedback"], "blockReason");
+    const blocked = asString(member(chunk["promptFeedback"], "blockReason"));
     if (blocked !== "") events.push(...this.#block(blocked));
     events.push(...this.#usageIn(chunk));
     return { events, failure };
@@ -97,7 +96,7 @@ export class ChunkReader {
   }
 
   #readCandidate(said: JsonObject, place: number, events: ChatEvent[]): UpstreamError | undefined {
-    const choice = numberIn(said, "index") ?? place;
+    const choice = asNumber(said["index"]) ?? place;
     if (!Number.isInteger(choice) || choice < 0 || choice >= MAX_CHOICES) {
       return new UpstreamError("bad-response", `Gemini sent a candidate with index ${choice}`);
     }

@@ -1,12 +1,12 @@
+import { asNumber } from "modelyard/kit";
 import type { JsonObject, Usage } from "modelyard/plugin";
-import { numberIn } from "../json.ts";
 
 /** `usageMetadata` in the contract's words; Gemini counts thoughts beside the candidates, and tools' results beside the prompt. */
 export function usageOf(raw: JsonObject): Usage {
-  const thoughts = numberIn(raw, "thoughtsTokenCount");
-  const cached = numberIn(raw, "cachedContentTokenCount");
-  const input = sum(numberIn(raw, "promptTokenCount"), numberIn(raw, "toolUsePromptTokenCount"));
-  const output = sum(numberIn(raw, "candidatesTokenCount"), thoughts);
+  const thoughts = asNumber(raw["thoughtsTokenCount"]);
+  const cached = asNumber(raw["cachedContentTokenCount"]);
+  const input = sum(asNumber(raw["promptTokenCount"]), asNumber(raw["toolUsePromptTokenCount"]));
+  const output = sum(asNumber(raw["candidatesTokenCount"]), thoughts);
   return {
     ...(input !== undefined && { input }),
     ...(cached !== undefined && { cachedInput: cached }),

@@ -1,7 +1,6 @@
-import { cleanBase64, readInlineData } from "modelyard/kit";
+import { asString, cleanBase64, isAbsent, isObject, readInlineData } from "modelyard/kit";
 import type { InlineDataOptions } from "modelyard/kit";
 import type { Call, ContentPart, Json, JsonObject } from "modelyard/plugin";
-import { isAbsent, isObject, textIn } from "../json.ts";
 import type { ModelName } from "../models.ts";
 import { badRequest, unsupported } from "./errors.ts";
 
@@ -44,21 +43,21 @@ export function nameOthers(part: JsonObject, known: readonly string[], { path, c
 }
 
 function byUrl(own: JsonObject, place: PartPlace): JsonObject {
-  if (textIn(own, "url").trim() === "") throw badRequest(place.path, "a part with a url");
-  return inlineData(textIn(own, "url"), place) ?? locatedAt(textIn(own, "url").trim(), place);
+  if (asString(own["url"]).trim() === "") throw badRequest(place.path, "a part with a url");
+  return inlineData(asString(own["url"]), place) ?? locatedAt(asString(own["url"]).trim(), place);
 }
 
 function audio(own: JsonObject, place: PartPlace): JsonObject {
-  const format = textIn(own, "format") || "wav";
-  const data = cleanBase64(textIn(own, "data"));
+  const format = asString(own["format"]) || "wav";
+  const data = cleanBase64(asString(own["data"]));
   if (data === undefined) throw badRequest(`${place.path}.input_audio.data`, "base64");
   return { inlineData: { mimeType: `audio/${format}`, data } };
 }
 
 function file(own: JsonObject, place: PartPlace): JsonObject {
-  const data = textIn(own, "file_data");
-  const id = textIn(own, "file_id");
-  const name = textIn(own, "filename").toLowerCase();
+  const data = asString(own["file_data"]);
+  const id = asString(own["file_id"]);
+  const name = asString(own["filename"]).toLowerCase();
   const mediaType = MIME_TYPES.get(/\.(\w+)$/.exec(name)?.[1] ?? "") ?? "application/pdf";
   if (data !== "") return inlineData(data, place, mediaType) ?? locatedAt(data.trim(), place);
   if (data === "" && id === "") throw badRequest(`${place.path}.file`, "a file with file_data or file_id");

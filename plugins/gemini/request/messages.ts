@@ -1,7 +1,14 @@
-import { isBlankContent, parseAsWritten, readConversation } from "modelyard/kit";
+import {
+  asString,
+  isAbsent,
+  isBlankContent,
+  isObject,
+  member,
+  parseAsWritten,
+  readConversation,
+} from "modelyard/kit";
 import type { ConversationMessage, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, ContentPart, Json, JsonObject, Message } from "modelyard/plugin";
-import { isAbsent, isObject, member, textIn } from "../json.ts";
 import { mediaPart, nameOthers } from "./media.ts";
 import type { PartPlace } from "./media.ts";
 import type { ModelName } from "../models.ts";
@@ -131,7 +138,7 @@ class Conversation {
   #result({ message, place, answers }: ConversationMessage): JsonObject[] {
     if (!answers) return [];
     const parts = this.#parts(message, place);
-    const texts = parts.flatMap((part) => ("text" in part ? [textIn(part, "text")] : []));
+    const texts = parts.flatMap((part) => ("text" in part ? [asString(part["text"])] : []));
     const files = parts.filter((part) => !("text" in part));
     const within = files.filter((part) => this.#isTakenWithin(part));
     const functionResponse = {
@@ -145,7 +152,7 @@ class Conversation {
 
   /** https://ai.google.dev/gemini-api/docs/function-calling#multimodal */
   #isTakenWithin(part: JsonObject): boolean {
-    const mediaType = textIn(part["inlineData"], "mimeType");
+    const mediaType = asString(member(part["inlineData"], "mimeType"));
     return (
       this.#around.model.version >= 3 &&
       /^(image\/(png|jpeg|webp)|application\/pdf|text\/plain)$/.test(mediaType)
@@ -167,7 +174,7 @@ function textParts(text: string): JsonObject[] {
 
 /** Where Google's own OpenAI-compatible address has it. https://ai.google.dev/gemini-api/docs/thought-signatures */
 function signatureIn(value: Json): string | undefined {
-  const signature = textIn(member(member(value, "extra_content"), "google"), "thought_signature");
+  const signature = asString(member(member(member(value, "extra_content"), "google"), "thought_signature"));
   return signature === "" ? undefined : signature;
 }
 

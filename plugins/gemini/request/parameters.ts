@@ -1,6 +1,6 @@
+import { asArray, asString, isAbsent, isObject, member } from "modelyard/kit";
 import { isNumber } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { asArray, isAbsent, isObject, member, textIn } from "../json.ts";
 import { badRequest, unsupported } from "./errors.ts";
 import { geminiSchema } from "./schema.ts";
 import type { Options } from "../options.ts";
@@ -136,7 +136,7 @@ function stop({ value }: Field): Mapped {
 }
 
 function responseFormat({ value, call }: Field): Mapped {
-  const type = textIn(value, "type");
+  const type = asString(member(value, "type"));
   if (type === "text") return {};
   const config = { responseMimeType: "application/json" };
   if (type === "json_object") return { config };
@@ -209,6 +209,6 @@ export function safetySettings(request: ChatRequest, safety: Options["safety"]):
   }
   const own = request["safety_settings"] ?? [];
   if (!Array.isArray(own)) throw badRequest("safety_settings", "a list");
-  for (const setting of asArray(own)) settings.set(textIn(setting, "category"), setting);
+  for (const setting of asArray(own)) settings.set(asString(member(setting, "category")), setting);
   return settings.size > 0 ? { safetySettings: [...settings.values()] } : {};
 }

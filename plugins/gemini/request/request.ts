@@ -1,6 +1,6 @@
+import { isObject } from "modelyard/kit";
 import type { ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, JsonObject } from "modelyard/plugin";
-import { isObject } from "../json.ts";
 import { conversation } from "./messages.ts";
 import type { ModelName } from "../models.ts";
 import type { Options } from "../options.ts";

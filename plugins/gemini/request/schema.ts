@@ -1,8 +1,7 @@
-import { describeLimits, wellFormedSchema } from "modelyard/kit";
+import type { MaybeJson } from "modelyard/kit";
+import { asArray, describeLimits, isObject, wellFormedSchema } from "modelyard/kit";
 import { isNumber } from "modelyard/plugin";
 import type { Call, Json, JsonObject } from "modelyard/plugin";
-import { asArray, isObject } from "../json.ts";
-import type { MaybeJson } from "../json.ts";
 import { badRequest } from "./errors.ts";
 
 interface Place {

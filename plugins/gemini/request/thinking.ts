@@ -1,5 +1,5 @@
+import { isObject } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { isObject } from "../json.ts";
 import type { ModelName } from "../models.ts";
 import { badRequest, unsupported } from "./errors.ts";
 

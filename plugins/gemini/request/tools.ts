@@ -1,6 +1,6 @@
+import { asArray, asString, isAbsent, isObject, member } from "modelyard/kit";
 import type { ToolNameRule, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { asArray, isAbsent, isObject, member, textIn } from "../json.ts";
 import { badRequest, unsupported } from "./errors.ts";
 import { geminiSchema } from "./schema.ts";
 
@@ -38,17 +38,17 @@ const FUNCTION_MEMBERS = new Set(["name", "description", "parameters"]);
 function declaration(tool: Json, index: number, { names, call }: Around): JsonObject {
   const place = `tools[${index}]`;
   const own = member(tool, "function");
-  const type = textIn(tool, "type") || (isObject(own) ? "function" : "");
+  const type = asString(member(tool, "type")) || (isObject(own) ? "function" : "");
   if (type === "") throw badRequest(place, "a tool with a function");
   if (type !== "function") throw unsupported(place, `Gemini takes functions here, no tool of type "${type}"`);
-  const name = textIn(own, "name");
+  const name = asString(member(own, "name"));
   if (!isObject(own) || name === "") throw badRequest(`${place}.function.name`, "a function's name");
   for (const [field, value] of Object.entries(own)) {
     // The schema is what Gemini always holds a call to as far as it can.
     if (FUNCTION_MEMBERS.has(field) || isAbsent(value) || value === false) continue;
     call.ignored(`tools[].function.${field}`, "Gemini's functions have no such member");
   }
-  const description = textIn(own, "description");
+  const description = asString(own["description"]);
   return {
     name: names.toUpstream(name),
     ...(description !== "" && { description }),
@@ -86,11 +86,11 @@ function toolChoice(choice: Json | undefined, { names }: Around): JsonObject | u
   if (choice === undefined || choice === null) return undefined;
   const mode = typeof choice === "string" ? MODES.get(choice) : undefined;
   if (mode) return { mode };
-  const type = textIn(choice, "type");
+  const type = asString(member(choice, "type"));
   if (type === "function")
     return { mode: "ANY", allowedFunctionNames: [names.toUpstream(nameIn(choice, "tool_choice"))] };
   const allowed = member(choice, "allowed_tools");
-  if (type === "allowed_tools" && textIn(allowed, "mode") === "required") {
+  if (type === "allowed_tools" && asString(member(allowed, "mode")) === "required") {
     const allowedFunctionNames = asArray(member(allowed, "tools")).map((tool) =>
       names.toUpstream(nameIn(tool, "tool_choice.allowed_tools.tools")),
     );
@@ -103,7 +103,7 @@ function toolChoice(choice: Json | undefined, { names }: Around): JsonObject | u
 }
 
 function nameIn(choice: Json, path: string): string {
-  const name = textIn(member(choice, "function"), "name");
+  const name = asString(member(member(choice, "function"), "name"));
   if (name === "") throw badRequest(path, "one that names a function");
   return name;
 }

@@ -1,7 +1,7 @@
+import { asNumber, asString, isObject, member } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { Json } from "modelyard/plugin";
 import type { Clock } from "modelyard/kit";
-import { isObject, numberIn, textIn } from "../json.ts";
 import type { Answer, Supabase } from "./supabase.ts";
 
 /** What GoTrue gives to someone who is signed in. */
@@ -48,21 +48,20 @@ export class Auth {
 
   #session(answer: Answer): Session {
     const body = successful(answer);
-    const accessToken = textIn(body, "access_token");
-    const refreshToken = textIn(body, "refresh_token");
-    if (accessToken === undefined || refreshToken === undefined) throw malformed("a session without tokens");
+    const accessToken = asString(member(body, "access_token"));
+    const refreshToken = asString(member(body, "refresh_token"));
+    if (accessToken === "" || refreshToken === "") throw malformed("a session without tokens");
     const claims = claimsOf(accessToken);
-    const user = isObject(body) ? body["user"] : undefined;
-    const userId = textIn(user, "id") ?? textIn(claims, "sub");
-    if (userId === undefined) throw malformed("a session without a user");
+    const userId = asString(member(member(body, "user"), "id")) || asString(member(claims, "sub"));
+    if (userId === "") throw malformed("a session without a user");
     return { userId, accessToken, refreshToken, expiresAt: this.#expiry(body, claims) };
   }
 
   /** By `expires_in` where it is given, because the service's clock need not agree with ours. */
   #expiry(body: Json | undefined, claims: Json | undefined): number {
-    const lifetime = numberIn(body, "expires_in");
+    const lifetime = asNumber(member(body, "expires_in"));
     if (lifetime !== undefined) return this.#clock.now() + lifetime * 1000;
-    const end = numberIn(body, "expires_at") ?? numberIn(claims, "exp");
+    const end = asNumber(member(body, "expires_at")) ?? asNumber(member(claims, "exp"));
     if (end === undefined) throw malformed("a session without an end");
     return end * 1000;
   }
@@ -77,7 +76,7 @@ function successful(answer: Answer): Json | undefined {
 /** GoTrue's errors. https://supabase.com/docs/guides/auth/debugging/error-codes */
 function refusal(answer: Answer): UpstreamError {
   const failure = answer.failure();
-  if (textIn(answer.body, "error_code") === "anonymous_provider_disabled") {
+  if (member(answer.body, "error_code") === "anonymous_provider_disabled") {
     const advice = "configure accounts, and set anonymous to false";
     return new UpstreamError("rejected", `the service takes no anonymous users any more: ${advice}`);
   }

@@ -1,6 +1,6 @@
+import { isObject } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
-import { isObject } from "../json.ts";
 import type { LangfastModel } from "../models.ts";
 
 /** What one field of a request becomes. */

@@ -1,3 +1,4 @@
+import { asNumber, member } from "modelyard/kit";
 import type { ChatEvent, FinishEvent, FinishReason, JsonObject, Usage } from "modelyard/plugin";
 import type { RunnerEvent } from "./events.ts";
 import type { Prompt } from "../request/request.ts";
@@ -5,7 +6,6 @@ import type { Run } from "./run.ts";
 import { StreamedSnapshots, WholeSnapshot } from "./snapshot.ts";
 import type { SnapshotReader } from "./snapshot.ts";
 import { StopSequences } from "./stop-sequences.ts";
-import { numberIn } from "../json.ts";
 
 /** What a run says, as the gateway's events, until the run is over or the answer is cut. */
 export class Answer {
@@ -96,19 +96,19 @@ function finish(native: string | undefined, stopSequence: string | undefined): F
  * `output_tokens`); undefined if there is neither.
  */
 export function readUsage(raw: JsonObject): Usage | undefined {
-  const input = numberIn(raw, "prompt_tokens") ?? numberIn(raw, "input_tokens");
-  const output = numberIn(raw, "completion_tokens") ?? numberIn(raw, "output_tokens");
+  const input = asNumber(raw["prompt_tokens"]) ?? asNumber(raw["input_tokens"]);
+  const output = asNumber(raw["completion_tokens"]) ?? asNumber(raw["output_tokens"]);
   if (input === undefined && output === undefined) return undefined;
   const inputDetails = raw["prompt_tokens_details"] ?? raw["input_tokens_details"];
   const outputDetails = raw["completion_tokens_details"] ?? raw["output_tokens_details"];
-  const cachedInput = numberIn(inputDetails, "cached_tokens");
-  const reasoning = numberIn(outputDetails, "reasoning_tokens");
+  const cachedInput = asNumber(member(inputDetails, "cached_tokens"));
+  const reasoning = asNumber(member(outputDetails, "reasoning_tokens"));
   return {
     ...(input === undefined ? {} : { input }),
     ...(output === undefined ? {} : { output }),
     ...(cachedInput === undefined ? {} : { cachedInput }),
     ...(reasoning === undefined ? {} : { reasoning }),
     // Only this form is what OpenAI's clients understand.
-    ...(numberIn(raw, "prompt_tokens") === undefined ? {} : { raw }),
+    ...(asNumber(raw["prompt_tokens"]) === undefined ? {} : { raw }),
   };
 }

@@ -1,6 +1,5 @@
-import { parseJson } from "modelyard/kit";
+import { asString, isObject, member, parseJson } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
-import { isObject, textIn } from "../json.ts";
 
 /** What the prompt runner says of a run. A member that it didn't mention isn't there. */
 export interface RunnerEvent {
@@ -49,8 +48,8 @@ function commonMembers(chunk: JsonObject): Draft {
   const id = chunk["executionId"];
   if (typeof id === "string" || typeof id === "number") event.id = String(id);
   if (hasFailed(chunk)) event.failure = failureMessage(chunk);
-  const finishReason = textIn(chunk, "finish_reason");
-  if (finishReason !== undefined) event.finishReason = finishReason;
+  const finishReason = asString(chunk["finish_reason"]);
+  if (finishReason !== "") event.finishReason = finishReason;
   const { usage } = chunk;
   if (isObject(usage)) event.usage = usage;
   return event;
@@ -63,7 +62,9 @@ function hasFailed({ status, error }: JsonObject): boolean {
 }
 
 function failureMessage(chunk: JsonObject): string {
-  return textIn(chunk, "error") ?? textIn(chunk["error"], "message") ?? textIn(chunk, "message") ?? "";
+  return (
+    asString(chunk["error"]) || asString(member(chunk["error"], "message")) || asString(chunk["message"])
+  );
 }
 
 function objectFrom(data: unknown): JsonObject | undefined {

@@ -1,7 +1,7 @@
+import { asArray, asString, isObject, member } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { Json, JsonObject } from "modelyard/plugin";
 import type { Credential } from "../auth/credentials.ts";
-import { isObject, textIn } from "../json.ts";
 import type { Prompt } from "../request/request.ts";
 import type { Answer, Question, Supabase } from "../auth/supabase.ts";
 
@@ -55,10 +55,9 @@ export class PromptRuns {
       created_by: call.credential.user_id,
     });
     if (!isObject(answer)) throw new UpstreamError("bad-response", "initiate-prompt-run gave no object");
-    const jobs = answer["jobs"];
-    const ids = Array.isArray(jobs) ? jobs.map((job: Json) => textIn(job, "job_id")) : [];
+    const ids = asArray(answer["jobs"]).map((job) => asString(member(job, "job_id")));
     // Each run has one test case or none, so it has one job; of several the first is the answer.
-    return ids.filter((id) => id !== undefined).slice(0, 1);
+    return ids.filter((id) => id !== "").slice(0, 1);
   }
 
   async #post(call: PromptCall, path: string, body: JsonObject): Promise<Json | undefined> {

@@ -1,3 +1,4 @@
+import { asNumber, member } from "modelyard/kit";
 import { io } from "socket.io-client";
 import type { Socket } from "socket.io-client";
 import { UpstreamError } from "modelyard/plugin";
@@ -7,7 +8,6 @@ import { Router } from "./event-demux.ts";
 import type { RouterParts } from "./event-demux.ts";
 import type { Listener } from "../run/run.ts";
 import type { Json } from "modelyard/plugin";
-import { numberIn } from "../json.ts";
 
 /** How long a socket may take, and how long one that nobody uses is kept. Milliseconds. */
 export interface ConnectionTimes {
@@ -158,7 +158,7 @@ function connectError(error: Error): UpstreamError {
   if (!("data" in error)) {
     return new UpstreamError("unreachable", "the prompt runner can't be reached", { detail: error.message });
   }
-  const status = numberIn(error.data as Json | undefined, "status") ?? 0;
+  const status = asNumber(member(error.data as Json | undefined, "status")) ?? 0;
   const message = `the prompt runner refuses the connection: ${error.message}`;
   if (status === 429) return new UpstreamError("rate-limited", message);
   if (status === 401 || status === 403) return new UpstreamError("rejected", message);

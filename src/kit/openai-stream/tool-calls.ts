@@ -1,5 +1,5 @@
 import type { Json, JsonObject, ToolCallEvent } from "../../contract/index.ts";
-import { asNumber, asObject, asString } from "../json.ts";
+import { asNumber, asObject, asString, otherMembers } from "../json.ts";
 import type { MaybeJson } from "../json.ts";
 
 /**
@@ -65,12 +65,6 @@ function fieldsOf(
 const CALL_MEMBERS = new Set(["index", "id", "type", "function", "custom"]);
 const FUNCTION_MEMBERS = new Set(["name", "arguments"]);
 const CUSTOM_MEMBERS = new Set(["name", "input"]);
-
-function otherMembers(members: JsonObject, known: ReadonlySet<string>): JsonObject {
-  return Object.fromEntries(
-    Object.entries(members).filter(([name, value]) => !known.has(name) && value !== null),
-  );
-}
 
 function saysSomething(event: ToolCallEvent): boolean {
   return Boolean(event.id ?? event.name ?? event.fields ?? event.arguments);
