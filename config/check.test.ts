@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { TSchema } from "@sinclair/typebox";
 import { Duration, Secret, Type } from "../src/contract/options.ts";
 import { checkValue } from "./check.ts";
-import { plain } from "./document/document.ts";
+import { toValue } from "./document/document.ts";
 import { expandDocument } from "./document/expand.ts";
 import { parseYaml } from "./document/parse.ts";
 
@@ -15,7 +15,7 @@ function check(schema: TSchema, options: string) {
   const { document, problems } = expandDocument(parsed.document, environment);
   const path = ["upstreams", "mine", "options"];
   const node = document.node(path);
-  const checked = checkValue(schema, node && plain(node), { document, path });
+  const checked = checkValue(schema, node && toValue(node), { document, path });
   const lines = [...parsed.problems, ...problems, ...checked.problems].map(
     ({ line, column, path, message }) => `${line}:${column} ${path}: ${message}`,
   );

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
-import { proxiesOf, shownProxy } from "./environment.ts";
+import { proxyResolver, formatProxy } from "./environment.ts";
 
 const PROXY = "http://user:secret@proxy.test:3128";
 const THROUGH = "http://proxy.test:3128";
 
 function proxyFor(url: string, environment: Readonly<Record<string, string>>): string | undefined {
-  const proxy = proxiesOf(environment)?.(new URL(url));
-  return proxy && shownProxy(proxy);
+  const proxy = proxyResolver(environment)?.(new URL(url));
+  return proxy && formatProxy(proxy);
 }
 
 test.each([

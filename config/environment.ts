@@ -8,10 +8,10 @@ import type { Environment } from "./document/expand.ts";
  */
 
 /** The proxy for an address, with its password; undefined: it is reached directly. */
-export type ProxyFor = (url: URL) => URL | undefined;
+export type ProxyResolver = (url: URL) => URL | undefined;
 
 /** Undefined where the environment names no proxy at all. */
-export function proxiesOf(environment: Environment): ProxyFor | undefined {
+export function proxyResolver(environment: Environment): ProxyResolver | undefined {
   const all = proxyIn(environment, "all_proxy");
   const proxies: Readonly<Record<string, URL | undefined>> = {
     "http:": proxyIn(environment, "http_proxy") ?? all,
@@ -32,7 +32,7 @@ export function proxiesOf(environment: Environment): ProxyFor | undefined {
 }
 
 /** Scheme, host and port of a proxy: nothing that is secret. */
-export function shownProxy({ protocol, host }: URL): string {
+export function formatProxy({ protocol, host }: URL): string {
   return `${protocol}//${host}`;
 }
 

@@ -3,9 +3,9 @@ import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { configPath, loadConfig, loadText } from "./load.ts";
-import { ConfigError, report } from "./problem.ts";
-import { failure } from "./document/read.ts";
+import { configPath, loadConfig, parseConfig } from "./load.ts";
+import { ConfigError, formatProblems } from "./problem.ts";
+import { describeReadError } from "./document/read.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "modelyard-config-"));
 afterAll(() => rm(folder, { recursive: true }));
@@ -23,7 +23,7 @@ async function problemOf(name: string, content: string | Uint8Array) {
 
 test("the shipped file loads with an empty environment, and only echo is enabled", async () => {
   const { problems, settings, upstreams } = await loadConfig(shipped, {});
-  expect(report(problems)).toBe(report([]));
+  expect(formatProblems(problems)).toBe(formatProblems([]));
   expect(settings?.server).toMatchObject({ host: "127.0.0.1", port: 8088 });
   expect(settings?.keys).toEqual([]);
   expect(upstreams.map(({ id, plugin }) => [id, plugin])).toEqual([["echo", "echo"]]);
@@ -52,7 +52,7 @@ test("the predecessor's variables mean what they meant", async () => {
 
 test.each(["minimal", "keys", "failover"])("the example %s loads", async (name) => {
   const { problems, settings } = await loadConfig(`${import.meta.dir}/examples/${name}.yaml`, {});
-  expect(report(problems)).toBe(report([]));
+  expect(formatProblems(problems)).toBe(formatProblems([]));
   expect(Object.keys(settings?.upstreams ?? {}).length).toBeGreaterThan(0);
 });
 
@@ -63,7 +63,7 @@ test("the file is as it was named, its folder is absolute", async () => {
 });
 
 test("upstreams keep their order, and a name that every object has finds only an upstream", () => {
-  const { settings } = loadText(
+  const { settings } = parseConfig(
     "f",
     "upstreams:\n  z: { plugin: x }\n  a: { plugin: x }\n  1a: { plugin: x }\n",
     {},
@@ -75,7 +75,7 @@ test("upstreams keep their order, and a name that every object has finds only an
 
 test("a key of white space alone counts as empty", () => {
   const yaml = `${SMALL}keys: [{ name: a, key: "\${KEY}" }]\n`;
-  expect(loadText("f", yaml, { KEY: " \n" }).settings?.keys).toEqual([]);
+  expect(parseConfig("f", yaml, { KEY: " \n" }).settings?.keys).toEqual([]);
 });
 
 test("sound upstreams are given even when the rest of the file is wrong", () => {
@@ -93,7 +93,7 @@ test("sound upstreams are given even when the rest of the file is wrong", () => 
     "  UPPER: { plugin: a }",
     "  list: []",
   ].join("\n");
-  const { settings, upstreams } = loadText("f", yaml, {});
+  const { settings, upstreams } = parseConfig("f", yaml, {});
   expect(settings).toBeUndefined();
   expect(upstreams).toEqual([
     { id: "good", plugin: "a", options: { x: 1 }, path: ["upstreams", "good", "options"] },
@@ -111,7 +111,7 @@ test("a missing file, a directory and a path through a file say how to go on", a
   expect(await messages(folder)).toEqual(["a directory, not a file"]);
   expect(await messages("")).toEqual(["no file is named"]);
   const { problems } = await loadConfig("missing.yaml", {});
-  expect(report(problems)).toBe(
+  expect(formatProblems(problems)).toBe(
     "1 problem in missing.yaml\n" +
       "missing.yaml:1:1: there is no such file\n" +
       "    name another file with --config PATH or GATEWAY_CONFIG; one to start from is gateway.yaml of Modelyard",
@@ -123,7 +123,7 @@ test("what the system refuses for another reason is reported with its code", asy
   await symlink(loop, loop);
   const { problems } = await loadConfig(loop, {});
   expect(problems.map((one) => one.message)).toEqual(["can't be read (ELOOP)"]);
-  expect(failure("EACCES").message).toBe("this user may not read it");
+  expect(describeReadError("EACCES").message).toBe("this user may not read it");
 });
 
 test("a file that isn't UTF-8 is reported at its first bad line", async () => {
@@ -151,13 +151,13 @@ test("a file without end is not read to its end", async () => {
 
 test("deep nesting and self-made bombs end in a report", async () => {
   for (const text of ["[".repeat(10_000), "a: ".repeat(1000), `${"- ".repeat(5000)}x`, "? ".repeat(5000)]) {
-    expect(loadText("f", text, {}).problems.length).toBeGreaterThan(0);
+    expect(parseConfig("f", text, {}).problems.length).toBeGreaterThan(0);
   }
   const nested = `x: ${"[".repeat(200)}${"]".repeat(200)}\n${SMALL}`;
-  expect(loadText("f", nested, {}).problems.map((one) => one.message)).toContain("nested too deeply");
+  expect(parseConfig("f", nested, {}).problems.map((one) => one.message)).toContain("nested too deeply");
   const doubled = Array.from({ length: 60 }, (_, i) => `k${i}: &k${i} { <<: *k${i - 1}, a${i}: *k${i - 1} }`);
   const bomb = ["k-1: &k-1 { a: 1 }", ...doubled, SMALL].join("\n");
-  expect(loadText("f", bomb, {}).problems.map((one) => one.message)).toContain(
+  expect(parseConfig("f", bomb, {}).problems.map((one) => one.message)).toContain(
     "more than 100000 values, aliases written out",
   );
 });
@@ -165,11 +165,11 @@ test("deep nesting and self-made bombs end in a report", async () => {
 test("of very many problems the first hundred are shown, and they take no long time", () => {
   const entries = Array.from({ length: 5000 }, (_, index) => `  - { nam: k${index} }`);
   const started = performance.now();
-  const { problems } = loadText("f", `${SMALL}keys:\n${entries.join("\n")}\n`, {});
+  const { problems } = parseConfig("f", `${SMALL}keys:\n${entries.join("\n")}\n`, {});
   expect(performance.now() - started).toBeLessThan(10_000);
   expect(problems.length).toBe(10_000);
-  expect(report(problems).split("\n")).toHaveLength(102);
-  expect(report(problems)).toEndWith("\nand 9900 more");
+  expect(formatProblems(problems).split("\n")).toHaveLength(102);
+  expect(formatProblems(problems)).toEndWith("\nand 9900 more");
 });
 
 test("ten thousand keys take no long time", () => {
@@ -178,7 +178,7 @@ test("ten thousand keys take no long time", () => {
     (_, index) => `  - { name: k${index}, key: sk-key-${index + 1e7} }`,
   );
   const started = performance.now();
-  const { settings } = loadText("f", `${SMALL}keys:\n${keys.join("\n")}\n`, {});
+  const { settings } = parseConfig("f", `${SMALL}keys:\n${keys.join("\n")}\n`, {});
   expect(settings?.keys.length).toBe(10_000);
   expect(performance.now() - started).toBeLessThan(10_000);
 });
@@ -211,10 +211,14 @@ test("a ConfigError's message is the whole report, in the order of the lines", (
 
 /** Loads a damaged file and gives its report. */
 function survive(bytes: readonly number[], environment: Readonly<Record<string, string>>): string {
-  const { problems, settings } = loadText("f", new TextDecoder().decode(new Uint8Array(bytes)), environment);
+  const { problems, settings } = parseConfig(
+    "f",
+    new TextDecoder().decode(new Uint8Array(bytes)),
+    environment,
+  );
   for (const { line, column } of problems) expect(line >= 1 && column >= 1).toBe(true);
   expect(settings === undefined).toBe(problems.length > 0);
-  return report(problems);
+  return formatProblems(problems);
 }
 
 test("a damaged file never throws, each problem has its place, and no report shows the environment", async () => {

@@ -1,16 +1,16 @@
 import { dirname, resolve } from "node:path";
 import { checkValue } from "./check.ts";
-import { ConfigDocument, plain } from "./document/document.ts";
+import { ConfigDocument, toValue } from "./document/document.ts";
 import type { Path } from "./document/document.ts";
 import { expandDocument } from "./document/expand.ts";
 import type { Environment } from "./document/expand.ts";
 import { parseYaml } from "./document/parse.ts";
 import type { Problem } from "./problem.ts";
-import type { ProxyFor } from "./environment.ts";
-import { proxiesOf } from "./environment.ts";
+import type { ProxyResolver } from "./environment.ts";
+import { proxyResolver } from "./environment.ts";
 import { readText } from "./document/read.ts";
-import { checkRules, isSound, wrongPaths } from "./rules.ts";
-import type { ShapedFile } from "./rules.ts";
+import { checkRules, isValid, invalidPaths } from "./rules.ts";
+import type { CheckedFile } from "./rules.ts";
 import { GatewaySchema } from "./schema/gateway.ts";
 import type { GatewayFile } from "./schema/gateway.ts";
 import type { Settings } from "./settings.ts";
@@ -48,22 +48,24 @@ export async function loadConfig(
   environment: Environment = process.env,
 ): Promise<LoadedConfig> {
   const read = await readText(file);
-  if ("text" in read) return loadText(file, read.text, environment);
+  if ("text" in read) return parseConfig(file, read.text, environment);
   const document = new ConfigDocument(file, undefined);
-  const place = { line: read.line ?? 1, column: 1 };
-  return unusable(document, [document.problem([], { message: read.message, hint: read.hint, place })]);
+  const position = { line: read.line ?? 1, column: 1 };
+  return withoutSettings(document, [
+    document.problem([], { message: read.message, hint: read.hint, position }),
+  ]);
 }
 
 /** The same for a text that is already there; `file` is only for reports and for `directory`. */
-export function loadText(file: string, text: string, environment: Environment): LoadedConfig {
+export function parseConfig(file: string, text: string, environment: Environment): LoadedConfig {
   const parsed = parseYaml(file, text);
   const { document } = parsed;
   const root = document.root;
   if (root?.kind !== "map") {
-    return unusable(document, parsed.problems.length > 0 ? parsed.problems : [noMap(document)]);
+    return withoutSettings(document, parsed.problems.length > 0 ? parsed.problems : [notAMap(document)]);
   }
   const expanded = expandDocument(document, environment);
-  return check(expanded.document, [...parsed.problems, ...expanded.problems]);
+  return checkDocument(expanded.document, [...parsed.problems, ...expanded.problems]);
 }
 
 /**
@@ -78,55 +80,55 @@ export function configPath(argv: readonly string[], environment: Environment = p
 }
 
 /** The first word that is no `--config` and no path of one, for commands that take nothing else. */
-export function strayArgument(argv: readonly string[]): string | undefined {
+export function unexpectedArgument(argv: readonly string[]): string | undefined {
   return argv.find((word, at) => !/^--config(=|$)/.test(word) && argv[at - 1] !== "--config");
 }
 
-function check(document: ConfigDocument, earlier: readonly Problem[]): LoadedConfig {
-  const value = document.root && plain(document.root);
+function checkDocument(document: ConfigDocument, earlier: readonly Problem[]): LoadedConfig {
+  const value = document.root && toValue(document.root);
   const checked = checkValue(GatewaySchema, value, { document, path: [] });
   const found = [...earlier, ...checked.problems];
-  const shaped: ShapedFile = {
+  const shaped: CheckedFile = {
     document,
     value: checked.value as Partial<GatewayFile>,
-    wrong: wrongPaths(found),
+    wrong: invalidPaths(found),
   };
-  const problems = distinct([...found, ...checkRules(shaped)]);
+  const problems = removeDuplicates([...found, ...checkRules(shaped)]);
   return {
-    ...unusable(document, problems),
+    ...withoutSettings(document, problems),
     settings: problems.length === 0 ? toSettings(shaped.value as GatewayFile) : undefined,
-    upstreams: loadable(shaped),
+    upstreams: loadableUpstreams(shaped),
     secrets: checked.secrets,
   };
 }
 
-function loadable(file: ShapedFile): LoadedUpstream[] {
+function loadableUpstreams(file: CheckedFile): LoadedUpstream[] {
   const upstreams: unknown = file.value.upstreams;
   return Object.entries(isMap(upstreams) ? upstreams : {}).flatMap(([id, upstream]) => {
     if (!isMap(upstream) || upstream["enabled"] !== true) return [];
     const plugin = upstream["plugin"];
-    if (typeof plugin !== "string" || !isSound(file, ["upstreams", id, "plugin"])) return [];
+    if (typeof plugin !== "string" || !isValid(file, ["upstreams", id, "plugin"])) return [];
     return [{ id, plugin, options: upstream["options"], path: ["upstreams", id, "options"] }];
   });
 }
 
 /** What an alias or a merge key repeats has to be mended only once. */
-function distinct(problems: readonly Problem[]): Problem[] {
+function removeDuplicates(problems: readonly Problem[]): Problem[] {
   const first = new Map<string, Problem>();
   for (const problem of problems) {
-    const place = `${problem.line}:${problem.column} ${problem.message}`;
-    if (!first.has(place)) first.set(place, problem);
+    const identity = `${problem.line}:${problem.column} ${problem.message}`;
+    if (!first.has(identity)) first.set(identity, problem);
   }
   return [...first.values()];
 }
 
-function unusable(document: ConfigDocument, problems: readonly Problem[]): LoadedConfig {
+function withoutSettings(document: ConfigDocument, problems: readonly Problem[]): LoadedConfig {
   const { file } = document;
   const directory = dirname(resolve(file));
   return { file, directory, document, settings: undefined, upstreams: [], problems, secrets: [] };
 }
 
-function noMap(document: ConfigDocument): Problem {
+function notAMap(document: ConfigDocument): Problem {
   const hint = "write sections such as  upstreams: { demo: { plugin: echo } }";
   const { root } = document;
   if (root === undefined || (root.kind === "scalar" && root.value === null)) {
@@ -148,8 +150,8 @@ export function maxHttpRequests(
 }
 
 /** Which proxy the environment names for an address; undefined where it names none at all. */
-export function environmentProxies(environment: Environment = process.env): ProxyFor | undefined {
-  return proxiesOf(environment);
+export function environmentProxies(environment: Environment = process.env): ProxyResolver | undefined {
+  return proxyResolver(environment);
 }
 
 /** What sends requests to upstreams: `own`, the gateway's client, unless `MODELYARD_HTTP_CLIENT` says `fetch`. */

@@ -2,12 +2,12 @@
 const LONGEST = 100;
 
 /** The candidate that was most likely meant, if one is near enough to suggest. */
-export function nearest(name: string, candidates: Iterable<string>): string | undefined {
-  return nearestFew(name, candidates, 1)[0];
+export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
+  return nearestNames(name, candidates, 1)[0];
 }
 
 /** Up to `count` candidates that may have been meant, the likeliest first; equal ones in the order given. */
-export function nearestFew(name: string, candidates: Iterable<string>, count: number): string[] {
+export function nearestNames(name: string, candidates: Iterable<string>, count: number): string[] {
   if (name === "" || name.length > LONGEST) return [];
   const asked = name.toLowerCase();
   return [...new Set(candidates)]

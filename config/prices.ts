@@ -2,12 +2,12 @@ import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
 import { fileURLToPath } from "node:url";
 import { checkValue } from "./check.ts";
-import { ConfigDocument, plain } from "./document/document.ts";
+import { ConfigDocument, toValue } from "./document/document.ts";
 import { parseYaml } from "./document/parse.ts";
 import type { Problem } from "./problem.ts";
 import { readText } from "./document/read.ts";
 import type { ReadResult } from "./document/read.ts";
-import { ModelPattern, strict } from "./schema/forms.ts";
+import { ModelPattern, strict } from "./schema/value-types.ts";
 
 function price(description: string) {
   return Type.Optional(Type.Number({ minimum: 0, description: `${description}, USD per million tokens.` }));
@@ -123,7 +123,7 @@ async function readShipped(): Promise<ReadPrices> {
 
 async function readPrices(file: string, named?: ConfigDocument): Promise<ReadPrices> {
   const read = await readText(file);
-  if ("text" in read) return pricesIn(file, read.text);
+  if ("text" in read) return parsePrices(file, read.text);
   return { version: "", entries: [], problems: [unreadable(file, read, named)] };
 }
 
@@ -132,14 +132,14 @@ type Unreadable = Exclude<ReadResult, { readonly text: string }>;
 function unreadable(file: string, { message, line }: Unreadable, named?: ConfigDocument): Problem {
   const hint = "mend `prices` of gateway.yaml, or leave it out for the shipped prices";
   if (named && line === undefined) return named.problem(["prices"], { message: `${file}: ${message}`, hint });
-  const place = { line: line ?? 1, column: 1 };
-  return new ConfigDocument(file, undefined).problem([], { message, hint, place });
+  const position = { line: line ?? 1, column: 1 };
+  return new ConfigDocument(file, undefined).problem([], { message, hint, position });
 }
 
-function pricesIn(file: string, text: string): ReadPrices {
+function parsePrices(file: string, text: string): ReadPrices {
   const { document, problems } = parseYaml(file, text);
   if (document.root === undefined && problems.length > 0) return { version: "", entries: [], problems };
-  const value = document.root && plain(document.root);
+  const value = document.root && toValue(document.root);
   const checked = checkValue(PricesSchema, value ?? {}, { document, path: [] });
   const found = [...problems, ...checked.problems];
   if (found.length > 0) return { version: "", entries: [], problems: found };

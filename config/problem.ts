@@ -19,7 +19,7 @@ export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
-    super(report(problems));
+    super(formatProblems(problems));
     this.name = "ConfigError";
     this.problems = problems;
   }
@@ -29,16 +29,16 @@ export class ConfigError extends Error {
 const MOST_SHOWN = 100;
 
 /** The problems as text, in the order of their lines, without colours and without a final line end. */
-export function report(problems: readonly Problem[]): string {
+export function formatProblems(problems: readonly Problem[]): string {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   const files = [...new Set(sorted.map((problem) => problem.file))].join(", ");
   const count = sorted.length === 1 ? "1 problem" : `${sorted.length} problems`;
-  const shown = sorted.slice(0, MOST_SHOWN).map(line);
+  const shown = sorted.slice(0, MOST_SHOWN).map(formatProblem);
   const rest = sorted.length > MOST_SHOWN ? [`and ${sorted.length - MOST_SHOWN} more`] : [];
   return [`${count} in ${files}`, ...shown, ...rest].join("\n");
 }
 
-function line(problem: Problem): string {
+function formatProblem(problem: Problem): string {
   const place = `${problem.file}:${problem.line}:${problem.column}`;
   const path = problem.path === "" ? "" : ` ${problem.path}`;
   const hint = problem.hint === undefined ? "" : `\n    ${problem.hint}`;
@@ -49,15 +49,15 @@ function line(problem: Problem): string {
  * A path as people write it: `keys[0].name`. A key that looks like none is cut off: without its space,
  * `{ key:sk-secret }` is a key with a secret in it.
  */
-export function pathText(path: readonly (string | number)[]): string {
+export function formatPath(path: readonly (string | number)[]): string {
   return path
     .map((step, depth) =>
-      typeof step === "number" ? `[${step}]` : `${depth === 0 ? "" : "."}${keyText(step)}`,
+      typeof step === "number" ? `[${step}]` : `${depth === 0 ? "" : "."}${formatKey(step)}`,
     )
     .join("");
 }
 
-function keyText(key: string): string {
+function formatKey(key: string): string {
   const [begin = ""] = /^[\w./@*+<-]{0,60}/.exec(key) ?? [];
   return begin === key ? key : `${begin}…`;
 }

@@ -1,37 +1,37 @@
 import type { ConfigDocument, Path } from "./document/document.ts";
-import { nearest } from "./nearest.ts";
+import { nearestName } from "./nearest.ts";
 import { matchesPattern } from "./pattern.ts";
-import { pathText } from "./problem.ts";
+import { formatPath } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import type { GatewayFile } from "./schema/gateway.ts";
 import { isMap } from "./schema/walk.ts";
 
 /** A file whose shape was checked: what isn't `wrong` can be relied on. */
-export interface ShapedFile {
+export interface CheckedFile {
   readonly document: ConfigDocument;
   readonly value: Partial<GatewayFile>;
-  /** The paths at which or inside which there are problems, as `wrongPaths` gives them. */
+  /** The paths at which or inside which there are problems, as `invalidPaths` gives them. */
   readonly wrong: ReadonlySet<string>;
 }
 
 /** The paths of problems and of all that is around them. */
-export function wrongPaths(problems: readonly Problem[]): ReadonlySet<string> {
+export function invalidPaths(problems: readonly Problem[]): ReadonlySet<string> {
   const ends = (path: string) => [...path.matchAll(/[.[]/g)].map(({ index }) => path.slice(0, index));
   return new Set(problems.flatMap(({ path }) => [path, ...ends(path)]));
 }
 
 /** What the schema can't say: how the parts of the file go together. Parts of a wrong shape are passed over. */
-export function checkRules(file: ShapedFile): Problem[] {
+export function checkRules(file: CheckedFile): Problem[] {
   const size = [...checkBodies(file), ...checkCache(file)];
   return [...size, ...checkKeys(file), ...checkBudgets(file), ...checkUpstreams(file), ...checkRoutes(file)];
 }
 
 /** True if something stands at a path, and nothing there or inside it has a problem. */
-export function isSound(file: ShapedFile, path: Path): boolean {
-  return !file.wrong.has(pathText(path)) && file.document.node(path) !== undefined;
+export function isValid(file: CheckedFile, path: Path): boolean {
+  return !file.wrong.has(formatPath(path)) && file.document.node(path) !== undefined;
 }
 
-function checkBodies({ document, value, wrong }: ShapedFile): Problem[] {
+function checkBodies({ document, value, wrong }: CheckedFile): Problem[] {
   const { max_body, max_bodies } = value.server ?? {};
   if (typeof max_body !== "number" || typeof max_bodies !== "number" || max_body <= max_bodies) return [];
   if (wrong.has("server.max_body") || wrong.has("server.max_bodies")) return [];
@@ -39,21 +39,21 @@ function checkBodies({ document, value, wrong }: ShapedFile): Problem[] {
   return [document.problem(["server", "max_body"], { message, hint: "raise max_bodies, or lower max_body" })];
 }
 
-function checkCache(file: ShapedFile): Problem[] {
+function checkCache(file: CheckedFile): Problem[] {
   const { document, value, wrong } = file;
   const { max_size, max_entry } = value.cache ?? {};
   if (typeof max_size !== "number" || typeof max_entry !== "number") return [];
   if (wrong.has("cache.max_size") || wrong.has("cache.max_entry")) return [];
   // What nobody wrote is the default, which is cut to the whole cache.
-  if (max_size === 0 || max_entry <= max_size || !isSound(file, ["cache", "max_entry"])) return [];
+  if (max_size === 0 || max_entry <= max_size || !isValid(file, ["cache", "max_entry"])) return [];
   const message = `one entry may be larger (${max_entry} bytes) than the whole cache (max_size, ${max_size} bytes)`;
   return [document.problem(["cache", "max_entry"], { message, hint: "raise max_size, or lower max_entry" })];
 }
 
-function checkBudgets(file: ShapedFile): Problem[] {
+function checkBudgets(file: CheckedFile): Problem[] {
   return entriesOf(file.value.keys).flatMap(([index, entry]) => {
     const at = ["keys", index, "budget"];
-    if (!isSound(file, at) || !isMap(entry?.budget)) return [];
+    if (!isValid(file, at) || !isMap(entry?.budget)) return [];
     const { usd, tokens } = entry.budget;
     if (usd !== undefined || tokens !== undefined) return [];
     const hint = "give one of them or both, such as  budget: { usd: 20, per: month }";
@@ -61,10 +61,10 @@ function checkBudgets(file: ShapedFile): Problem[] {
   });
 }
 
-function checkKeys(file: ShapedFile): Problem[] {
+function checkKeys(file: CheckedFile): Problem[] {
   const { document, value } = file;
   // A name is taken whatever else is wrong with its entry.
-  const named = entriesOf(value.keys).filter(([index]) => isSound(file, ["keys", index, "name"]));
+  const named = entriesOf(value.keys).filter(([index]) => isValid(file, ["keys", index, "name"]));
   const names = new Map<string, number>();
   const secrets = new Map<string, string>();
   const problems: Problem[] = [];
@@ -76,13 +76,13 @@ function checkKeys(file: ShapedFile): Problem[] {
       problems.push(document.problem([...at, "name"], { message, hint: "give each key its own name" }));
     }
     names.set(entry.name, same ?? index);
-    if (isSound(file, at)) problems.push(...checkSecret(file, index, secrets));
+    if (isValid(file, at)) problems.push(...checkSecret(file, index, secrets));
   }
   return problems;
 }
 
 /** One entry's key or hash; `secrets` has the hashes of the entries before it, with their names. */
-function checkSecret(file: ShapedFile, index: number, secrets: Map<string, string>): Problem[] {
+function checkSecret(file: CheckedFile, index: number, secrets: Map<string, string>): Problem[] {
   const { document, value } = file;
   const entry = value.keys?.[index];
   const at = ["keys", index];
@@ -101,23 +101,23 @@ function checkSecret(file: ShapedFile, index: number, secrets: Map<string, strin
   const same = secrets.get(hash);
   secrets.set(hash, same ?? entry.name);
   if (same === undefined) return [];
-  const place = [...at, key ? "key" : "key_sha256"];
+  const path = [...at, key ? "key" : "key_sha256"];
   const message = `the same key as that of ${JSON.stringify(same)}`;
-  return [document.problem(place, { message, hint: "give each entry its own key" })];
+  return [document.problem(path, { message, hint: "give each entry its own key" })];
 }
 
-function checkUpstreams({ document, value, wrong }: ShapedFile): Problem[] {
+function checkUpstreams({ document, value, wrong }: CheckedFile): Problem[] {
   const upstreams = Object.entries(value.upstreams ?? {});
   // A wrong upstream may have been meant to be enabled.
   if (wrong.has("upstreams") || upstreams.some(([, upstream]) => upstream.enabled)) return [];
-  const place = document.keyPlace(["upstreams"]);
+  const position = document.keyPosition(["upstreams"]);
   if (upstreams.length === 0) {
     const hint = "the smallest one is:  upstreams: { demo: { plugin: echo } }";
-    return [document.problem(["upstreams"], { message: "no upstream is given", hint, place })];
+    return [document.problem(["upstreams"], { message: "no upstream is given", hint, position })];
   }
   const reasons = upstreams.map(([name]) => `${name} (enabled: ${enabledBy(document, name)})`);
   const hint = `enable one of ${reasons.join(", ")}`;
-  return [document.problem(["upstreams"], { message: "no upstream is enabled", hint, place })];
+  return [document.problem(["upstreams"], { message: "no upstream is enabled", hint, position })];
 }
 
 function enabledBy(document: ConfigDocument, name: string): string {
@@ -125,8 +125,8 @@ function enabledBy(document: ConfigDocument, name: string): string {
   return (node?.kind === "scalar" && node.expanded?.source) || "false";
 }
 
-function checkRoutes(file: ShapedFile): Problem[] {
-  const sound = entriesOf(file.value.routes).filter(([index]) => isSound(file, ["routes", index, "model"]));
+function checkRoutes(file: CheckedFile): Problem[] {
+  const sound = entriesOf(file.value.routes).filter(([index]) => isValid(file, ["routes", index, "model"]));
   const exact = new Map<string, Numbered>();
   const patterns: Numbered[] = [];
   const problems: Problem[] = [];
@@ -136,7 +136,7 @@ function checkRoutes(file: ShapedFile): Problem[] {
     const before = model.includes("*")
       ? patterns.find(([, earlier]) => matchesPattern(earlier.model, model))
       : exact.get(model);
-    if (before) problems.push(uselessRoute(file, index, before));
+    if (before) problems.push(unreachableRoute(file, index, before));
     else if (model.includes("*")) patterns.push(numbered);
     else exact.set(model, numbered);
   }
@@ -145,10 +145,10 @@ function checkRoutes(file: ShapedFile): Problem[] {
 
 type Numbered = readonly [number, { readonly model: string }];
 
-function uselessRoute(file: ShapedFile, index: number, before: Numbered): Problem {
+function unreachableRoute(file: CheckedFile, index: number, before: Numbered): Problem {
   const path = ["routes", index, "model"];
   const [first, { model }] = before;
-  const { line } = file.document.valuePlace(["routes", first, "model"]);
+  const { line } = file.document.valuePosition(["routes", first, "model"]);
   const same = model === file.value.routes?.[index]?.model;
   const message = same
     ? `the same as routes[${first}] in line ${line}`
@@ -157,7 +157,7 @@ function uselessRoute(file: ShapedFile, index: number, before: Numbered): Proble
   return file.document.problem(path, { message, hint });
 }
 
-function checkTargets(file: ShapedFile): Problem[] {
+function checkTargets(file: CheckedFile): Problem[] {
   const { document, value } = file;
   const upstreams = document.node(["upstreams"]);
   const known = new Set(upstreams?.kind === "map" ? upstreams.entries.keys() : []);
@@ -166,7 +166,7 @@ function checkTargets(file: ShapedFile): Problem[] {
       const at = ["routes", index, "targets", position];
       const path = typeof target === "string" ? at : [...at, "upstream"];
       const name = typeof target === "string" ? target : target?.upstream;
-      if (!isSound(file, path) || typeof name !== "string" || known.has(name)) return [];
+      if (!isValid(file, path) || typeof name !== "string" || known.has(name)) return [];
       return [
         document.problem(path, {
           message: "there is no upstream of this name",
@@ -178,7 +178,7 @@ function checkTargets(file: ShapedFile): Problem[] {
 }
 
 function unknownHint(name: string, known: ReadonlySet<string>): string {
-  const meant = nearest(name, known);
+  const meant = nearestName(name, known);
   if (meant !== undefined) return `did you mean ${meant}?`;
   return known.size === 0 ? "no upstream is given" : `upstreams are ${[...known].join(", ")}`;
 }

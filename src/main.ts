@@ -6,7 +6,7 @@ import {
   configPath,
   loadConfig,
   maxHttpRequests,
-  strayArgument,
+  unexpectedArgument,
   environmentProxies,
   httpClient,
 } from "../config/load.ts";
@@ -80,7 +80,7 @@ async function start(): Promise<Running> {
 function argumentsOfStart(): readonly string[] {
   const given = process.argv.slice(2);
   const argv = given[0] === "serve" ? given.slice(1) : given;
-  const stray = strayArgument(argv);
+  const stray = unexpectedArgument(argv);
   if (stray === undefined) return argv;
   throw new StartupError(
     `the gateway takes only --config PATH, and not ${stray}; all else stands in gateway.yaml`,

@@ -1,31 +1,31 @@
-import { pathText } from "../problem.ts";
+import { formatPath } from "../problem.ts";
 import type { Problem } from "../problem.ts";
 
-/** A place in a document: the keys and list positions that lead to it. */
+/** The way to a value in a document: the keys and list positions that lead to it. */
 export type Path = readonly (string | number)[];
 
 /** A line and a column, both from 1. */
-export interface Place {
+export interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** A value of the file with the place where it stands. */
+/** A value of the file with the position where it stands. */
 export type ConfigNode = ScalarNode | ListNode | MapNode;
 
 export interface ScalarNode {
   readonly kind: "scalar";
-  readonly place: Place;
+  readonly position: Position;
   readonly value: string | number | boolean | null;
   /** Written as a text: in quotes or as a block. */
   readonly quoted: boolean;
   /** Where `value` came out of an expansion. */
-  readonly expanded?: ExpandedFrom;
+  readonly expanded?: ExpansionOrigin;
   /** A problem was reported for it; what follows from that needs no report. */
-  readonly broken?: boolean;
+  readonly invalid?: boolean;
 }
 
-export interface ExpandedFrom {
+export interface ExpansionOrigin {
   /** As it stands in the file. */
   readonly source: string;
   /** The names whose values are in it. */
@@ -34,22 +34,22 @@ export interface ExpandedFrom {
 
 export interface ListNode {
   readonly kind: "list";
-  readonly place: Place;
+  readonly position: Position;
   readonly items: readonly ConfigNode[];
 }
 
 export interface MapNode {
   readonly kind: "map";
-  readonly place: Place;
+  readonly position: Position;
   readonly entries: ReadonlyMap<string, MapEntry>;
 }
 
 export interface MapEntry {
-  readonly key: Place;
+  readonly key: Position;
   readonly value: ConfigNode;
 }
 
-const START: Place = { line: 1, column: 1 };
+const START: Position = { line: 1, column: 1 };
 
 /** A configuration file as it was read: for each value where it stands and where it came from. */
 export class ConfigDocument {
@@ -65,52 +65,52 @@ export class ConfigDocument {
 
   /** What stands at a path, if anything does. */
   node(path: Path): ConfigNode | undefined {
-    return path.reduce<ConfigNode | undefined>((node, step) => child(node, step)?.value, this.root);
+    return path.reduce<ConfigNode | undefined>((node, step) => childOf(node, step)?.value, this.root);
   }
 
   /** Where the value at a path stands; of a missing one, where the nearest thing around it begins. */
-  valuePlace(path: Path): Place {
-    return this.node(path)?.place ?? (path.length === 0 ? START : this.keyPlace(path.slice(0, -1)));
+  valuePosition(path: Path): Position {
+    return this.node(path)?.position ?? (path.length === 0 ? START : this.keyPosition(path.slice(0, -1)));
   }
 
   /** Where the key at a path stands; of a list's item the item, of a missing one what is around it. */
-  keyPlace(path: Path): Place {
+  keyPosition(path: Path): Position {
     const last = path.at(-1);
     if (last === undefined) return START;
     const parent = path.slice(0, -1);
-    return child(this.node(parent), last)?.key ?? this.keyPlace(parent);
+    return childOf(this.node(parent), last)?.key ?? this.keyPosition(parent);
   }
 
-  /** A problem with the value at a path; `place` says otherwise where it is not the value that is wrong. */
-  problem(path: Path, what: { message: string; hint?: string | undefined; place?: Place }): Problem {
-    const { line, column } = what.place ?? this.valuePlace(path);
+  /** A problem with the value at a path; `position` says otherwise where it is not the value that is wrong. */
+  problem(path: Path, what: { message: string; hint?: string | undefined; position?: Position }): Problem {
+    const { line, column } = what.position ?? this.valuePosition(path);
     const hint = what.hint === undefined ? {} : { hint: what.hint };
-    return { file: this.file, line, column, path: pathText(path), message: what.message, ...hint };
+    return { file: this.file, line, column, path: formatPath(path), message: what.message, ...hint };
   }
 
   /** True if a problem was already reported for the value at a path or for one inside it. */
-  isBroken(path: Path): boolean {
+  isInvalid(path: Path): boolean {
     const node = this.node(path);
-    return node !== undefined && hasBroken(node);
+    return node !== undefined && hasInvalid(node);
   }
 }
 
 /** The plain value of a node: objects, arrays, strings, numbers, booleans and null. */
-export function plain(node: ConfigNode): unknown {
+export function toValue(node: ConfigNode): unknown {
   if (node.kind === "scalar") return node.value;
-  if (node.kind === "list") return node.items.map(plain);
-  return Object.fromEntries([...node.entries].map(([key, entry]) => [key, plain(entry.value)]));
+  if (node.kind === "list") return node.items.map(toValue);
+  return Object.fromEntries([...node.entries].map(([key, entry]) => [key, toValue(entry.value)]));
 }
 
-function child(node: ConfigNode | undefined, step: string | number): MapEntry | undefined {
+function childOf(node: ConfigNode | undefined, step: string | number): MapEntry | undefined {
   if (node?.kind === "map" && typeof step === "string") return node.entries.get(step);
   if (node?.kind !== "list" || typeof step !== "number") return undefined;
   const item = node.items[step];
-  return item && { key: item.place, value: item };
+  return item && { key: item.position, value: item };
 }
 
-function hasBroken(node: ConfigNode): boolean {
-  if (node.kind === "scalar") return node.broken === true;
+function hasInvalid(node: ConfigNode): boolean {
+  if (node.kind === "scalar") return node.invalid === true;
   const inside = node.kind === "list" ? node.items : [...node.entries.values()].map(({ value }) => value);
-  return inside.some(hasBroken);
+  return inside.some(hasInvalid);
 }

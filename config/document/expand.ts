@@ -101,7 +101,7 @@ function substitute(body: string | undefined, environment: Environment): Piece {
 }
 
 /** A document with the environment put in. */
-export interface Expanded {
+export interface ExpandedDocument {
   readonly document: ConfigDocument;
   readonly problems: readonly Problem[];
 }
@@ -110,7 +110,7 @@ export interface Expanded {
  * Expands every text of a document, keys excepted, and leaves the options of disabled upstreams as they are: what
  * they need may well be missing.
  */
-export function expandDocument(document: ConfigDocument, environment: Environment): Expanded {
+export function expandDocument(document: ConfigDocument, environment: Environment): ExpandedDocument {
   if (document.root === undefined) return { document, problems: [] };
   const problems: Problem[] = [];
   const visit = (node: ConfigNode, path: Path): ConfigNode => {
@@ -134,7 +134,7 @@ function expandScalar(node: ScalarNode, environment: Environment, report: Report
   if (typeof node.value !== "string" || !isExpandable(node.value)) return node;
   const { text, variables, mistakes } = expand(node.value, environment);
   for (const mistake of mistakes) report(mistake);
-  if (mistakes.length > 0) return { ...node, broken: true };
+  if (mistakes.length > 0) return { ...node, invalid: true };
   return { ...node, value: text, expanded: { source: node.value, variables } };
 }
 

@@ -1,7 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
 import type { Alias, Document, Node, Pair, Scalar, YAMLError, YAMLMap } from "yaml";
 import { ConfigDocument } from "./document.ts";
-import type { ConfigNode, MapEntry, MapNode, Place } from "./document.ts";
+import type { ConfigNode, MapEntry, MapNode, Position } from "./document.ts";
 import type { Problem } from "../problem.ts";
 
 /** More values than anybody writes: what has more is made by aliases of aliases. */
@@ -28,8 +28,8 @@ export function parseYaml(file: string, text: string): Parsed {
   });
   const broken = syntaxProblems(empty, yaml, { text, lines });
   if (broken.length > 0) return { document: empty, problems: broken };
-  const builder = new Builder(file, lines);
-  const root = yaml.contents && builder.build(yaml.contents, { path: [], place: { line: 1, column: 1 } });
+  const builder = new NodeBuilder(file, lines);
+  const root = yaml.contents && builder.build(yaml.contents, { path: [], position: { line: 1, column: 1 } });
   return { document: new ConfigDocument(file, root ?? undefined), problems: builder.problems };
 }
 
@@ -41,9 +41,9 @@ function syntaxProblems(
   const first = yaml.errors.toSorted((a, b) => a.pos[0] - b.pos[0]).slice(0, 1);
   // One syntax error makes others; only the first is worth reading. Unknown tags are warnings, and independent.
   const problems = [...first, ...(first.length > 0 ? [] : yaml.warnings)].map((error) => {
-    const place = placeAt(source.lines, error.pos[0]);
-    const line = source.text.split("\n")[place.line - 1] ?? "";
-    return document.problem([], { ...syntaxMistake(error, line), place });
+    const position = positionAt(source.lines, error.pos[0]);
+    const line = source.text.split("\n")[position.line - 1] ?? "";
+    return document.problem([], { ...describeSyntaxError(error, line), position });
   });
   if (problems.length === 0 && yaml.directives?.yaml.version !== "1.2") {
     const hint = "remove the %YAML line; the file is read as YAML 1.2";
@@ -52,14 +52,14 @@ function syntaxProblems(
   return problems;
 }
 
-interface Where {
+interface NodeContext {
   readonly path: readonly (string | number)[];
   /** Where an empty value is reported. */
-  readonly place: Place;
+  readonly position: Position;
 }
 
 /** Turns the parser's tree into ours: aliases and merges resolved, keys checked. */
-class Builder {
+class NodeBuilder {
   readonly problems: Problem[] = [];
   readonly #document: ConfigDocument;
   readonly #lines: LineCounter;
@@ -73,50 +73,50 @@ class Builder {
     this.#lines = lines;
   }
 
-  build(node: Node | null, where: Where): ConfigNode {
-    if (isAlias(node)) return this.#alias(node, where);
-    if (where.path.length > DEEPEST) return this.#broken(where, { message: "nested too deeply" });
+  build(node: Node | null, context: NodeContext): ConfigNode {
+    if (isAlias(node)) return this.#alias(node, context);
+    if (context.path.length > DEEPEST) return this.#invalid(context, { message: "nested too deeply" });
     const anchor = node && "anchor" in node ? node.anchor : undefined;
     if (anchor !== undefined) this.#anchors.set(anchor, undefined);
-    const built = this.#measure(this.#plain(node, where), where);
+    const built = this.#measure(this.#plain(node, context), context);
     if (anchor !== undefined) this.#anchors.set(anchor, built);
     return built;
   }
 
-  #plain(node: Node | null, where: Where): ConfigNode {
-    const start = this.#placeOf(node, where.place);
-    if (isMap(node)) return this.#map(node, { ...where, place: start });
+  #plain(node: Node | null, context: NodeContext): ConfigNode {
+    const start = this.#positionOf(node, context.position);
+    if (isMap(node)) return this.#map(node, { ...context, position: start });
     if (isSeq(node)) {
       const items = node.items.map((item, index) =>
-        this.build(item as Node | null, { path: [...where.path, index], place: start }),
+        this.build(item as Node | null, { path: [...context.path, index], position: start }),
       );
-      return { kind: "list", place: start, items };
+      return { kind: "list", position: start, items };
     }
-    if (!isScalar(node)) return { kind: "scalar", place: where.place, value: null, quoted: false };
+    if (!isScalar(node)) return { kind: "scalar", position: context.position, value: null, quoted: false };
     const empty = node.value === null && (node.source ?? "") === "";
     const value = node.value as string | number | boolean | null;
     const quoted = node.type !== undefined && node.type !== "PLAIN";
-    return { kind: "scalar", place: empty ? where.place : start, value, quoted };
+    return { kind: "scalar", position: empty ? context.position : start, value, quoted };
   }
 
-  #map(node: YAMLMap, where: Where): MapNode {
+  #map(node: YAMLMap, context: NodeContext): MapNode {
     const entries = new Map<string, MapEntry>();
     const merges: MapNode[] = [];
     for (const pair of node.items as Pair<Node, Node | null>[]) {
-      const place = this.#placeOf(pair.key, where.place);
-      const key = this.#key(pair.key, { path: where.path, place });
+      const position = this.#positionOf(pair.key, context.position);
+      const key = this.#key(pair.key, { path: context.path, position });
       if (key === undefined) continue;
-      const inside = { path: [...where.path, key], place };
-      if (isMergeKey(pair.key)) merges.push(...this.#merge(this.build(pair.value, inside), inside));
-      else this.#enter(entries, { key, value: this.build(pair.value, inside), ...inside });
+      const inner = { path: [...context.path, key], position };
+      if (isMergeKey(pair.key)) merges.push(...this.#merge(this.build(pair.value, inner), inner));
+      else this.#addEntry(entries, { key, value: this.build(pair.value, inner), ...inner });
     }
     for (const [key, entry] of merges.flatMap((merged) => [...merged.entries])) {
       if (!entries.has(key)) entries.set(key, entry);
     }
-    return { kind: "map", place: where.place, entries };
+    return { kind: "map", position: context.position, entries };
   }
 
-  #enter(entries: Map<string, MapEntry>, entry: Where & { key: string; value: ConfigNode }): void {
+  #addEntry(entries: Map<string, MapEntry>, entry: NodeContext & { key: string; value: ConfigNode }): void {
     const first = entries.get(entry.key);
     if (first) {
       const message = `given twice; the first is in line ${first.key.line}`;
@@ -124,65 +124,65 @@ class Builder {
     } else if (entry.key === "__proto__") {
       this.#report(entry, { message: "no key may be called __proto__" });
     } else {
-      entries.set(entry.key, { key: entry.place, value: entry.value });
+      entries.set(entry.key, { key: entry.position, value: entry.value });
     }
   }
 
-  #key(node: Node | null, where: Where): string | undefined {
+  #key(node: Node | null, context: NodeContext): string | undefined {
     if (isScalar(node) && typeof node.value === "string") return node.value;
     const kind = isScalar(node) && node.value !== null ? `a ${typeof node.value}` : "no text";
-    this.#report(where, { message: `a key here is ${kind}`, hint: "put the key in quotes" });
+    this.#report(context, { message: `a key here is ${kind}`, hint: "put the key in quotes" });
     return undefined;
   }
 
-  #merge(value: ConfigNode, where: Where): MapNode[] {
+  #merge(value: ConfigNode, context: NodeContext): MapNode[] {
     const maps = value.kind === "list" ? value.items : [value];
-    const wrong = maps.some((map) => map.kind !== "map" && !(map.kind === "scalar" && map.broken));
-    if (wrong) this.#report(where, { message: "<< takes an alias of a map, or a list of them" });
+    const wrong = maps.some((map) => map.kind !== "map" && !(map.kind === "scalar" && map.invalid));
+    if (wrong) this.#report(context, { message: "<< takes an alias of a map, or a list of them" });
     return maps.filter((map) => map.kind === "map");
   }
 
-  #alias(node: Alias, where: Where): ConfigNode {
+  #alias(node: Alias, context: NodeContext): ConfigNode {
     const named = this.#anchors.get(node.source);
-    const at = { ...where, place: this.#placeOf(node, where.place) };
+    const at = { ...context, position: this.#positionOf(node, context.position) };
     if (named) return named;
     // The name isn't repeated: it may be a secret that begins with * and lacks its quotes.
     if (this.#anchors.has(node.source)) {
-      return this.#broken(at, { message: "an alias (*) stands inside what it names" });
+      return this.#invalid(at, { message: "an alias (*) stands inside what it names" });
     }
     const hint = 'a text that begins with * needs quotes: "*"';
-    return this.#broken(at, { message: "an alias (*) of a name that no anchor (&) above has", hint });
+    return this.#invalid(at, { message: "an alias (*) of a name that no anchor (&) above has", hint });
   }
 
   /** Keeps count of what a node would be with all its aliases written out. */
-  #measure(node: ConfigNode, where: Where): ConfigNode {
-    const size = 1 + inside(node).reduce((sum, part) => sum + (this.#sizes.get(part) ?? 1), 0);
+  #measure(node: ConfigNode, context: NodeContext): ConfigNode {
+    const size = 1 + childrenOf(node).reduce((sum, part) => sum + (this.#sizes.get(part) ?? 1), 0);
     if (size > MOST_VALUES) {
       if (!this.#full)
-        this.#report(where, { message: `more than ${MOST_VALUES} values, aliases written out` });
+        this.#report(context, { message: `more than ${MOST_VALUES} values, aliases written out` });
       this.#full = true;
-      return { kind: "scalar", place: node.place, value: null, quoted: false, broken: true };
+      return { kind: "scalar", position: node.position, value: null, quoted: false, invalid: true };
     }
     this.#sizes.set(node, size);
     return node;
   }
 
-  #broken(where: Where, what: { message: string; hint?: string }): ConfigNode {
-    this.#report(where, what);
-    return { kind: "scalar", place: where.place, value: null, quoted: false, broken: true };
+  #invalid(context: NodeContext, what: { message: string; hint?: string }): ConfigNode {
+    this.#report(context, what);
+    return { kind: "scalar", position: context.position, value: null, quoted: false, invalid: true };
   }
 
-  #report(where: Where, what: { message: string; hint?: string }): void {
-    this.problems.push(this.#document.problem(where.path, { ...what, place: where.place }));
+  #report(context: NodeContext, what: { message: string; hint?: string }): void {
+    this.problems.push(this.#document.problem(context.path, { ...what, position: context.position }));
   }
 
-  #placeOf(node: Node | null, otherwise: Place): Place {
+  #positionOf(node: Node | null, otherwise: Position): Position {
     const start = node?.range?.[0];
-    return start === undefined ? otherwise : placeAt(this.#lines, start);
+    return start === undefined ? otherwise : positionAt(this.#lines, start);
   }
 }
 
-function inside(node: ConfigNode): readonly ConfigNode[] {
+function childrenOf(node: ConfigNode): readonly ConfigNode[] {
   if (node.kind === "scalar") return [];
   return node.kind === "list" ? node.items : [...node.entries.values()].map(({ value }) => value);
 }
@@ -191,7 +191,7 @@ function isMergeKey(key: Node): boolean {
   return isScalar(key) && (key as Scalar).type === "PLAIN" && key.value === "<<";
 }
 
-function placeAt(lines: LineCounter, offset: number): Place {
+function positionAt(lines: LineCounter, offset: number): Position {
   const { line, col } = lines.linePos(offset);
   return { line: Math.max(1, line), column: Math.max(1, col) };
 }
@@ -206,12 +206,12 @@ interface SyntaxMistake {
  * Says a YAML syntax error in words. `line` is the file's line where it happened; neither it nor any other text of
  * the file is repeated, because a secret may stand there.
  */
-function syntaxMistake(error: YAMLError, line: string): SyntaxMistake {
+function describeSyntaxError(error: YAMLError, line: string): SyntaxMistake {
   const hint = hintFor(error, line);
-  return { message: `not valid YAML: ${text(error)}`, ...(hint === undefined ? {} : { hint }) };
+  return { message: `not valid YAML: ${syntaxErrorText(error)}`, ...(hint === undefined ? {} : { hint }) };
 }
 
-function text(error: YAMLError): string {
+function syntaxErrorText(error: YAMLError): string {
   if (error.code === "MULTIPLE_DOCS") return "the file has more than one document";
   if (error.code === "TAB_AS_INDENT") return "a tab is used to indent";
   if (error.code === "BAD_DQ_ESCAPE") return 'unknown escape sequence after \\ in a "…" text';

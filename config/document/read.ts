@@ -21,7 +21,7 @@ export async function readText(file: string): Promise<ReadResult> {
     }
     return decode(bytes);
   } catch (error) {
-    return failure((error as NodeJS.ErrnoException).code ?? String(error));
+    return describeReadError((error as NodeJS.ErrnoException).code ?? String(error));
   }
 }
 
@@ -67,7 +67,7 @@ function firstBadLine(bytes: Uint8Array): number {
 }
 
 /** What an error code of the system means for a configuration file. */
-export function failure(code: string): { readonly message: string; readonly hint: string } {
+export function describeReadError(code: string): { readonly message: string; readonly hint: string } {
   const other = "name another file with --config PATH or GATEWAY_CONFIG";
   switch (code) {
     case "ENOENT":

@@ -1,6 +1,6 @@
 import { FormatRegistry, Kind, Type } from "@sinclair/typebox";
 import type { TSchema } from "@sinclair/typebox";
-import { formOf } from "./forms.ts";
+import { numberFormatOf } from "./value-types.ts";
 
 const KINDS: Readonly<Record<string, string>> = {
   string: "String",
@@ -22,24 +22,24 @@ const PARTS: Readonly<Record<string, object>> = {
  * A copy of a schema that TypeBox can check: it refuses `Type.Unsafe` (so `Duration()` and `Secret()`), plain JSON
  * Schema and unknown formats.
  */
-export function checkable(schema: TSchema): TSchema {
-  const copy: Record<string | symbol, unknown> = { ...known(schema) };
+export function toCheckable(schema: TSchema): TSchema {
+  const copy: Record<string | symbol, unknown> = { ...withKind(schema) };
   for (const keyword of ["properties", "patternProperties", "$defs"]) {
-    if (isRecord(copy[keyword])) copy[keyword] = mapValues(copy[keyword], checkable);
+    if (isRecord(copy[keyword])) copy[keyword] = mapValues(copy[keyword], toCheckable);
   }
   for (const keyword of ["items", "additionalProperties", "not", "contains", "anyOf", "allOf"]) {
     const part = copy[keyword];
-    if (Array.isArray(part)) copy[keyword] = part.map(checkable);
-    else if (isRecord(part)) copy[keyword] = checkable(part as TSchema);
+    if (Array.isArray(part)) copy[keyword] = part.map(toCheckable);
+    else if (isRecord(part)) copy[keyword] = toCheckable(part as TSchema);
   }
   if (typeof copy["format"] === "string" && !FormatRegistry.Has(copy["format"])) delete copy["format"];
   return copy as unknown as TSchema;
 }
 
 /** The schema with a kind that TypeBox knows. */
-function known(schema: TSchema): TSchema {
+function withKind(schema: TSchema): TSchema {
   const kind: unknown = schema[Kind];
-  const form = formOf(schema);
+  const form = numberFormatOf(schema);
   if (form) return { ...schema, [Kind]: "Union", anyOf: [Type.Integer(), Type.String()] };
   if (typeof kind === "string" && kind !== "Unsafe") return schema;
   if (Array.isArray(schema["enum"])) {

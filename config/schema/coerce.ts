@@ -2,9 +2,9 @@ import { Kind } from "@sinclair/typebox";
 import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { sentAs } from "../../src/contract/options.ts";
-import { formOf } from "./forms.ts";
-import { changeParts, isMap, propertiesOf, variantsOf, within } from "./walk.ts";
-import type { Spot } from "./walk.ts";
+import { numberFormatOf } from "./value-types.ts";
+import { changeParts, isMap, propertiesOf, variantsOf, partLocation } from "./walk.ts";
+import type { Location } from "./walk.ts";
 
 const EMPTY_IS_ABSENT = new Set(["Array", "Object", "Record", "Unknown"]);
 const INTEGER = /^[+-]?\d+$/;
@@ -15,14 +15,14 @@ const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
  * expansion that came out empty is `false` where the schema wants true or false, and otherwise absent where the key may
  * be absent; so is a section with nothing in it. What can't be converted stays as it is, for the check to report.
  */
-export function convert(schema: TSchema, value: unknown, spot: Spot): unknown {
+export function convert(schema: TSchema, value: unknown, location: Location): unknown {
   if (value === null && schema[Kind] === "Boolean") return false;
   if (typeof value === "string" && !("allOf" in schema)) {
     const text = trimSent(schema, value);
-    return isExpanded(spot) ? fromText(schema, text) : text;
+    return isExpanded(location) ? fromText(schema, text) : text;
   }
-  return changeParts(schema, withoutAbsent(schema, value, spot), (part, inner, step) =>
-    convert(part, inner, step === undefined ? spot : within(spot, step)),
+  return changeParts(schema, withoutAbsent(schema, value, location), (part, inner, step) =>
+    convert(part, inner, step === undefined ? location : partLocation(location, step)),
   );
 }
 
@@ -34,7 +34,7 @@ export function withDefaults(schema: TSchema, value: unknown): unknown {
   if (value === undefined) {
     return "default" in schema ? withDefaults(schema, structuredClone(schema.default)) : undefined;
   }
-  if (formOf(schema)) return value;
+  if (numberFormatOf(schema)) return value;
   if (!isMap(value)) return changeParts(schema, value, withDefaults);
   const missing = Object.entries(propertiesOf(schema)).filter(
     ([key, part]) => !Object.hasOwn(value, key) && "default" in part,
@@ -48,7 +48,7 @@ function trimSent(schema: TSchema, text: string): string {
   return sentAs(schema) ? text.trim() : text;
 }
 
-function withoutAbsent(schema: TSchema, value: unknown, spot: Spot): unknown {
+function withoutAbsent(schema: TSchema, value: unknown, location: Location): unknown {
   if (!isMap(value)) return value;
   const properties = propertiesOf(schema);
   const required = (schema["required"] ?? []) as string[];
@@ -57,12 +57,14 @@ function withoutAbsent(schema: TSchema, value: unknown, spot: Spot): unknown {
     if (part === undefined || part[Kind] === "Boolean") return false;
     if (required.includes(key) && !("default" in part)) return false;
     if (inner === null) return EMPTY_IS_ABSENT.has(part[Kind]);
-    return typeof inner === "string" && trimSent(part, inner) === "" && isExpanded(within(spot, key));
+    return (
+      typeof inner === "string" && trimSent(part, inner) === "" && isExpanded(partLocation(location, key))
+    );
   };
   return Object.fromEntries(Object.entries(value).filter(([key, inner]) => !isAbsent(key, inner)));
 }
 
-function isExpanded({ document, path }: Spot): boolean {
+function isExpanded({ document, path }: Location): boolean {
   const node = document.node(path);
   return node?.kind === "scalar" && node.expanded !== undefined;
 }

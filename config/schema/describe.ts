@@ -1,9 +1,9 @@
 import { Kind } from "@sinclair/typebox";
 import type { TSchema } from "@sinclair/typebox";
 import { isSecret, sentAs } from "../../src/contract/options.ts";
-import { formOf } from "./forms.ts";
+import { numberFormatOf } from "./value-types.ts";
 import { isMap, propertiesOf, variantsOf } from "./walk.ts";
-import type { Spot } from "./walk.ts";
+import type { Location } from "./walk.ts";
 
 const LONGEST_EXCERPT = 40;
 const INVISIBLE: readonly (readonly [RegExp, string])[] = [
@@ -14,52 +14,52 @@ const INVISIBLE: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** What a schema wants, in words; its `title` if it has one. */
-export function expected(schema: TSchema): string {
+export function describeExpected(schema: TSchema): string {
   if (typeof schema.title === "string") return schema.title;
-  const form = formOf(schema);
+  const form = numberFormatOf(schema);
   if (form) return form.words;
-  if (variantsOf(schema).length > 0) return alternatives(variantsOf(schema).map(expected));
+  if (variantsOf(schema).length > 0) return joinWithOr(variantsOf(schema).map(describeExpected));
   switch (schema[Kind]) {
     case "Literal":
       return JSON.stringify(schema["const"]);
     case "String":
-      return text(schema);
+      return describeText(schema);
     case "Integer":
-      return `a whole number${range(schema)}`;
+      return `a whole number${describeRange(schema)}`;
     case "Number":
-      return `a number${range(schema)}`;
+      return `a number${describeRange(schema)}`;
     case "Boolean":
       return "true or false";
     case "Null":
       return "nothing";
     case "Array":
     case "Tuple":
-      return `a list${count(schema)}`;
+      return `a list${describeCount(schema)}`;
     case "Object":
     case "Record":
-      return map(schema);
+      return describeMap(schema);
     default:
       return "something else";
   }
 }
 
 /** What stands there, in words: never a secret, nor what came from the environment. */
-export function found(schema: TSchema, value: unknown, spot: Spot): string {
-  const node = spot.document.node(spot.path);
+export function describeFound(schema: TSchema, value: unknown, location: Location): string {
+  const node = location.document.node(location.path);
   const variables = node?.kind === "scalar" ? (node.expanded?.variables ?? []) : [];
   if (variables.length > 0) return `the ${value === "" ? "empty " : ""}value of ${variables.join(" and ")}`;
   if (value === undefined || value === null) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (isMap(value)) return isCounted(schema) ? `a map with ${keyCount(value)}` : "a map";
   if (value === "") return "an empty text";
-  if (!mayShow(schema)) return typeof value === "string" ? "a text" : `a ${typeof value}`;
+  if (!canShow(schema)) return typeof value === "string" ? "a text" : `a ${typeof value}`;
   // JSON has no word for .inf.
   if (typeof value === "number") return String(value);
   return typeof value === "string" ? excerpt(value) : JSON.stringify(value);
 }
 
 /** Why a text can't be sent in a header as its schema wants it, in words that don't give it away. */
-export function whyUnsendable(schema: TSchema, text: string): string | undefined {
+export function explainUnsendable(schema: TSchema, text: string): string | undefined {
   const sent = sentAs(schema);
   if (!sent) return undefined;
   if (/^(["'`]).*\1$/s.test(text) && text.length > 1)
@@ -71,15 +71,15 @@ export function whyUnsendable(schema: TSchema, text: string): string | undefined
 }
 
 /** `a`, `a or b`, `a, b or c`. */
-export function alternatives(words: readonly string[]): string {
+export function joinWithOr(words: readonly string[]): string {
   const last = words.at(-1) ?? "";
   return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} or ${last}`;
 }
 
 /** Whether what stands there may be repeated: where a section should be it may be anything, so a key too. */
-export function mayShow(schema: TSchema): boolean {
+export function canShow(schema: TSchema): boolean {
   const variants = variantsOf(schema);
-  if (formOf(schema) === undefined && variants.length > 0) return variants.every(mayShow);
+  if (numberFormatOf(schema) === undefined && variants.length > 0) return variants.every(canShow);
   return (
     !isSecret(schema) &&
     sentAs(schema) === undefined &&
@@ -93,7 +93,7 @@ function excerpt(value: string): string {
   return JSON.stringify(open.length > LONGEST_EXCERPT ? `${open.slice(0, LONGEST_EXCERPT)}…` : open);
 }
 
-function text(schema: TSchema): string {
+function describeText(schema: TSchema): string {
   if (typeof schema["pattern"] === "string") return `a text that matches ${schema["pattern"]}`;
   const { minLength = 0, maxLength } = schema as { minLength?: number; maxLength?: number };
   const most = maxLength === undefined ? "" : `at most ${maxLength} characters`;
@@ -104,7 +104,7 @@ function text(schema: TSchema): string {
   return limits === "" ? "a text" : `a text of ${limits}`;
 }
 
-function range(schema: TSchema): string {
+function describeRange(schema: TSchema): string {
   const { minimum, maximum } = schema as { minimum?: number; maximum?: number };
   if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`;
   const limits = limitsOf(schema, {
@@ -117,7 +117,7 @@ function range(schema: TSchema): string {
   return limits === "" ? "" : `, ${limits}`;
 }
 
-function count(schema: TSchema): string {
+function describeCount(schema: TSchema): string {
   const { minItems, maxItems } = schema as { minItems?: number; maxItems?: number };
   if (minItems !== undefined && minItems === maxItems) return ` of ${minItems}`;
   const limits = limitsOf(schema, { minItems: "of at least", maxItems: "of at most" });
@@ -135,7 +135,7 @@ function keyCount(value: object): string {
   return count === 0 ? "no keys" : `${count} ${count === 1 ? "key" : "keys"}`;
 }
 
-function map(schema: TSchema): string {
+function describeMap(schema: TSchema): string {
   if (!isCounted(schema)) return "a map (key: value)";
   const { minProperties, maxProperties } = schema as { minProperties?: number; maxProperties?: number };
   const known = Object.keys(propertiesOf(schema));

@@ -3,15 +3,15 @@ import type { TSchema } from "@sinclair/typebox";
 import { Value, ValueErrorType } from "@sinclair/typebox/value";
 import type { ValueError } from "@sinclair/typebox/value";
 import type { ConfigNode } from "../document/document.ts";
-import { formOf } from "./forms.ts";
-import { nearest } from "../nearest.ts";
+import { numberFormatOf } from "./value-types.ts";
+import { nearestName } from "../nearest.ts";
 import type { Problem } from "../problem.ts";
-import { isMap, propertiesOf, variantFor, variantsOf, within } from "./walk.ts";
-import type { Spot } from "./walk.ts";
-import { expected, found, mayShow } from "./describe.ts";
+import { isMap, propertiesOf, matchVariant, variantsOf, partLocation } from "./walk.ts";
+import type { Location } from "./walk.ts";
+import { describeExpected, describeFound, canShow } from "./describe.ts";
 
-/** All that is wrong with a value, one problem a place. */
-export function diagnose(schema: TSchema, value: unknown, spot: Spot): Problem[] {
+/** Returns all that is wrong with a value, one problem a path. */
+export function diagnose(schema: TSchema, value: unknown, location: Location): Problem[] {
   const seen = new Set<string>();
   const problems: Problem[] = [];
   for (const error of Value.Errors(schema, value)) {
@@ -19,30 +19,33 @@ export function diagnose(schema: TSchema, value: unknown, spot: Spot): Problem[]
     // An intersection's own error follows those of its parts.
     if (error.type === ValueErrorType.Intersect) continue;
     seen.add(error.path);
-    problems.push(...diagnoseOne(error, value, spot));
+    problems.push(...diagnoseOne(error, value, location));
   }
   return problems;
 }
 
-function diagnoseOne(error: ValueError, whole: unknown, top: Spot): Problem[] {
-  const spot = spotOf(error.path, whole, top);
-  if (isUnknownKey(error)) return unknownKeys(error, whole, { top, spot });
-  if (spot.document.isBroken(spot.path)) return [];
+function diagnoseOne(error: ValueError, whole: unknown, top: Location): Problem[] {
+  const location = locate(error.path, whole, top);
+  if (isUnknownKey(error)) return unknownKeys(error, whole, { top, location });
+  if (location.document.isInvalid(location.path)) return [];
   if (error.value === undefined) {
-    const place = spot.document.keyPlace(spot.path.slice(0, -1));
+    const position = location.document.keyPosition(location.path.slice(0, -1));
     return [
-      spot.document.problem(spot.path, { message: `missing; expected ${expected(error.schema)}`, place }),
+      location.document.problem(location.path, {
+        message: `missing; expected ${describeExpected(error.schema)}`,
+        position,
+      }),
     ];
   }
-  const variant = variantsOf(error.schema).length > 0 ? variantFor(error.schema, error.value) : undefined;
-  if (variant) return diagnose(variant, error.value, spot);
-  return [mismatch(error.schema, error.value, spot)];
+  const variant = variantsOf(error.schema).length > 0 ? matchVariant(error.schema, error.value) : undefined;
+  if (variant) return diagnose(variant, error.value, location);
+  return [mismatch(error.schema, error.value, location)];
 }
 
 /** The problem of a value that is not what its schema wants. */
-export function mismatch(schema: TSchema, value: unknown, spot: Spot): Problem {
-  const message = `expected ${expected(schema)}, found ${found(schema, value, spot)}`;
-  return spot.document.problem(spot.path, { message, hint: hintFor(schema, value, spot) });
+export function mismatch(schema: TSchema, value: unknown, location: Location): Problem {
+  const message = `expected ${describeExpected(schema)}, found ${describeFound(schema, value, location)}`;
+  return location.document.problem(location.path, { message, hint: hintFor(schema, value, location) });
 }
 
 function isUnknownKey(error: ValueError): boolean {
@@ -52,45 +55,52 @@ function isUnknownKey(error: ValueError): boolean {
   );
 }
 
-function unknownKeys(error: ValueError, whole: unknown, at: { top: Spot; spot: Spot }): Problem[] {
-  const { document, path } = at.spot;
+function unknownKeys(
+  error: ValueError,
+  whole: unknown,
+  at: { top: Location; location: Location },
+): Problem[] {
+  const { document, path } = at.location;
   const [pattern] = Object.keys((error.schema["patternProperties"] ?? {}) as Record<string, TSchema>);
   if (pattern === undefined) {
     const name = String(path.at(-1));
     return [
-      document.problem(path, { message: unknownKey(name, error.schema), place: document.keyPlace(path) }),
+      document.problem(path, {
+        message: describeUnknownKey(name, error.schema),
+        position: document.keyPosition(path),
+      }),
     ];
   }
   // Of a record's names TypeBox reports only the first.
   const parent = error.path.slice(0, error.path.lastIndexOf("/"));
   const map =
-    parent === "" ? whole : valueAt(whole, spotOf(parent, whole, at.top).path.slice(at.top.path.length));
+    parent === "" ? whole : valueAt(whole, locate(parent, whole, at.top).path.slice(at.top.path.length));
   const names = isMap(map) ? Object.keys(map).filter((name) => !new RegExp(pattern).test(name)) : [];
   const rule = error.schema["propertyNames"]?.description ?? `a text that matches ${pattern}`;
   return names.map((name) => {
     const key = [...path.slice(0, -1), name];
     const message = `not a name that can be used here; expected ${rule}`;
-    return document.problem(key, { message, place: document.keyPlace(key) });
+    return document.problem(key, { message, position: document.keyPosition(key) });
   });
 }
 
-function unknownKey(name: string, schema: TSchema): string {
+function describeUnknownKey(name: string, schema: TSchema): string {
   const parts = (schema["allOf"] as TSchema[] | undefined) ?? [schema];
   const known = parts.flatMap((part) => Object.keys(propertiesOf(part)));
   if (name.includes(":")) return "unknown key; a space is missing after the colon";
-  const meant = nearest(name, known);
+  const meant = nearestName(name, known);
   if (meant !== undefined) return `unknown key; did you mean "${meant}"?`;
   return known.length === 0
     ? "unknown key; none is known here"
     : `unknown key; known here: ${known.join(", ")}`;
 }
 
-function hintFor(schema: TSchema, value: unknown, spot: Spot): string | undefined {
-  const node = spot.document.node(spot.path);
+function hintFor(schema: TSchema, value: unknown, location: Location): string | undefined {
+  const node = location.document.node(location.path);
   if (node?.kind === "scalar" && node.expanded && node.expanded.variables.length === 0) {
-    return `it comes from ${mayShow(schema) ? node.expanded.source : "the expansion"}`;
+    return `it comes from ${canShow(schema) ? node.expanded.source : "the expansion"}`;
   }
-  const form = formOf(schema);
+  const form = numberFormatOf(schema);
   if (form) return form.hint;
   if (value === null) return "give it a value, or remove the line";
   if (schema[Kind] === "Array" && !Array.isArray(value))
@@ -110,20 +120,20 @@ function textHint(schema: TSchema, value: string, node: ConfigNode | undefined):
   const words = variantsOf(schema).flatMap((variant) =>
     typeof variant["const"] === "string" ? [variant["const"]] : [],
   );
-  const meant = nearest(value, words);
+  const meant = nearestName(value, words);
   return meant === undefined ? undefined : `did you mean ${meant}?`;
 }
 
-/** The place of a JSON pointer (RFC 6901) into `whole`. */
-function spotOf(pointer: string, whole: unknown, top: Spot): Spot {
-  let [spot, value] = [top, whole];
+/** Returns the location of a JSON pointer (RFC 6901) into `whole`. */
+function locate(pointer: string, whole: unknown, top: Location): Location {
+  let [location, value] = [top, whole];
   for (const escaped of pointer.split("/").slice(1)) {
     const name = escaped.replaceAll("~1", "/").replaceAll("~0", "~");
     const step = Array.isArray(value) ? Number(name) : name;
-    spot = within(spot, step);
+    location = partLocation(location, step);
     value = valueAt(value, [step]);
   }
-  return spot;
+  return location;
 }
 
 function valueAt(value: unknown, path: readonly (string | number)[]): unknown {

@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import type { Static } from "@sinclair/typebox";
 import { Duration, Secret } from "../../src/contract/options.ts";
-import { Size, strict, wait } from "./forms.ts";
+import { Size, strict, wait } from "./value-types.ts";
 import { Key, KeyDefaults } from "./keys.ts";
 import { Health, Retry, Route, Upstream } from "./upstreams.ts";
 

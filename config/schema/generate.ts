@@ -1,8 +1,8 @@
 import type { TSchema } from "@sinclair/typebox";
-import { checkable } from "./checkable.ts";
-import { formOf } from "./forms.ts";
+import { toCheckable } from "./checkable.ts";
+import { numberFormatOf } from "./value-types.ts";
 import { isMap, propertiesOf, variantsOf } from "./walk.ts";
-import { alternatives, expected } from "./describe.ts";
+import { joinWithOr, describeExpected } from "./describe.ts";
 
 const INTRODUCTION = `# gateway.yaml
 
@@ -33,7 +33,7 @@ YAML 1.2 in UTF-8, with anchors, aliases and merge keys (\`<<\`); a key stands o
 
 /** The page that describes every key of gateway.yaml. */
 export function referencePage(schema: TSchema): string {
-  const sections = Object.entries(propertiesOf(checkable(schema)));
+  const sections = Object.entries(propertiesOf(toCheckable(schema)));
   return [INTRODUCTION, ...sections.map(([name, section]) => sectionText(name, section))].join("\n");
 }
 
@@ -76,16 +76,16 @@ function row(key: string, schema: TSchema, required: boolean): string {
 }
 
 function typeOf(schema: TSchema): string {
-  if (formOf(schema))
-    return expected(schema)
+  if (numberFormatOf(schema))
+    return describeExpected(schema)
       .replace(/ such as.*/, "")
       .replace(/^an? /, "");
-  if (isMap(schema["items"])) return `list: ${expected(schema["items"] as TSchema)}`;
+  if (isMap(schema["items"])) return `list: ${describeExpected(schema["items"] as TSchema)}`;
   if (schema["type"] === undefined && variantsOf(schema).length === 0) return "map";
   const words = variantsOf(schema).flatMap((variant) =>
     "const" in variant ? [`\`${variant["const"]}\``] : [],
   );
-  return words.length > 0 ? alternatives(words) : expected(schema).replace(/^an? /, "");
+  return words.length > 0 ? joinWithOr(words) : describeExpected(schema).replace(/^an? /, "");
 }
 
 /** What an editor must also take where not just any text is wanted. */

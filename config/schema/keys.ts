@@ -1,7 +1,7 @@
 import { Type } from "@sinclair/typebox";
 import type { TInteger } from "@sinclair/typebox";
 import { Secret } from "../../src/contract/options.ts";
-import { Moment, patterns, strict } from "./forms.ts";
+import { Moment, patterns, strict } from "./value-types.ts";
 
 function limit(description: string): TInteger {
   return Type.Integer({ minimum: 1, description });

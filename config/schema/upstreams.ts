@@ -1,5 +1,5 @@
 import { Type } from "@sinclair/typebox";
-import { patterns, Share, strict, wait } from "./forms.ts";
+import { patterns, Share, strict, wait } from "./value-types.ts";
 import { Limits } from "./keys.ts";
 
 const Timeouts = Type.Object(

@@ -3,15 +3,15 @@ import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ConfigDocument, Path } from "../document/document.ts";
 
-/** The place in a document that a value being checked came from. */
-export interface Spot {
+/** The path in a document that a value being checked came from. */
+export interface Location {
   readonly document: ConfigDocument;
   readonly path: Path;
 }
 
-/** The place of a part of a map or a list. */
-export function within(spot: Spot, step: string | number): Spot {
-  return { document: spot.document, path: [...spot.path, step] };
+/** Returns the location of a part of a map or a list. */
+export function partLocation(location: Location, step: string | number): Location {
+  return { document: location.document, path: [...location.path, step] };
 }
 
 /** True for what a YAML map is read as. */
@@ -25,7 +25,7 @@ export function propertiesOf(schema: TSchema): Readonly<Record<string, TSchema>>
 }
 
 /** The schema of a map's key or a list's item, if the schema says anything about it. */
-export function partOf(schema: TSchema, step: string | number): TSchema | undefined {
+export function schemaOfPart(schema: TSchema, step: string | number): TSchema | undefined {
   if (typeof step === "number") {
     return Array.isArray(schema["items"]) ? schema["items"][step] : schema["items"];
   }
@@ -50,11 +50,11 @@ export function changeParts(schema: TSchema, value: unknown, change: Change): un
     return (schema["allOf"] as TSchema[]).reduce((changed, inner) => change(inner, changed), value);
   }
   if (variantsOf(schema).length > 0) {
-    const variant = variantFor(schema, value);
+    const variant = matchVariant(schema, value);
     return variant ? change(variant, value) : value;
   }
   const changePart = (step: string | number, part: unknown) => {
-    const inner = partOf(schema, step);
+    const inner = schemaOfPart(schema, step);
     return inner ? change(inner, part, step) : part;
   };
   if (Array.isArray(value)) return value.map((item, index) => changePart(index, item));
@@ -71,7 +71,7 @@ export function variantsOf(schema: TSchema): readonly TSchema[] {
  * The one alternative of a union that a value was meant to be: the one it fits, else the only one that is a map or a
  * list like it, among several maps the one of which it has the fixed values (as `type: header`).
  */
-export function variantFor(schema: TSchema, value: unknown): TSchema | undefined {
+export function matchVariant(schema: TSchema, value: unknown): TSchema | undefined {
   const fitting = variantsOf(schema).find((variant) => Value.Check(variant, value));
   if (fitting) return fitting;
   const alike = variantsOf(schema).filter((variant) => isContainerLike(variant, value));

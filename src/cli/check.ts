@@ -1,4 +1,4 @@
-import { configPath, environmentProxies, loadConfig, strayArgument } from "../../config/load.ts";
+import { configPath, environmentProxies, loadConfig, unexpectedArgument } from "../../config/load.ts";
 import { build, plan } from "../build-gateway.ts";
 import { proxyNotices } from "../host/proxy-notices.ts";
 import { createLogger, flushLog } from "../log.ts";
@@ -10,7 +10,7 @@ import { memoryStorage } from "../storage/memory.ts";
 /** `check`: says whether the gateway could start with this file. Throws a ConfigError or a StartupError if not. */
 export async function check(argv: readonly string[]): Promise<number> {
   // Or else another file than the one that was meant would be found fine.
-  const stray = strayArgument(argv);
+  const stray = unexpectedArgument(argv);
   if (stray !== undefined) throw new StartupError(`check takes only --config PATH, and not ${stray}`);
   const config = await loadConfig(configPath(argv));
   const planned = await plan(config);

@@ -18,7 +18,7 @@ import { isUnpriced } from "../usage/unpriced.ts";
 import { memoryStorage } from "../storage/memory.ts";
 import { knownKeys } from "./keys/known-keys.ts";
 import { waitFor } from "./waiting.ts";
-import { budgetWords, limitWords } from "./keys/format-limits.ts";
+import { formatBudget, formatLimits } from "./keys/format-limits.ts";
 
 /**
  * `explain`: says where a request for a model would go, by the code that sends it there. Gives 0 when it would
@@ -123,13 +123,13 @@ function tellWay({ targets, onContextLength }: RoutePlan, resolution: Resolution
 function tellLimits({ caller, by }: Asked, { targets }: RoutePlan, { upstreams }: Settings): void {
   if (hasLimit(caller.limits)) {
     console.log(
-      `  limits of ${by}${caller.name === "" ? " without its own" : ""}: ${limitWords(caller.limits)}`,
+      `  limits of ${by}${caller.name === "" ? " without its own" : ""}: ${formatLimits(caller.limits)}`,
     );
   }
-  if (caller.budget) console.log(`  budget of ${by}: ${budgetWords(caller.budget)}`);
+  if (caller.budget) console.log(`  budget of ${by}: ${formatBudget(caller.budget)}`);
   for (const id of new Set(targets.map(({ upstream }) => upstream.id))) {
     const limits = upstreams[id]?.limits ?? {};
-    if (hasLimit(limits)) console.log(`  limits of ${id}, for all keys together: ${limitWords(limits)}`);
+    if (hasLimit(limits)) console.log(`  limits of ${id}, for all keys together: ${formatLimits(limits)}`);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Lines of cells as text, each column as wide as its widest cell; all but the first can be put to the right. */
-export function table(
+export function formatTable(
   lines: readonly (readonly string[])[],
   { numbers = false }: { readonly numbers?: boolean } = {},
 ): string {

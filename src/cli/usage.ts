@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { messageOf } from "../log.ts";
 import type { UsageGrouping, UsageQuery, UsageRow } from "../ledger/ledger-store.ts";
 import { withLedger } from "./ledger-file.ts";
-import { table } from "./table.ts";
+import { formatTable } from "./table.ts";
 
 const USAGE = `usage: bun run modelyard usage [--by key|model|day|upstream] [--since 7d|2026-01-31] [--json] [--config PATH]`;
 const GROUPINGS: readonly UsageGrouping[] = ["key", "model", "day", "upstream"];
@@ -18,7 +18,7 @@ export async function usage(argv: readonly string[]): Promise<number> {
   const rows = (await withLedger(argv, (ledger) => ledger.usage(asked.query))) ?? [];
   if (asked.json) console.log(JSON.stringify(rows, null, 2));
   else if (rows.length === 0) console.log("No request has ended yet in that time.");
-  else console.log(table([[asked.query.by, ...HEADINGS], ...rows.map(cells)], { numbers: true }));
+  else console.log(formatTable([[asked.query.by, ...HEADINGS], ...rows.map(cells)], { numbers: true }));
   return 0;
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
-import { nearest } from "../../config/nearest.ts";
+import { nearestName } from "../../config/nearest.ts";
 import { PluginError } from "./plugin-error.ts";
 
 const BUILT_IN = join(import.meta.dir, "../../plugins");
@@ -62,7 +62,7 @@ function ancestors(folder: string): string[] {
 
 function meantBy(name: string): string {
   if (/\.[cm]?[jt]s$/.test(name)) return `write ./${name} for a file in the folder of gateway.yaml`;
-  const near = nearest(name, builtIns());
+  const near = nearestName(name, builtIns());
   if (near !== undefined) return `did you mean "${near}"?`;
   return `write ./${name}.ts for a file in the folder of gateway.yaml, or install the package there`;
 }

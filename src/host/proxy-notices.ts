@@ -1,5 +1,5 @@
-import type { ProxyFor } from "../../config/environment.ts";
-import { shownProxy } from "../../config/environment.ts";
+import type { ProxyResolver } from "../../config/environment.ts";
+import { formatProxy } from "../../config/environment.ts";
 import type { PlannedUpstream } from "./open-upstream.ts";
 
 interface Planned {
@@ -14,13 +14,13 @@ interface Planned {
  */
 export function proxyNotices(
   { upstreams, secrets }: Planned,
-  proxyFor: ProxyFor | undefined,
+  proxyFor: ProxyResolver | undefined,
 ): readonly string[] {
   if (!proxyFor) return [];
   const hidden = new Set(secrets);
   const notices = upstreams.flatMap(({ id, options }) => {
     const urls = addressesIn(options).filter((address) => !hidden.has(address));
-    const proxies = urls.flatMap((address) => proxyFor(new URL(address)) ?? []).map(shownProxy);
+    const proxies = urls.flatMap((address) => proxyFor(new URL(address)) ?? []).map(formatProxy);
     return [...new Set(proxies)].map((proxy) => `${id} is reached through ${proxy}`);
   });
   return [...notices, ...SCHEMES.flatMap((scheme) => generalNotice(scheme, proxyFor))];
@@ -29,11 +29,11 @@ export function proxyNotices(
 const SCHEMES = ["http", "https"] as const;
 
 /** Of a host that no exception names: presets have their addresses in code. */
-function generalNotice(scheme: (typeof SCHEMES)[number], proxyFor: ProxyFor): string[] {
+function generalNotice(scheme: (typeof SCHEMES)[number], proxyFor: ProxyResolver): string[] {
   const proxy = proxyFor(new URL(`${scheme}://somewhere.invalid`));
   if (!proxy) return [];
   return [
-    `the environment sends ${scheme}:// through ${shownProxy(proxy)}, except for NO_PROXY and this machine's own addresses`,
+    `the environment sends ${scheme}:// through ${formatProxy(proxy)}, except for NO_PROXY and this machine's own addresses`,
   ];
 }
 

@@ -1,4 +1,4 @@
-import { nearestFew } from "../../config/nearest.ts";
+import { nearestNames } from "../../config/nearest.ts";
 import { UpstreamError } from "../contract/index.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { Gateway } from "../gateway.ts";
@@ -154,7 +154,7 @@ export async function refuseUnknown(asked: string, caller: Caller, gateway: Gate
 
 async function notFound(asked: string, caller: Caller, gateway: Gateway): Promise<string> {
   const names = (await servedModels(caller, gateway)).map(({ id }) => id);
-  const near = nearestFew(asked, names, SUGGESTIONS);
+  const near = nearestNames(asked, names, SUGGESTIONS);
   const hint =
     near.length > 0
       ? `; did you mean ${near.map((name) => `"${name}"`).join(", ")}?`

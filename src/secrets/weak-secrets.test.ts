@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { loadText } from "../../config/load.ts";
+import { parseConfig } from "../../config/load.ts";
 import { weakSecretWarnings } from "./weak-secrets.ts";
 
 function warningsOf(key: object, { host = "0.0.0.0", secret = "" } = {}): string[] {
@@ -9,7 +9,7 @@ function warningsOf(key: object, { host = "0.0.0.0", secret = "" } = {}): string
     upstreams: { up: { plugin: "./up.ts" } },
     ...(secret && { storage: { secret } }),
   };
-  const { settings, problems } = loadText("gateway.yaml", JSON.stringify(file), {});
+  const { settings, problems } = parseConfig("gateway.yaml", JSON.stringify(file), {});
   expect(problems).toEqual([]);
   return weakSecretWarnings(settings!);
 }

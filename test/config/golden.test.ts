@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Glob } from "bun";
-import { loadText } from "../../config/load.ts";
-import { report } from "../../config/problem.ts";
+import { parseConfig } from "../../config/load.ts";
+import { formatProblems } from "../../config/problem.ts";
 
 // A golden file is YAML, a line of dashes, and the report or the settings it must lead to.
 const RULE = /^-{10}\n/m;
@@ -27,12 +27,12 @@ test("there are golden files", () => {
 for (const name of files) {
   test(`gateway.yaml, golden: ${name.replace(".yamltest", "").replaceAll("-", " ")}`, async () => {
     const [yaml = "", expected = ""] = (await Bun.file(`${import.meta.dir}/${name}`).text()).split(RULE);
-    const loaded = loadText("gateway.yaml", yaml, ENVIRONMENT);
+    const loaded = parseConfig("gateway.yaml", yaml, ENVIRONMENT);
     if (expected.startsWith("{")) {
-      expect(report(loaded.problems)).toBe(report([]));
+      expect(formatProblems(loaded.problems)).toBe(formatProblems([]));
       expect(JSON.parse(JSON.stringify(loaded.settings))).toEqual(JSON.parse(expected));
     } else {
-      expect(`${report(loaded.problems)}\n`).toBe(expected);
+      expect(`${formatProblems(loaded.problems)}\n`).toBe(expected);
       expect(loaded.settings).toBeUndefined();
     }
   });

@@ -1,6 +1,6 @@
 import { Value } from "@sinclair/typebox/value";
 import type { Call, ChatEvent, ChatRequest, Host } from "modelyard/plugin";
-import { checkable } from "../../config/schema/checkable.ts";
+import { toCheckable } from "../../config/schema/checkable.ts";
 import { withDefaults } from "../../config/schema/coerce.ts";
 import { Langfast } from "../../plugins/langfast/langfast.ts";
 import type { Timing } from "../../plugins/langfast/langfast.ts";
@@ -81,7 +81,7 @@ export function filledOptions(given: object): Options {
 
 /** Whether the gateway would take these options. */
 export function areOptions(given: unknown): boolean {
-  return Value.Check(checkable(schema), given);
+  return Value.Check(toCheckable(schema), given);
 }
 
 /** A streamed request for one user message. */

@@ -1,6 +1,6 @@
 import { Value } from "@sinclair/typebox/value";
 import type { ChatEvent, ChatRequest, ChatStream, Host, Upstream } from "modelyard/plugin";
-import { checkable } from "../../config/schema/checkable.ts";
+import { toCheckable } from "../../config/schema/checkable.ts";
 import { withDefaults } from "../../config/schema/coerce.ts";
 import plugin from "../../plugins/openai/index.ts";
 import type { Options } from "../../plugins/openai/options.ts";
@@ -8,7 +8,7 @@ import { outcomeOf } from "./pieces.ts";
 import { testCall, testHost } from "./plugin-host.ts";
 import type { TestHost } from "./plugin-host.ts";
 
-const schema = checkable(plugin.options);
+const schema = toCheckable(plugin.options);
 
 /** Options as they are after the gateway has filled in the defaults. */
 export function filledOptions(given: object): Options {

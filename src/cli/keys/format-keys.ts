@@ -1,8 +1,8 @@
 import type { BudgetSettings, LimitSettings } from "../../../config/settings.ts";
 import type { Spent } from "../../ledger/ledger-row.ts";
 import type { KnownKey } from "./known-keys.ts";
-import { table } from "../table.ts";
-import { budgetWords, limitWords } from "./format-limits.ts";
+import { formatTable } from "../table.ts";
+import { formatBudget, formatLimits } from "./format-limits.ts";
 
 /** What a key has spent since a day as `2027-01-01`, 0:00 UTC. */
 export interface SpentSince extends Spent {
@@ -22,7 +22,7 @@ export interface KeyJson {
 }
 
 /** A key for programs. */
-export function keyJson({ name, prefix, made, expires, models, limits, budget }: KnownKey): KeyJson {
+export function toKeyJson({ name, prefix, made, expires, models, limits, budget }: KnownKey): KeyJson {
   return {
     name,
     from: prefix === undefined ? "gateway.yaml" : "database",
@@ -36,49 +36,49 @@ export function keyJson({ name, prefix, made, expires, models, limits, budget }:
 }
 
 /** Keys as lines, a column for each thing, under a line of headings. */
-export function keyTable(keys: readonly KnownKey[]): string {
-  return table([
+export function formatKeyTable(keys: readonly KnownKey[]): string {
+  return formatTable([
     ["name", "key", "made", "expires", "limits", "budget", "models"],
     ...keys.map((key) => [
       key.name,
-      keyWords(key),
+      formatPrefix(key),
       iso(key.made)?.slice(0, 10) ?? "",
-      expiryWords(key.expires),
-      limitWords(key.limits),
-      budgetWords(key.budget),
+      formatExpiry(key.expires),
+      formatLimits(key.limits),
+      formatBudget(key.budget),
       key.models.join(", "),
     ]),
   ]);
 }
 
 /** A key as lines of its own, and what it has spent of its budget if it has one. */
-export function keyPage(key: KnownKey, spent: SpentSince | undefined): string {
+export function formatKey(key: KnownKey, spent: SpentSince | undefined): string {
   const made = iso(key.made);
   return [
     `name     ${key.name}`,
-    `key      ${keyWords(key)}${made === undefined ? "" : `, made ${moment(made)}`}`,
-    `expires  ${expiryWords(key.expires)}`,
+    `key      ${formatPrefix(key)}${made === undefined ? "" : `, made ${formatTime(made)}`}`,
+    `expires  ${formatExpiry(key.expires)}`,
     `models   ${key.models.join(", ")}`,
-    `limits   ${limitWords(key.limits)}`,
-    `budget   ${budgetWords(key.budget)}`,
+    `limits   ${formatLimits(key.limits)}`,
+    `budget   ${formatBudget(key.budget)}`,
     ...(spent
       ? [`spent    ${spent.usd.toFixed(4)} USD and ${spent.tokens} tokens since ${spent.since}`]
       : []),
   ].join("\n");
 }
 
-function keyWords({ prefix }: KnownKey): string {
+function formatPrefix({ prefix }: KnownKey): string {
   return prefix === undefined ? "in gateway.yaml" : `${prefix}…`;
 }
 
-function expiryWords(expires: number | undefined): string {
+function formatExpiry(expires: number | undefined): string {
   const at = iso(expires);
   if (expires === undefined || at === undefined) return "never";
-  return expires <= Date.now() ? `expired ${moment(at)}` : moment(at);
+  return expires <= Date.now() ? `expired ${formatTime(at)}` : formatTime(at);
 }
 
 /** Without the time where it is midnight, as people write it in gateway.yaml. */
-function moment(time: string): string {
+function formatTime(time: string): string {
   return time.endsWith("T00:00:00.000Z") ? time.slice(0, 10) : `${time.slice(0, 16).replace("T", " ")} UTC`;
 }
 

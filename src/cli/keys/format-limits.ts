@@ -8,7 +8,7 @@ const WORDS: Readonly<Record<keyof LimitSettings, string>> = {
 };
 
 /** As `60 requests/min, 4 at once`; `none` where there is none. */
-export function limitWords(limits: LimitSettings): string {
+export function formatLimits(limits: LimitSettings): string {
   const words = Object.entries(WORDS).flatMap(([name, unit]) => {
     const limit = limits[name as keyof LimitSettings];
     return limit === undefined ? [] : [`${limit} ${unit}`];
@@ -17,7 +17,7 @@ export function limitWords(limits: LimitSettings): string {
 }
 
 /** As `20 USD and 5000000 tokens per month`; `none` where there is none. */
-export function budgetWords(budget: BudgetSettings | undefined): string {
+export function formatBudget(budget: BudgetSettings | undefined): string {
   if (!budget) return "none";
   const { usd, tokens, per } = budget;
   const parts = [

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { grantOf } from "./key-grant.ts";
+import { parseGrant } from "./key-grant.ts";
 
 test("options become what stands in gateway.yaml, defaults filled in", () => {
   const options = {
@@ -9,14 +9,14 @@ test("options become what stands in gateway.yaml, defaults filled in", () => {
     "budget-usd": "2.5",
     expires: "2100-01-01",
   };
-  expect(grantOf("bob", options)).toEqual({
+  expect(parseGrant("bob", options)).toEqual({
     name: "bob",
     models: ["gpt-4o*", "claude-*"],
     limits: { requests_per_minute: 60, concurrent_requests: 4 },
     budget: { usd: 2.5, per: "month" },
     expires: Date.UTC(2100, 0, 1),
   });
-  expect(grantOf("eve", {})).toEqual({ name: "eve", models: ["*"], limits: {} });
+  expect(parseGrant("eve", {})).toEqual({ name: "eve", models: ["*"], limits: {} });
 });
 
 test("every wrong option is told, by its own name and with the right form", () => {
@@ -31,7 +31,7 @@ test("every wrong option is told, by its own name and with the right form", () =
     "budget-per": "year",
     expires: "tomorrow",
   };
-  expect(grantOf(" x", options)).toEqual([
+  expect(parseGrant(" x", options)).toEqual([
     'NAME: expected a name without white space at its ends, found " x"',
     "--models: expected a model's name or a pattern such as gpt-4o*, found an empty text",
     '--requests-per-minute: expected a whole number, at least 1, found "many"',
@@ -46,8 +46,8 @@ test("every wrong option is told, by its own name and with the right form", () =
 });
 
 test("a period without a budget and a time that is over are refused", () => {
-  expect(grantOf("bob", { "budget-per": "day" })).toEqual([
+  expect(parseGrant("bob", { "budget-per": "day" })).toEqual([
     "--budget-per: of what? give --budget-usd, --budget-tokens or both",
   ]);
-  expect(grantOf("bob", { expires: "2020-01-01" })).toEqual(["--expires: that time is over already"]);
+  expect(parseGrant("bob", { expires: "2020-01-01" })).toEqual(["--expires: that time is over already"]);
 });

@@ -5,7 +5,7 @@ import { Key } from "../../../config/schema/keys.ts";
 import type { Grant } from "../../keys/keyring.ts";
 
 /** Where in an entry of `keys` each option of `keys create` stands. */
-const PLACES = {
+const CONFIG_PATHS = {
   models: "models",
   "requests-per-minute": "limits.requests_per_minute",
   "requests-per-day": "limits.requests_per_day",
@@ -18,16 +18,16 @@ const PLACES = {
 } as const;
 
 /** An option that says what a key may do. */
-export type GrantOption = keyof typeof PLACES;
+export type GrantOption = keyof typeof CONFIG_PATHS;
 
 /** All of them, in the order of an entry of `keys`. */
-export const GRANT_OPTIONS = Object.keys(PLACES) as readonly GrantOption[];
+export const GRANT_OPTIONS = Object.keys(CONFIG_PATHS) as readonly GrantOption[];
 
 /**
  * What the options of `keys create` say a key may do, by the rules for `keys` in gateway.yaml; or what is wrong with
  * them, a line each.
  */
-export function grantOf(
+export function parseGrant(
   name: string,
   options: Readonly<Partial<Record<GrantOption, string>>>,
 ): Grant | readonly string[] {
@@ -59,7 +59,7 @@ function entryOf(
   for (const option of GRANT_OPTIONS) {
     const text = options[option];
     if (text === undefined) continue;
-    const [section = "", key] = PLACES[option].split(".");
+    const [section = "", key] = CONFIG_PATHS[option].split(".");
     if (key === undefined)
       entry[section] = option === "models" ? text.split(",").map((model) => model.trim()) : text;
     else entry[section] = { ...(entry[section] as object | undefined), [key]: numberIn(text) };
@@ -73,6 +73,6 @@ function numberIn(text: string): string | number {
 }
 
 function optionAt(path: string): string {
-  const option = GRANT_OPTIONS.find((name) => PLACES[name] === path.replace(/\[\d+\]$/, ""));
+  const option = GRANT_OPTIONS.find((name) => CONFIG_PATHS[name] === path.replace(/\[\d+\]$/, ""));
   return option === undefined ? path.toUpperCase() : `--${option}`;
 }

@@ -7,11 +7,11 @@ import { budgetPeriod } from "../../limits/budget-period.ts";
 import type { Grant, KeyStore } from "../../keys/keyring.ts";
 import { makeKey, NameTaken } from "../../keys/keyring.ts";
 import { StartupError } from "../../errors/startup-error.ts";
-import { keysQuestion } from "./parse-keys-args.ts";
-import type { KeysQuestion } from "./parse-keys-args.ts";
+import { parseKeysArgs } from "./parse-keys-args.ts";
+import type { KeysCommand } from "./parse-keys-args.ts";
 import type { SpentSince } from "./format-keys.ts";
-import { keyJson, keyPage, keyTable } from "./format-keys.ts";
-import type { KnownKey, Located } from "./known-keys.ts";
+import { toKeyJson, formatKey, formatKeyTable } from "./format-keys.ts";
+import type { KnownKey, ConfigFolder } from "./known-keys.ts";
 import { hasDatabase, knownKeys, withStorage } from "./known-keys.ts";
 
 const USAGE = `usage: bun run modelyard keys create NAME [--models gpt-4o*,claude-*] [--expires 2027-01-01]
@@ -24,9 +24,9 @@ const USAGE = `usage: bun run modelyard keys create NAME [--models gpt-4o*,claud
 
 /** `keys create`, `list`, `show` and `revoke`. A running gateway knows of a change within a second. */
 export async function keys(argv: readonly string[]): Promise<number> {
-  let asked: KeysQuestion;
+  let asked: KeysCommand;
   try {
-    asked = keysQuestion(argv);
+    asked = parseKeysArgs(argv);
   } catch (error) {
     console.error(`${messageOf(error)}\n${USAGE}`);
     return 2;
@@ -67,7 +67,7 @@ function showOnce(key: string, takeBack: () => void): void {
   }
 }
 
-function revoke(name: string, settings: Settings, config: Located): number {
+function revoke(name: string, settings: Settings, config: ConfigFolder): number {
   const revoked =
     hasDatabase(settings, config) && withStorage(settings, config, ({ keys: store }) => store.delete(name));
   const isConfigured = settings.keys.some((key) => key.name === name);
@@ -83,21 +83,25 @@ function revoke(name: string, settings: Settings, config: Located): number {
 }
 
 function list(all: readonly KnownKey[], json: boolean): number {
-  if (json) console.log(JSON.stringify(all.map(keyJson), null, 2));
-  else if (all.length > 0) console.log(keyTable(all));
+  if (json) console.log(JSON.stringify(all.map(toKeyJson), null, 2));
+  else if (all.length > 0) console.log(formatKeyTable(all));
   else console.error("There is no key yet: one is made at the first start, or by keys create NAME.");
   return 0;
 }
 
 function show(key: KnownKey, spent: SpentSince | undefined, json: boolean): number {
   console.log(
-    json ? JSON.stringify({ ...keyJson(key), spent: spent ?? null }, null, 2) : keyPage(key, spent),
+    json ? JSON.stringify({ ...toKeyJson(key), spent: spent ?? null }, null, 2) : formatKey(key, spent),
   );
   return 0;
 }
 
 /** What the key has spent of its budget, by the ledger; undefined if it has none. */
-function spentOf({ name, budget }: KnownKey, settings: Settings, config: Located): SpentSince | undefined {
+function spentOf(
+  { name, budget }: KnownKey,
+  settings: Settings,
+  config: ConfigFolder,
+): SpentSince | undefined {
   if (!budget) return undefined;
   const { start } = budgetPeriod(budget.per, Date.now());
   const since = new Date(start).toISOString().slice(0, 10);

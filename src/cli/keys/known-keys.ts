@@ -7,7 +7,7 @@ import type { Storage } from "../../storage/storage.ts";
 import { databaseFile, openSqlite } from "../../storage/sqlite/sqlite.ts";
 
 /** Where relative paths start from. */
-export type Located = Pick<LoadedConfig, "directory">;
+export type ConfigFolder = Pick<LoadedConfig, "directory">;
 
 /** A key as it is told to people: all of it but itself. */
 export interface KnownKey extends Caller {
@@ -18,7 +18,7 @@ export interface KnownKey extends Caller {
 }
 
 /** The keys of gateway.yaml and those made at run time, with the limits that hold for them. */
-export function knownKeys(settings: Settings, config: Located): readonly KnownKey[] {
+export function knownKeys(settings: Settings, config: ConfigFolder): readonly KnownKey[] {
   const configured = settings.keys.map((key) => ({
     ...key,
     expires: key.expires,
@@ -34,20 +34,20 @@ export function knownKeys(settings: Settings, config: Located): readonly KnownKe
 }
 
 /** Asking for keys makes no database where there is none. */
-function storedKeys(settings: Settings, config: Located): readonly ListedKey[] {
+function storedKeys(settings: Settings, config: ConfigFolder): readonly ListedKey[] {
   if (!hasDatabase(settings, config)) return [];
   return withStorage(settings, config, ({ keys: store }) => store.list());
 }
 
 /** Whether gateway.yaml's database is there already. */
-export function hasDatabase({ storage }: Settings, { directory }: Located): boolean {
+export function hasDatabase({ storage }: Settings, { directory }: ConfigFolder): boolean {
   return existsSync(databaseFile(storage, directory));
 }
 
 /** Opens the database of gateway.yaml, made when it isn't there yet, for as long as `use` takes. */
 export function withStorage<Result>(
   { storage: settings }: Settings,
-  { directory }: Located,
+  { directory }: ConfigFolder,
   use: (storage: Storage) => Result,
 ): Result {
   const storage = openSqlite(settings, directory);

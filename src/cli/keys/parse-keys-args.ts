@@ -1,9 +1,9 @@
 import { parseArgs } from "node:util";
 import type { Grant } from "../../keys/keyring.ts";
-import { GRANT_OPTIONS, grantOf } from "./key-grant.ts";
+import { GRANT_OPTIONS, parseGrant } from "./key-grant.ts";
 
 /** What `keys` was asked to do. */
-export type KeysQuestion =
+export type KeysCommand =
   | { readonly action: "create"; readonly grant: Grant }
   | { readonly action: "revoke"; readonly name: string }
   | { readonly action: "show"; readonly name: string; readonly json: boolean }
@@ -15,7 +15,7 @@ const OPTIONS = {
   ...Object.fromEntries(GRANT_OPTIONS.map((name) => [name, { type: "string" }] as const)),
 } as const;
 /** What each action takes beside `--config`. */
-const TAKES: Readonly<Record<KeysQuestion["action"], readonly string[]>> = {
+const TAKES: Readonly<Record<KeysCommand["action"], readonly string[]>> = {
   create: GRANT_OPTIONS,
   list: ["json"],
   show: ["json"],
@@ -23,7 +23,7 @@ const TAKES: Readonly<Record<KeysQuestion["action"], readonly string[]>> = {
 };
 
 /** Reads the arguments after `keys`. Throws an Error that says what is wrong: nothing is passed over. */
-export function keysQuestion(argv: readonly string[]): KeysQuestion {
+export function parseKeysArgs(argv: readonly string[]): KeysCommand {
   const parsed = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, tokens: true });
   const [action = "", ...names] = parsed.positionals;
   if (!isAction(action)) {
@@ -40,16 +40,16 @@ export function keysQuestion(argv: readonly string[]): KeysQuestion {
   }
   const name = onlyName(action, names);
   if (action !== "create") return { action, name, json };
-  const grant = grantOf(name, options);
+  const grant = parseGrant(name, options);
   if ("name" in grant) return { action, grant };
   throw new Error(grant.join("\n"));
 }
 
-function isAction(word: string): word is KeysQuestion["action"] {
+function isAction(word: string): word is KeysCommand["action"] {
   return Object.hasOwn(TAKES, word);
 }
 
-function refuseOptions(action: KeysQuestion["action"], options: readonly string[]): void {
+function refuseOptions(action: KeysCommand["action"], options: readonly string[]): void {
   const odd = options.find((option) => option !== "config" && !TAKES[action].includes(option));
   if (odd !== undefined) throw new Error(`keys ${action} takes no --${odd}`);
   const twice = options.find((option, index) => options.indexOf(option) < index);

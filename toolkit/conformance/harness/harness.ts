@@ -1,6 +1,6 @@
 import { parseYaml } from "../../../config/document/parse.ts";
 import { checkValue } from "../../../config/check.ts";
-import type { Checked } from "../../../config/check.ts";
+import type { CheckResult } from "../../../config/check.ts";
 import type {
   ChatRequest,
   JsonObject,
@@ -34,7 +34,7 @@ export class Bench {
   }
 
   /** The options as the gateway reads them from a file. */
-  checked(options: JsonObject): Checked {
+  checked(options: JsonObject): CheckResult {
     const { document } = parseYaml("options", JSON.stringify(options));
     return checkValue(this.plugin.options, options, { document, path: [] });
   }

@@ -13,7 +13,7 @@ const SHARE = /^(\d+(?:\.\d+)?)%$/;
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|[+-]\d{2}:\d{2})?$/;
 
 /** A way of writing a number as text. */
-export interface Form {
+export interface NumberFormat {
   /** What is expected, in words. */
   readonly words: string;
   /** What a plain number seems to lack. */
@@ -24,28 +24,28 @@ export interface Form {
   write(value: number): string;
 }
 
-const duration: Form = {
+const duration: NumberFormat = {
   words: "a duration such as 30s",
   hint: "a duration needs a unit: ms, s, m, h or d",
   read: (value) => (typeof value === "string" ? parseDuration(value) : undefined),
   write: formatDuration,
 };
 
-const size: Form = {
+const size: NumberFormat = {
   words: "a size such as 64MiB",
   hint: "write a whole number of bytes, or a number with KiB, MiB, GiB, KB, MB or GB",
   read: readSize,
   write: (value) => `${value} bytes`,
 };
 
-const share: Form = {
+const share: NumberFormat = {
   words: "a share such as 20%",
   hint: "write a number from 0% to 100%",
   read: readShare,
   write: (value) => `${value * 100}%`,
 };
 
-const moment: Form = {
+const moment: NumberFormat = {
   words: "a date such as 2027-01-01 or 2027-01-01T12:00:00Z",
   hint: "write year-month-day",
   read: (value) => (typeof value === "string" ? readMoment(value) : undefined),
@@ -91,10 +91,10 @@ export function patterns(description: string) {
   return Type.Array(ModelPattern, { minItems: 1, description });
 }
 
-const FORMS: Readonly<Record<string, Form>> = { size, share, moment };
+const FORMS: Readonly<Record<string, NumberFormat>> = { size, share, moment };
 
 /** The form of a schema made by `Duration()`, `Size()`, `Share()` or `Moment()`. */
-export function formOf(schema: TSchema): Form | undefined {
+export function numberFormatOf(schema: TSchema): NumberFormat | undefined {
   return isDuration(schema) ? duration : FORMS[String(schema[FORM])];
 }
 

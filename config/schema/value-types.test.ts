@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { formatDuration, parseDuration } from "./forms.ts";
+import { formatDuration, parseDuration } from "./value-types.ts";
 
 test.each([
   ["0s", 0],
