@@ -4,14 +4,14 @@
  */
 import { definePlugin } from "modelyard/plugin";
 import { Langfast } from "./langfast.ts";
-import { checkOptions, options } from "./options.ts";
+import { validateOptions, options } from "./options.ts";
 
 export default definePlugin({
   apiVersion: 1,
   name: "langfast",
   options,
   open(given, host) {
-    checkOptions(given);
+    validateOptions(given);
     return new Langfast(given, host);
   },
 });

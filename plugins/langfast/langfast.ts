@@ -4,12 +4,12 @@ import { credentialPool, Refusals, withOtherCredential } from "modelyard/credent
 import type { CredentialPool, Lease } from "modelyard/credentials";
 import { systemClock } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
-import { Answer } from "./run/answer.ts";
-import { Auth } from "./auth/gotrue.ts";
+import { AnswerReader } from "./run/answer.ts";
+import { GoTrue } from "./auth/gotrue.ts";
 import { CONNECTION_TIMES } from "./socket/connection.ts";
 import type { ConnectionTimes } from "./socket/connection.ts";
 import { Connections } from "./socket/connections.ts";
-import type { Seat } from "./socket/connections.ts";
+import type { Attachment } from "./socket/connections.ts";
 import { credentialSource } from "./auth/credentials.ts";
 import type { Credential } from "./auth/credentials.ts";
 import { listModels } from "./models.ts";
@@ -20,23 +20,23 @@ import { mapRequest } from "./request/request.ts";
 import type { Prompt } from "./request/request.ts";
 import { Run } from "./run/run.ts";
 import { RunStream } from "./run/run-stream.ts";
-import type { Failure, OpenRun } from "./run/run-stream.ts";
-import { Sharing } from "./auth/sharing.ts";
-import type { Loan } from "./auth/sharing.ts";
+import type { RunFailure, OpenRun } from "./run/run-stream.ts";
+import { CredentialSharing } from "./auth/sharing.ts";
+import type { RunLease } from "./auth/sharing.ts";
 import { Supabase } from "./auth/supabase.ts";
-import { newTally } from "./socket/event-demux.ts";
+import { newDropCounters } from "./socket/event-demux.ts";
 
-/** How many executions that are over are remembered. */
+/** How many ended executions are remembered, so that their late events are recognised. */
 const REMEMBERED_EXECUTIONS = 10_000;
 
-/** What tests hold in their own hands. */
+/** The clock and the socket timeouts; tests replace them. */
 export interface Timing {
   readonly clock: Clock;
   readonly times: ConnectionTimes;
 }
 
-/** The errors by which the service says that it began no run. */
-const NOT_BEGUN = [
+/** Error codes of `initiate-prompt-run` after which the service has started no run. */
+const NOT_STARTED = [
   "rejected",
   "rate-limited",
   "out-of-credit",
@@ -48,11 +48,11 @@ const NOT_BEGUN = [
   "context-length",
 ];
 
-/** What a run is begun with. */
-interface Beginning {
+/** The parts of a run that is being started. */
+interface RunStart {
   readonly run: Run;
-  readonly seat: Seat;
-  readonly loan: Loan;
+  readonly attachment: Attachment;
+  readonly runLease: RunLease;
   readonly call: Call;
 }
 
@@ -60,8 +60,8 @@ interface Beginning {
 export class Langfast implements Upstream {
   readonly reportsConnection = true;
   readonly alwaysStreams = true;
-  readonly #tally = newTally();
-  readonly #sharing = new Sharing();
+  readonly #drops = newDropCounters();
+  readonly #sharing = new CredentialSharing();
   readonly #refused = new Refusals();
   readonly #connections: Connections;
   readonly #pool: CredentialPool<Credential>;
@@ -75,10 +75,10 @@ export class Langfast implements Upstream {
       times,
       clock,
       sharing: this.#sharing,
-      tally: this.#tally,
-      over: new RecentIds(REMEMBERED_EXECUTIONS),
+      drops: this.#drops,
+      endedIds: new RecentIds(REMEMBERED_EXECUTIONS),
     });
-    const source = credentialSource(new Auth(supabase, clock), options, (id) => connections.retire(id));
+    const source = credentialSource(new GoTrue(supabase, clock), options, (id) => connections.retire(id));
     this.#connections = connections;
     this.#promptRuns = new PromptRuns(supabase, options.prompt_id);
     this.#pool = credentialPool(source, { ...options.credentials, clock }, host);
@@ -99,9 +99,9 @@ export class Langfast implements Upstream {
 
   status(): Json {
     return {
-      runs_told_apart_by_id: this.#sharing.isProven,
+      runs_told_apart_by_id: this.#sharing.isEnabled,
       sockets: this.#connections.status(),
-      dropped_events: { ...this.#tally },
+      dropped_events: { ...this.#drops },
       credentials: this.#pool.status(),
     };
   }
@@ -111,60 +111,61 @@ export class Langfast implements Upstream {
     const { id, signal } = call;
     const queued = (): Disposable => call.queued();
     const except = this.#refused.of(call);
-    const loan = await this.#sharing.lease(this.#pool, { id, signal, queued, except });
-    const { lease } = loan;
-    const held = new DisposableStack();
-    const over = (failure?: Failure): unknown => {
-      held.dispose();
+    const runLease = await this.#sharing.lease(this.#pool, { id, signal, queued, except });
+    const { lease } = runLease;
+    const resources = new DisposableStack();
+    const release = (failure?: RunFailure): unknown => {
+      resources.dispose();
       using _lease = lease;
       if (!failure || signal.aborted) return failure?.error;
       lease.failed(failure.error);
-      return failure.hasSpoken ? failure.error : this.#blamed(lease, call, failure.error);
+      return failure.hasDelivered ? failure.error : this.#excludeCredential(lease, call, failure.error);
     };
     try {
-      const run = held.use(new Run(call, loan.isExclusive));
-      const seat = held.use(this.#connections.join(lease.credential, run));
-      await this.#begin(prompt, { run, seat, loan, call });
-      return { answer: new Answer(run, prompt), over };
+      const run = resources.use(new Run(call, runLease.isExclusive));
+      const attachment = resources.use(this.#connections.attach(lease.credential, run));
+      await this.#prepare(prompt, { run, attachment, runLease, call });
+      return { answer: new AnswerReader(run, prompt), release };
     } catch (error) {
-      throw over({ error, hasSpoken: false });
+      throw release({ error, hasDelivered: false });
     }
   }
 
-  /** Resolves when the upstream has been asked to begin the run. */
-  async #begin(prompt: Prompt, { run, seat, loan, call }: Beginning): Promise<void> {
-    const promptCall = { credential: loan.lease.credential, prompt, signal: run.signal };
+  /** Resolves when `initiate-prompt-run` has been called, without its answer. */
+  async #prepare(prompt: Prompt, { run, attachment, runLease, call }: RunStart): Promise<void> {
+    const promptCall = { credential: runLease.lease.credential, prompt, signal: run.signal };
     const preparing = this.#promptRuns.promptFor(promptCall);
-    // While the socket opens; if the prompt can't be had, there is nothing to wait for.
+    // In parallel with the socket's opening; without a prompt there is no reason to wait for the socket.
     preparing.catch((error: unknown) => run.fail(error));
     await run.connected();
     call.connected();
     const reference = await preparing;
-    const initiate = (): Promise<readonly string[]> =>
-      this.#promptRuns.initiate(promptCall, run.id, reference);
-    void this.#initiate(run, seat, { initiate, loan });
+    const jobIds = this.#promptRuns.start(promptCall, run.id, reference);
+    void this.#assignJobs({ run, attachment, runLease, call }, jobIds);
   }
 
-  /** A failure before the first word; if the credential is to blame, it says whether another could do better. */
-  #blamed(lease: Lease<Credential>, call: Call, error: unknown): unknown {
+  /**
+   * Returns the error of a run that delivered nothing. If the credential is at fault, excludes it from this call and
+   * marks the error as retryable with another credential while there may be one.
+   */
+  #excludeCredential(lease: Lease<Credential>, call: Call, error: unknown): unknown {
     if (!UpstreamError.is(error) || FAILURES[error.code].blame !== "credential") return error;
     const except = this.#refused.add(call, lease);
     return this.#pool.mayBecomeAvailable({ except }) ? withOtherCredential(error) : error;
   }
 
-  /** Its answer isn't waited for: the first text can come before it. Never rejects. */
-  async #initiate(
-    run: Run,
-    seat: Seat,
-    { initiate, loan }: { initiate: () => Promise<readonly string[]>; loan: Loan },
+  /** Assigns the run's job ids once they are known; the first text can arrive before them. Never rejects. */
+  async #assignJobs(
+    { run, attachment, runLease }: RunStart,
+    jobIds: Promise<readonly string[]>,
   ): Promise<void> {
-    run.hasBegun = true;
+    run.hasStarted = true;
     try {
-      const ids = await initiate();
-      loan.lease.succeeded();
-      seat.claim(ids);
+      const ids = await jobIds;
+      runLease.lease.succeeded();
+      attachment.assign(ids);
     } catch (error) {
-      if (UpstreamError.is(error) && NOT_BEGUN.includes(error.code)) run.hasBegun = false;
+      if (UpstreamError.is(error) && NOT_STARTED.includes(error.code)) run.hasStarted = false;
       run.fail(error);
     }
   }

@@ -1,22 +1,22 @@
 import type { Model } from "modelyard/plugin";
 
-/** What a model takes, as the service itself says (the table of its public clients). */
+/** The parameters that a model takes, as the service's public clients list them. */
 export interface LangfastModel {
   readonly id: string;
-  /** The role of instructions: `system`, `developer`, or neither. */
+  /** The role of instructions, if the model takes any. */
   readonly instructions: "system" | "developer" | "none";
   /** Whether it takes temperature, top_p, presence_penalty and frequency_penalty. */
   readonly sampling: boolean;
-  /** The types of `response_format` it takes. */
+  /** The types of `response_format` that the model takes. */
   readonly formats: readonly string[];
-  /** The values of `reasoning_effort` it takes; none if it doesn't reason on demand. */
+  /** The values of `reasoning_effort` that the model takes. */
   readonly efforts: readonly string[];
   readonly reasoning: boolean;
   /** Whether it takes `verbosity` and `summary`. */
   readonly verbosity: boolean;
-  /** The longest answer, in tokens. */
+  /** The output limit, in tokens. */
   readonly output: number;
-  /** An anonymous credential can be refused for it. */
+  /** Whether the service may refuse the model to anonymous users. */
   readonly premium: boolean;
 }
 
@@ -69,12 +69,12 @@ const MODELS: ReadonlyMap<string, LangfastModel> = new Map(
   FAMILIES.flatMap(([family, ids]) => ids.map((id) => [id, { ...family, id, premium: PREMIUM.has(id) }])),
 );
 
-/** The model of this name, if the service has it. */
+/** Returns the model of this name, if the service has it. */
 export function findModel(id: string): LangfastModel | undefined {
   return MODELS.get(id);
 }
 
-/** All models, as the gateway lists them. The service has no list of its own, so it is fixed. */
+/** Returns all models. The service has no list endpoint, so the list is fixed. */
 export function listModels(): readonly Model[] {
   return [...MODELS.values()].map(({ id, formats, reasoning, output }) => ({
     id,

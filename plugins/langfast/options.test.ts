@@ -31,8 +31,8 @@ describe("options", () => {
   test.each([
     { given: { credentials: { min: 4, max: 3 } }, message: "min (4) is greater than max (3)" },
     { given: { anonymous: false }, message: "nothing to sign in with" },
-    { given: { supabase_url: "https://x y" }, message: "supabase_url: https://x y is no address" },
-    { given: { socket_url: "https://[bad" }, message: "socket_url: https://[bad is no address" },
+    { given: { supabase_url: "https://x y" }, message: "supabase_url: https://x y is no valid URL" },
+    { given: { socket_url: "https://[bad" }, message: "socket_url: https://[bad is no valid URL" },
     { given: { socket_url: "https://example.org/runner" }, message: "socket_url: leave out the path" },
   ])("that can't be right are refused on opening: $message", async ({ given, message }) => {
     const host = testHost();

@@ -18,13 +18,13 @@ const credentials = Type.Object(
     min: Type.Integer({
       minimum: 0,
       default: 3,
-      description: "How many credentials are kept ready, so that a request finds one.",
+      description: "How many credentials are kept ready for requests.",
     }),
     max: Type.Integer({
       minimum: 1,
       default: 10,
       description:
-        "How many credentials there may be. One carries many runs at once as long as the service names its runs.",
+        "How many credentials there may be. One carries several runs at once as long as the service reports run ids.",
     }),
   },
   { additionalProperties: false, default: {}, description: "How many credentials the pool keeps." },
@@ -64,18 +64,18 @@ export const options = Type.Object(
   { additionalProperties: false, description: "The langfa.st prompt runner." },
 );
 
-/** The options as `open` gets them. */
+/** The type of the validated options. */
 export type Options = Static<typeof options>;
 
-/** Throws if an address is none, or the options contradict one another, saying which. */
-export function checkOptions(options: Options): void {
+/** Throws if an address is invalid or the options contradict one another. */
+export function validateOptions(options: Options): void {
   const {
     credentials: { min, max },
     anonymous,
     accounts,
   } = options;
   for (const name of ["supabase_url", "socket_url"] as const)
-    if (!URL.canParse(options[name])) throw new Error(`${name}: ${options[name]} is no address`);
+    if (!URL.canParse(options[name])) throw new Error(`${name}: ${options[name]} is no valid URL`);
   // In a Socket.IO address that would be a namespace.
   if (new URL(options.socket_url).pathname !== "/") throw new Error("socket_url: leave out the path");
   if (min > max) throw new Error(`credentials: min (${min}) is greater than max (${max})`);

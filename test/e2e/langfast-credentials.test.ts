@@ -97,5 +97,5 @@ test("where all are revoked and nobody may sign up there is no credential", asyn
   const { status, text } = await ask(gateway);
   expect(status).toBe(503);
   expect(text).toContain("no_credential");
-  expect(text).not.toContain("the prompt runner refuses the connection");
+  expect(text).not.toContain("the prompt runner refused the connection");
 });

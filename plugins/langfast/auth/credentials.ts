@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { CredentialAccount, CredentialSource } from "modelyard/credentials";
-import type { Auth, Session } from "./gotrue.ts";
+import type { GoTrue, Session } from "./gotrue.ts";
 import type { Options } from "../options.ts";
 
 /** A signed-in user, as the pool keeps it. */
@@ -14,9 +14,9 @@ export type Credential = {
   readonly expires_at: number;
 };
 
-/** Where the pool's credentials come from. Calls `onRetired` when one is retired for good. */
+/** Creates the pool's source of credentials. Calls `onRetired` when one is retired for good. */
 export function credentialSource(
-  auth: Auth,
+  auth: GoTrue,
   options: Pick<Options, "anonymous" | "accounts">,
   onRetired: (id: string) => void,
 ): CredentialSource<Credential> {
@@ -34,7 +34,7 @@ export function credentialSource(
   return source;
 }
 
-function accountOf(auth: Auth, refreshToken: string): CredentialAccount<Credential> {
+function accountOf(auth: GoTrue, refreshToken: string): CredentialAccount<Credential> {
   const hash = createHash("sha256").update(refreshToken).digest("hex");
   const id = `account-${hash.slice(0, 12)}`;
   return { id, open: async (signal) => credentialOf(await auth.refresh(refreshToken, signal), id) };

@@ -2,72 +2,72 @@ import type { Call } from "modelyard/plugin";
 import type { CredentialPool, Lease } from "modelyard/credentials";
 import type { Credential } from "./credentials.ts";
 
-/** A credential on loan, and whether for one run alone. */
-export interface Loan {
+/** A leased credential, and whether it is leased exclusively. */
+export interface RunLease {
   readonly lease: Lease<Credential>;
   readonly isExclusive: boolean;
 }
 
-/** Who asks for a credential, and which ones they don't want. */
-export interface LoanCall extends Pick<Call, "id" | "signal" | "queued"> {
+/** The call that a credential is leased for, and the ids of the credentials it excludes. */
+export interface RunLeaseCall extends Pick<Call, "id" | "signal" | "queued"> {
   readonly except: ReadonlySet<string>;
 }
 
 /**
- * Whether one credential may carry many runs at once. It may as soon as a whole run, its end included, was told
- * by the id that its request's answer had named; and no longer when a chunk without an id is seen.
+ * Decides whether one credential may carry several runs at once. Sharing is enabled once all events of a run, its end
+ * included, carried the id from the answer that started it, and disabled when a chunk without an id arrives.
  */
-export class Sharing {
-  #isProven = false;
-  #proof = new AbortController();
+export class CredentialSharing {
+  #isEnabled = false;
+  #enabled = new AbortController();
 
-  get isProven(): boolean {
-    return this.#isProven;
+  get isEnabled(): boolean {
+    return this.#isEnabled;
   }
 
-  prove(): void {
-    if (this.#isProven) return;
-    this.#isProven = true;
-    this.#proof.abort();
+  enable(): void {
+    if (this.#isEnabled) return;
+    this.#isEnabled = true;
+    this.#enabled.abort();
   }
 
-  lose(): void {
-    if (!this.#isProven) return;
-    this.#isProven = false;
-    this.#proof = new AbortController();
+  disable(): void {
+    if (!this.#isEnabled) return;
+    this.#isEnabled = false;
+    this.#enabled = new AbortController();
   }
 
-  /** Lends a credential in the way that is right when it is got, waiting as the pool does. */
-  async lease(pool: CredentialPool<Credential>, call: LoanCall): Promise<Loan> {
+  /** Leases a credential, exclusively unless sharing is enabled when the lease is granted. Waits as the pool does. */
+  async lease(pool: CredentialPool<Credential>, call: RunLeaseCall): Promise<RunLease> {
     for (;;) {
-      const isExclusive = !this.#isProven;
+      const isExclusive = !this.#isEnabled;
       const lease = isExclusive
-        ? await this.#leaseAlone(pool, call)
+        ? await this.#leaseExclusive(pool, call)
         : await pool.lease(call, { except: call.except });
       if (!lease) continue;
-      if (isExclusive || this.#isProven) return { lease, isExclusive };
+      if (isExclusive || this.#isEnabled) return { lease, isExclusive };
       lease[Symbol.dispose]();
     }
   }
 
-  /** Undefined if the proof came meanwhile: those who wait for a credential of their own needn't any more. */
-  async #leaseAlone(
+  /** Returns undefined if sharing was enabled meanwhile: the caller need not wait for an idle credential any more. */
+  async #leaseExclusive(
     pool: CredentialPool<Credential>,
-    { id, signal, except, queued }: LoanCall,
+    { id, signal, except, queued }: RunLeaseCall,
   ): Promise<Lease<Credential> | undefined> {
-    const proof = this.#proof.signal;
-    using either = eitherOf(signal, proof);
+    const enabled = this.#enabled.signal;
+    using either = anySignal(signal, enabled);
     try {
       return await pool.lease({ id, signal: either.signal, queued }, { except, exclusive: true });
     } catch (error) {
-      if (proof.aborted && !signal.aborted) return undefined;
+      if (enabled.aborted && !signal.aborted) return undefined;
       throw error;
     }
   }
 }
 
-/** Aborted with either; unlike `AbortSignal.any` it leaves nothing behind on a signal that lives long. */
-function eitherOf(one: AbortSignal, other: AbortSignal): Disposable & { readonly signal: AbortSignal } {
+/** Returns a signal that aborts with either. Unlike `AbortSignal.any` it removes its listeners when disposed of. */
+function anySignal(one: AbortSignal, other: AbortSignal): Disposable & { readonly signal: AbortSignal } {
   const either = new AbortController();
   const abortOne = (): void => either.abort(one.reason);
   const abortOther = (): void => either.abort(other.reason);

@@ -2,29 +2,29 @@ import { UpstreamError } from "modelyard/plugin";
 import type { Host, Json, JsonObject } from "modelyard/plugin";
 import { failureOf, parseJson, unreachable } from "modelyard/kit";
 
-/** One call to the service's Supabase project. */
-export interface Question {
+/** A request to the service's Supabase project. */
+export interface SupabaseRequest {
   readonly method: "GET" | "POST";
   readonly path: string;
-  /** The access token; without it only the project's public key is sent. */
+  /** The user's access token; without it only the project's public key is sent. */
   readonly token?: string;
   readonly body?: JsonObject;
   readonly signal: AbortSignal;
 }
 
-/** What came back, whatever its status. */
-export interface Answer {
+/** A response of the service's Supabase project, whatever its status. */
+export interface SupabaseResponse {
   readonly status: number;
   /** Undefined if it isn't JSON. */
   readonly body: Json | undefined;
-  /** What the answer means as an error, going by its status and in its own words. */
-  failure(): UpstreamError;
+  /** Returns the `UpstreamError` for the response's status and body. */
+  error(): UpstreamError;
 }
 
-/** Any answer of this service is small; a larger one is something else. */
-const LARGEST_ANSWER = 1024 * 1024;
+/** Limit of a response body, in UTF-16 units; real ones are far smaller. */
+const MAX_BODY_LENGTH = 1024 * 1024;
 
-/** The HTTP side of the service: GoTrue, PostgREST and edge functions behind one URL and one public key. */
+/** An HTTP client of the service's Supabase project: GoTrue, PostgREST and edge functions behind one public key. */
 export class Supabase {
   readonly #url: string;
   readonly #anonKey: string;
@@ -37,21 +37,22 @@ export class Supabase {
   }
 
   /**
-   * Asks, and reads the whole answer. Throws the reason of `signal`, what `unreachable` makes of a connection that
-   * isn't made or breaks, and `bad-response` above 1 MiB. Redirects are answers: they would carry tokens away.
+   * Sends a request and reads the whole response. Throws the reason of `signal`, `UpstreamError` `unreachable` if the
+   * connection fails, and `bad-response` above 1 MiB. Redirects aren't followed: they would leak the tokens.
    */
-  async ask(question: Question): Promise<Answer> {
+  async send(request: SupabaseRequest): Promise<SupabaseResponse> {
     try {
-      const response = await this.#send(question);
+      const response = await this.#fetchResponse(request);
+      const { status, headers } = response;
       const text = await readText(response);
-      return { status: response.status, body: parseJson(text), failure: () => failure(response, text) };
+      return { status, body: parseJson(text), error: () => failureOf(status, headers, text) };
     } catch (error) {
-      question.signal.throwIfAborted();
+      request.signal.throwIfAborted();
       throw unreachable(this.#url, error);
     }
   }
 
-  #send({ method, path, token, body, signal }: Question): Promise<Response> {
+  #fetchResponse({ method, path, token, body, signal }: SupabaseRequest): Promise<Response> {
     const headers: Record<string, string> = { apikey: this.#anonKey };
     if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
     if (body) headers["content-type"] = "application/json";
@@ -60,16 +61,12 @@ export class Supabase {
   }
 }
 
-function failure(response: Response, text: string): UpstreamError {
-  return failureOf(response.status, response.headers, text);
-}
-
 async function readText(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const bytes of response.body ?? []) {
     text += decoder.decode(bytes, { stream: true });
-    if (text.length > LARGEST_ANSWER) throw new UpstreamError("bad-response", "the answer is too large");
+    if (text.length > MAX_BODY_LENGTH) throw new UpstreamError("bad-response", "the answer is too large");
   }
   return text + decoder.decode();
 }

@@ -2,21 +2,20 @@ import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, ContentPart, Json, Message } from "modelyard/plugin";
 import type { LangfastModel } from "../models.ts";
 
-/** A message as the prompt runner takes it: text alone. */
+/** A message of the prompt runner, which takes text only. */
 export type PromptMessage = { readonly role: string; readonly content: string };
 
 type Ignored = Pick<Call, "ignored">;
 
-/** Members of a message that this upstream has no place for and that change what is asked. */
+/** Members of a message that the service has no counterpart for and whose loss would change the request. */
 const REFUSED = ["tool_calls", "function_call", "audio"];
 
-/** Where a paragraph ends: between parts that the client sent apart. */
-const BETWEEN_PARTS = "\n";
-const BETWEEN_INSTRUCTIONS = "\n\n";
+const PART_SEPARATOR = "\n";
+const INSTRUCTION_SEPARATOR = "\n\n";
 
 /**
- * The conversation as the model takes it: instructions under the role it knows (or, if it knows none, in front
- * of the first user message), parts joined line by line. Throws `unsupported` for what isn't text, naming it.
+ * Maps the conversation. Instructions get the role that the model takes, or, if it takes none, precede the first user
+ * message. Parts are joined by line breaks. Throws `UpstreamError` `unsupported` with the path of what isn't text.
  */
 export function mapMessages(
   messages: ChatRequest["messages"],
@@ -38,7 +37,7 @@ function mapMessage(message: Message, place: string, call: Ignored): PromptMessa
   for (const name of Object.keys(message)) checkMember(message, { name, place }, call);
   if (typeof content === "string") return { role, content };
   const parts = (content ?? []).map((part, index) => textOf(part, `${place}.content[${index}]`, call));
-  return { role, content: parts.join(BETWEEN_PARTS) };
+  return { role, content: parts.join(PART_SEPARATOR) };
 }
 
 function checkMember(
@@ -46,7 +45,7 @@ function checkMember(
   { name, place }: { name: string; place: string },
   call: Ignored,
 ): void {
-  if (name === "role" || name === "content" || isNothing(message[name])) return;
+  if (name === "role" || name === "content" || isEmpty(message[name])) return;
   if (REFUSED.includes(name)) throw unsupported(`messages with ${name}`, `${place}.${name}`);
   call.ignored(`messages[].${name}`, "a message is a role and a text to this service");
 }
@@ -55,20 +54,20 @@ function textOf(part: ContentPart, place: string, call: Ignored): string {
   const text = part["text"];
   if (part.type !== "text" || typeof text !== "string") throw unsupported(`${part.type} parts`, place);
   for (const name of Object.keys(part)) {
-    if (name === "type" || name === "text" || isNothing(part[name])) continue;
+    if (name === "type" || name === "text" || isEmpty(part[name])) continue;
     call.ignored(`messages[].content[].${name}`, "a message is a role and a text to this service");
   }
   return text;
 }
 
-/** For a model without instructions they become the beginning of what the user says first. */
+/** Prepends the instructions to the first user message, for models without instructions. */
 function foldInstructions(messages: readonly PromptMessage[]): readonly PromptMessage[] {
   const instructions = messages.filter(isInstruction).map(({ content }) => content);
   const others = messages.filter((message) => !isInstruction(message));
   if (instructions.length === 0) return others;
   const first = others.findIndex(({ role }) => role === "user");
   const said = others[first]?.content;
-  const content = [...instructions, ...(said === undefined ? [] : [said])].join(BETWEEN_INSTRUCTIONS);
+  const content = [...instructions, ...(said === undefined ? [] : [said])].join(INSTRUCTION_SEPARATOR);
   const folded = { role: "user", content };
   return first === -1 ? [folded, ...others] : others.with(first, folded);
 }
@@ -77,7 +76,7 @@ function isInstruction({ role }: PromptMessage): boolean {
   return role === "system" || role === "developer";
 }
 
-function isNothing(value: Json | undefined): boolean {
+function isEmpty(value: Json | undefined): boolean {
   return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }
 

@@ -3,7 +3,7 @@ import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import type { LangfastModel } from "../models.ts";
 
-/** What one field of a request becomes. */
+/** One field of a request, and the context of its mapping. */
 interface Field {
   readonly name: string;
   readonly value: Json;
@@ -14,37 +14,37 @@ interface Field {
 
 type Rule = (field: Field) => JsonObject;
 
-/** What the service's own page sends where the user sets nothing; OpenAI's defaults, too. */
+/** The values that the service's own page sends by default; they are OpenAI's defaults, too. */
 const SAMPLING_DEFAULTS = { temperature: 1, top_p: 1, frequency_penalty: 0, presence_penalty: 0 };
 
 const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
-  // The gateway's own, and those that have a file of their own.
-  ...["model", "messages", "stream", "stream_options", "stop"].map((name): [string, Rule] => [name, nothing]),
+  // The gateway's own, and those mapped elsewhere.
+  ...["model", "messages", "stream", "stream_options", "stop"].map((name): [string, Rule] => [name, omit]),
   ...Object.keys(SAMPLING_DEFAULTS).map((name): [string, Rule] => [name, sampling]),
-  ["max_tokens", longest],
-  ["max_completion_tokens", longest],
+  ["max_tokens", maxTokens],
+  ["max_completion_tokens", maxTokens],
   ["reasoning_effort", (field) => choice(field, field.model.efforts)],
   ["verbosity", (field) => choice(field, field.model.verbosity ? LEVELS : [])],
   ["summary", summary],
   ["response_format", responseFormat],
-  ["n", refusing("gives one answer only (n: 1)", (value) => value === 1)],
-  ["logprobs", refusing("gives no logprobs", (value) => value === false)],
-  ["top_logprobs", refusing("gives no logprobs", (value) => value === 0)],
-  ["modalities", refusing('gives text only (modalities: ["text"])', isTextOnly)],
-  ["tools", refusing("takes no tools", isEmptyList)],
-  ["functions", refusing("takes no functions", isEmptyList)],
-  ["tool_choice", refusing('takes no tools (tool_choice: "none")', (value) => value === "none")],
-  ["function_call", refusing('takes no functions (function_call: "none")', (value) => value === "none")],
-  ["audio", refusing("gives text only, no audio")],
-  ["prediction", refusing("takes no prediction")],
-  ["web_search_options", refusing("has no web search")],
+  ["n", rejectUnless("gives one answer only (n: 1)", (value) => value === 1)],
+  ["logprobs", rejectUnless("gives no logprobs", (value) => value === false)],
+  ["top_logprobs", rejectUnless("gives no logprobs", (value) => value === 0)],
+  ["modalities", rejectUnless('gives text only (modalities: ["text"])', isTextOnly)],
+  ["tools", rejectUnless("takes no tools", isEmptyList)],
+  ["functions", rejectUnless("takes no functions", isEmptyList)],
+  ["tool_choice", rejectUnless('takes no tools (tool_choice: "none")', (value) => value === "none")],
+  ["function_call", rejectUnless('takes no functions (function_call: "none")', (value) => value === "none")],
+  ["audio", rejectUnless("gives text only, no audio")],
+  ["prediction", rejectUnless("takes no prediction")],
+  ["web_search_options", rejectUnless("has no web search")],
 ]);
 
 const LEVELS = ["low", "medium", "high"];
 
 /**
- * The parameters of a run. What would change the answer and can't be honoured throws `unsupported` with the
- * field's name; everything else that the service doesn't know is named with `call.ignored`.
+ * Maps the parameters of a run. Throws `UpstreamError` `unsupported` for a parameter that would change the answer and
+ * can't be honoured; reports all others that the service doesn't know by `call.ignored`.
  */
 export function mapParameters(
   request: ChatRequest,
@@ -58,17 +58,17 @@ export function mapParameters(
   for (const name of Object.keys(request)) {
     const value = request[name];
     if (value === undefined || value === null) continue;
-    const rule = RULES.get(name) ?? unknown;
+    const rule = RULES.get(name) ?? ignoreUnknown;
     Object.assign(parameters, rule({ name, value, request, model, call }));
   }
   return parameters;
 }
 
-function nothing(): JsonObject {
+function omit(): JsonObject {
   return {};
 }
 
-function unknown({ name, call }: Field): JsonObject {
+function ignoreUnknown({ name, call }: Field): JsonObject {
   call.ignored(name, "langfa.st has no such parameter");
   return {};
 }
@@ -80,8 +80,8 @@ function sampling({ name, value, model, call }: Field): JsonObject {
   return {};
 }
 
-/** Both names of the longest answer; the newer one wins. */
-function longest({ name, value, request, model, call }: Field): JsonObject {
+/** Maps `max_tokens` and `max_completion_tokens`; the latter wins. */
+function maxTokens({ name, value, request, model, call }: Field): JsonObject {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 1) {
     throw badRequest(name, "a whole number above 0");
   }
@@ -116,8 +116,8 @@ function responseFormat({ name, value, model }: Field): JsonObject {
   return { response_format: value };
 }
 
-/** Refuses what isn't harmless, saying what the service does instead. */
-function refusing(instead: string, isHarmless: (value: Json) => boolean = () => false): Rule {
+/** Creates a rule that rejects every value but harmless ones. `instead` completes "langfa.st …" in its message. */
+function rejectUnless(instead: string, isHarmless: (value: Json) => boolean = () => false): Rule {
   return ({ name, value }) => {
     if (!isHarmless(value)) throw unsupported(name, `langfa.st ${instead}`);
     return {};

@@ -5,19 +5,19 @@ import { findModel } from "../models.ts";
 import type { LangfastModel } from "../models.ts";
 import { mapParameters } from "./parameters.ts";
 
-/** A request in the prompt runner's terms. */
+/** A request mapped to the prompt runner's protocol. */
 export interface Prompt {
   readonly model: LangfastModel;
   /** `prompt_meta` of the protocol. */
   readonly meta: JsonObject;
-  /** Where the answer is to be cut, as the prompt runner knows no such parameter. */
+  /** Stop sequences, which the plugin applies itself: the prompt runner has no such parameter. */
   readonly stop: readonly string[];
   readonly isStreamed: boolean;
 }
 
 /**
- * Maps a request on the model's own terms. Throws `no-such-model`, `unsupported` or `bad-request` with the
- * field that is at fault; names with `call.ignored` what is left out.
+ * Maps a request to what its model takes. Throws `UpstreamError` `no-such-model`, `unsupported` or `bad-request` with
+ * the field at fault; reports omitted fields by `call.ignored`.
  */
 export function mapRequest(request: ChatRequest, call: Pick<Call, "ignored">): Prompt {
   const model = findModel(request.model);
@@ -32,7 +32,7 @@ export function mapRequest(request: ChatRequest, call: Pick<Call, "ignored">): P
   };
 }
 
-/** OpenAI takes 4; more, or longer ones, would make looking for them dear. */
+/** Limits of `stop`, which bound the cost of searching. OpenAI takes 4 sequences. */
 const STOP_LIMITS = { sequences: 16, length: 1_000 };
 
 function stopSequences(request: ChatRequest): readonly string[] {
@@ -49,16 +49,18 @@ function stopSequences(request: ChatRequest): readonly string[] {
   return sequences.filter((sequence) => sequence !== "");
 }
 
-/** The same with U+FFFD for each half of a surrogate pair: a socket's packets are written by its library. */
+/** Returns a copy with U+FFFD for each lone surrogate, which the socket's library would write as it is. */
 function wellFormed(value: JsonObject): JsonObject {
-  const members = Object.entries(value).map(([name, each]) => [name.toWellFormed(), inner(each)] as const);
+  const members = Object.entries(value).map(
+    ([name, each]) => [name.toWellFormed(), wellFormedValue(each)] as const,
+  );
   return Object.fromEntries(members);
 }
 
-function inner(value: Json | undefined): Json | undefined {
+function wellFormedValue(value: Json | undefined): Json | undefined {
   if (typeof value === "string") return value.toWellFormed();
   if (typeof value !== "object" || value === null || isNumber(value)) return value;
-  return isList(value) ? value.map((each) => inner(each) ?? null) : wellFormed(value);
+  return isList(value) ? value.map((each) => wellFormedValue(each) ?? null) : wellFormed(value);
 }
 
 function isList(value: readonly Json[] | JsonObject): value is readonly Json[] {

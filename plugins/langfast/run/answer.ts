@@ -7,12 +7,12 @@ import { StreamedSnapshots, WholeSnapshot } from "./snapshot.ts";
 import type { SnapshotReader } from "./snapshot.ts";
 import { StopSequences } from "./stop-sequences.ts";
 
-/** What a run says, as the gateway's events, until the run is over or the answer is cut. */
-export class Answer {
+/** Turns a run's events into the gateway's, until the run ends or a stop sequence is found. */
+export class AnswerReader {
   readonly #run: Run;
   readonly #text: AnswerText;
-  // What was said before the end, so that a finish reason or usage that came early isn't lost.
-  #known: RunnerEvent = {};
+  // All members so far: a finish reason or usage may arrive before the end.
+  #latest: RunnerEvent = {};
   #isOver = false;
 
   constructor(run: Run, prompt: Prompt) {
@@ -24,35 +24,35 @@ export class Answer {
     return this.#isOver;
   }
 
-  /** The events of what has come, of which there may be none; undefined: nothing has. Throws what the run fails with. */
+  /** Returns the next events, possibly none; undefined if nothing has arrived. Throws the run's error. */
   next(): readonly ChatEvent[] | undefined {
-    const news = this.#run.take();
-    if (!news) return undefined;
-    this.#known = { ...this.#known, ...news };
+    const update = this.#run.take();
+    if (!update) return undefined;
+    this.#latest = { ...this.#latest, ...update };
     const events: ChatEvent[] = [];
-    const added = this.#text.next(news.content ?? "");
+    const added = this.#text.next(update.content ?? "");
     if (added !== "") events.push({ type: "text", text: added });
-    if (this.#known.end !== undefined || this.#text.stopSequence !== undefined) this.#end(events);
+    if (this.#latest.end !== undefined || this.#text.stopSequence !== undefined) this.#end(events);
     return events;
   }
 
-  /** Has this called once, when something may have come. */
-  onChange(changed: () => void): void {
-    this.#run.onChange(changed);
+  /** Calls `listener` once, when something may have arrived. */
+  onChange(listener: () => void): void {
+    this.#run.onChange(listener);
   }
 
   #end(events: ChatEvent[]): void {
     this.#isOver = true;
-    const { end, usage: told, finishReason } = this.#known;
+    const { end, usage: raw, finishReason } = this.#latest;
     const rest = this.#text.stopSequence === undefined ? this.#text.end() : "";
     if (rest !== "") events.push({ type: "text", text: rest });
-    const usage = told && end !== undefined ? readUsage(told) : undefined;
+    const usage = raw && end !== undefined ? readUsage(raw) : undefined;
     if (usage) events.push({ type: "usage", usage });
     events.push(finish(finishReason, this.#text.stopSequence));
   }
 }
 
-/** An answer's text: what is new in each snapshot, up to the first stop sequence. */
+/** Returns the new text of each snapshot, up to the first stop sequence. */
 class AnswerText {
   readonly #snapshots: SnapshotReader;
   readonly #stop: StopSequences;
@@ -62,7 +62,7 @@ class AnswerText {
     this.#stop = new StopSequences(stop);
   }
 
-  /** The stop sequence that was found. */
+  /** The stop sequence that was found, if any. */
   get stopSequence(): string | undefined {
     return this.#stop.found;
   }
@@ -76,7 +76,7 @@ class AnswerText {
   }
 }
 
-/** The upstream's words for why an answer ended, in OpenAI's. */
+/** The service's finish reasons and OpenAI's. */
 const REASONS: ReadonlyMap<string, FinishReason> = new Map<string, FinishReason>([
   ["stop", "stop"],
   ["length", "length"],
@@ -92,8 +92,8 @@ function finish(native: string | undefined, stopSequence: string | undefined): F
 }
 
 /**
- * Token counts in OpenAI's chat form (`prompt_tokens`, `completion_tokens`) or in its newer one (`input_tokens`,
- * `output_tokens`); undefined if there is neither.
+ * Reads token counts in the form of OpenAI's chat API (`prompt_tokens`, `completion_tokens`) or its responses API
+ * (`input_tokens`, `output_tokens`). Returns undefined if there are neither.
  */
 export function readUsage(raw: JsonObject): Usage | undefined {
   const input = asNumber(raw["prompt_tokens"]) ?? asNumber(raw["input_tokens"]);
@@ -108,7 +108,7 @@ export function readUsage(raw: JsonObject): Usage | undefined {
     ...(output === undefined ? {} : { output }),
     ...(cachedInput === undefined ? {} : { cachedInput }),
     ...(reasoning === undefined ? {} : { reasoning }),
-    // Only this form is what OpenAI's clients understand.
+    // Clients of the chat API understand only this form.
     ...(asNumber(raw["prompt_tokens"]) === undefined ? {} : { raw }),
   };
 }

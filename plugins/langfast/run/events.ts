@@ -1,24 +1,24 @@
 import { asString, isObject, member, parseJson } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
 
-/** What the prompt runner says of a run. A member that it didn't mention isn't there. */
+/** An event of the prompt runner. Members that it left out are absent. */
 export interface RunnerEvent {
-  /** The execution it belongs to, which is the run's job; the service may leave it out. */
+  /** The id of the run's job; the service may leave it out. */
   readonly id?: string;
   /** The whole text so far. */
   readonly content?: string;
-  /** By which of the two marks the run ended. */
+  /** The end mark: `status: completed` in the last chunk, or the event `completion_finished`. */
   readonly end?: "completed" | "finished";
-  /** The run failed, and what was said about it (which can be nothing). */
+  /** The message of a failed run; may be empty. */
   readonly failure?: string;
   readonly finishReason?: string;
   readonly usage?: JsonObject;
 }
 
-/** An event in the making: member by member, since each event of each stream is made so. */
+/** A mutable event, filled member by member: spreading objects is too slow for each event of each stream. */
 type Draft = { -readonly [Member in keyof RunnerEvent]: RunnerEvent[Member] };
 
-/** Reads an `execution:chunk`: an object, or one as a JSON string. Undefined for anything else. */
+/** Reads an `execution:chunk`: an object, or an object as JSON text. Returns undefined for anything else. */
 export function readChunk(data: unknown): RunnerEvent | undefined {
   const chunk = objectFrom(data);
   if (!chunk) return undefined;
@@ -29,16 +29,16 @@ export function readChunk(data: unknown): RunnerEvent | undefined {
   return event;
 }
 
-/** Reads a `completion_finished`, which need not say anything. */
+/** Reads a `completion_finished`, whose payload may be absent. */
 export function readFinished(data: unknown): RunnerEvent {
   return { ...commonMembers(objectFrom(data) ?? {}), end: "finished" };
 }
 
-/** What is known when one event came after another: the newer word on each thing counts, until the end mark. */
+/** Merges an event into the ones before it: later members win, except that nothing overrides those of the end mark. */
 export function fold(before: RunnerEvent | undefined, event: RunnerEvent): RunnerEvent {
   if (!before) return event;
   if (before.end === undefined) return { ...before, ...event };
-  // A second mark may add what the first left out; a failure that comes after the end takes nothing back.
+  // A second end mark may add members; a failure after the end is ignored.
   const { failure: _, ...more } = event;
   return { ...more, ...before };
 }

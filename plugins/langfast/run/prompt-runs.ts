@@ -3,16 +3,16 @@ import { UpstreamError } from "modelyard/plugin";
 import type { Json, JsonObject } from "modelyard/plugin";
 import type { Credential } from "../auth/credentials.ts";
 import type { Prompt } from "../request/request.ts";
-import type { Answer, Question, Supabase } from "../auth/supabase.ts";
+import type { Supabase, SupabaseResponse } from "../auth/supabase.ts";
 
-/** Who runs what. */
+/** The credential, prompt and signal of one run. */
 export interface PromptCall {
   readonly credential: Credential;
   readonly prompt: Prompt;
   readonly signal: AbortSignal;
 }
 
-/** The prompt that a run runs, and the test cases that belong to its kind. */
+/** The id of the prompt to run, and the test cases that such a prompt needs. */
 export interface PromptReference {
   readonly id: string;
   readonly testCases: readonly JsonObject[];
@@ -20,7 +20,7 @@ export interface PromptReference {
 
 const TEST_CASES: readonly JsonObject[] = [{ name: "modelyard", variables: [] }];
 
-/** The calls by which a run is prepared and begun. */
+/** Prepares and starts runs through the service's HTTP endpoints. */
 export class PromptRuns {
   readonly #supabase: Supabase;
   readonly #promptId: string;
@@ -30,7 +30,7 @@ export class PromptRuns {
     this.#promptId = promptId;
   }
 
-  /** The fixed prompt, or one that is created for this run: what it says is the user's, so it isn't shared. */
+  /** Resolves to the configured prompt, or to one created for this run alone, as it contains the user's messages. */
   async promptFor(call: PromptCall): Promise<PromptReference> {
     if (this.#promptId !== "auto") return { id: this.#promptId, testCases: [] };
     const { model, messages, stream } = call.prompt.meta;
@@ -45,8 +45,8 @@ export class PromptRuns {
     return { id, testCases: TEST_CASES };
   }
 
-  /** Begins a run; gives the ids of its jobs, none if the service doesn't name them. */
-  async initiate(call: PromptCall, runId: string, reference: PromptReference): Promise<readonly string[]> {
+  /** Starts a run and resolves to the ids of its jobs; an empty list if the service reports none. */
+  async start(call: PromptCall, runId: string, reference: PromptReference): Promise<readonly string[]> {
     const answer = await this.#post(call, "/functions/v1/initiate-prompt-run", {
       run_id: runId,
       prompt_id: reference.id,
@@ -56,25 +56,25 @@ export class PromptRuns {
     });
     if (!isObject(answer)) throw new UpstreamError("bad-response", "initiate-prompt-run gave no object");
     const ids = asArray(answer["jobs"]).map((job) => asString(member(job, "job_id")));
-    // Each run has one test case or none, so it has one job; of several the first is the answer.
+    // A run has at most one test case, hence one job; of several the first is the answer.
     return ids.filter((id) => id !== "").slice(0, 1);
   }
 
   async #post(call: PromptCall, path: string, body: JsonObject): Promise<Json | undefined> {
     const { credential, signal } = call;
-    const question: Question = { method: "POST", path, token: credential.access_token, body, signal };
-    const answer = await this.#supabase.ask(question);
+    const token = credential.access_token;
+    const answer = await this.#supabase.send({ method: "POST", path, token, body, signal });
     if (answer.status >= 200 && answer.status < 300) return answer.body;
-    throw refusal(answer, call.prompt);
+    throw startError(answer, call.prompt);
   }
 }
 
 /**
- * What a refusal means: for a premium model, or where it says so, a 403 is about the model, and no reason to give up
- * the credential.
+ * Returns the error of a refused request. A 403 for a premium model, or one that mentions the model, concerns the model
+ * and doesn't exclude the credential.
  */
-function refusal(answer: Answer, { model }: Prompt): UpstreamError {
-  const failure = answer.failure();
+function startError(answer: SupabaseResponse, { model }: Prompt): UpstreamError {
+  const failure = answer.error();
   if (answer.status !== 403 || !(model.premium || ABOUT_THE_MODEL.test(failure.message))) return failure;
   const message = `langfa.st refuses ${model.id} to this credential: ${failure.message}`;
   return new UpstreamError("unsupported", message, { param: "model" });

@@ -1,33 +1,33 @@
 import { BATCHES, ReusableDeferred } from "modelyard/plugin";
 import type { Batches, ChatEvent, ChatStream, NextBatch } from "modelyard/plugin";
-import type { Answer } from "./answer.ts";
+import type { AnswerReader } from "./answer.ts";
 
-/** A run that has begun. */
+/** A run that was started. */
 export interface OpenRun {
-  readonly answer: Answer;
-  /** Gives back all that the run holds. What it says of a failure is thrown in that one's place. */
-  over(failure?: Failure): unknown;
+  readonly answer: AnswerReader;
+  /** Releases the run's lease and socket. Returns the error to throw in place of the failure's. */
+  release(failure?: RunFailure): unknown;
 }
 
-/** Why a run ends that isn't over. */
-export interface Failure {
+/** The error that ended a run before its end. */
+export interface RunFailure {
   readonly error: unknown;
-  /** Whether anything of the answer was given out before. */
-  readonly hasSpoken: boolean;
+  /** Whether a part of the answer was delivered before. */
+  readonly hasDelivered: boolean;
 }
 
 /**
- * A run's answer as a stream, begun when it is first asked for. Events that come together are given together, and at
- * once where they are there: an iterator, because a generator costs each event several promises.
+ * A run's answer as a stream, started by the first `next`. Events that arrive together form one batch, returned without
+ * a promise if it is ready: a generator would cost several promises per event.
  */
 export class RunStream implements ChatStream, Batches {
   readonly #open: () => Promise<OpenRun>;
   readonly #later = new ReusableDeferred<NextBatch>();
   #run: OpenRun | undefined;
-  #hasSpoken = false;
+  #hasDelivered = false;
   #isOver = false;
 
-  /** `open` rejects if the run can't begin. */
+  /** `open` starts the run; it rejects if the run can't be started. */
   constructor(open: () => Promise<OpenRun>) {
     this.#open = open;
   }
@@ -61,8 +61,8 @@ export class RunStream implements ChatStream, Batches {
       this.#isOver = true;
       throw error;
     }
-    // It may have been left since.
-    if (this.#isOver) this.#run.over();
+    // The stream may have been closed meanwhile.
+    if (this.#isOver) this.#run.release();
     return this.next();
   }
 
@@ -71,22 +71,22 @@ export class RunStream implements ChatStream, Batches {
       for (;;) {
         const events = answer.next();
         if (!events) {
-          answer.onChange(this.#changed);
+          answer.onChange(this.#onChange);
           return this.#later;
         }
         if (answer.isOver) this.#end();
         if (events.length > 0) {
-          this.#hasSpoken = true;
+          this.#hasDelivered = true;
           return { done: false, value: events };
         }
         if (answer.isOver) return END;
       }
     } catch (error) {
-      throw this.#end({ error, hasSpoken: this.#hasSpoken });
+      throw this.#end({ error, hasDelivered: this.#hasDelivered });
     }
   }
 
-  readonly #changed = (): void => {
+  readonly #onChange = (): void => {
     if (!this.#run) return;
     let next: NextBatch | ReusableDeferred<NextBatch>;
     try {
@@ -97,10 +97,10 @@ export class RunStream implements ChatStream, Batches {
     if (!(next instanceof ReusableDeferred)) this.#later.resolve(next);
   };
 
-  #end(failure?: Failure): unknown {
+  #end(failure?: RunFailure): unknown {
     if (this.#isOver) return failure?.error;
     this.#isOver = true;
-    return this.#run?.over(failure);
+    return this.#run?.release(failure);
   }
 }
 

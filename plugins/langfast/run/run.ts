@@ -3,101 +3,101 @@ import type { Call } from "modelyard/plugin";
 import { fold } from "./events.ts";
 import type { RunnerEvent } from "./events.ts";
 
-/** What a connection needs of a run, and tells it. */
-export interface Listener {
-  /** Whether no other run may be on the same credential. */
+/** Receives the events of one run from its connection. */
+export interface RunSink {
+  /** Whether the run has its credential to itself. */
   readonly isExclusive: boolean;
-  /** Whether the upstream was asked to begin, so that events can come. */
-  readonly hasBegun: boolean;
-  /** Whether the upstream said that it is over. */
+  /** Whether the service was asked to start the run, so that its events may arrive. */
+  readonly hasStarted: boolean;
+  /** Whether the service has reported the run's end. */
   readonly hasEnded: boolean;
-  /** The socket stands. */
-  opened(): void;
-  /** Takes an event; false if the run was over before. */
-  deliver(event: RunnerEvent): boolean;
-  /** The run can't go on. */
+  /** Called when the socket is open. */
+  onOpen(): void;
+  /** Takes an event. Returns false if the run had ended before. */
+  onEvent(event: RunnerEvent): boolean;
+  /** Ends the run with an error. */
   fail(error: unknown): void;
-  /** The socket is gone. */
-  lost(reason: string): void;
+  /** Called when the socket was disconnected. */
+  onDisconnect(reason: string): void;
 }
 
-/** For which call a run is. */
+/** The members of a call that a run uses. */
 export type RunCall = Pick<Call, "signal" | "alive">;
 
 /**
- * One run of a prompt: a letter box between the socket, which can't be paused for one run alone, and a reader
- * of any speed. Contents are cumulative, so it holds the newest word only and never more than one answer.
- * Disposing of it ends all that waits for it.
+ * One run of a prompt. It buffers between the socket, which can't be paused for one run alone, and a reader of any
+ * speed. Contents are cumulative, so the buffer holds the latest event only, never more than one answer. Disposing of
+ * a run aborts its signal.
  */
-export class Run implements Listener, Disposable {
+export class Run implements RunSink, Disposable {
   /** The `run_id` of the protocol. */
   readonly id: string = crypto.randomUUID();
   readonly isExclusive: boolean;
-  hasBegun = false;
+  hasStarted = false;
   #hasEnded = false;
   #isOpen = false;
-  #said = "";
-  #news: RunnerEvent | undefined;
-  #changed: (() => void) | undefined;
-  readonly #over = new AbortController();
-  readonly #caller: AbortSignal;
+  #content = "";
+  #pending: RunnerEvent | undefined;
+  #onChange: (() => void) | undefined;
+  readonly #controller = new AbortController();
+  readonly #callSignal: AbortSignal;
   readonly #call: RunCall;
-  readonly #leave = (): void => this.fail(this.#caller.reason);
+  readonly #onAbort = (): void => this.fail(this.#callSignal.reason);
 
   constructor(call: RunCall, isExclusive: boolean) {
     this.isExclusive = isExclusive;
     this.#call = call;
-    this.#caller = call.signal;
-    this.#caller.addEventListener("abort", this.#leave, { once: true });
-    if (this.#caller.aborted) this.#leave();
+    this.#callSignal = call.signal;
+    this.#callSignal.addEventListener("abort", this.#onAbort, { once: true });
+    if (this.#callSignal.aborted) this.#onAbort();
   }
 
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
 
-  /** Aborted when the run can't go on, when nobody waits for it any more, and when it is disposed of. */
+  /** Aborts when the run fails, when the call is cancelled, and when the run is disposed of. */
   get signal(): AbortSignal {
-    return this.#over.signal;
+    return this.#controller.signal;
   }
 
-  opened(): void {
+  onOpen(): void {
     this.#isOpen = true;
     queueMicrotask(this.wake);
   }
 
-  deliver(event: RunnerEvent): boolean {
+  onEvent(event: RunnerEvent): boolean {
     if (this.#hasEnded) return false;
-    // Many say nothing but that the run goes on.
+    // Many events have no content; they still reset the idle deadline.
     this.#call.alive();
     this.#hasEnded = event.end !== undefined || event.failure !== undefined;
-    if (event.failure !== undefined) this.fail(this.#failure(event));
-    else this.#news = fold(this.#news, event);
-    if (event.content) this.#said = event.content;
-    if (runsWithNews.push(this) === 1) setImmediate(readNews);
+    if (event.failure !== undefined) this.fail(this.#errorFrom(event));
+    else this.#pending = fold(this.#pending, event);
+    if (event.content) this.#content = event.content;
+    if (runsToWake.push(this) === 1) setImmediate(wakeRuns);
     return true;
   }
 
-  /** Has the reader go on, if one waits. */
+  /** Wakes the pending reader, if any. */
   readonly wake = (): void => {
-    const changed = this.#changed;
-    this.#changed = undefined;
-    changed?.();
+    const listener = this.#onChange;
+    this.#onChange = undefined;
+    listener?.();
   };
 
   fail(error: unknown): void {
-    this.#over.abort(error);
-    // Behind the work of whoever says so, who knows nothing of what the reader does then.
+    this.#controller.abort(error);
+    // Not synchronously: the reader must not run in the middle of the caller's work.
     queueMicrotask(this.wake);
   }
 
-  lost(reason: string): void {
+  onDisconnect(reason: string): void {
     if (this.#hasEnded) return;
-    const code = this.#said === "" ? "unavailable" : "truncated";
-    this.fail(new UpstreamError(code, `the connection to the prompt runner is gone: ${reason}`));
+    const code = this.#content === "" ? "unavailable" : "truncated";
+    this.fail(new UpstreamError(code, `the prompt runner's socket was disconnected: ${reason}`));
   }
 
-  /** Waits until the socket stands. Throws what the run fails with. */
+  /** Resolves when the socket is open. Throws the run's error. */
   async connected(): Promise<void> {
     while (!this.#isOpen && !this.signal.aborted) {
       await new Promise<void>((resolve) => this.onChange(resolve));
@@ -106,41 +106,44 @@ export class Run implements Listener, Disposable {
   }
 
   /**
-   * The news: all that came since the last, folded into one; undefined where there is none yet. Throws what the run
-   * fails with, but gives out first what had come before, unless nobody waits for it any more.
+   * Returns all events since the last call, merged into one; undefined if there are none. Throws the run's error after
+   * the events before it, or at once if the call was cancelled.
    */
   take(): RunnerEvent | undefined {
-    this.#caller.throwIfAborted();
-    const news = this.#news;
-    this.#news = undefined;
-    if (!news) this.signal.throwIfAborted();
-    return news;
+    this.#callSignal.throwIfAborted();
+    const event = this.#pending;
+    this.#pending = undefined;
+    if (!event) this.signal.throwIfAborted();
+    return event;
   }
 
-  /** Has this called once, when there may be news, or the run can't go on. */
-  onChange(changed: () => void): void {
-    this.#changed = changed;
+  /** Calls `listener` once, when an event has arrived or the run has failed. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
   }
 
   [Symbol.dispose](): void {
-    this.#caller.removeEventListener("abort", this.#leave);
-    this.fail(new DOMException("the run is over", "AbortError"));
+    this.#callSignal.removeEventListener("abort", this.#onAbort);
+    this.fail(new DOMException("the run was disposed of", "AbortError"));
   }
 
-  #failure({ failure, content = "" }: RunnerEvent): UpstreamError {
-    // Some failures come as the content. What goes on with the answer is the answer, not a message.
-    const isMessage = this.#said === "" || !content.startsWith(this.#said);
+  #errorFrom({ failure, content = "" }: RunnerEvent): UpstreamError {
+    // Some failures have their message as content; content that continues the answer is no message.
+    const isMessage = this.#content === "" || !content.startsWith(this.#content);
     const message = failure || (isMessage ? content : "");
-    return new UpstreamError("failed", message || "the prompt runner says that the run failed");
+    return new UpstreamError(
+      "failed",
+      message || "the prompt runner reported a failed run without a message",
+    );
   }
 }
 
-/** Those that something was delivered to in this turn of the event loop. */
-let runsWithNews: Run[] = [];
+/** The runs that received an event in this turn of the event loop. */
+let runsToWake: Run[] = [];
 
-/** Their answers go on together, once all packets that have arrived are read: that costs less than each by itself. */
-function readNews(): void {
-  const runs = runsWithNews;
-  runsWithNews = [];
+/** Wakes the readers together after all packets of a turn were read, which costs less than one by one. */
+function wakeRuns(): void {
+  const runs = runsToWake;
+  runsToWake = [];
   for (const run of runs) run.wake();
 }

@@ -1,19 +1,18 @@
 import { UpstreamError } from "modelyard/plugin";
 
-/** Takes the cumulative snapshots of a text and says what is new in each. */
+/** Reads cumulative snapshots of a text and returns what each adds. */
 export interface SnapshotReader {
-  /** What the snapshot adds to what was given out before: often nothing. */
+  /** Returns the text that the snapshot adds; often none. */
   next(snapshot: string): string;
-  /** What is left when the upstream has said that it is over. */
+  /** Returns the remaining text after the run has ended. */
   end(): string;
 }
 
 /**
- * For streams: gives out each addition at once. What was given out can't be taken back, so a snapshot that
- * contradicts it adds nothing, and neither does one that is shorter; if a later one agrees again, its rest
- * goes out as if nothing had happened. If the last one still doesn't agree, `end` throws `bad-response`: the
- * client must not take a mixture of two texts for the answer. An empty snapshot says nothing. A surrogate
- * pair is never cut in two. Each snapshot is compared with one `startsWith`, which runs at the speed of memory.
+ * Reads the snapshots of a streamed answer and returns each addition at once. Sent text can't be revoked: a snapshot
+ * that contradicts it, or is shorter, adds nothing. If a later one continues the sent text, its rest is returned.
+ * `end` throws `bad-response` if the last snapshot contradicts the sent text, so that no client takes a mixture of two
+ * texts for the answer. Empty snapshots are skipped. Surrogate pairs are never split.
  */
 export class StreamedSnapshots implements SnapshotReader {
   #sent = "";
@@ -32,14 +31,14 @@ export class StreamedSnapshots implements SnapshotReader {
   }
 
   #send(text: string): string {
-    // A half that was held back makes the next whole text longer, never shorter.
+    // A high surrogate that was held back makes the next whole text longer, never shorter.
     const added = text.slice(this.#sent.length);
     if (added !== "") this.#sent = text;
     return added;
   }
 }
 
-/** For plain answers: nothing goes out before the end, so the last snapshot is the answer, rewritten or not. */
+/** Reads the snapshots of an unstreamed answer: the last one is the answer, rewritten or not. */
 export class WholeSnapshot implements SnapshotReader {
   #last = "";
 
@@ -53,7 +52,7 @@ export class WholeSnapshot implements SnapshotReader {
   }
 }
 
-/** Whether the last UTF-16 unit is the first half of a surrogate pair. */
+/** Returns whether the last UTF-16 unit is a high surrogate. */
 function endsInHalf(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
   return last >= 0xd800 && last <= 0xdbff;

@@ -1,9 +1,9 @@
 /**
- * Ends a text at the first of some stop sequences, because the upstream knows none. What may be the beginning
- * of one is held back until more is known.
+ * Ends a text at the first stop sequence, because the service has no such parameter. A possible beginning of a sequence
+ * is held back until more text arrives.
  */
 export class StopSequences {
-  /** The sequence that was found: nothing goes out after it. */
+  /** The sequence that was found; no text is returned after it. */
   found: string | undefined;
   #held = "";
   readonly #sequences: readonly string[];
@@ -12,7 +12,7 @@ export class StopSequences {
     this.#sequences = sequences;
   }
 
-  /** What of the text so far can go out, `text` being the next piece of it. */
+  /** Adds the next piece of the text and returns what can be sent so far. */
   push(text: string): string {
     if (this.found !== undefined) return "";
     if (this.#sequences.length === 0) return text;
@@ -23,12 +23,12 @@ export class StopSequences {
     return all.slice(0, safe);
   }
 
-  /** What was held back, when no more text comes. */
+  /** Returns the text that was held back, after the last piece. */
   end(): string {
     return this.found === undefined ? this.#held : "";
   }
 
-  /** Where the sequence begins that is complete first, as a model would have noticed it; else the text's end. */
+  /** Returns the start of the sequence that is complete first, as a model would find it; else the text's length. */
   #find(text: string): number {
     let first = { at: text.length, end: Infinity };
     for (const sequence of this.#sequences) {
@@ -41,7 +41,7 @@ export class StopSequences {
     return first.at;
   }
 
-  /** The length of the text without an end that could be a sequence's beginning. */
+  /** Returns the length of the text without a suffix that may begin a sequence. */
   #safeLength(text: string): number {
     const longest = Math.max(...this.#sequences.map((sequence) => sequence.length - 1));
     for (let at = Math.max(0, text.length - longest); at < text.length; at++) {

@@ -1,71 +1,71 @@
 import type { JsonObject } from "modelyard/plugin";
 import { Connection } from "./connection.ts";
-import type { ConnectionParts } from "./connection.ts";
+import type { ConnectionDeps } from "./connection.ts";
 import type { Credential } from "../auth/credentials.ts";
-import { LateMarks } from "./late-end-marks.ts";
-import type { Listener } from "../run/run.ts";
+import { LateEndMarks } from "./late-end-marks.ts";
+import type { RunSink } from "../run/run.ts";
 
-/** A run's place on a socket; disposing of it gives the place up. */
-export interface Seat extends Disposable {
-  /** Says which executions are the run's. */
-  claim(ids: readonly string[]): void;
+/** A run attached to a socket; disposing of it detaches the run. */
+export interface Attachment extends Disposable {
+  /** Assigns execution ids to the run. */
+  assign(ids: readonly string[]): void;
 }
 
-/** At most one socket for each credential, opened when it is first needed. */
+/** Opens the sockets of an upstream on demand, at most one for each credential. */
 export class Connections {
   readonly #byCredential = new Map<string, Connection>();
-  readonly #lateMarks = new Map<string, LateMarks>();
-  readonly #parts: ConnectionParts;
+  readonly #lateEndMarks = new Map<string, LateEndMarks>();
+  readonly #deps: ConnectionDeps;
   #opened = 0;
   #isClosed = false;
 
-  constructor(parts: ConnectionParts) {
-    this.#parts = parts;
+  constructor(deps: ConnectionDeps) {
+    this.#deps = deps;
   }
 
-  /** Puts a run on its credential's socket. The run is told when the socket stands, or why it doesn't. */
-  join(credential: Credential, run: Listener): Seat {
+  /** Attaches a run to its credential's socket. The run is notified when it is open, or fails. */
+  attach(credential: Credential, run: RunSink): Attachment {
     const connection = this.#byCredential.get(credential.id) ?? this.#open(credential);
-    connection.join(run);
+    connection.attach(run);
     return {
-      claim: (ids) => connection.claim(run, ids),
-      [Symbol.dispose]: () => this.#leave(connection, credential, run),
+      assign: (ids) => connection.assign(run, ids),
+      [Symbol.dispose]: () => this.#detach(connection, credential, run),
     };
   }
 
-  /** No new run is put on this credential's socket; it closes when the last has left. */
+  /** Closes the credential's socket as soon as no run is attached to it. */
   retire(id: string): void {
     const connection = this.#byCredential.get(id);
     this.#byCredential.delete(id);
-    this.#lateMarks.delete(id);
+    this.#lateEndMarks.delete(id);
     connection?.retire();
   }
 
-  /** Closes all sockets for good. */
+  /** Closes all sockets; none is opened afterwards. */
   close(): void {
     this.#isClosed = true;
     for (const connection of this.#byCredential.values()) connection.close();
   }
 
-  /** Sockets by state, the runs on them, and how many were ever opened. */
+  /** Returns the number of sockets by state, of attached runs, and of sockets ever opened. */
   status(): JsonObject {
     const all = [...this.#byCredential.values()];
     return {
       connecting: all.filter(({ state }) => state === "connecting").length,
       open: all.filter(({ state }) => state === "open").length,
       opened: this.#opened,
-      runs: all.reduce((sum, { runs }) => sum + runs, 0),
+      runs: all.reduce((sum, { runCount }) => sum + runCount, 0),
     };
   }
 
   #open(credential: Credential): Connection {
     const { id, access_token: token } = credential;
-    const lateMarks = this.#lateMarks.get(id) ?? new LateMarks(this.#parts.clock);
-    this.#lateMarks.set(id, lateMarks);
-    const connection: Connection = new Connection(this.#parts, {
+    const lateEndMarks = this.#lateEndMarks.get(id) ?? new LateEndMarks(this.#deps.clock);
+    this.#lateEndMarks.set(id, lateEndMarks);
+    const connection: Connection = new Connection(this.#deps, {
       token,
-      lateMarks,
-      closed: () => {
+      lateEndMarks,
+      onClose: () => {
         if (this.#byCredential.get(id) === connection) this.#byCredential.delete(id);
       },
     });
@@ -74,11 +74,11 @@ export class Connections {
     return connection;
   }
 
-  #leave(connection: Connection, credential: Credential, run: Listener): void {
+  #detach(connection: Connection, credential: Credential, run: RunSink): void {
     const isCurrent = this.#byCredential.get(credential.id) === connection;
-    connection.leave(run);
-    // Its socket is used up, but the next run need not wait for another: it opens now.
-    const isSpent = isCurrent && run.hasEnded && connection.isNameless && connection.runs === 0;
-    if (isSpent && !this.#isClosed) this.#open(credential);
+    connection.detach(run);
+    // Without run ids each run needs a new socket: the next one's is opened ahead.
+    const isUsedUp = isCurrent && run.hasEnded && connection.lacksIds && connection.runCount === 0;
+    if (isUsedUp && !this.#isClosed) this.#open(credential);
   }
 }

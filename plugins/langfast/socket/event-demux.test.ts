@@ -1,217 +1,222 @@
 import { describe, expect, test } from "bun:test";
 import { testCall } from "../../../test/support/plugin-host.ts";
 import { FakeClock } from "../../../test/support/fake-clock.ts";
-import { LateMarks } from "./late-end-marks.ts";
+import { LateEndMarks } from "./late-end-marks.ts";
 import { RecentIds } from "./recent-ids.ts";
-import { newTally, Router } from "./event-demux.ts";
-import type { RouterParts } from "./event-demux.ts";
+import { newDropCounters, EventDemux } from "./event-demux.ts";
+import type { EventDemuxDeps } from "./event-demux.ts";
 import { Run } from "../run/run.ts";
-import { Sharing } from "../auth/sharing.ts";
+import { CredentialSharing } from "../auth/sharing.ts";
 
-interface Desk {
+interface DemuxUnderTest {
   /** Of another socket of the same user. */
-  readonly next: () => Router;
-  readonly parts: RouterParts;
+  readonly next: () => EventDemux;
+  readonly deps: EventDemuxDeps;
   readonly clock: FakeClock;
-  readonly router: Router;
+  readonly demux: EventDemux;
   /** A run that was begun, and whose executions aren't known yet. */
-  readonly begin: (isExclusive?: boolean) => Run;
+  readonly start: (isExclusive?: boolean) => Run;
 }
 
-function openDesk(): Desk {
+function openDemux(): DemuxUnderTest {
   const clock = new FakeClock();
-  const parts = { clock, sharing: new Sharing(), tally: newTally(), over: new RecentIds(10) };
-  const lateMarks = new LateMarks(clock);
-  const router = new Router(parts, lateMarks);
-  const begin = (isExclusive = false): Run => beginOn(router, isExclusive);
-  return { parts, clock, router, begin, next: () => new Router(parts, lateMarks) };
+  const deps = {
+    clock,
+    sharing: new CredentialSharing(),
+    drops: newDropCounters(),
+    endedIds: new RecentIds(10),
+  };
+  const lateEndMarks = new LateEndMarks(clock);
+  const demux = new EventDemux(deps, lateEndMarks);
+  const start = (isExclusive = false): Run => startOn(demux, isExclusive);
+  return { deps, clock, demux, start, next: () => new EventDemux(deps, lateEndMarks) };
 }
 
-function beginOn(router: Router, isExclusive = true): Run {
+function startOn(demux: EventDemux, isExclusive = true): Run {
   const run = new Run(testCall().call, isExclusive);
-  run.hasBegun = true;
-  router.join(run);
+  run.hasStarted = true;
+  demux.attach(run);
   return run;
 }
 
 describe("events with an id", () => {
   test("reach the run that the answer named them for, also those that came before it", () => {
-    const { router, begin } = openDesk();
-    const one = begin();
-    const other = begin();
-    router.chunk({ id: "x", content: "early" });
-    router.claim(other, ["y"]);
-    router.claim(one, ["x"]);
-    router.chunk({ id: "y", content: "other" });
+    const { demux, start } = openDemux();
+    const one = start();
+    const other = start();
+    demux.onChunk({ id: "x", content: "early" });
+    demux.assign(other, ["y"]);
+    demux.assign(one, ["x"]);
+    demux.onChunk({ id: "y", content: "other" });
     expect(one.take()).toEqual({ id: "x", content: "early" });
     expect(other.take()).toEqual({ id: "y", content: "other" });
   });
 
   test("that came before their names are all held, however many runs wait", () => {
-    const { parts, router, begin } = openDesk();
-    const runs = Array.from({ length: 1_000 }, () => begin());
+    const { deps, demux, start } = openDemux();
+    const runs = Array.from({ length: 1_000 }, () => start());
     for (const number of runs.keys())
-      router.chunk({ id: `x${number}`, content: "all of it", end: "completed" });
-    for (const [number, run] of runs.entries()) router.claim(run, [`x${number}`]);
+      demux.onChunk({ id: `x${number}`, content: "all of it", end: "completed" });
+    for (const [number, run] of runs.entries()) demux.assign(run, [`x${number}`]);
     for (const run of runs) expect(run.take()?.end).toBe("completed");
-    expect(parts.tally.overflowed).toBe(0);
+    expect(deps.drops.overflowed).toBe(0);
   });
 
   test("of runs that left are late, of unknown ones stray when nobody expects them", () => {
-    const { router, begin, parts } = openDesk();
-    const run = begin();
-    router.claim(run, ["x"]);
-    router.leave(run);
-    router.chunk({ id: "x", content: "late" });
-    router.chunk({ id: "unknown", content: "stray" });
-    expect(parts.tally).toMatchObject({ late: 1, stray: 1 });
+    const { demux, start, deps } = openDemux();
+    const run = start();
+    demux.assign(run, ["x"]);
+    demux.detach(run);
+    demux.onChunk({ id: "x", content: "late" });
+    demux.onChunk({ id: "unknown", content: "stray" });
+    expect(deps.drops).toMatchObject({ late: 1, stray: 1 });
   });
 
   test("are one exclusive run's where the answer names none, but only of one execution", () => {
-    const { router, begin, parts } = openDesk();
-    const run = begin(true);
-    router.claim(run, []);
-    router.chunk({ id: "x", content: "a" });
-    router.chunk({ id: "y", content: "b" });
+    const { demux, start, deps } = openDemux();
+    const run = start(true);
+    demux.assign(run, []);
+    demux.onChunk({ id: "x", content: "a" });
+    demux.onChunk({ id: "y", content: "b" });
     expect(run.take()).toEqual({ id: "x", content: "a" });
-    expect(parts.tally.stray).toBe(1);
-    router.chunk({ id: "x", end: "completed" });
-    expect(parts.sharing.isProven).toBe(false);
+    expect(deps.drops.stray).toBe(1);
+    demux.onChunk({ id: "x", end: "completed" });
+    expect(deps.sharing.isEnabled).toBe(false);
   });
 
   test("prove that credentials can be shared when a run's end has the id that was named", () => {
-    const { router, begin, parts } = openDesk();
-    const run = begin(true);
-    router.claim(run, ["x"]);
-    router.chunk({ id: "x", content: "a" });
-    expect(parts.sharing.isProven).toBe(false);
-    router.chunk({ id: "x", end: "completed" });
-    expect(parts.sharing.isProven).toBe(true);
+    const { demux, start, deps } = openDemux();
+    const run = start(true);
+    demux.assign(run, ["x"]);
+    demux.onChunk({ id: "x", content: "a" });
+    expect(deps.sharing.isEnabled).toBe(false);
+    demux.onChunk({ id: "x", end: "completed" });
+    expect(deps.sharing.isEnabled).toBe(true);
   });
 });
 
 describe("events without an id", () => {
   test("reach the only run that can be meant, once it has begun", () => {
-    const { router, begin, parts } = openDesk();
-    const run = begin(true);
-    run.hasBegun = false;
-    router.chunk({ content: "whose?" });
-    expect(parts.tally.stray).toBe(1);
-    run.hasBegun = true;
-    router.chunk({ content: "mine" });
+    const { demux, start, deps } = openDemux();
+    const run = start(true);
+    run.hasStarted = false;
+    demux.onChunk({ content: "whose?" });
+    expect(deps.drops.stray).toBe(1);
+    run.hasStarted = true;
+    demux.onChunk({ content: "mine" });
     expect(run.take()).toEqual({ content: "mine" });
-    expect(router.isNameless).toBe(true);
+    expect(demux.lacksIds).toBe(true);
   });
 
   test("reach nobody after a run was left, because they may be its own", () => {
-    const { router, begin, parts } = openDesk();
-    router.leave(begin());
-    begin();
-    router.chunk({ content: "whose?" });
-    expect(router.isSpoilt).toBe(true);
-    expect(parts.tally.stray).toBe(1);
+    const { demux, start, deps } = openDemux();
+    demux.detach(start());
+    start();
+    demux.onChunk({ content: "whose?" });
+    expect(demux.isTainted).toBe(true);
+    expect(deps.drops.stray).toBe(1);
   });
 
   test("that end a run a second time don't end the one beside it", () => {
-    const { router, begin, parts } = openDesk();
-    const one = begin();
-    const other = begin();
-    router.claim(one, ["x"]);
-    router.claim(other, ["y"]);
-    router.chunk({ id: "x", end: "completed" });
-    router.finished({ end: "finished" });
+    const { demux, start, deps } = openDemux();
+    const one = start();
+    const other = start();
+    demux.assign(one, ["x"]);
+    demux.assign(other, ["y"]);
+    demux.onChunk({ id: "x", end: "completed" });
+    demux.onFinished({ end: "finished" });
     expect(other.hasEnded).toBe(false);
-    expect(parts.tally.late).toBe(1);
+    expect(deps.drops.late).toBe(1);
     // Nothing more is owed: this one is meant for the run that is left.
-    router.finished({ end: "finished" });
+    demux.onFinished({ end: "finished" });
     expect(other.hasEnded).toBe(true);
   });
 
   test("that never came for one run are expected for a while only", async () => {
-    const { router, begin, clock } = openDesk();
-    const one = begin();
-    const other = begin();
-    router.claim(one, ["x"]);
-    router.chunk({ id: "x", end: "completed" });
+    const { demux, start, clock } = openDemux();
+    const one = start();
+    const other = start();
+    demux.assign(one, ["x"]);
+    demux.onChunk({ id: "x", end: "completed" });
     await clock.advance(10_001);
-    router.finished({ end: "finished" });
+    demux.onFinished({ end: "finished" });
     expect(other.hasEnded).toBe(true);
   });
 
   test("that end a run wait for the text that is held for it", () => {
-    const { router, begin } = openDesk();
-    const run = begin(true);
-    router.chunk({ id: "x", content: "all of it" });
-    router.finished({ end: "finished" });
+    const { demux, start } = openDemux();
+    const run = start(true);
+    demux.onChunk({ id: "x", content: "all of it" });
+    demux.onFinished({ end: "finished" });
     expect(run.hasEnded).toBe(false);
-    router.claim(run, ["x"]);
+    demux.assign(run, ["x"]);
     expect(run.take()).toEqual({ id: "x", content: "all of it", end: "finished" });
   });
 });
 
 describe("an end mark without an id, on the socket of a user's next run", () => {
   test("may come on each socket for the run before, and ends the next one only after that", () => {
-    const { router, begin, next } = openDesk();
-    begin(true);
-    router.chunk({ content: "all", end: "completed" });
+    const { demux, start, next } = openDemux();
+    start(true);
+    demux.onChunk({ content: "all", end: "completed" });
     const later = next();
-    const run = beginOn(later);
-    router.finished({ end: "finished" });
-    later.finished({ end: "finished" });
+    const run = startOn(later);
+    demux.onFinished({ end: "finished" });
+    later.onFinished({ end: "finished" });
     expect(run.hasEnded).toBe(false);
-    later.finished({ end: "finished" });
+    later.onFinished({ end: "finished" });
     expect(run.hasEnded).toBe(true);
   });
 
   test("may come for a run that failed", () => {
-    const { router, begin, next } = openDesk();
-    begin(true);
-    router.chunk({ failure: "it failed" });
+    const { demux, start, next } = openDemux();
+    start(true);
+    demux.onChunk({ failure: "it failed" });
     const later = next();
-    const run = beginOn(later);
-    later.finished({ end: "finished" });
+    const run = startOn(later);
+    later.onFinished({ end: "finished" });
     expect(run.hasEnded).toBe(false);
   });
 
   test("is nobody's where a run was left and the service is known to end runs by their last chunk", () => {
-    const { router, begin, next } = openDesk();
-    const first = begin(true);
-    router.chunk({ content: "all", end: "completed" });
-    router.finished({ end: "finished" });
-    router.leave(first);
-    router.leave(begin(true));
+    const { demux, start, next } = openDemux();
+    const first = start(true);
+    demux.onChunk({ content: "all", end: "completed" });
+    demux.onFinished({ end: "finished" });
+    demux.detach(first);
+    demux.detach(start(true));
     const later = next();
-    const run = beginOn(later);
-    later.finished({ end: "finished" });
-    later.finished({ end: "finished" });
+    const run = startOn(later);
+    later.onFinished({ end: "finished" });
+    later.onFinished({ end: "finished" });
     expect(run.hasEnded).toBe(false);
-    later.chunk({ content: "whole", end: "completed" });
+    later.onChunk({ content: "whole", end: "completed" });
     expect(run.take()).toEqual({ content: "whole", end: "completed" });
   });
 
   test("fails the run where a run was left and it can't be told whose end it is, for a while", async () => {
-    const { router, begin, next, clock } = openDesk();
-    router.leave(begin(true));
+    const { demux, start, next, clock } = openDemux();
+    demux.detach(start(true));
     const later = next();
-    const run = beginOn(later);
-    later.finished({ end: "finished" });
+    const run = startOn(later);
+    later.onFinished({ end: "finished" });
     expect(() => run.take()).toThrow(expect.objectContaining({ code: "bad-response" }));
-    later.leave(run);
+    later.detach(run);
     await clock.advance(10_001);
     const last = next();
-    const other = beginOn(last);
-    last.finished({ end: "finished" });
+    const other = startOn(last);
+    last.onFinished({ end: "finished" });
     expect(other.hasEnded).toBe(true);
   });
 });
 
 test("a run beside others that is given no ids fails, and sharing ends", () => {
-  const { router, begin, parts } = openDesk();
-  parts.sharing.prove();
-  const run = begin();
-  router.claim(run, []);
+  const { demux, start, deps } = openDemux();
+  deps.sharing.enable();
+  const run = start();
+  demux.assign(run, []);
   expect(() => run.take()).toThrow(expect.objectContaining({ code: "bad-response" }));
-  expect(parts.sharing.isProven).toBe(false);
+  expect(deps.sharing.isEnabled).toBe(false);
 });
 
 test("of many ids the newest are remembered", () => {

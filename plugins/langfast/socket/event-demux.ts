@@ -1,210 +1,217 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Clock } from "modelyard/kit";
 import type { RunnerEvent } from "../run/events.ts";
-import { HeldEvents } from "./pending-events.ts";
-import type { LateMark, LateMarks } from "./late-end-marks.ts";
+import { PendingEvents } from "./pending-events.ts";
+import type { LateEndMark, LateEndMarks } from "./late-end-marks.ts";
 import type { RecentIds } from "./recent-ids.ts";
-import type { Listener } from "../run/run.ts";
-import type { Sharing } from "../auth/sharing.ts";
+import type { RunSink } from "../run/run.ts";
+import type { CredentialSharing } from "../auth/sharing.ts";
 
-/** What a router shares with those of other sockets. */
-export interface RouterParts {
+/** The dependencies that the demultiplexers of all sockets share. */
+export interface EventDemuxDeps {
   readonly clock: Clock;
-  readonly sharing: Sharing;
-  readonly tally: Tally;
-  /** Executions that are over, on whichever socket they were. */
-  readonly over: RecentIds;
+  readonly sharing: CredentialSharing;
+  readonly drops: DropCounters;
+  /** Ids of ended executions of all sockets. */
+  readonly endedIds: RecentIds;
 }
 
 /**
- * Says whose each event on one socket is. Where there are ids, they decide. An event without one is given to
- * a run only if it can't be another's; what belongs to nobody is dropped and counted, never guessed.
+ * Attributes the events of one socket to its runs, by execution id where there is one. An event without an id is
+ * delivered only if a single run is possible; events that can't be attributed are dropped and counted.
  */
-export class Router {
-  readonly #runs = new Set<Listener>();
-  /** Executions and the runs that they belong to. */
-  readonly #owners = new Map<string, Listener>();
-  /** Runs whose executions aren't known yet. */
-  readonly #unnamed = new Set<Listener>();
-  /** A run that was given no ids: the next unknown execution is its own. */
-  #adopter: Listener | undefined;
-  /** Executions that the answer to a request named, as opposed to adopted ones. */
-  readonly #named = new Set<string>();
-  /** Runs that had an event without an id. */
-  readonly #nameless = new WeakSet<Listener>();
-  /** Second end marks of the user's runs, on all of the user's sockets. */
-  readonly #lateMarks: LateMarks;
-  /** Those that came on this socket. */
-  readonly #seenMarks = new WeakSet<LateMark>();
-  /** Whether `completion_finished` comes with an id here, so that it can't be taken for another run's. */
-  #isMarkNamed = false;
-  readonly #held: HeldEvents;
-  /** An end mark without an id that came while the text before it was held. */
-  #heldEnd: { readonly run: Listener; readonly event: RunnerEvent } | undefined;
-  readonly #parts: RouterParts;
+export class EventDemux {
+  readonly #runs = new Set<RunSink>();
+  /** Runs by execution id. */
+  readonly #owners = new Map<string, RunSink>();
+  /** Runs whose execution ids aren't known yet. */
+  readonly #unidentified = new Set<RunSink>();
+  /** A run that was started without ids: the next unknown execution is attributed to it. */
+  #adopter: RunSink | undefined;
+  /** Ids from the answers that started runs, as opposed to adopted ones. */
+  readonly #answeredIds = new Set<string>();
+  /** Runs that received an event without an id. */
+  readonly #withoutIds = new WeakSet<RunSink>();
+  /** Late end marks of the user's runs, shared by the user's sockets. */
+  readonly #lateEndMarks: LateEndMarks;
+  /** The late end marks that arrived on this socket. */
+  readonly #seenMarks = new WeakSet<LateEndMark>();
+  /** Whether `completion_finished` has an id on this socket, so that it can't be attributed to another run. */
+  #endMarksHaveIds = false;
+  readonly #pending: PendingEvents;
+  /** An end mark without an id that arrived while the text before it was pending. */
+  #pendingEnd: { readonly run: RunSink; readonly event: RunnerEvent } | undefined;
+  readonly #deps: EventDemuxDeps;
 
-  /** Whether something may still come that can't be told from another run's: the socket is not to be used again. */
-  isSpoilt = false;
-  /** Whether that is because the service doesn't name its runs, so that each needs a socket of its own. */
-  isNameless = false;
+  /** True when late events could be misattributed; the socket must not be reused. */
+  isTainted = false;
+  /** True when an event had no id, so that each run needs a socket of its own. */
+  lacksIds = false;
 
-  constructor(parts: RouterParts, lateMarks: LateMarks) {
-    this.#parts = parts;
-    this.#lateMarks = lateMarks;
-    this.#held = new HeldEvents(parts.clock);
+  constructor(deps: EventDemuxDeps, lateEndMarks: LateEndMarks) {
+    this.#deps = deps;
+    this.#lateEndMarks = lateEndMarks;
+    this.#pending = new PendingEvents(deps.clock);
   }
 
-  get runs(): ReadonlySet<Listener> {
+  get runs(): ReadonlySet<RunSink> {
     return this.#runs;
   }
 
-  join(run: Listener): void {
+  attach(run: RunSink): void {
     this.#runs.add(run);
-    this.#unnamed.add(run);
+    this.#unidentified.add(run);
   }
 
-  /** The run wants nothing more, whether it is over or not. */
-  leave(run: Listener): void {
+  /** Detaches a run, finished or not. */
+  detach(run: RunSink): void {
     if (!this.#runs.delete(run)) return;
-    if (run.hasBegun && !run.hasEnded) {
-      this.isSpoilt = true;
-      if (!this.#isMarkNamed) this.#lateMarks.left();
+    if (run.hasStarted && !run.hasEnded) {
+      this.isTainted = true;
+      if (!this.#endMarksHaveIds) this.#lateEndMarks.onRunLeft();
     }
     if (this.#adopter === run) this.#adopter = undefined;
-    if (this.#heldEnd?.run === run) this.#heldEnd = undefined;
-    for (const [id, owner] of this.#owners) if (owner === run) this.#forget(id);
-    this.#unnamed.delete(run);
-    if (this.#unnamed.size === 0) this.#parts.tally.stray += this.#held.clear();
+    if (this.#pendingEnd?.run === run) this.#pendingEnd = undefined;
+    for (const [id, owner] of this.#owners) if (owner === run) this.#release(id);
+    this.#unidentified.delete(run);
+    if (this.#unidentified.size === 0) this.#deps.drops.stray += this.#pending.clear();
   }
 
-  /** The upstream has said which executions are the run's: often one, in some variants none. */
-  claim(run: Listener, ids: readonly string[]): void {
+  /** Assigns the ids from the answer that started a run: usually one; none in some variants of the service. */
+  assign(run: RunSink, ids: readonly string[]): void {
     if (!this.#runs.has(run)) return;
-    this.#unnamed.delete(run);
-    for (const id of ids) this.#named.add(id);
-    if (ids.length > 0) for (const id of ids) this.#own(run, id);
+    this.#unidentified.delete(run);
+    for (const id of ids) this.#answeredIds.add(id);
+    if (ids.length > 0) for (const id of ids) this.#setOwner(run, id);
     else if (run.isExclusive) this.#adopt(run);
-    else this.#giveUp(run);
-    const end = this.#heldEnd;
+    else this.#failUnidentified(run);
+    const end = this.#pendingEnd;
     if (end?.run !== run) return;
-    this.#heldEnd = undefined;
-    this.finished(end.event);
+    this.#pendingEnd = undefined;
+    this.onFinished(end.event);
   }
 
-  chunk(event: RunnerEvent): void {
-    if (event.id === undefined) this.#namelessChunk(event);
+  onChunk(event: RunnerEvent): void {
+    if (event.id === undefined) this.#onChunkWithoutId(event);
     else this.#route(event.id, event);
   }
 
-  finished(event: RunnerEvent): void {
+  onFinished(event: RunnerEvent): void {
     if (event.id !== undefined) {
-      this.#isMarkNamed = true;
-      this.#lateMarks.clear();
+      this.#endMarksHaveIds = true;
+      this.#lateEndMarks.clear();
       return this.#route(event.id, event);
     }
-    const late = this.#lateMarks.next(this.#seenMarks);
+    const late = this.#lateEndMarks.next(this.#seenMarks);
     if (late) this.#seenMarks.add(late);
-    const meaning = late ? "late" : this.#lateMarks.meaning;
-    if (meaning === "late") this.#parts.tally.late++;
-    else if (meaning === "end") this.#toTheOnlyOne(event);
-    else for (const run of this.#running()) run.fail(endOfNobody());
+    const meaning = late ? "late" : this.#lateEndMarks.meaningWithoutId;
+    if (meaning === "late") this.#deps.drops.late++;
+    else if (meaning === "end") this.#deliverToOnlyRun(event);
+    else for (const run of this.#running()) run.fail(ambiguousEnd());
   }
 
   #route(id: string, event: RunnerEvent): void {
-    const { tally } = this.#parts;
+    const { drops } = this.#deps;
     const owner = this.#owners.get(id);
     if (owner) this.#deliver(owner, event);
-    else if (this.#parts.over.has(id)) tally.late++;
-    else if (this.#adopter) this.#own(this.#adopter, id, event);
-    else if (this.#unnamed.size > 0) tally.overflowed += this.#held.add(id, event, this.#unnamed.size);
-    else tally.stray++;
+    else if (this.#deps.endedIds.has(id)) drops.late++;
+    else if (this.#adopter) this.#setOwner(this.#adopter, id, event);
+    else if (this.#unidentified.size > 0)
+      drops.overflowed += this.#pending.add(id, event, this.#unidentified.size);
+    else drops.stray++;
   }
 
-  #namelessChunk(event: RunnerEvent): void {
-    this.#parts.sharing.lose();
-    this.#toTheOnlyOne(event);
+  #onChunkWithoutId(event: RunnerEvent): void {
+    this.#deps.sharing.disable();
+    this.#deliverToOnlyRun(event);
   }
 
-  /** For events that say not whose they are: only if there is no doubt. */
-  #toTheOnlyOne(event: RunnerEvent): void {
+  /** Delivers an event without an id if a single run is possible, else drops it. */
+  #deliverToOnlyRun(event: RunnerEvent): void {
     const [only, ...others] = this.#running();
-    if (!only || others.length > 0 || this.isSpoilt) {
-      this.#parts.tally.stray++;
+    if (!only || others.length > 0 || this.isTainted) {
+      this.#deps.drops.stray++;
       return;
     }
-    const isEarly = this.#unnamed.has(only) && this.#held.first() !== undefined;
+    const isEarly = this.#unidentified.has(only) && this.#pending.first() !== undefined;
     if (event.end === "finished" && isEarly) {
-      this.#heldEnd = { run: only, event };
+      this.#pendingEnd = { run: only, event };
       return;
     }
-    if (event.end !== "finished") this.#markNameless(only);
+    if (event.end !== "finished") this.#markWithoutIds(only);
     this.#deliver(only, event);
   }
 
-  #running(): readonly Listener[] {
-    return [...this.#runs].filter((run) => run.hasBegun && !run.hasEnded);
+  #running(): readonly RunSink[] {
+    return [...this.#runs].filter((run) => run.hasStarted && !run.hasEnded);
   }
 
-  #markNameless(run: Listener): void {
-    this.#nameless.add(run);
-    this.isNameless = true;
+  #markWithoutIds(run: RunSink): void {
+    this.#withoutIds.add(run);
+    this.lacksIds = true;
   }
 
-  #own(run: Listener, id: string, event = this.#held.take(id)): void {
+  #setOwner(run: RunSink, id: string, event = this.#pending.take(id)): void {
     if (this.#adopter === run) this.#adopter = undefined;
     this.#owners.set(id, run);
     if (event) this.#deliver(run, event);
   }
 
-  #adopt(run: Listener): void {
-    const first = this.#held.first();
+  #adopt(run: RunSink): void {
+    const first = this.#pending.first();
     if (first === undefined) this.#adopter = run;
-    else this.#own(run, first);
+    else this.#setOwner(run, first);
   }
 
-  #giveUp(run: Listener): void {
-    this.#parts.sharing.lose();
+  #failUnidentified(run: RunSink): void {
+    this.#deps.sharing.disable();
     run.fail(new UpstreamError("bad-response", "the service no longer says which execution is whose"));
   }
 
-  #deliver(run: Listener, event: RunnerEvent): void {
-    if (!run.deliver(event)) {
-      this.#parts.tally.late++;
+  #deliver(run: RunSink, event: RunnerEvent): void {
+    if (!run.onEvent(event)) {
+      this.#deps.drops.late++;
       return;
     }
     const isChunk = event.end === "completed";
-    if ((isChunk || event.failure !== undefined) && !this.#isMarkNamed) this.#lateMarks.expect(isChunk);
-    if (event.end && event.id !== undefined && this.#named.has(event.id) && !this.#nameless.has(run)) {
-      this.#parts.sharing.prove();
+    if ((isChunk || event.failure !== undefined) && !this.#endMarksHaveIds)
+      this.#lateEndMarks.expect(isChunk);
+    if (
+      event.end &&
+      event.id !== undefined &&
+      this.#answeredIds.has(event.id) &&
+      !this.#withoutIds.has(run)
+    ) {
+      this.#deps.sharing.enable();
     }
   }
 
-  #forget(id: string): void {
+  #release(id: string): void {
     this.#owners.delete(id);
-    this.#named.delete(id);
-    this.#parts.over.add(id);
+    this.#answeredIds.delete(id);
+    this.#deps.endedIds.add(id);
   }
 }
 
-function endOfNobody(): UpstreamError {
+function ambiguousEnd(): UpstreamError {
   const why =
     "the service says that a run is over, and not which: another of the same user was left before its end";
   return new UpstreamError("bad-response", why);
 }
 
-/** What came from the prompt runner and reached nobody; counted, so that a change of the service is seen. */
-export interface Tally {
-  /** Of runs that had ended, or that were left. */
+/** Counts of the events that were dropped, by reason. */
+export interface DropCounters {
+  /** Events of runs that had ended or were abandoned. */
   late: number;
-  /** Of no run that is known, or of which it can't be told whose they are. */
+  /** Events that could not be attributed to a run. */
   stray: number;
-  /** Held for a run whose id wasn't known yet, and dropped because they were too many or too old. */
+  /** Pending events that were too many or too old. */
   overflowed: number;
-  /** Events of other names, and ones that can't be read. */
+  /** Events of other names, and unreadable ones. */
   unknown: number;
 }
 
-/** Nothing was dropped yet. */
-export function newTally(): Tally {
+/** Creates counters that are all 0. */
+export function newDropCounters(): DropCounters {
   return { late: 0, stray: 0, overflowed: 0, unknown: 0 };
 }

@@ -1,21 +1,21 @@
 import type { Clock } from "modelyard/kit";
 
-/** For how long, in milliseconds, a mark is expected after the run has ended, or was left. */
-const EXPECTED_FOR = 10_000;
+/** For how long an end mark is expected after its run has ended or was abandoned, in milliseconds. */
+const EXPECTED_MS = 10_000;
 
-/** The second end mark of one run. */
-export interface LateMark {
+/** An expected second end mark of one run. */
+export interface LateEndMark {
   readonly until: number;
 }
 
 /**
- * The second end marks that may still come for a user's runs: the service sends what concerns a user to all of the
- * user's sockets, those included that were opened since.
+ * Tracks the second end marks that may still arrive for a user's runs. The service sends a user's events to all of the
+ * user's sockets, including those opened later.
  */
-export class LateMarks {
+export class LateEndMarks {
   readonly #clock: Clock;
-  #expected: LateMark[] = [];
-  /** Whether runs end by their last chunk, so that the other mark alone is no run's end. */
+  #expected: LateEndMark[] = [];
+  /** Whether runs end with their last chunk, so that `completion_finished` alone ends no run. */
   #endsByChunk = false;
   #leftUntil = 0;
 
@@ -23,32 +23,32 @@ export class LateMarks {
     this.#clock = clock;
   }
 
-  /** A run has ended by its last chunk, or failed: `completion_finished` may follow, and may look like any run's. */
+  /** Expects a `completion_finished` after a run that ended with its last chunk, or failed. */
   expect(isChunk: boolean): void {
     this.#endsByChunk ||= isChunk;
     const now = this.#clock.now();
     this.#expected = this.#expected.filter(({ until }) => until > now);
-    this.#expected.push({ until: now + EXPECTED_FOR });
+    this.#expected.push({ until: now + EXPECTED_MS });
   }
 
-  /** The oldest one that a socket may still get which has had those in `seen`. */
-  next(seen: WeakSet<LateMark>): LateMark | undefined {
+  /** Returns the oldest expected mark that isn't in `seen`, the marks that arrived on one socket. */
+  next(seen: WeakSet<LateEndMark>): LateEndMark | undefined {
     const now = this.#clock.now();
     return this.#expected.find((mark) => mark.until > now && !seen.has(mark));
   }
 
-  /** A run was left that may still go on. */
-  left(): void {
-    this.#leftUntil = this.#clock.now() + EXPECTED_FOR;
+  /** Called when a run was abandoned that may still go on. */
+  onRunLeft(): void {
+    this.#leftUntil = this.#clock.now() + EXPECTED_MS;
   }
 
-  /** What a mark that says not whose it is means to a run whose last chunk hasn't come. */
-  get meaning(): "end" | "late" | "unknown" {
+  /** Returns what an end mark without an id means for a run whose last chunk hasn't arrived. */
+  get meaningWithoutId(): "end" | "late" | "unknown" {
     if (this.#clock.now() >= this.#leftUntil) return "end";
     return this.#endsByChunk ? "late" : "unknown";
   }
 
-  /** None is expected any more. */
+  /** Clears the expected marks. */
   clear(): void {
     this.#expected = [];
   }

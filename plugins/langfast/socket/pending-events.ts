@@ -2,79 +2,79 @@ import type { Clock } from "modelyard/kit";
 import { fold } from "../run/events.ts";
 import type { RunnerEvent } from "../run/events.ts";
 
-/** How long, how many and how much is held. */
-export const HOLD_LIMITS = {
+/** The limits of pending events. */
+export const PENDING_LIMITS = {
   /** Milliseconds. */
   age: 10_000,
-  /** Beside one for each run that waits for its execution's name. */
+  /** Added to one for each run that waits for its id. */
   executions: 256,
   /** UTF-16 units of text. */
   units: 4 * 1024 * 1024,
 };
 
-interface Held {
+interface PendingExecution {
   readonly event: RunnerEvent;
   readonly since: number;
 }
 
 /**
- * Events of executions that aren't known yet, because they overtook the answer that names them. Contents are
- * cumulative, so all events of an execution fold into one.
+ * Buffers the events of unknown executions, which can arrive before the answer that reports their id. Contents are
+ * cumulative, so all events of an execution merge into one.
  */
-export class HeldEvents {
-  readonly #held = new Map<string, Held>();
+export class PendingEvents {
+  readonly #pending = new Map<string, PendingExecution>();
   readonly #clock: Clock;
-  readonly #limits: typeof HOLD_LIMITS;
+  readonly #limits: typeof PENDING_LIMITS;
   #units = 0;
 
-  constructor(clock: Clock, limits: typeof HOLD_LIMITS = HOLD_LIMITS) {
+  constructor(clock: Clock, limits: typeof PENDING_LIMITS = PENDING_LIMITS) {
     this.#clock = clock;
     this.#limits = limits;
   }
 
   /**
-   * Keeps an event, while so many runs wait for the names of their executions; gives the number of executions that had
-   * to make room.
+   * Adds an event. `waiting` is the number of runs that wait for their id. Returns the number of executions that were
+   * evicted.
    */
   add(id: string, event: RunnerEvent, waiting: number): number {
     const now = this.#clock.now();
-    const before = this.#held.get(id);
+    const before = this.#pending.get(id);
     const held = { event: fold(before?.event, event), since: before?.since ?? now };
-    this.#held.set(id, held);
+    this.#pending.set(id, held);
     this.#units += unitsOf(held) - (before ? unitsOf(before) : 0);
-    return this.#makeRoom(now, waiting);
+    return this.#evict(now, waiting);
   }
 
-  /** Takes out what is known of an execution. */
+  /** Removes and returns the merged event of an execution. */
   take(id: string): RunnerEvent | undefined {
-    const held = this.#held.get(id);
+    const held = this.#pending.get(id);
     if (held) this.#drop(id, held);
     return held?.event;
   }
 
-  /** The execution that came first, if any. */
+  /** Returns the id of the oldest execution, if any. */
   first(): string | undefined {
-    return this.#held.keys().next().value;
+    return this.#pending.keys().next().value;
   }
 
-  /** Forgets everything; gives the number of executions. */
+  /** Drops everything and returns the number of executions. */
   clear(): number {
-    const dropped = this.#held.size;
-    this.#held.clear();
+    const dropped = this.#pending.size;
+    this.#pending.clear();
     this.#units = 0;
     return dropped;
   }
 
-  #drop(id: string, held: Held): void {
-    this.#held.delete(id);
+  #drop(id: string, held: PendingExecution): void {
+    this.#pending.delete(id);
     this.#units -= unitsOf(held);
   }
 
-  #makeRoom(now: number, waiting: number): number {
+  #evict(now: number, waiting: number): number {
     const room = this.#limits.executions + waiting;
     let dropped = 0;
-    for (const [id, held] of this.#held) {
-      const isTooMuch = this.#held.size > room || this.#units > this.#limits.units;
+    for (const [id, held] of this.#pending) {
+      const isTooMuch = this.#pending.size > room || this.#units > this.#limits.units;
       if (!isTooMuch && now - held.since <= this.#limits.age) continue;
       this.#drop(id, held);
       dropped++;
@@ -83,6 +83,6 @@ export class HeldEvents {
   }
 }
 
-function unitsOf({ event }: Held): number {
+function unitsOf({ event }: PendingExecution): number {
   return event.content?.length ?? 0;
 }

@@ -1,10 +1,10 @@
-/** The newest of many ids. */
+/** A set of ids that evicts the oldest beyond its capacity. */
 export class RecentIds {
   readonly #ids = new Set<string>();
-  readonly #most: number;
+  readonly #capacity: number;
 
   constructor(most: number) {
-    this.#most = most;
+    this.#capacity = most;
   }
 
   has(id: string): boolean {
@@ -14,6 +14,6 @@ export class RecentIds {
   add(id: string): void {
     this.#ids.add(id);
     const [oldest] = this.#ids;
-    if (this.#ids.size > this.#most && oldest !== undefined) this.#ids.delete(oldest);
+    if (this.#ids.size > this.#capacity && oldest !== undefined) this.#ids.delete(oldest);
   }
 }
