@@ -46,13 +46,17 @@ function play(scenario: Scenario): TestUpstream {
 
 type Tell = (frame: object) => void;
 
-function perform({ name, answer, complaint, retryAfterSeconds }: Scenario, socket: Socket, tell: Tell): void {
+function perform(
+  { name, answer, errorMessage, retryAfterSeconds }: Scenario,
+  socket: Socket,
+  tell: Tell,
+): void {
   const words = answer.events.map((event) => ({
     type: "word",
     text: event.type === "text" ? event.text : "",
   }));
   const half = words.slice(0, words.length / 2);
-  const error = (code: string) => ({ type: "error", code, message: complaint });
+  const error = (code: string) => ({ type: "error", code, message: errorMessage });
   const said: { readonly [scenario in ScenarioName]?: readonly object[] } = {
     silent: [],
     refused: [error("bad_token")],

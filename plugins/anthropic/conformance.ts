@@ -32,15 +32,15 @@ export default httpFixtures({
     last_id: next ?? ids.at(-1) ?? null,
   }),
   plain: message,
-  filtered: (complaint) => ({
+  filtered: (errorMessage) => ({
     type: "error",
     error: {
       type: "invalid_request_error",
-      message: `Output blocked by content filtering policy: ${complaint}`,
+      message: `Output blocked by content filtering policy: ${errorMessage}`,
     },
   }),
-  failure: (complaint) => frame("error", { error: { type: "api_error", message: complaint } }),
-  error: (complaint) => ({ type: "error", error: { type: "api_error", message: complaint } }),
+  failure: (errorMessage) => frame("error", { error: { type: "api_error", message: errorMessage } }),
+  error: (errorMessage) => ({ type: "error", error: { type: "api_error", message: errorMessage } }),
 });
 
 function frame(type: string, members: JsonObject): string {

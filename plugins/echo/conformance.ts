@@ -32,10 +32,12 @@ const fixtures: Fixtures = {
 
 export default fixtures;
 
-function stepsOf({ name, answer, complaint, retryAfterSeconds }: Scenario): JsonObject[] {
+function stepsOf({ name, answer, errorMessage, retryAfterSeconds }: Scenario): JsonObject[] {
   const said = answer.events.map(stepOf);
   const half = said.slice(0, said.length / 2);
-  const failure = (code: string, more: JsonObject = {}) => ({ error: { code, message: complaint, ...more } });
+  const failure = (code: string, more: JsonObject = {}) => ({
+    error: { code, message: errorMessage, ...more },
+  });
   const steps: { readonly [scenario in ScenarioName]?: JsonObject[] } = {
     silent: [{ hang: true }],
     stall: [...half, { hang: true }],

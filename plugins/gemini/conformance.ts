@@ -33,8 +33,8 @@ export default httpFixtures({
     candidates: [{ ...candidate(partsOf(answer)), finishReason: REASONS[answer.finish] }],
     usageMetadata: usageOf(answer),
   }),
-  failure: (complaint) => frame({ error: { code: 500, message: complaint, status: "INTERNAL" } }),
-  error: (complaint, status) => ({ error: { code: status, message: complaint, status: "UNKNOWN" } }),
+  failure: (errorMessage) => frame({ error: { code: 500, message: errorMessage, status: "INTERNAL" } }),
+  error: (errorMessage, status) => ({ error: { code: status, message: errorMessage, status: "UNKNOWN" } }),
 });
 
 function frame(chunk: JsonObject): string {

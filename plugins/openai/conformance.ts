@@ -21,7 +21,7 @@ export default httpFixtures({
     choices: [{ index: 0, message: messageOf(answer), finish_reason: answer.finish }],
     usage: usageOf(answer),
   }),
-  failure: (complaint) => chunk({ error: { message: complaint, type: "server_error" } }),
+  failure: (errorMessage) => chunk({ error: { message: errorMessage, type: "server_error" } }),
 });
 
 function chunk(members: JsonObject): string {

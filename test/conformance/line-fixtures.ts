@@ -100,16 +100,17 @@ class Service {
   talk(line: Line, message: string): void {
     this.received.push(message);
     this.lines.add(line);
-    const { name, answer, complaint, retryAfterSeconds } = this.#scenario;
+    const { name, answer, errorMessage, retryAfterSeconds } = this.#scenario;
     const said = answer.events.map((event) => ({ say: event.type === "text" ? event.text : "" }));
     const half = said.slice(0, said.length / 2);
     const end = { done: answer.finish, tokens: { in: answer.usage.input, out: answer.usage.output } };
-    if (!this.good.has(line.data.key) || name === "refused") return this.#say(line, [{ refused: complaint }]);
+    if (!this.good.has(line.data.key) || name === "refused")
+      return this.#say(line, [{ refused: errorMessage }]);
     if (name === "limited") return this.#say(line, [{ wait: retryAfterSeconds }]);
-    if (name === "spent") return this.#say(line, [{ broke: complaint, wait: retryAfterSeconds }]);
-    if (name === "filtered") return this.#say(line, [{ improper: complaint }]);
+    if (name === "spent") return this.#say(line, [{ broke: errorMessage, wait: retryAfterSeconds }]);
+    if (name === "filtered") return this.#say(line, [{ improper: errorMessage }]);
     if (name === "joined") return this.#say(line, [...said.slice(0, -1), { ...said.at(-1), ...end }]);
-    if (name === "broken") return this.#say(line, [{ oops: complaint }]);
+    if (name === "broken") return this.#say(line, [{ oops: errorMessage }]);
     if (name === "silent") return;
     if (name === "endless") return this.#talkOn(line, said);
     if (name === "end") return this.#hangUp(line, said);
@@ -117,7 +118,7 @@ class Service {
     this.#say(line, isHalf ? half : [...said, end]);
     if (name === "cut") line.terminate();
     if (name === "garbage") line.send("}{ <html>");
-    if (name === "failing") this.#say(line, [{ oops: complaint }]);
+    if (name === "failing") this.#say(line, [{ oops: errorMessage }]);
   }
 
   #say(line: Line, all: readonly JsonObject[]): void {

@@ -24,7 +24,7 @@ export default httpFixtures({
     tokens: tokensOf(answer),
     done: answer.finish,
   }),
-  failure: (complaint) => frame({ oops: complaint }),
+  failure: (errorMessage) => frame({ oops: errorMessage }),
 });
 
 function framesOf({ events }: Answer): string[] {

@@ -60,7 +60,7 @@ function played(emulator: Emulator): TestUpstream {
   };
 }
 
-function scriptOf({ name, answer, complaint, retryAfterSeconds }: Scenario): EmulatorScript {
+function scriptOf({ name, answer, errorMessage, retryAfterSeconds }: Scenario): EmulatorScript {
   const said = answer.events.map((event) => (event.type === "text" ? event.text : ""));
   const whole: EmulatorScript = {
     answer: answer.text,
@@ -68,15 +68,19 @@ function scriptOf({ name, answer, complaint, retryAfterSeconds }: Scenario): Emu
     usage: { prompt_tokens: answer.usage.input, completion_tokens: answer.usage.output },
     finishReason: answer.finish,
   };
-  const refusal = (status: number, more: CallFault = {}) => ({ status, body: { error: complaint }, ...more });
+  const refusal = (status: number, more: CallFault = {}) => ({
+    status,
+    body: { error: errorMessage },
+    ...more,
+  });
   const scripts: { readonly [scenario in ScenarioName]?: EmulatorScript } = {
     silent: { fault: { after: 0, how: "silence" } },
     stall: { fault: { after: HALF, how: "silence" } },
     cut: { fault: { after: HALF, how: "drop" } },
     end: { fault: { after: HALF, how: "disconnect" } },
-    failing: { fault: { after: HALF, how: "failed", message: complaint } },
+    failing: { fault: { after: HALF, how: "failed", message: errorMessage } },
     broken: { initiate: refusal(500) },
-    filtered: { initiate: refusal(400, { body: { error: complaint, code: "content_filter" } }) },
+    filtered: { initiate: refusal(400, { body: { error: errorMessage, code: "content_filter" } }) },
     spent: { initiate: refusal(402, { retryAfter: retryAfterSeconds }) },
     refused: { initiate: refusal(401) },
     limited: { initiate: refusal(429, { retryAfter: retryAfterSeconds }) },

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import type { Json } from "../../src/contract/index.ts";
-import { compare, inBoth, inWords, showsChange } from "./compare.ts";
+import { compare, commonDifferences, formatDifference, showsChange } from "./compare.ts";
 import { placesOf } from "./shape.ts";
-import type { Spoken } from "./wire-messages.ts";
+import type { WireMessage } from "./wire-messages.ts";
 
-function saying(kind: string, ...values: readonly Json[]): Spoken[] {
+function saying(kind: string, ...values: readonly Json[]): WireMessage[] {
   return values.map((value) => ({ kind, places: placesOf(value), isRefusal: false }));
 }
 
 function told(before: readonly Json[], now: readonly Json[]): string[] {
-  return compare(saying("a", ...before), saying("a", ...now)).map(inWords);
+  return compare(saying("a", ...before), saying("a", ...now)).map(formatDifference);
 }
 
 describe("compare", () => {
@@ -41,14 +41,17 @@ describe("compare", () => {
       [...saying("a", {}), ...saying("b", {})],
       [...saying("b", {}), ...saying("c", {})],
     );
-    expect(differences.map(inWords)).toEqual(["a: missing", "c: new"]);
+    expect(differences.map(formatDifference)).toEqual(["a: missing", "c: new"]);
   });
 });
 
 test("inBoth keeps what two comparisons found at the same place", () => {
   const first = compare(saying("a", { b: 1, c: 1 }), saying("a", { d: 1 }));
   const second = compare(saying("a", { b: 1, c: 1 }), saying("a", { c: 1, d: "x" }));
-  expect(inBoth(first, second).map(inWords)).toEqual(["a .b: number → missing", "a .d: new (string)"]);
+  expect(commonDifferences(first, second).map(formatDifference)).toEqual([
+    "a .b: number → missing",
+    "a .d: new (string)",
+  ]);
 });
 
 describe("showsChange", () => {

@@ -1,4 +1,4 @@
-import type { Spoken } from "./wire-messages.ts";
+import type { WireMessage } from "./wire-messages.ts";
 
 /** One way in which an upstream no longer says what it said. */
 export interface Difference {
@@ -25,7 +25,7 @@ interface Kind {
  * recorded must be there, except that of several types of one place some may do. Of what is missing or new as a
  * whole only the top is told.
  */
-export function compare(recorded: readonly Spoken[], live: readonly Spoken[]): Difference[] {
+export function compare(recorded: readonly WireMessage[], live: readonly WireMessage[]): Difference[] {
   const before = kindsOf(recorded);
   const now = kindsOf(live);
   return [...new Set([...before.keys(), ...now.keys()])].flatMap((kind) => {
@@ -37,7 +37,7 @@ export function compare(recorded: readonly Spoken[], live: readonly Spoken[]): D
 }
 
 /** A difference in a line: `socket message 2 "progress" .data.delta: string → missing`. */
-export function inWords({ kind, path, before, now }: Difference): string {
+export function formatDifference({ kind, path, before, now }: Difference): string {
   const place = path === undefined ? kind : `${kind} ${path === "" ? "(as a whole)" : path}`;
   if (before === undefined) return path === undefined ? `${place}: new` : `${place}: new (${now})`;
   if (now === undefined) return path === undefined ? `${place}: missing` : `${place}: ${before} → missing`;
@@ -45,7 +45,7 @@ export function inWords({ kind, path, before, now }: Difference): string {
 }
 
 /** Those of `second` that `first` has at the same place. */
-export function inBoth(first: readonly Difference[], second: readonly Difference[]): Difference[] {
+export function commonDifferences(first: readonly Difference[], second: readonly Difference[]): Difference[] {
   return second.filter(({ kind, path }) => first.some((one) => one.kind === kind && one.path === path));
 }
 
@@ -54,7 +54,7 @@ export function showsChange(differences: readonly Difference[]): boolean {
   return differences.some(({ now, isRefusal }) => now !== undefined && !isRefusal);
 }
 
-function kindsOf(said: readonly Spoken[]): ReadonlyMap<string, Kind> {
+function kindsOf(said: readonly WireMessage[]): ReadonlyMap<string, Kind> {
   const kinds = new Map<string, { readonly places: Map<string, Set<string>>; readonly isRefusal: boolean }>();
   for (const { kind, places, isRefusal } of said) {
     const known = kinds.get(kind) ?? { places: new Map<string, Set<string>>(), isRefusal };

@@ -1,7 +1,7 @@
 import type { Frame } from "./recording.ts";
 
 /** Where recorders put what they saw, with the time since it began. */
-export class Tape {
+export class FrameLog {
   readonly frames: Frame[] = [];
   /** Texts that were seen where only credentials are, as in an `authorization` header. */
   readonly secrets = new Set<string>();
@@ -9,26 +9,26 @@ export class Tape {
   #latest = this.#began;
   #numbers = 0;
 
-  /** Begins anew: what is on the tape goes, but not the secrets. */
-  begin(): void {
+  /** Begins anew: drops the frames and keeps the secrets. */
+  restart(): void {
     this.frames.length = 0;
     this.#began = performance.now();
   }
 
   /** The time at which something happens now, in milliseconds since it began. */
-  stamp(): number {
+  now(): number {
     this.#latest = performance.now();
     return Math.round(this.#latest - this.#began);
   }
 
   /** A number for the next exchange or socket. */
-  next(): number {
+  nextId(): number {
     this.#numbers += 1;
     return this.#numbers;
   }
 
   /** Resolves when nothing has happened for `quiet` ms, or after `longest` ms. */
-  async quiet(quiet: number, longest: number): Promise<void> {
+  async waitForQuiet(quiet: number, longest: number): Promise<void> {
     const end = performance.now() + longest;
     this.#latest = performance.now();
     for (;;) {

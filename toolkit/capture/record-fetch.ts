@@ -3,17 +3,17 @@ import { readerOf } from "./body-reader.ts";
 import { isSecretName } from "./redact.ts";
 import type { ResponseFrame } from "./recording.ts";
 import { parseJson } from "./socket-packet.ts";
-import type { Tape } from "./frame-log.ts";
+import type { FrameLog } from "./frame-log.ts";
 
 type Fetch = typeof fetch;
 
-/** The same `fetch`; what goes through it is also put on a tape. */
-export function recordingFetch(original: Fetch, tape: Tape): Fetch {
+/** The same `fetch`; what goes through it is also written to `frameLog`. */
+export function recordingFetch(original: Fetch, frameLog: FrameLog): Fetch {
   const recorded = async (...[input, init]: Parameters<Fetch>): Promise<Response> => {
-    const exchange = tape.next();
-    await recordRequest(readable(input, init), exchange, tape);
+    const exchange = frameLog.nextId();
+    await recordRequest(readable(input, init), exchange, frameLog);
     const response = await original(input, init);
-    recordResponse(response, exchange, tape);
+    recordResponse(response, exchange, frameLog);
     return response;
   };
   return Object.assign(recorded, { preconnect: original.preconnect });
@@ -27,13 +27,13 @@ function readable(...[input, init]: Parameters<Fetch>): Request {
   return new Request(first, { ...init, signal: null, ...(again !== undefined && { body: again }) });
 }
 
-async function recordRequest(request: Request, exchange: number, tape: Tape): Promise<void> {
+async function recordRequest(request: Request, exchange: number, frameLog: FrameLog): Promise<void> {
   const { method, url, headers } = request;
-  const at = tape.stamp();
-  for (const [name, value] of headers) if (isSecretName(name)) addWords(tape.secrets, value);
+  const at = frameLog.now();
+  for (const [name, value] of headers) if (isSecretName(name)) addWords(frameLog.secrets, value);
   const body = request.body === null ? undefined : parseJson(await request.text());
   const frame = { kind: "request", at, exchange, method, url, headers: namesOf(headers) } as const;
-  tape.frames.push(body === undefined ? frame : { ...frame, body });
+  frameLog.frames.push(body === undefined ? frame : { ...frame, body });
 }
 
 /** The parts of a header's value that are long enough for a secret: a scheme or a cookie's name isn't. */
@@ -42,36 +42,36 @@ function addWords(secrets: Set<string>, value: string): void {
 }
 
 /** A copy of the body is read beside the plugin, which gets the response as it came. */
-function recordResponse(response: Response, exchange: number, tape: Tape): void {
+function recordResponse(response: Response, exchange: number, frameLog: FrameLog): void {
   const { status, headers } = response;
   const contentType = (headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
   const frame: ResponseFrame = {
     kind: "response",
-    at: tape.stamp(),
+    at: frameLog.now(),
     exchange,
     status,
     contentType,
     headers: namesOf(headers),
     pieces: [],
   };
-  tape.frames.push(frame);
+  frameLog.frames.push(frame);
   const { body } = response.clone();
-  if (body) void recordBody(body, readerOf(contentType, frame), { frame, tape });
+  if (body) void recordBody(body, readerOf(contentType, frame), { frame, frameLog });
 }
 
 async function recordBody(
   body: ReadableStream<Uint8Array>,
   reader: BodyReader,
-  { frame, tape }: { readonly frame: ResponseFrame; readonly tape: Tape },
+  { frame, frameLog }: { readonly frame: ResponseFrame; readonly frameLog: FrameLog },
 ): Promise<void> {
   try {
     for await (const piece of body) {
-      const at = tape.stamp();
+      const at = frameLog.now();
       frame.pieces.push({ at, bytes: piece.byteLength });
       reader.push(piece, at);
     }
   } catch {
-    // The plugin is told of a body that breaks off; what came of it is on the tape.
+    // The plugin is told of a body that breaks off; what was read of it is recorded.
   } finally {
     reader.end();
   }

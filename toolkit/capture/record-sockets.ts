@@ -1,5 +1,5 @@
 import type { Frame } from "./recording.ts";
-import type { Tape } from "./frame-log.ts";
+import type { FrameLog } from "./frame-log.ts";
 
 /** What the two classes of sockets have in common. */
 interface Socket {
@@ -7,54 +7,56 @@ interface Socket {
 }
 
 type Method = (this: Socket, ...parameters: unknown[]) => unknown;
-type Watched = readonly [prototype: object, name: string, before: PropertyDescriptor | undefined];
+type PatchedProperty = readonly [prototype: object, name: string, before: PropertyDescriptor | undefined];
 
 // Whatever a program does first with a socket that it has made is one of these.
 const METHODS = ["send", "addEventListener", "on", "once", "addListener"];
 const HANDLERS = ["onopen", "onmessage", "onclose", "onerror"];
 
 /**
- * Puts what goes over every WebSocket of this process on a tape, until it is disposed: those of the global class, and
+ * Puts what goes over every WebSocket of this process into `frameLog`, until it is disposed: those of the global class, and
  * those of the package `ws`, which Bun brings itself and socket.io-client uses. Neither class can be replaced where it
  * is imported, so their methods are watched.
  */
-export async function recordSockets(tape: Tape): Promise<Disposable> {
+export async function recordSockets(frameLog: FrameLog): Promise<Disposable> {
   const { WebSocket: packaged } = await import("ws");
-  const watched = [WebSocket.prototype, packaged.prototype].flatMap((prototype) => watch(prototype, tape));
+  const watched = [WebSocket.prototype, packaged.prototype].flatMap((prototype) =>
+    patchPrototype(prototype, frameLog),
+  );
   return { [Symbol.dispose]: () => watched.forEach(restore) };
 }
 
-function restore([prototype, name, before]: Watched): void {
+function restore([prototype, name, before]: PatchedProperty): void {
   if (before) Object.defineProperty(prototype, name, before);
   else Reflect.deleteProperty(prototype, name);
 }
 
-function watch(prototype: object, tape: Tape): Watched[] {
+function patchPrototype(prototype: object, frameLog: FrameLog): PatchedProperty[] {
   const listen: unknown = Reflect.get(prototype, "addEventListener");
   const numbers = new WeakMap<Socket, number>();
   const numberOf = (socket: Socket): number => {
     const known = numbers.get(socket);
     if (known !== undefined) return known;
-    const number = tape.next();
+    const number = frameLog.nextId();
     numbers.set(socket, number);
-    record(socket, number, { tape, listen: listen as Method });
+    record(socket, number, { frameLog, listen: listen as Method });
     return number;
   };
   const methods = METHODS.filter((name) => name in prototype).map((name) =>
-    watchMethod(prototype, name, (socket, [first]) => {
+    patchMethod(prototype, name, (socket, [first]) => {
       const number = numberOf(socket);
       if (name === "send")
-        tape.frames.push(saidFrame("socket-sent", first, { socket: number, at: tape.stamp() }));
+        frameLog.frames.push(dataFrame("socket-sent", first, { socket: number, at: frameLog.now() }));
     }),
   );
-  return [...methods, ...HANDLERS.map((name) => watchHandler(prototype, name, numberOf))];
+  return [...methods, ...HANDLERS.map((name) => patchHandler(prototype, name, numberOf))];
 }
 
-function watchMethod(
+function patchMethod(
   prototype: object,
   name: string,
   seen: (socket: Socket, parameters: readonly unknown[]) => void,
-): Watched {
+): PatchedProperty {
   const before = Object.getOwnPropertyDescriptor(prototype, name);
   const original = Reflect.get(prototype, name) as Method;
   const value: Method = function (...parameters) {
@@ -65,7 +67,7 @@ function watchMethod(
   return [prototype, name, before];
 }
 
-function watchHandler(prototype: object, name: string, seen: (socket: Socket) => void): Watched {
+function patchHandler(prototype: object, name: string, seen: (socket: Socket) => void): PatchedProperty {
   const before = Object.getOwnPropertyDescriptor(prototype, name);
   Object.defineProperty(prototype, name, {
     ...before,
@@ -80,20 +82,20 @@ function watchHandler(prototype: object, name: string, seen: (socket: Socket) =>
 function record(
   socket: Socket,
   number: number,
-  { tape, listen }: { readonly tape: Tape; readonly listen: Method },
+  { frameLog, listen }: { readonly frameLog: FrameLog; readonly listen: Method },
 ): void {
   const on = (type: string, heard: (event: object) => Frame): void => {
-    listen.call(socket, type, (event: object) => void tape.frames.push(heard(event)));
+    listen.call(socket, type, (event: object) => void frameLog.frames.push(heard(event)));
   };
-  tape.frames.push({ kind: "socket-opened", at: tape.stamp(), socket: number, url: socket.url });
+  frameLog.frames.push({ kind: "socket-opened", at: frameLog.now(), socket: number, url: socket.url });
   on("message", (event) =>
-    saidFrame("socket-received", Reflect.get(event, "data"), { socket: number, at: tape.stamp() }),
+    dataFrame("socket-received", Reflect.get(event, "data"), { socket: number, at: frameLog.now() }),
   );
   on("close", (event) => {
     const code: unknown = Reflect.get(event, "code");
     return {
       kind: "socket-closed",
-      at: tape.stamp(),
+      at: frameLog.now(),
       socket: number,
       code: typeof code === "number" ? code : 1005,
     };
@@ -101,7 +103,7 @@ function record(
 }
 
 /** Bytes can't be looked through for secrets, so of them only the number is kept. */
-function saidFrame(
+function dataFrame(
   kind: "socket-sent" | "socket-received",
   data: unknown,
   where: { readonly socket: number; readonly at: number },

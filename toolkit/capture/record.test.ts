@@ -4,7 +4,7 @@ import { streamOf } from "../../test/support/pieces.ts";
 import { recordingFetch } from "./record-fetch.ts";
 import { recordSockets } from "./record-sockets.ts";
 import type { Frame } from "./recording.ts";
-import { Tape } from "./frame-log.ts";
+import { FrameLog } from "./frame-log.ts";
 
 const bodies: Readonly<Record<string, readonly [contentType: string, pieces: readonly string[]]>> = {
   "/events": ["text/event-stream; charset=utf-8", ["event: a\nda", 'ta: {"b":1}\n\ndata: x\n\n']],
@@ -29,16 +29,16 @@ const server = Bun.serve({
 });
 afterAll(() => server.stop(true));
 
-let tape: Tape;
+let frameLog: FrameLog;
 beforeEach(() => {
-  tape = new Tape();
+  frameLog = new FrameLog();
 });
 
 async function framesAfter(url: string, init?: RequestInit): Promise<readonly Frame[]> {
-  const response = await recordingFetch(fetch, tape)(new URL(url, server.url), init);
+  const response = await recordingFetch(fetch, frameLog)(new URL(url, server.url), init);
   await response.bytes();
-  await tape.quiet(50, 5_000);
-  return tape.frames;
+  await frameLog.waitForQuiet(50, 5_000);
+  return frameLog.frames;
 }
 
 describe("recordingFetch", () => {
@@ -66,7 +66,7 @@ describe("recordingFetch", () => {
     const [request, response] = await framesAfter("/json", { method: "POST", headers, body: '{"a":1}' });
     expect(request).toMatchObject({ method: "POST", body: { a: 1 } });
     expect(request).toMatchObject({ headers: expect.arrayContaining(["authorization", "x-other"]) });
-    expect([...tape.secrets]).toEqual(["abc-def-0123456789"]);
+    expect([...frameLog.secrets]).toEqual(["abc-def-0123456789"]);
     // Keeping it didn't take it from the upstream.
     expect(response).toMatchObject({ body: { heard: '{"a":1}' } });
   });
@@ -80,9 +80,9 @@ describe("recordingFetch", () => {
 
   test("a Request's own body reaches the upstream too", async () => {
     const asked = new Request(new URL("/json", server.url), { method: "POST", body: "mine" });
-    const response = await recordingFetch(fetch, tape)(asked);
+    const response = await recordingFetch(fetch, frameLog)(asked);
     expect(await response.json()).toEqual({ heard: "mine" });
-    expect(tape.frames[0]).toMatchObject({ kind: "request", body: "mine" });
+    expect(frameLog.frames[0]).toMatchObject({ kind: "request", body: "mine" });
   });
 });
 
@@ -108,10 +108,10 @@ async function talk(socket: WebSocket | PackagedSocket): Promise<void> {
 
 describe("recordSockets", () => {
   test.each(Object.entries(SOCKETS))("keeps what goes over %s in both directions", async (_, open) => {
-    using _recording = await recordSockets(tape);
+    using _recording = await recordSockets(frameLog);
     await talk(open());
-    await tape.quiet(50, 5_000);
-    const told = tape.frames.map(({ at: _at, ...frame }) => frame);
+    await frameLog.waitForQuiet(50, 5_000);
+    const told = frameLog.frames.map(({ at: _at, ...frame }) => frame);
     expect(told).toEqual([
       { kind: "socket-opened", socket: 1, url: expect.stringMatching(/^ws:/) },
       { kind: "socket-sent", socket: 1, text: "hello" },
@@ -124,10 +124,10 @@ describe("recordSockets", () => {
 
   test.each(Object.entries(SOCKETS))("leaves %s as it was when it is over", async (_, open) => {
     {
-      using _recording = await recordSockets(tape);
+      using _recording = await recordSockets(frameLog);
     }
     await talk(open());
-    expect(tape.frames).toEqual([]);
+    expect(frameLog.frames).toEqual([]);
     expect(Object.hasOwn(WebSocket.prototype, "addEventListener")).toBe(false);
   });
 });

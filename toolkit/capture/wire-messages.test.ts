@@ -2,19 +2,19 @@ import { describe, expect, test } from "bun:test";
 import type { Json } from "../../src/contract/index.ts";
 import { pathTemplate } from "./path-template.ts";
 import type { Frame } from "./recording.ts";
-import type { Spoken } from "./wire-messages.ts";
-import { spokenIn } from "./wire-messages.ts";
+import type { WireMessage } from "./wire-messages.ts";
+import { wireMessagesOf } from "./wire-messages.ts";
 
 function kindsOf(...frames: Frame[]): string[] {
-  return spokenIn({ frames, answer: [] }).map(({ kind }) => kind);
+  return wireMessagesOf({ frames, answer: [] }).map(({ kind }) => kind);
 }
 
-function received(text: string, url = "ws://127.0.0.1/socket.io/?EIO=4"): Spoken[] {
+function received(text: string, url = "ws://127.0.0.1/socket.io/?EIO=4"): WireMessage[] {
   const frames: Frame[] = [
     { kind: "socket-opened", at: 0, socket: 1, url },
     { kind: "socket-received", at: 1, socket: 1, text },
   ];
-  return spokenIn({ frames, answer: [] });
+  return wireMessagesOf({ frames, answer: [] });
 }
 
 function answered(status: number, events?: { at: number; event: string; data: Json }[]): Frame[] {
@@ -46,7 +46,7 @@ test.each([
 describe("what is said over HTTP", () => {
   test("is known by method, path without ids, and status", () => {
     expect(kindsOf(...answered(200))).toEqual(["GET /v1/run/:id 200"]);
-    const [refusal] = spokenIn({ frames: answered(429), answer: [] });
+    const [refusal] = wireMessagesOf({ frames: answered(429), answer: [] });
     expect(refusal?.isRefusal).toBe(true);
   });
 
@@ -97,7 +97,7 @@ describe("what is said over a socket", () => {
 });
 
 test("what the plugin made of it counts as well", () => {
-  expect(spokenIn({ frames: [], answer: ["text", "finish"] }).map(({ kind }) => kind)).toEqual([
+  expect(wireMessagesOf({ frames: [], answer: ["text", "finish"] }).map(({ kind }) => kind)).toEqual([
     "answer text",
     "answer finish",
   ]);

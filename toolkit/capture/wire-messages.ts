@@ -9,7 +9,7 @@ import { isEngineUrl, parseJson, parsePacket } from "./socket-packet.ts";
 const HEARTBEATS: ReadonlySet<string> = new Set(["ping", "pong", "noop", "heartbeat", "keepalive"]);
 
 /** One thing that an upstream said, with the places of its value. */
-export interface Spoken {
+export interface WireMessage {
   /** What it is called in a report: `POST /v1/run/:id 200`, `socket message 2 "progress"`. */
   readonly kind: string;
   readonly places: readonly Place[];
@@ -18,37 +18,40 @@ export interface Spoken {
 }
 
 /** All that the upstream said in a recording, and what the plugin made of it; what was sent to it is left out. */
-export function spokenIn({ frames, answer }: Pick<Recording, "frames" | "answer">): Spoken[] {
+export function wireMessagesOf({ frames, answer }: Pick<Recording, "frames" | "answer">): WireMessage[] {
   const asked = new Map<number, string>();
   const urls = new Map<number, string>();
   const received = frames.flatMap((frame) => {
     if (frame.kind === "request") asked.set(frame.exchange, `${frame.method} ${pathTemplate(frame.url)}`);
     if (frame.kind === "socket-opened") urls.set(frame.socket, frame.url);
-    if (frame.kind === "response") return ofResponse(frame, asked.get(frame.exchange) ?? "request");
-    return frame.kind === "socket-received" ? ofSocket(frame, urls.get(frame.socket) ?? "") : [];
+    if (frame.kind === "response") return responseMessages(frame, asked.get(frame.exchange) ?? "request");
+    return frame.kind === "socket-received" ? socketMessages(frame, urls.get(frame.socket) ?? "") : [];
   });
-  return [...received, ...answer.map((type) => spoken(`answer ${type}`, []))];
+  return [...received, ...answer.map((type) => message(`answer ${type}`, []))];
 }
 
-function ofResponse({ status, contentType, body, events }: ResponseFrame, asked: string): Spoken[] {
+function responseMessages(
+  { status, contentType, body, events }: ResponseFrame,
+  asked: string,
+): WireMessage[] {
   const type: Place = ["content-type", contentType || "none"];
   const places = body === undefined ? [type] : [type, ...placesOf(body)];
   const isRefusal = status >= 400;
   const response = { kind: `${asked} ${status}`, places, isRefusal };
   const telling = (events ?? []).filter(({ event }) => !HEARTBEATS.has(event));
-  return [response, ...telling.map(({ event, data }) => ofData(`${asked} event "${event}"`, data))];
+  return [response, ...telling.map(({ event, data }) => dataMessage(`${asked} event "${event}"`, data))];
 }
 
-function ofSocket({ text }: Extract<Frame, { kind: "socket-received" }>, url: string): Spoken[] {
-  if (text === undefined) return [spoken("socket bytes", [])];
+function socketMessages({ text }: Extract<Frame, { kind: "socket-received" }>, url: string): WireMessage[] {
+  if (text === undefined) return [message("socket bytes", [])];
   const packet = isEngineUrl(url) ? parsePacket(text) : undefined;
-  if (!packet) return [ofData("socket text", parseJson(text) ?? "")];
+  if (!packet) return [dataMessage("socket text", parseJson(text) ?? "")];
   if (HEARTBEATS.has(packet.name)) return [];
   const kind = `socket ${packet.name}`;
   const isRefusal = packet.name === "message 4";
   if (packet.name === "message 2" && Array.isArray(packet.payload)) {
     const [event, ...values] = packet.payload as readonly Json[];
-    return [spoken(`${kind} ${JSON.stringify(event)}`, argumentPlaces(values))];
+    return [message(`${kind} ${JSON.stringify(event)}`, argumentPlaces(values))];
   }
   return [{ kind, isRefusal, places: packet.payload === undefined ? [] : placesOf(packet.payload) }];
 }
@@ -65,11 +68,11 @@ const WORD = /^[\w.:/[\]-]{1,64}$/;
 const MARK = /^\[[A-Z_]+\]$/;
 
 /** A value of its own, told from others by the word in it that says what it is. */
-function ofData(kind: string, data: Json): Spoken {
-  return spoken([kind, ...wordOf(data)].join(" "), placesOf(data));
+function dataMessage(kind: string, data: Json): WireMessage {
+  return message([kind, ...discriminatorOf(data)].join(" "), placesOf(data));
 }
 
-function wordOf(data: Json): readonly string[] {
+function discriminatorOf(data: Json): readonly string[] {
   if (typeof data === "string") return MARK.test(data) ? [data] : [];
   if (typeof data !== "object" || data === null || Array.isArray(data)) return [];
   const members = new Map(Object.entries(data));
@@ -77,6 +80,6 @@ function wordOf(data: Json): readonly string[] {
   return typeof word === "string" && WORD.test(word) ? [word] : [];
 }
 
-function spoken(kind: string, places: readonly Place[]): Spoken {
+function message(kind: string, places: readonly Place[]): WireMessage {
   return { kind, places, isRefusal: false };
 }

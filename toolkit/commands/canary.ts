@@ -3,12 +3,12 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../src/log.ts";
 import type { Difference } from "../capture/compare.ts";
-import { compare, inBoth, inWords, showsChange } from "../capture/compare.ts";
+import { compare, commonDifferences, formatDifference, showsChange } from "../capture/compare.ts";
 import type { Recording } from "../capture/recording.ts";
 import { parseRecording } from "../capture/recording.ts";
-import { spokenIn } from "../capture/wire-messages.ts";
-import type { Asked } from "./record-call.ts";
-import { askRecorded, recordingFile } from "./record-call.ts";
+import { wireMessagesOf } from "../capture/wire-messages.ts";
+import type { RecordedCall } from "./record-call.ts";
+import { recordCall, recordingFile } from "./record-call.ts";
 
 const CHANGED = 3;
 
@@ -24,47 +24,49 @@ exit code: 0 the same, 3 changed, 1 it couldn't be asked, 2 bad arguments`;
  * 0 when that is the same, 3 when it has changed, 1 when it couldn't be asked, 2 when there is nothing to compare.
  */
 export async function canary(argv: readonly string[]): Promise<number> {
-  const given = question(argv);
-  if (typeof given === "string") return refuse(`${given}\n${USAGE}`);
-  const recorded = await load(given.file).catch((cause: unknown) => messageOf(cause));
+  const given = parseArguments(argv);
+  if (typeof given === "string") return usageError(`${given}\n${USAGE}`);
+  const recorded = await readRecording(given.file).catch((cause: unknown) => messageOf(cause));
   if (typeof recorded === "string") {
-    return refuse(`the recording ${given.file} can't be read: ${recorded}\nmake one with \`plugin record\``);
+    return usageError(
+      `the recording ${given.file} can't be read: ${recorded}\nmake one with \`plugin record\``,
+    );
   }
-  return tell(recorded, await askedAndCompared(argv, given.upstream, recorded));
+  return printResult(recorded, await recordAndCompare(argv, given.upstream, recorded));
 }
 
 /** What came of asking again. */
-interface Compared extends Pick<Asked, "failure"> {
+interface Comparison extends Pick<RecordedCall, "failure"> {
   readonly upstream: string;
   readonly differences: readonly Difference[];
 }
 
 /** Some things come only by chance: a difference is one when a second asking shows it too. */
-async function askedAndCompared(
+async function recordAndCompare(
   argv: readonly string[],
   upstream: string,
   recorded: Recording,
-): Promise<Compared> {
+): Promise<Comparison> {
   const { prompt, model } = recorded;
-  const ask = async (): Promise<Compared> => {
-    const { recording, failure } = await askRecorded(argv, { upstream, prompt, model });
-    return { upstream, failure, differences: compare(spokenIn(recorded), spokenIn(recording)) };
+  const ask = async (): Promise<Comparison> => {
+    const { recording, failure } = await recordCall(argv, { upstream, prompt, model });
+    return { upstream, failure, differences: compare(wireMessagesOf(recorded), wireMessagesOf(recording)) };
   };
   const first = await ask();
-  if (first.differences.length === 0 || isUnasked(first)) return first;
+  if (first.differences.length === 0 || isInconclusive(first)) return first;
   const second = await ask();
-  return isUnasked(second)
+  return isInconclusive(second)
     ? second
-    : { ...second, differences: inBoth(first.differences, second.differences) };
+    : { ...second, differences: commonDifferences(first.differences, second.differences) };
 }
 
-function isUnasked({ failure, differences }: Compared): boolean {
+function isInconclusive({ failure, differences }: Comparison): boolean {
   return failure !== undefined && !showsChange(differences);
 }
 
-function tell(recorded: Recording, compared: Compared): number {
+function printResult(recorded: Recording, compared: Comparison): number {
   const { upstream, failure, differences } = compared;
-  if (isUnasked(compared)) {
+  if (isInconclusive(compared)) {
     console.error(`the upstream "${upstream}" couldn't be asked: ${failure}`);
     return 1;
   }
@@ -74,13 +76,15 @@ function tell(recorded: Recording, compared: Compared): number {
     return 0;
   }
   console.log(`"${upstream}" has changed since ${since}:`);
-  for (const difference of differences) console.log(`  ${inWords(difference)}`);
+  for (const difference of differences) console.log(`  ${formatDifference(difference)}`);
   if (failure !== undefined) console.log(`  and the plugin no longer understands it: ${failure}`);
   return CHANGED;
 }
 
 /** What is asked, or what is wrong with it. */
-function question(argv: readonly string[]): { readonly upstream: string; readonly file: string } | string {
+function parseArguments(
+  argv: readonly string[],
+): { readonly upstream: string; readonly file: string } | string {
   const options = { recording: { type: "string" }, config: { type: "string" } } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
@@ -93,11 +97,11 @@ function question(argv: readonly string[]): { readonly upstream: string; readonl
   }
 }
 
-async function load(file: string): Promise<Recording> {
+async function readRecording(file: string): Promise<Recording> {
   return parseRecording(await readFile(file, "utf8"));
 }
 
-function refuse(why: string): number {
+function usageError(why: string): number {
   console.error(why);
   return 2;
 }

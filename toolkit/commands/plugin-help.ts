@@ -4,7 +4,7 @@ export function isHelp(argument: string): boolean {
 }
 
 /** Prints what was asked for with --help; gives 0, as nothing went wrong. */
-export function answerHelp(usage: string): number {
+export function printHelp(usage: string): number {
   console.log(usage);
   return 0;
 }

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../src/log.ts";
 import { StartupError } from "../../src/errors/startup-error.ts";
-import { answerHelp, isHelp } from "./plugin-help.ts";
+import { printHelp, isHelp } from "./plugin-help.ts";
 import { filesOf, kinds } from "../scaffold/files.ts";
 
 const GATEWAY = join(import.meta.dir, "../..");
@@ -15,14 +15,14 @@ const DEFAULT_KIND = "sse";
  */
 export async function pluginNew(argv: readonly string[]): Promise<number> {
   const usage = `usage: bun run modelyard plugin new NAME [--kind ${kinds().join("|")}] [--dir PATH]`;
-  if (argv.some(isHelp)) return answerHelp(usage);
-  const asked = question(argv);
+  if (argv.some(isHelp)) return printHelp(usage);
+  const asked = parseArguments(argv);
   if (!asked) {
     console.error(usage);
     return 2;
   }
   const { name, kind, folder } = asked;
-  refuseImpossible(asked);
+  expectPossible(asked);
   try {
     mkdirSync(folder, { recursive: true });
     for (const [file, text] of filesOf(name, kind, GATEWAY)) writeFileSync(join(folder, file), text);
@@ -37,14 +37,14 @@ export async function pluginNew(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
-interface Question {
+interface NewPlugin {
   readonly name: string;
   readonly kind: string;
   /** Absolute. */
   readonly folder: string;
 }
 
-function question(argv: readonly string[]): Question | undefined {
+function parseArguments(argv: readonly string[]): NewPlugin | undefined {
   const options = { kind: { type: "string", default: DEFAULT_KIND }, dir: { type: "string" } } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
@@ -57,7 +57,7 @@ function question(argv: readonly string[]): Question | undefined {
   }
 }
 
-function refuseImpossible({ name, kind, folder }: Question): void {
+function expectPossible({ name, kind, folder }: NewPlugin): void {
   if (!/^[a-z][a-z0-9-]*$/.test(name)) {
     throw new StartupError(`"${name}" is no plugin's name: write lower case letters, digits and dashes`);
   }

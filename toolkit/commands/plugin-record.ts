@@ -4,8 +4,8 @@ import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../src/log.ts";
 import { StartupError } from "../../src/errors/startup-error.ts";
-import { answerHelp, isHelp } from "./plugin-help.ts";
-import { askRecorded, recordingFile } from "./record-call.ts";
+import { printHelp, isHelp } from "./plugin-help.ts";
+import { recordCall, recordingFile } from "./record-call.ts";
 
 const USAGE = `usage: bun run modelyard plugin record NAME --prompt TEXT [--model MODEL] [--out FILE] [--config PATH]
 
@@ -19,16 +19,16 @@ const USAGE = `usage: bun run modelyard plugin record NAME --prompt TEXT [--mode
  * it is written, or only --help was asked for, 1 when the upstream didn't answer, 2 when it was not asked properly.
  */
 export async function pluginRecord(argv: readonly string[]): Promise<number> {
-  if (argv.some(isHelp)) return answerHelp(USAGE);
-  const given = question(argv);
+  if (argv.some(isHelp)) return printHelp(USAGE);
+  const given = parseArguments(argv);
   if (typeof given === "string") {
     console.error(`${given}\n${USAGE}`);
     return 2;
   }
   const out = given.out ?? recordingFile(argv, given.upstream);
   // Before anything is asked, and perhaps paid for.
-  await refuseUnwritable(out);
-  const { recording, failure } = await askRecorded(argv, given);
+  await expectWritable(out);
+  const { recording, failure } = await recordCall(argv, given);
   if (failure !== undefined) {
     console.error(`nothing is written: the upstream "${given.upstream}" didn't answer: ${failure}`);
     return 1;
@@ -43,7 +43,7 @@ export async function pluginRecord(argv: readonly string[]): Promise<number> {
 }
 
 /** Throws a StartupError where a file can't be written, as far as that can be told without writing anything. */
-async function refuseUnwritable(file: string): Promise<void> {
+async function expectWritable(file: string): Promise<void> {
   let there = file;
   while (!existsSync(there)) there = dirname(there);
   await writing(file, async () => {
@@ -62,7 +62,7 @@ async function writing(file: string, write: () => Promise<unknown>): Promise<voi
 }
 
 /** What is asked, or what is wrong with it. */
-function question(argv: readonly string[]) {
+function parseArguments(argv: readonly string[]) {
   const text = { type: "string" } as const;
   const options = { prompt: text, model: text, out: text, config: text };
   try {

@@ -5,7 +5,7 @@ import type { Fixtures } from "../conformance/index.ts";
 import { reportText, testUpstream, unknownNames } from "../conformance/index.ts";
 import { provideConformance } from "../conformance/provide.ts";
 import { loadPlugin } from "../../src/host/resolve.ts";
-import { answerHelp, isHelp } from "./plugin-help.ts";
+import { printHelp, isHelp } from "./plugin-help.ts";
 
 /** The file beside a plugin whose default export are its fixtures. */
 const FIXTURES = "conformance.ts";
@@ -21,27 +21,27 @@ const USAGE = `usage: bun run modelyard plugin test PATH [--fixtures FILE] [--on
  * rule is broken or only --help was asked for, 1 when one is, 2 when there is nothing to test.
  */
 export async function pluginTest(argv: readonly string[]): Promise<number> {
-  if (argv.some(isHelp)) return answerHelp(USAGE);
-  const asked = askedFor(argv);
-  if (asked === undefined) return refuse(USAGE);
+  if (argv.some(isHelp)) return printHelp(USAGE);
+  const asked = parseArguments(argv);
+  if (asked === undefined) return usageError(USAGE);
   provideConformance();
   const plugin = await loadPlugin(asked.plugin, process.cwd()).catch((error: unknown) => messageOf(error));
-  if (typeof plugin === "string") return refuse(plugin);
+  if (typeof plugin === "string") return usageError(plugin);
   const fixtures = await loadFixtures(asked.fixtures);
-  if (typeof fixtures === "string") return refuse(fixtures);
+  if (typeof fixtures === "string") return usageError(fixtures);
   const report = await testUpstream(plugin, fixtures, { only: asked.only });
-  if (report.results.length === 0) return refuse(`there is no rule ${asked.only}`);
+  if (report.results.length === 0) return usageError(`there is no rule ${asked.only}`);
   console.log(reportText(report));
   return report.passed ? 0 : 1;
 }
 
-interface AskedFor {
+interface TestArguments {
   readonly plugin: string;
   readonly fixtures: string;
   readonly only: string;
 }
 
-function askedFor(argv: readonly string[]): AskedFor | undefined {
+function parseArguments(argv: readonly string[]): TestArguments | undefined {
   const options = { fixtures: { type: "string" }, only: { type: "string", default: "" } } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
@@ -74,7 +74,7 @@ async function loadFixtures(file: string): Promise<Fixtures | string> {
   }
 }
 
-function refuse(why: string): number {
+function usageError(why: string): number {
   console.error(why);
   return 2;
 }

@@ -1,4 +1,4 @@
-import { answerHelp, isHelp } from "./plugin-help.ts";
+import { printHelp, isHelp } from "./plugin-help.ts";
 import { pluginNew } from "./plugin-new.ts";
 
 type Action = (argv: readonly string[]) => Promise<number>;
@@ -16,7 +16,7 @@ const USAGE = `usage: bun run modelyard plugin new NAME [--kind http|polling|soc
 
 /** `plugin new`, `plugin test` and `plugin record`: what the authors of plugins need. With --help: how to ask. */
 export async function plugin([action = "", ...argv]: readonly string[]): Promise<number> {
-  if (isHelp(action)) return answerHelp(USAGE);
+  if (isHelp(action)) return printHelp(USAGE);
   const act = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
   if (act) return act(argv);
   console.error(USAGE);

@@ -5,20 +5,24 @@ import type { OpenUpstream } from "../../src/targets/open-upstream.ts";
 import { Deadlines, STREAMING } from "../../src/attempts/deadlines.ts";
 
 /** What a plugin made of an upstream's answer. */
-export interface AnswerTypes {
+export interface ProbeResult {
   /** The types of its events, each once, in the order in which they came first. */
   readonly types: string[];
   /** What it failed with, if it did. */
   readonly failure: unknown;
 }
 
-interface Asking {
+interface ProbeRequest {
   readonly model: string;
   readonly prompt: string;
 }
 
 /** Asks an upstream that was started one streamed question, within the upstream's own deadlines, and reads the answer to its end. */
-export async function answerTypes(open: OpenUpstream, asking: Asking, log: Logger): Promise<AnswerTypes> {
+export async function probeUpstream(
+  open: OpenUpstream,
+  asking: ProbeRequest,
+  log: Logger,
+): Promise<ProbeResult> {
   const types = new Set<ChatEvent["type"]>();
   const leaving = new AbortController();
   const { id, upstream, timeouts } = open;
@@ -50,8 +54,8 @@ export async function answerTypes(open: OpenUpstream, asking: Asking, log: Logge
   }
 }
 
-interface Reading {
-  readonly asking: Asking;
+interface Probe {
+  readonly asking: ProbeRequest;
   readonly call: Call;
   readonly deadlines: Deadlines;
   readonly types: Set<ChatEvent["type"]>;
@@ -59,7 +63,7 @@ interface Reading {
 
 async function readAnswer(
   { upstream }: OpenUpstream,
-  { asking, call, deadlines, types }: Reading,
+  { asking, call, deadlines, types }: Probe,
 ): Promise<void> {
   const { model, prompt } = asking;
   const request = { model, messages: [{ role: "user", content: prompt }] } as const;

@@ -13,12 +13,12 @@ import { recordingFetch } from "../capture/record-fetch.ts";
 import { recordSockets } from "../capture/record-sockets.ts";
 import type { Recording } from "../capture/recording.ts";
 import { optionsInAddresses, redactRecording, secretsOf } from "../capture/redact.ts";
-import { Tape } from "../capture/frame-log.ts";
+import { FrameLog } from "../capture/frame-log.ts";
 import type { OpenUpstream } from "../../src/targets/open-upstream.ts";
 import { Redactor } from "../../src/secrets/redactor.ts";
 import { StartupError } from "../../src/errors/startup-error.ts";
 import { memoryStorage } from "../../src/storage/memory.ts";
-import { answerTypes } from "./probe-upstream.ts";
+import { probeUpstream } from "./probe-upstream.ts";
 import { waitFor } from "../../src/cli/waiting.ts";
 
 // A plugin leaves at the answer's end, but what the upstream says behind it belongs to its shape as well.
@@ -26,7 +26,7 @@ const QUIET_MS = 300;
 const LONGEST_MS = 3_000;
 
 /** A question for one upstream of gateway.yaml. */
-export interface Question {
+export interface RecordOptions {
   readonly upstream: string;
   readonly prompt: string;
   /** Undefined: the first that it lists. */
@@ -34,7 +34,7 @@ export interface Question {
 }
 
 /** What went over the wire, without secrets, and with what the asking failed, if it did. */
-export interface Asked {
+export interface RecordedCall {
   readonly recording: Recording;
   readonly failure: string | undefined;
 }
@@ -49,16 +49,16 @@ export function recordingFile(argv: readonly string[], upstream: string): string
  * Its state is kept in memory, so that neither the gateway's credentials are used nor its database is written.
  * Throws a ConfigError or a StartupError when it can't be opened.
  */
-export async function askRecorded(argv: readonly string[], question: Question): Promise<Asked> {
+export async function recordCall(argv: readonly string[], question: RecordOptions): Promise<RecordedCall> {
   const planned = await plan(await loadConfig(configPath(argv)));
-  const upstream = pick(planned, question.upstream);
+  const upstream = plannedUpstream(planned, question.upstream);
   const redactor = new Redactor();
   for (const secret of planned.secrets) redactor.addLasting(secret);
   const log = createLogger({ log: "pretty", level: "error", redact: redactor.redact });
-  const tape = new Tape();
-  using _sockets = await recordSockets(tape);
+  const frameLog = new FrameLog();
+  using _sockets = await recordSockets(frameLog);
   const outbound = clientFetch({ ownClient: false, proxyFor: environmentProxies() });
-  const fetchWithin = (patience: TimeoutSettings) => recordingFetch(outbound(patience), tape);
+  const fetchWithin = (patience: TimeoutSettings) => recordingFetch(outbound(patience), frameLog);
   const around = { log, redactor, storage: memoryStorage(), fetchWithin };
   const open = await openUpstream(upstream, around).catch((cause: unknown) => {
     throw new StartupError(
@@ -68,14 +68,15 @@ export async function askRecorded(argv: readonly string[], question: Question): 
   try {
     await start(open);
     const model = question.model ?? (await firstModel(open));
-    tape.begin();
+    frameLog.restart();
     const asking = { upstream: open.id, plugin: open.plugin, model, prompt: question.prompt };
-    const { types, failure } = await waitFor(`the answer of "${open.id}"`, answerTypes(open, asking, log));
-    await tape.quiet(QUIET_MS, LONGEST_MS);
+    const { types, failure } = await waitFor(`the answer of "${open.id}"`, probeUpstream(open, asking, log));
+    await frameLog.waitForQuiet(QUIET_MS, LONGEST_MS);
     const recorded = new Date().toISOString();
-    const recording: Recording = { version: 1, ...asking, recorded, answer: types, frames: tape.frames };
+    const recording: Recording = { version: 1, ...asking, recorded, answer: types, frames: frameLog.frames };
     const given = optionsInAddresses(recording, upstream.options as Json);
-    for (const secret of [...tape.secrets, ...secretsOf(recording), ...given]) redactor.addLasting(secret);
+    for (const secret of [...frameLog.secrets, ...secretsOf(recording), ...given])
+      redactor.addLasting(secret);
     return {
       recording: redactRecording(recording, redactor.redact),
       failure: failure === undefined ? undefined : redactor.redact(textOf(failure)),
@@ -86,7 +87,7 @@ export async function askRecorded(argv: readonly string[], question: Question): 
   }
 }
 
-function pick({ upstreams, unloadable }: Plan, id: string): PlannedUpstream {
+function plannedUpstream({ upstreams, unloadable }: Plan, id: string): PlannedUpstream {
   const found = upstreams.find((upstream) => upstream.id === id);
   if (found) return found;
   const broken = unloadable.find((upstream) => upstream.id === id);

@@ -9,7 +9,7 @@ export type { HttpSetup } from "./fixtures/http-fixtures.ts";
 export { httpUpstream } from "./fixtures/http-upstream.ts";
 export type { HttpReply, HttpRequest, HttpUpstreamSetup } from "./fixtures/http-upstream.ts";
 export { messageOf, reportText } from "./report.ts";
-export type { Outcome, Report, Result } from "./report.ts";
+export type { RuleOutcome, Report, Result } from "./report.ts";
 export { LEVELS, RULES } from "./rules/rules.ts";
 export type { Level, Rule, RuleId } from "./rules/rules.ts";
 export { testUpstream, unknownNames } from "./run.ts";

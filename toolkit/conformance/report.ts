@@ -2,12 +2,12 @@ import { LEVELS } from "./rules/rules.ts";
 import type { Rule } from "./rules/rules.ts";
 
 /** `kept`, `broken`, or `skipped` because it doesn't apply. */
-export type Outcome = "kept" | "broken" | "skipped";
+export type RuleOutcome = "kept" | "broken" | "skipped";
 
 /** What one rule came to. */
 export interface Result {
   readonly rule: Rule;
-  readonly outcome: Outcome;
+  readonly outcome: RuleOutcome;
   /** Broken: what was seen instead. Skipped: why. Kept: what is worth knowing, if anything. */
   readonly detail: string | undefined;
   readonly ms: number;
@@ -22,7 +22,7 @@ export interface Report {
   readonly ms: number;
 }
 
-const SIGNS: Readonly<Record<Outcome, string>> = { kept: "✓", broken: "✗", skipped: "–" };
+const SIGNS: Readonly<Record<RuleOutcome, string>> = { kept: "✓", broken: "✗", skipped: "–" };
 
 /** What was broken, why it matters, and where to look. */
 export function messageOf({ rule, detail }: Result): string {
@@ -41,7 +41,7 @@ export function reportText({ plugin, results, ms }: Report): string {
     const own = results.filter(({ rule }) => rule.level === level);
     return [`\nLevel ${level}: ${LEVELS[level]}`, ...own.map(lineOf)].join("\n");
   });
-  const count = (outcome: Outcome) => results.filter((result) => result.outcome === outcome).length;
+  const count = (outcome: RuleOutcome) => results.filter((result) => result.outcome === outcome).length;
   const sum = `${count("kept")} kept, ${count("broken")} broken, ${count("skipped")} not applicable`;
   return `${plugin}${blocks.join("\n")}\n\n${sum} (${(ms / 1_000).toFixed(1)} s)`;
 }

@@ -1,23 +1,23 @@
 import type { UpstreamPlugin } from "../../src/contract/index.ts";
 import { ANSWERS } from "./checks/answers.ts";
-import { Bench } from "./harness/harness.ts";
+import { Harness } from "./harness/harness.ts";
 import { CANCELLING } from "./checks/cancelling.ts";
 import type { Check } from "./checks/check.ts";
 import { CREDENTIALS } from "./checks/credentials.ts";
 import { ENDS } from "./checks/ends.ts";
 import type { Fixtures } from "./fixtures/fixtures.ts";
-import { LATE } from "./checks/late-cancel.ts";
+import { LATE_CANCEL } from "./checks/late-cancel.ts";
 import { LEAKS } from "./checks/leaks.ts";
 import { HISTORY } from "./parameters/history.ts";
 import { PARAMETERS } from "./parameters/parameters.ts";
-import { REFUSALS } from "./checks/refusals.ts";
+import { ERROR_CODES } from "./checks/refusals.ts";
 import type { Report, Result } from "./report.ts";
 import { RULES } from "./rules/rules.ts";
 import type { RuleId } from "./rules/rules.ts";
 import { SCENARIOS } from "./fixtures/scenarios.ts";
 import { SECRETS } from "./checks/secrets.ts";
 import { SURFACE } from "./checks/surface.ts";
-import { Broken, inWords, NotApplicable } from "./harness/verdict.ts";
+import { RuleViolation, describeError, NotApplicable } from "./harness/verdict.ts";
 
 const PATIENCE_MS = 3_000;
 
@@ -28,9 +28,9 @@ const CHECKS = new Map<string, Check>(
     PARAMETERS,
     HISTORY,
     CANCELLING,
-    LATE,
+    LATE_CANCEL,
     LEAKS,
-    REFUSALS,
+    ERROR_CODES,
     CREDENTIALS,
     SECRETS,
     SURFACE,
@@ -51,7 +51,7 @@ export async function testUpstream(
   options: TestOptions = {},
 ): Promise<Report> {
   const results: Result[] = [];
-  for (const { id } of RULES.filter((rule) => isMeant(rule.id, options.only))) {
+  for (const { id } of RULES.filter((rule) => isSelected(rule.id, options.only))) {
     results.push(await testRule(id, { plugin, fixtures, patience: options.patience ?? PATIENCE_MS }));
   }
   const passed = results.every(({ outcome }) => outcome !== "broken");
@@ -59,12 +59,12 @@ export async function testUpstream(
   return { plugin: plugin.name, passed, results, ms };
 }
 
-function isMeant(id: RuleId, only = ""): boolean {
+function isSelected(id: RuleId, only = ""): boolean {
   return only === "" || id === only || id.startsWith(`${only}.`) || id.startsWith(`${only} `);
 }
 
 /** What is put to a rule. */
-export interface UnderTest {
+export interface TestSubject {
   readonly plugin: UpstreamPlugin;
   readonly fixtures: Fixtures;
   readonly patience?: number;
@@ -73,33 +73,36 @@ export interface UnderTest {
 /** Puts a plugin to one rule. */
 export async function testRule(
   id: RuleId,
-  { plugin, fixtures, patience = PATIENCE_MS }: UnderTest,
+  { plugin, fixtures, patience = PATIENCE_MS }: TestSubject,
 ): Promise<Result> {
   const rule = RULES.find((each) => each.id === id);
   const check = CHECKS.get(id);
   if (!rule || !check) throw new Error(`there is no rule "${id}"`);
-  const reason = whyNot(check, fixtures);
+  const reason = reasonToSkip(check, fixtures);
   if (reason !== undefined) return { rule, outcome: "skipped", detail: reason, ms: 0 };
   const begun = performance.now();
-  const { outcome, detail } = await outcomeOf(check, new Bench(plugin, fixtures, patience));
+  const { outcome, detail } = await outcomeOf(check, new Harness(plugin, fixtures, patience));
   return { rule, outcome, detail, ms: Math.round(performance.now() - begun) };
 }
 
 /** Why a rule doesn't apply, if the fixtures say so. */
-export function whyNot({ rule, plays }: Check, { unsupported = {} }: Fixtures): string | undefined {
+export function reasonToSkip({ rule, scenarios }: Check, { unsupported = {} }: Fixtures): string | undefined {
   const [number = ""] = rule.split(" ");
-  const scenario = plays.find((name) => unsupported[name] !== undefined);
+  const scenario = scenarios.find((name) => unsupported[name] !== undefined);
   return unsupported[rule] ?? unsupported[number] ?? (scenario && unsupported[scenario]);
 }
 
-async function outcomeOf(check: Check, bench: Bench): Promise<Pick<Result, "outcome" | "detail">> {
+async function outcomeOf(check: Check, harness: Harness): Promise<Pick<Result, "outcome" | "detail">> {
   try {
-    const remark = await check.run(bench);
+    const remark = await check.run(harness);
     return { outcome: "kept", detail: remark === "" ? undefined : (remark ?? undefined) };
   } catch (error) {
     if (error instanceof NotApplicable) return { outcome: "skipped", detail: error.message };
-    if (error instanceof Broken) return { outcome: "broken", detail: error.message };
-    return { outcome: "broken", detail: `the fixtures, or the kit itself, failed with ${inWords(error)}` };
+    if (error instanceof RuleViolation) return { outcome: "broken", detail: error.message };
+    return {
+      outcome: "broken",
+      detail: `the fixtures, or the kit itself, failed with ${describeError(error)}`,
+    };
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Bench } from "../harness/harness.ts";
+import type { Harness } from "../harness/harness.ts";
 import type { RuleId } from "../rules/rules.ts";
 import type { ScenarioName } from "../fixtures/scenarios.ts";
 
@@ -6,7 +6,7 @@ import type { ScenarioName } from "../fixtures/scenarios.ts";
 export interface Check {
   readonly rule: RuleId;
   /** The scenarios it needs: where the upstream can't play one of them, the rule doesn't apply. */
-  readonly plays: readonly ScenarioName[];
-  /** Throws Broken, or NotApplicable. What it gives back is a remark for the report. */
-  run(bench: Bench): Promise<string | void>;
+  readonly scenarios: readonly ScenarioName[];
+  /** Throws RuleViolation, or NotApplicable. What it gives back is a remark for the report. */
+  run(harness: Harness): Promise<string | void>;
 }

@@ -1,7 +1,7 @@
-import type { Asked } from "../harness/test-request.ts";
-import type { Bench, Stage } from "../harness/harness.ts";
+import type { TestRequest } from "../harness/test-request.ts";
+import type { Harness, Play } from "../harness/harness.ts";
 import type { Check } from "./check.ts";
-import { Broken, NotApplicable } from "../harness/verdict.ts";
+import { RuleViolation, NotApplicable } from "../harness/verdict.ts";
 import { pause } from "../harness/timing.ts";
 
 const MARK = "mark-of-the-late";
@@ -9,49 +9,52 @@ const MARK = "mark-of-the-late";
 const AFTERMATH_MS = 60;
 
 /** Level 4: nothing is begun for a client who has left before its prompt was sent. */
-export const LATE: readonly Check[] = [{ rule: "4.16 late", plays: ["text"], run: late }];
+export const LATE_CANCEL: readonly Check[] = [{ rule: "4.16 late", scenarios: ["text"], run: late }];
 
-async function late(bench: Bench): Promise<void> {
-  await bench.on("text", async (stage) => {
-    await askMarked(stage).all();
-    if (!isSeen(stage)) throw new NotApplicable("what the upstream is asked can't be seen");
+async function late(harness: Harness): Promise<void> {
+  await harness.play("text", async (play) => {
+    await askMarked(play).readAll();
+    if (!isSeen(play)) throw new NotApplicable("what the upstream is asked can't be seen");
   });
-  await bench.on("text", async (stage) => {
-    await expectUnsent(stage, askMarked(stage, true), "before chat() was called");
+  await harness.play("text", async (play) => {
+    await expectUnsent(play, askMarked(play, true), "before chat() was called");
   });
-  await bench.on("text", (stage) => whileQueued(stage));
+  await harness.play("text", (play) => whileQueued(play));
 }
 
 /** The first request of a plugin that signs up by itself waits for a credential. */
-async function whileQueued(stage: Stage): Promise<void> {
-  if (stage.played.signUps !== 0) return;
-  const asked = askMarked(stage);
+async function whileQueued(play: Play): Promise<void> {
+  if (play.played.signUps !== 0) return;
+  const request = askMarked(play);
   const { promise: waits, resolve } = Promise.withResolvers<void>();
   // At once: over loopback a credential is made within a millisecond.
-  asked.call.onQueued = () => {
-    asked.call.abort();
+  request.call.onQueued = () => {
+    request.call.abort();
     resolve();
   };
-  asked.begin();
-  await Promise.race([waits, asked.settles()]);
-  if (asked.call.told.queued === 0) return;
-  await expectUnsent(stage, asked, "while a credential was made");
+  request.startReading();
+  await Promise.race([waits, request.settles()]);
+  if (request.call.signals.queued === 0) return;
+  await expectUnsent(play, request, "while a credential was made");
 }
 
-function askMarked({ opened }: Stage, hasLeft = false): Asked {
+function askMarked({ opened }: Play, hasLeft = false): TestRequest {
   return opened.ask({ messages: [{ role: "user", content: `What about the ${MARK}?` }] }, hasLeft);
 }
 
-function isSeen({ played }: Stage): boolean {
+function isSeen({ played }: Play): boolean {
   return played.received.some((request) => request.includes(MARK));
 }
 
-async function expectUnsent(stage: Stage, asked: Asked, when: string): Promise<void> {
-  asked.call.abort();
-  asked.begin();
-  if (!(await asked.settles())) throw new Broken(`the client left ${when}, and the plugin still waits`);
-  await asked.leave();
+async function expectUnsent(play: Play, request: TestRequest, when: string): Promise<void> {
+  request.call.abort();
+  request.startReading();
+  if (!(await request.settles()))
+    throw new RuleViolation(`the client left ${when}, and the plugin still waits`);
+  await request.cancel();
   await pause(AFTERMATH_MS);
-  if (isSeen(stage)) throw new Broken(`the client left ${when}, and the upstream was asked all the same`);
-  if (asked.outcome.finishes.length > 0) throw new Broken("an answer that was given up was given a `finish`");
+  if (isSeen(play))
+    throw new RuleViolation(`the client left ${when}, and the upstream was asked all the same`);
+  if (request.answer.finishes.length > 0)
+    throw new RuleViolation("an answer that was given up was given a `finish`");
 }

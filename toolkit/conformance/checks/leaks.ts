@@ -1,14 +1,14 @@
 import { getEventListeners } from "node:events";
-import type { Bench, Stage } from "../harness/harness.ts";
+import type { Harness, Play } from "../harness/harness.ts";
 import { expectText } from "../harness/harness.ts";
 import type { Check } from "./check.ts";
-import { halfway } from "../harness/mid-stream.ts";
+import { readToMiddle } from "../harness/mid-stream.ts";
 import { TestStorage } from "../harness/test-call.ts";
 import { scenarioOf } from "../fixtures/scenarios.ts";
 import type { ScenarioName } from "../fixtures/scenarios.ts";
-import { Broken, inWords, NotApplicable } from "../harness/verdict.ts";
-import { comesTrue, pause } from "../harness/timing.ts";
-import { NetworkTrap, openDescriptors, RejectionWatch, TimerWatch } from "../harness/probes.ts";
+import { RuleViolation, describeError, NotApplicable } from "../harness/verdict.ts";
+import { becomesTrue, pause } from "../harness/timing.ts";
+import { NetworkTrap, countOpenDescriptors, RejectionProbe, TimerProbe } from "../harness/probes.ts";
 
 const CYCLES = 8;
 const STEADY_LOOKS = 4;
@@ -18,139 +18,152 @@ const AFTERMATH_MS = 60;
 
 /** Level 4, second half: nothing is left over. */
 export const LEAKS: readonly Check[] = [
-  { rule: "4.7 reopen", plays: ["text"], run: reopen },
-  { rule: "4.8 open-network", plays: ["text"], run: openWithoutNetwork },
-  { rule: "4.9 open-writes", plays: ["text"], run: openWithoutWrites },
-  { rule: "4.10 timers", plays: ["text"], run: timers },
-  { rule: "4.11 descriptors", plays: ["text"], run: descriptors },
-  { rule: "4.12 closed", plays: ["text"], run: closed },
-  { rule: "4.13 rejections", plays: [], run: rejections },
-  { rule: "4.14 listeners", plays: ["text"], run: listeners },
-  { rule: "4.15 instances", plays: ["text"], run: instances },
+  { rule: "4.7 reopen", scenarios: ["text"], run: reopen },
+  { rule: "4.8 open-network", scenarios: ["text"], run: openWithoutNetwork },
+  { rule: "4.9 open-writes", scenarios: ["text"], run: openWithoutWrites },
+  { rule: "4.10 timers", scenarios: ["text"], run: timers },
+  { rule: "4.11 descriptors", scenarios: ["text"], run: descriptors },
+  { rule: "4.12 closed", scenarios: ["text"], run: closed },
+  { rule: "4.13 rejections", scenarios: [], run: rejections },
+  { rule: "4.14 listeners", scenarios: ["text"], run: listeners },
+  { rule: "4.15 instances", scenarios: ["text"], run: instances },
 ];
 
-async function reopen(bench: Bench): Promise<void> {
-  await using played = await bench.play("text");
+async function reopen(harness: Harness): Promise<void> {
+  await using played = await harness.startUpstream("text");
   const storage = new TestStorage();
   for (const time of ["the first", "the second"]) {
     try {
-      await bench.live(played, storage);
+      await harness.openAndAnswer(played, storage);
     } catch (error) {
-      throw new Broken(`opened for ${time} time: ${error instanceof Error ? error.message : String(error)}`);
+      throw new RuleViolation(
+        `opened for ${time} time: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 }
 
-async function openWithoutNetwork(bench: Bench): Promise<void> {
-  await using played = await bench.play("text");
+async function openWithoutNetwork(harness: Harness): Promise<void> {
+  await using played = await harness.startUpstream("text");
   using trap = new NetworkTrap();
-  const opened = await bench.open(played).catch((error: unknown) => {
-    throw trap.seen.length > 0 ? new Broken(`open() used the network: ${trap.seen.join(", ")}`) : error;
+  const opened = await harness.open(played).catch((error: unknown) => {
+    throw trap.seen.length > 0
+      ? new RuleViolation(`open() used the network: ${trap.seen.join(", ")}`)
+      : error;
   });
   await pause(AFTERMATH_MS);
   await opened.host.close();
-  if (trap.seen.length > 0) throw new Broken(`open() used the network: ${trap.seen.join(", ")}`);
+  if (trap.seen.length > 0) throw new RuleViolation(`open() used the network: ${trap.seen.join(", ")}`);
   const connections = played.accepted ?? 0;
   if (connections > 0 || played.received.length > 0) {
-    throw new Broken("open() connected to the upstream; what must be done beforehand belongs in start()");
+    throw new RuleViolation(
+      "open() connected to the upstream; what must be done beforehand belongs in start()",
+    );
   }
 }
 
-async function openWithoutWrites(bench: Bench): Promise<void> {
-  await using played = await bench.play("text");
-  const opened = await bench.open(played);
+async function openWithoutWrites(harness: Harness): Promise<void> {
+  await using played = await harness.startUpstream("text");
+  const opened = await harness.open(played);
   await pause(AFTERMATH_MS);
   await opened.host.close();
   const { writes } = opened.storage;
   if (writes > 0)
-    throw new Broken(`open() wrote ${writes} times to host.storage; what writes belongs in start()`);
+    throw new RuleViolation(`open() wrote ${writes} times to host.storage; what writes belongs in start()`);
 }
 
 /** One life with a whole answer and one that is given up. */
-async function lifeOf(bench: Bench): Promise<void> {
-  await bench.on("text", async ({ ask }) => ask().all());
-  if (bench.fixtures.unsupported?.stall !== undefined) return;
-  await bench.on("stall", (stage) => givenUp(bench, stage));
+async function runLifecycle(harness: Harness): Promise<void> {
+  await harness.play("text", async ({ ask }) => ask().readAll());
+  if (harness.fixtures.unsupported?.stall !== undefined) return;
+  await harness.play("stall", (play) => givenUp(harness, play));
 }
 
-async function givenUp(bench: Bench, stage: Stage): Promise<void> {
-  const asked = await halfway(bench, stage);
-  asked.call.abort();
-  await asked.leave();
+async function givenUp(harness: Harness, play: Play): Promise<void> {
+  const request = await readToMiddle(harness, play);
+  request.call.abort();
+  await request.cancel();
 }
 
-async function timers(bench: Bench): Promise<void> {
-  using watch = new TimerWatch();
-  await lifeOf(bench);
-  if (await comesTrue(() => watch.pending.length === 0, bench.patience)) return;
+async function timers(harness: Harness): Promise<void> {
+  using watch = new TimerProbe();
+  await runLifecycle(harness);
+  if (await becomesTrue(() => watch.pending.length === 0, harness.patience)) return;
   const places = [...new Set(watch.pending)].join(", ");
-  throw new Broken(
+  throw new RuleViolation(
     `${watch.pending.length} timers go on after closing; started ${places}. Clear them in host.defer()`,
   );
 }
 
-async function descriptors(bench: Bench): Promise<string> {
+async function descriptors(harness: Harness): Promise<string> {
   // What a process opens once and keeps isn't a leak.
-  await lifeOf(bench);
+  await runLifecycle(harness);
   const before = await steadyDescriptors();
   if (before === undefined) throw new NotApplicable("open files can't be counted on this system");
-  for (let cycle = 0; cycle < CYCLES; cycle++) await lifeOf(bench);
+  for (let cycle = 0; cycle < CYCLES; cycle++) await runLifecycle(harness);
   // Others in this process open and close some meanwhile.
-  const isBack = (): boolean => (openDescriptors() ?? 0) < before + CYCLES / 2;
-  if (await comesTrue(isBack, bench.patience)) return `${openDescriptors()} open, ${before} before`;
-  const after = openDescriptors();
-  throw new Broken(
+  const isBack = (): boolean => (countOpenDescriptors() ?? 0) < before + CYCLES / 2;
+  if (await becomesTrue(isBack, harness.patience)) return `${countOpenDescriptors()} open, ${before} before`;
+  const after = countOpenDescriptors();
+  throw new RuleViolation(
     `after ${CYCLES} lives of the upstream ${after} files and sockets are open, before it were ${before}`,
   );
 }
 
 /** How many are open once the sockets of what was before have closed. */
 async function steadyDescriptors(): Promise<number | undefined> {
-  let fewest = openDescriptors();
+  let fewest = countOpenDescriptors();
   for (let look = 0; look < STEADY_LOOKS; look++) {
     await pause(LOOK_MS);
-    const now = openDescriptors();
+    const now = countOpenDescriptors();
     if (fewest === undefined || now === undefined || now >= fewest) continue;
     [fewest, look] = [now, 0];
   }
   return fewest;
 }
 
-async function closed(bench: Bench): Promise<void> {
-  await using played = await bench.play("text");
-  const opened = await bench.open(played);
+async function closed(harness: Harness): Promise<void> {
+  await using played = await harness.startUpstream("text");
+  const opened = await harness.open(played);
   await opened.start();
-  expectText(await opened.ask().all(), scenarioOf("text").answer.text);
+  expectText(await opened.ask().readAll(), scenarioOf("text").answer.text);
   await opened.host.close();
   const [fault] = opened.host.faults;
-  if (fault !== undefined) throw new Broken(fault);
+  if (fault !== undefined) throw new RuleViolation(fault);
   const isLeft = (): boolean => (played.connections ?? 0) === 0 && (played.active ?? 0) === 0;
-  if (!(await comesTrue(isLeft, bench.patience))) {
-    throw new Broken(
+  if (!(await becomesTrue(isLeft, harness.patience))) {
+    throw new RuleViolation(
       `${played.connections ?? played.active ?? 0} connections of the upstream are still open after closing`,
     );
   }
-  const [asked, writes] = [played.received.length, opened.storage.writes];
+  const [request, writes] = [played.received.length, opened.storage.writes];
   await pause(AFTERMATH_MS);
-  if (played.received.length > asked) throw new Broken("after closing the upstream is still being asked");
+  if (played.received.length > request)
+    throw new RuleViolation("after closing the upstream is still being asked");
   if (opened.storage.writes > writes)
-    throw new Broken("after closing host.storage is still being written to");
+    throw new RuleViolation("after closing host.storage is still being written to");
 }
 
-async function listeners(bench: Bench): Promise<void> {
-  await bench.on("text", (stage) => noneLeftBy(async () => void (await stage.ask().all()), bench, stage));
-  if (bench.fixtures.unsupported?.stall !== undefined) return;
-  await bench.on("stall", (stage) => noneLeftBy(() => givenUp(bench, stage), bench, stage));
+async function listeners(harness: Harness): Promise<void> {
+  await harness.play("text", (play) =>
+    expectNoListeners(async () => void (await play.ask().readAll()), harness, play),
+  );
+  if (harness.fixtures.unsupported?.stall !== undefined) return;
+  await harness.play("stall", (play) => expectNoListeners(() => givenUp(harness, play), harness, play));
 }
 
-async function noneLeftBy(request: () => Promise<void>, bench: Bench, { opened }: Stage): Promise<void> {
+async function expectNoListeners(
+  request: () => Promise<void>,
+  harness: Harness,
+  { opened }: Play,
+): Promise<void> {
   const count = (): number => getEventListeners(opened.host.host.signal, "abort").length;
   // What an upstream adds once and keeps isn't a leak.
   await request();
   const before = count();
   for (let cycle = 0; cycle < CYCLES; cycle++) await request();
-  if (await comesTrue(() => count() < before + CYCLES, bench.patience)) return;
-  throw new Broken(
+  if (await becomesTrue(() => count() < before + CYCLES, harness.patience)) return;
+  throw new RuleViolation(
     `after ${CYCLES} requests \`host.signal\` has ${count()} listeners, before it had ${before}`,
   );
 }
@@ -166,34 +179,36 @@ const UNHAPPY: readonly ScenarioName[] = [
   "refused",
 ];
 
-async function rejections(bench: Bench): Promise<void> {
-  using watch = new RejectionWatch();
-  for (const name of UNHAPPY.filter((each) => bench.fixtures.unsupported?.[each] === undefined)) {
-    await bench.on(name, async ({ ask, played }) => {
-      const asked = ask();
-      const reading = asked.all().catch(() => undefined);
-      await comesTrue(() => asked.isOver || played.active !== 0, bench.patience);
+async function rejections(harness: Harness): Promise<void> {
+  using watch = new RejectionProbe();
+  for (const name of UNHAPPY.filter((each) => harness.fixtures.unsupported?.[each] === undefined)) {
+    await harness.play(name, async ({ ask, played }) => {
+      const request = ask();
+      const reading = request.readAll().catch(() => undefined);
+      await becomesTrue(() => request.isDone || played.active !== 0, harness.patience);
       await pause(AFTERMATH_MS / 4);
-      asked.call.abort();
+      request.call.abort();
       await reading;
     });
     Bun.gc(true);
     await pause(AFTERMATH_MS / 4);
     const [first] = watch.seen;
     if (watch.seen.length > 0)
-      throw new Broken(`in the scenario \`${name}\` nobody took the rejection ${inWords(first)}`);
+      throw new RuleViolation(
+        `in the scenario \`${name}\` nobody took the rejection ${describeError(first)}`,
+      );
   }
 }
 
 /** One plugin may serve several upstreams: what belongs to one must not stand in a variable of the module. */
-async function instances(bench: Bench): Promise<void> {
-  await bench.on("text", async ({ ask }) =>
-    bench.on("text", async (other) => {
+async function instances(harness: Harness): Promise<void> {
+  await harness.play("text", async ({ ask }) =>
+    harness.play("text", async (other) => {
       // The one that was opened first, since what a module keeps is that of the last.
       const before = other.played.received.length;
-      expectText(await ask().all(), scenarioOf("text").answer.text);
+      expectText(await ask().readAll(), scenarioOf("text").answer.text);
       if (other.played.received.length > before)
-        throw new Broken("of two upstreams of the plugin the one was asked in place of the other");
+        throw new RuleViolation("of two upstreams of the plugin the one was asked in place of the other");
     }),
   );
 }

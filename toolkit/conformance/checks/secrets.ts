@@ -1,30 +1,32 @@
 import { UpstreamError } from "../../../src/contract/index.ts";
-import type { Bench, Opened } from "../harness/harness.ts";
+import type { Harness, OpenedUpstream } from "../harness/harness.ts";
 import type { Check } from "./check.ts";
-import { COMPLAINT, scenarioOf } from "../fixtures/scenarios.ts";
+import { ERROR_MESSAGE, scenarioOf } from "../fixtures/scenarios.ts";
 import type { ScenarioName } from "../fixtures/scenarios.ts";
-import { Broken, NotApplicable } from "../harness/verdict.ts";
+import { RuleViolation, NotApplicable } from "../harness/verdict.ts";
 
 const SHORTEST_SECRET = 6;
 
 /** Level 5: secrets are never shown. */
 export const SECRETS: readonly Check[] = [
-  { rule: "5.6 unseen", plays: [], run: unseen },
-  { rule: "5.9 uncut", plays: ["broken"], run: uncut },
+  { rule: "5.6 unseen", scenarios: [], run: unseen },
+  { rule: "5.9 uncut", scenarios: ["broken"], run: uncut },
 ];
 
 const TELLING: readonly ScenarioName[] = ["text", "failing", "broken", "refused", "limited"];
 
-async function unseen(bench: Bench): Promise<void> {
-  for (const name of TELLING.filter((each) => bench.fixtures.unsupported?.[each] === undefined)) {
-    await bench.on(name, async ({ ask, opened, played }) => {
-      const { error } = await ask().all();
+async function unseen(harness: Harness): Promise<void> {
+  for (const name of TELLING.filter((each) => harness.fixtures.unsupported?.[each] === undefined)) {
+    await harness.play(name, async ({ ask, opened, played }) => {
+      const { error } = await ask().readAll();
       const listed = await opened.models(MODELS_MS);
       const secrets = [...opened.optionSecrets, ...opened.host.secrets, ...(played.secrets ?? [])];
       for (const [place, said] of Object.entries(placesOf(opened, [error, listed]))) {
         const secret = secrets.find((each) => each.length >= SHORTEST_SECRET && said.includes(each));
         if (secret === undefined) continue;
-        throw new Broken(`in the scenario \`${name}\` the secret ${masked(secret)} stands in ${place}`);
+        throw new RuleViolation(
+          `in the scenario \`${name}\` the secret ${masked(secret)} stands in ${place}`,
+        );
       }
     });
   }
@@ -36,15 +38,15 @@ const MODELS_MS = 1_000;
  * An upstream may repeat a credential, again and again here, so that every cut goes through one. Whole ones are the
  * gateway's to remove.
  */
-async function uncut(bench: Bench): Promise<void> {
-  const secret = await keptSecret(bench);
-  for (const name of REPEATING.filter((each) => bench.fixtures.unsupported?.[each] === undefined)) {
+async function uncut(harness: Harness): Promise<void> {
+  const secret = await keptSecret(harness);
+  for (const name of REPEATING.filter((each) => harness.fixtures.unsupported?.[each] === undefined)) {
     // What is cut between two of them in the one is cut within one in the other.
     for (const padding of [0, Math.ceil(secret.length / 2)]) {
       const repeated = `${secret} `.repeat(Math.ceil(ECHO_CHARACTERS / secret.length));
-      const complaint = `${COMPLAINT}:${"-".repeat(padding)} ${repeated}`;
-      await bench.on({ ...scenarioOf(name), complaint }, async ({ ask, opened }) => {
-        const { error } = await ask().all();
+      const errorMessage = `${ERROR_MESSAGE}:${"-".repeat(padding)} ${repeated}`;
+      await harness.play({ ...scenarioOf(name), errorMessage }, async ({ ask, opened }) => {
+        const { error } = await ask().readAll();
         requireWhole(secret, placesOf(opened, [error]), name);
       });
     }
@@ -56,7 +58,7 @@ function requireWhole(secret: string, places: Readonly<Record<string, string>>, 
   for (const [place, said] of Object.entries(places)) {
     const rest = said.replaceAll(secret, "");
     if (!parts.some((part) => rest.includes(part))) continue;
-    throw new Broken(
+    throw new RuleViolation(
       `in the scenario \`${name}\` a part of the secret ${masked(secret)} stands in ${place}: it was cut`,
     );
   }
@@ -66,10 +68,10 @@ const REPEATING: readonly ScenarioName[] = ["broken", "failing", "refused", "lim
 const ECHO_CHARACTERS = 1_500;
 
 /** The longest of the options' secrets, if it is the same whenever the upstream is started. */
-async function keptSecret(bench: Bench): Promise<string> {
+async function keptSecret(harness: Harness): Promise<string> {
   const secrets = async (): Promise<readonly string[]> => {
-    await using played = await bench.play("broken");
-    return bench.checked(played.options).secrets;
+    await using played = await harness.startUpstream("broken");
+    return harness.checkOptions(played.options).secrets;
   };
   const again = await secrets();
   const [secret] = (await secrets())
@@ -80,7 +82,7 @@ async function keptSecret(bench: Bench): Promise<string> {
   return secret;
 }
 
-function placesOf({ host, upstream }: Opened, errors: readonly unknown[]): Record<string, string> {
+function placesOf({ host, upstream }: OpenedUpstream, errors: readonly unknown[]): Record<string, string> {
   return {
     "a log line": host.lines.join("\n"),
     "an error": errors.map(messagesOf).join("\n"),

@@ -3,12 +3,12 @@ import { parseYaml } from "../../../config/document/parse.ts";
 import { checkValue } from "../../../config/check.ts";
 import { isSecret } from "../../../src/contract/options.ts";
 import type { Capabilities, Model } from "../../../src/contract/index.ts";
-import type { Bench } from "../harness/harness.ts";
-import { isAsked } from "../harness/harness.ts";
+import type { Harness } from "../harness/harness.ts";
+import { receivesRequest } from "../harness/harness.ts";
 import type { Check } from "./check.ts";
 import { propertiesIn } from "./schema.ts";
-import { Broken, inWords, NotApplicable, quoted } from "../harness/verdict.ts";
-import { LATE, within } from "../harness/timing.ts";
+import { RuleViolation, describeError, NotApplicable, quoted } from "../harness/verdict.ts";
+import { TIMED_OUT, withTimeout } from "../harness/timing.ts";
 
 const API_VERSION = 1;
 const NAME = /^[a-z][a-z0-9-]*$/;
@@ -16,32 +16,35 @@ const SOUNDS_SECRET = /(^|_)(api_?key|key|token|secret|password|passphrase)$/i;
 
 /** Level 6: what users see of a plugin before and beside its answers. */
 export const SURFACE: readonly Check[] = [
-  { rule: "6.1 manifest", plays: [], run: manifest },
-  { rule: "6.2 strict", plays: [], run: strict },
-  { rule: "6.3 described", plays: [], run: described },
-  { rule: "6.4 defaults", plays: [], run: defaults },
-  { rule: "6.5 marked", plays: [], run: marked },
-  { rule: "6.6 models", plays: ["text"], run: models },
-  { rule: "6.7 models-abort", plays: ["silent"], run: modelsAbort },
-  { rule: "6.8 status", plays: ["text"], run: status },
-  { rule: "6.9 pages", plays: ["pages"], run: pages },
+  { rule: "6.1 manifest", scenarios: [], run: manifest },
+  { rule: "6.2 strict", scenarios: [], run: strict },
+  { rule: "6.3 described", scenarios: [], run: described },
+  { rule: "6.4 defaults", scenarios: [], run: defaults },
+  { rule: "6.5 marked", scenarios: [], run: marked },
+  { rule: "6.6 models", scenarios: ["text"], run: models },
+  { rule: "6.7 models-abort", scenarios: ["silent"], run: modelsAbort },
+  { rule: "6.8 status", scenarios: ["text"], run: status },
+  { rule: "6.9 pages", scenarios: ["pages"], run: pages },
 ];
 
-async function manifest({ plugin }: Bench): Promise<void> {
+async function manifest({ plugin }: Harness): Promise<void> {
   const version: unknown = plugin.apiVersion;
-  if (version !== API_VERSION) throw new Broken(`apiVersion is ${String(version)} and not ${API_VERSION}`);
+  if (version !== API_VERSION)
+    throw new RuleViolation(`apiVersion is ${String(version)} and not ${API_VERSION}`);
   if (!NAME.test(plugin.name))
-    throw new Broken(`the name ${quoted(plugin.name)} isn't lower case letters, digits and dashes`);
-  if (plugin.options["type"] !== "object") throw new Broken("the options are no Type.Object(…)");
+    throw new RuleViolation(`the name ${quoted(plugin.name)} isn't lower case letters, digits and dashes`);
+  if (plugin.options["type"] !== "object") throw new RuleViolation("the options are no Type.Object(…)");
 }
 
-async function strict({ plugin }: Bench): Promise<void> {
+async function strict({ plugin }: Harness): Promise<void> {
   for (const { path, schema } of [
     { path: "options", schema: plugin.options },
     ...propertiesIn(plugin.options),
   ]) {
     if (!isLoose(schema)) continue;
-    throw new Broken(`${path} takes any key: write \`additionalProperties: false\` beside its properties`);
+    throw new RuleViolation(
+      `${path} takes any key: write \`additionalProperties: false\` beside its properties`,
+    );
   }
 }
 
@@ -54,40 +57,41 @@ function isLoose(schema: TSchema): boolean {
   );
 }
 
-async function described({ plugin }: Bench): Promise<void> {
+async function described({ plugin }: Harness): Promise<void> {
   const bare = propertiesIn(plugin.options)
     .filter(({ isNamed, schema }) => isNamed && (schema.description ?? "").trim() === "")
     .map(({ path }) => path);
-  if (bare.length > 0) throw new Broken(`without a description: ${bare.join(", ")}`);
+  if (bare.length > 0) throw new RuleViolation(`without a description: ${bare.join(", ")}`);
 }
 
-async function defaults({ plugin }: Bench): Promise<void> {
+async function defaults({ plugin }: Harness): Promise<void> {
   for (const { path, schema } of propertiesIn(plugin.options)) {
     if (!("default" in schema)) continue;
     const value: unknown = schema.default;
     const { document } = parseYaml("options", JSON.stringify(value));
     const [problem] = checkValue(schema, value, { document, path: [] }).problems;
-    if (problem) throw new Broken(`the default of ${path}, ${JSON.stringify(value)}: ${problem.message}`);
+    if (problem)
+      throw new RuleViolation(`the default of ${path}, ${JSON.stringify(value)}: ${problem.message}`);
   }
 }
 
-async function marked({ plugin }: Bench): Promise<void> {
+async function marked({ plugin }: Harness): Promise<void> {
   const bare = propertiesIn(plugin.options)
     .filter(
       ({ name, schema }) => SOUNDS_SECRET.test(name) && schema["type"] === "string" && !isSecret(schema),
     )
     .map(({ path }) => path);
-  if (bare.length > 0) throw new Broken(`sounds like a secret and isn't marked: ${bare.join(", ")}`);
+  if (bare.length > 0) throw new RuleViolation(`sounds like a secret and isn't marked: ${bare.join(", ")}`);
 }
 
-async function models(bench: Bench): Promise<string> {
-  return bench.on("text", async ({ opened }) => {
-    const listed = await opened.models(bench.patience);
-    if (listed instanceof Error) throw new Broken(`models() failed with ${inWords(listed)}`);
-    if (!Array.isArray(listed)) throw new Broken("models() gives no list");
+async function models(harness: Harness): Promise<string> {
+  return harness.play("text", async ({ opened }) => {
+    const listed = await opened.models(harness.patience);
+    if (listed instanceof Error) throw new RuleViolation(`models() failed with ${describeError(listed)}`);
+    if (!Array.isArray(listed)) throw new RuleViolation("models() gives no list");
     const ids = (listed as readonly Model[]).map((model) => checkedId(model));
     const twice = ids.find((id, index) => ids.indexOf(id) !== index);
-    if (twice !== undefined) throw new Broken(`models() lists "${twice}" twice`);
+    if (twice !== undefined) throw new RuleViolation(`models() lists "${twice}" twice`);
     return `${ids.length} models`;
   });
 }
@@ -103,15 +107,18 @@ const CAPABILITIES: Readonly<Record<keyof Capabilities, "boolean" | "number">> =
 
 function checkedId(model: Model): string {
   if (typeof model?.id !== "string" || model.id === "")
-    throw new Broken(`a model has no id: ${quoted(JSON.stringify(model))}`);
+    throw new RuleViolation(`a model has no id: ${quoted(JSON.stringify(model))}`);
   const stray = Object.keys(model).find((name) => Object.hasOwn(CAPABILITIES, name));
   if (stray !== undefined)
-    throw new Broken(`"${model.id}" says ${stray} where nobody looks; it belongs into \`capabilities\``);
+    throw new RuleViolation(
+      `"${model.id}" says ${stray} where nobody looks; it belongs into \`capabilities\``,
+    );
   for (const [name, value] of Object.entries(model.capabilities ?? {})) {
     const kind = Object.hasOwn(CAPABILITIES, name) ? CAPABILITIES[name as keyof Capabilities] : undefined;
-    if (kind === undefined) throw new Broken(`"${model.id}" has a capability that there isn't: ${name}`);
+    if (kind === undefined)
+      throw new RuleViolation(`"${model.id}" has a capability that there isn't: ${name}`);
     if (value === undefined || (typeof value === kind && (kind === "boolean" || value > 0))) continue;
-    throw new Broken(`"${model.id}" has ${name}: ${JSON.stringify(value)}, which is no ${kind}`);
+    throw new RuleViolation(`"${model.id}" has ${name}: ${JSON.stringify(value)}, which is no ${kind}`);
   }
   return model.id;
 }
@@ -119,55 +126,59 @@ function checkedId(model: Model): string {
 // A list that is answered although the upstream plays `silent` has come by then.
 const LISTING_MS = 50;
 
-async function modelsAbort(bench: Bench): Promise<string> {
-  return bench.on("silent", async (stage) => {
+async function modelsAbort(harness: Harness): Promise<string> {
+  return harness.play("silent", async (play) => {
     const leaving = new AbortController();
-    const before = stage.played.received.length;
-    const listing = (async () => stage.opened.upstream.models(leaving.signal))();
+    const before = play.played.received.length;
+    const listing = (async () => play.opened.upstream.models(leaving.signal))();
     const ended = listing.then(
       () => undefined,
       () => undefined,
     );
-    const early = await within(Promise.race([ended, isAsked(stage, bench.patience)]), bench.patience);
-    if (early === LATE || early === false) throw new Broken("models() neither answers nor asks");
-    const hasEnded = (await within(ended, LISTING_MS)) !== LATE;
-    if (hasEnded && stage.played.received.length > before) {
+    const early = await withTimeout(
+      Promise.race([ended, receivesRequest(play, harness.patience)]),
+      harness.patience,
+    );
+    if (early === TIMED_OUT || early === false) throw new RuleViolation("models() neither answers nor asks");
+    const hasEnded = (await withTimeout(ended, LISTING_MS)) !== TIMED_OUT;
+    if (hasEnded && play.played.received.length > before) {
       throw new NotApplicable("your `silent` answers the list, so giving it up wasn't tested");
     }
     leaving.abort(new DOMException("nobody waits for the list", "AbortError"));
-    if ((await within(ended, bench.patience)) === LATE) {
-      throw new Broken(`${bench.patience} ms after its signal was aborted models() still waits`);
+    if ((await withTimeout(ended, harness.patience)) === TIMED_OUT) {
+      throw new RuleViolation(`${harness.patience} ms after its signal was aborted models() still waits`);
     }
     return hasEnded ? "it needs not ask" : "it asks the upstream";
   });
 }
 
-async function status(bench: Bench): Promise<void> {
-  await bench.on("text", async ({ ask, opened }) => {
+async function status(harness: Harness): Promise<void> {
+  await harness.play("text", async ({ ask, opened }) => {
     if (!opened.upstream.status) throw new NotApplicable("it has no status()");
-    await ask().all();
+    await ask().readAll();
     const told: unknown = opened.upstream.status();
-    if (told === undefined) throw new Broken("status() gives undefined");
+    if (told === undefined) throw new RuleViolation("status() gives undefined");
     let again: unknown;
     try {
       again = JSON.parse(JSON.stringify(told));
     } catch (error) {
-      throw new Broken(`status() can't be written as JSON: ${inWords(error)}`);
+      throw new RuleViolation(`status() can't be written as JSON: ${describeError(error)}`);
     }
     if (!Bun.deepEquals(again, told))
-      throw new Broken("status() has something that JSON can't say: a date, a map, NaN");
+      throw new RuleViolation("status() has something that JSON can't say: a date, a map, NaN");
   });
 }
 
-async function pages(bench: Bench): Promise<string> {
-  return bench.on("pages", async ({ opened, scenario }) => {
-    const listed = await opened.models(bench.patience);
-    if (listed instanceof Error) throw new Broken(`models() failed with ${inWords(listed)}`);
+async function pages(harness: Harness): Promise<string> {
+  return harness.play("pages", async ({ opened, scenario }) => {
+    const listed = await opened.models(harness.patience);
+    if (listed instanceof Error) throw new RuleViolation(`models() failed with ${describeError(listed)}`);
     const ids = new Set(listed.map(({ id }) => id));
     const all = scenario.pages.flat();
     const lost = all.filter((id) => !ids.has(id));
     if (lost.length === all.length) throw new NotApplicable("none of the scenario's `pages` are in its list");
-    if (lost.length > 0) throw new Broken(`models of the upstream's list are lost: ${lost.join(", ")}`);
+    if (lost.length > 0)
+      throw new RuleViolation(`models of the upstream's list are lost: ${lost.join(", ")}`);
     return `${scenario.pages.length} pages`;
   });
 }

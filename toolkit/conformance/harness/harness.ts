@@ -8,20 +8,20 @@ import type {
   Upstream,
   UpstreamPlugin,
 } from "../../../src/contract/index.ts";
-import { Asked } from "./test-request.ts";
-import type { Outcome } from "./test-request.ts";
+import { TestRequest } from "./test-request.ts";
+import type { CollectedAnswer } from "./test-request.ts";
 import type { Fixtures, TestUpstream } from "../fixtures/fixtures.ts";
 import { TestCall, TestHost, TestStorage } from "./test-call.ts";
 import { scenarioOf } from "../fixtures/scenarios.ts";
 import type { Scenario, ScenarioName } from "../fixtures/scenarios.ts";
-import { Broken, inWords, quoted } from "./verdict.ts";
-import { comesTrue, LATE, pause, within } from "./timing.ts";
+import { RuleViolation, describeError, quoted } from "./verdict.ts";
+import { becomesTrue, TIMED_OUT, pause, withTimeout } from "./timing.ts";
 
 // A plugin that doesn't let go has been told so by then.
-const LEAVING_MS = 100;
+const CANCEL_MS = 100;
 
 /** A plugin under test, and what is needed to put it to a rule. */
-export class Bench {
+export class Harness {
   readonly plugin: UpstreamPlugin;
   readonly fixtures: Fixtures;
   /** How long anything may take that should happen at once, in milliseconds. */
@@ -34,38 +34,40 @@ export class Bench {
   }
 
   /** The options as the gateway reads them from a file. */
-  checked(options: JsonObject): CheckResult {
+  checkOptions(options: JsonObject): CheckResult {
     const { document } = parseYaml("options", JSON.stringify(options));
     return checkValue(this.plugin.options, options, { document, path: [] });
   }
 
   /** Starts the author's upstream for a scenario. */
-  async play(name: ScenarioName): Promise<TestUpstream> {
+  async startUpstream(name: ScenarioName): Promise<TestUpstream> {
     return this.fixtures.upstream(scenarioOf(name));
   }
 
   /** Opens the plugin for an upstream that runs, without starting it. */
-  async open(played: TestUpstream, storage = new TestStorage()): Promise<Opened> {
-    const { value, problems, secrets } = this.checked(played.options);
+  async open(played: TestUpstream, storage = new TestStorage()): Promise<OpenedUpstream> {
+    const { value, problems, secrets } = this.checkOptions(played.options);
     if (problems.length > 0) {
-      throw new Broken(
+      throw new RuleViolation(
         `the options of the fixtures don't fit: ${problems.map(({ message }) => message).join("; ")}`,
       );
     }
     const host = new TestHost(storage, this.patience);
     try {
       const opening = Promise.resolve(this.plugin.open(value as never, host.host));
-      const upstream = await within(opening, this.patience);
-      if (upstream === LATE) throw new Broken(`open() took longer than ${this.patience} ms`);
-      return new Opened({ bench: this, upstream, host, storage, optionSecrets: secrets });
+      const upstream = await withTimeout(opening, this.patience);
+      if (upstream === TIMED_OUT) throw new RuleViolation(`open() took longer than ${this.patience} ms`);
+      return new OpenedUpstream({ harness: this, upstream, host, storage, optionSecrets: secrets });
     } catch (error) {
       await host.close();
-      throw error instanceof Broken ? error : new Broken(`open() threw ${inWords(error)}`);
+      throw error instanceof RuleViolation
+        ? error
+        : new RuleViolation(`open() threw ${describeError(error)}`);
     }
   }
 
   /** Plays a scenario to the plugin, opened and started; closes and stops everything afterwards. */
-  async on<T>(what: ScenarioName | Scenario, work: (stage: Stage) => Promise<T>): Promise<T> {
+  async play<T>(what: ScenarioName | Scenario, work: (play: Play) => Promise<T>): Promise<T> {
     const scenario = typeof what === "string" ? scenarioOf(what) : what;
     await using played = await this.fixtures.upstream(scenario);
     const opened = await this.open(played);
@@ -73,17 +75,17 @@ export class Bench {
       await opened.start();
       return await work({ opened, played, scenario, ask: (more) => opened.ask(more) });
     } finally {
-      await opened.leaveAll();
+      await opened.cancelAll();
       await opened.host.close();
     }
   }
 
   /** One life of the plugin with one whole answer, for an upstream that plays `text`. */
-  async live(played: TestUpstream, storage: TestStorage): Promise<Opened> {
+  async openAndAnswer(played: TestUpstream, storage: TestStorage): Promise<OpenedUpstream> {
     const opened = await this.open(played, storage);
     try {
       await opened.start();
-      expectText(await opened.ask().all(), scenarioOf("text").answer.text);
+      expectText(await opened.ask().readAll(), scenarioOf("text").answer.text);
       return opened;
     } finally {
       await opened.host.close();
@@ -91,22 +93,22 @@ export class Bench {
   }
 
   /** The whole of one answer in a scenario. */
-  async answerIn(name: ScenarioName, more: Partial<ChatRequest> = {}): Promise<Outcome> {
-    return this.on(name, ({ ask }) => ask(more).all());
+  async answer(name: ScenarioName, more: Partial<ChatRequest> = {}): Promise<CollectedAnswer> {
+    return this.play(name, ({ ask }) => ask(more).readAll());
   }
 }
 
 /** A scenario that runs, and the plugin opened for it. */
-export interface Stage {
+export interface Play {
   readonly scenario: Scenario;
   readonly played: TestUpstream;
-  readonly opened: Opened;
+  readonly opened: OpenedUpstream;
   /** Sends a request with one user message, streamed unless told otherwise. */
-  readonly ask: (more?: Partial<ChatRequest>) => Asked;
+  readonly ask: (more?: Partial<ChatRequest>) => TestRequest;
 }
 
-interface Parts {
-  readonly bench: Bench;
+interface OpenedParts {
+  readonly harness: Harness;
   readonly upstream: Upstream;
   readonly host: TestHost;
   readonly storage: TestStorage;
@@ -114,26 +116,27 @@ interface Parts {
 }
 
 /** An upstream that was opened, and what it has done with its host. */
-export class Opened {
+export class OpenedUpstream {
   readonly upstream: Upstream;
   readonly host: TestHost;
   readonly storage: TestStorage;
   /** The values of the options that are marked as secret. */
   readonly optionSecrets: readonly string[];
-  readonly #bench: Bench;
-  readonly #asked: Asked[] = [];
+  readonly #harness: Harness;
+  readonly #requests: TestRequest[] = [];
 
-  constructor({ bench, upstream, host, storage, optionSecrets }: Parts) {
+  constructor({ harness, upstream, host, storage, optionSecrets }: OpenedParts) {
     this.upstream = upstream;
     this.host = host;
     this.storage = storage;
     this.optionSecrets = optionSecrets;
-    this.#bench = bench;
+    this.#harness = harness;
   }
 
   async start(): Promise<void> {
     const starting = (async () => this.upstream.start?.())();
-    if ((await within(starting, this.#bench.patience)) === LATE) throw new Broken("start() doesn't end");
+    if ((await withTimeout(starting, this.#harness.patience)) === TIMED_OUT)
+      throw new RuleViolation("start() doesn't end");
   }
 
   /** The models, or what models() failed with. */
@@ -141,8 +144,8 @@ export class Opened {
     const leaving = new AbortController();
     const listing = (async () => this.upstream.models(leaving.signal))();
     try {
-      const listed = await within(listing, ms);
-      if (listed !== LATE) return listed;
+      const listed = await withTimeout(listing, ms);
+      if (listed !== TIMED_OUT) return listed;
       leaving.abort(new DOMException("nobody waits for the list any more", "AbortError"));
       return new Error(`it took longer than ${ms} ms`);
     } catch (error) {
@@ -151,45 +154,45 @@ export class Opened {
   }
 
   /** See `Stage`. `hasLeft`: the client is gone before the plugin is called. */
-  ask(more: Partial<ChatRequest> = {}, hasLeft = false): Asked {
-    const { fixtures, patience } = this.#bench;
+  ask(more: Partial<ChatRequest> = {}, hasLeft = false): TestRequest {
+    const { fixtures, patience } = this.#harness;
     const messages = [{ role: "user", content: "Say something." }];
-    const request: ChatRequest = { model: fixtures.model, messages, stream: true, ...more };
+    const chat: ChatRequest = { model: fixtures.model, messages, stream: true, ...more };
     const call = new TestCall(this.host.lines);
     if (hasLeft) call.abort();
-    const asked = new Asked(this.upstream, request, { call, patience });
-    this.#asked.push(asked);
-    return asked;
+    const request = new TestRequest(this.upstream, chat, { call, patience });
+    this.#requests.push(request);
+    return request;
   }
 
   /** Gives up what a check that failed has left open. */
-  async leaveAll(): Promise<void> {
-    for (const asked of this.#asked.filter(({ isOver }) => !isOver)) {
-      asked.call.abort();
-      await within(asked.leave(), LEAVING_MS);
+  async cancelAll(): Promise<void> {
+    for (const request of this.#requests.filter(({ isDone }) => !isDone)) {
+      request.call.abort();
+      await withTimeout(request.cancel(), CANCEL_MS);
     }
   }
 }
 
 /** Throws unless an answer is whole: no failure, and this text. */
-export function expectText({ text, error, finishes }: Outcome, expected: string): void {
-  if (error !== undefined) throw new Broken(`the answer failed with ${inWords(error)}`);
-  if (text !== expected) throw new Broken(`the text is ${quoted(text)} and not ${quoted(expected)}`);
-  if (finishes.length === 0) throw new Broken("the answer came in full and has no `finish`");
+export function expectText({ text, error, finishes }: CollectedAnswer, expected: string): void {
+  if (error !== undefined) throw new RuleViolation(`the answer failed with ${describeError(error)}`);
+  if (text !== expected) throw new RuleViolation(`the text is ${quoted(text)} and not ${quoted(expected)}`);
+  if (finishes.length === 0) throw new RuleViolation("the answer came in full and has no `finish`");
 }
 
 // Where the upstream can't be watched, the request has gone out by then.
 const SENDING_MS = 20;
 
 /** Whether the upstream comes to be at work on something within the kit's patience. */
-export async function isAsked({ played }: Stage, patience: number): Promise<boolean> {
-  if (played.active !== undefined) return comesTrue(() => (played.active ?? 0) > 0, patience);
+export async function receivesRequest({ played }: Play, patience: number): Promise<boolean> {
+  if (played.active !== undefined) return becomesTrue(() => (played.active ?? 0) > 0, patience);
   await pause(SENDING_MS);
   return true;
 }
 
 /** Throws unless the upstream is at work on nothing within the kit's patience. */
 export async function expectIdle(played: TestUpstream, patience: number): Promise<void> {
-  if (played.active === undefined || (await comesTrue(() => played.active === 0, patience))) return;
-  throw new Broken(`${patience} ms later the upstream is still at work on it`);
+  if (played.active === undefined || (await becomesTrue(() => played.active === 0, patience))) return;
+  throw new RuleViolation(`${patience} ms later the upstream is still at work on it`);
 }

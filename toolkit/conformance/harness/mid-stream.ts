@@ -1,7 +1,7 @@
-import type { Asked } from "./test-request.ts";
-import { isAsked } from "./harness.ts";
-import type { Bench, Stage } from "./harness.ts";
-import { Broken, inWords } from "./verdict.ts";
+import type { TestRequest } from "./test-request.ts";
+import { receivesRequest } from "./harness.ts";
+import type { Harness, Play } from "./harness.ts";
+import { RuleViolation, describeError } from "./verdict.ts";
 import { pause } from "./timing.ts";
 
 // Long enough for what was sent over loopback to have been read.
@@ -11,41 +11,46 @@ const READ_MS = 30;
  * A request in the middle of its answer, in a scenario that goes no further. The plugin has given an event by then,
  * or, where answers come whole, has had time to read half of one.
  */
-export async function halfway(bench: Bench, stage: Stage): Promise<Asked> {
-  return bench.fixtures.streams === false ? underWay(bench, stage, false) : afterFirstText(stage);
+export async function readToMiddle(harness: Harness, play: Play): Promise<TestRequest> {
+  return harness.fixtures.streams === false ? startRequest(harness, play, false) : readFirstText(play);
 }
 
 /** A streamed answer of which the first text was read. */
-export async function afterFirstText({ ask }: Stage): Promise<Asked> {
-  const asked = ask();
-  while (asked.outcome.text === "" && !asked.isOver)
-    await asked.step("though the upstream had said something");
-  expectGoingOn(asked);
-  return asked;
+export async function readFirstText({ ask }: Play): Promise<TestRequest> {
+  const request = ask();
+  while (request.answer.text === "" && !request.isDone)
+    await request.readNext("though the upstream had said something");
+  expectUnfinished(request);
+  return request;
 }
 
 /** A request that the upstream is at work on, after time enough to read what it says to begin with. */
-export async function underWay(bench: Bench, stage: Stage, stream: boolean): Promise<Asked> {
-  const asked = stage.ask({ stream });
-  asked.begin();
-  if (!(await isAsked(stage, bench.patience))) {
-    const { error } = asked.outcome;
-    throw new Broken(`the upstream was never asked${error === undefined ? "" : `: ${inWords(error)}`}`);
+export async function startRequest(harness: Harness, play: Play, stream: boolean): Promise<TestRequest> {
+  const request = play.ask({ stream });
+  request.startReading();
+  if (!(await receivesRequest(play, harness.patience))) {
+    const { error } = request.answer;
+    throw new RuleViolation(
+      `the upstream was never asked${error === undefined ? "" : `: ${describeError(error)}`}`,
+    );
   }
-  await untilItWaits(asked);
-  expectGoingOn(asked);
-  return asked;
+  await readUntilPending(request);
+  expectUnfinished(request);
+  return request;
 }
 
 /** Reads what the upstream has said; only when that is read does the plugin wait. */
-export async function untilItWaits(asked: Asked): Promise<void> {
+export async function readUntilPending(request: TestRequest): Promise<void> {
   do {
-    asked.begin();
+    request.startReading();
     await pause(READ_MS);
-  } while (!asked.isWaiting && !asked.isOver);
+  } while (!request.isWaiting && !request.isDone);
 }
 
 /** Throws if an answer that should go on is over. */
-export function expectGoingOn({ isOver, outcome }: Asked): void {
-  if (isOver) throw new Broken(`the answer was over before it was given up, with ${inWords(outcome.error)}`);
+export function expectUnfinished({ isDone, answer }: TestRequest): void {
+  if (isDone)
+    throw new RuleViolation(
+      `the answer was over before it was given up, with ${describeError(answer.error)}`,
+    );
 }

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 type Starter = typeof setTimeout | typeof setInterval;
 
 /** Timers that were started while it watched. Node's own modules and the kit itself aren't seen. */
-export class TimerWatch implements Disposable {
+export class TimerProbe implements Disposable {
   readonly #started: { readonly timer: NodeJS.Timeout; readonly at: string }[] = [];
   readonly #setTimeout = globalThis.setTimeout;
   readonly #setInterval = globalThis.setInterval;
@@ -46,7 +46,7 @@ function callerIn(stack = ""): string {
 }
 
 /** Rejections that were left to nobody while it watched. */
-export class RejectionWatch implements Disposable {
+export class RejectionProbe implements Disposable {
   readonly seen: unknown[] = [];
 
   constructor() {
@@ -61,7 +61,7 @@ export class RejectionWatch implements Disposable {
 }
 
 /** How many files and sockets this process has open; undefined where that can't be told. */
-export function openDescriptors(): number | undefined {
+export function countOpenDescriptors(): number | undefined {
   try {
     return readdirSync("/proc/self/fd").length;
   } catch {

@@ -7,8 +7,8 @@ import type {
   Logger,
   StoredValue,
 } from "../../../src/contract/index.ts";
-import { inWords } from "./verdict.ts";
-import { LATE, within } from "./timing.ts";
+import { describeError } from "./verdict.ts";
+import { TIMED_OUT, withTimeout } from "./timing.ts";
 
 const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
@@ -75,10 +75,10 @@ export class TestHost {
     for (let cleanup = this.#cleanups.pop(); cleanup; cleanup = this.#cleanups.pop()) {
       const run = cleanup;
       try {
-        const outcome = await within((async () => run())(), this.#patience);
-        if (outcome === LATE) this.faults.push("a deferred clean-up doesn't end");
+        const outcome = await withTimeout((async () => run())(), this.#patience);
+        if (outcome === TIMED_OUT) this.faults.push("a deferred clean-up doesn't end");
       } catch (error) {
-        this.faults.push(`a deferred clean-up failed with ${inWords(error)}`);
+        this.faults.push(`a deferred clean-up failed with ${describeError(error)}`);
       }
     }
   }
@@ -98,7 +98,7 @@ export class TestCall {
   /** What was given to `call.ignored`. */
   readonly ignored = new Map<string, string>();
   /** How often the plugin said that its upstream is at work, and that the call waits for its turn. */
-  readonly told = { alive: 0, queued: 0 };
+  readonly signals = { alive: 0, queued: 0 };
   /** Called when the plugin says that the call waits for its turn. */
   onQueued: () => void = () => undefined;
   readonly #leaving = new AbortController();
@@ -111,11 +111,11 @@ export class TestCall {
       signal: this.#leaving.signal,
       connected: () => undefined,
       queued: () => {
-        this.told.queued += 1;
+        this.signals.queued += 1;
         this.onQueued();
         return { [Symbol.dispose]: () => undefined };
       },
-      alive: () => void (this.told.alive += 1),
+      alive: () => void (this.signals.alive += 1),
       ignored: (parameter, why) => void this.ignored.set(parameter, why),
     };
   }

@@ -8,11 +8,11 @@ import type {
 } from "../../../src/contract/index.ts";
 import { batchesOf } from "../../../src/answer/batches.ts";
 import type { TestCall } from "./test-call.ts";
-import { Broken } from "./verdict.ts";
-import { LATE, within } from "./timing.ts";
+import { RuleViolation } from "./verdict.ts";
+import { TIMED_OUT, withTimeout } from "./timing.ts";
 
 /** A tool call, put together from its pieces. */
-export interface CollectedCall {
+export interface CollectedToolCall {
   readonly index: number;
   readonly ids: readonly string[];
   readonly names: readonly string[];
@@ -20,7 +20,7 @@ export interface CollectedCall {
 }
 
 /** An answer as far as it has come. */
-export class Outcome {
+export class CollectedAnswer {
   readonly events: ChatEvent[] = [];
   /** What it failed with. */
   error: unknown;
@@ -45,7 +45,7 @@ export class Outcome {
     return Object.assign({}, ...usages) as Usage;
   }
 
-  get toolCalls(): readonly CollectedCall[] {
+  get toolCalls(): readonly CollectedToolCall[] {
     const pieces = this.events.filter((event) => event?.type === "tool-call");
     return [...new Set(pieces.map(({ index }) => index))].map((index) => {
       const own = pieces.filter((piece) => piece.index === index);
@@ -64,8 +64,8 @@ export class Outcome {
 }
 
 /** One request to an upstream, read step by step as the gateway does. */
-export class Asked {
-  readonly outcome = new Outcome();
+export class TestRequest {
+  readonly answer = new CollectedAnswer();
   readonly call: TestCall;
   readonly #events: Promise<Batches>;
   readonly #patience: number;
@@ -82,23 +82,23 @@ export class Asked {
     this.#events.catch(() => undefined);
   }
 
-  get isOver(): boolean {
-    return this.outcome.hasEnded || this.outcome.error !== undefined;
+  get isDone(): boolean {
+    return this.answer.hasEnded || this.answer.error !== undefined;
   }
 
-  /** Reads until something was said or the answer is over. Throws Broken when that takes too long. */
-  async step(meanwhile: string): Promise<Outcome> {
+  /** Reads until something was said or the answer is over. Throws RuleViolation when that takes too long. */
+  async readNext(meanwhile: string): Promise<CollectedAnswer> {
     this.#step ??= this.#read();
-    if ((await within(this.#step, this.#patience)) === LATE) {
-      throw new Broken(`for ${this.#patience} ms nothing came of chat(), ${meanwhile}`);
+    if ((await withTimeout(this.#step, this.#patience)) === TIMED_OUT) {
+      throw new RuleViolation(`for ${this.#patience} ms nothing came of chat(), ${meanwhile}`);
     }
-    return this.outcome;
+    return this.answer;
   }
 
   /** Reads to the end, whatever that is. */
-  async all(meanwhile = "though the upstream had given its answer"): Promise<Outcome> {
-    while (!this.isOver) await this.step(meanwhile);
-    return this.outcome;
+  async readAll(meanwhile = "though the upstream had given its answer"): Promise<CollectedAnswer> {
+    while (!this.isDone) await this.readNext(meanwhile);
+    return this.answer;
   }
 
   /** Whether it waits for what comes next. */
@@ -107,33 +107,33 @@ export class Asked {
   }
 
   /** Begins to wait for what comes next, without waiting. */
-  begin(): void {
+  startReading(): void {
     this.#step ??= this.#read();
   }
 
   /** Whether the wait that was begun has ended within the kit's patience. */
   async settles(): Promise<boolean> {
-    return (await within(this.#step ?? Promise.resolve(), this.#patience)) !== LATE;
+    return (await withTimeout(this.#step ?? Promise.resolve(), this.#patience)) !== TIMED_OUT;
   }
 
   /** Leaves as the gateway does; tells whether that ended within the kit's patience. */
-  async leave(): Promise<boolean> {
+  async cancel(): Promise<boolean> {
     const leaving = (async () => (await this.#events).return?.())();
     return (
-      (await within(
+      (await withTimeout(
         leaving.catch(() => undefined),
         this.#patience,
-      )) !== LATE
+      )) !== TIMED_OUT
     );
   }
 
   async #read(): Promise<void> {
     try {
       const next = await (await this.#events).next();
-      if (next.done === true) this.outcome.hasEnded = true;
-      else this.outcome.events.push(...next.value);
+      if (next.done === true) this.answer.hasEnded = true;
+      else this.answer.events.push(...next.value);
     } catch (error) {
-      this.outcome.error = error ?? new Error("it threw nothing");
+      this.answer.error = error ?? new Error("it threw nothing");
     }
     this.#step = undefined;
   }
@@ -141,5 +141,5 @@ export class Asked {
 
 function checkedStream<T>(stream: T): T {
   if (typeof stream === "object" && stream !== null && Symbol.asyncIterator in stream) return stream;
-  throw new Broken("chat() gives nothing that can be iterated: make it an async generator");
+  throw new RuleViolation("chat() gives nothing that can be iterated: make it an async generator");
 }

@@ -3,12 +3,12 @@ const { setTimeout: later, clearTimeout: never } = globalThis;
 const STEP_MS = 3;
 
 /** What `within` gives when the time has passed. */
-export const LATE: unique symbol = Symbol("late");
+export const TIMED_OUT: unique symbol = Symbol("late");
 
 /** The promise's outcome, or `LATE` when it takes longer than `ms`; what it rejects with later is nobody's. */
-export async function within<T>(promise: Promise<T>, ms: number): Promise<T | typeof LATE> {
-  const late = Promise.withResolvers<typeof LATE>();
-  const timer = later(() => late.resolve(LATE), ms);
+export async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T | typeof TIMED_OUT> {
+  const late = Promise.withResolvers<typeof TIMED_OUT>();
+  const timer = later(() => late.resolve(TIMED_OUT), ms);
   promise.catch(() => undefined);
   try {
     return await Promise.race([promise, late.promise]);
@@ -23,7 +23,7 @@ export function pause(ms: number): Promise<void> {
 }
 
 /** Whether `condition` comes to hold within `ms`. */
-export async function comesTrue(condition: () => boolean, ms: number): Promise<boolean> {
+export async function becomesTrue(condition: () => boolean, ms: number): Promise<boolean> {
   const end = performance.now() + ms;
   while (!condition()) {
     if (performance.now() > end) return false;

@@ -1,8 +1,8 @@
 /** A rule is broken. The message says what was seen, in words for the plugin's author. */
-export class Broken extends Error {
+export class RuleViolation extends Error {
   constructor(what: string) {
     super(what);
-    this.name = "Broken";
+    this.name = "RuleViolation";
   }
 }
 
@@ -15,7 +15,7 @@ export class NotApplicable extends Error {
 }
 
 /** An error in words: its kind, its code if it has one, its message. */
-export function inWords(error: unknown): string {
+export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return `the value ${String(error)}`;
   const code: unknown = "code" in error ? error.code : undefined;
   return `${error.name}${typeof code === "string" ? ` \`${code}\`` : ""} "${error.message}"`;

@@ -5,9 +5,9 @@ export type Arrival = "arrived" | "dropped" | "unclear";
  * Tells it from three texts: two requests without the field, equal but for what numbers itself, and one with it. What
  * differs between the first two is no sign of the field: of such lines only the shape is compared.
  */
-export function arrivalIn(asked: string, [first, second]: readonly [string, string]): Arrival {
-  if (first === second) return asked === first ? "dropped" : "arrived";
-  const [one, other, own] = [linesOf(first), linesOf(second), linesOf(asked)];
+export function arrivalIn(request: string, [first, second]: readonly [string, string]): Arrival {
+  if (first === second) return request === first ? "dropped" : "arrived";
+  const [one, other, own] = [linesOf(first), linesOf(second), linesOf(request)];
   const steady = one.intersection(other);
   if (!steady.isSubsetOf(own)) return "arrived";
   const [shapes, others] = [shapesOf(one.difference(steady)), shapesOf(other.difference(steady))];

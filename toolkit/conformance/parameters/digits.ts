@@ -1,9 +1,9 @@
 import { LosslessNumber } from "../../../src/contract/index.ts";
 import type { JsonObject } from "../../../src/contract/index.ts";
-import type { Bench } from "../harness/harness.ts";
-import { isToldOf, fateOf } from "./delivery.ts";
+import type { Harness } from "../harness/harness.ts";
+import { isReported, deliver } from "./delivery.ts";
 import { LONG_NUMBER } from "../fixtures/scenarios.ts";
-import { Broken, inWords } from "../harness/verdict.ts";
+import { RuleViolation, describeError } from "../harness/verdict.ts";
 
 /** The largest number of 64 bits, as schemas have it that programs write. */
 const LARGEST = "9223372036854775807";
@@ -23,20 +23,20 @@ const TOOL = {
 const REMEDY = "JSON.parse rounds such numbers: read JSON with parseJson or parseAsWritten of the kit";
 
 /** 3.6: numbers that JavaScript can't hold keep their digits, in calls and in requests. */
-export async function digits(bench: Bench): Promise<void> {
+export async function digits(harness: Harness): Promise<void> {
   for (const stream of [true, false]) {
-    const { toolCalls, error } = await bench.answerIn("tools", { stream, tools: [TOOL] });
-    if (error !== undefined) throw new Broken(`the answer failed with ${inWords(error)}`);
+    const { toolCalls, error } = await harness.answer("tools", { stream, tools: [TOOL] });
+    if (error !== undefined) throw new RuleViolation(`the answer failed with ${describeError(error)}`);
     if (toolCalls.some((call) => call.arguments.includes(LONG_NUMBER))) continue;
     const said = toolCalls.map((call) => call.arguments).join(", ");
-    throw new Broken(
+    throw new RuleViolation(
       `the upstream's calls have the number ${LONG_NUMBER}, the plugin's arguments are ${said}. ${REMEDY}, in the fixtures, too`,
     );
   }
-  await bench.on("tools", async (stage) => {
-    const fate = await fateOf(stage, { tools: [TOOL] });
-    if (isToldOf("tools", fate) || fate.sent.includes(LARGEST)) return;
-    throw new Broken(
+  await harness.play("tools", async (play) => {
+    const delivery = await deliver(play, { tools: [TOOL] });
+    if (isReported("tools", delivery) || delivery.sent.includes(LARGEST)) return;
+    throw new RuleViolation(
       `the client's tools have the number ${LARGEST}; it didn't reach the upstream. Copy values that you don't know as they are: such a number is a LosslessNumber`,
     );
   });

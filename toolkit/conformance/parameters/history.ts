@@ -1,13 +1,13 @@
 import { UpstreamError } from "../../../src/contract/index.ts";
 import type { JsonObject, Message } from "../../../src/contract/index.ts";
-import type { Bench, Stage } from "../harness/harness.ts";
+import type { Harness, Play } from "../harness/harness.ts";
 import type { Check } from "../checks/check.ts";
-import { fateOf, isToldOf } from "./delivery.ts";
-import type { Fate } from "./delivery.ts";
-import { Broken, inWords } from "../harness/verdict.ts";
+import { deliver, isReported } from "./delivery.ts";
+import type { Delivery } from "./delivery.ts";
+import { RuleViolation, describeError } from "../harness/verdict.ts";
 
 /** Level 3: a conversation goes on with what was answered before. */
-export const HISTORY: readonly Check[] = [{ rule: "3.7 history", plays: ["text"], run: history }];
+export const HISTORY: readonly Check[] = [{ rule: "3.7 history", scenarios: ["text"], run: history }];
 
 const QUESTION: Message = { role: "user", content: "What about the mark-question?" };
 
@@ -34,37 +34,38 @@ const HISTORIES: Readonly<Record<string, readonly Message[]>> = {
   "two calls with one id": twoCalls("call_1", "call_1"),
 };
 
-async function history(bench: Bench): Promise<void> {
-  await bench.on("text", async (stage) => {
+async function history(harness: Harness): Promise<void> {
+  await harness.play("text", async (play) => {
     for (const [what, messages] of Object.entries(HISTORIES)) {
-      requireTaken(what, await fateOf(stage, { messages }));
+      requireTaken(what, await deliver(play, { messages }));
     }
-    if (bench.fixtures.handled?.["messages"] === undefined) await requireMatched(stage);
+    if (harness.fixtures.handled?.["messages"] === undefined) await requireMatched(play);
   });
 }
 
-function requireTaken(what: string, { outcome: { error } }: Fate): void {
+function requireTaken(what: string, { outcome: { error } }: Delivery): void {
   if (error === undefined) return;
   const isRefusal = UpstreamError.is(error) && (error.code === "unsupported" || error.code === "bad-request");
   const place = UpstreamError.is(error) ? (error.param ?? "") : "";
   if (isRefusal && /^(messages|tools)\b/.test(place)) return;
-  throw new Broken(
+  throw new RuleViolation(
     isRefusal
-      ? `${what} was refused without the place in \`param\`: ${inWords(error)}`
-      : `${what} ended the request with ${inWords(error)}`,
+      ? `${what} was refused without the place in \`param\`: ${describeError(error)}`
+      : `${what} ended the request with ${describeError(error)}`,
   );
 }
 
 /** Results of calls whose ids are alike must reach the upstream as those of calls with two ids do. */
-async function requireMatched(stage: Stage): Promise<void> {
+async function requireMatched(play: Play): Promise<void> {
   const [apart, alike] = [
-    await fateOf(stage, { messages: twoCalls("call_1", "call_2") }),
-    await fateOf(stage, { messages: twoCalls("call_1", "call_1") }),
+    await deliver(play, { messages: twoCalls("call_1", "call_2") }),
+    await deliver(play, { messages: twoCalls("call_1", "call_1") }),
   ];
-  if ([apart, alike].some((fate) => isToldOf("messages", fate) || isToldOf("tools", fate))) return;
+  if ([apart, alike].some((delivery) => isReported("messages", delivery) || isReported("tools", delivery)))
+    return;
   const [wanted, found] = [marksIn(apart.received), marksIn(alike.received)];
   if (wanted === found) return;
-  throw new Broken(
+  throw new RuleViolation(
     `of two calls with one id the results reached the upstream as ${found}, and of two with different ids as ${wanted}`,
   );
 }

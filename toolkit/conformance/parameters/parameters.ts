@@ -1,88 +1,91 @@
 import type { ChatRequest, Message } from "../../../src/contract/index.ts";
 import { arrivalIn } from "./arrival.ts";
 import type { Arrival } from "./arrival.ts";
-import type { Bench, Stage } from "../harness/harness.ts";
+import type { Harness, Play } from "../harness/harness.ts";
 import { isSameJson, openCall, sameId } from "./tool-calls.ts";
 import { CHAT_FIELDS, COMPANIONS, EXACT } from "./chat-fields.ts";
 import type { ChatField } from "./chat-fields.ts";
 import type { Check } from "../checks/check.ts";
 import { digits } from "./digits.ts";
-import { fateOf, isToldOf } from "./delivery.ts";
+import { deliver, isReported } from "./delivery.ts";
 import { MESSAGES } from "./messages.ts";
 import { scenarioOf } from "../fixtures/scenarios.ts";
-import { Broken, inWords } from "../harness/verdict.ts";
+import { RuleViolation, describeError } from "../harness/verdict.ts";
 
 /** Level 3: what the client asks for isn't lost on the way. */
 export const PARAMETERS: readonly Check[] = [
-  { rule: "3.1 tool-calls", plays: ["tools"], run: (bench) => toolCalls(bench, true) },
-  { rule: "3.2 plain-tool-calls", plays: ["tools"], run: (bench) => toolCalls(bench, false) },
-  { rule: "3.3 messages", plays: ["text"], run: messages },
-  { rule: "3.4 fields", plays: ["text"], run: fields },
-  { rule: "3.5 values", plays: ["text"], run: values },
-  { rule: "3.6 digits", plays: ["tools"], run: digits },
-  { rule: "3.8 same-id", plays: ["tools", "same-id"], run: sameId },
-  { rule: "3.9 open-call", plays: ["tools", "open-call"], run: openCall },
+  { rule: "3.1 tool-calls", scenarios: ["tools"], run: (harness) => toolCalls(harness, true) },
+  { rule: "3.2 plain-tool-calls", scenarios: ["tools"], run: (harness) => toolCalls(harness, false) },
+  { rule: "3.3 messages", scenarios: ["text"], run: messages },
+  { rule: "3.4 fields", scenarios: ["text"], run: fields },
+  { rule: "3.5 values", scenarios: ["text"], run: values },
+  { rule: "3.6 digits", scenarios: ["tools"], run: digits },
+  { rule: "3.8 same-id", scenarios: ["tools", "same-id"], run: sameId },
+  { rule: "3.9 open-call", scenarios: ["tools", "open-call"], run: openCall },
 ];
 
-async function toolCalls(bench: Bench, stream: boolean): Promise<void> {
+async function toolCalls(harness: Harness, stream: boolean): Promise<void> {
   const expected = scenarioOf("tools").answer.toolCalls;
   const { tools } = CHAT_FIELDS;
-  const { toolCalls: calls, finishes, error } = await bench.answerIn("tools", { stream, tools });
-  if (error !== undefined) throw new Broken(`the answer failed with ${inWords(error)}`);
+  const { toolCalls: calls, finishes, error } = await harness.answer("tools", { stream, tools });
+  if (error !== undefined) throw new RuleViolation(`the answer failed with ${describeError(error)}`);
   const indexes = calls.map(({ index }) => index).join(", ");
   if (indexes !== "0, 1")
-    throw new Broken(`the upstream made two calls; the plugin's indexes are: ${indexes}`);
+    throw new RuleViolation(`the upstream made two calls; the plugin's indexes are: ${indexes}`);
   for (const [index, call] of calls.entries()) {
     const wanted = expected[index];
     if (call.names.join("") !== wanted?.name) {
-      throw new Broken(`call ${index} is named "${call.names.join("")}" and not "${wanted?.name}"`);
+      throw new RuleViolation(`call ${index} is named "${call.names.join("")}" and not "${wanted?.name}"`);
     }
     if (!isSameJson(call.arguments, wanted.arguments)) {
-      throw new Broken(`the arguments of call ${index} are ${call.arguments} and not ${wanted.arguments}`);
+      throw new RuleViolation(
+        `the arguments of call ${index} are ${call.arguments} and not ${wanted.arguments}`,
+      );
     }
   }
   const [first, second] = calls.map(({ ids }) => ids.join(""));
-  if (first !== "" && first === second) throw new Broken(`both calls have the id "${first}"`);
+  if (first !== "" && first === second) throw new RuleViolation(`both calls have the id "${first}"`);
   // The gateway makes `tool_calls` of a `stop`: some upstreams know no other word.
   const reasons = finishes.map(({ reason }) => reason).join(", ");
-  if (reasons !== "tool_calls" && reasons !== "stop") throw new Broken(`the finish reason is "${reasons}"`);
+  if (reasons !== "tool_calls" && reasons !== "stop")
+    throw new RuleViolation(`the finish reason is "${reasons}"`);
 }
 
-async function messages(bench: Bench): Promise<void> {
-  await bench.on("text", async (stage) => {
+async function messages(harness: Harness): Promise<void> {
+  await harness.play("text", async (play) => {
     for (const [what, { messages: said, marks }] of Object.entries(MESSAGES)) {
-      const fate = await fateOf(stage, { messages: said as readonly Message[] });
-      const lost = marks.filter((mark) => !fate.received.includes(mark));
-      if (lost.length === 0 || isToldOf("messages", fate) || isToldOf("tools", fate)) continue;
-      if (bench.fixtures.handled?.["messages"] !== undefined) continue;
-      throw new Broken(
+      const delivery = await deliver(play, { messages: said as readonly Message[] });
+      const lost = marks.filter((mark) => !delivery.received.includes(mark));
+      if (lost.length === 0 || isReported("messages", delivery) || isReported("tools", delivery)) continue;
+      if (harness.fixtures.handled?.["messages"] !== undefined) continue;
+      throw new RuleViolation(
         `of ${what} nothing reached the upstream that holds "${lost[0]}", and nobody was told`,
       );
     }
   });
 }
 
-async function fields(bench: Bench): Promise<string> {
-  const handled = bench.fixtures.handled ?? {};
+async function fields(harness: Harness): Promise<string> {
+  const handled = harness.fixtures.handled ?? {};
   const names = Object.keys(CHAT_FIELDS) as ChatField[];
-  const fates = await bench.on("text", async (stage) => {
+  const arrivals = await harness.play("text", async (play) => {
     const found = new Map<ChatField, Arrival>();
     // What is done only once, as signing up, is done with this one.
-    await fateOf(stage, {});
+    await deliver(play, {});
     for (const name of names.filter((field) => handled[field] === undefined)) {
-      found.set(name, await arrivalOf(stage, name, wantedOf(name, bench.fixtures)));
+      found.set(name, await arrivalOf(play, name, wantedOf(name, harness.fixtures)));
     }
     return [...found];
   });
-  const lost = fates.filter(([, arrival]) => arrival === "dropped").map(([name]) => name);
+  const lost = arrivals.filter(([, arrival]) => arrival === "dropped").map(([name]) => name);
   if (lost.length > 0) {
-    throw new Broken(
+    throw new RuleViolation(
       `dropped in silence: ${lost.join(", ")}. Send it, or say call.ignored(field, why), or throw UpstreamError("unsupported", …, { param })`,
     );
   }
-  const unseen = fates.filter(([, arrival]) => arrival === "unclear").map(([name]) => name);
+  const unseen = arrivals.filter(([, arrival]) => arrival === "unclear").map(([name]) => name);
   if (unseen.length > 0) {
-    throw new Broken(
+    throw new RuleViolation(
       `nobody can see whether these arrived: ${unseen.join(", ")}. Two equal requests look different here; give only what asks for an answer in \`received\``,
     );
   }
@@ -94,38 +97,38 @@ function namesWithReasons(handled: readonly (readonly [string, string])[]): stri
 }
 
 /** What became of a field; to tell somebody of it counts as much as to send it. */
-async function arrivalOf(stage: Stage, name: ChatField, wanted: readonly string[]): Promise<Arrival> {
+async function arrivalOf(play: Play, name: ChatField, wanted: readonly string[]): Promise<Arrival> {
   const companions = companionsOf(name);
-  const without = await fateOf(stage, companions);
-  const again = await fateOf(stage, companions);
-  const fate = await fateOf(stage, { ...companions, [name]: CHAT_FIELDS[name] });
-  if (isToldOf(name, fate)) return "arrived";
+  const without = await deliver(play, companions);
+  const again = await deliver(play, companions);
+  const delivery = await deliver(play, { ...companions, [name]: CHAT_FIELDS[name] });
+  if (isReported(name, delivery)) return "arrived";
   // The companion may be what is refused: then the field doesn't come to matter.
-  if (Object.keys(companions).some((companion) => isToldOf(companion, fate))) return "arrived";
+  if (Object.keys(companions).some((companion) => isReported(companion, delivery))) return "arrived";
   const isNew = (value: string) =>
-    holds(fate.received, value) && ![without, again].some(({ received }) => holds(received, value));
+    holds(delivery.received, value) && ![without, again].some(({ received }) => holds(received, value));
   if (wanted.length > 0 && wanted.every(isNew)) return "arrived";
-  return arrivalIn(fate.received, [without.received, again.received]);
+  return arrivalIn(delivery.received, [without.received, again.received]);
 }
 
 function companionsOf(name: ChatField): Partial<ChatRequest> {
   return Object.fromEntries((COMPANIONS[name] ?? []).map((field) => [field, CHAT_FIELDS[field]]));
 }
 
-async function values(bench: Bench): Promise<string> {
-  const { handled = {}, translated = {} } = bench.fixtures;
+async function values(harness: Harness): Promise<string> {
+  const { handled = {}, translated = {} } = harness.fixtures;
   const names = (Object.keys(CHAT_FIELDS) as ChatField[]).filter(
     (name) => EXACT[name] !== undefined || translated[name] !== undefined,
   );
-  await bench.on("text", async (stage) => {
+  await harness.play("text", async (play) => {
     for (const name of names.filter((field) => handled[field] === undefined)) {
-      const wanted = wantedOf(name, bench.fixtures);
-      const without = await fateOf(stage, {});
-      const fate = await fateOf(stage, { [name]: CHAT_FIELDS[name] });
-      if (isToldOf(name, fate) || fate.received === without.received) continue;
-      const missing = wanted.find((value) => !holds(fate.received, value));
+      const wanted = wantedOf(name, harness.fixtures);
+      const without = await deliver(play, {});
+      const delivery = await deliver(play, { [name]: CHAT_FIELDS[name] });
+      if (isReported(name, delivery) || delivery.received === without.received) continue;
+      const missing = wanted.find((value) => !holds(delivery.received, value));
       if (missing === undefined) continue;
-      throw new Broken(
+      throw new RuleViolation(
         `the client gave ${name} ${JSON.stringify(CHAT_FIELDS[name])}; no ${missing} reached the upstream. If your upstream counts differently, say so in \`translated\` or \`handled\` of the fixtures`,
       );
     }
@@ -134,7 +137,7 @@ async function values(bench: Bench): Promise<string> {
 }
 
 /** What must stand in the upstream's request where a field reaches it. */
-function wantedOf(name: ChatField, { translated }: Bench["fixtures"]): readonly string[] {
+function wantedOf(name: ChatField, { translated }: Harness["fixtures"]): readonly string[] {
   const translate = translated?.[name];
   if (!translate) return EXACT[name] ?? [];
   const value = translate(CHAT_FIELDS[name]);

@@ -1,35 +1,35 @@
-import type { Bench } from "../harness/harness.ts";
+import type { Harness } from "../harness/harness.ts";
 import { CHAT_FIELDS } from "./chat-fields.ts";
 import { expectCode } from "../checks/ends.ts";
 import { scenarioOf } from "../fixtures/scenarios.ts";
-import { Broken, inWords, quoted } from "../harness/verdict.ts";
+import { RuleViolation, describeError, quoted } from "../harness/verdict.ts";
 
 const { tools } = CHAT_FIELDS;
 
 /** 3.8: the gateway makes equal ids different, so long as there are two calls. */
-export async function sameId(bench: Bench): Promise<void> {
+export async function sameId(harness: Harness): Promise<void> {
   const expected = scenarioOf("same-id").answer.toolCalls.map((call) => call.arguments);
   for (const stream of [true, false]) {
-    const { toolCalls, error } = await bench.answerIn("same-id", { stream, tools });
-    if (error !== undefined) throw new Broken(`the answer failed with ${inWords(error)}`);
+    const { toolCalls, error } = await harness.answer("same-id", { stream, tools });
+    if (error !== undefined) throw new RuleViolation(`the answer failed with ${describeError(error)}`);
     const found = toolCalls.map((call) => call.arguments);
     const isSame =
       found.length === 2 && found.every((json, place) => isSameJson(json, expected[place] ?? ""));
     if (isSame) continue;
-    throw new Broken(
+    throw new RuleViolation(
       `the upstream made two calls under one id; the plugin's calls are: ${found.join(" and ")}`,
     );
   }
 }
 
 /** 3.9: what the gateway finds at the end of a choice must still be there to be found. */
-export async function openCall(bench: Bench): Promise<void> {
+export async function openCall(harness: Harness): Promise<void> {
   const [said] = scenarioOf("open-call").answer.toolCalls;
-  const { toolCalls, finishes, error } = await bench.answerIn("open-call", { stream: true, tools });
+  const { toolCalls, finishes, error } = await harness.answer("open-call", { stream: true, tools });
   if (error !== undefined) return expectCode(error, ["bad-response", "failed", "truncated"]);
   const found = toolCalls.map((call) => call.arguments).join("");
   if (finishes.length === 0 || found === said?.arguments) return;
-  throw new Broken(
+  throw new RuleViolation(
     `the upstream's arguments are ${quoted(said?.arguments ?? "")}, and the plugin's ${quoted(found)}`,
   );
 }

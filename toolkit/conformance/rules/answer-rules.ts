@@ -1,5 +1,5 @@
 /** What a rule says of itself. */
-export interface Promised {
+export interface RuleText {
   readonly title: string;
   readonly why: string;
   /** The part of docs/plugins.md. */
@@ -7,7 +7,7 @@ export interface Promised {
 }
 
 /** Levels 1 to 3: what answers say, and how they end. */
-export const ANSWERS_PROMISED = {
+export const ANSWER_RULES = {
   "1.1 text": {
     title: "a streamed answer's text arrives in full, each piece once and in order",
     why: "clients put the pieces together; text that is doubled, lost or said anew from the start can't be mended behind you",
@@ -174,4 +174,4 @@ export const ANSWERS_PROMISED = {
     why: "the gateway fails a call that can't be run; one that was mended is run with arguments that nobody meant",
     part: "tools-and-parameters",
   },
-} as const satisfies Record<string, Promised>;
+} as const satisfies Record<string, RuleText>;

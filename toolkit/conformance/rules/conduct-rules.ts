@@ -1,7 +1,7 @@
-import type { Promised } from "./answer-rules.ts";
+import type { RuleText } from "./answer-rules.ts";
 
 /** Levels 4 to 6: cancelling, credentials, options. */
-export const CONDUCT_PROMISED = {
+export const CONDUCT_RULES = {
   "4.1 silent": {
     title: "a request that is given up before the upstream has said anything ends at once, on both sides",
     why: "deadlines and clients that leave would not be felt: connections and credentials stay taken",
@@ -172,4 +172,4 @@ export const CONDUCT_PROMISED = {
     why: "models of later pages can't be asked for, and nobody is told that there are any",
     part: "models-and-status",
   },
-} as const satisfies Record<string, Promised>;
+} as const satisfies Record<string, RuleText>;

@@ -1,5 +1,5 @@
-import { ANSWERS_PROMISED } from "./answer-rules.ts";
-import { CONDUCT_PROMISED } from "./conduct-rules.ts";
+import { ANSWER_RULES } from "./answer-rules.ts";
+import { CONDUCT_RULES } from "./conduct-rules.ts";
 
 /** One promise that every plugin must keep. */
 export interface Rule {
@@ -26,14 +26,14 @@ export const LEVELS: Readonly<Record<Level, string>> = {
   6: "options, models, status",
 };
 
-const PROMISED = { ...ANSWERS_PROMISED, ...CONDUCT_PROMISED } as const;
+const TEXTS = { ...ANSWER_RULES, ...CONDUCT_RULES } as const;
 
-export type RuleId = keyof typeof PROMISED;
+export type RuleId = keyof typeof TEXTS;
 
 /** Every rule, in the order in which they are tested. */
-export const RULES: readonly (Rule & { readonly id: RuleId })[] = (Object.keys(PROMISED) as RuleId[]).map(
+export const RULES: readonly (Rule & { readonly id: RuleId })[] = (Object.keys(TEXTS) as RuleId[]).map(
   (id) => {
-    const { title, why, part } = PROMISED[id];
+    const { title, why, part } = TEXTS[id];
     return { id, level: Number(id[0]) as Level, title, why, look: `docs/plugins.md#${part}` };
   },
 );

@@ -47,8 +47,11 @@ function start(scenario: Scenario): TestUpstream {
   };
 }
 
-function refusal({ name, complaint, retryAfterSeconds }: Scenario, request: Request): Response | undefined {
-  const body = { message: complaint };
+function refusal(
+  { name, errorMessage, retryAfterSeconds }: Scenario,
+  request: Request,
+): Response | undefined {
+  const body = { message: errorMessage };
   const isKnown = request.headers.get("authorization") === `Bearer ${KEY}`;
   if (name === "refused" || !isKnown) return Response.json(body, { status: 401 });
   if (name === "broken") return Response.json(body, { status: 500 });
@@ -58,12 +61,12 @@ function refusal({ name, complaint, retryAfterSeconds }: Scenario, request: Requ
   return status && Response.json(body, { status, headers: { "retry-after": String(retryAfterSeconds) } });
 }
 
-function play({ name, answer, complaint }: Scenario, { shown }: Job): void {
+function play({ name, answer, errorMessage }: Scenario, { shown }: Job): void {
   const texts = answer.events.map((event) => (event.type === "text" ? event.text : ""));
   const breaks = ["stall", "cut", "garbage", "failing"].includes(name);
   if (["silent", "begun", "endless"].includes(name)) return;
   shown.text = (breaks ? texts.slice(0, texts.length / 2) : texts).join("");
-  if (breaks) return void (name === "failing" && setTimeout(() => (shown.error = complaint), 20));
+  if (breaks) return void (name === "failing" && setTimeout(() => (shown.error = errorMessage), 20));
   shown.state = "done";
   if (name === "end") return;
   shown.end = answer.finish === "tool_calls" ? "stop" : answer.finish;

@@ -53,19 +53,19 @@ async function start(scenario: Scenario): Promise<TestUpstream> {
   });
 }
 
-function refuse(code: string, { complaint, retryAfterSeconds }: Scenario): never {
-  throw Object.assign(new Error(complaint), { data: { code, wait_seconds: retryAfterSeconds } });
+function refuse(code: string, { errorMessage, retryAfterSeconds }: Scenario): never {
+  throw Object.assign(new Error(errorMessage), { data: { code, wait_seconds: retryAfterSeconds } });
 }
 
-function play({ name, answer, complaint }: Scenario, line: Line): void {
+function play({ name, answer, errorMessage }: Scenario, line: Line): void {
   const pieces = answer.events.map((event): Piece => ({ text: event.type === "text" ? event.text : "" }));
   const tokens = { read: answer.usage.input, written: answer.usage.output };
   const end: Piece = { end: answer.finish === "tool_calls" ? "stop" : answer.finish, tokens };
   if (name === "silent") return;
   if (name === "begun") return line.say({ text: "" });
-  if (name === "filtered") return line.say({ error: complaint, code: "improper" });
-  if (name === "oversized") return line.say({ error: complaint, code: "too-large" });
-  if (name === "broken") return line.say({ error: complaint });
+  if (name === "filtered") return line.say({ error: errorMessage, code: "improper" });
+  if (name === "oversized") return line.say({ error: errorMessage, code: "too-large" });
+  if (name === "broken") return line.say({ error: errorMessage });
   if (name === "endless") return talkOn(pieces, line);
   const half = pieces.slice(0, pieces.length / 2);
   const breaks = ["stall", "cut", "garbage", "failing"].includes(name);
@@ -75,7 +75,7 @@ function play({ name, answer, complaint }: Scenario, line: Line): void {
   if (name === "cut") line.socket.conn.close();
   if (name === "end") line.socket.disconnect();
   if (name === "garbage") line.socket.emit("piece", "}{ <html>");
-  if (name === "failing") line.say({ error: complaint });
+  if (name === "failing") line.say({ error: errorMessage });
 }
 
 /** A round at each turn of the loop, so that others get theirs. */

@@ -16,7 +16,7 @@ export default httpFixtures({
     const tokens = { read: usage.input, written: usage.output };
     return [...before.map((each) => piece({ text: each })), piece({ text: last, end: finish, tokens })];
   },
-  failure: (complaint) => piece({ error: complaint }),
+  failure: (errorMessage) => piece({ error: errorMessage }),
   unsupported: { tools: "the upstream knows no tools", reasoning: "the upstream gives no reasoning" },
 });
 

@@ -54,12 +54,12 @@ function start(scenario: Scenario): TestUpstream {
   };
 }
 
-function play({ name, answer, complaint, retryAfterSeconds }: Scenario, line: Line): void {
+function play({ name, answer, errorMessage, retryAfterSeconds }: Scenario, line: Line): void {
   const frames = answer.events.map((event): Frame => ({ text: event.type === "text" ? event.text : "" }));
   const tokens = { read: answer.usage.input, written: answer.usage.output };
   const end: Frame = { end: answer.finish === "tool_calls" ? "stop" : answer.finish, tokens };
   const error = (code: string, wait?: number): Frame => ({
-    error: { code, message: complaint, ...(wait !== undefined && { wait_seconds: wait }) },
+    error: { code, message: errorMessage, ...(wait !== undefined && { wait_seconds: wait }) },
   });
   if (name === "silent") return;
   if (name === "begun") return void line.say({ ping: 1 });
