@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:tls";
 import type { Socket } from "bun";
 import { UpstreamError } from "../../src/contract/index.ts";
-import { get } from "../../src/kit/post.ts";
+import { get } from "../../src/kit/http/post.ts";
 import { clientFetch } from "../../src/runtime/http-client/fetch.ts";
 import { Authority } from "../support/certificates.ts";
 import { GatewayFolder, startMain } from "../support/gateway-process.ts";

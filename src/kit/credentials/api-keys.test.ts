@@ -7,7 +7,7 @@ import { testCall, testHost } from "../../../test/support/plugin-host.ts";
 import type { TestHost } from "../../../test/support/plugin-host.ts";
 import { ApiKeys } from "./api-keys.ts";
 import type { ApiKey } from "./api-keys.ts";
-import { openaiStream } from "../openai-stream.ts";
+import { openaiStream } from "../openai-stream/openai-stream.ts";
 
 const SECOND = 1000;
 const SAID: ChatEvent = { type: "text", text: "said" };

@@ -1,5 +1,5 @@
 import { UpstreamError } from "../../contract/index.ts";
-import { onOneLine } from "../json.ts";
+import { onOneLine } from "../json/values.ts";
 
 /** How often something has failed in a row, and when it may be tried again (milliseconds since 1970). */
 export interface Backoff {

@@ -1,13 +1,13 @@
 import type { ChatEvent, FinishEvent, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { failureIn } from "../failure.ts";
-import { reasonOf } from "../finish-reason.ts";
-import { emptyObject, asArray, asNumber, asObject, asString } from "../json.ts";
-import type { MaybeJson } from "../json.ts";
+import { failureIn } from "../http/errors.ts";
+import { reasonOf } from "./finish-reason.ts";
+import { emptyObject, asArray, asNumber, asObject, asString } from "../json/values.ts";
+import type { MaybeJson } from "../json/values.ts";
 import { deltaEvents, reasoningForm } from "./delta.ts";
 import type { ChoiceEvent, ReasoningForm } from "./delta.ts";
 import { finishOf } from "./finish.ts";
-import { notUnderstood } from "./not-understood.ts";
+import { notUnderstood } from "./errors.ts";
 import { usageOf } from "./usage.ts";
 
 /** What one chunk says, and the failure it ends with if it does. */

@@ -1,13 +1,13 @@
 import type { ChatEvent } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { failureIn } from "../failure.ts";
-import { asObject, parseAsWritten, parseJson } from "../json.ts";
-import type { SseEvent, SseSink } from "../sse-lines.ts";
-import { SseLines } from "../sse-lines.ts";
+import { failureIn } from "../http/errors.ts";
+import { asObject, parseAsWritten, parseJson } from "../json/values.ts";
+import type { SseEvent, SseSink } from "../sse/lines.ts";
+import { SseLines } from "../sse/lines.ts";
 import { hasFailed } from "./chunk-reader.ts";
 import type { ChunkEvents, ChunkReader } from "./chunk-reader.ts";
-import { notUnderstood } from "./not-understood.ts";
-import { TwinChunk } from "./twin-chunk.ts";
+import { notUnderstood } from "./errors.ts";
+import { TwinChunk } from "./text-chunk-fast-path.ts";
 
 /** Reads the chunks of an answer that is an event stream, until `[DONE]`, or until one that can't be gone on from. */
 export class ChunkStream implements SseSink {

@@ -1,6 +1,6 @@
 import type { ChatEvent, Json, JsonObject, UsageEvent } from "../../contract/index.ts";
-import { emptyObject, asArray, asObject, asString } from "../json.ts";
-import type { MaybeJson } from "../json.ts";
+import { emptyObject, asArray, asObject, asString } from "../json/values.ts";
+import type { MaybeJson } from "../json/values.ts";
 import { toolCallEvents } from "./tool-calls.ts";
 
 /** An event that belongs to a choice. */

@@ -1,6 +1,6 @@
 import type { Json, JsonObject, ToolCallEvent } from "../../contract/index.ts";
-import { asNumber, asObject, asString, otherMembers } from "../json.ts";
-import type { MaybeJson } from "../json.ts";
+import { asNumber, asObject, asString, otherMembers } from "../json/values.ts";
+import type { MaybeJson } from "../json/values.ts";
 
 /**
  * The events of one `tool_calls` list, under the upstream's own indexes: the gateway tells apart what they mix up.

@@ -1,6 +1,6 @@
 import type { JsonObject, Usage } from "../../contract/index.ts";
-import { asNumber, asObject } from "../json.ts";
-import type { MaybeJson } from "../json.ts";
+import { asNumber, asObject } from "../json/values.ts";
+import type { MaybeJson } from "../json/values.ts";
 
 /**
  * OpenAI's usage object in the contract's words. https://platform.openai.com/docs/api-reference/chat/object, and for

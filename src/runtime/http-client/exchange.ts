@@ -1,6 +1,6 @@
 import type { CancelToken, Renewable } from "../../contract/cancelling.ts";
 import { ReusableDeferred } from "../../contract/later.ts";
-import type { Pieces } from "../../kit/pieces.ts";
+import type { Pieces } from "../../kit/http/byte-source.ts";
 import type { AnswerHead } from "./llhttp.ts";
 
 /** Bytes that wait for their reader before the connection is told to hold back. */

@@ -9,8 +9,8 @@ import type { Peer } from "../../../test/support/wire-server.ts";
 import { whole, WireServer } from "../../../test/support/wire-server.ts";
 import { CANCELLING } from "../../contract/cancelling.ts";
 import { CancelSource } from "../cancel-source.ts";
-import type { Pieces } from "../../kit/pieces.ts";
-import { PIECES, piecesOf } from "../../kit/pieces.ts";
+import type { Pieces } from "../../kit/http/byte-source.ts";
+import { PIECES, piecesOf } from "../../kit/http/byte-source.ts";
 import { clientFetch } from "./fetch.ts";
 
 const authority = new Authority();

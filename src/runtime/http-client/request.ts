@@ -1,6 +1,6 @@
 import type { CancelToken } from "../../contract/cancelling.ts";
 import { cancelTokenOf } from "../../contract/cancelling.ts";
-import { PIECES } from "../../kit/pieces.ts";
+import { PIECES } from "../../kit/http/byte-source.ts";
 import type { Origin } from "./connection.ts";
 
 type FetchArguments = Parameters<typeof fetch>;

@@ -1,8 +1,0 @@
-import { asString } from "./json.ts";
-import type { MaybeJson } from "./json.ts";
-
-/** Returns the word with which an upstream ends an answer; empty for what only says that there is none yet. */
-export function reasonOf(said: MaybeJson): string {
-  const word = asString(said);
-  return /^(null|none)$/i.test(word) ? "" : word;
-}

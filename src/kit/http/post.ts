@@ -1,0 +1,135 @@
+import { UpstreamError } from "../../contract/index.ts";
+import type { Call, JsonObject } from "../../contract/index.ts";
+import type { CancelToken } from "../../contract/cancelling.ts";
+import { stringifyJson } from "../../json/json-text.ts";
+import { originalBody } from "../../json/source.ts";
+import { CANCELLING, cancelTokenOf, TAKES_CANCELLING } from "../../contract/cancelling.ts";
+import { Body } from "./body.ts";
+import { ByteBuffer } from "./byte-buffer.ts";
+import { systemClock } from "../clock.ts";
+import type { Clock } from "../clock.ts";
+import { failureOf } from "./errors.ts";
+import type { LiveCall } from "./byte-source.ts";
+import { PIECES, tellOfPieces } from "./byte-source.ts";
+import { unreachable } from "./unreachable.ts";
+
+export interface GetOptions {
+  /** Usually `host.fetch`. */
+  readonly fetch: typeof fetch;
+  readonly url: string | URL;
+  /** What the upstream needs beside the content type; they win over those that are set here. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Holds the deadline for reading an error's body. */
+  readonly clock?: Clock;
+}
+
+export interface PostOptions extends GetOptions {
+  /**
+   * Of the request that the plugin was given, or of a copy of it made with `{...request}`, the members that weren't
+   * changed are sent as the client wrote them.
+   */
+  readonly body: JsonObject;
+}
+
+/**
+ * Sends JSON and gives the answer once its headers have come, if its status is 2xx. Otherwise throws
+ * `UpstreamError` as `failureOf` says, `unreachable` or `timeout` if there is no connection, `unavailable` if it is
+ * closed before the answer, or `bad-response` if the upstream speaks no HTTP. When `call.signal`
+ * aborts, it rejects with the signal's reason, and so does the body that is being read. Redirects are not
+ * followed: they would carry the credential elsewhere. Each piece that `sse`, `openaiStream` or `readJson` reads of
+ * the answer is a sign of life (`call.alive()`).
+ */
+export async function post(
+  call: Pick<Call, "signal" | "connected"> & LiveCall,
+  options: PostOptions,
+): Promise<Response> {
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  // A compressing proxy collects events until a block is full.
+  if (options.body["stream"] === true) headers["accept-encoding"] = "identity";
+  const body = originalBody(options.body) ?? stringifyJson(options.body);
+  const response = await send(options, { method: "POST", headers, body, call });
+  call.connected();
+  if (!response.ok) return failed(response, options, call);
+  tellOfPieces(response, call);
+  return response;
+}
+
+/** Asks with GET, and ends as `post` does. */
+export async function get(options: GetOptions, signal: AbortSignal): Promise<Response> {
+  const call = { signal };
+  const response = await send(options, { method: "GET", headers: {}, call });
+  return response.ok ? response : failed(response, options, call);
+}
+
+interface Sending {
+  readonly method: string;
+  /** Made for this request, by names in small letters. */
+  readonly headers: Record<string, string>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly call: Pick<Call, "signal">;
+}
+
+async function send(options: GetOptions, { method, headers, body, call }: Sending): Promise<Response> {
+  for (const name in options.headers) headers[name.toLowerCase()] = options.headers[name] ?? "";
+  try {
+    return await options.fetch(options.url, {
+      method,
+      headers,
+      ...(body !== undefined && { body }),
+      ...endOf(call, options.fetch),
+      ...BY_PIECES,
+      redirect: "manual",
+      // Bun's own idle timer would cut a model that thinks for five minutes; the gateway's deadlines rule.
+      timeout: false,
+    });
+  } catch (error) {
+    call.signal.throwIfAborted();
+    throw unreachable(options.url, error);
+  }
+}
+
+/** The gateway's own `fetch` spares the cost of a stream for who takes the body by its pieces. */
+const BY_PIECES = { [PIECES]: true } as const;
+
+type CallEnd = { readonly signal: AbortSignal } | { readonly [CANCELLING]: CancelToken };
+
+/** What ends the request when the call does: not a signal where that can be spared. */
+function endOf(call: Pick<Call, "signal">, by: typeof fetch): CallEnd {
+  const cancelling = TAKES_CANCELLING in by ? cancelTokenOf(call) : undefined;
+  return cancelling ? { [CANCELLING]: cancelling } : { signal: call.signal };
+}
+
+async function failed(
+  response: Response,
+  { clock, url }: GetOptions,
+  { signal }: Pick<Call, "signal">,
+): Promise<never> {
+  const text = await errorText(response, clock ?? systemClock);
+  signal.throwIfAborted();
+  const { status, headers } = response;
+  const location = headers.get("location");
+  const target = location === null ? null : URL.parse(location, response.url || String(url));
+  if (status >= 400 || !target) throw failureOf(status, headers, text);
+  throw new UpstreamError("bad-response", `the upstream redirects to another address (status ${status})`, {
+    detail: `${target.origin}${target.pathname}`,
+  });
+}
+
+/** What can be had of an error's body within 64 KiB and 5 seconds; the status alone is an answer, too. */
+async function errorText(response: Response, clock: Clock): Promise<string> {
+  const body = new Body(response);
+  const buffer = new ByteBuffer();
+  const cancelDeadline = clock.after(ERROR_BODY_MS, () => void body.leave());
+  try {
+    await body.readInto(buffer, ERROR_BODY_BYTES);
+  } catch {
+    // The connection broke: what came is what there is.
+  } finally {
+    cancelDeadline();
+    await body.leave();
+  }
+  return new TextDecoder().decode(buffer.take());
+}
+
+const ERROR_BODY_BYTES = 64 * 1024;
+const ERROR_BODY_MS = 5000;

@@ -1,0 +1,61 @@
+import { UpstreamError } from "../../contract/index.ts";
+import type { Json } from "../../contract/index.ts";
+import { Body } from "./body.ts";
+import { ByteBuffer } from "./byte-buffer.ts";
+import { brokenOff } from "./errors.ts";
+import { onOneLine, parseJson } from "../json/values.ts";
+
+const MAX_BYTES = 256 * 1024 * 1024;
+const MAX_LIST_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The JSON of a 2xx answer, as `post` and `get` give it. What breaks behind the end of an object or a list takes nothing
+ * from it. Rejects with the reason of `signal`, or with `UpstreamError`: `truncated` if the answer breaks off before that,
+ * `bad-response` if it isn't JSON or larger than 256 MiB. `parse` is `parseJson` or `parseAsWritten`.
+ */
+export function readJson(
+  response: Response,
+  signal: AbortSignal,
+  parse: (text: string) => Json | undefined = parseJson,
+): Promise<Json> {
+  return readWithin(MAX_BYTES, response, { signal, parse });
+}
+
+/** The same for a list of models, which is `bad-response` if it is larger than 16 MiB. */
+export function readModelList(response: Response, signal: AbortSignal): Promise<Json> {
+  return readWithin(MAX_LIST_BYTES, response, { signal, parse: parseJson });
+}
+
+interface Reading {
+  readonly signal: AbortSignal;
+  readonly parse: (text: string) => Json | undefined;
+}
+
+async function readWithin(maxBytes: number, response: Response, { signal, parse }: Reading): Promise<Json> {
+  const body = new Body(response);
+  const buffer = new ByteBuffer();
+  let broken: UpstreamError | undefined;
+  try {
+    await body.readInto(buffer, maxBytes);
+  } catch (error) {
+    signal.throwIfAborted();
+    broken = brokenOff(error);
+  } finally {
+    await body.leave();
+  }
+  if (buffer.length > maxBytes)
+    throw new UpstreamError("bad-response", `the upstream's answer is larger than ${maxBytes >> 20} MiB`);
+  const text = new TextDecoder().decode(buffer.take());
+  const json = parse(text);
+  // Half a number is a number as well.
+  if (json !== undefined && (!broken || typeof json === "object")) return json;
+  throw broken ?? notJson(text);
+}
+
+function notJson(text: string): UpstreamError {
+  if (/^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text))
+    return new UpstreamError("truncated", "the upstream's answer broke off before its end");
+  return new UpstreamError("bad-response", "the upstream sent something that is no JSON", {
+    detail: onOneLine(text),
+  });
+}

@@ -1,0 +1,93 @@
+import type { Json, JsonObject } from "../../contract/index.ts";
+import { isNumber } from "../../contract/index.ts";
+import { isObject } from "../../contract/json.ts";
+import { parseLossless, parseWithSpellings } from "../../json/lossless.ts";
+import { isNestedTooDeep } from "../../json/nesting.ts";
+
+/** A value at one place of somebody else's JSON, or undefined where nothing stands there. */
+export type MaybeJson = Json | undefined;
+
+/** Returns the value if it is a JSON object, else undefined. */
+export function asObject(value: MaybeJson): JsonObject | undefined {
+  return isObject(value) ? value : undefined;
+}
+
+/** Returns the value if it is an array, else an empty array. */
+export function asArray(value: MaybeJson): readonly Json[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** Returns the objects in the value if it is an array, else an empty array. */
+export function asObjects(value: MaybeJson): readonly JsonObject[] {
+  return asArray(value).filter(isObject);
+}
+
+/** Returns the value if it is a string, else the empty string. */
+export function asString(value: MaybeJson): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** Returns the value if it is a number, else undefined; of a `LosslessNumber` the nearest, if that is finite. */
+export function asNumber(value: MaybeJson): number | undefined {
+  const number = isNumber(value) ? Number(value) : NaN;
+  return Number.isFinite(number) ? number : undefined;
+}
+
+/** Returns a member of a value that is a JSON object, else undefined. */
+export function member(value: MaybeJson, name: string): MaybeJson {
+  return isObject(value) ? value[name] : undefined;
+}
+
+/** Returns whether a request's member says nothing: it is absent, null, or an empty array. */
+export function isAbsent(value: MaybeJson): boolean {
+  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+}
+
+/** Returns the members of an object that are not in `known` and not null. */
+export function otherMembers(members: JsonObject, known: ReadonlySet<string>): JsonObject {
+  return Object.fromEntries(
+    Object.entries(members).filter(([name, value]) => !known.has(name) && value !== null),
+  );
+}
+
+/** An object for members that others name: without a prototype, so that one called `__proto__` is like any other. */
+export function emptyObject(): Record<string, MaybeJson> {
+  return Object.create(null) as Record<string, MaybeJson>;
+}
+
+/**
+ * The value of a JSON text that somebody else wrote; undefined if it is none, or has more than 500 levels of lists and
+ * objects in one another, on which the engine spends seconds and gigabytes. Numbers that JavaScript can't hold, such as
+ * 2512292042121000001 and 1e400, are `LosslessNumber`.
+ */
+export function parseJson(text: string): Json | undefined {
+  return parsed(text, LONG.test(text) ? parseLossless : JSON.parse);
+}
+
+/**
+ * The same for what is only to be handed on, such as the arguments of a tool call: all numbers that JavaScript would
+ * write otherwise are `LosslessNumber`, 1.0 and 1E5 too.
+ */
+export function parseAsWritten(text: string): Json | undefined {
+  return parsed(text, UNUSUAL.test(text) ? parseWithSpellings : JSON.parse);
+}
+
+function parsed(text: string, parse: (text: string) => unknown): Json | undefined {
+  if (isNestedTooDeep(text)) return undefined;
+  try {
+    return parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+// Where there may be such numbers. What stands in a text looks the same, which costs time and nothing else.
+const LONG = /(?:^|[[:,])\s*-?(?:\d{16}|[\d.]+[eE](?:\+?\d\d|-\d{3}))/;
+const UNUSUAL = /(?:^|[[:,])\s*(?:-?(?:\d{16}|\d+[.eE])|-0)/;
+
+/** A text on one line, for an error's message: it is cut by the gateway, which takes the secrets out of it first. */
+export function onOneLine(text: string): string {
+  return text.slice(0, LONGEST_LINE).toWellFormed().replaceAll(/\s+/g, " ").trim();
+}
+
+const LONGEST_LINE = 16 * 1024;

@@ -1,0 +1,199 @@
+import { UpstreamError } from "../../contract/index.ts";
+import type { Call, JsonObject, Message } from "../../contract/index.ts";
+import { asArray, asObject, asString, isAbsent } from "../json/values.ts";
+import { readToolArguments } from "./tool-arguments.ts";
+
+/** A tool call in the history. */
+export interface ToolCall {
+  /** Differs from the ids of all other calls of the conversation, and has the characters that the upstream takes. */
+  readonly id: string;
+  /** The client's name of the tool, never empty. */
+  readonly name: string;
+  readonly arguments: JsonObject;
+  /** The call as the client gave it, for members such as `extra_content`. */
+  readonly given: JsonObject;
+}
+
+/** A message of the history. */
+export interface ConversationMessage {
+  /** `developer` is `system` here, and `function` is `tool`. */
+  readonly role: "system" | "user" | "assistant" | "tool";
+  readonly message: Message;
+  /** Where it stands in the client's request, as `messages[3]`. */
+  readonly place: string;
+  /** The calls of an assistant's message, `function_call` included; empty for any other. */
+  readonly toolCalls: readonly ToolCall[];
+  /** The call that a `tool` or `function` message answers. */
+  readonly answers?: ToolCall;
+}
+
+export interface ConversationOptions {
+  /** Makes an id one that the upstream takes; `readConversation` then makes them differ. */
+  readonly toolCallId?: (id: string) => string;
+  readonly call: Pick<Call, "ignored">;
+}
+
+/**
+ * The messages of a request for an upstream that wants a turn's tool results together: directly after the message with
+ * their calls, before what the user says meanwhile. Each result is matched with its call by id, and where ids are alike
+ * in the order of the calls; ids are made to differ.
+ *
+ * Throws `UpstreamError` `unsupported` with the place at fault: an unknown role, a result without a call, a call that is
+ * no function's, and a last turn of the user, or a conversation, without content.
+ */
+export function readConversation(
+  messages: readonly Message[],
+  options: ConversationOptions,
+): readonly ConversationMessage[] {
+  const placed = messages.map((message, index) => placedMessage(message, index));
+  requireContent(placed);
+  const calls = new ToolCalls(options);
+  const read: ConversationMessage[] = [];
+  let others: ConversationMessage[] = [];
+  for (const [index, entry] of placed.entries()) {
+    const { role, message, place } = entry;
+    // An assistant's message of which nothing is sent is none between a call and its result.
+    if (role === "assistant" && !isSilent(entry)) {
+      read.push(...others, { ...entry, toolCalls: calls.made(message, index) });
+      others = [];
+    } else if (role === "tool") {
+      read.push({ ...entry, toolCalls: [], answers: calls.answered(message, place) });
+    } else {
+      others.push({ ...entry, toolCalls: [] });
+    }
+  }
+  return [...read, ...others];
+}
+
+type Placed = Pick<ConversationMessage, "role" | "message" | "place">;
+
+const ROLES = new Map<string, Placed["role"]>([
+  ["system", "system"],
+  ["developer", "system"],
+  ["user", "user"],
+  ["assistant", "assistant"],
+  ["tool", "tool"],
+  ["function", "tool"],
+]);
+
+function placedMessage(message: Message, index: number): Placed {
+  const place = `messages[${index}]`;
+  const role = ROLES.get(message.role);
+  if (!role) throw unsupported(`${place}.role`, `the upstream knows no role "${message.role}"`);
+  return { role, message, place };
+}
+
+/** Whether a message's content says nothing: there is none, or only texts that are empty or blank. */
+export function isBlankContent(content: Message["content"]): boolean {
+  if (typeof content === "string") return content.trim() === "";
+  return (content ?? []).every(
+    ({ type, text }) => TEXT_PARTS.has(type) && typeof text === "string" && text.trim() === "",
+  );
+}
+
+const TEXT_PARTS = new Set(["text", "input_text"]);
+
+/** Without content an upstream goes on with the assistant's last message, or refuses the request for another place. */
+function requireContent(messages: readonly Placed[]): void {
+  const spoken = messages.filter(({ role }) => role !== "system");
+  const lastTurn = spoken.slice(spoken.findLastIndex(({ role }) => role !== "user") + 1);
+  const isAfterResults = spoken.at(-lastTurn.length - 1)?.role === "tool";
+  const isLeftOut = lastTurn.length > 0 && !isAfterResults && lastTurn.every(isSilent);
+  const silent = isLeftOut || messages.every(isSilent) ? (lastTurn.at(-1) ?? messages.at(-1)) : undefined;
+  if (silent) throw unsupported(silent.place, "missing text; the upstream takes no blank message here");
+}
+
+function isSilent({ role, message }: Placed): boolean {
+  if (role === "tool" || !isBlankContent(message.content)) return false;
+  return role !== "assistant" || SPOKEN.every((name) => isAbsent(message[name]) || message[name] === "");
+}
+
+/** What an assistant's message says beside its content, and upstreams are sent on its own. */
+const SPOKEN = ["tool_calls", "function_call", "refusal", "content_blocks", "extra_content", "audio"];
+
+/** The calls of a conversation so far. */
+class ToolCalls {
+  readonly #options: ConversationOptions;
+  /** The ids given so far, and for each the number that one alike would get. */
+  readonly #ids = new Map<string, number>();
+  /** Calls without a result, by the client's id, in turns; legacy function calls, which have no id, apart. */
+  readonly #open = new Map<string, ToolCall[][]>();
+  readonly #functions: ToolCall[][] = [];
+
+  constructor(options: ConversationOptions) {
+    this.#options = options;
+  }
+
+  /** The calls of an assistant's message. */
+  made(message: Message, index: number): readonly ToolCall[] {
+    const turn = new Map<string, ToolCall[]>();
+    const calls = asArray(message["tool_calls"]).map((each, at) => {
+      const place = `messages[${index}].tool_calls[${at}]`;
+      const given = asObject(each);
+      const invoked = asObject(given?.["function"]);
+      if (!given || !invoked) throw unsupported(place, "only calls of functions can be given back");
+      const id = asString(given["id"]);
+      const call = this.#call(given, invoked, {
+        id: id || `call_${index}_${at}`,
+        place: `${place}.function`,
+      });
+      const alike = turn.get(id) ?? [];
+      alike.push(call);
+      turn.set(id, alike);
+      return call;
+    });
+    for (const [id, open] of turn) this.#openUnder(id).push(open);
+    const legacy = asObject(message["function_call"]);
+    if (!legacy) return calls;
+    const place = `messages[${index}].function_call`;
+    const call = this.#call(legacy, legacy, { id: `function_call_${index}`, place });
+    this.#functions.push([call]);
+    return [...calls, call];
+  }
+
+  /** The call that a message answers. */
+  answered(message: Message, place: string): ToolCall {
+    const isLegacy = message.role === "function";
+    const turns = isLegacy ? this.#functions : this.#openUnder(asString(message["tool_call_id"]));
+    const call = turns.at(-1)?.shift();
+    if (turns.at(-1)?.length === 0) turns.pop();
+    if (call) return call;
+    const param = `${place}.${isLegacy ? "name" : "tool_call_id"}`;
+    throw unsupported(param, "there is no call before it that has no result yet");
+  }
+
+  #call(given: JsonObject, invoked: JsonObject, { id, place }: { id: string; place: string }): ToolCall {
+    const name = asString(invoked["name"]);
+    if (name === "") throw unsupported(`${place}.name`, "a call needs the name of its function");
+    const { value, isInvalid } = readToolArguments(invoked["arguments"]);
+    if (isInvalid) {
+      const param = place.replaceAll(/\[\d+\]/g, "[]");
+      this.#options.call.ignored(
+        `${param}.arguments`,
+        "they are no JSON object; the upstream gets their text",
+      );
+    }
+    return { id: this.#unique(id), name, arguments: value, given };
+  }
+
+  /** Only what came before counts, so that a conversation that goes on keeps its ids, and its prompt cache. */
+  #unique(id: string): string {
+    const stem = this.#options.toolCallId?.(id) ?? id;
+    let count = this.#ids.get(stem) ?? 1;
+    let unique = stem;
+    for (; this.#ids.has(unique); count++) unique = `${stem}_${count + 1}`;
+    this.#ids.set(stem, count);
+    if (unique !== stem) this.#ids.set(unique, 1);
+    return unique;
+  }
+
+  #openUnder(id: string): ToolCall[][] {
+    const turns = this.#open.get(id) ?? [];
+    this.#open.set(id, turns);
+    return turns;
+  }
+}
+
+function unsupported(param: string, what: string): UpstreamError {
+  return new UpstreamError("unsupported", `${param}: ${what}`, { param });
+}

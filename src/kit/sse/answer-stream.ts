@@ -1,0 +1,103 @@
+import type { Call, ChatEvent, ChatStream, Json } from "../../contract/index.ts";
+import { UpstreamError } from "../../contract/index.ts";
+import { Body, readingFrom } from "../http/body.ts";
+import { brokenOff, isNetworkError } from "../http/errors.ts";
+import { onOneLine, parseAsWritten } from "../json/values.ts";
+import { JsonDocument } from "../http/json-document.ts";
+import { startsAsJson, withoutBlanks } from "../http/json-start.ts";
+import { SseParser } from "./parser.ts";
+import type { SseEvent } from "./parser.ts";
+
+/** A piece of an answer: an event of a stream, a whole JSON document, or what stands in a stream and is no event. */
+export interface AnswerPiece {
+  readonly kind: "event" | "document" | "stray";
+  /** The event's type; empty where it is none. */
+  readonly event: string;
+  readonly data: string;
+  /** The value of `data`, its numbers as they were written; undefined where it is no JSON. */
+  readonly json: Json | undefined;
+}
+
+/**
+ * The events that `read` makes of an answer with a 2xx status, be it an event stream or one JSON document: the body
+ * itself decides, whatever its content type says. What stands in a stream and is no event, such as the bare JSON of an
+ * error, comes as the last piece.
+ *
+ * Rejects with the reason of the call's signal, or with `UpstreamError`: `truncated` if the body broke off, behind
+ * all that came of it; `bad-response` if it is empty, no JSON or too large. Leaving the stream cancels the body at once.
+ */
+export function answerStream(
+  response: Response,
+  call: Pick<Call, "signal">,
+  read: (pieces: AsyncIterable<AnswerPiece>) => AsyncGenerator<ChatEvent, void>,
+): ChatStream {
+  const body = new Body(response);
+  return readingFrom(body, read(piecesOf(body, call.signal)));
+}
+
+async function* piecesOf(body: Body, signal: AbortSignal): AsyncGenerator<AnswerPiece, void> {
+  const reader = new PieceReader();
+  let broken: UpstreamError | undefined;
+  try {
+    try {
+      for (let bytes = await body.read(); bytes; bytes = await body.read()) yield* reader.push(bytes);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isNetworkError(error)) throw error;
+      broken = brokenOff(error);
+    }
+    if (body.left) return;
+    yield* reader.finish(broken);
+  } finally {
+    await body.leave();
+  }
+}
+
+/** Tells by its first byte what a body is, and takes it apart. */
+class PieceReader {
+  #parser: SseParser | undefined;
+  #document: JsonDocument | undefined;
+
+  *push(bytes: Uint8Array): Generator<AnswerPiece, void> {
+    if (this.#parser) return yield* this.#parser.push(bytes).map(eventPiece);
+    if (this.#document) return this.#document.append(bytes);
+    const first = withoutBlanks(bytes);
+    if (first.length === 0) return;
+    if (startsAsJson(first)) {
+      this.#document = new JsonDocument(first);
+      return;
+    }
+    this.#parser = new SseParser();
+    yield* this.#parser.push(first).map(eventPiece);
+  }
+
+  /** The rest, once the body has ended, or broken off with `broken`. */
+  *finish(broken: UpstreamError | undefined): Generator<AnswerPiece, void> {
+    if (this.#document) return yield documentPiece(this.#document, broken);
+    if (!this.#parser) throw broken ?? new UpstreamError("bad-response", "the upstream sent an empty answer");
+    // An event that lacks its blank line is taken where its JSON shows that it is whole.
+    yield* this.#parser
+      .finish()
+      .map(eventPiece)
+      .filter(({ json, data }) => json !== undefined || data === "[DONE]");
+    const { strays } = this.#parser;
+    if (strays !== "") yield { kind: "stray", event: "", data: strays, json: parseAsWritten(strays) };
+    if (broken) throw broken;
+  }
+}
+
+function eventPiece({ event, data }: SseEvent): AnswerPiece {
+  return { kind: "event", event, data, json: parseAsWritten(data) };
+}
+
+/** What parses did not break off, whatever became of its connection. */
+function documentPiece(document: JsonDocument, broken: UpstreamError | undefined): AnswerPiece {
+  const data = new TextDecoder().decode(document.bytes).trim();
+  const json = parseAsWritten(data);
+  if (json !== undefined) return { kind: "document", event: "", data, json };
+  if (broken) throw broken;
+  if (!/[}\]]$/.test(data))
+    throw new UpstreamError("truncated", "the upstream's answer broke off before its end");
+  const detail = onOneLine(data);
+  throw new UpstreamError("bad-response", "the upstream sent something that is no JSON", { detail });
+}

@@ -1,0 +1,37 @@
+import { Body, readingFrom } from "../http/body.ts";
+import { brokenOff, isNetworkError } from "../http/errors.ts";
+import { SseParser } from "./parser.ts";
+import type { SseEvent, SseParserOptions } from "./parser.ts";
+
+export interface SseOptions extends SseParserOptions {
+  /**
+   * Also give the last event if the body ends without the blank line after it. The standard drops such an
+   * event, because it may be cut; many servers of AI models end that way all the same.
+   */
+  readonly unfinishedEvent?: boolean;
+}
+
+/**
+ * The events of a `text/event-stream` body; of no body there are none. Leaving the loop cancels the body. Rejects
+ * with `UpstreamError`: `truncated` if the connection breaks, `bad-response` for an event that is too large; and
+ * with the reason of the request's signal.
+ */
+export function sse(
+  stream: ReadableStream<Uint8Array> | null,
+  options: SseOptions = {},
+): AsyncIterableIterator<SseEvent, void> {
+  const body = new Body(stream);
+  return readingFrom(body, events(body, options));
+}
+
+async function* events(body: Body, options: SseOptions): AsyncGenerator<SseEvent, void> {
+  const parser = new SseParser(options);
+  try {
+    for (let piece = await body.read(); piece; piece = await body.read()) yield* parser.push(piece);
+    if (options.unfinishedEvent && !body.left) yield* parser.finish();
+  } catch (error) {
+    throw isNetworkError(error) ? brokenOff(error) : error;
+  } finally {
+    await body.leave();
+  }
+}
