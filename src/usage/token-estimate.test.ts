@@ -1,8 +1,10 @@
 import { expect, test } from "bun:test";
-import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
+import { O200k } from "./o200k/o200k.ts";
 import type { ChatRequest } from "../contract/index.ts";
 import { retainSource } from "../json/source.ts";
 import { estimateRequest, estimateTokens, TokenTally } from "./token-estimate.ts";
+
+const o200k = new O200k();
 
 const TEXTS = {
   English:
@@ -26,7 +28,7 @@ const TEXTS = {
 };
 
 test.each(Object.entries(TEXTS))("%s is estimated within a factor of 2", (_, text) => {
-  const ratio = estimateTokens(text) / countTokens(text);
+  const ratio = estimateTokens(text) / o200k.count(text);
   expect(ratio).toBeGreaterThan(0.5);
   expect(ratio).toBeLessThan(2);
 });

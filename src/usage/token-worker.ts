@@ -1,8 +1,8 @@
 /**
- * Counts tokens away from the main thread: loading the tables takes half a second and 60 MB.
+ * Counts tokens away from the main thread: loading the table takes 0.1 s and 30 MB.
  * @module
  */
-import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
+import { O200k } from "./o200k/o200k.ts";
 
 declare const self: Worker;
 
@@ -17,11 +17,12 @@ export interface CountResult {
   readonly tokens: number;
 }
 
+const o200k = new O200k();
+
 self.onmessage = (message: MessageEvent<CountOrder>) => {
   const { id, pieces } = message.data;
   let tokens = 0;
-  // Text that looks like a special token is counted as text; without this option it would throw.
-  for (const piece of pieces) tokens += countTokens(piece, { disallowedSpecial: new Set() });
+  for (const piece of pieces) tokens += o200k.count(piece);
   const result: CountResult = { id, tokens };
   self.postMessage(result);
 };
