@@ -24,7 +24,7 @@ export class Anthropic implements Upstream {
   readonly #host: Host;
   readonly #keys: ApiKeys;
   readonly #url: string;
-  /** What the server said of its models when it was last asked. */
+  /** The entries of the last model list by id. */
   #infos: ReadonlyMap<string, JsonObject> = new Map();
 
   constructor(options: Options, host: Host) {
@@ -41,7 +41,7 @@ export class Anthropic implements Upstream {
   async models(signal: AbortSignal): Promise<readonly Model[]> {
     const { models } = this.#options;
     if (models) return models.map((id) => modelOf(id, undefined));
-    const infos = await this.#listed(signal);
+    const infos = await this.#fetchModels(signal);
     this.#infos = new Map(infos.map((info) => [asString(info["id"]), info]));
     return [...this.#infos].map(([id, info]) => modelOf(id, info));
   }
@@ -49,8 +49,8 @@ export class Anthropic implements Upstream {
   async chat(request: ChatRequest, call: Call): Promise<ChatStream> {
     const traits = traitsOf(request.model, this.#infos.get(request.model));
     const names = new ToolNames(request, TOOL_NAMES);
-    const setting = { traits, maxTokens: this.#options.max_tokens, names, call };
-    const { body, betas } = mapRequest(request, setting);
+    const context = { traits, maxTokens: this.#options.max_tokens, names, call };
+    const { body, betas } = mapRequest(request, context);
     const { fetch } = this.#host;
     const answer = await this.#keys.lendFor(call, async (key) => {
       const headers = this.#headers(key, betas);
@@ -63,8 +63,8 @@ export class Anthropic implements Upstream {
     return this.#keys.status();
   }
 
-  /** The server's list, by the first key that it takes. */
-  async #listed(signal: AbortSignal): Promise<readonly JsonObject[]> {
+  /** Fetches the server's model list with the first key that it accepts. */
+  async #fetchModels(signal: AbortSignal): Promise<readonly JsonObject[]> {
     const { fetch } = this.#host;
     const ask = (key: string | undefined) =>
       fetchModels({ fetch, url: this.#url, headers: this.#headers(key, []), signal });

@@ -6,7 +6,7 @@ import type { JsonObject } from "modelyard/plugin";
 const MODEL = "claude-sonnet-4-5";
 const REASONS = { stop: "end_turn", length: "max_tokens", tool_calls: "tool_use", content_filter: "refusal" };
 
-/** Anthropic's Messages API, as the conformance kit plays it. */
+/** Fixtures of Anthropic's Messages API for the conformance kit. */
 export default httpFixtures({
   model: MODEL,
   options: (url) => ({ base_url: url, api_key: "sk-ant-conformance-0123456789" }),
@@ -57,7 +57,7 @@ function reason(answer: Answer): string {
   return frame("message_delta", { delta: { stop_reason: REASONS[answer.finish] }, usage: usageOf(answer) });
 }
 
-/** A block is begun where its kind begins, and ended where the next one does, or the answer. */
+/** Opens a block with the first event of its kind and closes it before the next block or the end. */
 function framesOf({ events }: Answer): (event: AnswerEvent, place: number) => string[] {
   const isJoined = (place: number) =>
     events[place]?.type === events[place - 1]?.type && events[place]?.type !== "tool-call";

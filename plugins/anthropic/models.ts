@@ -3,23 +3,23 @@ import { UpstreamError } from "modelyard/plugin";
 import { asObject, asObjects, asString, get, readModelList } from "modelyard/kit";
 import { capabilitiesOf, traitsOf } from "./traits.ts";
 
-/** What is needed to ask for the list. */
+/** The options of `fetchModels`. */
 export interface ListOptions {
   readonly fetch: typeof fetch;
-  /** The API's address, up to and with `/v1`. */
+  /** The API's URL including `/v1`. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
 /**
- * All models that the server lists, each as it describes it, page after page.
+ * Fetches all pages of the server's model list.
  * https://platform.claude.com/docs/en/api/models/list
  */
 export async function fetchModels(options: ListOptions): Promise<readonly JsonObject[]> {
   const models: JsonObject[] = [];
   let after = "";
-  for (let page = 0; page < MOST_PAGES; page++) {
+  for (let page = 0; page < MAX_PAGES; page++) {
     const said = await fetchPage(options, after);
     models.push(...asObjects(said["data"]));
     after = asString(said["last_id"]);
@@ -28,7 +28,7 @@ export async function fetchModels(options: ListOptions): Promise<readonly JsonOb
   return models.filter((model) => asString(model["id"]) !== "");
 }
 
-/** A model as the gateway lists it. */
+/** Maps an entry of the model list to the gateway's. */
 export function modelOf(id: string, info: JsonObject | undefined): Model {
   const created = Date.parse(asString(info?.["created_at"]));
   return {
@@ -39,7 +39,7 @@ export function modelOf(id: string, info: JsonObject | undefined): Model {
   };
 }
 
-const MOST_PAGES = 20;
+const MAX_PAGES = 20;
 
 async function fetchPage(
   { url, headers, signal, ...options }: ListOptions,

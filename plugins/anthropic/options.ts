@@ -46,10 +46,10 @@ export const options = Type.Object(
   { additionalProperties: false, description: "Anthropic's Messages API." },
 );
 
-/** The options as `open` gets them. */
+/** The type of the validated options. */
 export type Options = Static<typeof options>;
 
-/** The configured keys. Throws if there is none, and no header that says who asks either. */
+/** Returns the configured keys. Throws if there is neither a key nor an authentication header. */
 export function keysOf({ api_key: key, api_keys: keys, headers }: Options): readonly ApiKey[] {
   const all = [...(key === undefined ? [] : [{ key }]), ...keys];
   const names = Object.keys(headers).map((name) => name.toLowerCase());

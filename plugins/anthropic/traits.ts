@@ -5,59 +5,59 @@ import type { Capabilities, JsonObject } from "modelyard/plugin";
 export const EFFORTS = ["low", "medium", "high", "xhigh", "max"] as const;
 export type Effort = (typeof EFFORTS)[number];
 
-/** What a model takes and refuses: https://platform.claude.com/docs/en/build-with-claude/thinking */
+/** The features and limits of a model: https://platform.claude.com/docs/en/build-with-claude/thinking */
 export interface Traits {
-  /** Whether it is one of Anthropic's own models; other servers that speak this API have others. */
+  /** Whether it is one of Anthropic's own models; other servers of this API have others. */
   readonly isClaude: boolean;
-  /** How it is told to think: with a budget of tokens, by an effort, or not at all. */
+  /** How thinking is enabled: with a token budget, by an effort, or not at all. */
   readonly thinking: "none" | "budget" | "adaptive";
-  /** Whether it thinks unless told otherwise. */
-  readonly thinksUnasked: boolean;
-  readonly mayStopThinking: boolean;
-  /** The levels of effort it takes. */
+  /** Whether the model thinks by default. */
+  readonly thinksByDefault: boolean;
+  readonly canDisableThinking: boolean;
+  /** The levels of effort that the model takes. */
   readonly efforts: readonly Effort[];
-  /** Whether it takes temperature, top_p and top_k. */
+  /** Whether the model takes temperature, top_p and top_k. */
   readonly sampling: boolean;
-  /** Whether it refuses temperature and top_p together. */
-  readonly oneOfSampling: boolean;
-  /** Whether an answer may be begun by the client. */
+  /** Whether the model rejects temperature and top_p together. */
+  readonly exclusiveSampling: boolean;
+  /** Whether the last message may be the assistant's (prefill). */
   readonly prefill: boolean;
-  /** Whether a tool call can be demanded. */
+  /** Whether `tool_choice` may force a tool call. */
   readonly forcedTools: boolean;
-  /** Whether it takes JSON schemas for answers and tools; undefined: not known. */
+  /** Whether the model takes JSON schemas for answers and tools; undefined if unknown. */
   readonly structured: boolean | undefined;
   readonly vision: boolean | undefined;
   readonly context: number | undefined;
-  /** The longest answer, in tokens. */
+  /** The output limit, in tokens. */
   readonly output: number | undefined;
-  /** The `max_tokens` of a request that names none. */
-  readonly usualOutput: number;
+  /** The `max_tokens` of a request without one. */
+  readonly defaultMaxTokens: number;
 }
 
 const UNKNOWN: Traits = {
   isClaude: false,
   thinking: "budget",
-  thinksUnasked: false,
-  mayStopThinking: true,
+  thinksByDefault: false,
+  canDisableThinking: true,
   efforts: [],
   sampling: true,
-  oneOfSampling: false,
+  exclusiveSampling: false,
   prefill: true,
   forcedTools: true,
   structured: undefined,
   vision: undefined,
   context: undefined,
   output: undefined,
-  usualOutput: 4096,
+  defaultMaxTokens: 4096,
 };
 
-/** What is known of a model by its name, and better by what `GET /v1/models` says of it. */
+/** Returns a model's traits by its name, overridden by its entry in `GET /v1/models`. */
 export function traitsOf(id: string, info: JsonObject | undefined): Traits {
   const named = byName(id);
-  return info ? told(named, info) : named;
+  return info ? withModelInfo(named, info) : named;
 }
 
-/** The capabilities that the gateway chooses targets by; what isn't known is left out. */
+/** Returns the capabilities for routing; unknown ones are left out. */
 export function capabilitiesOf(traits: Traits): Capabilities {
   const { structured, vision, context, output } = traits;
   return {
@@ -72,7 +72,7 @@ export function capabilitiesOf(traits: Traits): Capabilities {
 /** `claude-opus-4-5-20251101` and `claude-3-7-sonnet-20250219`: the version, and the line before or after it. */
 const NAME = /claude-(?:([a-z]+)-)?(?:(\d+)(?:[-.](\d{1,2}))?(?!\d))?(?:-([a-z]+))?/;
 
-// Names without a version are newer than any with one, so far.
+// So far every name without a version denotes a newer model than any with one.
 const NEWEST = 9999;
 
 function byName(id: string): Traits {
@@ -89,11 +89,11 @@ function byVersion(version: number, line: string): Omit<Traits, keyof ReturnType
   return {
     isClaude: true,
     thinking: version < 307 ? "none" : version < 406 ? "budget" : "adaptive",
-    thinksUnasked: version >= 500,
-    mayStopThinking: !isAlwaysThinking,
+    thinksByDefault: version >= 500,
+    canDisableThinking: !isAlwaysThinking,
     efforts: effortsOf(version),
     sampling: version < 407,
-    oneOfSampling: version >= 401,
+    exclusiveSampling: version >= 401,
     prefill: version < 406,
     forcedTools: !isLatest,
     structured: version >= 405 || (version === 401 && line === "opus"),
@@ -106,11 +106,17 @@ function effortsOf(version: number): readonly Effort[] {
   return version < 407 ? EFFORTS.filter((effort) => effort !== "xhigh") : EFFORTS;
 }
 
-/** Older models refuse a conversation that is too long together with `max_tokens`, so they are asked for less. */
-function limits(version: number, line: string): Pick<Traits, "context" | "output" | "usualOutput"> {
-  if (version >= 406) return { context: undefined, output: 128_000, usualOutput: USUAL_OUTPUT };
+/**
+ * Older models reject a conversation that exceeds the context together with `max_tokens`, so their default is lower.
+ */
+function limits(version: number, line: string): Pick<Traits, "context" | "output" | "defaultMaxTokens"> {
+  if (version >= 406) return { context: undefined, output: 128_000, defaultMaxTokens: DEFAULT_MAX_TOKENS };
   const output = outputOf(version, line);
-  return { context: 200_000, output, usualOutput: version >= 405 ? USUAL_OUTPUT : Math.min(output, 8192) };
+  return {
+    context: 200_000,
+    output,
+    defaultMaxTokens: version >= 405 ? DEFAULT_MAX_TOKENS : Math.min(output, 8192),
+  };
 }
 
 function outputOf(version: number, line: string): number {
@@ -119,38 +125,38 @@ function outputOf(version: number, line: string): number {
   return version >= 305 ? 8192 : 4096;
 }
 
-const USUAL_OUTPUT = 64_000;
+const DEFAULT_MAX_TOKENS = 64_000;
 
-/** The traits with what the list of models says in place of what the name lets guess. */
-function told(named: Traits, info: JsonObject): Traits {
+/** Returns the traits with those of the model list in place of guesses by name. */
+function withModelInfo(named: Traits, info: JsonObject): Traits {
   const can = asObject(info["capabilities"]);
   const output = asNumber(info["max_tokens"]) ?? named.output;
   return {
     ...named,
-    ...(can && thinkingTold(named, can)),
+    ...(can && thinkingFrom(named, can)),
     structured: supports(can?.["structured_outputs"]) ?? named.structured,
     vision: supports(can?.["image_input"]) ?? named.vision,
     context: asNumber(info["max_input_tokens"]) ?? named.context,
     output,
-    usualOutput: Math.min(output ?? named.usualOutput, named.usualOutput),
+    defaultMaxTokens: Math.min(output ?? named.defaultMaxTokens, named.defaultMaxTokens),
   };
 }
 
-function thinkingTold(
+function thinkingFrom(
   named: Traits,
   can: JsonObject,
-): Pick<Traits, "thinking" | "mayStopThinking" | "efforts"> {
+): Pick<Traits, "thinking" | "canDisableThinking" | "efforts"> {
   const thinking = asObject(can["thinking"]);
   const types = asObject(thinking?.["types"]);
   const effort = asObject(can["effort"]);
   return {
-    thinking: wayTold(types) ?? (supports(thinking) === false ? "none" : named.thinking),
-    mayStopThinking: supports(types?.["disabled"]) ?? named.mayStopThinking,
+    thinking: thinkingTypeFrom(types) ?? (supports(thinking) === false ? "none" : named.thinking),
+    canDisableThinking: supports(types?.["disabled"]) ?? named.canDisableThinking,
     efforts: effort ? EFFORTS.filter((level) => supports(effort[level])) : named.efforts,
   };
 }
 
-function wayTold(types: JsonObject | undefined): "adaptive" | "budget" | undefined {
+function thinkingTypeFrom(types: JsonObject | undefined): "adaptive" | "budget" | undefined {
   if (supports(types?.["adaptive"])) return "adaptive";
   return supports(types?.["enabled"]) ? "budget" : undefined;
 }

@@ -7,9 +7,9 @@ import { MessageReader } from "./message-reader.ts";
 type AnswerCall = Pick<Call, "signal"> & Partial<Pick<Call, "log">>;
 
 /**
- * The events of an answer, be it an event stream or one JSON document: the body itself decides. Rejects with
- * `truncated` if it broke off before its end mark, `bad-response` if it can't be understood, or what an error
- * event says. Leaving the stream closes the connection at once.
+ * Returns the events of an answer, an event stream or one JSON document as its body shows. Rejects with `truncated` if
+ * it ended before its end mark, `bad-response` if it is malformed, or the error of an error event. Closing the stream
+ * closes the connection at once.
  */
 export function answerOf(response: Response, call: AnswerCall): ChatStream {
   return answerStream(response, call, (pieces) => eventsOf(pieces, call));
@@ -22,26 +22,26 @@ async function* eventsOf(
   const reader = new MessageReader();
   for await (const piece of pieces) {
     if (piece.kind === "document") return yield* documentEvents(piece, reader, call);
-    yield* understood(piece, reader);
+    yield* eventsOfPiece(piece, reader);
     if (reader.isFinished) return;
   }
   yield* reader.end();
 }
 
-function understood(piece: AnswerPiece, reader: MessageReader): ChatEvent[] {
+function eventsOfPiece(piece: AnswerPiece, reader: MessageReader): ChatEvent[] {
   const { kind, event, data, json } = piece;
   if (kind === "event" && data.trim() === "") return [];
-  // Anthropic has no such event, and servers that offer OpenAI's API as well end with it.
+  // Not an event of Anthropic's; servers that also offer OpenAI's API end with it.
   if (data === "[DONE]") return reader.stop();
   const members = asObject(json);
   const type = asString(members?.["type"]) || event;
   if (type === "error" || members?.["error"]) throw failureIn(json ?? data);
-  if (kind === "stray") return reader.hasEnd ? [] : throwing(notUnderstood(data));
-  if (!members) throw notUnderstood(data);
+  if (kind === "stray") return reader.hasEnd ? [] : raise(malformed(data));
+  if (!members) throw malformed(data);
   return reader.read(type, members);
 }
 
-function throwing(error: UpstreamError): never {
+function raise(error: UpstreamError): never {
   throw error;
 }
 
@@ -52,12 +52,12 @@ function* documentEvents(
 ): Generator<ChatEvent, void> {
   const message = asObject(json);
   if (message?.["type"] === "error" || message?.["error"]) throw failureIn(json);
-  if (!message || !Array.isArray(message["content"])) throw notUnderstood(data);
+  if (!message || !Array.isArray(message["content"])) throw malformed(data);
   yield* reader.readWhole(message);
   if (reader.lacksReason) call.log?.warn("an answer without a stop_reason was taken as whole");
 }
 
-function notUnderstood(said: string): UpstreamError {
+function malformed(said: string): UpstreamError {
   return new UpstreamError("bad-response", "the upstream sent something that is no message", {
     detail: said,
   });

@@ -3,40 +3,40 @@ import { asArray, asObject, asObjects, asString, otherMembers, parseAsWritten } 
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, Json, JsonObject } from "modelyard/plugin";
 
-/** A block of the answer that is being said. */
+/** A block of the answer that isn't complete yet. */
 interface OpenBlock {
   readonly id: string;
   readonly name: string;
-  /** The place of its call among the answer's tool calls, if it is one. */
+  /** The index among the answer's tool calls, if the block is one. */
   readonly call: number | undefined;
-  /** What has come of a block that has no event of its own; it is given out whole. */
+  /** The members so far of a block without events of its own, which is emitted when complete. */
   readonly whole: Record<string, Json | undefined> | undefined;
-  /** The input that a call began with, as JSON; what comes in pieces counts before it. */
+  /** The JSON text of the input at the call's start; input in pieces takes precedence. */
   readonly input: string;
   json: string;
 }
 
 /**
- * Reads the content blocks of an answer, in pieces or whole. Texts, thoughts and tool calls have events of their
- * own; every other block (server tools and their results, compactions …) is given as `content_blocks` once it is
- * complete, with its `index`; citations as `text_citations`.
+ * Reads the content blocks of an answer, in pieces or whole. Texts, thinking and tool calls have events of their own.
+ * Every other block (server tools and their results, compactions …) is emitted as `content_blocks` with its `index`
+ * when complete; citations as `text_citations`.
  */
-export class Blocks {
+export class ContentBlocks {
   readonly #open = new Map<number, OpenBlock>();
   #calls = 0;
 
-  /** A block begins; whole blocks of a plain answer are begun with all they hold, and then ended. */
+  /** Begins a block. Whole blocks of a plain answer are begun with their content and ended. */
   begin(index: number, block: JsonObject): ChatEvent[] {
     const type = asString(block["type"]);
     const isCall = type === "tool_use";
     const [id, name] = isCall ? [asString(block["id"]), asString(block["name"])] : ["", ""];
     const open = this.#open.get(index);
-    // The same call, begun once more before it has said anything.
+    // A repeated start of the same call before its first input.
     if (id !== "" && open?.id === id && open.name === name && open.input + open.json === "") {
       this.#open.set(index, { ...open, input: jsonOf(block["input"]) });
       return [];
     }
-    // Some servers don't say that a block has ended.
+    // Some servers don't send the end of a block.
     const before = this.end(index);
     const isOther = !isCall && !WITH_EVENTS.has(type);
     const call = isCall ? this.#calls++ : undefined;
@@ -51,15 +51,15 @@ export class Blocks {
     return [...before, ...(call === undefined ? blockEvents(index, block) : [toolCall(call, block)])];
   }
 
-  /** A piece of the block at this place. */
+  /** Adds a piece to the block at this index. */
   add(index: number, delta: JsonObject): ChatEvent[] {
     switch (asString(delta["type"])) {
       case "text_delta":
         return textEvents(index, delta);
       case "thinking_delta":
-        return thoughtEvents(index, asString(delta["thinking"]), "");
+        return thinkingEvents(index, asString(delta["thinking"]), "");
       case "signature_delta":
-        return thoughtEvents(index, "", asString(delta["signature"]));
+        return thinkingEvents(index, "", asString(delta["signature"]));
       case "citations_delta":
         return citationEvents(index, [delta["citation"] ?? null]);
       case "input_json_delta":
@@ -69,7 +69,7 @@ export class Blocks {
     }
   }
 
-  /** The block at this place is complete. */
+  /** Ends the block at this index. */
   end(index: number): ChatEvent[] {
     const block = this.#open.get(index);
     this.#open.delete(index);
@@ -81,7 +81,7 @@ export class Blocks {
     return [extra("content_blocks", { index, ...block.whole, ...input })];
   }
 
-  /** The answer is complete, and with it all its blocks. */
+  /** Ends all blocks at the answer's end. */
   endAll(): ChatEvent[] {
     return [...this.#open.keys()].flatMap((index) => this.end(index));
   }
@@ -92,7 +92,7 @@ export class Blocks {
       throw new UpstreamError("bad-response", "the upstream sent arguments of a call that it didn't begin");
     if (piece === "") return [];
     if (block.call !== undefined) {
-      // Only whether there were any counts: they have been given on.
+      // The pieces have been emitted; what counts is that there were any.
       block.json = " ";
       return [{ type: "tool-call", index: block.call, arguments: piece }];
     }
@@ -100,11 +100,11 @@ export class Blocks {
     return [];
   }
 
-  /** Pieces of blocks without events are put together: texts grow, anything else is replaced. */
+  /** Merges a piece into a block without events: strings are appended, other values replaced. */
   #other(index: number, delta: JsonObject): ChatEvent[] {
     const { type: _, ...members } = delta;
     const whole = this.#open.get(index)?.whole;
-    // A piece of a block with events of its own that isn't known yet: it is no block that could come back.
+    // An unknown kind of piece of a block with events of its own; it can't be restored from history.
     if (!whole) return [extra("content_deltas", { index, ...delta })];
     for (const [name, value] of Object.entries(members)) {
       const before = whole[name];
@@ -122,7 +122,7 @@ function blockEvents(index: number, block: JsonObject): ChatEvent[] {
   const type = asString(block["type"]);
   if (type === "text") return textEvents(index, block);
   if (type === "thinking")
-    return thoughtEvents(index, asString(block["thinking"]), asString(block["signature"]));
+    return thinkingEvents(index, asString(block["thinking"]), asString(block["signature"]));
   if (type !== "redacted_thinking") return [];
   return [{ type: "reasoning", text: "", block: index, redacted: asString(block["data"]) }];
 }
@@ -139,11 +139,14 @@ function toolCall(index: number, block: JsonObject): ChatEvent {
   };
 }
 
-/** Arguments as JSON text, which some servers give instead of their value, or as their value instead; none: empty. */
+/**
+ * Returns a call's input as JSON text. Some servers send it as text, others as its value; without one the text is
+ * empty.
+ */
 function jsonOf(said: MaybeJson): string {
   if (typeof said === "string") return said;
   if (said === undefined || said === null) return "";
-  // Streams begin with an empty input, which is said piece by piece.
+  // Streams begin with an empty input, whose pieces follow.
   const members = asObject(said);
   return members && Object.keys(members).length === 0 ? "" : JSON.stringify(said);
 }
@@ -154,7 +157,7 @@ function textEvents(index: number, block: JsonObject): ChatEvent[] {
   return [...events, ...citationEvents(index, asArray(block["citations"]))];
 }
 
-function thoughtEvents(block: number, text: string, signature: string): ChatEvent[] {
+function thinkingEvents(block: number, text: string, signature: string): ChatEvent[] {
   if (text === "" && signature === "") return [];
   return [{ type: "reasoning", text, block, ...(signature !== "" && { signature }) }];
 }

@@ -2,34 +2,34 @@ import type { MaybeJson } from "modelyard/kit";
 import type { ChatEvent, FinishReason, JsonObject } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
 import { asArray, asNumber, asObject, failureIn, otherMembers, reasonOf } from "modelyard/kit";
-import { Blocks } from "./blocks.ts";
-import { laterUsage, usageOf } from "./usage.ts";
+import { ContentBlocks } from "./blocks.ts";
+import { mergeUsage, usageOf } from "./usage.ts";
 
 /**
- * Reads an answer of the Messages API, event by event or whole. It is finished when its end mark (`message_stop`, or
- * a plain message's end) has come after a `stop_reason`; of servers that send no mark, when nothing follows one.
+ * Reads an answer of the Messages API, event by event or whole. It is finished with its end mark (`message_stop`, or
+ * the end of a plain message) after a `stop_reason`; for servers without the mark, when the stream ends after one.
  * https://platform.claude.com/docs/en/build-with-claude/streaming
  */
 export class MessageReader {
-  readonly #blocks = new Blocks();
+  readonly #blocks = new ContentBlocks();
   #usage: JsonObject = {};
   #end: JsonObject = {};
   #isFinished = false;
   #hasEnd = false;
-  /** True for a plain answer that has no `stop_reason`. */
+  /** True for a plain answer without `stop_reason`. */
   lacksReason = false;
 
-  /** True once the answer's own end mark was seen; what comes after it is no part of it. */
+  /** True after the answer's end mark; later events aren't part of the answer. */
   get isFinished(): boolean {
     return this.#isFinished;
   }
 
-  /** True while nothing of the content has come behind a `stop_reason`. */
+  /** True if no content has followed the last `stop_reason`. */
   get hasEnd(): boolean {
     return this.#hasEnd;
   }
 
-  /** The events that one event of a stream stands for. Throws the `UpstreamError` that an `error` event says. */
+  /** Maps one event of a stream. Throws the `UpstreamError` of an `error` event. */
   read(type: string, data: JsonObject): ChatEvent[] {
     switch (type) {
       case "ping":
@@ -51,12 +51,12 @@ export class MessageReader {
       case "error":
         throw failureIn(data);
       default:
-        // The API may add events: they go on under their own name.
+        // Unknown events, which the API may add, are passed on under their own name.
         return [{ type: "extra", at: "chunk", fields: { [type]: otherMembers(data, TYPE) } }];
     }
   }
 
-  /** The events of a plain answer. What can't be its end is thrown behind what it has used. */
+  /** Maps a plain answer. Yields its usage before it throws the error of an invalid end. */
   *readWhole(message: JsonObject): Generator<ChatEvent, void> {
     const blocks = asArray(message["content"]).flatMap((each, index) => {
       const block = asObject(each);
@@ -67,38 +67,38 @@ export class MessageReader {
     yield* this.#start({ ...message, usage: undefined });
     yield* blocks;
     yield* end;
-    yield* this.#spent(usage);
+    yield* this.#usageEvents(usage);
     this.lacksReason = this.#reason === "";
     if (this.lacksReason) this.#isFinished = true;
-    // A document that parses did not break off: its end is marked as not said.
+    // A document that parses isn't truncated; the finish reason is marked as unknown.
     yield* this.lacksReason
       ? [{ type: "finish", reason: "stop", fields: { native_finish_reason: null } } as const]
       : this.stop();
   }
 
   #start(message: JsonObject): ChatEvent[] {
-    this.#note(message);
+    this.#rememberEnd(message);
     const fields = otherMembers(message, MESSAGE_MEMBERS);
     const extra: ChatEvent[] = Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
-    return [...extra, ...this.#spent(message["usage"])];
+    return [...extra, ...this.#usageEvents(message["usage"])];
   }
 
   #delta(data: JsonObject): ChatEvent[] {
     const delta = asObject(data["delta"]) ?? {};
-    this.#note(delta);
+    this.#rememberEnd(delta);
     if (reasonOf(delta["stop_reason"]) !== "") this.#hasEnd = true;
     const fields = { ...otherMembers(delta, END_MEMBERS), ...otherMembers(data, DELTA_MEMBERS) };
     const extra: ChatEvent[] = Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
-    return [...extra, ...this.#spent(data["usage"])];
+    return [...extra, ...this.#usageEvents(data["usage"])];
   }
 
-  #spent(usage: MaybeJson): ChatEvent[] {
+  #usageEvents(usage: MaybeJson): ChatEvent[] {
     if (!asObject(usage)) return [];
-    this.#usage = laterUsage(this.#usage, usage);
+    this.#usage = mergeUsage(this.#usage, usage);
     return [{ type: "usage", usage: usageOf(this.#usage) }];
   }
 
-  #note(end: JsonObject): void {
+  #rememberEnd(end: JsonObject): void {
     for (const name of END_MEMBERS) this.#end = { ...this.#end, [name]: end[name] ?? this.#end[name] };
   }
 
@@ -106,13 +106,13 @@ export class MessageReader {
     return reasonOf(this.#end["stop_reason"]);
   }
 
-  /** The events of a stream that ends without its mark. Throws `truncated` where it had not said why it ends. */
+  /** Returns the last events of a stream without end mark. Throws `truncated` if no `stop_reason` ended it. */
   end(): ChatEvent[] {
     if (!this.#hasEnd) throw new UpstreamError("truncated", "the upstream's answer broke off before its end");
     return this.stop();
   }
 
-  /** The events of the answer's end mark. Throws `truncated` where it had not said why it ends. */
+  /** Returns the events of the end mark. Throws `truncated` if there was no `stop_reason`. */
   stop(): ChatEvent[] {
     const { stop_sequence: sequence, stop_details: details } = this.#end;
     const native = this.#reason;
@@ -132,7 +132,7 @@ export class MessageReader {
   }
 }
 
-/** What isn't here is a word for some normal end: `end_turn`, `stop_sequence`, `pause_turn` … */
+/** All others mean `stop`: `end_turn`, `stop_sequence`, `pause_turn` … */
 const REASONS = new Map<string, FinishReason>([
   ["max_tokens", "length"],
   ["model_context_window_exceeded", "length"],

@@ -3,15 +3,15 @@ import type { MaybeJson } from "modelyard/kit";
 import type { JsonObject, Usage } from "modelyard/plugin";
 
 /**
- * Anthropic's usage in the contract's words: its `input_tokens` are only those that the prompt cache had no part
- * in, so what was read from it and written to it is added. What it took to compact the conversation is billed, and
- * stands among the `iterations` alone: https://platform.claude.com/docs/en/build-with-claude/compaction
+ * Maps Anthropic's usage. Its `input_tokens` exclude tokens read from and written to the prompt cache, which are
+ * added. Tokens of compactions are billed and only listed in `iterations`:
+ * https://platform.claude.com/docs/en/build-with-claude/compaction
  */
 export function usageOf(raw: JsonObject): Usage {
   const compactions = asObjects(raw["iterations"]).filter(({ type }) => type === "compaction");
   const countOf = (name: string) =>
     [raw, ...compactions].reduce<number | undefined>(
-      (sum, each) => added(sum, asNumber(each[name])),
+      (total, each) => sum(total, asNumber(each[name])),
       undefined,
     );
   const cachedInput = countOf("cache_read_input_tokens");
@@ -28,8 +28,8 @@ export function usageOf(raw: JsonObject): Usage {
   };
 }
 
-/** Two usage objects of one answer as one: the counts are cumulative, so the larger ones count. */
-export function laterUsage(before: JsonObject, after: MaybeJson): JsonObject {
+/** Merges two usage objects of one answer. Counts are cumulative, so the larger ones win. */
+export function mergeUsage(before: JsonObject, after: MaybeJson): JsonObject {
   const usage: Record<string, MaybeJson> = { ...before };
   for (const [name, value] of Object.entries(asObject(after) ?? {})) {
     const isLess = (asNumber(value) ?? Infinity) < (asNumber(usage[name]) ?? -Infinity);
@@ -38,8 +38,8 @@ export function laterUsage(before: JsonObject, after: MaybeJson): JsonObject {
   return usage;
 }
 
-function added(sum: number | undefined, more: number | undefined): number | undefined {
-  return more === undefined ? sum : (sum ?? 0) + more;
+function sum(total: number | undefined, more: number | undefined): number | undefined {
+  return more === undefined ? total : (total ?? 0) + more;
 }
 
 function count(name: keyof Usage, tokens: number | undefined): Usage {

@@ -1,11 +1,11 @@
 import { UpstreamError } from "modelyard/plugin";
 
-/** What this upstream can't do and another may: `param` is the field that asks for it. */
+/** Creates the error for a field that this upstream can't honour and another may. */
 export function unsupported(what: string, param: string): UpstreamError {
   return new UpstreamError("unsupported", `Anthropic's API ${what}`, { param });
 }
 
-/** A field that is wrong whoever is asked. */
+/** Creates the error for a field that is invalid for every upstream. */
 export function badRequest(message: string, param: string): UpstreamError {
   return new UpstreamError("bad-request", message, { param });
 }

@@ -4,8 +4,8 @@ import type { JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 
 /**
- * An OpenAI `image_url` as a block: a `data:` URL becomes base64, any other is fetched by Anthropic. Some clients send
- * a PDF this way, too.
+ * Maps an OpenAI `image_url`: a `data:` URL becomes base64, any other is fetched by Anthropic. Some clients send PDFs
+ * this way.
  */
 export function imageBlock(value: MaybeJson, part: string): JsonObject {
   const place = `${part}.image_url`;
@@ -17,7 +17,7 @@ export function imageBlock(value: MaybeJson, part: string): JsonObject {
   return { type: "image", source: { type: "url", url } };
 }
 
-/** An OpenAI `file` as a block: an image, a PDF or a text by what it says it is, or a file uploaded before. */
+/** Maps an OpenAI `file`: an image, a PDF or a text by its media type, or a file uploaded before. */
 export function fileBlock(value: MaybeJson, part: string): JsonObject {
   const file = asObject(value);
   const title = asString(file?.["filename"]);
@@ -47,7 +47,7 @@ function documentBlock(source: JsonObject, title: string): JsonObject {
   return { type: "document", source, ...(title !== "" && { title }) };
 }
 
-/** What a file that names no type is by its name; most are PDFs. */
+/** Returns the media type by a file's extension, PDF without one. */
 function mediaTypeOf(name: string): string {
   const extension = /\.(\w+)$/.exec(name)?.[1]?.toLowerCase() ?? "pdf";
   return BY_EXTENSION.get(extension) ?? "application/octet-stream";

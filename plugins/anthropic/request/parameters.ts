@@ -4,8 +4,8 @@ import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import type { Traits } from "../traits.ts";
 
-/** Parameters that have a file of their own, or are the gateway's. */
-const ELSEWHERE = new Set([
+/** Parameters that are mapped elsewhere, or are the gateway's. */
+const MAPPED_ELSEWHERE = new Set([
   "model",
   "messages",
   "stream",
@@ -25,8 +25,10 @@ const ELSEWHERE = new Set([
   "betas",
 ]);
 
-/** Anthropic's own parameters, which go as they are: https://platform.claude.com/docs/en/api/messages/create */
-const OWN = new Set([
+/**
+ * Anthropic's own parameters, which are passed on unchanged: https://platform.claude.com/docs/en/api/messages/create
+ */
+const NATIVE = new Set([
   "billing_policy",
   "cache_control",
   "compaction",
@@ -71,14 +73,14 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
 ]);
 
 /**
- * All parameters that have no file of their own. What would change the answer and can't be had throws
- * `unsupported`; what Anthropic doesn't know, and would refuse, is named and left out.
+ * Maps all parameters that aren't mapped elsewhere. Throws `unsupported` for those that would change the answer and
+ * can't be honoured; reports and omits all others that Anthropic would reject.
  */
 export function mapParameters(request: ChatRequest, call: Pick<Call, "ignored">): JsonObject {
   const parameters: Record<string, Json | undefined> = {};
   for (const [name, value] of Object.entries(request)) {
-    if (ELSEWHERE.has(name) || value === undefined || isAbsent(value)) continue;
-    if (OWN.has(name)) parameters[name] = value;
+    if (MAPPED_ELSEWHERE.has(name) || value === undefined || isAbsent(value)) continue;
+    if (NATIVE.has(name)) parameters[name] = value;
     else Object.assign(parameters, (RULES.get(name) ?? ignore)(value, { name, request, call }));
   }
   return parameters;
@@ -110,7 +112,7 @@ function stopSequences(value: Json, { name, request }: Field): JsonObject {
   return said.length > 0 ? { stop_sequences: [...new Set(said)] } : {};
 }
 
-/** OpenAI has put `safety_identifier` in the place of `user`. */
+/** `safety_identifier` is OpenAI's successor of `user`. */
 function userId(value: Json, { name, request, call }: Field): JsonObject {
   if (isUnnamed(value)) return {};
   const newer = request["safety_identifier"];
@@ -148,7 +150,7 @@ function streamOptions(value: Json, { call }: Field): JsonObject {
   return {};
 }
 
-/** The longest answer that the request allows; `max_completion_tokens` is the newer name. */
+/** Returns the request's output limit; `max_completion_tokens` takes precedence. */
 export function maxTokensOf(request: ChatRequest, usual: number, call: Pick<Call, "ignored">): number {
   const { max_completion_tokens: newer, max_tokens: older } = request;
   if (!isAbsent(newer) && !isAbsent(older) && newer !== older) {
@@ -169,35 +171,38 @@ interface SamplingContext {
 }
 
 /**
- * `temperature`, `top_p` and `top_k` as far as the model takes them; what it doesn't is named, except a value
- * that is the default anyway. OpenAI's temperature goes up to 2, Anthropic's to 1: more is lowered, and named.
+ * Maps `temperature`, `top_p` and `top_k`. Reports those that the model doesn't take, unless the value is the default.
+ * Temperatures above 1, Anthropic's maximum, are lowered and reported.
  */
 export function sampling(request: ChatRequest, { traits, isThinking, call }: SamplingContext): JsonObject {
   const { temperature, top_p: topP, top_k: topK } = request;
   const wrong = SAMPLING.find((name) => !isAbsent(request[name]) && !isNumber(request[name]));
   if (wrong !== undefined) throw badRequest(`${wrong} is a number`, wrong);
-  if (!traits.sampling) return nameAll(request, call, "this model takes no sampling parameters");
-  if (isThinking && traits.isClaude) return whileThinking(request, call);
-  const isOneOnly = traits.oneOfSampling && !isDefault(temperature) && !isAbsent(topP);
+  if (!traits.sampling) return reportAll(request, call, "this model takes no sampling parameters");
+  if (isThinking && traits.isClaude) return samplingWhileThinking(request, call);
+  const isOneOnly = traits.exclusiveSampling && !isDefault(temperature) && !isAbsent(topP);
   if (isOneOnly && !isDefault(topP)) call.ignored("top_p", "this model takes it only without temperature");
   const isTopP = !isAbsent(topP) && !isOneOnly;
   return {
     ...(!isAbsent(temperature) &&
-      !(isTopP && traits.oneOfSampling) && { temperature: lowered(temperature, call) }),
+      !(isTopP && traits.exclusiveSampling) && { temperature: clampTemperature(temperature, call) }),
     ...(isTopP && { top_p: topP }),
     ...(!isAbsent(topK) && { top_k: topK }),
   };
 }
 
 /** https://platform.claude.com/docs/en/build-with-claude/extended-thinking: only a top_p close to 1 is taken. */
-function whileThinking(request: ChatRequest, call: SamplingContext["call"]): JsonObject {
+function samplingWhileThinking(request: ChatRequest, call: SamplingContext["call"]): JsonObject {
   const { top_p: topP, ...others } = request;
   const isTaken = typeof topP === "number" && topP >= 0.95 && topP <= 1;
   const rest = isTaken ? others : request;
-  return { ...nameAll(rest, call, "this model takes none while it thinks"), ...(isTaken && { top_p: topP }) };
+  return {
+    ...reportAll(rest, call, "this model takes none while it thinks"),
+    ...(isTaken && { top_p: topP }),
+  };
 }
 
-function nameAll(request: JsonObject, call: SamplingContext["call"], why: string): JsonObject {
+function reportAll(request: JsonObject, call: SamplingContext["call"], why: string): JsonObject {
   for (const name of SAMPLING) {
     if (!isDefault(request[name])) call.ignored(name, why);
   }
@@ -208,7 +213,10 @@ function isDefault(value: JsonObject[string]): boolean {
   return isAbsent(value) || value === 1;
 }
 
-function lowered(temperature: JsonObject[string], call: SamplingContext["call"]): JsonObject[string] {
+function clampTemperature(
+  temperature: JsonObject[string],
+  call: SamplingContext["call"],
+): JsonObject[string] {
   if (typeof temperature !== "number" || temperature <= 1) return temperature;
   call.ignored("temperature", "this API takes at most 1, which was sent");
   return 1;

@@ -6,61 +6,61 @@ import { fileBlock, imageBlock } from "./files.ts";
 /** A content block of the Messages API. */
 export type Block = JsonObject;
 
-/** A message of the conversation, and where it stands in the client's request. */
-export interface Placed {
+/** A message and its path in the client's request. */
+export interface LocatedMessage {
   readonly message: Message;
   readonly place: string;
   readonly call: Pick<Call, "ignored">;
 }
 
-/** What a message becomes. */
+/** The content blocks of a message. */
 export interface Content {
   readonly blocks: readonly Block[];
-  /** The cache mark of a text that was left out, for the block before these. */
-  readonly markBefore?: Json;
+  /** The `cache_control` of an omitted text, which applies to the block before these. */
+  readonly cacheControlBefore?: Json;
 }
 
 /**
- * The blocks of a message's content. What the Messages API knows itself (`document`, `search_result` …) goes
- * as it is; texts that are empty or blank, which it refuses, are left out, and their cache marks move to the block before.
+ * Maps a message's content. Parts of the Messages API itself (`document`, `search_result` …) are passed on unchanged.
+ * Blank texts, which it rejects, are omitted, and their `cache_control` moves to the block before.
  */
-export function contentBlocks({ message, place, call }: Placed): Content {
+export function contentBlocks({ message, place, call }: LocatedMessage): Content {
   const { content } = message;
   if (typeof content === "string")
     return { blocks: isBlank(content) ? [] : [{ type: "text", text: content }] };
   const blocks: Block[] = [];
-  let markBefore: Json | undefined;
+  let cacheControlBefore: Json | undefined;
   for (const [index, part] of (content ?? []).entries()) {
     const block = blockOf(part, `${place}.content[${index}]`, call);
     const isLeftOut = block["type"] === "text" && isBlank(block["text"]);
     if (!isLeftOut) blocks.push(block);
-    else if (!markLast(blocks, block["cache_control"])) markBefore = block["cache_control"];
+    else if (!setCacheControl(blocks, block["cache_control"])) cacheControlBefore = block["cache_control"];
   }
-  return { blocks, ...(markBefore !== undefined && { markBefore }) };
+  return { blocks, ...(cacheControlBefore !== undefined && { cacheControlBefore }) };
 }
 
 export function isBlank(text: Json | undefined): boolean {
   return typeof text === "string" && text.trim() === "";
 }
 
-/** Puts a message's own cache mark on the last of its blocks, where the Messages API wants it. */
-export function marked({ blocks, markBefore }: Content, message: Message): Content {
+/** Moves a message's own `cache_control` to the last of its blocks, where the Messages API expects it. */
+export function withCacheControl({ blocks, cacheControlBefore }: Content, message: Message): Content {
   const mark = message["cache_control"];
   const all = [...blocks];
-  const before = markLast(all, mark) ? markBefore : (mark ?? markBefore);
-  return { blocks: all, ...(!isAbsent(before) && { markBefore: before }) };
+  const before = setCacheControl(all, mark) ? cacheControlBefore : (mark ?? cacheControlBefore);
+  return { blocks: all, ...(!isAbsent(before) && { cacheControlBefore: before }) };
 }
 
-/** Puts a cache mark on the last of these blocks, unless it has one; false if there is a mark and no block for it. */
-export function markLast(blocks: Block[], mark: Json | undefined): boolean {
+/** Sets `cache_control` on the last block unless it has one. Returns false if there is a mark and no block. */
+export function setCacheControl(blocks: Block[], mark: Json | undefined): boolean {
   if (isAbsent(mark)) return true;
   const last = blocks.pop();
   if (last) blocks.push(isAbsent(last["cache_control"]) ? { ...last, cache_control: mark } : last);
   return last !== undefined;
 }
 
-/** Names the members of a message that have no place in the Messages API. */
-export function nameIgnored({ message, call }: Placed, known: ReadonlySet<string>): void {
+/** Reports the members of a message that have no counterpart in the Messages API. */
+export function reportIgnored({ message, call }: LocatedMessage, known: ReadonlySet<string>): void {
   for (const [name, value] of Object.entries(message)) {
     if (known.has(name) || isAbsent(value)) continue;
     call.ignored(`messages[].${name}`, "messages of this API have no such member");
@@ -68,34 +68,34 @@ export function nameIgnored({ message, call }: Placed, known: ReadonlySet<string
 }
 
 function blockOf(part: ContentPart, place: string, call: Pick<Call, "ignored">): Block {
-  const make = MADE.get(part.type);
+  const make = BUILDERS.get(part.type);
   if (!make) return part;
   const [member, build] = make;
   for (const [name, value] of Object.entries(part)) {
-    if (name === "type" || name === member || KEPT.has(name) || isAbsent(value)) continue;
+    if (name === "type" || name === member || NATIVE_MEMBERS.has(name) || isAbsent(value)) continue;
     call.ignored(`messages[].content[].${name}`, "content blocks of this API have no such member");
   }
-  if (part.type === "image_url") nameDetail(part, call);
+  if (part.type === "image_url") reportDetail(part, call);
   const kept = Object.fromEntries(
-    Object.entries(part).filter(([name, value]) => KEPT.has(name) && value !== null),
+    Object.entries(part).filter(([name, value]) => NATIVE_MEMBERS.has(name) && value !== null),
   );
   return { ...build(part, place), ...kept };
 }
 
-/** How OpenAI's parts become blocks: the member that each has, and what is made of it. */
-const MADE = new Map<string, readonly [string, (part: ContentPart, place: string) => Block]>([
+/** For each type of OpenAI's parts, its member and the function that builds its block. */
+const BUILDERS = new Map<string, readonly [string, (part: ContentPart, place: string) => Block]>([
   ["text", ["text", textBlock]],
   ["input_text", ["text", textBlock]],
   ["refusal", ["refusal", (part, place) => textBlock({ ...part, text: part["refusal"] }, place)]],
   ["image_url", ["image_url", (part, place) => imageBlock(part["image_url"], place)]],
   ["file", ["file", (part, place) => fileBlock(part["file"], place)]],
   ["input_audio", ["input_audio", refuse]],
-  // Others' names of parts, at which the API would refuse the request for every target.
-  ...["audio_url", "video_url", "input_image", "input_file"].map(refused),
+  // Part types of other APIs, which this API would reject as an invalid request.
+  ...["audio_url", "video_url", "input_image", "input_file"].map(refusedType),
 ]);
 
 /** Anthropic's own members of OpenAI's parts. */
-const KEPT = new Set(["cache_control", "citations", "context"]);
+const NATIVE_MEMBERS = new Set(["cache_control", "citations", "context"]);
 
 function textBlock(part: ContentPart, place: string): Block {
   const { text } = part;
@@ -103,7 +103,7 @@ function textBlock(part: ContentPart, place: string): Block {
   return { type: "text", text };
 }
 
-function refused(type: string): [string, readonly [string, typeof refuse]] {
+function refusedType(type: string): [string, readonly [string, typeof refuse]] {
   return [type, [type, refuse]];
 }
 
@@ -111,7 +111,7 @@ function refuse({ type }: ContentPart, place: string): never {
   throw unsupported(`takes no parts of type ${type}`, place);
 }
 
-function nameDetail(part: ContentPart, call: Pick<Call, "ignored">): void {
+function reportDetail(part: ContentPart, call: Pick<Call, "ignored">): void {
   const detail = asObject(part["image_url"])?.["detail"];
   if (isAbsent(detail) || detail === "auto") return;
   call.ignored("messages[].content[].image_url.detail", "this API has no such choice");

@@ -7,43 +7,43 @@ import { mapMessages } from "./messages.ts";
 import { mapParameters, maxTokensOf, sampling } from "./parameters.ts";
 import { planThinking } from "./thinking.ts";
 import type { Thinking } from "./thinking.ts";
-import { isDemand, mapTools } from "./tools.ts";
+import { isForcedChoice, mapTools } from "./tools.ts";
 import type { Traits } from "../traits.ts";
 
-/** A request in the Messages API's terms. */
+/** A request of the Messages API. */
 export interface MessagesRequest {
   readonly body: JsonObject;
-  /** Beta features that the client asks for itself (`betas`, as in Anthropic's SDKs). */
+  /** The beta features in the request's `betas`, as in Anthropic's SDKs. */
   readonly betas: readonly string[];
 }
 
-/** What is known beside the request. */
-export interface Setting {
+/** The context of a request's mapping. */
+export interface RequestContext {
   readonly traits: Traits;
-  /** `max_tokens` of the options, if it is set. */
+  /** The option `max_tokens`, if set. */
   readonly maxTokens: number | undefined;
   readonly names: ToolNames;
   readonly call: Pick<Call, "ignored">;
 }
 
 /**
- * Maps a request on the Messages API. Throws `unsupported` or `bad-request` with the field at fault; names with
- * `call.ignored` what is left out.
+ * Maps a request to the Messages API. Throws `unsupported` or `bad-request` with the field at fault; reports omitted
+ * fields by `call.ignored`.
  */
 export function mapRequest(
   request: ChatRequest,
-  { traits, maxTokens: usual, names, call }: Setting,
+  { traits, maxTokens: usual, names, call }: RequestContext,
 ): MessagesRequest {
-  const maxTokens = maxTokensOf(request, usual ?? traits.usualOutput, call);
+  const maxTokens = maxTokensOf(request, usual ?? traits.defaultMaxTokens, call);
   const tools = mapTools(request, { traits, names, call });
-  const isForced = isDemand(tools.tool_choice);
+  const isForced = isForcedChoice(tools.tool_choice);
   const conversation = mapMessages(request, { names, call });
-  if (!traits.prefill && isBegun(conversation.messages)) {
+  if (!traits.prefill && isPrefilled(conversation.messages)) {
     const last = `messages[${request.messages.length - 1}]`;
-    throw unsupported("lets nobody begin the answer of this model", last);
+    throw unsupported("takes no prefilled answer for this model", last);
   }
-  const isThoughtless = lacksThought(conversation.messages);
-  const thinking = planThinking({ request, traits, maxTokens, isForced, isThoughtless, call });
+  const lacksThinking = lacksThinkingBlocks(conversation.messages);
+  const thinking = planThinking({ request, traits, maxTokens, isForced, lacksThinking, call });
   const system = [...ownSystem(request["system"]), ...conversation.system];
   const output = outputConfig(request, thinking, formatOf(request, traits, call));
   const body = {
@@ -61,27 +61,27 @@ export function mapRequest(
   return { body, betas: asArray(request["betas"]).map(asString).filter(Boolean) };
 }
 
-/** Whether the client has begun the answer: a turn that only paused, at a server's tool, has other blocks than texts. */
-function isBegun(messages: readonly JsonObject[]): boolean {
+/** Returns whether the client prefilled the answer; a turn that paused at a server tool has blocks other than texts. */
+function isPrefilled(messages: readonly JsonObject[]): boolean {
   const last = messages.at(-1);
   return last?.["role"] === "assistant" && asObjects(last["content"]).every(({ type }) => type === "text");
 }
 
-/** Whether the conversation goes on with the results of a turn whose thoughts didn't come back with it. */
-function lacksThought(messages: readonly JsonObject[]): boolean {
+/** Returns whether the last assistant turn called tools and lacks its thinking blocks. */
+function lacksThinkingBlocks(messages: readonly JsonObject[]): boolean {
   const turn = messages.findLast(({ role }) => role === "assistant");
   const [first, ...others] = asObjects(turn?.["content"]).map(({ type }) => asString(type));
   const isCall = [first, ...others].includes("tool_use");
   return isCall && first !== "thinking" && first !== "redacted_thinking";
 }
 
-/** Instructions in Anthropic's own place for them. */
+/** Returns the blocks of Anthropic's own `system` parameter. */
 function ownSystem(value: Json | undefined): readonly Json[] {
   if (typeof value === "string") return value === "" ? [] : [{ type: "text", text: value }];
   return asArray(value);
 }
 
-/** Effort and format; the client's own `output_config` goes before both. */
+/** Returns `output_config` with effort and format; the members of the client's own take precedence. */
 function outputConfig(
   request: ChatRequest,
   { effort }: Thinking,

@@ -11,16 +11,16 @@ import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import type { Traits } from "../traits.ts";
 
-interface SchemaPlace {
-  /** As `tools[].function.parameters`. */
+interface SchemaContext {
+  /** The schema's path in the request, such as `tools[].function.parameters`. */
   readonly place: string;
-  /** What the whole must be. */
+  /** The type that the schema must have. */
   readonly type?: "object";
   readonly call: Pick<Call, "ignored">;
 }
 
-/** A schema that is well-formed, as the API refuses the request for any other; names what had to be left out. */
-export function soundSchema(schema: JsonObject, { place, type, call }: SchemaPlace): JsonObject {
+/** Returns a well-formed schema, as the API rejects any other; reports omitted keywords. */
+export function validSchema(schema: JsonObject, { place, type, call }: SchemaContext): JsonObject {
   const { schema: sound, dropped } = wellFormedSchema(schema, type);
   for (const path of dropped)
     call.ignored(`${place}.${path}`, "it is no JSON Schema, and the API refuses it");
@@ -28,10 +28,10 @@ export function soundSchema(schema: JsonObject, { place, type, call }: SchemaPla
 }
 
 /**
- * The schema of a tool without `anyOf`, `oneOf` and `allOf` at its top, where the API refuses them: their properties
- * become the tool's own, and the description tells the rest.
+ * Removes `anyOf`, `oneOf` and `allOf` at the top of a tool's schema, where the API rejects them: their properties are
+ * merged into the tool's, and the description states the rest.
  */
-export function withoutTopChoices(schema: JsonObject, { place, call }: SchemaPlace): JsonObject {
+export function flattenTopLevelChoices(schema: JsonObject, { place, call }: SchemaContext): JsonObject {
   const { anyOf, oneOf, allOf, ...rest } = schema;
   const choices = Object.entries({ anyOf, oneOf, allOf }).filter(([, value]) => value !== undefined);
   if (choices.length === 0) return schema;
@@ -49,23 +49,23 @@ export function withoutTopChoices(schema: JsonObject, { place, call }: SchemaPla
   };
 }
 
-/** A JSON schema as structured outputs take it, and the names of what it had to be made without. */
-export interface FittedSchema {
+/** A JSON schema for structured outputs, and the keywords that were dropped. */
+export interface StrictSchema {
   readonly schema: JsonObject;
   readonly dropped: ReadonlySet<string>;
 }
 
 /**
- * A schema within the subset that Anthropic's structured outputs know: objects are closed, `oneOf` is `anyOf`,
- * and what can't be enforced stands in the description instead, as Anthropic's own SDKs do it.
+ * Converts a schema to the subset that structured outputs support: objects are closed, `oneOf` becomes `anyOf`, and
+ * what can't be enforced moves to the description, as in Anthropic's own SDKs.
  * https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
  */
-export function fitSchema(schema: JsonObject): FittedSchema {
+export function toStrictSchema(schema: JsonObject): StrictSchema {
   const dropped = new Set<string>();
-  return { schema: fitted(schema, dropped), dropped };
+  return { schema: convert(schema, dropped), dropped };
 }
 
-const KEPT = new Set(["$ref", "type", "enum", "const", "title", "default", "$schema"]);
+const KEPT_KEYWORDS = new Set(["$ref", "type", "enum", "const", "title", "default", "$schema"]);
 const NESTED_IN_LISTS = new Map([
   ["anyOf", "anyOf"],
   ["oneOf", "anyOf"],
@@ -74,14 +74,14 @@ const NESTED_IN_LISTS = new Map([
 const NESTED_BY_NAME = new Set(["properties", "$defs", "definitions"]);
 const FORMATS = new Set("date-time time date duration email hostname uri ipv4 ipv6 uuid".split(" "));
 
-function fitted(schema: JsonObject, dropped: Set<string>): JsonObject {
+function convert(schema: JsonObject, dropped: Set<string>): JsonObject {
   const result: Record<string, Json> = {};
   const limits: Record<string, Json> = {};
   for (const [keyword, value] of Object.entries(schema)) {
     if (value === undefined || keyword === "description") continue;
     const nested = nestedIn(keyword, value, dropped);
     if (nested) result[nested[0]] = nested[1];
-    else if (KEPT.has(keyword) || isTaken(keyword, value)) result[keyword] = value;
+    else if (KEPT_KEYWORDS.has(keyword) || isSupportedLimit(keyword, value)) result[keyword] = value;
     else if (keyword !== "additionalProperties" && keyword !== "required") {
       limits[keyword] = value;
       dropped.add(keyword);
@@ -91,7 +91,7 @@ function fitted(schema: JsonObject, dropped: Set<string>): JsonObject {
   const defined = required.filter((name) =>
     Object.hasOwn(asObject(schema["properties"]) ?? {}, asString(name)),
   );
-  // A closed object could never have the others.
+  // A closed object can't have properties that aren't defined.
   if (defined.length < required.length) dropped.add("required");
   if (defined.length > 0) result["required"] = defined;
   if (isObjectType(schema)) {
@@ -104,19 +104,19 @@ function fitted(schema: JsonObject, dropped: Set<string>): JsonObject {
 
 function nestedIn(keyword: string, value: Json, dropped: Set<string>): readonly [string, Json] | undefined {
   const list = NESTED_IN_LISTS.get(keyword);
-  if (list !== undefined) return [list, asArray(value).map((each) => inner(each, dropped))];
-  if (keyword === "items") return [keyword, inner(value, dropped)];
+  if (list !== undefined) return [list, asArray(value).map((each) => convertNested(each, dropped))];
+  if (keyword === "items") return [keyword, convertNested(value, dropped)];
   if (!NESTED_BY_NAME.has(keyword)) return undefined;
   const members = Object.entries(asObject(value) ?? {});
-  return [keyword, Object.fromEntries(members.map(([name, each]) => [name, inner(each, dropped)]))];
+  return [keyword, Object.fromEntries(members.map(([name, each]) => [name, convertNested(each, dropped)]))];
 }
 
-function inner(value: Json | undefined, dropped: Set<string>): Json {
+function convertNested(value: Json | undefined, dropped: Set<string>): Json {
   const schema = asObject(value);
-  return schema ? fitted(schema, dropped) : (value ?? {});
+  return schema ? convert(schema, dropped) : (value ?? {});
 }
 
-function isTaken(keyword: string, value: Json): boolean {
+function isSupportedLimit(keyword: string, value: Json): boolean {
   if (keyword === "format") return typeof value === "string" && FORMATS.has(value);
   return keyword === "minItems" && (value === 0 || value === 1);
 }
@@ -126,15 +126,15 @@ function isObjectType({ type, properties }: JsonObject): boolean {
   return types.includes("object") || properties !== undefined;
 }
 
-/** Whether an object may have no other members than those it names; a schema that says nothing was open. */
+/** Returns whether an object schema allows no other properties; without a statement it was open. */
 function isClosed({ additionalProperties, properties }: JsonObject): boolean {
   return additionalProperties === false || (isAbsent(additionalProperties) && properties !== undefined);
 }
 
 /**
- * `response_format` as `output_config.format`, which guarantees the schema. Plain `json_object` has no
- * counterpart, and a forced tool in its place would keep the model from thinking and from other tools: it throws
- * `unsupported`, and so does a model without structured outputs. What of a schema can't be enforced is named.
+ * Maps `response_format` to `output_config.format`, which guarantees the schema. Throws `unsupported` for models
+ * without structured outputs and for `json_object`, which has no counterpart: a forced tool in its place would rule
+ * out thinking and other tools. Reports keywords that can't be enforced.
  */
 export function formatOf(
   request: ChatRequest,
@@ -151,13 +151,17 @@ export function formatOf(
   if (traits.structured === false)
     throw unsupported("takes no JSON schema for this model", "response_format");
   const place = "response_format.json_schema.schema";
-  const { schema: fitted, dropped } = fitSchema(soundSchema(schema, { place, call }));
-  nameDropped(dropped, place, call);
+  const { schema: fitted, dropped } = toStrictSchema(validSchema(schema, { place, call }));
+  reportDropped(dropped, place, call);
   return { type: "json_schema", schema: fitted };
 }
 
-/** Names the keywords that a schema had to be made without. */
-export function nameDropped(dropped: ReadonlySet<string>, place: string, call: Pick<Call, "ignored">): void {
+/** Reports the keywords that were dropped from a schema. */
+export function reportDropped(
+  dropped: ReadonlySet<string>,
+  place: string,
+  call: Pick<Call, "ignored">,
+): void {
   for (const keyword of dropped) {
     call.ignored(
       `${place}.${keyword}`,

@@ -1,31 +1,31 @@
 import { asNumber, asObjects, asString } from "modelyard/kit";
 import type { JsonObject } from "modelyard/plugin";
-import type { Block, Placed } from "./parts.ts";
+import type { Block, LocatedMessage } from "./parts.ts";
 
-/** A block that came from the model, and its place among the blocks of its answer. */
-export interface BlockInPlace {
+/** A block of the model's answer and its index there. */
+export interface IndexedBlock {
   readonly index: number;
   readonly block: Block;
 }
 
-interface Thought {
+interface ThinkingBlock {
   text: string | undefined;
   signature: string;
   data: string;
 }
 
 /**
- * The thinking blocks of an assistant's message, from `reasoning_details` as the gateway gave them out, be they
- * whole or in the pieces of a stream. Reasoning without a signature can't be given back, and is named.
+ * Restores the thinking blocks of an assistant message from `reasoning_details`, whole or in the pieces of a stream.
+ * Reasoning without a signature can't be restored and is reported as ignored.
  */
-export function thoughtBlocks({ message, call }: Placed): BlockInPlace[] {
+export function thinkingBlocks({ message, call }: LocatedMessage): IndexedBlock[] {
   const details = asObjects(message["reasoning_details"]);
-  const ours = details.filter(isOurs);
-  const thoughts = gathered(ours);
+  const ours = details.filter(isAnthropicDetail);
+  const thoughts = mergeDetails(ours);
   const reasoning = asString(message["reasoning_content"]) || asString(message["reasoning"]);
-  // A signature without its text is that of a thought that wasn't told, unless there is a text: then the client has
-  // lost what belonged to it, as the openai package's own stream does, and half a thought is refused.
-  const isWhole = ({ text, signature, data }: Thought) =>
+  // A signature without a text belongs to omitted thinking, unless the message has a reasoning text: then the client
+  // has lost the block's text, as the openai package's stream does, and the API rejects half a block.
+  const isWhole = ({ text, signature, data }: ThinkingBlock) =>
     data !== "" || (signature !== "" && (text !== undefined || reasoning === ""));
   const signed = [...thoughts].filter(([, thought]) => isWhole(thought));
   const isUnsigned = signed.length < thoughts.size || (details.length === 0 && reasoning !== "");
@@ -39,12 +39,12 @@ export function thoughtBlocks({ message, call }: Placed): BlockInPlace[] {
   return signed.map(([index, thought]) => ({ index, block: blockOf(thought) }));
 }
 
-function blockOf({ text = "", signature, data }: Thought): Block {
+function blockOf({ text = "", signature, data }: ThinkingBlock): Block {
   return data === "" ? { type: "thinking", thinking: text, signature } : { type: "redacted_thinking", data };
 }
 
-function gathered(details: readonly JsonObject[]): ReadonlyMap<number, Thought> {
-  const thoughts = new Map<number, Thought>();
+function mergeDetails(details: readonly JsonObject[]): ReadonlyMap<number, ThinkingBlock> {
+  const thoughts = new Map<number, ThinkingBlock>();
   for (const detail of details) {
     const index = asNumber(detail["index"]) ?? 0;
     const thought = thoughts.get(index) ?? { text: undefined, signature: "", data: "" };
@@ -56,8 +56,8 @@ function gathered(details: readonly JsonObject[]): ReadonlyMap<number, Thought> 
   return thoughts;
 }
 
-/** Whether a detail may be Anthropic's: those of others can't be told by it, and would be refused. */
-function isOurs(detail: JsonObject): boolean {
+/** Returns whether a detail may be Anthropic's; the API rejects those of other upstreams. */
+function isAnthropicDetail(detail: JsonObject): boolean {
   const format = asString(detail["format"]);
   const isKnown = detail["type"] === "reasoning.text" || detail["type"] === "reasoning.encrypted";
   return isKnown && (format === "" || format.startsWith("anthropic"));

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { JsonObject } from "modelyard/plugin";
 import { mapped } from "../../../test/support/anthropic-upstream.ts";
-import { fitSchema } from "./schema.ts";
+import { toStrictSchema } from "./schema.ts";
 
 const NOW = { type: "function", function: { name: "now" } };
 
@@ -151,13 +151,13 @@ describe("a schema", () => {
       additionalProperties: false,
       $defs: { one: { type: "object", properties: {}, additionalProperties: false } },
     };
-    const { schema, dropped } = fitSchema(kept);
+    const { schema, dropped } = toStrictSchema(kept);
     expect(schema).toEqual(kept);
     expect([...dropped]).toEqual([]);
   });
 
   test("tells the rest to the model, and says what that is", () => {
-    const { schema, dropped } = fitSchema({
+    const { schema, dropped } = toStrictSchema({
       type: "object",
       description: "a map",
       additionalProperties: { type: "number" },

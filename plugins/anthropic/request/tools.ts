@@ -2,7 +2,7 @@ import { asArray, asObject, asString, isAbsent } from "modelyard/kit";
 import type { ToolNameRule, ToolNames } from "modelyard/kit";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
-import { fitSchema, nameDropped, soundSchema, withoutTopChoices } from "./schema.ts";
+import { toStrictSchema, reportDropped, validSchema, flattenTopLevelChoices } from "./schema.ts";
 import type { Traits } from "../traits.ts";
 
 /** `tools` and `tool_choice` of a request. */
@@ -18,41 +18,47 @@ export const TOOL_NAMES: ToolNameRule = {
   maxLength: 128,
 };
 
-interface Way {
+interface ToolContext {
   readonly traits: Traits;
   readonly names: ToolNames;
   readonly call: Pick<Call, "ignored">;
 }
 
-/** The tools and their choice in Anthropic's form. Throws `unsupported` or `bad-request` where there is none. */
-export function mapTools(request: ChatRequest, way: Way): Tools {
+/** Maps tools and `tool_choice`. Throws `unsupported` or `bad-request` for those without a counterpart. */
+export function mapTools(request: ChatRequest, way: ToolContext): Tools {
   const tools = asArray(request["tools"]).map((tool, index) => toolOf(tool, `tools[${index}]`, way));
   const choice = choiceOf(request["tool_choice"], way);
   const isSerial = request["parallel_tool_calls"] === false;
   if (tools.length === 0) {
-    if (choice && isDemand(choice))
+    if (choice && isForcedChoice(choice))
       throw badRequest("tool_choice demands a tool, and there are none", "tool_choice");
     return {};
   }
-  // No choice is the same as "auto", and only a choice can say that one call is enough.
+  // No choice means "auto"; `disable_parallel_tool_use` needs a choice.
   const said = choice ?? (isSerial ? { type: "auto" } : undefined);
   if (!said) return { tools };
   const isMarked = isSerial && said["type"] !== "none";
   return { tools, tool_choice: { ...said, ...(isMarked && { disable_parallel_tool_use: true }) } };
 }
 
-/** Whether a choice demands a tool call. */
-export function isDemand(choice: JsonObject | undefined): boolean {
+/** Returns whether a choice forces a tool call. */
+export function isForcedChoice(choice: JsonObject | undefined): boolean {
   return choice?.["type"] === "any" || choice?.["type"] === "tool";
 }
 
-/** Anthropic's own members of a tool, which may stand beside `function` or in it. */
-const OWN = ["cache_control", "defer_loading", "eager_input_streaming", "input_examples", "allowed_callers"];
-const KNOWN_OF_TOOLS = new Set(["type", "function", ...OWN]);
-const KNOWN_OF_FUNCTIONS = new Set(["name", "description", "parameters", "strict", ...OWN]);
+/** Anthropic's own members of a tool, accepted beside `function` and in it. */
+const NATIVE_MEMBERS = [
+  "cache_control",
+  "defer_loading",
+  "eager_input_streaming",
+  "input_examples",
+  "allowed_callers",
+];
+const KNOWN_OF_TOOLS = new Set(["type", "function", ...NATIVE_MEMBERS]);
+const KNOWN_OF_FUNCTIONS = new Set(["name", "description", "parameters", "strict", ...NATIVE_MEMBERS]);
 
-/** A function of OpenAI's; any other tool is Anthropic's own (`web_search_20250305` …) and goes as it is. */
-function toolOf(value: Json, place: string, way: Way): Json {
+/** Maps an OpenAI function; any other tool is Anthropic's own (`web_search_20250305` …) and is passed on unchanged. */
+function toolOf(value: Json, place: string, way: ToolContext): Json {
   const tool = asObject(value);
   const definition = asObject(tool?.["function"]);
   if (!tool || (tool["type"] === "function" && !definition))
@@ -60,8 +66,8 @@ function toolOf(value: Json, place: string, way: Way): Json {
   if (asObject(tool["custom"]))
     throw unsupported("takes no tools of type custom with a grammar of their own", place);
   if (!definition) return value;
-  nameUnknown(tool, { known: KNOWN_OF_TOOLS, place: "tools[]" }, way.call);
-  nameUnknown(definition, { known: KNOWN_OF_FUNCTIONS, place: "tools[].function" }, way.call);
+  reportUnknown(tool, { known: KNOWN_OF_TOOLS, place: "tools[]" }, way.call);
+  reportUnknown(definition, { known: KNOWN_OF_FUNCTIONS, place: "tools[].function" }, way.call);
   const { description, parameters } = definition;
   const name = asString(definition["name"]);
   if (name === "") throw badRequest("a tool needs a name", `${place}.function.name`);
@@ -71,37 +77,37 @@ function toolOf(value: Json, place: string, way: Way): Json {
     name: way.names.toUpstream(name),
     ...(!isAbsent(description) && { description }),
     ...inputSchema(asObject(parameters), definition["strict"] === true, way),
-    ...ownMembers(tool, definition),
+    ...nativeMembers(tool, definition),
   };
 }
 
 function inputSchema(
   parameters: JsonObject | undefined,
   isStrict: boolean,
-  { traits, call }: Way,
+  { traits, call }: ToolContext,
 ): JsonObject {
   const place = "tools[].function.parameters";
   const at = { place, type: "object" as const, call };
-  const schema = withoutTopChoices(soundSchema(parameters ?? { properties: {} }, at), at);
+  const schema = flattenTopLevelChoices(validSchema(parameters ?? { properties: {} }, at), at);
   if (!isStrict) return { input_schema: schema };
   if (!traits.structured) {
     call.ignored("tools[].function.strict", "this model has no strict tools");
     return { input_schema: schema };
   }
-  const fitted = fitSchema(schema);
-  nameDropped(fitted.dropped, place, call);
+  const fitted = toStrictSchema(schema);
+  reportDropped(fitted.dropped, place, call);
   return { input_schema: fitted.schema, strict: true };
 }
 
-function ownMembers(tool: JsonObject, definition: JsonObject): JsonObject {
-  const said = OWN.map((name) => [name, definition[name] ?? tool[name]] as const);
+function nativeMembers(tool: JsonObject, definition: JsonObject): JsonObject {
+  const said = NATIVE_MEMBERS.map((name) => [name, definition[name] ?? tool[name]] as const);
   return Object.fromEntries(said.filter(([, value]) => !isAbsent(value)));
 }
 
-function nameUnknown(
+function reportUnknown(
   members: JsonObject,
   { known, place }: { known: ReadonlySet<string>; place: string },
-  call: Way["call"],
+  call: ToolContext["call"],
 ): void {
   for (const [name, value] of Object.entries(members)) {
     if (!known.has(name) && !isAbsent(value))
@@ -115,22 +121,22 @@ const CHOICES = new Map([
   ["required", "any"],
 ]);
 
-function choiceOf(value: ChatRequest[string], { traits, names }: Way): JsonObject | undefined {
+function choiceOf(value: ChatRequest[string], { traits, names }: ToolContext): JsonObject | undefined {
   if (isAbsent(value)) return undefined;
-  const choice = typeof value === "string" ? wordOf(value) : nameOf(asObject(value));
+  const choice = typeof value === "string" ? choiceFromWord(value) : choiceFromObject(asObject(value));
   if (!choice) throw unsupported("knows no such tool_choice", "tool_choice");
-  if (isDemand(choice) && !traits.forcedTools)
+  if (isForcedChoice(choice) && !traits.forcedTools)
     throw unsupported("can't demand a tool call of this model", "tool_choice");
   const name = asString(choice["name"]);
   return name === "" ? choice : { ...choice, name: names.toUpstream(name) };
 }
 
-function wordOf(word: string): JsonObject | undefined {
+function choiceFromWord(word: string): JsonObject | undefined {
   const type = CHOICES.get(word);
   return type === undefined ? undefined : { type };
 }
 
-function nameOf(choice: JsonObject | undefined): JsonObject | undefined {
+function choiceFromObject(choice: JsonObject | undefined): JsonObject | undefined {
   if (choice?.["type"] === "function") return namedTool(asString(asObject(choice["function"])?.["name"]));
   // Anthropic's own form.
   return /^(auto|any|tool|none)$/.test(asString(choice?.["type"])) ? choice : undefined;
