@@ -1,84 +1,95 @@
-import type { Json } from "../../contract/index.ts";
-import { messageOf, NO_BACKOFF, retryAfter } from "./backoff.ts";
-import { lifetimeOf, shortId } from "./entry.ts";
+import type { Host, Json } from "../../contract/index.ts";
+import { isUsable, lifetimeOf, shortId } from "./entry.ts";
 import type { Entry, Loan, Trust } from "./entry.ts";
-import type { PoolContext } from "./context.ts";
 import {
   afterRateLimit,
   afterRefresh,
   afterRejection,
-  afterRetirement,
   afterSuccess,
-  FORGIVEN_REST,
+  backOff,
   FRESH,
+  messageOf,
+  NO_BACKOFF,
+  retryAfter,
 } from "./health.ts";
-import { tryStorage } from "./store.ts";
-import type { StoredCredential } from "./store.ts";
+import type { CredentialStore, StoredCredential } from "./store.ts";
+import type { CredentialSource, PoolOptions } from "./types.ts";
 
-/** How coarsely the time of last use is stored. */
-const COARSE_USE = 10 * 60_000;
-
-/** Who makes new credentials, and is to know what they are good for. */
-export interface Maker {
-  /** One that was just made has been of use. */
-  proved(): void;
-  /** One that was just made was refused for good before it was of any use. */
-  wasted(error: unknown): void;
+/** What the parts of a pool share. */
+export interface PoolContext<C extends Json> {
+  readonly source: CredentialSource<C>;
+  readonly settings: Required<PoolOptions>;
+  readonly host: Host;
+  readonly store: CredentialStore<C>;
+  /** Aborted when the pool closes. */
+  readonly signal: AbortSignal;
+  /** Returns the time in milliseconds since 1970. */
+  readonly now: () => number;
+  /** Runs background work that never rejects; closing the pool waits for it. */
+  readonly run: (job: Promise<void>) => void;
+  /** Has the pool look again at who can be served and what is due. */
+  readonly onChange: () => void;
 }
 
-/** The credentials of a pool, and what the reports of those who use them do to them. */
+/** Resolution of the stored time of last use. */
+const LAST_USED_RESOLUTION = 10 * 60_000;
+/** The longest first cooling after a rejection where the source has `retryRejected`. */
+const REJECTED_COOLING = 60_000;
+
+/** The credentials of a pool, and how leases and reports change them. */
 export class CredentialSet<C extends Json> {
-  readonly #environment: PoolContext<C>;
-  readonly #maker: Maker;
+  readonly #context: PoolContext<C>;
   readonly #live = new Map<string, Entry<C>>();
-  /** Retired, but still lent to somebody. */
-  readonly #departing = new Set<Entry<C>>();
+  /** The credentials that are not retired, by id. Their number counts against `max`. */
+  readonly live: ReadonlyMap<string, Entry<C>> = this.#live;
+  /** Retired, but still leased. */
+  readonly #retiring = new Set<Entry<C>>();
   /** How many were retired since the pool was built. */
   readonly retired = { configured: 0, made: 0 };
-  /** The turn of the one that was lent last: nobody can save up turns while they rest. */
+  /** Why the last new credential could not be created, or was rejected before its first success. */
+  problem: unknown;
+  /** Failures of new credentials that were rejected before their first success. */
+  wasted = NO_BACKOFF;
+  /** The turn of the last lease: a credential that rests saves up no turns. */
   #turn = 0;
 
-  constructor(environment: PoolContext<C>, maker: Maker) {
-    this.#environment = environment;
-    this.#maker = maker;
+  constructor(context: PoolContext<C>) {
+    this.#context = context;
   }
 
-  /** How many count against `max`. */
-  get size(): number {
-    return this.#live.size;
+  /** Returns all credentials, including those that are retired but still leased. */
+  all(): readonly Entry<C>[] {
+    return [...this.#live.values(), ...this.#retiring];
   }
 
-  /** All that are not retired. */
-  live(): IterableIterator<Entry<C>> {
-    return this.#live.values();
+  /** Returns the credentials that may be lent. */
+  lendable(now: number): readonly Entry<C>[] {
+    return [...this.#live.values()].filter((entry) => isUsable(entry, now) && this.isTrusted(entry, now));
   }
 
-  /** All that anybody has to do with, those included that are retired but still lent. */
-  everyone(): readonly Entry<C>[] {
-    return [...this.#live.values(), ...this.#departing];
+  /** Returns whether a credential may be lent without verifying it first. */
+  isTrusted({ trust, lastUsed, since, verifiedAt }: Entry<C>, now: number): boolean {
+    const { source, settings } = this.#context;
+    if (!source.verify) return true;
+    return trust !== "suspect" && now - Math.max(lastUsed, since, verifiedAt) <= settings.verifyAfter;
   }
 
-  find(id: string): Entry<C> | undefined {
-    return this.#live.get(id);
-  }
-
-  /** Takes in a credential from the storage, or a new one in the form of a record. */
+  /** Adds a credential from the storage, or a new one. */
   add(id: string, record: StoredCredential<C>, trust: Trust): Entry<C> {
-    const resting = record.coolUntil > this.#now();
+    const { credential, coolUntil, ...times } = record;
+    this.hideSecrets(credential);
     const entry: Entry<C> = {
+      ...times,
       id,
-      account: record.account,
-      credential: record.credential,
-      since: record.since,
-      lastUsed: record.lastUsed,
-      weight: this.#environment.source.weight?.(record.credential),
+      credential,
+      expiresAt: this.#expiryOf(credential),
+      weight: this.#context.source.weight?.(credential),
       turn: 0,
-      expiresAt: this.#expiry(record.credential),
       renewals: 0,
       verifiedAt: 0,
       trust,
       untried: trust === "proven" && record.account === undefined,
-      health: resting ? { ...FRESH, standing: "probing", coolUntil: record.coolUntil } : FRESH,
+      health: coolUntil > this.#context.now() ? { ...FRESH, standing: "probing", coolUntil } : FRESH,
       loans: new Set(),
       work: undefined,
       backoff: NO_BACKOFF,
@@ -89,139 +100,140 @@ export class CredentialSet<C extends Json> {
     return entry;
   }
 
-  /** Puts a newer credential in place of an entry's. */
+  /** Replaces an entry's credential by a newer one. */
   renew(entry: Entry<C>, credential: C): void {
+    this.hideSecrets(credential);
     entry.credential = credential;
-    entry.expiresAt = this.#expiry(credential);
-    entry.since = this.#now();
+    entry.expiresAt = this.#expiryOf(credential);
+    entry.since = this.#context.now();
     entry.renewals++;
     entry.trust = "proven";
     entry.health = afterRefresh(entry.health);
     entry.problem = undefined;
   }
 
-  lend(entry: Entry<C>, exclusive: boolean): Loan {
-    const loan = { exclusive, epoch: entry.health.epoch };
-    const now = this.#now();
+  /** Keeps a credential's secrets out of logs, errors and status. */
+  hideSecrets(credential: C): void {
+    for (const secret of this.#context.source.secrets(credential)) this.#context.host.secret(secret);
+  }
+
+  lend(entry: Entry<C>, exclusive: boolean): Loan<C> {
+    const loan = { entry, exclusive, epoch: entry.health.epoch };
+    const now = this.#context.now();
     entry.loans.add(loan);
     this.#turn = Math.max(this.#turn, entry.turn);
     if (entry.weight !== undefined) entry.turn = this.#turn + 1 / entry.weight;
-    if (now - entry.lastUsed > COARSE_USE) entry.saveAt ??= now;
+    if (now - entry.lastUsed > LAST_USED_RESOLUTION) entry.saveAt ??= now;
     entry.lastUsed = now;
     return loan;
   }
 
-  giveBack(entry: Entry<C>, loan: Loan): void {
-    entry.loans.delete(loan);
-    if (entry.health.standing === "dead") this.#bury(entry);
+  giveBack(loan: Loan<C>): void {
+    loan.entry.loans.delete(loan);
+    if (loan.entry.health.standing === "dead") this.#forget(loan.entry);
   }
 
-  succeeded(entry: Entry<C>, loan: Loan): void {
+  /** Records that the upstream accepted a leased credential. */
+  succeeded({ entry, epoch }: Loan<C>): void {
     const before = entry.health;
-    if (entry.untried) this.#maker.proved();
+    if (entry.untried) this.wasted = NO_BACKOFF;
     entry.untried = false;
     entry.trust = "proven";
-    entry.health = afterSuccess(before, loan.epoch);
+    entry.health = afterSuccess(before, epoch);
     if (entry.health === before) return;
     entry.problem = undefined;
-    entry.saveAt = this.#now();
+    entry.saveAt = this.#context.now();
   }
 
   rateLimited(entry: Entry<C>, error: unknown): void {
-    this.#rest(entry, error, retryAfter(error));
+    this.#cool(entry, error, retryAfter(error));
   }
 
-  #rest(entry: Entry<C>, error: unknown, ms: number | undefined): void {
-    const now = this.#now();
+  rejected(entry: Entry<C>, error: unknown): void {
+    const { source, settings } = this.#context;
+    const now = this.#context.now();
+    if (entry.trust !== "proven") this.#suspectRestored();
+    const life = lifetimeOf(entry);
+    const canRefresh = source.refresh !== undefined;
+    const health = afterRejection(entry.health, { canRefresh, age: now - entry.since, life });
+    if (health === entry.health) return;
+    if (health.standing !== "dead") {
+      entry.problem = messageOf(error);
+      entry.health = health;
+    } else if (source.retryRejected) {
+      this.#cool(entry, error, Math.min(REJECTED_COOLING, life));
+    } else {
+      if (entry.untried) {
+        this.wasted = backOff(this.wasted, error, { now, random: settings.random });
+        this.problem = error;
+      }
+      this.retire(entry, error);
+    }
+  }
+
+  /** Retires a credential for good and removes it from the storage; its leases go on. */
+  retire(entry: Entry<C>, reason: unknown): void {
+    entry.health = { ...entry.health, standing: "dead" };
+    entry.problem = messageOf(reason);
+    this.#live.delete(entry.id);
+    this.#retiring.add(entry);
+    this.#logRetired(entry);
+    // Work that goes on may still write to the storage: the entry is erased after it.
+    if (entry.work === undefined) this.erase(entry);
+    this.#forget(entry);
+  }
+
+  /** Removes a retired credential from the storage, and marks its account there as retired. */
+  erase({ id, account }: Entry<C>): void {
+    const { store, run } = this.#context;
+    run(store.remove(id));
+    if (account !== undefined) run(store.retireAccount(account));
+  }
+
+  #cool(entry: Entry<C>, error: unknown, ms: number | undefined): void {
+    const now = this.#context.now();
     const before = entry.health.coolUntil;
     entry.health = afterRateLimit(entry.health, now, ms);
     if (entry.health.coolUntil === before) return;
     entry.problem = messageOf(error);
     entry.saveAt = now;
-    this.#environment.host.log.info("a credential cools", {
+    this.#context.host.log.info("credential cooling", {
       credential: shortId(entry.id),
       wait_ms: Math.round(entry.health.coolUntil - now),
     });
   }
 
-  rejected(entry: Entry<C>, error: unknown): void {
-    const { source } = this.#environment;
-    if (entry.trust !== "proven") this.#suspectOthers();
-    const health = afterRejection(entry.health, {
-      canRefresh: source.refresh !== undefined,
-      age: this.#now() - entry.since,
-      life: lifetimeOf(entry),
-    });
-    if (health === entry.health) return;
-    if (health.standing === "dead" && source.retryRejected)
-      return this.#rest(entry, error, Math.min(FORGIVEN_REST, lifetimeOf(entry)));
-    entry.problem = messageOf(error);
-    if (health.standing !== "dead") {
-      entry.health = health;
-      return;
-    }
-    if (entry.untried) this.#maker.wasted(error);
-    this.retire(entry, error);
+  /** Has all restored credentials verified before they are lent: the service may have forgotten all of them. */
+  #suspectRestored(): void {
+    for (const entry of this.#live.values()) if (entry.trust === "restored") entry.trust = "suspect";
   }
 
-  /** All that only the storage vouches for are to be verified before they are lent. */
-  #suspectOthers(): void {
-    for (const entry of this.#live.values()) if (entry.trust === "kept") entry.trust = "suspect";
-  }
-
-  /** Takes a credential out of use for good, out of the storage too; leases that run on it go on. */
-  retire(entry: Entry<C>, why: unknown): void {
-    entry.health = afterRetirement(entry.health);
-    entry.problem = messageOf(why);
-    this.#live.delete(entry.id);
-    this.#departing.add(entry);
-    this.#tellRetired(entry);
-    // What is at work may still write to the storage: then it is erased when that is done.
-    if (entry.work === undefined) this.erase(entry);
-    this.#bury(entry);
-  }
-
-  /** What the configuration gives is missed by somebody who can do something about it. */
-  #tellRetired({ id, account, problem }: Entry<C>): void {
-    const { log } = this.#environment.host;
+  #logRetired({ id, account, problem }: Entry<C>): void {
+    const { log } = this.#context.host;
     const fields = { credential: shortId(id), error: problem };
     if (account === undefined) {
       this.retired.made++;
-      log.info("a credential is retired", fields);
+      log.info("credential retired", fields);
     } else {
       this.retired.configured++;
-      log.warn("an account is used up; it is tried again when it is configured anew", { account, ...fields });
+      log.warn("account retired; change its credential in the configuration", { account, ...fields });
     }
   }
 
-  /** Takes a retired credential out of the storage, and marks its account. */
-  erase(entry: Entry<C>): void {
-    const { host, store, jobs } = this.#environment;
-    jobs.run(tryStorage(host, "a retired credential could not be deleted", () => store.remove(entry.id)));
-    if (entry.account === undefined) return;
-    const { account } = entry;
-    jobs.run(tryStorage(host, "a used-up account could not be marked", () => store.markUsedUp(account)));
-  }
-
-  /** Forgets a retired one when nobody has it any more. */
-  #bury(entry: Entry<C>): void {
+  /** Drops a retired credential once it has no lease, and tells the source. */
+  #forget(entry: Entry<C>): void {
     if (entry.loans.size > 0) return;
-    this.#departing.delete(entry);
+    this.#retiring.delete(entry);
     if (this.#live.has(entry.id)) return;
+    const { source, host } = this.#context;
     try {
-      this.#environment.source.onRetired?.(entry.id);
+      source.onRetired?.(entry.id);
     } catch (error) {
-      this.#environment.host.log.error("closing what hung on a credential failed", {
-        error: messageOf(error),
-      });
+      host.log.error("the plugin's onRetired failed", { error: messageOf(error) });
     }
   }
 
-  #expiry(credential: C): number {
-    return this.#environment.source.expiresAt?.(credential) ?? Infinity;
-  }
-
-  #now(): number {
-    return this.#environment.settings.clock.now();
+  #expiryOf(credential: C): number {
+    return this.#context.source.expiresAt?.(credential) ?? Infinity;
   }
 }

@@ -1,25 +1,26 @@
+import { UpstreamError } from "../../contract/index.ts";
+import { onOneLine } from "../json/values.ts";
+
 /**
- * What is known of a credential's standing with the upstream, as plain data, and how each report changes it.
+ * A credential's standing with the upstream, as plain data, and how each report changes it. Cooling is no standing: it
+ * is probing before `coolUntil`, so that its end needs no event.
  *
  *     fresh ──rate-limited──▶ cooling ──time──▶ probing ──succeeded──▶ fresh
  *     fresh ──rejected──────▶ doubted ──refresh─▶ probing ──rejected──▶ dead
- *
- * Cooling isn't stored: it is probing before `coolUntil`, so that no event is needed when its time is over.
- * @module
  */
 export interface Health {
   readonly standing: "fresh" | "probing" | "doubted" | "dead";
-  /** It must rest until then (milliseconds since 1970). */
+  /** It may not be lent before (milliseconds since 1970). */
   readonly coolUntil: number;
-  /** How long it was last told to rest; 0 once the upstream has taken it again. */
+  /** The length of the last cooling; 0 after a success. */
   readonly cooled: number;
-  /** It was refreshed because the one before was rejected, and the upstream hasn't taken it yet. */
+  /** It was refreshed after a rejection, and the upstream hasn't accepted it yet. */
   readonly rejectedBefore: boolean;
-  /** Counts the falls from grace: what was lent before the last one says nothing about the present. */
+  /** Counts coolings and rejections, so that reports of older leases can be told apart. */
   readonly epoch: number;
 }
 
-/** How a credential begins. */
+/** The health of a new credential. */
 export const FRESH: Health = {
   standing: "fresh",
   coolUntil: 0,
@@ -30,14 +31,12 @@ export const FRESH: Health = {
 
 const FIRST_COOLING = 5000;
 const LONGEST_COOLING = 10 * 60_000;
-/** Until then what a refresh gave is new; later it may have been good, and was taken back. */
+/** Age up to which a rejection means that a refresh didn't help; an older credential may have been valid and revoked. */
 const JUST_REFRESHED = 60_000;
-/** How long a credential rests at most that was refused, if its owner may put that right. */
-export const FORGIVEN_REST = 60_000;
 
 /**
- * The upstream said "too many" (429): rest as long as it asks, at least twice as long as the last time if
- * there was no success since, and never shorter than was already said. One burst of refusals counts once.
+ * Returns the health after a rate limit (429): cooling as long as the upstream asks, or 5 s, at least twice as long as
+ * the last time without a success since. Further reports during a cooling never shorten it and don't double it.
  */
 export function afterRateLimit(health: Health, now: number, retryAfterMs: number | undefined): Health {
   if (health.standing === "dead") return health;
@@ -50,8 +49,8 @@ export function afterRateLimit(health: Health, now: number, retryAfterMs: number
 }
 
 /**
- * The upstream refused it (401, 403): services take tokens back at any age, so it is refreshed, unless that can't help
- * or it is what has just come of such a refresh.
+ * Returns the health after a rejection (401, 403). Services revoke tokens at any age, so the credential is to be
+ * refreshed, unless it can't be or has just been refreshed for that reason: then it is dead.
  */
 export function afterRejection(
   health: Health,
@@ -59,24 +58,66 @@ export function afterRejection(
 ): Health {
   if (health.standing === "dead" || health.standing === "doubted") return health;
   const isJustRefreshed = health.rejectedBefore && age < Math.min(JUST_REFRESHED, life / 2);
-  if (!canRefresh || isJustRefreshed) return afterRetirement(health);
+  if (!canRefresh || isJustRefreshed) return { ...health, standing: "dead" };
   return { ...health, standing: "doubted", rejectedBefore: true, epoch: health.epoch + 1 };
 }
 
-/** It was refreshed: one that was doubted may prove itself, and of any other nothing was refused yet. */
+/** Returns the health after a refresh: a doubted credential may be probed. */
 export function afterRefresh(health: Health): Health {
   return health.standing === "doubted"
     ? { ...health, standing: "probing" }
     : { ...health, rejectedBefore: false };
 }
 
-/** The upstream took it, in a call that it was lent for in `epoch`: one that is probing is trusted again. */
+/** Returns the health after a success of a lease that began in `epoch`: a probing credential is fresh again. */
 export function afterSuccess(health: Health, epoch: number): Health {
   if (health.standing !== "probing" || epoch !== health.epoch) return health;
   return { ...FRESH, epoch };
 }
 
-/** It won't be used any more. */
-export function afterRetirement(health: Health): Health {
-  return { ...health, standing: "dead" };
+/** The failures in a row of an operation, and when it may be tried again (milliseconds since 1970). */
+export interface Backoff {
+  readonly failures: number;
+  readonly until: number;
+}
+
+/** The back-off without failures. */
+export const NO_BACKOFF: Backoff = { failures: 0, until: 0 };
+
+const FIRST_BACKOFF = 1000;
+const LONGEST_BACKOFF = 10 * 60_000;
+/** Lower bound of the ceiling, so that short-lived tokens don't flood a service that is down. */
+const LOWEST_CEILING = 10_000;
+/** Lower bound of the wait: full jitter may draw 0. */
+const SHORTEST_BACKOFF = 100;
+
+/**
+ * Returns the back-off after one more failure: exponential with full jitter, from 1 s up to 10 min or `longest`, and
+ * not before the time that the upstream named.
+ */
+export function backOff(
+  before: Backoff,
+  error: unknown,
+  { now, random, longest = LONGEST_BACKOFF }: { now: number; random: () => number; longest?: number },
+): Backoff {
+  const most = Math.max(LOWEST_CEILING, Math.min(LONGEST_BACKOFF, longest));
+  const ceiling = Math.min(most, FIRST_BACKOFF * 2 ** before.failures);
+  const wait = Math.max(SHORTEST_BACKOFF, random() * ceiling, retryAfter(error) ?? 0);
+  return { failures: before.failures + 1, until: now + wait };
+}
+
+/** Returns how long the upstream asks to wait, in milliseconds, if it says so. */
+export function retryAfter(error: unknown): number | undefined {
+  const wait = UpstreamError.is(error) ? (error.retryAfterMs ?? 0) : 0;
+  return wait > 0 && wait < Infinity ? wait : undefined;
+}
+
+/** Returns whether an error means that the credential itself is invalid. */
+export function provesInvalid(error: unknown): boolean {
+  return UpstreamError.is(error) && (error.code === "rejected" || error.code === "bad-request");
+}
+
+/** Returns an error's message in one line, for logs and status. */
+export function messageOf(error: unknown): string {
+  return onOneLine(error instanceof Error ? error.message : String(error));
 }

@@ -1,93 +1,74 @@
 import { UpstreamError } from "../../contract/index.ts";
 import type { Json } from "../../contract/index.ts";
-import type { Clock } from "../clock.ts";
+import { withDeadline } from "../clock.ts";
+import type { CredentialSet, PoolContext } from "./credential-set.ts";
 import { versionOf } from "./entry.ts";
-import type { Entry, Loan } from "./entry.ts";
-import type { Jobs } from "./jobs.ts";
-import type { CredentialSet } from "./credential-set.ts";
+import type { Loan } from "./entry.ts";
 import type { Lease } from "./types.ts";
 
-/** A clean-up that hangs must not keep a credential from everybody else. */
-const LONGEST_KEPT = 30_000;
+/** A clean-up that hangs must not keep a credential from other calls. */
+const CLEAN_UP_DEADLINE = 30_000;
 
-/** What a lease needs to know. */
-export interface LeaseTerms<C extends Json> {
-  readonly entry: Entry<C>;
-  readonly loan: Loan;
-  readonly roster: CredentialSet<C>;
-  readonly jobs: Jobs;
-  readonly clock: Clock;
-  /** Aborted when the pool is closed: what failed then, or later, says nothing about the credential. */
-  readonly closing: AbortSignal;
-  /** Called after each report, and when the lease is given back. */
-  readonly changed: () => void;
-}
-
-/** The loan of a credential to one call. */
+/** One call's lease of a credential. */
 export class PoolLease<C extends Json> implements Lease<C> {
   readonly id: string;
   readonly version: string;
   readonly credential: C;
-  readonly #terms: LeaseTerms<C>;
-  #isReturned = false;
-  /** Clean-ups that still need it. */
-  #kept = 0;
+  readonly #context: PoolContext<C>;
+  readonly #set: CredentialSet<C>;
+  readonly #loan: Loan<C>;
+  #isDisposed = false;
+  #cleanUps = 0;
 
-  constructor(terms: LeaseTerms<C>) {
-    this.id = terms.entry.id;
-    this.version = versionOf(terms.entry);
-    this.credential = terms.entry.credential;
-    this.#terms = terms;
+  constructor(context: PoolContext<C>, set: CredentialSet<C>, loan: Loan<C>) {
+    this.id = loan.entry.id;
+    this.version = versionOf(loan.entry);
+    this.credential = loan.entry.credential;
+    this.#context = context;
+    this.#set = set;
+    this.#loan = loan;
   }
 
   get newest(): C {
-    return this.#terms.entry.credential;
+    return this.#loan.entry.credential;
   }
 
   keepUntil(cleanUp: Promise<unknown>): void {
-    const { jobs, clock } = this.#terms;
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const cancelTimer = clock.after(LONGEST_KEPT, resolve);
-    const done = cleanUp.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#kept++;
-    jobs.run(
-      Promise.race([done, late]).then(() => {
-        cancelTimer();
-        this.#kept--;
-        if (this.#isReturned) this.#giveBack();
-      }),
-    );
+    const { clock } = this.#context.settings;
+    const over = (): void => {
+      this.#cleanUps--;
+      if (this.#isDisposed) this.#giveBack();
+    };
+    this.#cleanUps++;
+    const deadline = { what: "the clean-up of a lease", ms: CLEAN_UP_DEADLINE, clock };
+    this.#context.run(withDeadline(() => cleanUp, deadline).then(over, over));
   }
 
   failed(error: unknown): void {
-    const { entry, roster, closing, changed } = this.#terms;
-    if (closing.aborted || !UpstreamError.is(error)) return;
-    // A refusal of a credential that was refreshed meanwhile says nothing about the new one.
-    if (error.code === "rejected" && this.credential === entry.credential) roster.rejected(entry, error);
-    if (error.code === "rate-limited" || error.code === "out-of-credit") roster.rateLimited(entry, error);
-    changed();
+    // A closing pool fails its calls itself: that says nothing about the credential.
+    if (this.#context.signal.aborted || !UpstreamError.is(error)) return;
+    const { entry } = this.#loan;
+    // A rejection of a credential that was refreshed meanwhile says nothing about the new one.
+    if (error.code === "rejected" && this.credential === entry.credential) this.#set.rejected(entry, error);
+    if (error.code === "rate-limited" || error.code === "out-of-credit") this.#set.rateLimited(entry, error);
+    this.#context.onChange();
   }
 
   succeeded(): void {
-    const { entry, loan, roster, closing, changed } = this.#terms;
-    if (closing.aborted) return;
-    roster.succeeded(entry, loan);
-    changed();
+    if (this.#context.signal.aborted) return;
+    this.#set.succeeded(this.#loan);
+    this.#context.onChange();
   }
 
   [Symbol.dispose](): void {
-    if (this.#isReturned) return;
-    this.#isReturned = true;
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
     this.#giveBack();
   }
 
   #giveBack(): void {
-    if (this.#kept > 0) return;
-    const { entry, loan, roster, changed } = this.#terms;
-    roster.giveBack(entry, loan);
-    changed();
+    if (this.#cleanUps > 0) return;
+    this.#set.giveBack(this.#loan);
+    this.#context.onChange();
   }
 }

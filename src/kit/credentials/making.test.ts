@@ -208,7 +208,7 @@ describe("when making fails", () => {
     hangs = false;
     await bench.clock.advance(501);
     expect(asking.lease).toBeDefined();
-    expect(bench.logged("warn")).toEqual(["making a credential failed; backing off"]);
+    expect(bench.logged("warn")).toEqual(["creating a credential failed"]);
   });
 
   test("a credential that is expired when it comes is a failure, not a loop", async () => {

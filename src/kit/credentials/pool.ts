@@ -1,22 +1,16 @@
 import type { Host, Json, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { Alarm } from "./alarm.ts";
-import { messageOf } from "./backoff.ts";
-import { hasRoom, leastUsed, isExcluded, isUsable, isTrusted, refreshAt } from "./entry.ts";
-import type { Entry } from "./entry.ts";
-import { withDefaults } from "./context.ts";
-import type { PoolContext } from "./context.ts";
-import { Jobs } from "./jobs.ts";
-import { PoolLease } from "./lease.ts";
-import { load } from "./load.ts";
-import { Schedule } from "./schedule.ts";
-import { Queue } from "./queue.ts";
-import type { Waiter } from "./queue.ts";
 import { CredentialSet } from "./credential-set.ts";
-import { statusOf } from "./status.ts";
-import { CredentialStore } from "./store.ts";
+import type { PoolContext } from "./credential-set.ts";
+import { countStates, describeEntry, hasCapacity, isExcluded, isUsable, leastUsed } from "./entry.ts";
+import type { Entry } from "./entry.ts";
+import { messageOf } from "./health.ts";
+import { PoolLease } from "./lease.ts";
 import { Provisioner } from "./provisioner.ts";
 import { Refresher } from "./refresher.ts";
+import { Schedule } from "./schedule.ts";
+import { CredentialStore } from "./store.ts";
+import { withDefaults } from "./types.ts";
 import type {
   CredentialPool,
   CredentialSource,
@@ -26,13 +20,15 @@ import type {
   PoolOptions,
 } from "./types.ts";
 
-/** Somebody waits rather than being sent away if a credential may be usable within this time. */
-const GRACE = 2000;
+/** How long a call waits for a credential at most, as far as can be foreseen. */
+const LONGEST_WAIT = 2000;
+/** How long refreshes go on after the upstream was closed, so that rotated tokens aren't lost. */
+const CLOSING_GRACE = 5000;
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * A pool of credentials for an upstream. Build it in `open`, start it in `start`; it ends with the host. A
- * RangeError if the options contradict each other.
+ * Creates a pool of credentials for an upstream: in `open`, to be started in the upstream's `start`. The pool ends with
+ * the host. Throws a `RangeError` if the options contradict each other.
  */
 export function credentialPool<C extends Json>(
   source: CredentialSource<C>,
@@ -42,217 +38,236 @@ export function credentialPool<C extends Json>(
   return new Pool(source, options, host);
 }
 
+/** A call that waits for a lease. */
+type Waiter<C extends Json> = PromiseWithResolvers<Lease<C>> & Required<LeaseOptions>;
+
 /**
- * Whatever happens (somebody asks, something is given back, work is done, time passes) ends in one `#turn`,
- * which looks at the whole: who can be served, what is due, who has no hope, and when to look again.
+ * Every event (a call, a report, the end of background work, a time that has come) ends in one `#turn`, which looks at
+ * the whole pool: who can be served, what is due, who must be turned away, and when to look again.
  */
 class Pool<C extends Json> implements CredentialPool<C> {
-  readonly #environment: PoolContext<C>;
-  readonly #roster: CredentialSet<C>;
-  readonly #upkeep: Refresher<C>;
-  readonly #supply: Provisioner<C>;
-  readonly #outlook: Schedule<C>;
-  readonly #queue = new Queue<Lease<C>>();
-  readonly #alarm: Alarm;
-  readonly #closing = new AbortController();
+  readonly #context: PoolContext<C>;
+  readonly #set: CredentialSet<C>;
+  readonly #refresher: Refresher<C>;
+  readonly #provisioner: Provisioner<C>;
+  readonly #schedule: Schedule<C>;
+  /** In the order of their calls. */
+  readonly #waiters = new Set<Waiter<C>>();
+  readonly #jobs = new Set<Promise<void>>();
+  readonly #closed = new AbortController();
+  #timer: { readonly at: number; readonly cancel: () => void } | undefined;
   #phase: "idle" | "loading" | "open" = "idle";
 
   constructor(source: CredentialSource<C>, options: PoolOptions, host: Host) {
     const settings = withDefaults(options);
-    const store = new CredentialStore<C>(host, settings.clock);
-    const { signal } = this.#closing;
-    this.#environment = { source, settings, host, store, jobs: new Jobs(), signal };
-    this.#roster = new CredentialSet(this.#environment, {
-      proved: () => this.#supply.proved(),
-      wasted: (error) => this.#supply.wasted(error),
+    this.#context = {
+      source,
+      settings,
+      host,
+      store: new CredentialStore<C>(host, settings.clock),
+      signal: AbortSignal.any([host.signal, this.#closed.signal]),
+      now: () => settings.clock.now(),
+      run: (job) => this.#run(job),
+      onChange: () => this.#turn(),
+    };
+    this.#set = new CredentialSet(this.#context);
+    this.#refresher = new Refresher(this.#context, this.#set);
+    this.#provisioner = new Provisioner(this.#context, this.#set);
+    this.#schedule = new Schedule(this.#context, {
+      set: this.#set,
+      provisioner: this.#provisioner,
+      waiters: this.#waiters,
     });
-    this.#upkeep = new Refresher(this.#environment, this.#roster, () => this.#turn());
-    this.#supply = new Provisioner(this.#environment, this.#roster);
-    this.#outlook = new Schedule(this.#environment, {
-      roster: this.#roster,
-      supply: this.#supply,
-      queue: this.#queue,
-    });
-    this.#alarm = new Alarm(settings.clock, () => this.#turn());
-    this.#closeWith(host);
+    this.#context.signal.addEventListener("abort", () => this.#close(), { once: true });
+    host.defer(() => this.#finish());
   }
 
   start(): void {
-    if (this.#phase !== "idle" || this.#closing.signal.aborted) return;
+    if (this.#phase !== "idle" || this.#isClosed) return;
     this.#phase = "loading";
-    this.#environment.jobs.run(this.#open());
+    this.#run(this.#restore());
   }
 
-  async lease(call: LeaseCall, options: LeaseOptions = {}): Promise<Lease<C>> {
+  async lease(call: LeaseCall, { exclusive = false, except = NONE }: LeaseOptions = {}): Promise<Lease<C>> {
     const { signal } = call;
     signal.throwIfAborted();
-    this.#closing.signal.throwIfAborted();
-    const waiter = this.#queue.join(options);
-    const leave = (): void => {
-      this.#queue.dismiss(waiter, signal.reason);
+    this.#context.signal.throwIfAborted();
+    const waiter = { exclusive, except, ...Promise.withResolvers<Lease<C>>() };
+    this.#waiters.add(waiter);
+    const onAbort = (): void => {
+      this.#reject(waiter, signal.reason);
       this.#turn();
     };
-    signal.addEventListener("abort", leave, { once: true });
+    signal.addEventListener("abort", onAbort, { once: true });
     this.#turn();
-    using _wait = this.#queue.has(waiter) ? call.queued?.() : undefined;
+    using _wait = this.#waiters.has(waiter) ? call.queued?.() : undefined;
     try {
       const lease = await waiter.promise;
-      // Who left in the moment of being served must not take the credential away with them.
+      // A call that is aborted while it is served must give the credential back.
       if (signal.aborted) lease[Symbol.dispose]();
       signal.throwIfAborted();
       return lease;
     } finally {
-      signal.removeEventListener("abort", leave);
+      signal.removeEventListener("abort", onAbort);
     }
   }
 
   isAvailable({ exclusive = false, except = NONE }: LeaseOptions = {}): boolean {
-    if (this.#phase !== "open" || this.#closing.signal.aborted) return false;
-    const now = this.#now();
-    return this.#lendable(now).some(
-      (entry) => !isExcluded(entry, except) && hasRoom(entry, exclusive, this.#environment.settings),
-    );
+    if (this.#phase !== "open" || this.#isClosed) return false;
+    const { settings } = this.#context;
+    return this.#set
+      .lendable(this.#context.now())
+      .some((entry) => !isExcluded(entry, except) && hasCapacity(entry, exclusive, settings));
   }
 
   mayBecomeAvailable({ except = NONE }: Pick<LeaseOptions, "except"> = {}): boolean {
-    if (this.#phase !== "open" || this.#closing.signal.aborted) return false;
-    const now = this.#now();
-    return this.#outlook.hope(now, except) <= now + GRACE;
+    if (this.#phase !== "open" || this.#isClosed) return false;
+    const now = this.#context.now();
+    return this.#schedule.usableFrom(now, except) <= now + LONGEST_WAIT;
   }
 
   status(): JsonObject {
-    return statusOf({
-      entries: this.#roster.everyone(),
-      making: this.#supply.making,
-      waiting: this.#queue.size,
-      problem: this.#supply.problem,
-      retired: this.#roster.retired,
-      now: this.#now(),
-    });
+    const now = this.#context.now();
+    const entries = this.#set.all();
+    const { problem, retired } = this.#set;
+    return {
+      states: { ...countStates(entries, now), making: this.#provisioner.isBusy ? 1 : 0 },
+      retired: { ...retired },
+      waiting: this.#waiters.size,
+      ...(problem !== undefined && { error: messageOf(problem) }),
+      credentials: entries.map((entry) => describeEntry(entry, now)),
+    };
   }
 
-  async #open(): Promise<void> {
-    this.#supply.expect(await load(this.#environment, this.#roster));
+  async #restore(): Promise<void> {
+    const { source, settings, store, host } = this.#context;
+    const { credentials, unopened } = await store.restore(source);
+    for (const [id, record] of credentials.slice(0, settings.max)) this.#set.add(id, record, "restored");
+    if (this.#set.live.size > 0) host.log.info("credentials restored", { count: this.#set.live.size });
+    this.#provisioner.expect(unopened);
     this.#phase = "open";
-    this.#turn();
   }
 
   #turn(): void {
-    if (this.#phase !== "open" || this.#closing.signal.aborted) return;
-    const now = this.#now();
+    if (this.#phase !== "open" || this.#isClosed) return;
+    const now = this.#context.now();
     this.#serve(now);
     this.#maintain(now);
     this.#verify(now);
     this.#grow(now);
-    this.#dismissHopeless(now);
-    this.#alarm.set(this.#outlook.nextEvent(now));
+    this.#rejectHopeless(now);
+    this.#wakeAt(this.#schedule.nextEvent(now));
   }
 
-  /** Lends what is free to those who wait, in their order. */
+  /** Serves waiting calls in their order. */
   #serve(now: number): void {
-    const { settings } = this.#environment;
-    const good = this.#lendable(now);
+    const lendable = this.#set.lendable(now);
     const reserved = new Set<Entry<C>>();
-    for (const waiter of this.#queue) {
-      const open = good.filter((entry) => !reserved.has(entry) && !isExcluded(entry, waiter.except));
-      const free = leastUsed(open.filter((entry) => hasRoom(entry, waiter.exclusive, settings)));
-      if (free) this.#queue.serve(waiter, this.#lend(free, waiter));
-      else if (waiter.except.size > 0) continue;
-      else if (!waiter.exclusive) return;
-      else if (!this.#supply.making) {
-        // Or else those who share would keep each credential busy, and who wants one alone would wait for ever.
+    for (const waiter of this.#waiters) {
+      const { exclusive, except } = waiter;
+      const open = lendable.filter((entry) => !reserved.has(entry) && !isExcluded(entry, except));
+      const free = leastUsed(open.filter((entry) => hasCapacity(entry, exclusive, this.#context.settings)));
+      if (free) {
+        this.#waiters.delete(waiter);
+        waiter.resolve(new PoolLease(this.#context, this.#set, this.#set.lend(free, exclusive)));
+      } else if (except.size > 0) continue;
+      else if (!exclusive) return;
+      else if (!this.#provisioner.isBusy) {
+        // Without a reservation shared leases would keep each credential busy, and an exclusive one would wait for ever.
         const next = leastUsed(open);
         if (next) reserved.add(next);
       }
     }
   }
 
-  #lendable(now: number): readonly Entry<C>[] {
-    return [...this.#roster.live()].filter((entry) => isUsable(entry, now) && this.#isTrusted(entry, now));
-  }
-
-  #lend(entry: Entry<C>, waiter: Waiter<Lease<C>>): Lease<C> {
-    return new PoolLease({
-      entry,
-      loan: this.#roster.lend(entry, waiter.exclusive),
-      roster: this.#roster,
-      jobs: this.#environment.jobs,
-      clock: this.#environment.settings.clock,
-      closing: this.#closing.signal,
-      changed: () => this.#turn(),
-    });
-  }
-
-  /** Begins what is due: refreshing, storing, and retiring what has expired and can't be refreshed. */
+  /** Begins refreshes and saves that are due, and retires what has expired and can't be refreshed. */
   #maintain(now: number): void {
-    const { source, settings } = this.#environment;
-    for (const entry of this.#roster.live()) {
-      if (!source.refresh && now >= entry.expiresAt) this.#roster.retire(entry, "it has expired");
+    const canRefresh = this.#context.source.refresh !== undefined;
+    for (const entry of this.#set.live.values()) {
+      if (!canRefresh && now >= entry.expiresAt) this.#set.retire(entry, "it has expired");
       else if (entry.work !== undefined) continue;
-      else if (source.refresh && now >= refreshAt(entry, settings.refreshBefore)) this.#upkeep.refresh(entry);
-      else if (entry.saveAt !== undefined && now >= entry.saveAt) this.#upkeep.save(entry);
+      else if (canRefresh && now >= this.#schedule.refreshAt(entry)) this.#refresher.refresh(entry);
+      else if (entry.saveAt !== undefined && now >= entry.saveAt) this.#refresher.save(entry);
     }
   }
 
-  /** Verifies those that are suspected, and as many long unused ones as there are people waiting for more. */
+  /** Verifies suspects, and as many long unused credentials as calls wait. */
   #verify(now: number): void {
-    for (const entry of this.#roster.live()) {
-      if (entry.work !== undefined || !isUsable(entry, now) || this.#isTrusted(entry, now)) continue;
-      if (entry.trust === "suspect" || this.#outlook.unmet(now) > 0) this.#upkeep.verify(entry);
+    for (const entry of this.#set.live.values()) {
+      if (entry.work !== undefined || !isUsable(entry, now) || this.#set.isTrusted(entry, now)) continue;
+      if (entry.trust === "suspect" || this.#schedule.unmetDemand(now) > 0) this.#refresher.verify(entry);
     }
   }
 
-  /** Makes one more if there is room and anybody or anything wants it. */
+  /** Creates one more credential if it is wanted and there is room. */
   #grow(now: number): void {
-    const way = this.#outlook.nextWay(now);
-    if (!way || way.backoff.until > now) return;
-    this.#environment.jobs.run(this.#supply.make(way).then(() => this.#turn()));
+    const origin = this.#schedule.nextOrigin(now);
+    if (origin && this.#provisioner.retryAt(origin) <= now) this.#run(this.#provisioner.provide(origin));
   }
 
-  /** Sends those away who would wait for longer than the grace, and says when to come back. */
-  #dismissHopeless(now: number): void {
-    const { problem } = this.#supply;
-    const why = problem === undefined ? "" : `: ${messageOf(problem)}`;
-    // Most want any credential: what they may hope for is worked out once.
-    let common: number | undefined;
-    for (const waiter of this.#queue) {
-      const isChoosy = waiter.except.size > 0;
-      const hope = isChoosy
-        ? this.#outlook.hope(now, waiter.except)
-        : (common ??= this.#outlook.hope(now, waiter.except));
-      if (hope <= now + GRACE) continue;
-      const options = hope === Infinity ? {} : { retryAfterMs: hope - now };
-      const message = `no credential can be used at present${why}`;
-      this.#queue.dismiss(
-        waiter,
-        new UpstreamError("no-credential", message, { cause: problem, ...options }),
-      );
+  /** Rejects the calls that would wait for too long, and says when to come back. */
+  #rejectHopeless(now: number): void {
+    const { problem } = this.#set;
+    const reason = problem === undefined ? "" : `: ${messageOf(problem)}`;
+    // Most calls exclude nothing: their time is computed once.
+    const common = this.#schedule.usableFrom(now, NONE);
+    for (const waiter of this.#waiters) {
+      const { except } = waiter;
+      const from = except.size > 0 ? this.#schedule.usableFrom(now, except) : common;
+      if (from <= now + LONGEST_WAIT) continue;
+      const options = from === Infinity ? {} : { retryAfterMs: from - now };
+      const message = `no credential is available${reason}`;
+      this.#reject(waiter, new UpstreamError("no-credential", message, { cause: problem, ...options }));
     }
   }
 
-  #isTrusted(entry: Entry<C>, now: number): boolean {
-    const { source, settings } = this.#environment;
-    return !source.verify || isTrusted(entry, now, settings.verifyAfter);
+  #reject(waiter: Waiter<C>, reason: unknown): void {
+    this.#waiters.delete(waiter);
+    waiter.reject(reason);
   }
 
-  #closeWith(host: Host): void {
-    const abort = (): void => this.#close(host.signal.reason);
-    if (host.signal.aborted) abort();
-    host.signal.addEventListener("abort", abort, { once: true });
-    host.defer(async () => {
-      host.signal.removeEventListener("abort", abort);
-      this.#close(new UpstreamError("unavailable", "the upstream is closed"));
-      await this.#upkeep.finish();
+  #run(job: Promise<void>): void {
+    const tracked = job.then(() => {
+      this.#jobs.delete(tracked);
+      this.#turn();
     });
+    this.#jobs.add(tracked);
   }
 
-  #close(reason: unknown): void {
-    this.#closing.abort(reason);
-    this.#alarm.set(Infinity);
-    for (const waiter of this.#queue) this.#queue.dismiss(waiter, this.#closing.signal.reason);
+  /** Resolves when no background work runs any more, including work that began meanwhile. */
+  async #idle(): Promise<void> {
+    while (this.#jobs.size > 0) await Promise.all(this.#jobs);
   }
 
-  #now(): number {
-    return this.#environment.settings.clock.now();
+  /** Takes a turn at that time instead of any other that was set; Infinity: never. */
+  #wakeAt(at: number): void {
+    if (at === (this.#timer?.at ?? Infinity)) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (at === Infinity) return;
+    const cancel = this.#context.settings.clock.after(Math.max(0, at - this.#context.now()), () => {
+      this.#timer = undefined;
+      this.#turn();
+    });
+    this.#timer = { at, cancel };
+  }
+
+  #close(): void {
+    this.#wakeAt(Infinity);
+    for (const waiter of this.#waiters) this.#reject(waiter, this.#context.signal.reason);
+  }
+
+  /** Waits for the background work, and stores what isn't stored yet. */
+  async #finish(): Promise<void> {
+    this.#closed.abort(new UpstreamError("unavailable", "the upstream is closed"));
+    const cancel = this.#context.settings.clock.after(CLOSING_GRACE, () => this.#refresher.abort());
+    await this.#idle();
+    cancel();
+    for (const entry of this.#set.live.values()) if (entry.saveAt !== undefined) this.#refresher.save(entry);
+    await this.#idle();
+  }
+
+  get #isClosed(): boolean {
+    return this.#context.signal.aborted;
   }
 }

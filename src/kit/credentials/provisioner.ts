@@ -1,16 +1,13 @@
 import type { Json } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { backOff, provesInvalid, messageOf, NO_BACKOFF } from "./backoff.ts";
-import type { Backoff } from "./backoff.ts";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline } from "../clock.ts";
+import type { CredentialSet, PoolContext } from "./credential-set.ts";
 import { shortId } from "./entry.ts";
-import { hide } from "./context.ts";
-import type { PoolContext } from "./context.ts";
-import type { CredentialSet } from "./credential-set.ts";
-import { tryStorage } from "./store.ts";
+import { backOff, messageOf, NO_BACKOFF, provesInvalid } from "./health.ts";
+import type { Backoff } from "./health.ts";
 import type { CredentialAccount } from "./types.ts";
 
-/** One way to get a credential: a configured account, which is good for one, or signing up. */
+/** One way to get a credential: a configured account, which gives one, or the source's `create`. */
 export interface Origin<C extends Json> {
   readonly account: string | undefined;
   readonly open: (signal: AbortSignal) => Promise<C>;
@@ -19,55 +16,27 @@ export interface Origin<C extends Json> {
 
 const DEADLINE = 30_000;
 
-/**
- * Where new credentials come from: first the configured accounts, then `create`. Makes one at a time; a way
- * that fails is left alone for a while.
- */
+/** Gets new credentials, one at a time: first from the configured accounts, then by `create`. */
 export class Provisioner<C extends Json> {
-  readonly #environment: PoolContext<C>;
-  readonly #roster: CredentialSet<C>;
+  readonly #context: PoolContext<C>;
+  readonly #set: CredentialSet<C>;
   #accounts: Origin<C>[] = [];
   readonly #creation: Origin<C> | undefined;
-  /** After credentials that were refused before they were of any use. */
-  #waste = NO_BACKOFF;
-  #making = false;
-  #problem: unknown;
+  #isBusy = false;
 
-  constructor(environment: PoolContext<C>, roster: CredentialSet<C>) {
-    this.#environment = environment;
-    this.#roster = roster;
-    const { source } = environment;
-    const open = source.create?.bind(source);
+  constructor(context: PoolContext<C>, set: CredentialSet<C>) {
+    this.#context = context;
+    this.#set = set;
+    const open = context.source.create?.bind(context.source);
     if (open) this.#creation = { account: undefined, open, backoff: NO_BACKOFF };
   }
 
-  /** One is being made right now. */
-  get making(): boolean {
-    return this.#making;
+  /** True while a credential is being created. */
+  get isBusy(): boolean {
+    return this.#isBusy;
   }
 
-  /** Why the last one could not be made; undefined if it could. */
-  get problem(): unknown {
-    return this.#problem;
-  }
-
-  proved(): void {
-    this.#waste = NO_BACKOFF;
-  }
-
-  /**
-   * One may have been unlucky. After the next ones signing up waits longer each time: what refuses good users, such as
-   * a way to them that has changed, would refuse the next ones, too.
-   */
-  wasted(error: unknown): void {
-    const { settings } = this.#environment;
-    const isFirst = this.#waste.failures === 0;
-    this.#waste = backOff(this.#waste, error, { now: settings.clock.now(), random: settings.random });
-    this.#problem = error;
-    if (this.#creation && !isFirst) this.#creation.backoff = this.#waste;
-  }
-
-  /** Accounts that are still to be opened. */
+  /** Sets the accounts that are still to be opened. */
   expect(accounts: readonly CredentialAccount<C>[]): void {
     this.#accounts = accounts.map((account) => ({
       account: account.id,
@@ -76,79 +45,85 @@ export class Provisioner<C extends Json> {
     }));
   }
 
-  /** The way that may be tried first: accounts in any case, `create` only if there is a `demand`. */
-  next(demand: boolean): Origin<C> | undefined {
-    const now = this.#environment.settings.clock.now();
-    const wait = (way: Origin<C>): number => Math.max(0, way.backoff.until - now);
-    return this.#ways(demand).reduce<Origin<C> | undefined>(
-      (first, way) => (first && wait(first) <= wait(way) ? first : way),
-      undefined,
-    );
+  /** Returns the origin that may be tried first: an account in any case, `create` only if `mayCreate`. */
+  next(mayCreate: boolean): Origin<C> | undefined {
+    const now = this.#context.now();
+    const origins = mayCreate && this.#creation ? [...this.#accounts, this.#creation] : this.#accounts;
+    const at = (origin: Origin<C>): number => Math.max(now, this.retryAt(origin));
+    return origins.toSorted((one, other) => at(one) - at(other))[0];
   }
 
-  /** Makes one and puts it into the roster. Never rejects. */
-  async make(way: Origin<C>): Promise<void> {
-    this.#making = true;
-    const { signal, settings } = this.#environment;
+  /**
+   * Returns when an origin may be tried. One wasted credential may be chance; from the second on `create` waits longer
+   * each time, since what rejects good users, such as a changed address, would reject the next ones, too.
+   */
+  retryAt({ account, backoff }: Origin<C>): number {
+    const { failures, until } = this.#set.wasted;
+    return account === undefined && failures > 1 ? Math.max(backoff.until, until) : backoff.until;
+  }
+
+  /** Gets a credential from an origin and adds it to the set. Never rejects. */
+  async provide(origin: Origin<C>): Promise<void> {
+    const { signal, settings } = this.#context;
+    this.#isBusy = true;
     try {
-      const limits = { what: "making a credential", ms: DEADLINE, clock: settings.clock };
-      this.#admit(await withDeadline(way.open, { ...limits, signal }), way.account);
-      way.backoff = NO_BACKOFF;
-      this.#problem = undefined;
-      this.#forget(way);
+      const deadline = { what: "creating a credential", ms: DEADLINE, clock: settings.clock, signal };
+      this.#add(await withDeadline(origin.open, deadline), origin.account);
+      origin.backoff = NO_BACKOFF;
+      this.#set.problem = undefined;
+      this.#remove(origin);
     } catch (error) {
-      if (!signal.aborted) await this.#failed(way, error);
+      if (!signal.aborted) this.#failed(origin, error);
     } finally {
-      this.#making = false;
+      this.#isBusy = false;
     }
   }
 
-  /** Takes in a credential that was just made; throws if it is of no use. */
-  #admit(credential: C, account: string | undefined): void {
-    const { source, host, settings } = this.#environment;
-    hide(this.#environment, credential);
+  /** Adds a new credential to the set; throws if it can't be used. */
+  #add(credential: C, account: string | undefined): void {
+    const { source, host } = this.#context;
+    this.#set.hideSecrets(credential);
     const id = source.identify(credential);
-    const now = settings.clock.now();
-    const known = this.#roster.find(id);
+    const now = this.#context.now();
+    const known = this.#set.live.get(id);
     if (known) {
-      this.#roster.renew(known, credential);
+      this.#set.renew(known, credential);
       known.saveAt = now;
       if (account !== undefined) return;
-      throw new UpstreamError("bad-response", "a credential was made that is already there");
+      throw new UpstreamError("bad-response", "the new credential is already there");
     }
     if ((source.expiresAt?.(credential) ?? Infinity) <= now) {
-      throw new UpstreamError("bad-response", "a new credential is expired: is the clock right?");
+      throw new UpstreamError("bad-response", "the new credential is expired: is the clock right?");
     }
     const record = { credential, account, since: now, lastUsed: 0, coolUntil: 0 };
-    this.#roster.add(id, record, "proven").saveAt = now;
-    host.log.info("a credential is made", { credential: shortId(id), account });
+    this.#set.add(id, record, "proven").saveAt = now;
+    host.log.info("credential created", { credential: shortId(id), account });
   }
 
-  #ways(demand: boolean): readonly Origin<C>[] {
-    return demand && this.#creation ? [...this.#accounts, this.#creation] : this.#accounts;
-  }
-
-  async #failed(way: Origin<C>, error: unknown): Promise<void> {
-    const { host, settings, store } = this.#environment;
-    const now = settings.clock.now();
-    this.#problem = error;
-    way.backoff = backOff(way.backoff, error, { now, random: settings.random });
-    const { account } = way;
+  #failed(origin: Origin<C>, error: unknown): void {
+    const { host, settings, store, run } = this.#context;
+    const { account } = origin;
+    const now = this.#context.now();
+    this.#set.problem = error;
     if (account !== undefined && provesInvalid(error)) {
-      host.log.warn("an account is used up", { account, error: messageOf(error) });
-      this.#forget(way);
-      await tryStorage(host, "a used-up account could not be marked", () => store.markUsedUp(account));
+      host.log.warn("account retired; change its credential in the configuration", {
+        account,
+        error: messageOf(error),
+      });
+      this.#remove(origin);
+      run(store.retireAccount(account));
       return;
     }
-    host.log.warn("making a credential failed; backing off", {
+    origin.backoff = backOff(origin.backoff, error, { now, random: settings.random });
+    host.log.warn("creating a credential failed", {
       account,
       error: messageOf(error),
-      failures: way.backoff.failures,
-      wait_ms: Math.round(way.backoff.until - now),
+      failures: origin.backoff.failures,
+      wait_ms: Math.round(origin.backoff.until - now),
     });
   }
 
-  #forget(way: Origin<C>): void {
-    this.#accounts = this.#accounts.filter((other) => other !== way);
+  #remove(origin: Origin<C>): void {
+    this.#accounts = this.#accounts.filter((other) => other !== origin);
   }
 }

@@ -1,37 +1,28 @@
 import type { Json } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { backOff, provesInvalid, messageOf, NO_BACKOFF } from "./backoff.ts";
-import { withDeadline } from "./deadline.ts";
+import { withDeadline } from "../clock.ts";
+import type { CredentialSet, PoolContext } from "./credential-set.ts";
 import { lifetimeOf, shortId } from "./entry.ts";
 import type { Entry, Work } from "./entry.ts";
-import { hide } from "./context.ts";
-import type { PoolContext } from "./context.ts";
-import type { CredentialSet } from "./credential-set.ts";
-import { tryStorage } from "./store.ts";
-import type { StoredCredential } from "./store.ts";
+import { backOff, messageOf, NO_BACKOFF, provesInvalid } from "./health.ts";
 
 const REFRESH_DEADLINE = 30_000;
 const VERIFY_DEADLINE = 10_000;
-/** After a storage failure. */
+/** The pause after a storage failure. */
 const SAVE_AGAIN = 30_000;
-/** How long a refresh may go on after the upstream was closed: a rotated token that nobody reads is lost. */
-const CLOSING_GRACE = 5000;
-/** A credential that signing up replaces is given up when it couldn't be refreshed for so long. */
+/** How long after its expiry a created credential is retired if it could not be refreshed. */
 const GIVE_UP = 24 * 60 * 60_000;
 
-/** What is done in the background to keep credentials good. */
+/** Refreshes, verifies and stores credentials in the background. */
 export class Refresher<C extends Json> {
-  readonly #environment: PoolContext<C>;
-  readonly #roster: CredentialSet<C>;
-  readonly #done: () => void;
-  /** Aborted only some time after the host's signal. */
-  readonly #late = new AbortController();
+  readonly #context: PoolContext<C>;
+  readonly #set: CredentialSet<C>;
+  /** Outlasts the pool's signal: a rotated token whose answer nobody reads is lost. */
+  readonly #cut = new AbortController();
 
-  /** `done` is called whenever a piece of work is done. */
-  constructor(environment: PoolContext<C>, roster: CredentialSet<C>, done: () => void) {
-    this.#environment = environment;
-    this.#roster = roster;
-    this.#done = done;
+  constructor(context: PoolContext<C>, set: CredentialSet<C>) {
+    this.#context = context;
+    this.#set = set;
   }
 
   /** Exchanges a credential for a newer one, which is stored before it is used. */
@@ -45,26 +36,24 @@ export class Refresher<C extends Json> {
     });
   }
 
-  /** Asks whether a long unused credential is still good; if nobody can tell it is trusted this time. */
+  /** Verifies a credential. An error that doesn't prove it invalid lets it pass this time. */
   verify(entry: Entry<C>): void {
-    const { source, settings, signal: closing } = this.#environment;
+    const { source, settings, signal } = this.#context;
     this.#begin(entry, "verifying", async () => {
+      const deadline = { what: "verifying a credential", ms: VERIFY_DEADLINE, clock: settings.clock, signal };
+      const verify = async (ending: AbortSignal): Promise<boolean> =>
+        (await source.verify?.(entry.credential, ending)) ?? true;
       try {
-        const limits = { what: "verifying a credential", ms: VERIFY_DEADLINE, clock: settings.clock };
-        const ask = async (signal: AbortSignal): Promise<boolean> =>
-          (await source.verify?.(entry.credential, signal)) ?? true;
-        const good = await withDeadline(ask, { ...limits, signal: closing });
-        if (!good) throw new UpstreamError("rejected", "the credential is no longer good");
-        entry.verifiedAt = this.#now();
+        if (!(await withDeadline(verify, deadline)))
+          throw new UpstreamError("rejected", "the credential is no longer valid");
+        entry.verifiedAt = this.#context.now();
         entry.trust = "proven";
       } catch (error) {
-        if (provesInvalid(error)) this.#roster.rejected(entry, error);
-        else if (UpstreamError.is(error) && error.code === "rate-limited")
-          this.#roster.rateLimited(entry, error);
-        else {
-          entry.verifiedAt = this.#now();
-          if (entry.trust === "suspect") entry.trust = "kept";
-        }
+        if (provesInvalid(error)) return this.#set.rejected(entry, error);
+        if (UpstreamError.is(error) && error.code === "rate-limited")
+          return this.#set.rateLimited(entry, error);
+        entry.verifiedAt = this.#context.now();
+        if (entry.trust === "suspect") entry.trust = "restored";
       }
     });
   }
@@ -72,111 +61,82 @@ export class Refresher<C extends Json> {
   /** Stores what is known of a credential. */
   save(entry: Entry<C>): void {
     this.#begin(entry, "saving", async () => {
-      const kept = await this.#store(entry, entry.credential);
-      if (kept !== entry.credential) this.#use(entry, kept);
+      const stored = await this.#store(entry, entry.credential);
+      if (stored !== entry.credential) this.#use(entry, stored);
     });
   }
 
-  /** Waits for what is at work, then stores what isn't stored yet. */
-  async finish(): Promise<void> {
-    const { jobs, settings } = this.#environment;
-    const cancelTimer = settings.clock.after(CLOSING_GRACE, () => {
-      this.#late.abort(
-        new UpstreamError("timeout", "a refresh was still running when the upstream was closed"),
-      );
-    });
-    await jobs.finished();
-    cancelTimer();
-    for (const entry of this.#roster.live()) if (entry.saveAt !== undefined) this.save(entry);
-    await jobs.finished();
+  /** Ends the refreshes that are still running. */
+  abort(): void {
+    this.#cut.abort(new UpstreamError("timeout", "a refresh was still running when the upstream was closed"));
   }
 
   #begin(entry: Entry<C>, work: Work, job: () => Promise<void>): void {
     entry.work = work;
-    const run = async (): Promise<void> => {
-      await job();
+    const over = (): void => {
       entry.work = undefined;
-      if (entry.health.standing === "dead") this.#roster.erase(entry);
-      this.#done();
+      if (entry.health.standing === "dead") this.#set.erase(entry);
     };
-    this.#environment.jobs.run(run());
+    this.#context.run(job().then(over));
   }
 
   async #exchange(entry: Entry<C>): Promise<void> {
-    const { source, settings, store, host } = this.#environment;
-    let newer: StoredCredential<C> | undefined;
-    await tryStorage(host, "a credential is refreshed without asking it", async () => {
-      // Another process may have used up the refresh token already.
-      newer = await store.readIfChanged(entry.id);
-    });
-    if (newer && !Bun.deepEquals(newer.credential, entry.credential)) {
-      this.#use(entry, newer.credential);
+    const { source, settings, store, signal } = this.#context;
+    // Another process may have used the refresh token already.
+    const other = await store.readIfChanged(entry.id);
+    if (other && !Bun.deepEquals(other.credential, entry.credential)) {
+      this.#use(entry, other.credential);
     } else {
-      this.#environment.signal.throwIfAborted();
-      const limits = { what: "refreshing a credential", ms: REFRESH_DEADLINE, clock: settings.clock };
-      const ask = async (signal: AbortSignal): Promise<C> =>
-        (await source.refresh?.(entry.credential, signal)) ?? entry.credential;
-      const next = await withDeadline(ask, { ...limits, signal: this.#late.signal });
-      hide(this.#environment, next);
+      signal.throwIfAborted();
+      const refresh = async (ending: AbortSignal): Promise<C> =>
+        (await source.refresh?.(entry.credential, ending)) ?? entry.credential;
+      const next = await withDeadline(refresh, {
+        what: "refreshing a credential",
+        ms: REFRESH_DEADLINE,
+        clock: settings.clock,
+        signal: this.#cut.signal,
+      });
+      this.#set.hideSecrets(next);
       this.#use(entry, await this.#store(entry, next));
     }
-    if (entry.expiresAt <= this.#now())
-      throw new UpstreamError("bad-response", "it came back expired: is the clock right?");
+    if (entry.expiresAt <= this.#context.now())
+      throw new UpstreamError("bad-response", "the refreshed credential is expired: is the clock right?");
     entry.backoff = NO_BACKOFF;
   }
 
-  /** Stores a credential for an entry, and gives what is to be used: it, or what somebody else stored meanwhile. */
+  /** Stores a credential. Resolves to the one to use: it, or what another process stored meanwhile. */
   async #store(entry: Entry<C>, credential: C): Promise<C> {
-    const { host, store } = this.#environment;
     entry.saveAt = undefined;
-    let kept = credential;
-    const stored = await tryStorage(host, "a restart may lose a credential", async () => {
-      const record = toRecord(entry, credential, this.#now());
-      kept = (await store.write(entry.id, record, entry.credential)).credential;
-    });
-    if (!stored) entry.saveAt ??= this.#now() + SAVE_AGAIN;
-    return kept;
+    const record = {
+      credential,
+      account: entry.account,
+      since: credential === entry.credential ? entry.since : this.#context.now(),
+      lastUsed: entry.lastUsed,
+      coolUntil: entry.health.coolUntil,
+    };
+    const stored = await this.#context.store.write(entry.id, record, entry.credential);
+    if (!stored) entry.saveAt ??= this.#context.now() + SAVE_AGAIN;
+    return stored?.credential ?? credential;
   }
 
   #use(entry: Entry<C>, credential: C): void {
-    hide(this.#environment, credential);
-    if (entry.health.standing !== "dead") this.#roster.renew(entry, credential);
+    if (entry.health.standing !== "dead") this.#set.renew(entry, credential);
   }
 
   #refreshFailed(entry: Entry<C>, error: unknown): void {
-    const { host, settings } = this.#environment;
-    const now = this.#now();
-    if (entry.health.standing === "dead" || error === this.#environment.signal.reason) return;
-    const hopeless = entry.account === undefined && now > entry.expiresAt + GIVE_UP;
-    if ((provesInvalid(error) && !this.#environment.source.retryRejected) || hopeless) {
-      this.#roster.retire(entry, error);
-      return;
-    }
-    entry.backoff = backOff(entry.backoff, error, {
-      now,
-      random: settings.random,
-      longest: lifetimeOf(entry),
-    });
+    const { host, settings, source, signal } = this.#context;
+    const now = this.#context.now();
+    if (entry.health.standing === "dead" || error === signal.reason) return;
+    const isGivenUp = entry.account === undefined && now > entry.expiresAt + GIVE_UP;
+    if ((provesInvalid(error) && !source.retryRejected) || isGivenUp) return this.#set.retire(entry, error);
+    const longest = lifetimeOf(entry);
+    entry.backoff = backOff(entry.backoff, error, { now, random: settings.random, longest });
     entry.problem = messageOf(error);
-    host.log.warn("refreshing a credential failed; backing off", {
+    host.log.warn("refreshing a credential failed", {
       credential: shortId(entry.id),
       error: entry.problem,
       failures: entry.backoff.failures,
       wait_ms: Math.round(entry.backoff.until - now),
     });
   }
-
-  #now(): number {
-    return this.#environment.settings.clock.now();
-  }
-}
-
-function toRecord<C extends Json>(entry: Entry<C>, credential: C, now: number): StoredCredential<C> {
-  return {
-    credential,
-    account: entry.account,
-    since: credential === entry.credential ? entry.since : now,
-    lastUsed: entry.lastUsed,
-    coolUntil: entry.health.coolUntil,
-  };
 }

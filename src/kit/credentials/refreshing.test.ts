@@ -153,7 +153,7 @@ describe("an account of the configuration", () => {
     expect(bench.host.logs.filter(({ level }) => level === "warn")).toEqual([
       {
         level: "warn",
-        message: "an account is used up; it is tried again when it is configured anew",
+        message: "account retired; change its credential in the configuration",
         fields: { account: "one", credential: "user-1", error: "bad_jwt" },
       },
     ]);

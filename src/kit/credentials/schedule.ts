@@ -1,91 +1,111 @@
 import type { Json } from "../../contract/index.ts";
-import { usableFrom, isExcluded, isUsable, expiresSoonAt, refreshAt } from "./entry.ts";
+import type { CredentialSet, PoolContext } from "./credential-set.ts";
+import { isExcluded, isUsable } from "./entry.ts";
 import type { Entry } from "./entry.ts";
-import type { PoolContext } from "./context.ts";
-import type { CredentialSet } from "./credential-set.ts";
-import type { Provisioner, Origin } from "./provisioner.ts";
+import type { Origin, Provisioner } from "./provisioner.ts";
 
-/** What the outlook looks at. */
-export interface Situation<C extends Json> {
-  readonly roster: CredentialSet<C>;
-  readonly supply: Provisioner<C>;
-  readonly queue: { readonly size: number };
+/** What a schedule is computed from. */
+export interface ScheduleInputs<C extends Json> {
+  readonly set: CredentialSet<C>;
+  readonly provisioner: Provisioner<C>;
+  readonly waiters: { readonly size: number };
 }
 
-/** What is wanted, what may be hoped for, and when something will be due. It looks, and changes nothing. */
+/** Computes what is due in a pool, and when. Changes nothing. */
 export class Schedule<C extends Json> {
-  readonly #environment: PoolContext<C>;
-  readonly #situation: Situation<C>;
+  readonly #context: PoolContext<C>;
+  readonly #inputs: ScheduleInputs<C>;
 
-  constructor(environment: PoolContext<C>, situation: Situation<C>) {
-    this.#environment = environment;
-    this.#situation = situation;
+  constructor(context: PoolContext<C>, inputs: ScheduleInputs<C>) {
+    this.#context = context;
+    this.#inputs = inputs;
   }
 
-  /** How many wait beyond those for whom a credential is being made fit again. */
-  unmet(now: number): number {
-    const { roster, queue } = this.#situation;
-    let readying = 0;
-    for (const entry of roster.live()) if (isReadied(entry, now)) readying++;
-    return queue.size - readying;
+  /** Returns how many calls wait beyond those for whom a credential is being refreshed or verified. */
+  unmetDemand(now: number): number {
+    const { set, waiters } = this.#inputs;
+    let pending = 0;
+    for (const entry of set.live.values()) if (isBecomingUsable(entry, now)) pending++;
+    return waiters.size - pending;
   }
 
-  /** The way in which the next credential is to be made, as soon as its back-off is over. */
-  nextWay(now: number): Origin<C> | undefined {
-    const { supply } = this.#situation;
-    return supply.making || !this.#mayGrow() ? undefined : supply.next(this.#isWanted(now));
+  /** Returns where the next credential is to come from, once its back-off is over; undefined if none is wanted. */
+  nextOrigin(now: number): Origin<C> | undefined {
+    const { provisioner } = this.#inputs;
+    return provisioner.isBusy || !this.#mayGrow() ? undefined : provisioner.next(this.#isWanted(now));
   }
 
-  /** The earliest time at which somebody who waits for none of `except` may be served; Infinity: never. */
-  hope(now: number, except: ReadonlySet<string>): number {
-    const { roster, supply } = this.#situation;
-    if (supply.making) return now;
-    const way = this.#mayGrow() ? supply.next(true) : undefined;
-    let hope = way?.backoff.until ?? Infinity;
-    for (const entry of roster.live()) {
-      if (!isExcluded(entry, except)) hope = Math.min(hope, usableFrom(entry, now));
+  /** Returns the earliest time at which a call that excludes `except` may be served; Infinity: never. */
+  usableFrom(now: number, except: ReadonlySet<string>): number {
+    const { set, provisioner } = this.#inputs;
+    if (provisioner.isBusy) return now;
+    const origin = this.#mayGrow() ? provisioner.next(true) : undefined;
+    let earliest = origin ? provisioner.retryAt(origin) : Infinity;
+    for (const entry of set.live.values()) {
+      if (!isExcluded(entry, except)) earliest = Math.min(earliest, entryUsableFrom(entry, now));
     }
-    return hope;
+    return earliest;
   }
 
-  /** When something will be due if nothing else happens before; Infinity: never. */
+  /** Returns when an entry is to be refreshed: at once if it was rejected, but not before its back-off is over. */
+  refreshAt(entry: Entry<C>): number {
+    const wanted = entry.health.standing === "doubted" ? 0 : this.#expiresSoonAt(entry);
+    return Math.max(wanted, entry.backoff.until);
+  }
+
+  /** Returns when the pool has to act if nothing happens before; Infinity: never. */
   nextEvent(now: number): number {
-    let next = this.nextWay(now)?.backoff.until ?? Infinity;
-    for (const entry of this.#situation.roster.live()) {
+    const { set, provisioner } = this.#inputs;
+    const origin = this.nextOrigin(now);
+    let next = origin ? provisioner.retryAt(origin) : Infinity;
+    for (const entry of set.live.values()) {
       for (const time of this.#timesOf(entry)) if (time > now) next = Math.min(next, time);
     }
     return next;
   }
 
-  /** The times at which something is to be done with a credential. What is at work speaks up when it is done. */
+  /** Returns the times at which an entry needs something. The end of its work is an event of its own. */
   #timesOf(entry: Entry<C>): readonly number[] {
-    const { source, settings } = this.#environment;
     const times: number[] = [];
-    if (!source.refresh) times.push(expiresSoonAt(entry, settings.refreshBefore), entry.expiresAt);
-    else if (entry.work === undefined) times.push(refreshAt(entry, settings.refreshBefore));
+    if (!this.#context.source.refresh) times.push(this.#expiresSoonAt(entry), entry.expiresAt);
+    else if (entry.work === undefined) times.push(this.refreshAt(entry));
     if (entry.work === undefined && entry.saveAt !== undefined) times.push(entry.saveAt);
-    if (this.#situation.queue.size > 0) times.push(entry.health.coolUntil);
+    if (this.#inputs.waiters.size > 0) times.push(entry.health.coolUntil);
     return times;
   }
 
   #mayGrow(): boolean {
-    return this.#situation.roster.size < this.#environment.settings.max;
+    return this.#inputs.set.live.size < this.#context.settings.max;
   }
 
-  /** True if those who wait want one more, or if fewer than `min` will soon be left. */
+  /** Returns whether the waiting calls need one more, or fewer than `min` will be left soon. */
   #isWanted(now: number): boolean {
-    if (this.unmet(now) > 0) return true;
-    const { source, settings } = this.#environment;
+    if (this.unmetDemand(now) > 0) return true;
+    const { source, settings } = this.#context;
     let lasting = 0;
-    for (const entry of this.#situation.roster.live()) {
-      if (source.refresh || now < expiresSoonAt(entry, settings.refreshBefore)) lasting++;
+    for (const entry of this.#inputs.set.live.values()) {
+      if (source.refresh || now < this.#expiresSoonAt(entry)) lasting++;
     }
     return lasting < settings.min;
   }
+
+  /** Returns `refreshBefore` the expiry, or half the lifetime if that is less: short-lived ones must last a while. */
+  #expiresSoonAt({ expiresAt, since }: Entry<C>): number {
+    if (expiresAt === Infinity) return Infinity;
+    const { refreshBefore } = this.#context.settings;
+    return expiresAt - Math.min(refreshBefore, Math.max(0, expiresAt - since) / 2);
+  }
 }
 
-/** True if work is under way after which it can probably be lent. */
-function isReadied(entry: Entry<Json>, now: number): boolean {
+/** Returns the earliest time at which an entry may be usable; work that goes on may end at once. */
+function entryUsableFrom<C extends Json>(entry: Entry<C>, now: number): number {
+  const needsRefresh = entry.health.standing === "doubted" || now >= entry.expiresAt;
+  const refreshed = needsRefresh && entry.work === undefined ? entry.backoff.until : now;
+  return Math.max(now, refreshed, entry.health.coolUntil);
+}
+
+/** Returns whether work is under way after which an entry is probably usable. */
+function isBecomingUsable<C extends Json>(entry: Entry<C>, now: number): boolean {
   const { work, health } = entry;
   return (work === "verifying" || work === "refreshing") && !isUsable(entry, now) && now >= health.coolUntil;
 }

@@ -1,9 +1,12 @@
-import type { Host, Json, JsonObject } from "../../contract/index.ts";
+import type { Host, Json, JsonObject, Logger } from "../../contract/index.ts";
+import { withDeadline } from "../clock.ts";
 import type { Clock } from "../clock.ts";
-import { messageOf } from "./backoff.ts";
-import { withDeadline } from "./deadline.ts";
+import { asObject } from "../json/values.ts";
+import { shortId } from "./entry.ts";
+import { messageOf } from "./health.ts";
+import type { CredentialAccount, CredentialSource } from "./types.ts";
 
-/** What is stored of a credential. Times are milliseconds since 1970. */
+/** The stored record of a credential. Times are milliseconds since 1970. */
 export interface StoredCredential<C extends Json> {
   readonly credential: C;
   readonly account: string | undefined;
@@ -12,138 +15,187 @@ export interface StoredCredential<C extends Json> {
   readonly coolUntil: number;
 }
 
+/** What a pool starts with. */
+export interface Restored<C extends Json> {
+  /** The stored credentials that can be used, by id, the most valuable first. */
+  readonly credentials: readonly (readonly [id: string, record: StoredCredential<C>])[];
+  /** The configured accounts that are neither stored nor retired. */
+  readonly unopened: readonly CredentialAccount<C>[];
+}
+
 const CREDENTIALS = "credential/";
 const ACCOUNTS = "account/";
 const DEADLINE = 5000;
 const TRIES = 3;
 
 /**
- * The pool's shelf in `host.storage`: `credential/<id>` holds a credential, `account/<id>` the mark of a
- * configured account that is used up. Everything here rejects when the storage fails, or takes over 5 s.
+ * A pool's part of `host.storage`: `credential/<id>` holds a credential, `account/<id>` marks a retired account. No
+ * method rejects: a storage failure, or one over 5 s, is logged with its consequence.
  */
 export class CredentialStore<C extends Json> {
-  readonly #host: Host;
+  readonly #storage: Host["storage"];
+  readonly #log: Logger;
   readonly #clock: Clock;
-  /** The version of each credential that this process has last read or written. */
+  /** The version of each record that this process last read or wrote. */
   readonly #versions = new Map<string, number>();
 
-  constructor(host: Host, clock: Clock) {
-    this.#host = host;
+  constructor({ storage, log }: Pick<Host, "storage" | "log">, clock: Clock) {
+    this.#storage = storage;
+    this.#log = log;
     this.#clock = clock;
   }
 
-  /** The ids of the stored credentials. */
-  credentials(): Promise<readonly string[]> {
-    return this.#names(CREDENTIALS);
+  /** Reads all credentials and retired accounts, and removes what can't be used any more. */
+  async restore(source: CredentialSource<C>): Promise<Restored<C>> {
+    const credentials: [string, StoredCredential<C>][] = [];
+    const opened = new Set<string>();
+    await this.#try("no stored credential can be used", async () => {
+      for (const account of await this.#names(ACCOUNTS)) opened.add(account);
+      for (const id of await this.#names(CREDENTIALS)) {
+        const record = await this.#readUsable(id, source);
+        if (record) credentials.push([id, record]);
+      }
+    });
+    const { accounts = [] } = source;
+    for (const retired of opened) {
+      if (accounts.some(({ id }) => id === retired)) continue;
+      await this.#try("the mark of an account that is no longer configured remains", () =>
+        this.#within(this.#storage.delete(ACCOUNTS + retired)),
+      );
+    }
+    for (const [, { account }] of credentials) if (account !== undefined) opened.add(account);
+    return {
+      credentials: credentials.sort(([, one], [, other]) => byValue(one, other)),
+      unopened: accounts.filter(({ id }) => !opened.has(id)),
+    };
   }
 
-  /** The ids of the accounts that are marked as used up. */
-  usedUp(): Promise<readonly string[]> {
-    return this.#names(ACCOUNTS);
+  /** Resolves to the record that another process stored since this one last read or wrote it, if any. */
+  async readIfChanged(id: string): Promise<StoredCredential<C> | undefined> {
+    const known = this.#versions.get(id);
+    const stored = await this.#try("a credential is refreshed without the stored one", () => this.#read(id));
+    return this.#versions.get(id) === known ? undefined : stored;
   }
 
-  /** The stored credential; undefined if there is none, or nothing that can be read as one. */
-  async read(id: string): Promise<StoredCredential<C> | undefined> {
-    const found = await this.#within(this.#host.storage.get(CREDENTIALS + id));
+  /**
+   * Stores a record over one that held the credential `replaced`. Resolves to the record that is stored then: this one,
+   * or that of another process with a newer credential. Resolves to undefined if storing failed.
+   */
+  write(id: string, record: StoredCredential<C>, replaced: C): Promise<StoredCredential<C> | undefined> {
+    return this.#try("a restart may lose a credential", async () => {
+      for (let attempt = 0; attempt < TRIES; attempt++) {
+        const ifVersion = this.#versions.get(id) ?? 0;
+        const value: JsonObject = { ...record };
+        const version = await this.#within(this.#storage.set(CREDENTIALS + id, value, { ifVersion }));
+        if (version !== undefined) {
+          this.#versions.set(id, version);
+          return record;
+        }
+        const other = await this.#read(id);
+        if (other && !Bun.deepEquals(other.credential, replaced)) return other;
+      }
+      throw new Error("another process keeps writing the same credential");
+    });
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#try("a retired credential remains", () => this.#remove(id));
+  }
+
+  /** Marks a configured account as retired, so that no restart opens it again. */
+  async retireAccount(account: string): Promise<void> {
+    await this.#try("a retired account is opened again after a restart", () =>
+      this.#within(this.#storage.set(ACCOUNTS + account, { usedUp: true })),
+    );
+  }
+
+  /** Resolves to a stored record, or removes it if it can't be used. */
+  #readUsable(id: string, source: CredentialSource<C>): Promise<StoredCredential<C> | undefined> {
+    return this.#try(`the credential ${shortId(id)} can't be read`, async () => {
+      const record = await this.#read(id);
+      const reason = whyUnusable(source, record);
+      if (reason === undefined) return record;
+      this.#log.info("stored credential discarded", { credential: shortId(id), reason });
+      await this.#remove(id);
+      return undefined;
+    });
+  }
+
+  async #read(id: string): Promise<StoredCredential<C> | undefined> {
+    const found = await this.#within(this.#storage.get(CREDENTIALS + id));
     if (!found) {
       this.#versions.delete(id);
       return undefined;
     }
     this.#versions.set(id, found.version);
-    return parse<C>(found.value);
+    return parseRecord<C>(found.value);
   }
 
-  /** What somebody else has stored since this process last read or wrote it. */
-  async readIfChanged(id: string): Promise<StoredCredential<C> | undefined> {
-    const known = this.#versions.get(id);
-    const stored = await this.read(id);
-    return this.#versions.get(id) === known ? undefined : stored;
-  }
-
-  /**
-   * Stores a record in place of one that had the credential `replaced`, and gives the record that now stands
-   * there: this one, or another's if somebody else has put a newer credential there meanwhile.
-   */
-  async write(id: string, record: StoredCredential<C>, replaced: C): Promise<StoredCredential<C>> {
-    for (let attempt = 0; attempt < TRIES; attempt++) {
-      const ifVersion = this.#versions.get(id) ?? 0;
-      const version = await this.#within(
-        this.#host.storage.set(CREDENTIALS + id, toJson(record), { ifVersion }),
-      );
-      if (version !== undefined) {
-        this.#versions.set(id, version);
-        return record;
-      }
-      const other = await this.read(id);
-      if (other && !Bun.deepEquals(other.credential, replaced)) return other;
-    }
-    throw new Error("somebody else keeps writing to this upstream's storage");
-  }
-
-  async remove(id: string): Promise<void> {
+  async #remove(id: string): Promise<void> {
     this.#versions.delete(id);
-    await this.#within(this.#host.storage.delete(CREDENTIALS + id));
-  }
-
-  /** Marks a configured account as used up, so that no restart tries it again. */
-  async markUsedUp(account: string): Promise<void> {
-    await this.#within(this.#host.storage.set(ACCOUNTS + account, { usedUp: true }));
-  }
-
-  /** Forgets the mark of an account that is no longer configured. */
-  async unmark(account: string): Promise<void> {
-    await this.#within(this.#host.storage.delete(ACCOUNTS + account));
+    await this.#within(this.#storage.delete(CREDENTIALS + id));
   }
 
   async #names(prefix: string): Promise<readonly string[]> {
-    const keys = await this.#within(this.#host.storage.keys(prefix));
+    const keys = await this.#within(this.#storage.keys(prefix));
     return keys.map((key) => key.slice(prefix.length));
   }
 
+  /** Bounds an operation in time. The host's signal doesn't end it, so that a closing pool can store what it knows. */
   #within<T>(operation: Promise<T>): Promise<T> {
-    // Not tied to the host's signal: what is known at closing time is to be kept.
-    const signal = new AbortController().signal;
-    return withDeadline(() => operation, { what: "the storage", ms: DEADLINE, clock: this.#clock, signal });
+    return withDeadline(() => operation, { what: "the storage", ms: DEADLINE, clock: this.#clock });
+  }
+
+  async #try<T>(consequence: string, operation: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await operation();
+    } catch (error) {
+      this.#log.error(`storage failed: ${consequence}`, { error: messageOf(error) });
+      return undefined;
+    }
   }
 }
 
-/** Lets a storage operation fail without harm, but not without a word. True if it succeeded. */
-export async function tryStorage(
-  host: Host,
-  consequence: string,
-  operation: () => Promise<unknown>,
-): Promise<boolean> {
+/** Returns why a stored record can't be used; undefined if it can. */
+function whyUnusable<C extends Json>(
+  source: CredentialSource<C>,
+  record: StoredCredential<C> | undefined,
+): string | undefined {
+  if (!record) return "it is not a credential";
+  const { account, credential } = record;
+  if (account !== undefined && !source.accounts?.some(({ id }) => id === account)) {
+    return "its account is no longer configured";
+  }
   try {
-    await operation();
-    return true;
+    // Another version of the plugin may have stored it.
+    source.identify(credential);
+    source.secrets(credential);
+    source.expiresAt?.(credential);
+    return undefined;
   } catch (error) {
-    host.log.error(`the storage failed: ${consequence}`, { error: messageOf(error) });
-    return false;
+    return messageOf(error);
   }
 }
 
-function toJson<C extends Json>(record: StoredCredential<C>): JsonObject {
-  return { ...record };
+/** Orders accounts first, because nothing replaces them, then the most recently used. */
+function byValue(one: StoredCredential<Json>, other: StoredCredential<Json>): number {
+  const accounts = Number(other.account !== undefined) - Number(one.account !== undefined);
+  return accounts !== 0 ? accounts : other.lastUsed - one.lastUsed;
 }
 
-function parse<C extends Json>(value: Json): StoredCredential<C> | undefined {
-  if (!isObject(value)) return undefined;
-  const { credential, account, since, lastUsed, coolUntil } = value;
+function parseRecord<C extends Json>(value: Json): StoredCredential<C> | undefined {
+  const { credential, account, since, lastUsed, coolUntil } = asObject(value) ?? {};
   if (credential === undefined) return undefined;
   return {
-    // Only this pool writes here, and the source looks at it before it is used.
+    // Only this pool writes here, and the source checks it before it is used.
     credential: credential as C,
     account: typeof account === "string" ? account : undefined,
-    since: time(since),
-    lastUsed: time(lastUsed),
-    coolUntil: time(coolUntil),
+    since: timeOf(since),
+    lastUsed: timeOf(lastUsed),
+    coolUntil: timeOf(coolUntil),
   };
 }
 
-function isObject(value: Json): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function time(value: Json | undefined): number {
+function timeOf(value: Json | undefined): number {
   return typeof value === "number" ? value : 0;
 }

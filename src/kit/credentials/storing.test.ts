@@ -29,15 +29,15 @@ describe("a restart", () => {
     expect(after.map(({ id }) => id).toSorted()).toEqual(before.map(({ id }) => id).toSorted());
     expect(bench.server.calls).toEqual({ create: 3, refresh: 0, verify: 0, open: 0 });
     expect(bench.host.secrets.has(after[0]!.credential.access)).toBe(true);
-    expect(bench.logged("info")).toEqual(["3 credentials are kept from before"]);
+    expect(bench.host.logs).toMatchObject([{ message: "credentials restored", fields: { count: 3 } }]);
   });
 
-  test("that finds nothing says nothing, and one is one", async () => {
+  test("logs how many credentials it restores, and nothing if there are none", async () => {
     await bench.build({ min: 1 }).start();
-    expect(bench.logged("info")).toEqual(["a credential is made"]);
+    expect(bench.logged("info")).toEqual(["credential created"]);
     await bench.close();
     await bench.build({ min: 1 }).start();
-    expect(bench.logged("info")).toEqual(["1 credential is kept from before"]);
+    expect(bench.host.logs).toMatchObject([{ message: "credentials restored", fields: { count: 1 } }]);
   });
 
   test("after a night refreshes them before they are lent", async () => {
@@ -174,7 +174,7 @@ describe("a storage that fails", () => {
     await bench.clock.advance(55 * MINUTE);
     using lease = await bench.lease();
     expect(bench.server.calls).toMatchObject({ create: 1, refresh: 1 });
-    expect(bench.logged("error")).toContain("the storage failed: a restart may lose a credential");
+    expect(bench.logged("error")).toContain("storage failed: a restart may lose a credential");
     broken = false;
     await bench.clock.advance(30_000);
     expect(await stored(lease.id, storage)).toEqual(lease.credential);

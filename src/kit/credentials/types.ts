@@ -1,124 +1,143 @@
 import type { Call, Json, JsonObject } from "../../contract/index.ts";
+import { systemClock } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 
 /**
- * How a pool learns of credentials. `C` is JSON: it is kept in `host.storage`. What a source throws says whom
- * to blame: `UpstreamError` `rejected` or `bad-request` condemns the credential, `rate-limited` asks for
- * patience (`retryAfterMs` is obeyed), anything else is taken as weather.
+ * How a pool gets, refreshes and checks credentials. `C` is JSON, because credentials are kept in `host.storage`. The
+ * errors that a source throws decide what follows: `UpstreamError` `rejected` or `bad-request` means that the
+ * credential is invalid, `rate-limited` delays the next try (`retryAfterMs` is obeyed), and any other error counts as
+ * temporary.
  */
 export interface CredentialSource<C extends Json> {
-  /** A stable name for the credential: it survives refreshes, and is no secret. */
+  /** Returns a stable name of the credential, which is no secret and stays the same after a refresh. */
   identify(credential: C): string;
-  /** The values to be kept out of logs: `host.secret` is called with each. */
+  /** Returns the values to keep out of logs: `host.secret` is called with each. */
   secrets(credential: C): readonly string[];
-  /** When it stops being good, in milliseconds since 1970; undefined: never. */
+  /** Returns the expiry in milliseconds since 1970; undefined means never. */
   expiresAt?(credential: C): number | undefined;
-  /** Makes a new one (an anonymous sign-up). Absent: only `accounts` are used. */
+  /** Creates a new credential, such as an anonymous sign-up. Without it only `accounts` are used. */
   create?(signal: AbortSignal): Promise<C>;
   /**
-   * Exchanges it for a newer one before it expires. Refresh tokens rotate, so the result is stored before it
-   * is used, and an old one is never offered again once a newer one came back. One that can't be refreshed
-   * for other reasons than its own is kept and tried again, but not lent after its expiry.
+   * Exchanges a credential for a newer one before it expires. Refresh tokens rotate, so the result is stored before it
+   * is used, and a credential is never refreshed again once it was replaced. After a temporary error the credential is
+   * kept and tried again, but not lent after its expiry.
    */
   refresh?(credential: C, signal: AbortSignal): Promise<C>;
   /**
-   * Asks whether one is still good that was long unused, or that comes from the storage like another one that
-   * was rejected.
+   * Resolves to whether a credential is still valid. Called for one that was unused for long, and for those restored
+   * from storage after another restored one was rejected.
    */
   verify?(credential: C, signal: AbortSignal): Promise<boolean>;
   /**
-   * Configured accounts: each is opened once and then kept like any other credential. `id` must be stable and
-   * no secret (a short hash, say): one that was used up is not tried again until its id changes.
+   * The configured accounts: each is opened once and then kept like any other credential. `id` must be stable and no
+   * secret, such as a short hash: a retired account is not opened again until its id changes.
    */
   accounts?: readonly CredentialAccount<C>[];
-  /** Its share of the work beside the others, above 0. Without it the one with the fewest leases is lent. */
+  /** Returns the credential's share of the requests, above 0. Without it the one with the fewest leases is lent. */
   weight?(credential: C): number;
   /**
-   * True where a credential that is refused may be put right by its owner (a bill is paid): instead of being
-   * retired it rests, at first for a minute or as long as it lives, and is tried again.
+   * Set where the owner can repair a rejected credential, for example by paying a bill: instead of being retired it
+   * cools down, for a minute or its lifetime at first, and is tried again.
    */
   readonly retryRejected?: boolean;
-  /** Told when a credential is retired for good, so that what hangs on it (a socket) can be closed. */
+  /** Called when a credential is retired for good and has no lease left, so that its connections can be closed. */
   onRetired?(id: string): void;
 }
 
-/** An account that the configuration gives, and how a credential is got from it. */
+/** A configured account and how to get its credential. */
 export interface CredentialAccount<C extends Json> {
   readonly id: string;
   open(signal: AbortSignal): Promise<C>;
 }
 
+/** The sizes and times of a pool. */
 export interface PoolOptions {
-  /** How many are kept in the background, those included that must rest for a while. */
+  /** How many credentials are kept ready, including those that are cooling. */
   readonly min: number;
-  /** How many there may be, those that cool and those being made included. */
+  /** The most credentials there may be, including those that are cooling or being created. */
   readonly max: number;
-  /** How many leases one credential may have at once; without it there is no bound. */
+  /** The most leases of one credential at once; unlimited by default. */
   readonly leases?: number;
-  /** How many leases one that has rested may have until the upstream has taken it; 1 unless told. */
+  /** The most leases of a credential that has cooled down until the upstream accepts it; 1 by default. */
   readonly probes?: number;
-  /** How long before its expiry a credential is refreshed, in milliseconds; 5 minutes unless told. */
+  /** How long before its expiry a credential is refreshed, in milliseconds; 5 minutes by default. */
   readonly refreshBefore?: number;
-  /** After how long without use a credential is verified before it is trusted, in milliseconds; 6 hours unless told. */
+  /** After how long without use a credential is verified before it is lent, in milliseconds; 6 hours by default. */
   readonly verifyAfter?: number;
   readonly clock?: Clock;
-  /** A number from 0 up to 1, for the jitter of back-offs. */
+  /** Returns a number from 0 up to 1, for the jitter of back-offs. */
   readonly random?: () => number;
 }
 
-/** Credentials that are made, refreshed, lent out, given a rest and replaced, for as long as an upstream is open. */
+/** Credentials that are created, refreshed, lent, rested and replaced while an upstream is open. */
 export interface CredentialPool<C extends Json> {
   /**
-   * Loads the stored credentials, opens the accounts and fills up to `min`, all in the background. Nothing
-   * before it touches the network or the storage.
+   * Loads the stored credentials, opens the accounts and creates credentials up to `min`, all in the background. The
+   * pool uses neither network nor storage before.
    */
   start(): void;
   /**
-   * Lends a credential that is good now, and waits for one in the order of asking. Rejects with the reason of
-   * `call.signal` or of the host's, or with `UpstreamError` `no-credential` when none can become usable
-   * within 2 s: its `retryAfterMs` says when that may be. While it waits, `call.queued()` holds the deadlines.
+   * Resolves to a lease of a usable credential; calls are served in order. Rejects with the reason of `call.signal` or
+   * of the host's signal, or with `UpstreamError` `no-credential` if none can become usable within 2 s; its
+   * `retryAfterMs` says when one may. While the call waits, `call.queued()` suspends the other deadlines.
    */
   lease(call: LeaseCall, options?: LeaseOptions): Promise<Lease<C>>;
-  /** True if a lease could be had at once. */
+  /** Returns whether a lease could be had at once. */
   isAvailable(options?: LeaseOptions): boolean;
-  /** True if who asks for a lease now is not sent away with `no-credential`, but served or let wait. */
+  /** Returns whether `lease` would resolve or wait now, rather than reject with `no-credential`. */
   mayBecomeAvailable(options?: Pick<LeaseOptions, "except">): boolean;
-  /** For people: counts by state, and each credential's short id, state, leases and last error. No secrets. */
+  /** Returns counts by state, and each credential's short id, state, leases and last error. Contains no secrets. */
   status(): JsonObject;
 }
 
-/** For which call a credential is leased; what a plugin leases for work of its own has no `queued`. */
+/** The call that a credential is leased for. A lease for the plugin's own work has no `queued`. */
 export type LeaseCall = Pick<Call, "id" | "signal"> & Partial<Pick<Call, "queued">>;
 
+/** Which credentials a lease may be of. */
 export interface LeaseOptions {
-  /** Only a credential that has no other lease, and gets none meanwhile. */
+  /** Only a credential without other leases, which gets none while this lease lasts. */
   readonly exclusive?: boolean;
-  /** None of the credentials with these versions (`lease.version`), as `Refusals` remembers them. */
+  /** No credential with one of these versions (`lease.version`), as `Refusals` collects them. */
   readonly except?: ReadonlySet<string>;
 }
 
-/** The loan of a credential. It is given back when disposed of; doing that twice is harmless. */
+/** The right to use a credential. Disposing returns it to the pool; disposing twice does no harm. */
 export interface Lease<C extends Json> extends Disposable {
-  /** The credential's name, as `identify` says. */
+  /** The credential's name from `identify`. */
   readonly id: string;
-  /** Names this very credential, for `except`: after a refresh it is another. */
+  /** Identifies the credential and its last refresh, for `except`. */
   readonly version: string;
-  /** The credential as it was when it was lent. */
+  /** The credential at the time of the lease. */
   readonly credential: C;
-  /** The credential as it is now: newer where it was refreshed since it was lent. */
+  /** The credential now, newer if it was refreshed since the lease began. */
   readonly newest: C;
   /**
-   * Keeps the lease after it was disposed of until `cleanUp` is settled, such as ending what runs at the upstream; at
-   * most 30 s. Closing the pool waits for it, too.
+   * Keeps the lease after its disposal until `cleanUp` settles, for example to stop a job at the upstream; at most
+   * 30 s. Closing the pool waits for it, too.
    */
   keepUntil(cleanUp: Promise<unknown>): void;
   /**
-   * Tells how the call failed, also after it was given back. After `rejected` the credential is refreshed; one that is
-   * refused though it was just refreshed for that reason is retired, or rests where the source has `retryRejected`.
-   * `rate-limited` lets it cool for `retryAfterMs`, or
-   * 5 s and twice as long each time up to 10 min; anything else isn't blamed on the credential.
+   * Reports how the call failed; allowed after the disposal, too. `rejected` refreshes the credential; if it was just
+   * refreshed for that reason or can't be, it is retired, or cools down where the source has `retryRejected`.
+   * `rate-limited` and `out-of-credit` cool it down for `retryAfterMs`, or else for 5 s, doubled each time up to
+   * 10 min. Any other error says nothing about the credential.
    */
   failed(error: unknown): void;
-  /** Tells that the upstream took the credential: it is trusted again, and its back-off starts anew. */
+  /** Reports that the upstream accepted the credential, which resets its back-off. */
   succeeded(): void;
+}
+
+const REFRESH_BEFORE = 5 * 60_000;
+const VERIFY_AFTER = 6 * 60 * 60_000;
+
+/** Fills in the defaults of a pool's options. Throws a `RangeError` if they contradict each other. */
+export function withDefaults(options: PoolOptions): Required<PoolOptions> {
+  const { min, max, leases = Infinity, probes = 1 } = options;
+  if (!(max >= 1)) throw new RangeError(`expected a pool's max of at least 1, found ${max}`);
+  if (!(min >= 0 && min <= max)) throw new RangeError(`expected a pool's min from 0 to ${max}, found ${min}`);
+  if (!(leases >= 1)) throw new RangeError(`expected at least 1 lease for a credential, found ${leases}`);
+  if (!(probes >= 1)) throw new RangeError(`expected at least 1 probe for a credential, found ${probes}`);
+  const { refreshBefore = REFRESH_BEFORE, verifyAfter = VERIFY_AFTER } = options;
+  const { clock = systemClock, random = Math.random } = options;
+  return { min, max, leases, probes, refreshBefore, verifyAfter, clock, random };
 }
