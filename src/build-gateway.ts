@@ -186,7 +186,11 @@ function warnOfBudget(
   log: GatewayLogger,
   { key, budget, share }: { readonly key: string; readonly budget: BudgetSettings; readonly share: number },
 ): void {
-  log.warn("a key has nearly spent its budget", { key, ...budget, spent: `${Math.floor(share * 100)}%` });
+  log.warn(`a key has ${share < 1 ? "nearly " : ""}spent its budget`, {
+    key,
+    ...budget,
+    spent: `${Math.floor(share * 100)}%`,
+  });
 }
 
 function storedKey({ name, key, key_sha256: hash, models, expires, limits, budget }: KeySettings): StoredKey {
