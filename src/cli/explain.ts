@@ -8,6 +8,8 @@ import { createLogger, flushLog } from "../log.ts";
 import { clientFetch } from "../runtime/http-client/fetch.ts";
 import type { Caller } from "../keys/keyring.ts";
 import { Redactor } from "../secrets/redactor.ts";
+import type { OpenUpstream } from "../targets/open-upstream.ts";
+import { matchesAny } from "../targets/pattern.ts";
 import type { Resolution } from "../targets/route-table.ts";
 import { StartupError } from "../errors/startup-error.ts";
 import { targetName } from "../targets/attempt-permit.ts";
@@ -77,9 +79,10 @@ function askedBy(name: string | undefined, { settings }: Plan, directory: string
 async function tell(asked: Asked, { settings }: Plan, gateway: BuiltGateway): Promise<number> {
   const { model, caller } = asked;
   console.log(`"${model}" with ${asked.by}`);
+  let unstarted: readonly OpenUpstream[] = [];
   try {
     refuseExpired(caller);
-    await askForLists(gateway);
+    unstarted = await askForLists(gateway);
     const plan = await route({ model }, { caller, gateway, call: { note: () => undefined } });
     const resolution = await resolve(model, gateway);
     if (resolution) tellWay(plan, resolution);
@@ -90,24 +93,33 @@ async function tell(asked: Asked, { settings }: Plan, gateway: BuiltGateway): Pr
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
     console.log(`is refused with ${error.status} ${error.code}: ${error.message}`);
+    const isUnlisted = error.code !== "model_not_allowed" && gateway.routes.resolve(model) === undefined;
+    for (const { id, models } of isUnlisted ? unstarted : []) {
+      if (!models || matchesAny(models, model))
+        console.log(`  unless ${id} lists it, which is not started here`);
+    }
     return 1;
   }
 }
 
 /**
- * The upstreams are opened, not started: looking must neither sign anybody up nor use up an account's token. So a list
- * that needs what `start()` begins can't be had.
+ * Asks the upstreams for their lists. Returns those whose list may be had once they are started: here they are only
+ * opened, for looking must neither sign anybody up nor use up an account's token.
  */
-async function askForLists({ catalog, upstreams }: BuiltGateway): Promise<void> {
+async function askForLists({ catalog, upstreams, redact }: BuiltGateway): Promise<readonly OpenUpstream[]> {
   const all = [...upstreams.values()];
   const names = all.map(({ id }) => id).join(", ");
   await waitFor(`the lists of models of ${names}, at most 3 s`, catalog.settled());
-  for (const { id, upstream } of all.filter((each) => !catalog.hasListed(each))) {
-    const why = upstream.start
-      ? "it is not started here; GET /v1/models of the running gateway has it"
-      : "it can't be told whether it would be asked";
-    console.log(`  no list of models from ${id}: ${why}`);
+  const unstarted = catalog.unreachable().filter(({ upstream }) => upstream.start !== undefined);
+  for (const upstream of all) {
+    const failure = catalog.listFailure(upstream);
+    if (failure === undefined) continue;
+    const start = unstarted.includes(upstream)
+      ? "; it is not started here, the running gateway may have one"
+      : "";
+    console.log(`  no list of models from ${upstream.id}: ${redact(failure)}${start}`);
   }
+  return unstarted;
 }
 
 function tellWay({ targets, onContextLength }: RoutePlan, resolution: Resolution): void {

@@ -31,8 +31,8 @@ interface CatalogEntry {
   models: ListedModels;
   /** Whether there ever was a list. */
   isListed: boolean;
-  /** Whether asking for it has failed, and there was none before. */
-  hasFailed: boolean;
+  /** Why asking for it has failed, where there was none before. */
+  failure: string | undefined;
   /** Whether it was out of reach when it was last asked. */
   isSilent: boolean;
   /** When it was last asked, and is to be asked again, by `now`. */
@@ -93,8 +93,8 @@ export class ModelCatalog {
 
   /** Asks for a list that is due. A promise while the first one of an upstream is awaited. */
   first(upstream: OpenUpstream): Promise<void> | undefined {
-    const { isListed, hasFailed, waited } = this.#refresh(upstream);
-    return isListed || hasFailed ? undefined : waited;
+    const { isListed, failure, waited } = this.#refresh(upstream);
+    return isListed || failure !== undefined ? undefined : waited;
   }
 
   /**
@@ -148,8 +148,8 @@ export class ModelCatalog {
   /** The upstreams that have never said what they offer, because they are out of reach or have not answered yet. */
   unreachable(): readonly OpenUpstream[] {
     return this.#upstreams.filter((upstream) => {
-      const { isListed, isSilent, hasFailed, loading } = this.#of(upstream);
-      return !isListed && (isSilent || (!hasFailed && loading !== undefined));
+      const { isListed, isSilent, failure, loading } = this.#of(upstream);
+      return !isListed && (isSilent || (failure === undefined && loading !== undefined));
     });
   }
 
@@ -169,6 +169,12 @@ export class ModelCatalog {
     return this.#of(upstream).isListed;
   }
 
+  /** Why an upstream that was asked has never said what it lists; undefined where it has. */
+  listFailure(upstream: OpenUpstream): string | undefined {
+    const { isListed, failure } = this.#of(upstream);
+    return isListed ? undefined : failure;
+  }
+
   /** Whether any upstream is known to list a model; waits for nothing. */
   listsAnywhere(id: string): boolean {
     return this.#listingOf(id).length > 0;
@@ -180,7 +186,7 @@ export class ModelCatalog {
       catalog = {
         models: NO_MODELS,
         isListed: false,
-        hasFailed: false,
+        failure: undefined,
         isSilent: false,
         askedAt: -Infinity,
         due: -Infinity,
@@ -220,7 +226,7 @@ export class ModelCatalog {
       catalog.isSilent = false;
       catalog.due = this.#now() + FRESH_MS;
     } catch (error) {
-      catalog.hasFailed = !catalog.isListed;
+      if (!catalog.isListed) catalog.failure = messageOf(error);
       catalog.isSilent = deadline.aborted || (UpstreamError.is(error) && OUT_OF_REACH.has(error.code));
       catalog.due = this.#now() + RETRY_MS;
       this.#log.warn("an upstream did not list its models", {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { CodeProcess, GatewayFolder } from "../support/gateway-process.ts";
-import { openaiChunks, sseAnswer, startFaultUpstream } from "../support/fault-upstream.ts";
+import { jsonAnswer, openaiChunks, sseAnswer, startFaultUpstream } from "../support/fault-upstream.ts";
 
 /**
  * What the commands do with an upstream whose list needs `start()`, and what `plugin record` keeps of addresses.
@@ -27,9 +27,26 @@ test("`explain` starts nothing, says what it waits for, and why there is no list
   using folder = new GatewayFolder(LATE_YAML);
   const { code, stdout, stderr } = await modelyard(folder, "explain", "--model", "late/any");
   expect(stderr).toContain("waiting for the lists of models of late, at most 3 s");
-  expect(stdout).toContain("no list of models from late: it is not started here; GET /v1/models");
+  expect(stdout).toContain("; it is not started here, the running gateway may have one");
   expect(stdout).toContain("  1. late/any\n");
   expect(code).toBe(0);
+}, 30_000);
+
+test("`explain` says that a name may be on a list that can't be had before the start", async () => {
+  using folder = new GatewayFolder(LATE_YAML);
+  const { code, stdout } = await modelyard(folder, "explain", "--model", "late-1");
+  expect(stdout).toContain("unless late lists it, which is not started here");
+  expect(code).toBe(1);
+}, 30_000);
+
+test("`explain` says why there is no list, also of an upstream that is started", async () => {
+  await using upstream = await startFaultUpstream();
+  upstream.respond = (exchange) => exchange.send(jsonAnswer({ error: { message: "no such key" } }, 401));
+  const options = { base_url: `${upstream.url}/v1`, api_key: "sk-wrong-0123456789" };
+  using folder = new GatewayFolder(`upstreams: ${JSON.stringify({ sea: { plugin: "openai", options } })}\n`);
+  const { stdout } = await modelyard(folder, "explain", "--model", "sea/m");
+  expect(stdout).toMatch(/no list of models from sea: .*no such key/);
+  expect(stdout).not.toContain("not started");
 }, 30_000);
 
 test("`plugin record` keeps no value of the options out of an address, nor where it is said back", async () => {
