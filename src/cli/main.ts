@@ -12,6 +12,7 @@ import { check } from "./check.ts";
 import { explain } from "./explain.ts";
 import { keys } from "./keys/keys.ts";
 import { usage } from "./usage.ts";
+import { isHelp } from "../../toolkit/commands/plugin-help.ts";
 import { plugin } from "../../toolkit/commands/plugin.ts";
 import { serve } from "./serve.ts";
 
@@ -57,10 +58,10 @@ const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
 const HELP = new Set(["", "help", "--help", "-h"]);
 
 const [name = "", ...argv] = process.argv.slice(2);
-// Those of `plugin` have a help of their own.
-const isHelp =
-  HELP.has(name) || (name !== "plugin" && argv.some((word) => word === "--help" || word === "-h"));
-if (isHelp) {
+/** Commands that answer a request for help themselves. */
+const WITH_OWN_HELP = new Set(["keys", "plugin"]);
+
+if (HELP.has(name) || (!WITH_OWN_HELP.has(name) && argv.some(isHelp))) {
   console.log(USAGE);
   process.exit(0);
 }

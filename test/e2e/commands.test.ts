@@ -120,6 +120,15 @@ describe("what is said beside a command", () => {
     },
   );
 
+  test.each(["keys --help", "keys create --help", "keys list -h"])(
+    "asks for the help of the keys, which it gets: %s",
+    async (line) => {
+      const { code, stdout, stderr } = await ended(line);
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(stdout).toStartWith("usage: bun run modelyard keys create NAME");
+    },
+  );
+
   test("asks for the version, or for a command that there isn't", async () => {
     expect((await ended("--version")).stdout).toMatch(/^\d+\.\d+\.\d+/);
     const unknown = await ended("sreve");

@@ -7,6 +7,7 @@ import { budgetPeriod } from "../../limits/budget-period.ts";
 import type { Grant, KeyStore } from "../../keys/keyring.ts";
 import { makeKey, NameTaken } from "../../keys/keyring.ts";
 import { StartupError } from "../../errors/startup-error.ts";
+import { printHelp, isHelp } from "../../../toolkit/commands/plugin-help.ts";
 import { parseKeysArgs } from "./parse-keys-args.ts";
 import type { KeysCommand } from "./parse-keys-args.ts";
 import type { SpentSince } from "./format-keys.ts";
@@ -24,6 +25,7 @@ const USAGE = `usage: bun run modelyard keys create NAME [--models gpt-4o*,claud
 
 /** `keys create`, `list`, `show` and `revoke`. A running gateway knows of a change within a second. */
 export async function keys(argv: readonly string[]): Promise<number> {
+  if (argv.some(isHelp)) return printHelp(USAGE);
   let asked: KeysCommand;
   try {
     asked = parseKeysArgs(argv);
