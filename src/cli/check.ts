@@ -1,11 +1,10 @@
 import { configPath, environmentProxies, loadConfig, unexpectedArgument } from "../../config/load.ts";
-import { build, plan } from "../build-gateway.ts";
+import { plan } from "../build-gateway.ts";
 import { proxyNotices } from "../host/proxy-notices.ts";
-import { createLogger, flushLog } from "../log.ts";
-import { Redactor } from "../secrets/redactor.ts";
+import { flushLog } from "../log.ts";
 import { StartupError } from "../errors/startup-error.ts";
 import { unpricedWarnings } from "../usage/unpriced.ts";
-import { memoryStorage } from "../storage/memory.ts";
+import { buildOffline } from "./build-offline.ts";
 
 /** `check`: says whether the gateway could start with this file. Throws a ConfigError or a StartupError if not. */
 export async function check(argv: readonly string[]): Promise<number> {
@@ -14,14 +13,7 @@ export async function check(argv: readonly string[]): Promise<number> {
   if (stray !== undefined) throw new StartupError(`check takes only --config PATH, and not ${stray}`);
   const config = await loadConfig(configPath(argv));
   const planned = await plan(config);
-  const redactor = new Redactor();
-  const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
-  const gateway = await build(planned, {
-    log,
-    storage: memoryStorage(),
-    redactor,
-    fetchWithin: () => noNetwork,
-  });
+  const { gateway, log } = await buildOffline(planned);
   const opened = [...gateway.upstreams.keys()];
   // Only the routes' models: no upstream is asked for its own.
   for (const warning of unpricedWarnings(planned.settings.keys, gateway)) log.warn(warning);
@@ -37,10 +29,3 @@ export async function check(argv: readonly string[]): Promise<number> {
   console.log(`${config.file} would serve, but not whole: ${said}`);
   return 1;
 }
-
-const noNetwork = Object.assign(
-  async () => {
-    throw new Error("a plugin may not use the network while it is being opened");
-  },
-  { preconnect: () => undefined },
-);

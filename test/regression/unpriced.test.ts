@@ -5,7 +5,7 @@ import { severalUpstreams } from "../support/several-gateway.ts";
 import { until } from "../support/until.ts";
 
 /**
- * A budget in USD that models without a price pass by is told at the start, by `check` and by `explain`.
+ * A budget in USD that models without a price pass by is told at the start, by `check`, `explain` and `keys create`.
  * @module
  */
 const UPSTREAMS = severalUpstreams({
@@ -75,4 +75,29 @@ test("by explain, for each target", async () => {
   expect((await command(home, "explain", "--model", "partly", "--key", "tokens")).stdout).not.toContain(
     "price",
   );
+});
+
+test("by keys create, for the key that it makes", async () => {
+  using home = folder();
+  const made = await command(home, "keys", "create", "made", "--budget-usd", "5");
+  expect([made.code, warned(made.stderr)]).toEqual([
+    0,
+    ['the key "made" has a budget in USD, but no price is known for partly'],
+  ]);
+  expect(made.stdout).toMatch(/^\S+\n$/);
+  const narrow = await command(home, "keys", "create", "few", "--budget-usd", "5", "--models", "priced");
+  expect([narrow.code, warned(narrow.stderr)]).toEqual([0, null]);
+});
+
+test("by no keys create that makes a key all the same where an upstream can't be opened", async () => {
+  using home = new GatewayFolder("server: { port: 0 }\nupstreams: { one: { plugin: ./fails.ts } }\n", {
+    "fails.ts": `import { definePlugin, Type } from "modelyard/plugin";
+export default definePlugin({
+  apiVersion: 1, name: "fails", options: Type.Object({}),
+  open() { throw new Error("no wire"); },
+});`,
+  });
+  const { code, stdout, stderr } = await command(home, "keys", "create", "made", "--budget-usd", "5");
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^\S+\n$/)]);
+  expect(stderr).toContain("the prices of its models can't be checked: ");
 });

@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { configPath, loadConfig } from "../../../config/load.ts";
 import type { Settings } from "../../../config/settings.ts";
+import type { Plan } from "../../build-gateway.ts";
 import { plan } from "../../build-gateway.ts";
 import { messageOf } from "../../log.ts";
 import { budgetPeriod } from "../../limits/budget-period.ts";
@@ -8,6 +9,8 @@ import type { Grant, KeyStore } from "../../keys/keyring.ts";
 import { makeKey, NameTaken } from "../../keys/keyring.ts";
 import { StartupError } from "../../errors/startup-error.ts";
 import { printHelp, isHelp } from "../../../toolkit/commands/plugin-help.ts";
+import { unpricedWarnings } from "../../usage/unpriced.ts";
+import { buildOffline } from "../build-offline.ts";
 import { parseKeysArgs } from "./parse-keys-args.ts";
 import type { KeysCommand } from "./parse-keys-args.ts";
 import type { SpentSince } from "./format-keys.ts";
@@ -34,9 +37,14 @@ export async function keys(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const config = await loadConfig(configPath(argv));
-  const { settings } = await plan(config);
-  if (asked.action === "create")
-    return withStorage(settings, config, ({ keys: store }) => create(asked.grant, store, settings));
+  const planned = await plan(config);
+  const { settings } = planned;
+  if (asked.action === "create") {
+    const { grant } = asked;
+    const code = withStorage(settings, config, ({ keys: store }) => create(grant, store, settings));
+    if (code === 0 && grant.budget?.usd !== undefined) await warnOfUnpriced(grant, planned);
+    return code;
+  }
   if (asked.action === "revoke") return revoke(asked.name, settings, config);
   const all = knownKeys(settings, config);
   if (asked.action === "list") return list(all, asked.json);
@@ -66,6 +74,19 @@ function showOnce(key: string, takeBack: () => void): void {
   } catch (cause) {
     takeBack();
     throw new StartupError(`the key can't be shown, so it is taken back: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Says for which models of the routes the key's budget in USD counts nothing. */
+async function warnOfUnpriced(grant: Grant, planned: Plan): Promise<void> {
+  try {
+    const { gateway } = await buildOffline(planned);
+    for (const warning of unpricedWarnings([{ ...grant, models: grant.models ?? ["*"] }], gateway))
+      console.error(warning);
+    await gateway.close();
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    console.error(`the prices of its models can't be checked: ${error.message}`);
   }
 }
 

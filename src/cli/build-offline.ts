@@ -1,0 +1,27 @@
+import type { BuiltGateway, Plan } from "../build-gateway.ts";
+import { build } from "../build-gateway.ts";
+import type { GatewayLogger } from "../log.ts";
+import { createLogger } from "../log.ts";
+import { Redactor } from "../secrets/redactor.ts";
+import { memoryStorage } from "../storage/memory.ts";
+
+/** A gateway that was opened only to be looked at, and the log of its warnings. */
+export interface OfflineGateway {
+  readonly gateway: BuiltGateway;
+  readonly log: GatewayLogger;
+}
+
+/** Opens the upstreams of a plan without network and without writing anything. Throws as `build` does. */
+export async function buildOffline(planned: Plan): Promise<OfflineGateway> {
+  const redactor = new Redactor();
+  const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
+  const deps = { log, storage: memoryStorage(), redactor, fetchWithin: () => noNetwork };
+  return { gateway: await build(planned, deps), log };
+}
+
+const noNetwork = Object.assign(
+  async () => {
+    throw new Error("a plugin may not use the network while it is being opened");
+  },
+  { preconnect: () => undefined },
+);
