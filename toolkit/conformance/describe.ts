@@ -1,6 +1,6 @@
 import { describe, test } from "bun:test";
 import type { UpstreamPlugin } from "../../src/contract/index.ts";
-import type { Fixtures } from "./fixtures/fixtures.ts";
+import type { Fixtures } from "./upstreams/fixtures.ts";
 import { messageOf } from "./report.ts";
 import { LEVELS, RULES } from "./rules/rules.ts";
 import type { Level } from "./rules/rules.ts";

@@ -3,16 +3,16 @@
  * @module
  */
 export { describeUpstream } from "./describe.ts";
-export type { Fixtures, TestUpstream } from "./fixtures/fixtures.ts";
-export { httpFixtures } from "./fixtures/http-fixtures.ts";
-export type { HttpSetup } from "./fixtures/http-fixtures.ts";
-export { httpUpstream } from "./fixtures/http-upstream.ts";
-export type { HttpReply, HttpRequest, HttpUpstreamSetup } from "./fixtures/http-upstream.ts";
+export type { Fixtures, TestUpstream } from "./upstreams/fixtures.ts";
+export { httpFixtures } from "./upstreams/http-fixtures.ts";
+export type { HttpSetup } from "./upstreams/http-fixtures.ts";
+export { httpUpstream } from "./upstreams/http-upstream.ts";
+export type { HttpReply, HttpRequest, HttpUpstreamSetup } from "./upstreams/http-upstream.ts";
 export { messageOf, reportText } from "./report.ts";
 export type { RuleOutcome, Report, Result } from "./report.ts";
 export { LEVELS, RULES } from "./rules/rules.ts";
 export type { Level, Rule, RuleId } from "./rules/rules.ts";
 export { testUpstream, unknownNames } from "./run.ts";
 export type { TestOptions } from "./run.ts";
-export { SCENARIOS } from "./fixtures/scenarios.ts";
-export type { Answer, AnswerEvent, Scenario, ScenarioName } from "./fixtures/scenarios.ts";
+export { SCENARIOS } from "./upstreams/scenarios.ts";
+export type { Answer, AnswerEvent, Scenario, ScenarioName } from "./upstreams/scenarios.ts";

@@ -2,8 +2,8 @@ import type { Harness } from "../harness/harness.ts";
 import { expectText } from "../harness/harness.ts";
 import type { Check } from "./check.ts";
 import { expectCode } from "./ends.ts";
-import { scenarioOf } from "../fixtures/scenarios.ts";
-import type { ScenarioName } from "../fixtures/scenarios.ts";
+import { scenarioOf } from "../upstreams/scenarios.ts";
+import type { ScenarioName } from "../upstreams/scenarios.ts";
 import { RuleViolation, quoted } from "../harness/verdict.ts";
 
 const AT_ONCE = 20;

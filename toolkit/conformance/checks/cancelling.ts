@@ -9,7 +9,7 @@ import {
   startRequest,
   readUntilPending,
 } from "../harness/mid-stream.ts";
-import type { ScenarioName } from "../fixtures/scenarios.ts";
+import type { ScenarioName } from "../upstreams/scenarios.ts";
 import { RuleViolation } from "../harness/verdict.ts";
 import { pause } from "../harness/timing.ts";
 

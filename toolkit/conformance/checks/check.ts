@@ -1,6 +1,6 @@
 import type { Harness } from "../harness/harness.ts";
 import type { RuleId } from "../rules/rules.ts";
-import type { ScenarioName } from "../fixtures/scenarios.ts";
+import type { ScenarioName } from "../upstreams/scenarios.ts";
 
 /** How one rule is tested. */
 export interface Check {

@@ -2,10 +2,10 @@ import type { Harness, Play } from "../harness/harness.ts";
 import { expectText } from "../harness/harness.ts";
 import type { Check } from "./check.ts";
 import { expectCode } from "./ends.ts";
-import type { TestUpstream } from "../fixtures/fixtures.ts";
+import type { TestUpstream } from "../upstreams/fixtures.ts";
 import { TestStorage } from "../harness/test-call.ts";
 import { expectRetryAfter } from "./refusals.ts";
-import { scenarioOf } from "../fixtures/scenarios.ts";
+import { scenarioOf } from "../upstreams/scenarios.ts";
 import { RuleViolation, describeError, NotApplicable } from "../harness/verdict.ts";
 
 const MAX_REJECTIONS = 2;

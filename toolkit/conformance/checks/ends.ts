@@ -6,8 +6,8 @@ import { expectText } from "../harness/harness.ts";
 import type { Harness, Play } from "../harness/harness.ts";
 import type { Check } from "./check.ts";
 import { readToMiddle, readUntilPending } from "../harness/mid-stream.ts";
-import { ERROR_MESSAGE, scenarioOf } from "../fixtures/scenarios.ts";
-import type { ScenarioName } from "../fixtures/scenarios.ts";
+import { ERROR_MESSAGE, scenarioOf } from "../upstreams/scenarios.ts";
+import type { ScenarioName } from "../upstreams/scenarios.ts";
 import { RuleViolation, describeError, NotApplicable, quoted } from "../harness/verdict.ts";
 import { becomesTrue, pause } from "../harness/timing.ts";
 

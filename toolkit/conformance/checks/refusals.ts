@@ -3,8 +3,8 @@ import type { UpstreamErrorCode } from "../../../src/contract/index.ts";
 import type { Harness } from "../harness/harness.ts";
 import type { Check } from "./check.ts";
 import { expectCode, expectErrorMessage } from "./ends.ts";
-import { RETRY_AFTER_S, scenarioOf } from "../fixtures/scenarios.ts";
-import type { ScenarioName } from "../fixtures/scenarios.ts";
+import { RETRY_AFTER_S, scenarioOf } from "../upstreams/scenarios.ts";
+import type { ScenarioName } from "../upstreams/scenarios.ts";
 import { RuleViolation, NotApplicable } from "../harness/verdict.ts";
 
 // The wait is counted from when the plugin read it.

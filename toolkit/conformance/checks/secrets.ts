@@ -1,8 +1,8 @@
 import { UpstreamError } from "../../../src/contract/index.ts";
 import type { Harness, OpenedUpstream } from "../harness/harness.ts";
 import type { Check } from "./check.ts";
-import { ERROR_MESSAGE, scenarioOf } from "../fixtures/scenarios.ts";
-import type { ScenarioName } from "../fixtures/scenarios.ts";
+import { ERROR_MESSAGE, scenarioOf } from "../upstreams/scenarios.ts";
+import type { ScenarioName } from "../upstreams/scenarios.ts";
 import { RuleViolation, NotApplicable } from "../harness/verdict.ts";
 
 const SHORTEST_SECRET = 6;

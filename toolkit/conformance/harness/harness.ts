@@ -10,10 +10,10 @@ import type {
 } from "../../../src/contract/index.ts";
 import { TestRequest } from "./test-request.ts";
 import type { CollectedAnswer } from "./test-request.ts";
-import type { Fixtures, TestUpstream } from "../fixtures/fixtures.ts";
+import type { Fixtures, TestUpstream } from "../upstreams/fixtures.ts";
 import { TestCall, TestHost, TestStorage } from "./test-call.ts";
-import { scenarioOf } from "../fixtures/scenarios.ts";
-import type { Scenario, ScenarioName } from "../fixtures/scenarios.ts";
+import { scenarioOf } from "../upstreams/scenarios.ts";
+import type { Scenario, ScenarioName } from "../upstreams/scenarios.ts";
 import { RuleViolation, describeError, quoted } from "./verdict.ts";
 import { becomesTrue, TIMED_OUT, pause, withTimeout } from "./timing.ts";
 

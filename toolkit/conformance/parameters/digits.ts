@@ -2,7 +2,7 @@ import { LosslessNumber } from "../../../src/contract/index.ts";
 import type { JsonObject } from "../../../src/contract/index.ts";
 import type { Harness } from "../harness/harness.ts";
 import { isReported, deliver } from "./delivery.ts";
-import { LONG_NUMBER } from "../fixtures/scenarios.ts";
+import { LONG_NUMBER } from "../upstreams/scenarios.ts";
 import { RuleViolation, describeError } from "../harness/verdict.ts";
 
 /** The largest number of 64 bits, as schemas have it that programs write. */

@@ -9,7 +9,7 @@ import type { Check } from "../checks/check.ts";
 import { digits } from "./digits.ts";
 import { deliver, isReported } from "./delivery.ts";
 import { MESSAGES } from "./messages.ts";
-import { scenarioOf } from "../fixtures/scenarios.ts";
+import { scenarioOf } from "../upstreams/scenarios.ts";
 import { RuleViolation, describeError } from "../harness/verdict.ts";
 
 /** Level 3: what the client asks for isn't lost on the way. */

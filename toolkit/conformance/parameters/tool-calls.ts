@@ -1,7 +1,7 @@
 import type { Harness } from "../harness/harness.ts";
 import { CHAT_FIELDS } from "./chat-fields.ts";
 import { expectCode } from "../checks/ends.ts";
-import { scenarioOf } from "../fixtures/scenarios.ts";
+import { scenarioOf } from "../upstreams/scenarios.ts";
 import { RuleViolation, describeError, quoted } from "../harness/verdict.ts";
 
 const { tools } = CHAT_FIELDS;
