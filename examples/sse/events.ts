@@ -1,4 +1,4 @@
-import { failureIn, sse } from "modelyard/kit";
+import { errorFromBody, sse } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, ChatStream, FinishReason, JsonObject } from "modelyard/plugin";
 
@@ -42,7 +42,7 @@ export async function* eventsOf(body: ReadableStream<Uint8Array>, signal: AbortS
   try {
     for await (const { event, data } of sse(body)) {
       const said = parsed(data);
-      if (event === "error") throw failureIn(said);
+      if (event === "error") throw errorFromBody(said);
       yield* read(event, said);
       if (event === "end") return;
     }

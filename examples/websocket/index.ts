@@ -21,7 +21,7 @@ export default definePlugin({
       const socket = new WebSocket(url);
       let isWelcome = false;
       // However the answer is left, the socket is closed; the upstream takes that as the word to stop.
-      using heard = new Channel<string>({ ...BOUNDS, signal, onLeave: () => socket.close() });
+      using heard = new Channel<string>({ ...BOUNDS, signal, onCancel: () => socket.close() });
       socket.onopen = () => socket.send(JSON.stringify({ type: "hello", token }));
       socket.onmessage = ({ data }) => void heard.push(String(data));
       socket.onclose = () => heard.fail(broken(isWelcome));

@@ -1,4 +1,4 @@
-import { asArray, failureIn, isObject, member } from "modelyard/kit";
+import { asArray, errorFromBody, isObject, member } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, EmbedRequest, Json, JsonObject, Usage } from "modelyard/plugin";
 import type { ModelName } from "./models.ts";
@@ -41,7 +41,7 @@ const KNOWN = new Set(["model", "input", "dimensions"]);
 
 /** The vectors of an answer; throws what an error in their place says, or `bad-response` with what is wrong. */
 export function vectorsIn(answer: Json, expected: number): readonly (readonly number[])[] {
-  if (member(answer, "embeddings") === undefined && member(answer, "error")) throw failureIn(answer);
+  if (member(answer, "embeddings") === undefined && member(answer, "error")) throw errorFromBody(answer);
   const vectors = asArray(member(answer, "embeddings")).map((each) => asArray(member(each, "values")));
   if (vectors.length !== expected) throw badResponse(`${vectors.length} vectors for ${expected} texts`);
   const odd = vectors.findIndex((vector) => !isVector(vector));

@@ -1,5 +1,5 @@
 import { isNumber, UpstreamError } from "modelyard/plugin";
-import { asArray, asObject, asString, failureIn, member } from "modelyard/kit";
+import { asArray, asObject, asString, errorFromBody, member } from "modelyard/kit";
 import type { EmbedRequest, EmbedResult, Json, JsonObject } from "modelyard/plugin";
 
 const BYTES_PER_NUMBER = 4;
@@ -15,7 +15,7 @@ export function embeddingsIn(said: Json, { input, encoding_format: own }: EmbedR
   const isOwn = typeof own === "string" && own !== "base64";
   const { data, model, usage, object: _, ...fields } = asObject(said) ?? {};
   if (!Array.isArray(data))
-    throw fields["error"] ? failureIn(said) : badResponse("something that is no list of embeddings");
+    throw fields["error"] ? errorFromBody(said) : badResponse("something that is no list of embeddings");
   const list = asArray(data);
   const vectors = new Map(list.map((each, place) => [indexOf(each, place), vectorOf(each, isOwn)]));
   const ordered = Array.from({ length: inputs }, (_, index) => vectors.get(index));

@@ -7,7 +7,7 @@ import type { ChannelOptions } from "./channel.ts";
 /** A channel of texts that counts how often it was left. */
 function channelOf(options: Partial<ChannelOptions<string>> = {}) {
   const counts = { left: 0 };
-  const channel = new Channel<string>({ maxItems: 100, onLeave: () => void counts.left++, ...options });
+  const channel = new Channel<string>({ maxItems: 100, onCancel: () => void counts.left++, ...options });
   return { channel, counts };
 }
 

@@ -10,7 +10,7 @@ export interface ChannelOptions<T> {
   /** When it aborts before the writer has ended, what is buffered is dropped and the reader gets its reason. */
   readonly signal?: AbortSignal;
   /** Runs once when nobody wants more values though the writer hasn't ended: stop what makes them. */
-  readonly onLeave?: () => void;
+  readonly onCancel?: () => void;
 }
 
 /**
@@ -48,7 +48,7 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     const size = this.#options.sizeOf?.(value) ?? 0;
     if (this.#isFull(size)) {
       this.#end({ error: new UpstreamError("bad-response", "the upstream sent more than could be taken") });
-      this.#options.onLeave?.();
+      this.#options.onCancel?.();
       return false;
     }
     this.#size += size;
@@ -66,7 +66,7 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     this.#end({});
   }
 
-  /** Leaves the channel as its reader would: what is buffered is dropped, and `onLeave` runs. */
+  /** Leaves the channel as its reader would: what is buffered is dropped, and `onCancel` runs. */
   [Symbol.dispose](): void {
     this.#leave({});
   }
@@ -126,7 +126,7 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     this.#head = 0;
     this.#size = 0;
     this.#end(ending);
-    if (isWriting) this.#options.onLeave?.();
+    if (isWriting) this.#options.onCancel?.();
   }
 
   #end(ending: Ending): void {

@@ -4,18 +4,18 @@ import type { Mutant } from "./mutants.ts";
 /** Faults of the plugin over WebSockets that signs its users up. */
 export const LINE: readonly Mutant[] = [
   mutant("the waiting doesn't see the abort", "4.3 mid-stream", "still waits", [
-    ["signal: call.signal,\n        onLeave", "onLeave"],
+    ["signal: call.signal,\n        onCancel", "onCancel"],
   ]),
   mutant("a run isn't closed when its reader leaves", "4.6 return", "still at work", [
     ["  socket.close();\n        sockets.delete(socket);", "  if (false) sockets.delete(socket);"],
-    ["onLeave: () => socket.close()", "onLeave: () => undefined"],
+    ["onCancel: () => socket.close()", "onCancel: () => undefined"],
   ]),
   mutant("what is heard is kept without bound", "2.9 bounded", "took", [
     ["maxItems: 1_000", "maxItems: Infinity"],
   ]),
   mutant("sockets stay open after closing", "4.12 closed", "still open after closing", [
     ["  socket.close();\n        sockets.delete(socket);", "  if (false) sockets.delete(socket);"],
-    ["onLeave: () => socket.close()", "onLeave: () => undefined"],
+    ["onCancel: () => socket.close()", "onCancel: () => undefined"],
     ["host.defer(() => sockets.forEach((socket) => socket.close()));", ""],
   ]),
   mutant("what comes is no sign of life", "2.11 alive", "`call.alive()` was not called", [
@@ -61,7 +61,7 @@ export const LINE: readonly Mutant[] = [
     ],
     ["signal: AbortSignal.any([call.signal, signal])", "signal"],
     [
-      `onLeave: () => socket.close(),
+      `onCancel: () => socket.close(),
       });`,
       "});",
     ],

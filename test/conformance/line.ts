@@ -58,7 +58,7 @@ export default definePlugin({
       using heard = new Channel<string>({
         maxItems: 1_000,
         signal: call.signal,
-        onLeave: () => socket.close(),
+        onCancel: () => socket.close(),
       });
       socket.onopen = () => socket.send(JSON.stringify(request));
       socket.onmessage = ({ data }) => void heard.push(String(data));

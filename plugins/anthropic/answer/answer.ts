@@ -1,6 +1,6 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
-import { answerStream, asObject, asString, failureIn } from "modelyard/kit";
+import { answerStream, asObject, asString, errorFromBody } from "modelyard/kit";
 import type { AnswerPiece } from "modelyard/kit";
 import { MessageReader } from "./message-reader.ts";
 
@@ -35,7 +35,7 @@ function eventsOfPiece(piece: AnswerPiece, reader: MessageReader): ChatEvent[] {
   if (data === "[DONE]") return reader.stop();
   const members = asObject(json);
   const type = asString(members?.["type"]) || event;
-  if (type === "error" || members?.["error"]) throw failureIn(json ?? data);
+  if (type === "error" || members?.["error"]) throw errorFromBody(json ?? data);
   if (kind === "stray") return reader.hasEnd ? [] : raise(malformed(data));
   if (!members) throw malformed(data);
   return reader.read(type, members);
@@ -51,7 +51,7 @@ function* documentEvents(
   call: AnswerCall,
 ): Generator<ChatEvent, void> {
   const message = asObject(json);
-  if (message?.["type"] === "error" || message?.["error"]) throw failureIn(json);
+  if (message?.["type"] === "error" || message?.["error"]) throw errorFromBody(json);
   if (!message || !Array.isArray(message["content"])) throw malformed(data);
   yield* reader.readWhole(message);
   if (reader.lacksReason) call.log?.warn("an answer without a stop_reason was taken as whole");

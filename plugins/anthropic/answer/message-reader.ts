@@ -1,7 +1,7 @@
 import type { MaybeJson } from "modelyard/kit";
 import type { ChatEvent, FinishReason, JsonObject } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
-import { asArray, asNumber, asObject, failureIn, otherMembers, reasonOf } from "modelyard/kit";
+import { asArray, asNumber, asObject, errorFromBody, otherMembers, readFinishReason } from "modelyard/kit";
 import { ContentBlocks } from "./blocks.ts";
 import { mergeUsage, usageOf } from "./usage.ts";
 
@@ -49,7 +49,7 @@ export class MessageReader {
       case "message_stop":
         return this.stop();
       case "error":
-        throw failureIn(data);
+        throw errorFromBody(data);
       default:
         // Unknown events, which the API may add, are passed on under their own name.
         return [{ type: "extra", at: "chunk", fields: { [type]: otherMembers(data, TYPE) } }];
@@ -86,7 +86,7 @@ export class MessageReader {
   #delta(data: JsonObject): ChatEvent[] {
     const delta = asObject(data["delta"]) ?? {};
     this.#rememberEnd(delta);
-    if (reasonOf(delta["stop_reason"]) !== "") this.#hasEnd = true;
+    if (readFinishReason(delta["stop_reason"]) !== "") this.#hasEnd = true;
     const fields = { ...otherMembers(delta, END_MEMBERS), ...otherMembers(data, DELTA_MEMBERS) };
     const extra: ChatEvent[] = Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
     return [...extra, ...this.#usageEvents(data["usage"])];
@@ -103,7 +103,7 @@ export class MessageReader {
   }
 
   get #reason(): string {
-    return reasonOf(this.#end["stop_reason"]);
+    return readFinishReason(this.#end["stop_reason"]);
   }
 
   /** Returns the last events of a stream without end mark. Throws `truncated` if no `stop_reason` ended it. */

@@ -1,6 +1,6 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
-import { answerStream, asArray, failureIn, isObject } from "modelyard/kit";
+import { answerStream, asArray, errorFromBody, isObject } from "modelyard/kit";
 import type { AnswerPiece } from "modelyard/kit";
 import { ChunkReader } from "./chunk-reader.ts";
 
@@ -67,7 +67,7 @@ class Answer {
   /** An error in mid-stream is bare JSON, and no event. */
   #stray({ json, data }: AnswerPiece): void {
     const said = Array.isArray(json) ? asArray(json)[0] : json;
-    if (isObject(said) && said["error"]) throw failureIn(said);
+    if (isObject(said) && said["error"]) throw errorFromBody(said);
     if (!this.#chunks.isFinished()) throw notUnderstood(data);
   }
 

@@ -8,7 +8,7 @@ import type {
   UpstreamErrorCode,
   UsageEvent,
 } from "modelyard/plugin";
-import { asArray, asNumber, asObjects, asString, isObject, member, reasonOf } from "modelyard/kit";
+import { asArray, asNumber, asObjects, asString, isObject, member, readFinishReason } from "modelyard/kit";
 
 /** An event of a choice. */
 type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
@@ -40,7 +40,7 @@ export class Candidate {
     if (others) events.push({ type: "extra", at: "delta", fields: others });
     this.hasContent ||= isObject(candidate["content"]);
     this.isOutrun ||= this.isFinished && events.length > 0;
-    const reason = reasonOf(candidate["finishReason"]);
+    const reason = readFinishReason(candidate["finishReason"]);
     const end = isReason(reason) ? finishOf(reason, asString(candidate["finishMessage"])) : undefined;
     // Nothing about an answer that has failed: it would commit what could still be had elsewhere.
     if (end && end instanceof Error) return { events, failure: end };

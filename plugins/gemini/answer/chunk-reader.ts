@@ -1,6 +1,6 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, FinishEvent, Json, JsonObject } from "modelyard/plugin";
-import { asArray, asNumber, asString, failureIn, isObject, member } from "modelyard/kit";
+import { asArray, asNumber, asString, errorFromBody, isObject, member } from "modelyard/kit";
 import { Candidate } from "./candidate.ts";
 import { usageOf } from "./usage.ts";
 
@@ -74,7 +74,7 @@ export class ChunkReader {
 
   read(chunk: JsonObject): ChunkSaid {
     this.#hasRead = true;
-    if (chunk["error"]) return { events: this.#usageIn(chunk), failure: failureIn(chunk) };
+    if (chunk["error"]) return { events: this.#usageIn(chunk), failure: errorFromBody(chunk) };
     const events: ChatEvent[] = [];
     let failure: UpstreamError | undefined;
     const fields = this.#news(chunk);

@@ -1,6 +1,6 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Host, Json, JsonObject } from "modelyard/plugin";
-import { failureOf, parseJson, unreachable } from "modelyard/kit";
+import { errorFromResponse, parseJson, errorFromFetch } from "modelyard/kit";
 
 /** A request to the service's Supabase project. */
 export interface SupabaseRequest {
@@ -45,10 +45,10 @@ export class Supabase {
       const response = await this.#fetchResponse(request);
       const { status, headers } = response;
       const text = await readText(response);
-      return { status, body: parseJson(text), error: () => failureOf(status, headers, text) };
+      return { status, body: parseJson(text), error: () => errorFromResponse(status, headers, text) };
     } catch (error) {
       request.signal.throwIfAborted();
-      throw unreachable(this.#url, error);
+      throw errorFromFetch(this.#url, error);
     }
   }
 

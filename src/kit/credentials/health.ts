@@ -1,5 +1,5 @@
 import { UpstreamError } from "../../contract/index.ts";
-import { onOneLine } from "../json/values.ts";
+import { singleLine } from "../json/values.ts";
 
 /**
  * A credential's standing with the upstream, as plain data, and how each report changes it. Cooling is no standing: it
@@ -119,5 +119,5 @@ export function provesInvalid(error: unknown): boolean {
 
 /** Returns an error's message in one line, for logs and status. */
 export function messageOf(error: unknown): string {
-  return onOneLine(error instanceof Error ? error.message : String(error));
+  return singleLine(error instanceof Error ? error.message : String(error));
 }

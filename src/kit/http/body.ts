@@ -1,29 +1,29 @@
 import type { Batches, ChatEvent } from "../../contract/index.ts";
 import type { Pending } from "../../contract/later.ts";
 import type { ByteBuffer } from "./byte-buffer.ts";
-import type { LiveCall, Pieces } from "./byte-source.ts";
-import { callOf, piecesOf } from "./byte-source.ts";
+import type { ActivityListener, ByteSource } from "./byte-source.ts";
+import { activityListenerOf, byteSourceOf } from "./byte-source.ts";
 
 /** A response body that is read piece by piece, and can be left at any time. */
 export class Body {
-  readonly #pieces: Pieces | undefined;
+  readonly #pieces: ByteSource | undefined;
   // Only these: with and without DOM's types, a reader has other members.
   readonly #reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel"> | undefined;
-  readonly #call: LiveCall | undefined;
+  readonly #call: ActivityListener | undefined;
   #hasRead = false;
   #left = false;
 
   constructor(source: Response | ReadableStream<Uint8Array> | null) {
-    this.#pieces = source ? piecesOf(source) : undefined;
+    this.#pieces = source ? byteSourceOf(source) : undefined;
     const from = this.#pieces ?? source;
-    this.#call = from ? callOf(from) : undefined;
+    this.#call = from ? activityListenerOf(from) : undefined;
     if (this.#pieces) return;
     const stream = source instanceof Response ? source.body : source;
     this.#reader = stream?.getReader();
   }
 
   /** True once `leave` was called: the end of the body then says nothing about the answer. */
-  get left(): boolean {
+  get isCancelled(): boolean {
     return this.#left;
   }
 
@@ -42,18 +42,18 @@ export class Body {
   }
 
   /** Cancels the body, which closes its connection and ends a read that waits. Never rejects. */
-  async leave(): Promise<void> {
+  async cancel(): Promise<void> {
     this.#left = true;
-    this.#pieces?.leave();
+    this.#pieces?.cancel();
     // Cancelling a body that has already failed rejects with that failure, which its reader has seen.
     await this.#reader?.cancel().catch(() => undefined);
   }
 
   /** What comes still is of no interest: the connection may serve somebody else once it has come. */
-  forget(): void {
-    if (!this.#pieces) return void this.leave();
+  drain(): void {
+    if (!this.#pieces) return void this.cancel();
     this.#left = true;
-    this.#pieces.forget();
+    this.#pieces.drain();
   }
 
   /** Appends what is left to `buffer`, until it holds more than `maxBytes`. */
@@ -74,11 +74,14 @@ function valueOf({ value }: { readonly value?: Uint8Array | undefined }): Uint8A
  * Iterates over `items`, which read from `body`. Whoever leaves the iteration cancels the body at once, even
  * while the next item is awaited: a generator alone would go on waiting.
  */
-export function readingFrom<T>(body: Body, items: AsyncGenerator<T, void>): AsyncIterableIterator<T, void> {
+export function cancellingIterator<T>(
+  body: Body,
+  items: AsyncGenerator<T, void>,
+): AsyncIterableIterator<T, void> {
   return {
     next: () => items.next(),
     async return() {
-      await body.leave();
+      await body.cancel();
       return items.return();
     },
     [Symbol.asyncIterator]() {
@@ -88,14 +91,14 @@ export function readingFrom<T>(body: Body, items: AsyncGenerator<T, void>): Asyn
 }
 
 /** The events of batches that are read from `body`, one by one. Whoever leaves the iteration cancels the body. */
-export function singlesOf(batches: Batches, body: Body): AsyncIterableIterator<ChatEvent, void> {
-  return readingFrom(body, singly(batches, body));
+export function eventsOf(batches: Batches, body: Body): AsyncIterableIterator<ChatEvent, void> {
+  return cancellingIterator(body, flatten(batches, body));
 }
 
-async function* singly(batches: Batches, body: Body): AsyncGenerator<ChatEvent, void> {
+async function* flatten(batches: Batches, body: Body): AsyncGenerator<ChatEvent, void> {
   try {
     for (let next = await batches.next(); !next.done; next = await batches.next()) yield* next.value;
   } finally {
-    await body.leave();
+    await body.cancel();
   }
 }

@@ -1,15 +1,15 @@
 import type { UpstreamErrorCode } from "../../contract/index.ts";
 
 /**
- * What upstreams' statuses and words stand for, whoever says them. Words are `code`, `type` and `status` of an error
- * object, in lower case.
+ * The statuses, words and phrases by which errors of any upstream are classified. Words are the `code`, `type` and
+ * `status` of an error object, in lower case; phrases are searched in its message.
  * @module
  */
 
-/** What stands in quotation marks. */
-export const QUOTED: RegExp = /(["'`]).*?\1/g;
+/** Matches text in quotation marks. */
+export const QUOTED_TEXT: RegExp = /(["'`]).*?\1/g;
 
-export const BY_STATUS: ReadonlyMap<number, UpstreamErrorCode> = new Map([
+export const CODE_BY_STATUS: ReadonlyMap<number, UpstreamErrorCode> = new Map([
   [401, "rejected"],
   [402, "out-of-credit"],
   [407, "unreachable"],
@@ -20,7 +20,7 @@ export const BY_STATUS: ReadonlyMap<number, UpstreamErrorCode> = new Map([
   [529, "unavailable"],
 ]);
 
-export const NO_SUCH_MODEL: ReadonlySet<string> = new Set([
+export const NO_SUCH_MODEL_WORDS: ReadonlySet<string> = new Set([
   "model_not_found",
   "deploymentnotfound",
   "invalid_model",
@@ -31,8 +31,8 @@ export const TOO_LONG_WORDS: ReadonlySet<string> = new Set([
   "string_above_max_length",
 ]);
 
-// The sentences of OpenAI and vLLM; Anthropic; Gemini; xAI; Groq; llama.cpp; Mistral; Kimi; Bedrock.
-export const TOO_LONG: RegExp = new RegExp(
+// OpenAI and vLLM; Anthropic; Gemini; xAI; Groq; llama.cpp; Mistral; Kimi; Bedrock.
+export const TOO_LONG_PHRASES: RegExp = new RegExp(
   [
     "maximum context length",
     "context (length|window|limit|size)",
@@ -45,7 +45,7 @@ export const TOO_LONG: RegExp = new RegExp(
   "i",
 );
 
-export const MODEL_UNKNOWN: RegExp =
+export const NO_SUCH_MODEL_PHRASES: RegExp =
   /\b(unknown|invalid|no such) model\b|\bmodel\b.{0,200}\b(not found|not exist|not a valid model)|not a valid model/i;
 
 export const FILTER_WORDS: ReadonlySet<string> = new Set([
@@ -57,8 +57,8 @@ export const FILTER_WORDS: ReadonlySet<string> = new Set([
   "datainspectionfailed",
 ]);
 
-// The sentences of OpenRouter's moderation; Azure; Anthropic; OpenAI; firewalls and other moderators.
-export const FILTERED: RegExp = new RegExp(
+// OpenRouter's moderation; Azure; Anthropic; OpenAI; firewalls and other moderators.
+export const FILTER_PHRASES: RegExp = new RegExp(
   [
     "\\b(input|prompt|content|message)s?\\b.{0,40}\\bflagged\\b",
     "content (management|filter|policy|moderation|safety)",
@@ -78,14 +78,14 @@ export const CREDIT_WORDS: ReadonlySet<string> = new Set([
   "insufficient_balance",
   "insufficient_credits",
 ]);
-export const NO_CREDIT: RegExp =
+export const NO_CREDIT_PHRASES: RegExp =
   /credit balance is too low|specified api usage limits|insufficient (account )?(balance|credits?|funds)\b|billing hard limit/i;
 
-// Gemini answers a wrong key, a place and an account that it doesn't serve with 400; Anthropic a disabled account.
-export const WRONG_KEY: RegExp =
+// Gemini answers 400 for a wrong key, an unsupported location or account; Anthropic for a disabled organization.
+export const WRONG_KEY_PHRASES: RegExp =
   /api key (not valid|expired)|location is not supported|free tier is not available|enable billing|organization has been disabled/i;
 
-// What makes a 403 the credential's: without such a word it is a firewall's or a moderator's, about this request.
+// A 403 blames the credential only with one of these; else a firewall or moderator refused this request.
 export const KEY_WORDS: ReadonlySet<string> = new Set([
   "permission_error",
   "permission_denied",
@@ -94,7 +94,7 @@ export const KEY_WORDS: ReadonlySet<string> = new Set([
   "invalid_api_key",
   "unsupported_country_region_territory",
 ]);
-export const KEY: RegExp = new RegExp(
+export const KEY_PHRASES: RegExp = new RegExp(
   [
     "\\bkeys?\\b",
     "\\bapi_?key\\b",
@@ -110,11 +110,11 @@ export const KEY: RegExp = new RegExp(
   ].join("|"),
   "i",
 );
-// Google says so of a file or a cached content that a client names and that isn't there.
-export const NOT_THERE: RegExp = /permission to access the file\b|cached ?content not found/i;
+// Google's 403 for a file or cached content that the client names and that doesn't exist.
+export const MISSING_FILE_PHRASES: RegExp = /permission to access the file\b|cached ?content not found/i;
 
-/** What an error's `code`, `type` or `status` means as an HTTP status: OpenAI's, Anthropic's and Google's words. */
-export const WORDS: ReadonlyMap<string, number> = new Map([
+/** The HTTP statuses that the error words of OpenAI, Anthropic and Google stand for. */
+export const STATUS_BY_WORD: ReadonlyMap<string, number> = new Map([
   ["rate_limit_exceeded", 429],
   ["rate_limit_error", 429],
   ["insufficient_quota", 429],

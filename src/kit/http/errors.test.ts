@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { failureIn, failureOf } from "./errors.ts";
+import { errorFromBody, errorFromResponse } from "./errors.ts";
 
 function failed(status: number, body: unknown, headers: Record<string, string> = {}) {
-  const { code, message, param, retryAfterMs } = failureOf(
+  const { code, message, param, retryAfterMs } = errorFromResponse(
     status,
     new Headers(headers),
     typeof body === "string" ? body : JSON.stringify(body),
@@ -196,7 +196,7 @@ describe("what Google's error details say", () => {
     const body = google(429, "RESOURCE_EXHAUSTED", [{ violations: [] }, { retryDelay: "34.0741s" }]);
     expect(failed(429, body)).toMatchObject({ code: "rate-limited", retryAfterMs: 34_075 });
     expect(failed(429, body, { "retry-after": "2" }).retryAfterMs).toBe(2000);
-    expect(failureIn(JSON.parse(body))).toMatchObject({ code: "rate-limited", retryAfterMs: 34_075 });
+    expect(errorFromBody(JSON.parse(body))).toMatchObject({ code: "rate-limited", retryAfterMs: 34_075 });
   });
 
   test.each([["later"], ["-1s"], [3], [null]])("is not a delay of %j", (retryDelay) => {
@@ -230,6 +230,6 @@ describe("an error object that came without a status", () => {
     [{ error: "x" }, "failed"],
     ["x", "failed"],
   ] as const)("%j", (body, code) => {
-    expect(failureIn(body)).toMatchObject({ code, message: "x" });
+    expect(errorFromBody(body)).toMatchObject({ code, message: "x" });
   });
 });

@@ -1,82 +1,80 @@
 import { UpstreamError } from "../../contract/index.ts";
 import type { UpstreamErrorCode } from "../../contract/index.ts";
-import { complaintIn } from "./error-body.ts";
-import type { Complaint } from "./error-body.ts";
+import { parseErrorBody } from "./error-body.ts";
+import type { ErrorBody } from "./error-body.ts";
 import type { MaybeJson } from "../json/values.ts";
 import {
-  BY_STATUS,
+  CODE_BY_STATUS,
   CREDIT_WORDS,
-  FILTERED,
+  FILTER_PHRASES,
   FILTER_WORDS,
-  KEY,
+  KEY_PHRASES,
   KEY_WORDS,
-  MODEL_UNKNOWN,
-  NOT_THERE,
-  NO_CREDIT,
-  NO_SUCH_MODEL,
-  QUOTED,
-  TOO_LONG,
+  NO_SUCH_MODEL_PHRASES,
+  MISSING_FILE_PHRASES,
+  NO_CREDIT_PHRASES,
+  NO_SUCH_MODEL_WORDS,
+  QUOTED_TEXT,
+  TOO_LONG_PHRASES,
   TOO_LONG_WORDS,
-  WORDS,
-  WRONG_KEY,
+  STATUS_BY_WORD,
+  WRONG_KEY_PHRASES,
 } from "./error-words.ts";
 import { parseJson } from "../json/values.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 /**
- * The error that an HTTP answer other than 2xx stands for: its code by the status and by what the body says,
- * its message in the upstream's own words. A page is no message.
+ * Returns the error for an HTTP response other than 2xx: its code by the status and the body, its message as the
+ * upstream wrote it. HTML gives no message.
  */
-export function failureOf(status: number, headers: Headers, body: string): UpstreamError {
-  const complaint = complaintIn(parseJson(body) ?? body);
-  const retryMs = retryAfterMs(headers) ?? complaint.retryAfterMs;
-  return upstreamError({ status, complaint, retryMs }, `the upstream answered with status ${status}`);
+export function errorFromResponse(status: number, headers: Headers, body: string): UpstreamError {
+  const error = parseErrorBody(parseJson(body) ?? body);
+  const retryMs = retryAfterMs(headers) ?? error.retryAfterMs;
+  return upstreamError({ status, error, retryMs }, `the upstream answered with status ${status}`);
 }
 
 /**
- * The error that an error object stands for where there is no HTTP status: within a stream, or in a body that
- * came with 200. Its own `code`, `type` and `status` decide; `failed` where they say nothing.
+ * Returns the error for an error object without an HTTP status of its own: within a stream, or in a body that came
+ * with 200. Its `code`, `type` and `status` decide; `failed` where they are unknown.
  */
-export function failureIn(body: MaybeJson): UpstreamError {
-  const complaint = complaintIn(body);
-  const word = complaint.words.find((each) => WORDS.has(each));
-  const status = (word === undefined ? undefined : WORDS.get(word)) ?? complaint.status ?? 500;
-  return upstreamError(
-    { status, complaint, retryMs: complaint.retryAfterMs },
-    "the upstream reported an error",
-  );
+export function errorFromBody(body: MaybeJson): UpstreamError {
+  const error = parseErrorBody(body);
+  const word = error.words.find((each) => STATUS_BY_WORD.has(each));
+  const status = (word === undefined ? undefined : STATUS_BY_WORD.get(word)) ?? error.status ?? 500;
+  return upstreamError({ status, error, retryMs: error.retryAfterMs }, "the upstream reported an error");
 }
 
-/** The code of a network error, as `ECONNRESET`: the part of it that carries no URL. */
+/** Returns the code of a network error, such as `ECONNRESET`: the only part of it that names no URL. */
 export function networkErrorCode(error: unknown): string {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   return typeof code === "string" ? code : "the request failed";
 }
 
-/** Whether a request or its body failed for the network's sake. The reason of an abort is no such error. */
+/** Returns whether a request or a body failed by a network error. The reason of an abort is none. */
 export function isNetworkError(error: unknown): boolean {
   return (
     error instanceof Error && !UpstreamError.is(error) && "code" in error && typeof error.code === "string"
   );
 }
 
-/** `truncated`, for a body that broke off with `error`, whose own message would name the whole URL. An UpstreamError stays. */
-export function brokenOff(error: unknown): UpstreamError {
+/** Returns `truncated` for a body that failed with a network error; an `UpstreamError` is returned as it is. */
+export function truncatedError(error: unknown): UpstreamError {
   if (UpstreamError.is(error)) return error;
+  // The code alone: the message would name the whole URL.
   const why = networkErrorCode(error);
   return new UpstreamError("truncated", `the upstream's answer broke off before its end (${why})`);
 }
 
-interface FailedAnswer {
+interface ErrorAnswer {
   readonly status: number;
-  readonly complaint: Complaint;
+  readonly error: ErrorBody;
   readonly retryMs: number | undefined;
 }
 
-function upstreamError({ status, complaint, retryMs }: FailedAnswer, what: string): UpstreamError {
-  const { message, body, param, code } = complaint;
-  return new UpstreamError(codeOf(status, complaint), message || `${what} and no message`, {
-    retryAfterMs: retryMs ?? untilAccess(message),
+function upstreamError({ status, error, retryMs }: ErrorAnswer, what: string): UpstreamError {
+  const { message, body, param, code } = error;
+  return new UpstreamError(classify(status, error), message || `${what} and no message`, {
+    retryAfterMs: retryMs ?? accessRegainedMs(message),
     param,
     upstreamCode: code,
     detail: body || undefined,
@@ -84,32 +82,37 @@ function upstreamError({ status, complaint, retryMs }: FailedAnswer, what: strin
 }
 
 /** Anthropic: `You will regain access on 2026-12-01 at 00:00 UTC.` */
-function untilAccess(message: string): number | undefined {
+function accessRegainedMs(message: string): number | undefined {
   const [, day, time] = /regain access on (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC/.exec(message) ?? [];
   const left = Date.parse(`${day}T${time}Z`) - Date.now();
   return left > 0 ? left : undefined;
 }
 
-/** What an answer means by its status and its words: the most telling first. */
-function codeOf(status: number, complaint: Complaint): UpstreamErrorCode {
-  const { words } = complaint;
-  if (hasWord(words, NO_SUCH_MODEL)) return "no-such-model";
+/** Returns the code for a status and an error body, the most specific evidence first. */
+function classify(status: number, error: ErrorBody): UpstreamErrorCode {
+  const { words } = error;
+  if (hasWord(words, NO_SUCH_MODEL_WORDS)) return "no-such-model";
   if (status < 400) return "bad-response";
-  if (status >= 500) return BY_STATUS.get(status) ?? "failed";
-  // What an upstream quotes may be the client's own text, which must not be taken for the upstream's word.
-  const said = complaint.message.replaceAll(QUOTED, "");
-  if (hasWord(words, CREDIT_WORDS) || NO_CREDIT.test(said)) return "out-of-credit";
-  return BY_STATUS.get(status) ?? requestFault(status, complaint, said);
+  if (status >= 500) return CODE_BY_STATUS.get(status) ?? "failed";
+  // Quoted text may be the client's own, so it is no evidence of what the upstream means.
+  const unquoted = error.message.replaceAll(QUOTED_TEXT, "");
+  if (hasWord(words, CREDIT_WORDS) || NO_CREDIT_PHRASES.test(unquoted)) return "out-of-credit";
+  return CODE_BY_STATUS.get(status) ?? classifyClientError(status, error, unquoted);
 }
 
-/** Every other 4xx is the request's fault, unless it says that it isn't: one client's request must not rest a model. */
-function requestFault(status: number, { message, words }: Complaint, said: string): UpstreamErrorCode {
-  if (hasWord(words, FILTER_WORDS) || FILTERED.test(message)) return "content-filter";
-  if (hasWord(words, TOO_LONG_WORDS) || TOO_LONG.test(message)) return "context-length";
-  if (words.includes("api_key_invalid") || WRONG_KEY.test(said)) return "rejected";
-  if (status === 403 && !NOT_THERE.test(message) && (hasWord(words, KEY_WORDS) || KEY.test(said)))
-    return "rejected";
-  if (MODEL_UNKNOWN.test(message) || (status === 404 && /\bmodels?\b/i.test(message))) return "no-such-model";
+/** Any other 4xx blames the request unless the body says otherwise: one bad request must not open a circuit. */
+function classifyClientError(
+  status: number,
+  { message, words }: ErrorBody,
+  unquoted: string,
+): UpstreamErrorCode {
+  if (hasWord(words, FILTER_WORDS) || FILTER_PHRASES.test(message)) return "content-filter";
+  if (hasWord(words, TOO_LONG_WORDS) || TOO_LONG_PHRASES.test(message)) return "context-length";
+  if (words.includes("api_key_invalid") || WRONG_KEY_PHRASES.test(unquoted)) return "rejected";
+  const blamesKey = hasWord(words, KEY_WORDS) || KEY_PHRASES.test(unquoted);
+  if (status === 403 && blamesKey && !MISSING_FILE_PHRASES.test(message)) return "rejected";
+  if (NO_SUCH_MODEL_PHRASES.test(message) || (status === 404 && /\bmodels?\b/i.test(message)))
+    return "no-such-model";
   return status === 413 || words.includes("request_too_large") ? "too-large" : "bad-request";
 }
 

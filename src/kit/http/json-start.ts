@@ -4,7 +4,7 @@ const BRACKET = 0x5b;
 const BLANKS = new Set([0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf]);
 
 /** A first piece from its first byte that isn't blank: some servers send blanks while their model thinks. */
-export function withoutBlanks(piece: Uint8Array): Uint8Array {
+export function trimStart(piece: Uint8Array): Uint8Array {
   let from = 0;
   while (from < piece.length && BLANKS.has(piece[from] ?? 0)) from++;
   return from === 0 ? piece : piece.subarray(from);

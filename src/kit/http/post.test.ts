@@ -7,7 +7,7 @@ import { until } from "../../../test/support/until.ts";
 import { clientFetch } from "../../runtime/http-client/fetch.ts";
 import { openaiStream } from "../openai-stream/openai-stream.ts";
 import { post } from "./post.ts";
-import { unreachable } from "./unreachable.ts";
+import { errorFromFetch } from "./error-from-fetch.ts";
 import type { PostOptions } from "./post.ts";
 import { readJson } from "./read-json.ts";
 import { sse } from "../sse/sse.ts";
@@ -106,7 +106,7 @@ describe("post", () => {
 
   test("names the proxy for the log alone", () => {
     const error = Object.assign(new Error("no"), { code: "ECONNREFUSED", proxy: "http://10.0.0.1:3128" });
-    expect(unreachable("http://far.test/v1", error)).toMatchObject({
+    expect(errorFromFetch("http://far.test/v1", error)).toMatchObject({
       code: "unreachable",
       message: "the upstream can't be reached through the proxy",
       detail: "far.test through the proxy http://10.0.0.1:3128: ECONNREFUSED",

@@ -8,10 +8,10 @@ import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../clock.ts";
-import { failureOf } from "./errors.ts";
-import type { LiveCall } from "./byte-source.ts";
-import { PIECES, tellOfPieces } from "./byte-source.ts";
-import { unreachable } from "./unreachable.ts";
+import { errorFromResponse } from "./errors.ts";
+import type { ActivityListener } from "./byte-source.ts";
+import { PIECES, reportActivity } from "./byte-source.ts";
+import { errorFromFetch } from "./error-from-fetch.ts";
 
 export interface GetOptions {
   /** Usually `host.fetch`. */
@@ -33,14 +33,14 @@ export interface PostOptions extends GetOptions {
 
 /**
  * Sends JSON and gives the answer once its headers have come, if its status is 2xx. Otherwise throws
- * `UpstreamError` as `failureOf` says, `unreachable` or `timeout` if there is no connection, `unavailable` if it is
+ * `UpstreamError` as `errorFromResponse` says, `unreachable` or `timeout` if there is no connection, `unavailable` if it is
  * closed before the answer, or `bad-response` if the upstream speaks no HTTP. When `call.signal`
  * aborts, it rejects with the signal's reason, and so does the body that is being read. Redirects are not
  * followed: they would carry the credential elsewhere. Each piece that `sse`, `openaiStream` or `readJson` reads of
  * the answer is a sign of life (`call.alive()`).
  */
 export async function post(
-  call: Pick<Call, "signal" | "connected"> & LiveCall,
+  call: Pick<Call, "signal" | "connected"> & ActivityListener,
   options: PostOptions,
 ): Promise<Response> {
   const headers: Record<string, string> = { "content-type": "application/json" };
@@ -49,8 +49,8 @@ export async function post(
   const body = originalBody(options.body) ?? stringifyJson(options.body);
   const response = await send(options, { method: "POST", headers, body, call });
   call.connected();
-  if (!response.ok) return failed(response, options, call);
-  tellOfPieces(response, call);
+  if (!response.ok) return throwResponseError(response, options, call);
+  reportActivity(response, call);
   return response;
 }
 
@@ -58,10 +58,10 @@ export async function post(
 export async function get(options: GetOptions, signal: AbortSignal): Promise<Response> {
   const call = { signal };
   const response = await send(options, { method: "GET", headers: {}, call });
-  return response.ok ? response : failed(response, options, call);
+  return response.ok ? response : throwResponseError(response, options, call);
 }
 
-interface Sending {
+interface RequestParts {
   readonly method: string;
   /** Made for this request, by names in small letters. */
   readonly headers: Record<string, string>;
@@ -69,64 +69,64 @@ interface Sending {
   readonly call: Pick<Call, "signal">;
 }
 
-async function send(options: GetOptions, { method, headers, body, call }: Sending): Promise<Response> {
+async function send(options: GetOptions, { method, headers, body, call }: RequestParts): Promise<Response> {
   for (const name in options.headers) headers[name.toLowerCase()] = options.headers[name] ?? "";
   try {
     return await options.fetch(options.url, {
       method,
       headers,
       ...(body !== undefined && { body }),
-      ...endOf(call, options.fetch),
-      ...BY_PIECES,
+      ...abortOptions(call, options.fetch),
+      ...WANTS_BYTE_SOURCE,
       redirect: "manual",
       // Bun's own idle timer would cut a model that thinks for five minutes; the gateway's deadlines rule.
       timeout: false,
     });
   } catch (error) {
     call.signal.throwIfAborted();
-    throw unreachable(options.url, error);
+    throw errorFromFetch(options.url, error);
   }
 }
 
 /** The gateway's own `fetch` spares the cost of a stream for who takes the body by its pieces. */
-const BY_PIECES = { [PIECES]: true } as const;
+const WANTS_BYTE_SOURCE = { [PIECES]: true } as const;
 
-type CallEnd = { readonly signal: AbortSignal } | { readonly [CANCELLING]: CancelToken };
+type AbortOptions = { readonly signal: AbortSignal } | { readonly [CANCELLING]: CancelToken };
 
 /** What ends the request when the call does: not a signal where that can be spared. */
-function endOf(call: Pick<Call, "signal">, by: typeof fetch): CallEnd {
+function abortOptions(call: Pick<Call, "signal">, by: typeof fetch): AbortOptions {
   const cancelling = TAKES_CANCELLING in by ? cancelTokenOf(call) : undefined;
   return cancelling ? { [CANCELLING]: cancelling } : { signal: call.signal };
 }
 
-async function failed(
+async function throwResponseError(
   response: Response,
   { clock, url }: GetOptions,
   { signal }: Pick<Call, "signal">,
 ): Promise<never> {
-  const text = await errorText(response, clock ?? systemClock);
+  const text = await readErrorText(response, clock ?? systemClock);
   signal.throwIfAborted();
   const { status, headers } = response;
   const location = headers.get("location");
   const target = location === null ? null : URL.parse(location, response.url || String(url));
-  if (status >= 400 || !target) throw failureOf(status, headers, text);
+  if (status >= 400 || !target) throw errorFromResponse(status, headers, text);
   throw new UpstreamError("bad-response", `the upstream redirects to another address (status ${status})`, {
     detail: `${target.origin}${target.pathname}`,
   });
 }
 
 /** What can be had of an error's body within 64 KiB and 5 seconds; the status alone is an answer, too. */
-async function errorText(response: Response, clock: Clock): Promise<string> {
+async function readErrorText(response: Response, clock: Clock): Promise<string> {
   const body = new Body(response);
   const buffer = new ByteBuffer();
-  const cancelDeadline = clock.after(ERROR_BODY_MS, () => void body.leave());
+  const cancelDeadline = clock.after(ERROR_BODY_MS, () => void body.cancel());
   try {
     await body.readInto(buffer, ERROR_BODY_BYTES);
   } catch {
     // The connection broke: what came is what there is.
   } finally {
     cancelDeadline();
-    await body.leave();
+    await body.cancel();
   }
   return new TextDecoder().decode(buffer.take());
 }

@@ -2,8 +2,8 @@ import { UpstreamError } from "../../contract/index.ts";
 import type { Json } from "../../contract/index.ts";
 import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
-import { brokenOff } from "./errors.ts";
-import { onOneLine, parseJson } from "../json/values.ts";
+import { truncatedError } from "./errors.ts";
+import { singleLine, parseJson } from "../json/values.ts";
 
 const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_LIST_BYTES = 16 * 1024 * 1024;
@@ -26,12 +26,16 @@ export function readModelList(response: Response, signal: AbortSignal): Promise<
   return readWithin(MAX_LIST_BYTES, response, { signal, parse: parseJson });
 }
 
-interface Reading {
+interface ReadOptions {
   readonly signal: AbortSignal;
   readonly parse: (text: string) => Json | undefined;
 }
 
-async function readWithin(maxBytes: number, response: Response, { signal, parse }: Reading): Promise<Json> {
+async function readWithin(
+  maxBytes: number,
+  response: Response,
+  { signal, parse }: ReadOptions,
+): Promise<Json> {
   const body = new Body(response);
   const buffer = new ByteBuffer();
   let broken: UpstreamError | undefined;
@@ -39,9 +43,9 @@ async function readWithin(maxBytes: number, response: Response, { signal, parse 
     await body.readInto(buffer, maxBytes);
   } catch (error) {
     signal.throwIfAborted();
-    broken = brokenOff(error);
+    broken = truncatedError(error);
   } finally {
-    await body.leave();
+    await body.cancel();
   }
   if (buffer.length > maxBytes)
     throw new UpstreamError("bad-response", `the upstream's answer is larger than ${maxBytes >> 20} MiB`);
@@ -49,13 +53,13 @@ async function readWithin(maxBytes: number, response: Response, { signal, parse 
   const json = parse(text);
   // Half a number is a number as well.
   if (json !== undefined && (!broken || typeof json === "object")) return json;
-  throw broken ?? notJson(text);
+  throw broken ?? errorOfText(text);
 }
 
-function notJson(text: string): UpstreamError {
+function errorOfText(text: string): UpstreamError {
   if (/^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text))
     return new UpstreamError("truncated", "the upstream's answer broke off before its end");
   return new UpstreamError("bad-response", "the upstream sent something that is no JSON", {
-    detail: onOneLine(text),
+    detail: singleLine(text),
   });
 }

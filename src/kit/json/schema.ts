@@ -22,7 +22,7 @@ export function wellFormedSchema(schema: JsonObject, type?: "object"): WellForme
   const isOther = type !== undefined && schema["type"] !== type && schema["$ref"] === undefined;
   if (isOther && schema["type"] !== undefined && asString(schema["type"]).toLowerCase() !== type)
     dropped.push("type");
-  return { schema: mended(isOther ? { ...schema, type } : schema, "", dropped), dropped };
+  return { schema: normalize(isOther ? { ...schema, type } : schema, "", dropped), dropped };
 }
 
 /** A description with the limits that a schema had to be made without, for the model to read. */
@@ -33,14 +33,14 @@ export function describeLimits(description: MaybeJson, limits: JsonObject): stri
   return text === "" ? undefined : text;
 }
 
-function mended(schema: JsonObject, path: string, dropped: string[]): JsonObject {
-  const current = withoutOldForms(schema);
+function normalize(schema: JsonObject, path: string, dropped: string[]): JsonObject {
+  const current = upgradeKeywords(schema);
   let isSound = current === schema;
   const members: Record<string, Json> = {};
   for (const [keyword, value] of Object.entries(current)) {
     if (value === undefined) continue;
     const place = path === "" ? keyword : `${path}.${keyword}`;
-    const sound = (FORMS.get(keyword) ?? unchanged)(value, place, dropped);
+    const sound = (KEYWORD_READERS.get(keyword) ?? unchanged)(value, place, dropped);
     if (sound === undefined) dropped.push(place);
     else define(members, keyword, sound);
     if (sound !== schema[keyword]) isSound = false;
@@ -49,7 +49,7 @@ function mended(schema: JsonObject, path: string, dropped: string[]): JsonObject
 }
 
 /** What drafts before 2020-12 wrote in another way. */
-function withoutOldForms(schema: JsonObject): JsonObject {
+function upgradeKeywords(schema: JsonObject): JsonObject {
   const { items, additionalItems, exclusiveMinimum, exclusiveMaximum } = schema;
   const isTuple = Array.isArray(items);
   const hasBooleans = typeof exclusiveMinimum === "boolean" || typeof exclusiveMaximum === "boolean";
@@ -57,12 +57,12 @@ function withoutOldForms(schema: JsonObject): JsonObject {
   return {
     ...schema,
     ...(isTuple && { prefixItems: items, items: additionalItems, additionalItems: undefined }),
-    ...limit("minimum", "exclusiveMinimum", schema),
-    ...limit("maximum", "exclusiveMaximum", schema),
+    ...upgradeBound("minimum", "exclusiveMinimum", schema),
+    ...upgradeBound("maximum", "exclusiveMaximum", schema),
   };
 }
 
-function limit(inclusive: string, exclusive: string, schema: JsonObject): JsonObject {
+function upgradeBound(inclusive: string, exclusive: string, schema: JsonObject): JsonObject {
   const { [inclusive]: bound, [exclusive]: value } = schema;
   if (typeof value !== "boolean") return { [inclusive]: bound, [exclusive]: value };
   return value
@@ -71,26 +71,26 @@ function limit(inclusive: string, exclusive: string, schema: JsonObject): JsonOb
 }
 
 /** The value as it must be, or undefined where it can't be had. */
-type Form = (value: Json, place: string, dropped: string[]) => Json | undefined;
+type KeywordReader = (value: Json, place: string, dropped: string[]) => Json | undefined;
 
-const FORMS = new Map<string, Form>([
-  ...forms(subschema, "items additionalItems additionalProperties unevaluatedItems unevaluatedProperties"),
-  ...forms(subschema, "contains propertyNames contentSchema not if then else"),
-  ...forms(subschemas, "anyOf oneOf allOf prefixItems"),
-  ...forms(namedSubschemas, "properties patternProperties dependentSchemas $defs definitions"),
-  ...forms(names, "required propertyOrdering"),
-  ...forms(types, "type"),
-  ...forms((value) => (asArray(value).length > 0 ? value : undefined), "enum"),
-  ...forms(text, "title description pattern format $ref $id $anchor $schema $comment contentEncoding"),
-  ...forms(text, "contentMediaType"),
-  ...forms(number, "minimum maximum multipleOf exclusiveMinimum exclusiveMaximum"),
-  ...forms(
+const KEYWORD_READERS = new Map<string, KeywordReader>([
+  ...readBy(subschema, "items additionalItems additionalProperties unevaluatedItems unevaluatedProperties"),
+  ...readBy(subschema, "contains propertyNames contentSchema not if then else"),
+  ...readBy(subschemas, "anyOf oneOf allOf prefixItems"),
+  ...readBy(namedSubschemas, "properties patternProperties dependentSchemas $defs definitions"),
+  ...readBy(names, "required propertyOrdering"),
+  ...readBy(types, "type"),
+  ...readBy((value) => (asArray(value).length > 0 ? value : undefined), "enum"),
+  ...readBy(text, "title description pattern format $ref $id $anchor $schema $comment contentEncoding"),
+  ...readBy(text, "contentMediaType"),
+  ...readBy(number, "minimum maximum multipleOf exclusiveMinimum exclusiveMaximum"),
+  ...readBy(
     count,
     "minItems maxItems minLength maxLength minProperties maxProperties minContains maxContains",
   ),
 ]);
 
-function forms(form: Form, keywords: string): (readonly [string, Form])[] {
+function readBy(form: KeywordReader, keywords: string): (readonly [string, KeywordReader])[] {
   return keywords.split(" ").map((keyword) => [keyword, form]);
 }
 
@@ -101,7 +101,7 @@ function unchanged(value: Json): Json {
 function subschema(value: Json, place: string, dropped: string[]): Json {
   if (typeof value === "boolean") return value;
   const schema = asObject(value);
-  if (schema) return mended(schema, place, dropped);
+  if (schema) return normalize(schema, place, dropped);
   dropped.push(place);
   return {};
 }

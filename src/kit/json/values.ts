@@ -61,7 +61,7 @@ export function emptyObject(): Record<string, MaybeJson> {
  * 2512292042121000001 and 1e400, are `LosslessNumber`.
  */
 export function parseJson(text: string): Json | undefined {
-  return parsed(text, LONG.test(text) ? parseLossless : JSON.parse);
+  return tryParse(text, MAYBE_LONG_NUMBER.test(text) ? parseLossless : JSON.parse);
 }
 
 /**
@@ -69,10 +69,10 @@ export function parseJson(text: string): Json | undefined {
  * write otherwise are `LosslessNumber`, 1.0 and 1E5 too.
  */
 export function parseAsWritten(text: string): Json | undefined {
-  return parsed(text, UNUSUAL.test(text) ? parseWithSpellings : JSON.parse);
+  return tryParse(text, MAYBE_UNUSUAL_NUMBER.test(text) ? parseWithSpellings : JSON.parse);
 }
 
-function parsed(text: string, parse: (text: string) => unknown): Json | undefined {
+function tryParse(text: string, parse: (text: string) => unknown): Json | undefined {
   if (isNestedTooDeep(text)) return undefined;
   try {
     return parse(text) as Json;
@@ -82,12 +82,12 @@ function parsed(text: string, parse: (text: string) => unknown): Json | undefine
 }
 
 // Where there may be such numbers. What stands in a text looks the same, which costs time and nothing else.
-const LONG = /(?:^|[[:,])\s*-?(?:\d{16}|[\d.]+[eE](?:\+?\d\d|-\d{3}))/;
-const UNUSUAL = /(?:^|[[:,])\s*(?:-?(?:\d{16}|\d+[.eE])|-0)/;
+const MAYBE_LONG_NUMBER = /(?:^|[[:,])\s*-?(?:\d{16}|[\d.]+[eE](?:\+?\d\d|-\d{3}))/;
+const MAYBE_UNUSUAL_NUMBER = /(?:^|[[:,])\s*(?:-?(?:\d{16}|\d+[.eE])|-0)/;
 
 /** A text on one line, for an error's message: it is cut by the gateway, which takes the secrets out of it first. */
-export function onOneLine(text: string): string {
-  return text.slice(0, LONGEST_LINE).toWellFormed().replaceAll(/\s+/g, " ").trim();
+export function singleLine(text: string): string {
+  return text.slice(0, MAX_LINE).toWellFormed().replaceAll(/\s+/g, " ").trim();
 }
 
-const LONGEST_LINE = 16 * 1024;
+const MAX_LINE = 16 * 1024;

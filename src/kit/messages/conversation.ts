@@ -45,19 +45,19 @@ export function readConversation(
   messages: readonly Message[],
   options: ConversationOptions,
 ): readonly ConversationMessage[] {
-  const placed = messages.map((message, index) => placedMessage(message, index));
+  const placed = messages.map(withPlace);
   requireContent(placed);
-  const calls = new ToolCalls(options);
+  const calls = new CallMatcher(options);
   const read: ConversationMessage[] = [];
   let others: ConversationMessage[] = [];
   for (const [index, entry] of placed.entries()) {
     const { role, message, place } = entry;
     // An assistant's message of which nothing is sent is none between a call and its result.
-    if (role === "assistant" && !isSilent(entry)) {
-      read.push(...others, { ...entry, toolCalls: calls.made(message, index) });
+    if (role === "assistant" && !isBlank(entry)) {
+      read.push(...others, { ...entry, toolCalls: calls.add(message, index) });
       others = [];
     } else if (role === "tool") {
-      read.push({ ...entry, toolCalls: [], answers: calls.answered(message, place) });
+      read.push({ ...entry, toolCalls: [], answers: calls.match(message, place) });
     } else {
       others.push({ ...entry, toolCalls: [] });
     }
@@ -65,9 +65,9 @@ export function readConversation(
   return [...read, ...others];
 }
 
-type Placed = Pick<ConversationMessage, "role" | "message" | "place">;
+type PlacedMessage = Pick<ConversationMessage, "role" | "message" | "place">;
 
-const ROLES = new Map<string, Placed["role"]>([
+const ROLES = new Map<string, PlacedMessage["role"]>([
   ["system", "system"],
   ["developer", "system"],
   ["user", "user"],
@@ -76,7 +76,7 @@ const ROLES = new Map<string, Placed["role"]>([
   ["function", "tool"],
 ]);
 
-function placedMessage(message: Message, index: number): Placed {
+function withPlace(message: Message, index: number): PlacedMessage {
   const place = `messages[${index}]`;
   const role = ROLES.get(message.role);
   if (!role) throw unsupported(`${place}.role`, `the upstream knows no role "${message.role}"`);
@@ -94,25 +94,34 @@ export function isBlankContent(content: Message["content"]): boolean {
 const TEXT_PARTS = new Set(["text", "input_text"]);
 
 /** Without content an upstream goes on with the assistant's last message, or refuses the request for another place. */
-function requireContent(messages: readonly Placed[]): void {
+function requireContent(messages: readonly PlacedMessage[]): void {
   const spoken = messages.filter(({ role }) => role !== "system");
   const lastTurn = spoken.slice(spoken.findLastIndex(({ role }) => role !== "user") + 1);
   const isAfterResults = spoken.at(-lastTurn.length - 1)?.role === "tool";
-  const isLeftOut = lastTurn.length > 0 && !isAfterResults && lastTurn.every(isSilent);
-  const silent = isLeftOut || messages.every(isSilent) ? (lastTurn.at(-1) ?? messages.at(-1)) : undefined;
+  const isLeftOut = lastTurn.length > 0 && !isAfterResults && lastTurn.every(isBlank);
+  const silent = isLeftOut || messages.every(isBlank) ? (lastTurn.at(-1) ?? messages.at(-1)) : undefined;
   if (silent) throw unsupported(silent.place, "missing text; the upstream takes no blank message here");
 }
 
-function isSilent({ role, message }: Placed): boolean {
+function isBlank({ role, message }: PlacedMessage): boolean {
   if (role === "tool" || !isBlankContent(message.content)) return false;
-  return role !== "assistant" || SPOKEN.every((name) => isAbsent(message[name]) || message[name] === "");
+  return (
+    role !== "assistant" || CONTENT_MEMBERS.every((name) => isAbsent(message[name]) || message[name] === "")
+  );
 }
 
 /** What an assistant's message says beside its content, and upstreams are sent on its own. */
-const SPOKEN = ["tool_calls", "function_call", "refusal", "content_blocks", "extra_content", "audio"];
+const CONTENT_MEMBERS = [
+  "tool_calls",
+  "function_call",
+  "refusal",
+  "content_blocks",
+  "extra_content",
+  "audio",
+];
 
 /** The calls of a conversation so far. */
-class ToolCalls {
+class CallMatcher {
   readonly #options: ConversationOptions;
   /** The ids given so far, and for each the number that one alike would get. */
   readonly #ids = new Map<string, number>();
@@ -125,7 +134,7 @@ class ToolCalls {
   }
 
   /** The calls of an assistant's message. */
-  made(message: Message, index: number): readonly ToolCall[] {
+  add(message: Message, index: number): readonly ToolCall[] {
     const turn = new Map<string, ToolCall[]>();
     const calls = asArray(message["tool_calls"]).map((each, at) => {
       const place = `messages[${index}].tool_calls[${at}]`;
@@ -152,7 +161,7 @@ class ToolCalls {
   }
 
   /** The call that a message answers. */
-  answered(message: Message, place: string): ToolCall {
+  match(message: Message, place: string): ToolCall {
     const isLegacy = message.role === "function";
     const turns = isLegacy ? this.#functions : this.#openUnder(asString(message["tool_call_id"]));
     const call = turns.at(-1)?.shift();

@@ -53,14 +53,14 @@ function readDataUrl(url: string, options: InlineDataOptions): InlineData {
   const content = comma < 0 ? "" : url.slice(comma + 1);
   const data = isBase64 ? cleanBase64(content) : percentDecoded(content);
   if (data === undefined) throw undecodable(options.place);
-  const said = OFFICIAL.get(type.trim().toLowerCase()) ?? type.trim().toLowerCase();
+  const said = OFFICIAL_TYPES.get(type.trim().toLowerCase()) ?? type.trim().toLowerCase();
   // A text may begin with anything.
   const mediaType = said.startsWith("text/") ? said : (mediaTypeOf(data) ?? said);
   return { mediaType: mediaType || options.mediaType || "text/plain", data };
 }
 
 /** Names that clients write, and vendors don't know. */
-const OFFICIAL = new Map([["image/jpg", "image/jpeg"]]);
+const OFFICIAL_TYPES = new Map([["image/jpg", "image/jpeg"]]);
 
 function percentDecoded(content: string): string | undefined {
   if (content === "" || /%(?![0-9a-f]{2})/i.test(content)) return undefined;

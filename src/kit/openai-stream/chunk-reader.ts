@@ -1,13 +1,13 @@
 import type { ChatEvent, FinishEvent, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { failureIn } from "../http/errors.ts";
-import { reasonOf } from "./finish-reason.ts";
+import { errorFromBody } from "../http/errors.ts";
+import { readFinishReason } from "./finish-reason.ts";
 import { emptyObject, asArray, asNumber, asObject, asString } from "../json/values.ts";
 import type { MaybeJson } from "../json/values.ts";
 import { deltaEvents, reasoningForm } from "./delta.ts";
 import type { ChoiceEvent, ReasoningForm } from "./delta.ts";
 import { finishOf } from "./finish.ts";
-import { notUnderstood } from "./errors.ts";
+import { notACompletion } from "./errors.ts";
 import { usageOf } from "./usage.ts";
 
 /** What one chunk says, and the failure it ends with if it does. */
@@ -23,7 +23,7 @@ interface Choice {
   /** The last that it had. */
   finish: FinishEvent | undefined;
   /** True while it has said more behind its last finish reason. */
-  isOutrun: boolean;
+  hasOutputAfterFinish: boolean;
   /** The name of the reasoning that was there but empty, until some has come. */
   emptyReasoning: "reasoning_content" | "reasoning" | undefined;
 }
@@ -61,12 +61,12 @@ export class ChunkReader {
   }
 
   /** True when a choice has said more behind its last finish reason: only an end mark can tell that this was all. */
-  get isOutrun(): boolean {
-    return this.#choices.some((choice) => choice?.isOutrun);
+  get hasOutputAfterFinish(): boolean {
+    return this.#choices.some((choice) => choice?.hasOutputAfterFinish);
   }
 
   read(chunk: JsonObject): ChunkEvents {
-    if (hasFailed(chunk)) return this.#failed(chunk);
+    if (hasError(chunk)) return this.#failed(chunk);
     const events: ChatEvent[] = [];
     const fields = this.#news(chunk);
     if (fields) events.push({ type: "extra", at: "chunk", fields });
@@ -84,7 +84,7 @@ export class ChunkReader {
   /** What was used is billed, failed or not. */
   #failed(chunk: JsonObject): ChunkEvents {
     const usage = this.#usageIn(chunk);
-    return { events: usage ? [usage] : [], failure: failureIn(chunk) };
+    return { events: usage ? [usage] : [], failure: errorFromBody(chunk) };
   }
 
   #usageIn(chunk: JsonObject): ChatEvent | undefined {
@@ -101,7 +101,7 @@ export class ChunkReader {
     if (failure) return { events, failure };
     const choices = this.#choices.filter((choice) => choice !== undefined);
     if (choices.length === 0 || choices.some(({ hasMessage }) => !hasMessage))
-      return { events, failure: notUnderstood(JSON.stringify(document)) };
+      return { events, failure: notACompletion(JSON.stringify(document)) };
     const all = [...events];
     const unfinished = choices.filter(({ finish }) => !finish);
     for (const choice of unfinished) this.#finish(choice, UNNAMED_FINISH, all);
@@ -115,7 +115,7 @@ export class ChunkReader {
     // Not by entries: each chunk of each stream comes this way, and those make a list for each member.
     for (const name of Object.keys(chunk)) {
       const value = chunk[name];
-      if (CHUNK_MEMBERS.has(name) || saysNothing(name, value) || !this.#isNew(name, value)) continue;
+      if (CHUNK_MEMBERS.has(name) || isPlaceholder(name, value) || !this.#isNew(name, value)) continue;
       news ??= emptyObject();
       news[name] = value;
     }
@@ -145,11 +145,11 @@ export class ChunkReader {
       ? addAll(events, choice, this.#messageEvents(choice, message, !delta))
       : addAll(events, choice, textEvents(asString(said["text"])));
     choice.hasMessage ||= message !== undefined || typeof said["text"] === "string";
-    choice.isOutrun ||= choice.finish !== undefined && events.length > before;
-    const fields = ownFields(said, message ? CHAT_MEMBERS : COMPLETION_MEMBERS);
+    choice.hasOutputAfterFinish ||= choice.finish !== undefined && events.length > before;
+    const fields = unknownFields(said, message ? CHAT_MEMBERS : COMPLETION_MEMBERS);
     if (fields) addAll(events, choice, [{ type: "extra", at: "choice", fields }]);
     if (failure) return failure;
-    return said["error"] ? failureIn(said) : this.#readFinish(said, choice, events);
+    return said["error"] ? errorFromBody(said) : this.#readFinish(said, choice, events);
   }
 
   #messageEvents(choice: Choice, message: JsonObject, isWhole: boolean): ChoiceEvent[] {
@@ -171,9 +171,9 @@ export class ChunkReader {
   }
 
   #readFinish(said: JsonObject, choice: Choice, events: ChatEvent[]): UpstreamError | undefined {
-    const reason = reasonOf(said["finish_reason"]);
+    const reason = readFinishReason(said["finish_reason"]);
     if (reason === "") return undefined;
-    const finish = finishOf(reason, reasonOf(said["native_finish_reason"]));
+    const finish = finishOf(reason, readFinishReason(said["native_finish_reason"]));
     if (UpstreamError.is(finish)) return finish;
     this.#finish(choice, finish, events);
     return undefined;
@@ -181,16 +181,22 @@ export class ChunkReader {
 
   #finish(choice: Choice, finish: FinishEvent, events: ChatEvent[]): void {
     if (!choice.finish) this.#finished += 1;
-    const isNews = choice.isOutrun || choice.finish?.reason !== finish.reason;
+    const isNews = choice.hasOutputAfterFinish || choice.finish?.reason !== finish.reason;
     if (isNews) addAll(events, choice, [finish]);
     choice.finish = finish;
-    choice.isOutrun = false;
+    choice.hasOutputAfterFinish = false;
   }
 
   #choiceAt(index: number): Choice {
     let choice = this.#choices[index];
     if (!choice) {
-      choice = { index, hasMessage: false, finish: undefined, isOutrun: false, emptyReasoning: undefined };
+      choice = {
+        index,
+        hasMessage: false,
+        finish: undefined,
+        hasOutputAfterFinish: false,
+        emptyReasoning: undefined,
+      };
       this.#choices[index] = choice;
       this.#begun += 1;
     }
@@ -215,14 +221,14 @@ function addAll(
   said: readonly ChoiceEvent[],
 ): UpstreamError | undefined {
   for (const event of said) {
-    const fault = event.type === "tool-call" ? faultOf(event.index) : undefined;
+    const fault = event.type === "tool-call" ? indexFault(event.index) : undefined;
     if (fault) return new UpstreamError("bad-response", fault);
     events.push(index === 0 ? event : { ...event, choice: index });
   }
   return undefined;
 }
 
-function faultOf(call: number): string | undefined {
+function indexFault(call: number): string | undefined {
   if (!Number.isInteger(call) || call < 0) return `the upstream sent a tool call with index ${call}`;
   return call < MAX_CALLS ? undefined : `the upstream called more than ${MAX_CALLS} tools in one answer`;
 }
@@ -241,7 +247,7 @@ const CHAT_MEMBERS = new Set(["index", "delta", "message", "finish_reason", "nat
 
 const COMPLETION_MEMBERS = new Set([...CHAT_MEMBERS, "text"]);
 
-function ownFields(choice: JsonObject, known: ReadonlySet<string>): JsonObject | undefined {
+function unknownFields(choice: JsonObject, known: ReadonlySet<string>): JsonObject | undefined {
   let fields: Record<string, MaybeJson> | undefined;
   for (const name of Object.keys(choice)) {
     const value = choice[name];
@@ -253,14 +259,14 @@ function ownFields(choice: JsonObject, known: ReadonlySet<string>): JsonObject |
 }
 
 /** Azure's first chunk has an empty id and model, and was created in 1970. */
-function saysNothing(name: string, value: MaybeJson): boolean {
+function isPlaceholder(name: string, value: MaybeJson): boolean {
   if (name === "id" || name === "model") return asString(value) === "";
   if (name === "created") return !asNumber(value);
   return value === null;
 }
 
 /** `{"error": …}`, `{"object": "error", …}` (vLLM), `{"type": "error", …}`, or FastAPI's `{"detail": …}`. */
-export function hasFailed(chunk: JsonObject): boolean {
+export function hasError(chunk: JsonObject): boolean {
   if (chunk["error"]) return true;
   if (chunk["choices"]) return false;
   return chunk["object"] === "error" || chunk["type"] === "error" || Boolean(chunk["detail"]);

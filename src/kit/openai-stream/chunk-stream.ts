@@ -1,19 +1,19 @@
 import type { ChatEvent } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { failureIn } from "../http/errors.ts";
+import { errorFromBody } from "../http/errors.ts";
 import { asObject, parseAsWritten, parseJson } from "../json/values.ts";
 import type { SseEvent, SseSink } from "../sse/lines.ts";
 import { SseLines } from "../sse/lines.ts";
-import { hasFailed } from "./chunk-reader.ts";
+import { hasError } from "./chunk-reader.ts";
 import type { ChunkEvents, ChunkReader } from "./chunk-reader.ts";
-import { notUnderstood } from "./errors.ts";
-import { TwinChunk } from "./text-chunk-fast-path.ts";
+import { notACompletion } from "./errors.ts";
+import { TextChunkFastPath } from "./text-chunk-fast-path.ts";
 
 /** Reads the chunks of an answer that is an event stream, until `[DONE]`, or until one that can't be gone on from. */
 export class ChunkStream implements SseSink {
   readonly #chunks: ChunkReader;
   readonly #lines = new SseLines(this);
-  readonly #twin = new TwinChunk();
+  readonly #fastPath = new TextChunkFastPath();
   #said: ChatEvent[] = [];
   #isDone = false;
   #failure: UpstreamError | undefined;
@@ -38,14 +38,14 @@ export class ChunkStream implements SseSink {
   }
 
   /** What the stream was that has ended without being an answer; undefined where it only ended too early. */
-  faultAtEnd(isBroken: boolean): UpstreamError | undefined {
+  errorAtEnd(isBroken: boolean): UpstreamError | undefined {
     const { strays } = this.#lines;
     const said = asObject(parseJson(strays));
-    if (said && hasFailed(said)) return failureIn(said);
+    if (said && hasError(said)) return errorFromBody(said);
     if (isBroken) return undefined;
     if (!this.#hasRead) return new UpstreamError("bad-response", "the upstream sent an empty answer");
     const strange = strays || this.#first;
-    return strange === "" ? undefined : notUnderstood(strange);
+    return strange === "" ? undefined : notACompletion(strange);
   }
 
   /** All that one piece of the body says, so that what arrives together can go on together. */
@@ -63,17 +63,17 @@ export class ChunkStream implements SseSink {
   }
 
   /** Of the lines. */
-  takeFrom(text: string, from: number): number {
+  readFast(text: string, from: number): number {
     if (this.#hasEnded) return text.length;
-    const end = this.#twin.endOf(text, from);
-    const event = end > from ? this.#twin.read(text, from, end) : undefined;
+    const end = this.#fastPath.matchEnd(text, from);
+    const event = end > from ? this.#fastPath.read(text, from, end) : undefined;
     if (!event) return from;
     this.#said.push(event);
     return end;
   }
 
   /** Of the lines. */
-  take({ event, data }: SseEvent): void {
+  onEvent({ event, data }: SseEvent): void {
     const text = data.trim();
     if (this.#hasEnded || text === "" || (this.#isCut && !isWhole(text))) return;
     if (text === "[DONE]") {
@@ -85,7 +85,7 @@ export class ChunkStream implements SseSink {
     else this.#first ||= data;
     for (const each of events) this.#said.push(each);
     if (failure) this.#failure = failure;
-    else this.#twin.learn(data, events);
+    else this.#fastPath.learn(data, events);
   }
 
   get #hasEnded(): boolean {
@@ -94,9 +94,9 @@ export class ChunkStream implements SseSink {
 
   #chunk(event: string, data: string): ChunkEvents {
     const json = parseAsWritten(data);
-    if (event === "error") return { events: [], failure: failureIn(json ?? data) };
+    if (event === "error") return { events: [], failure: errorFromBody(json ?? data) };
     const chunk = asObject(json);
-    return chunk ? this.#chunks.read(chunk) : { events: [], failure: notUnderstood(data) };
+    return chunk ? this.#chunks.read(chunk) : { events: [], failure: notACompletion(data) };
   }
 
   #saidSoFar(): readonly ChatEvent[] {

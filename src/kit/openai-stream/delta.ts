@@ -25,7 +25,7 @@ export function deltaEvents(delta: JsonObject, isWhole: boolean): ChoiceEvent[] 
   const pieces = asObject(calls) ? [calls as JsonObject] : asArray(calls);
   if (typeof content === "string") pushText(events, content, isWhole && pieces.length > 0);
   for (const part of parts) pushPart(events, part);
-  const fields = othersIn(delta, parts.every(isRead) ? NO_PARTS : parts, isWhole);
+  const fields = otherFields(delta, parts.every(isKnownPart) ? NO_PARTS : parts, isWhole);
   if (fields) events.push({ type: "extra", at: "delta", fields });
   if (pieces.length > 0) events.push(...toolCallEvents(pieces, isWhole));
   return events;
@@ -74,7 +74,7 @@ function thinkingIn(part: Json): string | undefined {
         .join("");
 }
 
-function isRead(part: Json): boolean {
+function isKnownPart(part: Json): boolean {
   return textIn(part) !== undefined || thinkingIn(part) !== undefined;
 }
 
@@ -82,7 +82,7 @@ const TEXT_PARTS = new Set(["text", "output_text"]);
 
 const NO_PARTS: readonly Json[] = [];
 
-function othersIn(delta: JsonObject, parts: readonly Json[], isWhole: boolean): JsonObject | undefined {
+function otherFields(delta: JsonObject, parts: readonly Json[], isWhole: boolean): JsonObject | undefined {
   let fields: Record<string, MaybeJson> | undefined;
   if (parts.length > 0) {
     fields = emptyObject();

@@ -2,15 +2,15 @@ import { BATCHES, ReusableDeferred, UpstreamError } from "../../contract/index.t
 import type { Batches, Call, ChatEvent, ChatStream, NextBatch, Continuation } from "../../contract/index.ts";
 import type { Pending } from "../../contract/later.ts";
 import { isPending, subscribeOnce } from "../../contract/later.ts";
-import { Body, singlesOf } from "../http/body.ts";
+import { Body, eventsOf } from "../http/body.ts";
 import { networkErrorCode } from "../http/errors.ts";
 import { asArray, asObject, parseAsWritten } from "../json/values.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import { ChunkStream } from "./chunk-stream.ts";
 import type { ReasoningForm } from "./delta.ts";
 import { JsonDocument } from "../http/json-document.ts";
-import { startsAsJson, withoutBlanks } from "../http/json-start.ts";
-import { notUnderstood } from "./errors.ts";
+import { startsAsJson, trimStart } from "../http/json-start.ts";
+import { notACompletion } from "./errors.ts";
 
 export interface OpenAiStreamOptions {
   /** How many answers were asked for (`n`); 1 unless told. */
@@ -35,14 +35,14 @@ export interface OpenAiStreamOptions {
  * body. Only for answers with a 2xx status, as `post` gives them.
  */
 export function openaiStream(response: Response, options: OpenAiStreamOptions = {}): ChatStream {
-  return new Answer(new Body(response), options);
+  return new OpenAiStream(new Body(response), options);
 }
 
 /**
  * Reads an answer in the batches in which it arrives. An iterator, because a generator costs several promises each,
  * and the stream itself, because there are as many as there are open streams.
  */
-class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined> {
+class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | undefined> {
   readonly #body: Body;
   readonly #expected: number;
   readonly #call: OpenAiStreamOptions["call"];
@@ -52,7 +52,7 @@ class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined
   #stream: ChunkStream | undefined;
   /** Or that it is no stream. */
   #document: JsonDocument | undefined;
-  #end: End | undefined;
+  #end: Ending | undefined;
   #brokenBy = "";
 
   constructor(body: Body, options: OpenAiStreamOptions) {
@@ -67,24 +67,24 @@ class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined
   }
 
   [Symbol.asyncIterator](): AsyncIterator<ChatEvent, void> {
-    return singlesOf(this, this.#body);
+    return eventsOf(this, this.#body);
   }
 
   return(): Promise<unknown> {
-    return this.#body.leave();
+    return this.#body.cancel();
   }
 
   next(): NextBatch | ReusableDeferred<NextBatch> {
     try {
       return this.#next();
     } catch (error) {
-      void this.#body.leave();
+      void this.#body.cancel();
       throw error;
     }
   }
 
   #next(): NextBatch | ReusableDeferred<NextBatch> {
-    while (!this.#body.left && !this.#end) {
+    while (!this.#body.isCancelled && !this.#end) {
       const piece = this.#read();
       if (isPending(piece)) {
         subscribeOnce(piece, this);
@@ -93,9 +93,9 @@ class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined
       const events = this.#take(piece);
       if (events.length > 0) return { done: false, value: events };
     }
-    if (this.#end && !this.#body.left) {
+    if (this.#end && !this.#body.isCancelled) {
       this.#endedWith(this.#end);
-      this.#body.forget();
+      this.#body.drain();
     }
     return END;
   }
@@ -104,7 +104,7 @@ class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined
   onValue(piece: Uint8Array | undefined): void {
     let next: NextBatch | ReusableDeferred<NextBatch>;
     try {
-      const events = this.#body.left ? NONE : this.#take(piece);
+      const events = this.#body.isCancelled ? NONE : this.#take(piece);
       next = events.length > 0 ? { done: false, value: events } : this.#next();
     } catch (error) {
       return this.#fail(error);
@@ -113,7 +113,7 @@ class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined
   }
 
   #fail(error: unknown): void {
-    void this.#body.leave();
+    void this.#body.cancel();
     this.#later.reject(error);
   }
 
@@ -124,7 +124,7 @@ class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined
   }
 
   #begin(piece: Uint8Array | undefined): readonly ChatEvent[] {
-    const first = piece && withoutBlanks(piece);
+    const first = piece && trimStart(piece);
     if (first?.length === 0) return NONE;
     if (first && startsAsJson(first)) {
       this.#document = new JsonDocument(first);
@@ -144,7 +144,7 @@ class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined
 
   /** Why a stream that has ended is no answer, where it says so. */
   #faultOf(stream: ChunkStream): UpstreamError | undefined {
-    return this.#chunks.isFinished(1) ? undefined : stream.faultAtEnd(this.#brokenBy !== "");
+    return this.#chunks.isFinished(1) ? undefined : stream.errorAtEnd(this.#brokenBy !== "");
   }
 
   #addTo(document: JsonDocument, piece: Uint8Array | undefined): readonly ChatEvent[] {
@@ -157,7 +157,7 @@ class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined
     const json = parseAsWritten(text);
     if (json === undefined && (this.#brokenBy || !/[}\]]$/.test(text))) throw this.#truncated();
     const completion = asObject(json) ?? asObject(asArray(json)[0]);
-    if (!completion) throw notUnderstood(text);
+    if (!completion) throw notACompletion(text);
     const { events, failure } = this.#chunks.readDocument(completion);
     if (this.#chunks.lacksFinish)
       this.#call?.log?.warn("an answer without a finish reason was taken as whole");
@@ -167,10 +167,10 @@ class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined
   }
 
   /** What breaks behind the finish reasons is thrown too: the gateway knows whether it takes from the answer. */
-  #endedWith({ choices, failure, isMarked }: End): void {
+  #endedWith({ choices, failure, isMarked }: Ending): void {
     if (failure) throw failure;
     if (this.#brokenBy !== "" || !this.#chunks.isFinished(choices)) throw this.#truncated();
-    if (!isMarked && this.#chunks.isOutrun) throw this.#truncated();
+    if (!isMarked && this.#chunks.hasOutputAfterFinish) throw this.#truncated();
   }
 
   #truncated(): UpstreamError {
@@ -206,7 +206,7 @@ class Answer implements ChatStream, Batches, Continuation<Uint8Array | undefined
 }
 
 /** The end of an answer: what it was, and how many choices must have finished for it to be a good one. */
-interface End {
+interface Ending {
   readonly choices: number;
   readonly failure: UpstreamError | undefined;
   /** True where the upstream's own mark of the end has come. */

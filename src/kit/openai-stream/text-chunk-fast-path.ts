@@ -17,7 +17,7 @@ const PROBE = "a probe";
  * parser would give: before and behind the text each character must be that of a chunk that was parsed, and the text
  * itself a JSON string's inside.
  */
-export class TwinChunk {
+export class TextChunkFastPath {
   /** With the beginning of the line. */
   #before = "";
   #behind = "";
@@ -28,20 +28,20 @@ export class TwinChunk {
    * Where the next event begins, if the one that begins at `from` in a text of whole lines is a chunk that may differ
    * from the last parsed one in nothing but its text; else `from`.
    */
-  endOf(lines: string, from: number): number {
+  matchEnd(lines: string, from: number): number {
     if (this.#before === "" || !lines.startsWith(this.#before, from)) return from;
     const end = lines.indexOf("\n", from + this.#before.length);
     const behind = end - this.#behind.length;
-    const isTwin =
+    const isMatch =
       behind >= from + this.#before.length &&
       lines.startsWith(this.#behind, behind) &&
       lines.charCodeAt(end + 1) === LINE_FEED;
-    return isTwin ? end + 2 : from;
+    return isMatch ? end + 2 : from;
   }
 
   /** The event of such a chunk, whose end is known; undefined: it isn't one, and is to be parsed. */
   read(lines: string, from: number, end: number): ChatEvent | undefined {
-    const text = textOf(lines.slice(from + this.#before.length, end - 2 - this.#behind.length));
+    const text = unescape(lines.slice(from + this.#before.length, end - 2 - this.#behind.length));
     if (!text) return undefined;
     return this.#choice === 0 ? { type: "text", text } : { type: "text", text, choice: this.#choice };
   }
@@ -56,9 +56,9 @@ export class TwinChunk {
     const at = data.indexOf(quoted) + 1;
     if (at === 0 || data.includes(quoted, at) || data.includes("\n")) return;
     const [before, behind] = [data.slice(0, at), data.slice(at + quoted.length - 2)];
-    if (!isTextOf(before + PROBE + behind)) return;
-    this.#before = copyOf(DATA + before);
-    this.#behind = copyOf(behind);
+    if (!isOnlyText(before + PROBE + behind)) return;
+    this.#before = flatCopy(DATA + before);
+    this.#behind = flatCopy(behind);
     this.#choice = event.choice ?? 0;
   }
 }
@@ -66,18 +66,18 @@ export class TwinChunk {
 const LINE_FEED = 10;
 
 /** A text of its own: what is cut from another, or added up from such, keeps that in memory, here to the stream's end. */
-function copyOf(text: string): string {
+function flatCopy(text: string): string {
   return Buffer.from(text).toString();
 }
 
 /** Whether what was put in the text's place is the text of the chunk's only choice. */
-function isTextOf(data: string): boolean {
+function isOnlyText(data: string): boolean {
   const [choice, ...others] = asArray(asObject(parseJson(data))?.["choices"]);
   return others.length === 0 && asObject(asObject(choice)?.["delta"])?.["content"] === PROBE;
 }
 
 /** What the inside of a JSON string stands for; undefined where it is more, or less, than that. */
-function textOf(inside: string): string | undefined {
+function unescape(inside: string): string | undefined {
   if (PLAIN.test(inside)) return inside;
   const text = parseJson(`"${inside}"`);
   return typeof text === "string" ? text : undefined;

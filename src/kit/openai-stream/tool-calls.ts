@@ -12,7 +12,7 @@ export function toolCallEvents(pieces: readonly Json[], isWhole: boolean): ToolC
   for (let place = 0; place < pieces.length; place++) {
     const call = asObject(pieces[place]);
     const event = call && eventOf(call, isWhole ? place : indexOf(call["index"], place));
-    if (event && saysSomething(event)) events.push(event);
+    if (event && hasContent(event)) events.push(event);
   }
   return events;
 }
@@ -66,6 +66,6 @@ const CALL_MEMBERS = new Set(["index", "id", "type", "function", "custom"]);
 const FUNCTION_MEMBERS = new Set(["name", "arguments"]);
 const CUSTOM_MEMBERS = new Set(["name", "input"]);
 
-function saysSomething(event: ToolCallEvent): boolean {
+function hasContent(event: ToolCallEvent): boolean {
   return Boolean(event.id ?? event.name ?? event.fields ?? event.arguments);
 }

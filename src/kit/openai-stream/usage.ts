@@ -20,12 +20,12 @@ export function usageOf(raw: JsonObject): Usage {
   count(usage, "cacheWrite", prompt?.["cache_write_tokens"] ?? raw["cache_creation_input_tokens"]);
   count(usage, "output", raw["completion_tokens"]);
   count(usage, "reasoning", completion?.["reasoning_tokens"]);
-  if (isBeside(usage, asNumber(raw["total_tokens"]))) usage.output += usage.reasoning;
+  if (excludesReasoning(usage, asNumber(raw["total_tokens"]))) usage.output += usage.reasoning;
   return usage;
 }
 
 /** Whether the reasoning is no part of the output: the total shows it, or that it would be more than that. */
-function isBeside(usage: Counted, total: number | undefined): usage is Counted & Reasoned {
+function excludesReasoning(usage: Counted, total: number | undefined): usage is Counted & Reasoned {
   const { input = 0, output, reasoning } = usage;
   if (output === undefined || !reasoning) return false;
   return reasoning > output || total === input + output + reasoning;

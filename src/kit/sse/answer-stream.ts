@@ -1,10 +1,10 @@
 import type { Call, ChatEvent, ChatStream, Json } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { Body, readingFrom } from "../http/body.ts";
-import { brokenOff, isNetworkError } from "../http/errors.ts";
-import { onOneLine, parseAsWritten } from "../json/values.ts";
+import { Body, cancellingIterator } from "../http/body.ts";
+import { truncatedError, isNetworkError } from "../http/errors.ts";
+import { singleLine, parseAsWritten } from "../json/values.ts";
 import { JsonDocument } from "../http/json-document.ts";
-import { startsAsJson, withoutBlanks } from "../http/json-start.ts";
+import { startsAsJson, trimStart } from "../http/json-start.ts";
 import { SseParser } from "./parser.ts";
 import type { SseEvent } from "./parser.ts";
 
@@ -32,10 +32,10 @@ export function answerStream(
   read: (pieces: AsyncIterable<AnswerPiece>) => AsyncGenerator<ChatEvent, void>,
 ): ChatStream {
   const body = new Body(response);
-  return readingFrom(body, read(piecesOf(body, call.signal)));
+  return cancellingIterator(body, read(readPieces(body, call.signal)));
 }
 
-async function* piecesOf(body: Body, signal: AbortSignal): AsyncGenerator<AnswerPiece, void> {
+async function* readPieces(body: Body, signal: AbortSignal): AsyncGenerator<AnswerPiece, void> {
   const reader = new PieceReader();
   let broken: UpstreamError | undefined;
   try {
@@ -44,12 +44,12 @@ async function* piecesOf(body: Body, signal: AbortSignal): AsyncGenerator<Answer
     } catch (error) {
       signal.throwIfAborted();
       if (!isNetworkError(error)) throw error;
-      broken = brokenOff(error);
+      broken = truncatedError(error);
     }
-    if (body.left) return;
+    if (body.isCancelled) return;
     yield* reader.finish(broken);
   } finally {
-    await body.leave();
+    await body.cancel();
   }
 }
 
@@ -61,7 +61,7 @@ class PieceReader {
   *push(bytes: Uint8Array): Generator<AnswerPiece, void> {
     if (this.#parser) return yield* this.#parser.push(bytes).map(eventPiece);
     if (this.#document) return this.#document.append(bytes);
-    const first = withoutBlanks(bytes);
+    const first = trimStart(bytes);
     if (first.length === 0) return;
     if (startsAsJson(first)) {
       this.#document = new JsonDocument(first);
@@ -98,6 +98,6 @@ function documentPiece(document: JsonDocument, broken: UpstreamError | undefined
   if (broken) throw broken;
   if (!/[}\]]$/.test(data))
     throw new UpstreamError("truncated", "the upstream's answer broke off before its end");
-  const detail = onOneLine(data);
+  const detail = singleLine(data);
   throw new UpstreamError("bad-response", "the upstream sent something that is no JSON", { detail });
 }

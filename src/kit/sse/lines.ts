@@ -19,8 +19,8 @@ export interface SseSink {
    * May take a whole event by itself, out of a text of whole lines in which that begins at `from`: then it gives where
    * the next one begins, and else `from`.
    */
-  takeFrom(text: string, from: number): number;
-  take(event: SseEvent): void;
+  readFast(text: string, from: number): number;
+  onEvent(event: SseEvent): void;
 }
 
 /** An event's data and its unfinished line together, unless told otherwise. */
@@ -94,7 +94,7 @@ export class SseLines {
     if (text.includes("\r")) text = text.replaceAll(/\r\n?/g, "\n");
     let from = 0;
     while (from < text.length) {
-      const next = this.#data === undefined && this.#event === "" ? this.#sink.takeFrom(text, from) : from;
+      const next = this.#data === undefined && this.#event === "" ? this.#sink.readFast(text, from) : from;
       from = next > from ? next : this.#readLineAt(text, from, isAscii);
     }
   }
@@ -135,7 +135,7 @@ export class SseLines {
     this.#dataBytes = 0;
     this.#event = "";
     if (data !== undefined)
-      this.#sink.take({ event: event || "message", data, id: this.#id, retry: this.#retry });
+      this.#sink.onEvent({ event: event || "message", data, id: this.#id, retry: this.#retry });
   }
 
   #checkSize(bytes: number): void {

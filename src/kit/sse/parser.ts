@@ -15,7 +15,7 @@ export interface SseParserOptions {
  */
 export class SseParser {
   readonly #lines: SseLines;
-  readonly #events = new EventList();
+  readonly #events = new EventCollector();
 
   constructor(options: SseParserOptions = {}) {
     this.#lines = new SseLines(this.#events, options.maxEventBytes);
@@ -29,7 +29,7 @@ export class SseParser {
   /** Takes the next piece of the stream and gives the events that it completes. The piece is not kept. */
   push(piece: Uint8Array): SseEvent[] {
     this.#lines.push(piece);
-    return this.#events.empty();
+    return this.#events.takeAll();
   }
 
   /**
@@ -38,25 +38,25 @@ export class SseParser {
    */
   finish(): SseEvent[] {
     this.#lines.finish();
-    return this.#events.empty();
+    return this.#events.takeAll();
   }
 }
 
 /** Takes all events as they are. */
-class EventList implements SseSink {
+class EventCollector implements SseSink {
   #events: SseEvent[] = [];
 
-  empty(): SseEvent[] {
+  takeAll(): SseEvent[] {
     const events = this.#events;
     this.#events = [];
     return events;
   }
 
-  takeFrom(_text: string, from: number): number {
+  readFast(_text: string, from: number): number {
     return from;
   }
 
-  take(event: SseEvent): void {
+  onEvent(event: SseEvent): void {
     this.#events.push(event);
   }
 }

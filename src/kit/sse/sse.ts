@@ -1,5 +1,5 @@
-import { Body, readingFrom } from "../http/body.ts";
-import { brokenOff, isNetworkError } from "../http/errors.ts";
+import { Body, cancellingIterator } from "../http/body.ts";
+import { truncatedError, isNetworkError } from "../http/errors.ts";
 import { SseParser } from "./parser.ts";
 import type { SseEvent, SseParserOptions } from "./parser.ts";
 
@@ -21,17 +21,17 @@ export function sse(
   options: SseOptions = {},
 ): AsyncIterableIterator<SseEvent, void> {
   const body = new Body(stream);
-  return readingFrom(body, events(body, options));
+  return cancellingIterator(body, events(body, options));
 }
 
 async function* events(body: Body, options: SseOptions): AsyncGenerator<SseEvent, void> {
   const parser = new SseParser(options);
   try {
     for (let piece = await body.read(); piece; piece = await body.read()) yield* parser.push(piece);
-    if (options.unfinishedEvent && !body.left) yield* parser.finish();
+    if (options.unfinishedEvent && !body.isCancelled) yield* parser.finish();
   } catch (error) {
-    throw isNetworkError(error) ? brokenOff(error) : error;
+    throw isNetworkError(error) ? truncatedError(error) : error;
   } finally {
-    await body.leave();
+    await body.cancel();
   }
 }

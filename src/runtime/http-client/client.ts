@@ -116,7 +116,7 @@ function answerOf(head: AnswerHead, exchange: Exchange, request: ClientRequest):
     return responseOf(head, exchange, request);
   } catch (error) {
     // Nobody else will: there is no response by which to leave it.
-    exchange.leave();
+    exchange.cancel();
     throw error;
   }
 }

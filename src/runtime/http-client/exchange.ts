@@ -1,6 +1,6 @@
 import type { CancelToken, Renewable } from "../../contract/cancelling.ts";
 import { ReusableDeferred } from "../../contract/later.ts";
-import type { Pieces } from "../../kit/http/byte-source.ts";
+import type { ByteSource } from "../../kit/http/byte-source.ts";
 import type { AnswerHead } from "./llhttp.ts";
 
 /** Bytes that wait for their reader before the connection is told to hold back. */
@@ -27,7 +27,7 @@ export interface ConnectionControl {
  * One request's answer, as the connection brings it and its reader takes it: first the head, then the body in
  * pieces. What arrives faster than it is read stops the reading from the socket.
  */
-export class Exchange implements Pieces, Renewable {
+export class Exchange implements ByteSource, Renewable {
   readonly #line: ConnectionControl;
   #head: PromiseWithResolvers<AnswerHead> | undefined;
   #begun: AnswerHead | undefined;
@@ -175,14 +175,14 @@ export class Exchange implements Pieces, Renewable {
     return this.#later;
   }
 
-  forget(): void {
+  drain(): void {
     if (this.#isOver) return;
     this.#skipped = 0;
-    this.#drop = setTimeout(() => this.leave(), REST_MS);
+    this.#drop = setTimeout(() => this.cancel(), REST_MS);
     if (this.#isPaused) this.#line.resume();
   }
 
-  leave(): void {
+  cancel(): void {
     if (!this.#isOver) {
       this.end();
       this.#line.drop();
@@ -194,7 +194,7 @@ export class Exchange implements Pieces, Renewable {
 
   #skip(piece: Uint8Array): void {
     this.#skipped = (this.#skipped ?? 0) + piece.length;
-    if (this.#skipped > MAX_WAITING) this.leave();
+    if (this.#skipped > MAX_WAITING) this.cancel();
   }
 
   /** What waits, as far as there is room for it in this turn. */

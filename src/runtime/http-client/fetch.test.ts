@@ -9,8 +9,8 @@ import type { Peer } from "../../../test/support/wire-server.ts";
 import { whole, WireServer } from "../../../test/support/wire-server.ts";
 import { CANCELLING } from "../../contract/cancelling.ts";
 import { CancelSource } from "../cancel-source.ts";
-import type { Pieces } from "../../kit/http/byte-source.ts";
-import { PIECES, piecesOf } from "../../kit/http/byte-source.ts";
+import type { ByteSource } from "../../kit/http/byte-source.ts";
+import { PIECES, byteSourceOf } from "../../kit/http/byte-source.ts";
 import { clientFetch } from "./fetch.ts";
 
 const authority = new Authority();
@@ -51,8 +51,8 @@ describe.each(["http", "https"])("over %s", (scheme) => {
   }
 
   /** As the kit asks. */
-  async function postForPieces(): Promise<Pieces | undefined> {
-    return piecesOf(await post("{}", { [PIECES]: true } as RequestInit));
+  async function postForPieces(): Promise<ByteSource | undefined> {
+    return byteSourceOf(await post("{}", { [PIECES]: true } as RequestInit));
   }
 
   describe("a request", () => {
@@ -327,14 +327,14 @@ describe.each(["http", "https"])("over %s", (scheme) => {
         server.respond = (_request, socket) => void socket.write(whole("<p>abc</p>"));
         const response = await post("{}", { [PIECES]: true } as RequestInit);
         expect(await read(response)).toBe("<p>abc</p>");
-        expect(piecesOf(response)).toBeUndefined();
+        expect(byteSourceOf(response)).toBeUndefined();
       },
     );
 
     test("can be read by pieces", async () => {
       server.respond = (_, socket) => void socket.write(whole("abc"));
       const streamed = (await post("{}", { [PIECES]: true } as RequestInit)).body;
-      for (const pieces of [await postForPieces(), streamed ? piecesOf(streamed) : undefined]) {
+      for (const pieces of [await postForPieces(), streamed ? byteSourceOf(streamed) : undefined]) {
         const read: Uint8Array[] = [];
         for (let piece = await pieces?.next(); piece; piece = await pieces?.next()) read.push(piece);
         expect(Buffer.concat(read).toString()).toBe("abc");
@@ -407,7 +407,7 @@ describe.each(["http", "https"])("over %s", (scheme) => {
       };
       const pieces = await postForPieces();
       await pieces?.next();
-      pieces?.forget();
+      pieces?.drain();
       const mine = await answering.promise;
       mine.write("0\r\n\r\n");
       expect(await pieces?.next()).toBeUndefined();
@@ -425,7 +425,7 @@ describe.each(["http", "https"])("over %s", (scheme) => {
       const pieces = await postForPieces();
       await pieces?.next();
       const closed = server.closed;
-      pieces?.forget();
+      pieces?.drain();
       await until(() => server.closed > closed, "the connection to be closed");
     });
   });

@@ -1,5 +1,5 @@
 import { HeadersCache } from "../headers-cache.ts";
-import type { Pieces } from "../../kit/http/byte-source.ts";
+import type { ByteSource } from "../../kit/http/byte-source.ts";
 import { PIECES } from "../../kit/http/byte-source.ts";
 import { codingsOf, decoded } from "./decoding.ts";
 import type { Exchange } from "./exchange.ts";
@@ -40,7 +40,7 @@ export function responseOf(
   const headers = recordOf(head.headers);
   const init = { status, statusText, headers };
   if (WITHOUT_BODY.has(status)) {
-    exchange.forget();
+    exchange.drain();
     return new FetchedResponse(null, init, url);
   }
   const coding = headers["content-encoding"];
@@ -93,12 +93,12 @@ export class FetchedResponse extends Response {
  * all the rest of it. What takes a response natively (`Bun.write`) would find it empty, so nobody else is given one.
  */
 export class PiecesResponse extends Response {
-  readonly #pieces: Pieces;
+  readonly #pieces: ByteSource;
   readonly #init: ResponseInit;
   readonly #url: string;
   #whole: Response | undefined;
 
-  constructor(pieces: Pieces, init: ResponseInit, url: string) {
+  constructor(pieces: ByteSource, init: ResponseInit, url: string) {
     super(null, { ...init, headers: HEADERS.of(init.headers) });
     this.#pieces = pieces;
     this.#init = init;
@@ -110,7 +110,7 @@ export class PiecesResponse extends Response {
   }
 
   /** The bytes, as long as nobody has asked for them in another way. */
-  get [PIECES](): Pieces | undefined {
+  get [PIECES](): ByteSource | undefined {
     return this.#whole ? undefined : this.#pieces;
   }
 
@@ -160,7 +160,7 @@ export class PiecesResponse extends Response {
 }
 
 /** The bytes as a stream. */
-export function streamOf(pieces: Pieces): ReadableStream<Uint8Array<ArrayBuffer>> {
+export function streamOf(pieces: ByteSource): ReadableStream<Uint8Array<ArrayBuffer>> {
   const stream = new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
@@ -169,7 +169,7 @@ export function streamOf(pieces: Pieces): ReadableStream<Uint8Array<ArrayBuffer>
         if (piece) controller.enqueue(piece as Uint8Array<ArrayBuffer>);
         else controller.close();
       },
-      cancel: () => pieces.leave(),
+      cancel: () => pieces.cancel(),
     },
     { highWaterMark: 0 },
   );

@@ -50,7 +50,7 @@ export async function* ask(
     ...MOST_WAITING,
     sizeOf: ({ text = "" }) => text.length,
     signal: asker.signal,
-    onLeave() {
+    onCancel() {
       // Closing alone would do here; where answers share a socket, only this ends one of them.
       if (socket.connected) socket.emit("cancel");
       socket.disconnect();

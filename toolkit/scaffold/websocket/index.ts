@@ -33,7 +33,7 @@ export default definePlugin({
         const socket = new WebSocket(`${base_url.replace(/^http/, "ws")}/answers`, { headers });
         const send = (sent: Sent) => socket.send(JSON.stringify(sent));
         // However the answer is left, the socket is closed; the upstream takes that as the word to stop.
-        using heard = new Channel<string>({ ...BOUNDS, signal: call.signal, onLeave: () => socket.close() });
+        using heard = new Channel<string>({ ...BOUNDS, signal: call.signal, onCancel: () => socket.close() });
         let isOpen = false;
         socket.onopen = () => {
           isOpen = true;

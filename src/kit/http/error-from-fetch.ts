@@ -6,7 +6,7 @@ import { networkErrorCode } from "./errors.ts";
  * the whole URL, with a key in its query where the upstream takes it there: they are no cause. Hosts, and a proxy as
  * `error.proxy` names it, are for the log.
  */
-export function unreachable(url: string | URL, error: unknown): UpstreamError {
+export function errorFromFetch(url: string | URL, error: unknown): UpstreamError {
   if (UpstreamError.is(error)) return error;
   const host = URL.parse(String(url))?.host ?? "a URL that is not valid";
   const code = networkErrorCode(error);
@@ -21,7 +21,7 @@ export function unreachable(url: string | URL, error: unknown): UpstreamError {
   }
   if (NO_HTTP.test(code))
     return new UpstreamError("bad-response", "the upstream answered with what is no HTTP", { detail });
-  if (HUNG_UP.test(code))
+  if (CLOSED_EARLY.test(code))
     return new UpstreamError("unavailable", "the upstream closed the connection without an answer", {
       detail,
     });
@@ -33,7 +33,7 @@ export function unreachable(url: string | URL, error: unknown): UpstreamError {
 const NO_HTTP = /^HPE_|^Malformed_HTTP_Response$|^UnrequestedUpgrade$/;
 
 /** Of a connection that was there. */
-const HUNG_UP = /^(ECONNRESET|EPIPE|ConnectionClosed)$/;
+const CLOSED_EARLY = /^(ECONNRESET|EPIPE|ConnectionClosed)$/;
 
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/^(EPROTO|ERR_SSL_.*)$/, "can't be talked to over TLS"],
