@@ -112,7 +112,7 @@ export async function build(
     limiter: limiterOf(settings, around),
     upstreamLimiter: new RateLimiter({ forgotten: (upstream) => reportForgotten(log, { upstream }) }),
     budgets: new Budgets({
-      spentSince: (key, since) => storage.ledger.spentSince(key, since),
+      spentSince: async (key, since) => storage.ledger.spentSince(key, since),
       warn: (key, budget, share) => warnOfBudget(log, { key, budget, share }),
     }),
     prices: new PriceBook(plan.prices),

@@ -46,7 +46,7 @@ export interface BudgetStanding {
 
 export interface BudgetsOptions {
   /** What a key has spent since a time in ms since 1970. Asked once for each key and period. */
-  spentSince(key: string, since: number): Spent;
+  spentSince(key: string, since: number): Promise<Spent>;
   /** Milliseconds since 1970; `Date.now` by default. */
   readonly now?: () => number;
   /** Told once for each key and period when `share` of its budget, at least four fifths, is spent. */
@@ -66,18 +66,21 @@ export class Budgets {
 
   /**
    * Holds what a request may cost until it is settled, or says why not; a refusal, the one that has `budget` in
-   * it, holds nothing. As long as anything is left a request is admitted, whatever it may cost.
+   * it, holds nothing. As long as anything is left a request is admitted, whatever it may cost. A promise, at a key's
+   * first request of a period: what it has spent must be read first, and `hold` be called again once that is done.
    */
-  hold(key: string, budget: BudgetSettings, estimate: Cost): BudgetHold | BudgetRefusal {
+  hold(key: string, budget: BudgetSettings, estimate: Cost): BudgetHold | BudgetRefusal | Promise<void> {
     const now = this.#now();
     const account = this.#account(key);
     account.enter(budget, now);
+    if (!account.isRead) return account.read();
     const refusal = account.refusal(budget, now);
     if (refusal) return refusal;
     account.hold(estimate);
     return new BudgetStateHold(account, estimate, this.#now);
   }
 
+  /** What is in memory: it may lack what was spent before a key's first request of the period. */
   standing(key: string, budget: BudgetSettings): BudgetStanding {
     const account = this.#account(key);
     account.enter(budget, this.#now());
@@ -120,6 +123,8 @@ class BudgetState {
   #budget: BudgetSettings | undefined;
   #period: BudgetPeriod = { start: 0, end: 0 };
   #spent: Cost = NOTHING;
+  #isRead = false;
+  #reading: Promise<void> | undefined;
   #held: Cost = NOTHING;
   #holds = 0;
   #hasWarned = false;
@@ -136,9 +141,32 @@ class BudgetState {
     this.#budget = budget;
     if (isSamePeriod) return;
     this.#period = budgetPeriod(budget.per, now);
-    this.#spent = this.#options.spentSince(this.#key, this.#period.start);
+    this.#spent = NOTHING;
+    this.#isRead = false;
+    this.#reading = undefined;
     this.#hasWarned = false;
-    this.#warn();
+  }
+
+  /** Whether what was spent in this period before it was entered is known. */
+  get isRead(): boolean {
+    return this.#isRead;
+  }
+
+  /** Adds what the ledger knows of this period to what was settled since. Rejects where it can't be read. */
+  read(): Promise<void> {
+    const period = this.#period;
+    this.#reading ??= this.#options
+      .spentSince(this.#key, period.start)
+      .then((spent) => {
+        if (period !== this.#period) return;
+        this.#spent = sumOf(this.#spent, spent);
+        this.#isRead = true;
+        this.#warn();
+      })
+      .finally(() => {
+        if (period === this.#period) this.#reading = undefined;
+      });
+    return this.#reading;
   }
 
   refusal({ usd, tokens, per }: BudgetSettings, now: number): BudgetRefusal | undefined {

@@ -20,16 +20,17 @@ interface AdmitDeps {
 
 /**
  * Step 5: takes what the request may need of its key's limits and budget, and opens its row of the ledger. What
- * is refused here, or was before, consumes nothing. When it returns, the admission is where a killed process doesn't
+ * is refused here, or was before, consumes nothing. When it is done, the admission is where a killed process doesn't
  * lose it.
  * Leaves with `rate_limit_exceeded`, `insufficient_quota`, `invalid_value`.
  */
-export function admit(request: CountableRequest, plan: Plan, around: AdmitDeps): void {
+export function admit(request: CountableRequest, plan: Plan, around: AdmitDeps): Promise<void> | undefined {
   const { caller, call, gateway } = around;
   call.cancellation.throwIfCancelled();
   const needed = neededTokens(request, plan, around);
   // The budget first: what was only held can be given back, and a request that was counted can't.
   const hold = caller.budget && takeHold(caller.budget, needed, { plan, ...around });
+  if (hold instanceof Promise) return hold.then(() => admit(request, plan, around));
   const slot = takePermit(needed, around);
   if ("limit" in slot) {
     hold?.settle(NOTHING);
@@ -45,6 +46,7 @@ export function admit(request: CountableRequest, plan: Plan, around: AdmitDeps):
   };
   const entry = gateway.ledger.open(admitted);
   call.admit(new Ticket(admitted, { slot, hold, entry, request }, gateway));
+  return undefined;
 }
 
 const NOTHING = { usd: 0, tokens: 0 };
@@ -99,7 +101,7 @@ function takeHold(
   budget: BudgetSettings,
   needed: RequestEstimate,
   { plan, caller, gateway }: AdmitDeps & { readonly plan: Plan },
-): BudgetHold {
+): BudgetHold | Promise<void> {
   const { input, output } = needed;
   const [target] = plan.targets;
   const place = target && {

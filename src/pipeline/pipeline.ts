@@ -29,7 +29,7 @@ export async function chatCompletions(http: Request, call: RequestCall, gateway:
   const caller = authenticate(http, call, gateway); // 401, 403
   const request = parseChatRequest(await readBody(http, call, gateway)); // 400, 408, 413, 415
   const plan = await route(request, { caller, call, gateway }); // 403, 404
-  admit(request, plan, { caller, call, gateway }); // 429
+  await admit(request, plan, { caller, call, gateway }); // 429
   const ask = (errand: DispatchContext) => dispatchChat(plan, request, { call: errand, gateway });
   const answer = recall(request, ask, { http, caller, plan, call, gateway }); // until an upstream commits
   const observed = answer.then((begun) => observe(begun, request, { call, gateway })); // usage
@@ -41,7 +41,7 @@ export async function completions(http: Request, call: RequestCall, gateway: Gat
   const caller = authenticate(http, call, gateway);
   const request = parseCompletionsRequest(await readBody(http, call, gateway));
   const plan = await route(request, { caller, call, gateway });
-  admit(request, plan, { caller, call, gateway });
+  await admit(request, plan, { caller, call, gateway });
   const ask = (errand: DispatchContext) => dispatchCompletion(plan, request, { call: errand, gateway });
   const answer = recall(request, ask, { http, caller, plan, call, gateway });
   const observed = answer.then((begun) => observe(begun, request, { call, gateway }));
@@ -53,7 +53,7 @@ export async function embeddings(http: Request, call: RequestCall, gateway: Gate
   const caller = authenticate(http, call, gateway);
   const { request, encoding } = parseEmbeddingsRequest(await readBody(http, call, gateway));
   const plan = await route(request, { caller, call, gateway });
-  admit(request, plan, { caller, call, gateway });
+  await admit(request, plan, { caller, call, gateway });
   const answer = await dispatchEmbed(plan, request, { call, gateway });
   const usage = await embeddingUsage(answer, request, { call, gateway });
   const body = embeddingsBody({ result: answer.result, model: request.model, encoding, usage });
