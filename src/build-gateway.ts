@@ -16,8 +16,8 @@ import { Budgets } from "./limits/budgets.ts";
 import { ByteBudget } from "./limits/byte-budget.ts";
 import { InFlightRequests } from "./telemetry/in-flight-requests.ts";
 import type { Gateway } from "./gateway.ts";
-import { KeyLookup } from "./keys/key-lookup.ts";
-import type { StoredKey } from "./keys/keyring.ts";
+import { KeyCache } from "./keys/key-cache.ts";
+import type { KeySnapshot, StoredKey } from "./keys/keyring.ts";
 import { hashKey, Keyring } from "./keys/keyring.ts";
 import { Ledger } from "./ledger/ledger.ts";
 import { isKnownModel } from "./targets/known-models.ts";
@@ -87,16 +87,17 @@ export async function build(
   const routes = new RouteTable(settings.routes, upstreams, (upstream, model) =>
     catalog.lists(upstream, model),
   );
+  const snapshot = await storage.keys.snapshot();
+  const made = new KeyCache(snapshot, {
+    source: storage.keys,
+    defaults: settings.key_defaults.limits,
+    log,
+  });
   const ledger = new Ledger(storage.ledger, { log, retention: settings.storage.retention });
   const settlements = new PendingSettlements(log);
   return {
     limits: limitsOf(settings),
-    keyring: new Keyring({
-      configured: settings.keys.map(storedKey),
-      store: new KeyLookup({ store: storage.keys, log }),
-      defaults: settings.key_defaults.limits,
-      firstUse: (key) => redactor.addLasting(key),
-    }),
+    keyring: keyringOf(settings, made, around),
     upstreams,
     catalog,
     routes,
@@ -109,10 +110,10 @@ export async function build(
     bodies: new ByteBudget(settings.server.max_bodies),
     cache: openResponseCache(settings.cache),
     calls: new InFlightRequests(),
-    limiter: limiterOf(settings, around),
+    limiter: await limiterOf(settings, snapshot, around),
     upstreamLimiter: new RateLimiter({ forgotten: (upstream) => reportForgotten(log, { upstream }) }),
     budgets: new Budgets({
-      spentSince: async (key, since) => storage.ledger.spentSince(key, since),
+      spentSince: (key, since) => storage.ledger.spentSince(key, since),
       warn: (key, budget, share) => warnOfBudget(log, { key, budget, share }),
     }),
     prices: new PriceBook(plan.prices),
@@ -124,18 +125,23 @@ export async function build(
     tokens,
     log,
     redact: redactor.message,
-    start: () => opened.start(),
-    close: () => closeAll({ opened, settlements, ledger }),
+    start() {
+      made.watch();
+      return opened.start();
+    },
+    close: () => closeAll({ opened, made, settlements, ledger }),
   };
 }
 
 interface Closed {
   readonly opened: OpenUpstreams;
+  readonly made: KeyCache;
   readonly settlements: PendingSettlements;
   readonly ledger: Ledger;
 }
 
-async function closeAll({ opened, settlements, ledger }: Closed): Promise<void> {
+async function closeAll({ opened, made, settlements, ledger }: Closed): Promise<void> {
+  made.close();
   // Beside the counting, which may take long: what upstreams are told at the end costs if it comes late.
   const closed = opened.close();
   await settlements.settled();
@@ -144,6 +150,19 @@ async function closeAll({ opened, settlements, ledger }: Closed): Promise<void> 
   } finally {
     await closed;
   }
+}
+
+function keyringOf(
+  { keys, key_defaults: { limits: defaults } }: Settings,
+  made: KeyCache,
+  { redactor }: HostDeps,
+): Keyring {
+  return new Keyring({
+    configured: keys.map(storedKey),
+    made,
+    defaults,
+    firstUse: (key) => redactor.addLasting(key),
+  });
 }
 
 function limitsOf({ server }: Settings): Gateway["limits"] {
@@ -162,17 +181,19 @@ function reportCircuit(log: GatewayLogger, { target, state, cause, ms }: Circuit
 }
 
 /** The limits of keys as they stand: a restart gives nobody a new day. */
-function limiterOf(
+async function limiterOf(
   { keys, key_defaults: { limits: defaults } }: Settings,
+  { keys: made }: KeySnapshot,
   { log, storage }: HostDeps,
-): RateLimiter {
+): Promise<RateLimiter> {
   const limiter = new RateLimiter({ forgotten: (key) => reportForgotten(log, { key }) });
   const now = Date.now();
   // A busy day has many rows, and most gateways limit none.
-  const countsDays = [{ limits: defaults }, ...keys, ...storage.keys.list()].some(
+  const countsDays = [{ limits: defaults }, ...keys, ...made].some(
     ({ limits }) => limits.requests_per_day !== undefined,
   );
-  for (const { key, at, tokens } of storage.ledger.admissionsSince(now - (countsDays ? DAY_MS : MINUTE_MS))) {
+  const since = now - (countsDays ? DAY_MS : MINUTE_MS);
+  for await (const { key, at, tokens } of storage.ledger.admissionsSince(since)) {
     limiter.restore(key, { ago: now - at, tokens });
   }
   return limiter;

@@ -27,7 +27,7 @@ import { StartupError } from "./errors/startup-error.ts";
 import type { Storage } from "./storage/storage.ts";
 import { unpricedWarnings } from "./usage/unpriced.ts";
 import { weakSecretWarnings } from "./secrets/weak-secrets.ts";
-import { openSqlite } from "./storage/sqlite/sqlite.ts";
+import { openStorage } from "./storage/open-storage.ts";
 
 /** Below this, Bun's bound on outgoing requests is met before any of ours. */
 const ENOUGH_HTTP_REQUESTS = 4_096;
@@ -59,18 +59,18 @@ async function start(): Promise<Running> {
   const redactor = new Redactor();
   const log = createLogger({ ...settings.telemetry, redact: redactor.redact });
   surviveStrays(log);
-  const storage = openSqlite(settings.storage, config.directory);
+  const storage = await openStorage(settings.storage, config.directory);
   const proxyFor = environmentProxies();
   for (const notice of proxyNotices(planned, proxyFor)) log.info(notice);
   const fetchWithin = clientFetch({ ownClient: usesOwnClient(), proxyFor });
   const gateway = await build(planned, { log, storage, redactor, fetchWithin });
   const server = listen(gateway, settings.server);
-  const key = keyNotice(planned, storage.keys);
+  const key = await keyNotice(planned, storage.keys);
   await gateway.start();
   warnOfHttpLimit(log);
   const text = await banner(server.url, gateway, key);
-  for (const warning of unpricedWarnings([...settings.keys, ...storage.keys.list()], gateway))
-    log.warn(warning);
+  const { keys: made } = await storage.keys.snapshot();
+  for (const warning of unpricedWarnings([...settings.keys, ...made], gateway)) log.warn(warning);
   for (const warning of weakSecretWarnings(settings)) log.warn(warning);
   process.stdout.write(text);
   return { gateway, server, storage, log, drain: settings.server.drain };
@@ -136,7 +136,7 @@ async function stop(
   const stopped = server.stop(Math.max(end - performance.now(), LAST_WORDS_MS));
   await Promise.race([stopped, hurried.then(() => Bun.sleep(HURRIED_WORDS_MS))]);
   await gateway.close();
-  storage.close();
+  await storage.close();
 }
 
 function exit(code: number): never {

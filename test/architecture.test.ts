@@ -142,7 +142,7 @@ describe("a planted violation is found:", () => {
     ["src/kit/a.ts", "../answer/a.ts", "src/answer/a.ts"],
     ["src/answer/a.ts", "modelyard/kit", "src/kit/index.ts"],
     ["src/dialects/chat/a.ts", "../../targets/a.ts", "src/targets/a.ts"],
-    ["src/ledger/a.ts", "../storage/memory.ts", "src/storage/memory.ts"],
+    ["src/ledger/a.ts", "../storage/storage.ts", "src/storage/storage.ts"],
     ["src/storage/a.ts", "../host/a.ts", "src/host/a.ts"],
     ["src/limits/a.ts", "../targets/a.ts", "src/targets/a.ts"],
     ["src/attempts/a.ts", "../gateway.ts", "src/gateway.ts"],

@@ -3,7 +3,7 @@ import { build } from "../build-gateway.ts";
 import type { GatewayLogger } from "../log.ts";
 import { createLogger } from "../log.ts";
 import { Redactor } from "../secrets/redactor.ts";
-import { memoryStorage } from "../storage/memory.ts";
+import { openTemporaryStorage } from "../storage/open-storage.ts";
 
 /** A gateway that was opened only to be looked at, and the log of its warnings. */
 export interface OfflineGateway {
@@ -15,7 +15,7 @@ export interface OfflineGateway {
 export async function buildOffline(planned: Plan): Promise<OfflineGateway> {
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
-  const deps = { log, storage: memoryStorage(), redactor, fetchWithin: () => noNetwork };
+  const deps = { log, storage: openTemporaryStorage(), redactor, fetchWithin: () => noNetwork };
   return { gateway: await build(planned, deps), log };
 }
 

@@ -17,7 +17,7 @@ import { refuseExpired } from "../pipeline/authenticate.ts";
 import type { Plan as RoutePlan } from "../pipeline/route.ts";
 import { resolve, route } from "../pipeline/route.ts";
 import { isUnpriced } from "../usage/unpriced.ts";
-import { memoryStorage } from "../storage/memory.ts";
+import { openTemporaryStorage } from "../storage/open-storage.ts";
 import { knownKeys } from "./keys/known-keys.ts";
 import { waitFor } from "./waiting.ts";
 import { formatBudget, formatLimits } from "./keys/format-limits.ts";
@@ -34,11 +34,11 @@ export async function explain(argv: readonly string[]): Promise<number> {
   }
   const config = await loadConfig(configPath(argv));
   const planned = await plan(config);
-  const asked = { model, ...askedBy(key, planned, config.directory) };
+  const asked = { model, ...(await askedBy(key, planned, config.directory)) };
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
   const fetchWithin = clientFetch({ ownClient: httpClient() === "own", proxyFor: environmentProxies() });
-  const gateway = await build(planned, { log, storage: memoryStorage(), redactor, fetchWithin });
+  const gateway = await build(planned, { log, storage: openTemporaryStorage(), redactor, fetchWithin });
   try {
     return await tell(asked, planned, gateway);
   } finally {
@@ -65,13 +65,18 @@ interface Asked {
   readonly by: string;
 }
 
-function askedBy(name: string | undefined, { settings }: Plan, directory: string): Omit<Asked, "model"> {
+async function askedBy(
+  name: string | undefined,
+  { settings }: Plan,
+  directory: string,
+): Promise<Omit<Asked, "model">> {
   if (name === undefined) {
     const { limits } = settings.key_defaults;
     const caller = { name: "", models: ["*"], expires: undefined, limits, budget: undefined };
     return { by: "any key", caller };
   }
-  const caller = knownKeys(settings, { directory }).find((key) => key.name === name);
+  const known = await knownKeys(settings, { directory });
+  const caller = known.find((key) => key.name === name);
   if (caller) return { by: `the key "${name}"`, caller };
   throw new StartupError(`there is no key "${name}", neither in gateway.yaml nor in the database`);
 }

@@ -1,9 +1,7 @@
-import { existsSync } from "node:fs";
 import { configPath, loadConfig } from "../../config/load.ts";
 import { plan } from "../build-gateway.ts";
 import type { LedgerReader } from "../ledger/ledger-store.ts";
-import { databaseFile } from "../storage/sqlite/sqlite.ts";
-import { readLedger } from "../storage/sqlite/ledger-reader.ts";
+import { openLedgerReader } from "../storage/open-storage.ts";
 
 /**
  * Lets `read` look into the ledger of gateway.yaml's database, a running gateway's too, without changing it.
@@ -11,12 +9,10 @@ import { readLedger } from "../storage/sqlite/ledger-reader.ts";
  */
 export async function withLedger<Result>(
   argv: readonly string[],
-  read: (ledger: LedgerReader) => Result,
+  read: (ledger: LedgerReader) => Promise<Result>,
 ): Promise<Result | undefined> {
   const config = await loadConfig(configPath(argv));
   const { settings } = await plan(config);
-  const file = databaseFile(settings.storage, config.directory);
-  if (!existsSync(file)) return undefined;
-  using ledger = readLedger(file);
-  return read(ledger);
+  using ledger = openLedgerReader(settings.storage, config.directory);
+  return ledger && (await read(ledger));
 }

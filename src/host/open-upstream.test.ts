@@ -3,7 +3,7 @@ import { Type } from "../contract/index.ts";
 import type { Host, Upstream } from "../contract/index.ts";
 import { createLogger } from "../log.ts";
 import { Redactor } from "../secrets/redactor.ts";
-import { memoryStorage } from "../storage/memory.ts";
+import { openTemporaryStorage } from "../storage/open-storage.ts";
 import { openUpstream } from "./open-upstream.ts";
 
 const timeouts = { queue: 1, connect: 1_000, first_event: 1_000, idle: 1_000, total: 1_000 };
@@ -23,7 +23,7 @@ function opening(open: (options: unknown, host: Host) => unknown) {
   const planned = { id: "first", plugin: plugin as never, options: {}, settings };
   const redactor = new Redactor();
   const log = createLogger({ log: "json", level: "error", redact: redactor.redact });
-  return openUpstream(planned, { log, storage: memoryStorage(), redactor, fetchWithin: () => fetch });
+  return openUpstream(planned, { log, storage: openTemporaryStorage(), redactor, fetchWithin: () => fetch });
 }
 
 const models = async () => [];

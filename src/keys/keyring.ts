@@ -26,14 +26,22 @@ export class NameTaken extends Error {
   }
 }
 
-/** Where keys made at run time are kept. */
-export interface KeyStore {
-  find(hash: string): StoredKey | undefined;
-  list(): readonly ListedKey[];
-  /** Throws NameTaken, with nothing changed, if there is one of this name. */
-  add(key: StoredKey, prefix: string): void;
-  /** True if there was one of this name. */
-  delete(name: string): boolean;
+/** All keys made at run time, oldest first, as they were at one moment. */
+export interface KeySnapshot {
+  /** Another number after each change of a key. */
+  readonly version: number;
+  readonly keys: readonly ListedKey[];
+}
+
+/** Where keys made at run time are kept. Other processes may read and change them, too. */
+export interface KeySource {
+  /** The version that `snapshot` would have now; cheap. */
+  version(): Promise<number>;
+  snapshot(): Promise<KeySnapshot>;
+  /** Rejects with NameTaken, with nothing changed, if there is a key of this name. */
+  add(key: StoredKey, prefix: string): Promise<void>;
+  /** True if there was a key of this name. */
+  delete(name: string): Promise<boolean>;
 }
 
 export interface ListedKey extends StoredKey {
@@ -43,80 +51,53 @@ export interface ListedKey extends StoredKey {
   readonly made: number;
 }
 
-/** How long a key of the database is taken for good without asking again: so long a revoked one may live on. */
-const GOOD_FOR_MS = 500;
-/** Keys in use beyond these are looked up at each request. */
-const MAX_REMEMBERED = 4_096;
-
-/** A key of the database, as it was when it was last looked up. */
-interface Remembered {
-  readonly stored: StoredKey;
-  readonly caller: Caller;
-  /** Of the keyring's clock. */
-  until: number;
+/** The keys made at run time, as `KeyCache` has them. */
+interface MadeKeys {
+  /** In memory. */
+  find(hash: string): Caller | undefined;
+  /** In the store. */
+  lookUp(hash: string): Promise<Caller | undefined>;
 }
 
 /** What a keyring is made from. */
 export interface KeyringOptions {
   readonly configured: readonly StoredKey[];
-  /** Where the other keys are; a change there is seen within half a second. */
-  readonly store: Pick<KeyStore, "find">;
+  readonly made: MadeKeys;
   /** Limits of keys that don't set them themselves. */
   readonly defaults: LimitSettings;
   /** Called once for each configured key, with the key, when it is first presented: until then only its hash may be known. */
   readonly firstUse: (key: string) => void;
-  /** Milliseconds, of a clock that never goes back; the process's unless given. */
-  readonly now?: () => number;
 }
 
 /**
  * Finds the caller behind a presented key. Keys are looked up by their hash: the time this takes tells at most how
  * much of a hash is right, and nobody can choose keys by their hashes, so it says nothing about any key.
- * Only good keys are remembered, so that a flood of wrong ones takes no memory and a new one is good at once.
  */
 export class Keyring {
   readonly #configured: ReadonlyMap<string, Caller>;
   /** Hashes of configured keys. */
   readonly #unused: Set<string>;
-  readonly #remembered = new Map<string, Remembered>();
   readonly #options: KeyringOptions;
-  readonly #now: () => number;
 
   constructor(options: KeyringOptions) {
     const { configured, defaults } = options;
     this.#configured = new Map(configured.map((key) => [key.hash, callerOf(key, defaults)]));
     this.#unused = new Set(this.#configured.keys());
     this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
   }
 
-  /** The same object for the same key, as long as nothing about it changes. */
+  /** Returns the caller of a key that is in memory: the same object as long as nothing about the key changes. */
   find(key: string): Caller | undefined {
     const hash = hashKey(key);
     const configured = this.#configured.get(hash);
-    if (!configured) return this.#remember(hash);
+    if (!configured) return this.#options.made.find(hash);
     if (this.#unused.delete(hash)) this.#options.firstUse(key);
     return configured;
   }
 
-  #remember(hash: string): Caller | undefined {
-    const known = this.#remembered.get(hash);
-    const now = this.#now();
-    if (known && now < known.until) return known.caller;
-    const stored = this.#options.store.find(hash);
-    this.#remembered.delete(hash);
-    if (!stored) return undefined;
-    const same = known && Bun.deepEquals(known.stored, stored);
-    const caller = same ? known.caller : callerOf(stored, this.#options.defaults);
-    this.#remembered.set(hash, { stored, caller, until: now + GOOD_FOR_MS });
-    this.#forgetOldest();
-    return caller;
-  }
-
-  #forgetOldest(): void {
-    if (this.#remembered.size <= MAX_REMEMBERED) return;
-    const [oldest] = this.#remembered.keys();
-    if (oldest !== undefined) this.#remembered.delete(oldest);
+  /** Looks in the store for a key that isn't in memory: a new one is good at once. Rejects with KeysUnreadable. */
+  lookUp(key: string): Promise<Caller | undefined> {
+    return this.#options.made.lookUp(hashKey(key));
   }
 }
 
@@ -141,13 +122,13 @@ export const MADE_KEYS: RegExp = new RegExp(`${MADE_BEGINNING}[\\w-]{12,}`, "g")
 /** What a made key may do; what is left out isn't limited. */
 export type Grant = Pick<Caller, "name"> & Partial<Caller>;
 
-/** Makes a random key of 192 bits, and stores all of it but itself. Throws NameTaken. */
-export function makeKey(
+/** Makes a random key of 192 bits, and stores all of it but itself. Rejects with NameTaken. */
+export async function makeKey(
   { name, models = ["*"], expires, limits = {}, budget }: Grant,
-  store: KeyStore,
-): string {
+  store: Pick<KeySource, "add">,
+): Promise<string> {
   const random = Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url");
   const key = `${MADE_BEGINNING}${random}`;
-  store.add({ name, hash: hashKey(key), models, expires, limits, budget }, key.slice(0, PREFIX_LENGTH));
+  await store.add({ name, hash: hashKey(key), models, expires, limits, budget }, key.slice(0, PREFIX_LENGTH));
   return key;
 }

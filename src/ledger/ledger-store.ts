@@ -98,11 +98,12 @@ export interface AuditReport {
   readonly dropped: number;
 }
 
-/** The books, to be read. */
+/** Reads the ledger without writing it. Whatever is a matter of days goes by days in UTC. */
 export interface LedgerReader {
-  /** Sorted by what they are grouped by: days by time, all else by requests, most first. */
-  usage(query: UsageQuery): readonly UsageRow[];
-  audit(): AuditReport;
+  /** Sums of the ended requests, sorted by what they are grouped by: days by time, all else by requests, most first. */
+  usage(query: UsageQuery): Promise<readonly UsageRow[]>;
+  /** Compares all rows with the totals; takes seconds for millions of rows. */
+  audit(): Promise<AuditReport>;
 }
 
 /** What a writer of the ledger finds, and is given. */
@@ -117,8 +118,11 @@ export interface LedgerBeginning {
   readonly ahead: WriteAheadLog | undefined;
 }
 
-/** Where rows are kept. Whatever is a matter of days goes by days in UTC. */
-export interface LedgerStore extends LedgerReader {
+/**
+ * Writes the ledger. It is synchronous because it is always a file of this machine, which no write waits for: a ledger
+ * elsewhere is given its batches from there.
+ */
+export interface LedgerWriter {
   /**
    * Makes this process a writer, which comes before `write`. Stores what writers that are gone have left in their
    * write-ahead files, and closes as `crashed` what they left open. Throws a StartupError when the rows can't be read
@@ -130,15 +134,19 @@ export interface LedgerStore extends LedgerReader {
    * throws when it can't be written. Either way it may be handed over again.
    */
   write(batch: LedgerBatch): boolean;
-  /** What a key was charged for since the beginning of the day that `since` (ms since 1970) is in. */
-  spentSince(key: string, since: number): Spent;
-  /** The admissions since then (ms since 1970), oldest first. */
-  admissionsSince(since: number): Iterable<PastAdmission>;
   /**
    * Deletes some of the rows of the days before that of `before` (ms since 1970), as many as are deleted at once,
    * and gives their number; 0: there are no more. The daily sums stay. Throws when it can't.
    */
   prune(before: number): number;
+}
+
+/** The usage ledger of a gateway: written, read, and asked for what limits and budgets must know of the past. */
+export interface LedgerStore extends LedgerReader, LedgerWriter {
+  /** What a key was charged for since the beginning of the day that `since` (ms since 1970) is in. */
+  spentSince(key: string, since: number): Promise<Spent>;
+  /** The admissions since then (ms since 1970), oldest first. */
+  admissionsSince(since: number): AsyncIterable<PastAdmission>;
 }
 
 /** Whether the answer came without a call of its own to an upstream. */

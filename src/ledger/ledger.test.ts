@@ -15,12 +15,12 @@ test("a request is one row, whether it ends before it is first written or after,
   const second = ledger.open(admitted());
   first.close(CLOSED);
   await until(() => ledger.pending === 0, "the rows are written");
-  expect(storage.ledger.audit()).toMatchObject({ rows: 2, running: 1 });
+  expect(folder.audit()).toMatchObject({ rows: 2, running: 1 });
   second.close({ ...CLOSED, outcome: "client_abort", cost: null });
   second.close(CLOSED);
   ledger.close();
-  expect(broken(storage.ledger.audit())).toEqual([]);
-  expect(storage.ledger.usage({ by: "key" })).toMatchObject([
+  expect(broken(folder.audit())).toEqual([]);
+  expect(folder.usage({ by: "key" })).toMatchObject([
     {
       name: "alice",
       requests: 2,
@@ -32,28 +32,26 @@ test("a request is one row, whether it ends before it is first written or after,
       cachedInput: 20,
     },
   ]);
-  expect(storage.ledger.spentSince("alice", Date.now())).toEqual({ usd: 0.5, tokens: 300 });
-  storage.close();
+  expect(await storage.ledger.spentSince("alice", Date.now())).toEqual({ usd: 0.5, tokens: 300 });
+  await storage.close();
 });
 
-test("open rows are closed as crashed once their process is gone, and not before", () => {
+test("open rows are closed as crashed once their process is gone, and not before", async () => {
   using folder = new LedgerFolder();
   const crashing = folder.open();
   crashing.ledger.open(admitted());
   crashing.ledger.close();
   const other = folder.open();
-  expect(other.storage.ledger.audit()).toMatchObject({ running: 1 });
-  crashing.storage.close();
-  expect(broken(other.storage.ledger.audit())).toHaveLength(1);
+  expect(folder.audit()).toMatchObject({ running: 1 });
+  await crashing.storage.close();
+  expect(broken(folder.audit())).toHaveLength(1);
   other.ledger.close();
-  other.storage.close();
+  await other.storage.close();
   const next = folder.open();
-  expect(next.storage.ledger.usage({ by: "model" })).toMatchObject([
-    { requests: 1, crashed: 1, unpriced: 1 },
-  ]);
-  expect(broken(next.storage.ledger.audit())).toEqual([]);
+  expect(folder.usage({ by: "model" })).toMatchObject([{ requests: 1, crashed: 1, unpriced: 1 }]);
+  expect(broken(folder.audit())).toEqual([]);
   next.ledger.close();
-  next.storage.close();
+  await next.storage.close();
 });
 
 test("while another connection has the database locked, rows wait and nobody is held up", async () => {
@@ -69,27 +67,27 @@ test("while another connection has the database locked, rows wait and nobody is 
   other.run("COMMIT");
   other.close();
   await until(() => ledger.pending === 0, "the row is written");
-  expect(broken(storage.ledger.audit())).toEqual([]);
+  expect(broken(folder.audit())).toEqual([]);
   ledger.close();
-  storage.close();
+  await storage.close();
 });
 
-test("old rows go, their daily sums stay, and the books still balance", () => {
+test("old rows go, their daily sums stay, and the books still balance", async () => {
   using folder = new LedgerFolder();
   const { storage, ledger } = folder.open();
   for (let each = 0; each < 700; each += 1) ledger.open(admitted()).close(CLOSED);
   ledger.close();
   while (storage.ledger.prune(Date.now() + 2 * DAY_MS) > 0);
-  expect(storage.ledger.audit()).toMatchObject({ rows: 0, pruned: 700 });
-  expect(broken(storage.ledger.audit())).toEqual([]);
-  expect(storage.ledger.usage({ by: "upstream" })).toMatchObject([{ name: "up", requests: 700 }]);
-  storage.close();
+  expect(folder.audit()).toMatchObject({ rows: 0, pruned: 700 });
+  expect(broken(folder.audit())).toEqual([]);
+  expect(folder.usage({ by: "upstream" })).toMatchObject([{ name: "up", requests: 700 }]);
+  await storage.close();
 });
 
 test("on a full disk requests go on with a loud warning, and their rows are written once there is room", async () => {
   using folder = new LedgerFolder();
   const { log, told } = rememberingLog();
-  const storage = openSqlite({ database: "sqlite:./test.db", retention: DAY_MS }, folder.path);
+  const storage = openSqlite(folder.file, undefined);
   const disk = new Database(folder.file, { strict: true });
   const store = new SqliteLedger(disk, folder.file);
   const ledger = new Ledger(store, { log, retention: DAY_MS, interval: 10 });
@@ -108,11 +106,11 @@ test("on a full disk requests go on with a loud warning, and their rows are writ
   disk.run("PRAGMA max_page_count = 1000000");
   await until(() => ledger.pending === 0, "the rows are written");
   expect(told.at(-1)).toMatchObject({ level: "info", message: "the usage ledger is written again" });
-  expect(storage.ledger.usage({ by: "key" })).toMatchObject([{ requests: 1_001, ok: 1_001 }]);
-  expect(broken(storage.ledger.audit())).toEqual([]);
+  expect(folder.usage({ by: "key" })).toMatchObject([{ requests: 1_001, ok: 1_001 }]);
+  expect(broken(folder.audit())).toEqual([]);
   ledger.close();
   store.close();
-  storage.close();
+  await storage.close();
 });
 
 /** A disk that takes nothing more: neither rows nor what is written ahead of them. */
@@ -128,12 +126,12 @@ class FullDisk extends SqliteLedger {
 }
 
 /** A thousand requests, of which the last is running, on a database that has no room for them. */
-function withoutRoom<Store extends SqliteLedger>(
+async function withoutRoom<Store extends SqliteLedger>(
   folder: LedgerFolder,
   log: GatewayLogger,
   open: (disk: Database) => Store,
 ) {
-  openSqlite({ database: "sqlite:./test.db", retention: DAY_MS }, folder.path).close();
+  await openSqlite(folder.file, undefined).close();
   const disk = new Database(folder.file, { strict: true });
   const store = open(disk);
   const ledger = new Ledger(store, { log, retention: DAY_MS });
@@ -143,10 +141,10 @@ function withoutRoom<Store extends SqliteLedger>(
   return { store, ledger };
 }
 
-test("what a full database doesn't take when closing is stored by the next start", () => {
+test("what a full database doesn't take when closing is stored by the next start", async () => {
   using folder = new LedgerFolder();
   const { log, told } = rememberingLog();
-  const { store, ledger } = withoutRoom(folder, log, (disk) => new SqliteLedger(disk, folder.file));
+  const { store, ledger } = await withoutRoom(folder, log, (disk) => new SqliteLedger(disk, folder.file));
   ledger.close();
   expect(told.at(-1)).toMatchObject({
     level: "warn",
@@ -155,17 +153,17 @@ test("what a full database doesn't take when closing is stored by the next start
   });
   store.close();
   const next = folder.open({ log });
-  expect(next.storage.ledger.usage({ by: "key" })).toMatchObject([{ requests: 1_000, ok: 999, crashed: 1 }]);
-  expect(broken(next.storage.ledger.audit())).toEqual([]);
+  expect(folder.usage({ by: "key" })).toMatchObject([{ requests: 1_000, ok: 999, crashed: 1 }]);
+  expect(broken(folder.audit())).toEqual([]);
   expect(told.slice(-2)).toMatchObject([{ fields: { rows: 1_000 } }, { fields: { requests: 1 } }]);
   next.ledger.close();
-  next.storage.close();
+  await next.storage.close();
 });
 
-test("what a full disk doesn't take when closing stands in the log, row by row, and is an error", () => {
+test("what a full disk doesn't take when closing stands in the log, row by row, and is an error", async () => {
   using folder = new LedgerFolder();
   const { log, told } = rememberingLog();
-  const { store, ledger } = withoutRoom(folder, log, (disk) => new FullDisk(disk, folder.file));
+  const { store, ledger } = await withoutRoom(folder, log, (disk) => new FullDisk(disk, folder.file));
   expect(ledger).toMatchObject({ isDegraded: true, failures: 1_999 });
   expect(() => ledger.close()).toThrow("1000 rows of the usage ledger couldn't be written");
   const lost = told.filter(({ message }) => message === "a row of the usage ledger is lost");
@@ -191,12 +189,12 @@ test("at most 50,000 rows wait; requests beyond them are answered and counted", 
   await until(() => ledger.pending === 0, "the rows are written", 30_000);
   ledger.open(admitted()).close(CLOSED);
   ledger.close();
-  expect(storage.ledger.audit()).toMatchObject({ rows: 50_001, dropped: 3 });
-  expect(broken(storage.ledger.audit())).toEqual([]);
-  storage.close();
+  expect(folder.audit()).toMatchObject({ rows: 50_001, dropped: 3 });
+  expect(broken(folder.audit())).toEqual([]);
+  await storage.close();
 }, 40_000);
 
-test("a trouble that lasts is told every ten seconds, another's writing only after one", () => {
+test("a trouble that lasts is told every ten seconds, another's writing only after one", async () => {
   using folder = new LedgerFolder();
   const { log, told } = rememberingLog();
   let now = 0;
@@ -219,14 +217,14 @@ test("a trouble that lasts is told every ten seconds, another's writing only aft
   expect(toldAfter(0)).toBe(3);
   expect(told[2]).toMatchObject({ level: "info", fields: { after_ms: 11_000 } });
   ledger.close();
-  storage.close();
+  await storage.close();
 });
 
-test("a trouble that comes and goes is told no more often, and its end only if it was told", () => {
+test("a trouble that comes and goes is told no more often, and its end only if it was told", async () => {
   using folder = new LedgerFolder();
   const { log, told } = rememberingLog();
   let now = 0;
-  const storage = openSqlite({ database: "sqlite:./test.db", retention: DAY_MS }, folder.path);
+  const storage = openSqlite(folder.file, undefined);
   const disk = new Database(folder.file, { strict: true });
   const store = new SqliteLedger(disk, folder.file);
   const ledger = new Ledger(store, { log, retention: DAY_MS, now: () => now });
@@ -247,7 +245,7 @@ test("a trouble that comes and goes is told no more often, and its end only if i
   expect(failAndRecover()).toEqual(["error", "info", "error", "info"]);
   ledger.close();
   store.close();
-  storage.close();
+  await storage.close();
 });
 
 test("a backlog is written in many turns, each of which leaves time for the requests", async () => {
@@ -268,6 +266,6 @@ test("a backlog is written in many turns, each of which leaves time for the requ
   // At 8 ms a turn even a machine that writes a row in 1 µs needs some.
   expect(turns).toBeGreaterThan(5);
   ledger.close();
-  expect(storage.ledger.audit()).toMatchObject({ rows: 40_000 });
-  storage.close();
+  expect(folder.audit()).toMatchObject({ rows: 40_000 });
+  await storage.close();
 }, 40_000);

@@ -3,7 +3,7 @@ import type { EntryOwner } from "./ledger-page.ts";
 import { Entry, LedgerPage } from "./ledger-page.ts";
 import { closedLine, openedLine } from "./ledger-record.ts";
 import type { Admitted, LedgerEntry } from "./ledger-row.ts";
-import type { LedgerStore } from "./ledger-store.ts";
+import type { LedgerWriter } from "./ledger-store.ts";
 import { LedgerHealth } from "./ledger-health.ts";
 import { WriteAhead } from "./write-ahead.ts";
 
@@ -59,7 +59,7 @@ const LAST_TRY_MS = 2_000;
  * them when the process is killed. Where they can't be written, they wait, and the requests go on.
  */
 export class Ledger {
-  readonly #store: LedgerStore;
+  readonly #store: LedgerWriter;
   readonly #options: Required<LedgerOptions>;
   readonly #trouble: LedgerHealth;
   readonly #ahead: WriteAhead | undefined;
@@ -76,7 +76,7 @@ export class Ledger {
   #isClosed = false;
 
   /** Closes what a crashed process left open. Throws a StartupError when the store can't be used. */
-  constructor(store: LedgerStore, options: LedgerOptions) {
+  constructor(store: LedgerWriter, options: LedgerOptions) {
     this.#store = store;
     this.#options = { interval: INTERVAL_MS, now: Date.now, ...options };
     const { log, now } = this.#options;

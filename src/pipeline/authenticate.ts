@@ -1,6 +1,6 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { Gateway } from "../gateway.ts";
-import { KeysUnreadable } from "../keys/key-lookup.ts";
+import { KeysUnreadable } from "../keys/key-cache.ts";
 import type { Caller, Keyring } from "../keys/keyring.ts";
 import type { RequestCall } from "./open-call.ts";
 
@@ -14,25 +14,30 @@ const NO_KEY = /^bearer$/i;
  * may stand side by side, empty ones among them; one good key is enough.
  * Leaves with `invalid_api_key`, `key_expired`, and with `overloaded` where nobody can say whether a key is good.
  */
-export function authenticate(http: Request, call: RequestCall, gateway: Gateway): Caller {
+export function authenticate(http: Request, call: RequestCall, gateway: Gateway): Caller | Promise<Caller> {
   const keys = presentedKeys(http.headers);
   if (keys.length === 0) {
     throw unauthorized("no API key given; send it as `Authorization: Bearer KEY`");
   }
-  const caller = callerOf(keys, gateway.keyring);
-  call.caller = caller;
-  refuseExpired(caller);
-  return caller;
+  const admit = (caller: Caller): Caller => {
+    call.caller = caller;
+    refuseExpired(caller);
+    return caller;
+  };
+  for (const key of keys) {
+    const caller = gateway.keyring.find(key);
+    if (caller) return admit(caller);
+  }
+  return lookUp(keys, gateway.keyring).then(admit);
 }
 
-function callerOf(keys: readonly string[], keyring: Keyring): Caller {
+async function lookUp(keys: readonly string[], keyring: Keyring): Promise<Caller> {
   let unreadable: KeysUnreadable | undefined;
   for (const key of keys) {
     try {
-      const caller = keyring.find(key);
+      const caller = await keyring.lookUp(key);
       if (caller) return caller;
     } catch (error) {
-      // One of the others may stand in gateway.yaml.
       if (!(error instanceof KeysUnreadable)) throw error;
       unreadable = error;
     }

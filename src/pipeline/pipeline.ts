@@ -26,7 +26,7 @@ import { servedModel, servedModels } from "./served-models.ts";
 
 /** POST /v1/chat/completions */
 export async function chatCompletions(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
-  const caller = authenticate(http, call, gateway); // 401, 403
+  const caller = await authenticate(http, call, gateway); // 401, 403
   const request = parseChatRequest(await readBody(http, call, gateway)); // 400, 408, 413, 415
   const plan = await route(request, { caller, call, gateway }); // 403, 404
   await admit(request, plan, { caller, call, gateway }); // 429
@@ -38,7 +38,7 @@ export async function chatCompletions(http: Request, call: RequestCall, gateway:
 
 /** POST /v1/completions */
 export async function completions(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
-  const caller = authenticate(http, call, gateway);
+  const caller = await authenticate(http, call, gateway);
   const request = parseCompletionsRequest(await readBody(http, call, gateway));
   const plan = await route(request, { caller, call, gateway });
   await admit(request, plan, { caller, call, gateway });
@@ -50,7 +50,7 @@ export async function completions(http: Request, call: RequestCall, gateway: Gat
 
 /** POST /v1/embeddings */
 export async function embeddings(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
-  const caller = authenticate(http, call, gateway);
+  const caller = await authenticate(http, call, gateway);
   const { request, encoding } = parseEmbeddingsRequest(await readBody(http, call, gateway));
   const plan = await route(request, { caller, call, gateway });
   await admit(request, plan, { caller, call, gateway });
@@ -62,14 +62,14 @@ export async function embeddings(http: Request, call: RequestCall, gateway: Gate
 
 /** GET /v1/models */
 export async function listModels(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
-  const caller = authenticate(http, call, gateway);
+  const caller = await authenticate(http, call, gateway);
   const models = await servedModels(caller, gateway);
   return replyAlone(modelList(models), call);
 }
 
 /** GET /v1/models/{id}, in which the id may hold slashes */
 export async function showModel(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
-  const caller = authenticate(http, call, gateway);
+  const caller = await authenticate(http, call, gateway);
   const id = modelId(http.url);
   const { targets } = await route({ model: id }, { caller, call, gateway }); // 403, 404 with the nearest names
   const model = await servedModel(id, targets, gateway);

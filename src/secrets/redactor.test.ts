@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { memoryStorage } from "../storage/memory.ts";
+import { openTemporaryStorage } from "../storage/open-storage.ts";
 import { makeKey } from "../keys/keyring.ts";
 import { Redactor } from "./redactor.ts";
 
@@ -20,8 +20,8 @@ test("credentials that rotate for ever don't make it grow for ever, and lasting 
   expect(redactor.redact("token-0-end token-4999-end sk-lasting")).toBe("token-0-end [redacted] [redacted]");
 });
 
-test("a key made at run time is known by its form, and its prefix may be shown", () => {
-  const key = makeKey({ name: "bob" }, memoryStorage().keys);
+test("a key made at run time is known by its form, and its prefix may be shown", async () => {
+  const key = await makeKey({ name: "bob" }, openTemporaryStorage().keys);
   const { redact } = new Redactor();
   expect(redact(`a ${key},${key}; Bearer ${key.slice(0, 20)}…`)).toBe(
     "a [redacted],[redacted]; Bearer [redacted]…",

@@ -1,7 +1,7 @@
 import { version } from "../../package.json";
 import type { Plan } from "../build-gateway.ts";
 import type { Gateway } from "../gateway.ts";
-import type { KeyStore } from "../keys/keyring.ts";
+import type { KeySource } from "../keys/keyring.ts";
 import { makeKey } from "../keys/keyring.ts";
 
 /** The name of the key that is made when there is none. */
@@ -21,10 +21,10 @@ export interface KeyNotice {
  * Tells which key to use, and makes one when there is none anywhere: its hash is stored, and it is shown this
  * once, on the terminal and not in the log. Configured keys are never shown.
  */
-export function keyNotice({ settings }: Plan, store: KeyStore): KeyNotice {
-  const stored = store.list();
+export async function keyNotice({ settings }: Plan, store: KeySource): Promise<KeyNotice> {
+  const { keys: stored } = await store.snapshot();
   if (settings.keys.length === 0 && stored.length === 0) {
-    const key = makeKey({ name: FIRST_KEY }, store);
+    const key = await makeKey({ name: FIRST_KEY }, store);
     return { shell: key, text: `${key}\n           made just now; it is shown only this once, so keep it` };
   }
   const known = [

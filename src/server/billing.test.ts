@@ -5,7 +5,7 @@ import type { DailyUsage } from "./billing.ts";
 
 const CALLER: Caller = { name: "alice", models: ["*"], expires: undefined, limits: {}, budget: undefined };
 const LEDGER: DailyUsage = {
-  usage: ({ key }) =>
+  usage: async ({ key }) =>
     key === "alice"
       ? [
           { name: "2026-10-31", cost: 8 },
@@ -18,7 +18,8 @@ const LEDGER: DailyUsage = {
 
 async function centsOf(query: string, caller = CALLER): Promise<unknown> {
   const http = new Request(`http://localhost/dashboard/billing/usage${query}`);
-  return ((await usagePage(http, caller, LEDGER).json()) as { total_usage: unknown }).total_usage;
+  const page = await usagePage(http, caller, LEDGER);
+  return ((await page.json()) as { total_usage: unknown }).total_usage;
 }
 
 test("a subscription is the key's budget, or more than anybody spends", async () => {

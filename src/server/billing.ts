@@ -2,11 +2,13 @@ import type { Caller } from "../keys/keyring.ts";
 
 /** What a key has used, a row for each day (as 2026-01-31). */
 export interface DailyUsage {
-  usage(query: { readonly by: "day"; readonly since?: number; readonly key: string }): readonly {
-    readonly name: string;
-    /** USD. */
-    readonly cost: number;
-  }[];
+  usage(query: { readonly by: "day"; readonly since?: number; readonly key: string }): Promise<
+    readonly {
+      readonly name: string;
+      /** USD. */
+      readonly cost: number;
+    }[]
+  >;
 }
 
 /** What a key without a budget in USD may spend, as clients such as NextChat must be shown a number. */
@@ -29,11 +31,11 @@ export function subscriptionPage({ budget, expires }: Caller): Response {
  * GET /dashboard/billing/usage: what the key has spent from `start_date` to the day before `end_date`, in cents. Days
  * are in UTC; a date that is left out, or is none, is no bound.
  */
-export function usagePage(http: Request, { name: key }: Caller, ledger: DailyUsage): Response {
+export async function usagePage(http: Request, { name: key }: Caller, ledger: DailyUsage): Promise<Response> {
   const query = new URLSearchParams(/\?(.*)$/.exec(http.url)?.[1] ?? "");
   const [from, to] = [dayIn(query, "start_date"), dayIn(query, "end_date")];
   const since = from === undefined ? {} : { since: Date.parse(from) };
-  const days = ledger.usage({ by: "day", key, ...since });
+  const days = await ledger.usage({ by: "day", key, ...since });
   const asked = days.filter(({ name: day }) => (from ?? "") <= day && (to === undefined || day < to));
   const usd = asked.reduce((sum, { cost }) => sum + cost, 0);
   return Response.json({ object: "list", total_usage: usd * 100 });

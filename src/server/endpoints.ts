@@ -54,16 +54,16 @@ export function endpointsAt(path: string): readonly Endpoint[] {
 }
 
 async function billingSubscription(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
-  const caller = authenticate(http, call, gateway);
+  const caller = await authenticate(http, call, gateway);
   call.close();
   return marked(subscriptionPage(caller), call);
 }
 
 async function billingUsage(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
-  const caller = authenticate(http, call, gateway);
+  const caller = await authenticate(http, call, gateway);
   gateway.ledger.flush();
   call.close();
-  return marked(usagePage(http, caller, gateway.usage), call);
+  return marked(await usagePage(http, caller, gateway.usage), call);
 }
 
 function marked(response: Response, call: RequestCall): Response {

@@ -7,14 +7,16 @@ import { createLogger } from "../log.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { openSqlite } from "./sqlite/sqlite.ts";
 
-const SETTINGS = { database: "sqlite:./data/test.db", retention: 86_400_000 };
 const ROOT = process.getuid?.() === 0;
 /** A user without rights, whom root can become. */
 const NOBODY = 65_534;
 let folder = "";
+/** The database in it. */
+let database = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "modelyard-private-"));
   mkdirSync(join(folder, "data"));
+  database = join(folder, "data/test.db");
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -25,30 +27,30 @@ function rights(): Record<string, number> {
 }
 
 /** A database whose ledger is written; the files that lie there meanwhile. */
-function rightsInUse(): Record<string, number> {
-  const storage = openSqlite(SETTINGS, folder);
+async function rightsInUse(): Promise<Record<string, number>> {
+  const storage = openSqlite(database, undefined);
   const log = createLogger({ log: "json", level: "error", redact: () => "" });
-  const ledger = new Ledger(storage.ledger, { log, retention: SETTINGS.retention });
+  const ledger = new Ledger(storage.ledger, { log, retention: 86_400_000 });
   ledger.open(admitted());
   ledger.flush();
   const found = rights();
   ledger.close();
-  storage.close();
+  await storage.close();
   return found;
 }
 
-test("all that a gateway makes is for its owner's eyes only, also in a folder that was there", () => {
+test("all that a gateway makes is for its owner's eyes only, also in a folder that was there", async () => {
   chmodSync(join(folder, "data"), 0o755);
-  const found = rightsInUse();
+  const found = await rightsInUse();
   const names = ["secret.key", "test.db", "test.db-wal", "test.db-shm", "test.db-gateway-1"];
   for (const name of names) expect(Object.keys(found)).toContain(name);
   expect(new Set(Object.values(found))).toEqual(new Set([0o600]));
 });
 
-test("a database that everybody could read can be read by its owner only from the next start on", () => {
-  openSqlite(SETTINGS, folder).close();
-  chmodSync(join(folder, "data/test.db"), 0o644);
-  expect(rightsInUse()["test.db"]).toBe(0o600);
+test("a database that everybody could read can be read by its owner only from the next start on", async () => {
+  await openSqlite(database, undefined).close();
+  chmodSync(database, 0o644);
+  expect((await rightsInUse())["test.db"]).toBe(0o600);
 });
 
 describe("a place that can't be written is named with its owner, the gateway's user and what to do", () => {
@@ -56,7 +58,7 @@ describe("a place that can't be written is named with its owner, the gateway's u
   function refusal(): string {
     const script = `
       const { openSqlite } = await import(${JSON.stringify(join(import.meta.dir, "sqlite/sqlite.ts"))});
-      try { openSqlite(${JSON.stringify(SETTINGS)}, ${JSON.stringify(folder)}); }
+      try { openSqlite(${JSON.stringify(database)}); }
       catch (error) { console.log(error.message); }`;
     const as = ROOT
       ? ["setpriv", "--reuid", `${NOBODY}`, "--regid", `${NOBODY}`, "--clear-groups", "--"]
@@ -79,9 +81,9 @@ describe("a place that can't be written is named with its owner, the gateway's u
     expect(refusal()).toContain(said(data, "0555"));
   });
 
-  test("a file", () => {
-    openSqlite(SETTINGS, folder).close();
-    const [data, file] = [join(folder, "data"), join(folder, "data/test.db")];
+  test("a file", async () => {
+    await openSqlite(database, undefined).close();
+    const [data, file] = [join(folder, "data"), database];
     chmodSync(file, 0o444);
     if (ROOT) {
       for (const path of [data, join(data, "secret.key")]) chownSync(path, NOBODY, NOBODY);

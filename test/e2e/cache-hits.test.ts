@@ -34,7 +34,8 @@ test("hits are in the ledger with what they said, and cost nothing", async () =>
   await (await ask("hello")).text();
   await until(() => gateway.gateway.settlements.pending === 0, "the end of all settlements");
   gateway.gateway.ledger.flush();
-  const [row] = gateway.gateway.usage.usage({ by: "model" }).filter(({ name }) => name === "hello");
+  const rows = await gateway.gateway.usage.usage({ by: "model" });
+  const [row] = rows.filter(({ name }) => name === "hello");
   expect(row).toMatchObject({ requests: row?.ok, hits: (row?.requests ?? 0) - 1, cost: 0, crashed: 0 });
   // The first was paid for.
   expect(row).toMatchObject({ input: 7, output: 3, saved: 10 * (row?.hits ?? 0) });

@@ -22,15 +22,15 @@ test("kill -9 loses nothing that was told, and open rows are closed as crashed",
   const lost = events.filter(({ what, number }) => kept.get(number)?.[what] !== true);
   expect(lost).toEqual([]);
   const crashed = [...kept.values()].filter(({ close }) => !close).length;
-  const report = storage.ledger.audit();
+  const report = folder.audit();
   expect(broken(report)).toEqual([]);
   expect(report).toMatchObject({ rows: kept.size, running: 0 });
   expect(crashed).toBeGreaterThan(0);
-  expect(storage.ledger.usage({ by: "key" })).toMatchObject([
+  expect(folder.usage({ by: "key" })).toMatchObject([
     { requests: kept.size, crashed, ok: kept.size - crashed },
   ]);
   ledger.close();
-  storage.close();
+  await storage.close();
   // Nothing of it is left to be read again.
   expect(readdirSync(folder.path).filter((name) => name.includes("-ahead-"))).toEqual([]);
 }, 60_000);

@@ -325,6 +325,6 @@ test("of those who share a call one pays, and who is given an answer again doesn
   await (await gateway.chat(QUESTION)).text();
   await gateway.gateway.settlements.settled();
   gateway.gateway.ledger.flush();
-  const [booked] = gateway.gateway.usage.usage({ by: "key" });
+  const [booked] = await gateway.gateway.usage.usage({ by: "key" });
   expect(booked).toMatchObject({ requests: 5, ok: 4, client_abort: 1, hits: 4, unpriced: 0, cost: 0.1 });
 });

@@ -169,7 +169,7 @@ describe("a budget in memory is the budget that the ledger rebuilds", () => {
     await gateway.gateway.settlements.settled();
     gateway.gateway.ledger.flush();
     const inMemory = gateway.gateway.budgets.standing(name, BUDGET).spent;
-    const [row] = gateway.gateway.usage.usage({ by: "key", key: name });
+    const [row] = await gateway.gateway.usage.usage({ by: "key", key: name });
     const rebuilt = { usd: row?.cost ?? 0, tokens: (row?.input ?? 0) + (row?.output ?? 0) };
     expect(inMemory).toEqual(rebuilt);
     // Prompts here have between 5 and 40 tokens, and answers at most 10.

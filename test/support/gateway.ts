@@ -11,7 +11,7 @@ import type { ClientOptions } from "../../src/runtime/http-client/fetch.ts";
 import { clientFetch } from "../../src/runtime/http-client/fetch.ts";
 import { Redactor } from "../../src/secrets/redactor.ts";
 import { TokenCounter } from "../../src/usage/token-counter.ts";
-import { openSqlite } from "../../src/storage/sqlite/sqlite.ts";
+import { openStorage } from "../../src/storage/open-storage.ts";
 
 /** The key that `startGateway` configures when its file has no `keys`. */
 export const TEST_KEY = "sk-test-0123456789";
@@ -55,7 +55,7 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
   const planned = await plan(config);
   const redactor = new Redactor();
   const log = createLogger({ ...planned.settings.telemetry, redact: redactor.redact });
-  const storage = openSqlite(planned.settings.storage, directory);
+  const storage = await openStorage(planned.settings.storage, directory);
   const fetchWithin = clientFetch({ ownClient: true, ...options.outbound });
   const built = await build(planned, { log, storage, redactor, fetchWithin }, TOKENS);
   const gateway = { ...built, limits: { ...built.limits, ...options.limits } };
@@ -83,7 +83,7 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
     async [Symbol.asyncDispose]() {
       await listening.stop();
       await gateway.close();
-      storage.close();
+      await storage.close();
       rmSync(directory, { recursive: true, force: true });
     },
   };

@@ -1,4 +1,5 @@
 import { writeSync } from "node:fs";
+import { join } from "node:path";
 import { openSqlite } from "../../src/storage/sqlite/sqlite.ts";
 import { Ledger } from "../../src/ledger/ledger.ts";
 import { admitted, CLOSED, DAY_MS, SILENT } from "./ledger.ts";
@@ -9,7 +10,7 @@ import { admitted, CLOSED, DAY_MS, SILENT } from "./ledger.ts";
  * @module
  */
 const [folder = "."] = process.argv.slice(2);
-const storage = openSqlite({ database: "sqlite:./test.db", retention: DAY_MS }, folder);
+const storage = openSqlite(join(folder, "test.db"), undefined);
 const ledger = new Ledger(storage.ledger, { log: SILENT, retention: DAY_MS });
 
 for (let number = 1; ; number += 1) {

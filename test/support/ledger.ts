@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JsonObject } from "../../src/contract/index.ts";
 import { createLogger, type GatewayLogger } from "../../src/log.ts";
-import type { AuditReport } from "../../src/ledger/ledger-store.ts";
+import type { AuditReport, UsageQuery, UsageRow } from "../../src/ledger/ledger-store.ts";
 import { Ledger, type Admitted, type Closed } from "../../src/ledger/ledger.ts";
+import { readLedger } from "../../src/storage/sqlite/ledger-reader.ts";
 import { openSqlite } from "../../src/storage/sqlite/sqlite.ts";
 
 /** A log that says nothing. */
@@ -46,9 +47,20 @@ export class LedgerFolder implements Disposable {
 
   /** The database as a gateway opens it, and a ledger that writes to it. */
   open({ log = SILENT, now = Date.now }: { log?: GatewayLogger; now?: () => number } = {}) {
-    const storage = openSqlite({ database: "sqlite:./test.db", retention: DAY_MS }, this.path);
+    const storage = openSqlite(this.file, undefined);
     const ledger = new Ledger(storage.ledger, { log, now, retention: DAY_MS, interval: 10 });
     return { storage, ledger };
+  }
+
+  /** What somebody else reads in the ledger. */
+  audit(): AuditReport {
+    using ledger = readLedger(this.file);
+    return ledger.audit();
+  }
+
+  usage(query: UsageQuery): readonly UsageRow[] {
+    using ledger = readLedger(this.file);
+    return ledger.usage(query);
   }
 
   /** Something that uses the database beside the gateway. */

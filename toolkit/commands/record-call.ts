@@ -17,7 +17,7 @@ import { FrameLog } from "../capture/frame-log.ts";
 import type { OpenUpstream } from "../../src/targets/open-upstream.ts";
 import { Redactor } from "../../src/secrets/redactor.ts";
 import { StartupError } from "../../src/errors/startup-error.ts";
-import { memoryStorage } from "../../src/storage/memory.ts";
+import { openTemporaryStorage } from "../../src/storage/open-storage.ts";
 import { probeUpstream } from "./probe-upstream.ts";
 import { waitFor } from "../../src/cli/waiting.ts";
 
@@ -59,7 +59,7 @@ export async function recordCall(argv: readonly string[], question: RecordOption
   using _sockets = await recordSockets(frameLog);
   const outbound = clientFetch({ ownClient: false, proxyFor: environmentProxies() });
   const fetchWithin = (patience: TimeoutSettings) => recordingFetch(outbound(patience), frameLog);
-  const around = { log, redactor, storage: memoryStorage(), fetchWithin };
+  const around = { log, redactor, storage: openTemporaryStorage(), fetchWithin };
   const open = await openUpstream(upstream, around).catch((cause: unknown) => {
     throw new StartupError(
       `the upstream "${upstream.id}" can't be opened: ${redactor.redact(textOf(cause))}`,

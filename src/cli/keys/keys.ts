@@ -5,7 +5,7 @@ import type { Plan } from "../../build-gateway.ts";
 import { plan } from "../../build-gateway.ts";
 import { messageOf } from "../../log.ts";
 import { budgetPeriod } from "../../limits/budget-period.ts";
-import type { Grant, KeyStore } from "../../keys/keyring.ts";
+import type { Grant, KeySource } from "../../keys/keyring.ts";
 import { makeKey, NameTaken } from "../../keys/keyring.ts";
 import { StartupError } from "../../errors/startup-error.ts";
 import { printHelp, isHelp } from "../../../toolkit/commands/plugin-help.ts";
@@ -41,22 +41,22 @@ export async function keys(argv: readonly string[]): Promise<number> {
   const { settings } = planned;
   if (asked.action === "create") {
     const { grant } = asked;
-    const code = withStorage(settings, config, ({ keys: store }) => create(grant, store, settings));
+    const code = await withStorage(settings, config, ({ keys: store }) => create(grant, store, settings));
     if (code === 0 && grant.budget?.usd !== undefined) await warnOfUnpriced(grant, planned);
     return code;
   }
   if (asked.action === "revoke") return revoke(asked.name, settings, config);
-  const all = knownKeys(settings, config);
+  const all = await knownKeys(settings, config);
   if (asked.action === "list") return list(all, asked.json);
   const key = all.find(({ name }) => name === asked.name);
-  return key ? show(key, spentOf(key, settings, config), asked.json) : missing(asked.name);
+  return key ? show(key, await spentOf(key, settings, config), asked.json) : missing(asked.name);
 }
 
-function create(grant: Grant, store: KeyStore, { keys: configured }: Settings): number {
+async function create(grant: Grant, store: KeySource, { keys: configured }: Settings): Promise<number> {
   const { name } = grant;
   try {
     if (configured.some((key) => key.name === name)) throw new NameTaken(name);
-    showOnce(makeKey(grant, store), () => store.delete(name));
+    await showOnce(await makeKey(grant, store), () => store.delete(name));
   } catch (error) {
     if (!(error instanceof NameTaken)) throw error;
     console.error(error.message);
@@ -67,12 +67,12 @@ function create(grant: Grant, store: KeyStore, { keys: configured }: Settings): 
 }
 
 /** Nobody knows a key that could not be shown: `takeBack` is called, and a StartupError thrown. */
-function showOnce(key: string, takeBack: () => void): void {
+async function showOnce(key: string, takeBack: () => Promise<unknown>): Promise<void> {
   try {
     // At once, for only so does an error come here.
     writeSync(1, `${key}\n`);
   } catch (cause) {
-    takeBack();
+    await takeBack();
     throw new StartupError(`the key can't be shown, so it is taken back: ${messageOf(cause)}`, { cause });
   }
 }
@@ -90,9 +90,10 @@ async function warnOfUnpriced(grant: Grant, planned: Plan): Promise<void> {
   }
 }
 
-function revoke(name: string, settings: Settings, config: ConfigFolder): number {
+async function revoke(name: string, settings: Settings, config: ConfigFolder): Promise<number> {
   const revoked =
-    hasDatabase(settings, config) && withStorage(settings, config, ({ keys: store }) => store.delete(name));
+    hasDatabase(settings, config) &&
+    (await withStorage(settings, config, ({ keys: store }) => store.delete(name)));
   const isConfigured = settings.keys.some((key) => key.name === name);
   if (!revoked && !isConfigured) return missing(name);
   if (revoked) {
@@ -120,16 +121,17 @@ function show(key: KnownKey, spent: SpentSince | undefined, json: boolean): numb
 }
 
 /** What the key has spent of its budget, by the ledger; undefined if it has none. */
-function spentOf(
+async function spentOf(
   { name, budget }: KnownKey,
   settings: Settings,
   config: ConfigFolder,
-): SpentSince | undefined {
+): Promise<SpentSince | undefined> {
   if (!budget) return undefined;
   const { start } = budgetPeriod(budget.per, Date.now());
   const since = new Date(start).toISOString().slice(0, 10);
   if (!hasDatabase(settings, config)) return { usd: 0, tokens: 0, since };
-  return { ...withStorage(settings, config, ({ ledger }) => ledger.spentSince(name, start)), since };
+  const spent = await withStorage(settings, config, ({ ledger }) => ledger.spentSince(name, start));
+  return { ...spent, since };
 }
 
 function missing(name: string): number {

@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
 import type { LoadedConfig } from "../../../config/load.ts";
 import type { Settings } from "../../../config/settings.ts";
 import type { Caller, ListedKey } from "../../keys/keyring.ts";
 import { callerOf } from "../../keys/keyring.ts";
 import type { Storage } from "../../storage/storage.ts";
-import { databaseFile, openSqlite } from "../../storage/sqlite/sqlite.ts";
+import { hasStorage, openStorage } from "../../storage/open-storage.ts";
 
 /** Where relative paths start from. */
 export type ConfigFolder = Pick<LoadedConfig, "directory">;
@@ -18,7 +17,7 @@ export interface KnownKey extends Caller {
 }
 
 /** The keys of gateway.yaml and those made at run time, with the limits that hold for them. */
-export function knownKeys(settings: Settings, config: ConfigFolder): readonly KnownKey[] {
+export async function knownKeys(settings: Settings, config: ConfigFolder): Promise<readonly KnownKey[]> {
   const configured = settings.keys.map((key) => ({
     ...key,
     expires: key.expires,
@@ -26,7 +25,7 @@ export function knownKeys(settings: Settings, config: ConfigFolder): readonly Kn
     prefix: undefined,
     made: undefined,
   }));
-  return [...configured, ...storedKeys(settings, config)].map(({ prefix, made, ...key }) => ({
+  return [...configured, ...(await storedKeys(settings, config))].map(({ prefix, made, ...key }) => ({
     ...callerOf(key, settings.key_defaults.limits),
     prefix,
     made,
@@ -34,26 +33,26 @@ export function knownKeys(settings: Settings, config: ConfigFolder): readonly Kn
 }
 
 /** Asking for keys makes no database where there is none. */
-function storedKeys(settings: Settings, config: ConfigFolder): readonly ListedKey[] {
+async function storedKeys(settings: Settings, config: ConfigFolder): Promise<readonly ListedKey[]> {
   if (!hasDatabase(settings, config)) return [];
-  return withStorage(settings, config, ({ keys: store }) => store.list());
+  return withStorage(settings, config, async ({ keys }) => (await keys.snapshot()).keys);
 }
 
 /** Whether gateway.yaml's database is there already. */
 export function hasDatabase({ storage }: Settings, { directory }: ConfigFolder): boolean {
-  return existsSync(databaseFile(storage, directory));
+  return hasStorage(storage, directory);
 }
 
 /** Opens the database of gateway.yaml, made when it isn't there yet, for as long as `use` takes. */
-export function withStorage<Result>(
+export async function withStorage<Result>(
   { storage: settings }: Settings,
   { directory }: ConfigFolder,
-  use: (storage: Storage) => Result,
-): Result {
-  const storage = openSqlite(settings, directory);
+  use: (storage: Storage) => Promise<Result>,
+): Promise<Result> {
+  const storage = await openStorage(settings, directory);
   try {
-    return use(storage);
+    return await use(storage);
   } finally {
-    storage.close();
+    await storage.close();
   }
 }

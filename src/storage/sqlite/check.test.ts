@@ -20,8 +20,8 @@ const FAULTS: readonly (readonly [what: string, said: string, damage: (file: str
 
 describe("a damaged database", () => {
   for (const [what, said, damage] of FAULTS) {
-    test(`${what}: the start-up error names it, says what to do, and nothing is changed`, () => {
-      using folder = filled();
+    test(`${what}: the start-up error names it, says what to do, and nothing is changed`, async () => {
+      using folder = await filled();
       damage(folder.file);
       const bytes = readFileSync(folder.file);
       const message = refused(() => folder.open());
@@ -32,8 +32,8 @@ describe("a damaged database", () => {
     });
   }
 
-  test("what a killed gateway had not yet moved into the file stays where it is", () => {
-    using folder = filled();
+  test("what a killed gateway had not yet moved into the file stays where it is", async () => {
+    using folder = await filled();
     const writing = folder.open();
     writing.ledger.open(admitted());
     writing.ledger.flush();
@@ -45,11 +45,11 @@ describe("a damaged database", () => {
     expect(refused(() => copy.open())).toContain("is damaged");
     expect(readFileSync(`${copy.file}-wal`).equals(log)).toBe(true);
     writing.ledger.close();
-    writing.storage.close();
+    await writing.storage.close();
   });
 
-  test("of a big one only the ledger's rows go unread", () => {
-    using folder = filled();
+  test("of a big one only the ledger's rows go unread", async () => {
+    using folder = await filled();
     folder.other((database) => {
       database.run("CREATE TABLE big (bytes BLOB); INSERT INTO big VALUES (zeroblob(20000000))");
       database.run("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -65,15 +65,15 @@ describe("a damaged database", () => {
     expect(refused(() => folder.open())).toContain("is damaged");
   });
 
-  test("usage and audit say so, too", () => {
-    using folder = filled();
+  test("usage and audit say so, too", async () => {
+    using folder = await filled();
     truncateSync(folder.file, 10 * PAGE);
     expect(refused(() => readLedger(folder.file))).toContain(`the database ${folder.file} is damaged`);
   });
 });
 
-test("a database that another process keeps locked is a start-up error, and opens when it is free", () => {
-  using folder = filled();
+test("a database that another process keeps locked is a start-up error, and opens when it is free", async () => {
+  using folder = await filled();
   const other = new Database(folder.file);
   other.run("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; DELETE FROM keys");
   const message = refused(() => folder.open());
@@ -81,13 +81,13 @@ test("a database that another process keeps locked is a start-up error, and open
   expect(message).toContain("another process keeps it so");
   other.close();
   const { storage, ledger } = folder.open();
-  expect(storage.ledger.usage({ by: "key" })).toMatchObject([{ requests: 300 }]);
+  expect(folder.usage({ by: "key" })).toMatchObject([{ requests: 300 }]);
   ledger.close();
-  storage.close();
+  await storage.close();
 });
 
-test("a start without room on the disk is a start-up error that says to make room", () => {
-  using folder = filled();
+test("a start without room on the disk is a start-up error that says to make room", async () => {
+  using folder = await filled();
   const disk = new Database(folder.file, { strict: true });
   disk.run("CREATE TABLE filling (bytes BLOB)");
   const { page_count: full } = disk.query("PRAGMA page_count").get() as { page_count: number };
@@ -102,12 +102,12 @@ test("a start without room on the disk is a start-up error that says to make roo
 });
 
 /** A database with rows on many pages, all of them in the file itself. */
-function filled(): LedgerFolder {
+async function filled(): Promise<LedgerFolder> {
   const folder = new LedgerFolder();
   const { storage, ledger } = folder.open();
   for (let each = 0; each < 300; each += 1) ledger.open(admitted()).close(CLOSED);
   ledger.close();
-  storage.close();
+  await storage.close();
   return folder;
 }
 

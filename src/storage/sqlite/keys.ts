@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
 import type { BudgetSettings, LimitSettings } from "../../../config/settings.ts";
-import type { KeyStore, ListedKey, StoredKey } from "../../keys/keyring.ts";
+import type { KeySnapshot, KeySource, ListedKey, StoredKey } from "../../keys/keyring.ts";
 import { NameTaken } from "../../keys/keyring.ts";
 
 interface KeyRow {
@@ -16,27 +16,29 @@ interface KeyRow {
 }
 
 /** The keys made at run time, in SQLite. */
-export class SqliteKeys implements KeyStore {
+export class SqliteKeys implements KeySource {
   readonly #database: Database;
 
   constructor(database: Database) {
     this.#database = database;
   }
 
-  find(hash: string): StoredKey | undefined {
-    const row = this.#database.query<KeyRow, [string]>("SELECT * FROM keys WHERE hash = ?").get(hash);
-    return row ? listed(row) : undefined;
+  async version(): Promise<number> {
+    return this.#version();
   }
 
-  list(): readonly ListedKey[] {
-    return this.#database.query<KeyRow, []>("SELECT * FROM keys ORDER BY made, name").all().map(listed);
+  async snapshot(): Promise<KeySnapshot> {
+    return this.#database.transaction(() => ({
+      version: this.#version(),
+      keys: this.#database.query<KeyRow, []>("SELECT * FROM keys ORDER BY made, name").all().map(listed),
+    }))();
   }
 
-  delete(name: string): boolean {
+  async delete(name: string): Promise<boolean> {
     return this.#database.query("DELETE FROM keys WHERE name = ?").run(name).changes > 0;
   }
 
-  add({ hash, name, models, expires, limits, budget }: StoredKey, prefix: string): void {
+  async add({ hash, name, models, expires, limits, budget }: StoredKey, prefix: string): Promise<void> {
     const { changes } = this.#database
       .query(
         "INSERT INTO keys (hash, name, prefix, models, limits, budget, expires, made) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING",
@@ -53,6 +55,12 @@ export class SqliteKeys implements KeyStore {
       );
     // Another process may have made one since anybody looked.
     if (changes === 0) throw new NameTaken(name);
+  }
+
+  #version(): number {
+    const found = this.#database.query<{ version: number }, []>("SELECT version FROM keys_version").get();
+    if (!found) throw new Error("the version of the keys is missing in the database");
+    return found.version;
   }
 }
 

@@ -9,12 +9,12 @@ import type {
   UsageQuery,
   UsageRow,
 } from "../../ledger/ledger-store.ts";
-import { migrate } from "./migrations.ts";
 import { isBusy, unusable } from "./check.ts";
 import { Checkpoints, prepareWriting } from "./checkpoint.ts";
 import { audit } from "./ledger-audit.ts";
 import { DAY_MS, SUM_COLUMNS, SUMS, sumOf } from "./ledger-columns.ts";
 import { isRunning, ProcessLock, removeLock } from "./ledger-process.ts";
+import { LedgerReads } from "./ledger-reads.ts";
 import { leftRows } from "./ledger-replay.ts";
 import { addingDays, RowWriter } from "./ledger-rows.ts";
 import { usageOf } from "./ledger-usage.ts";
@@ -46,6 +46,7 @@ export class SqliteLedger implements LedgerStore {
   readonly #file: string | undefined;
   readonly #rows: RowWriter;
   readonly #checkpoints: Checkpoints | undefined;
+  readonly #reads: LedgerReads | undefined;
   #process: { readonly id: number; readonly lock: ProcessLock | undefined } | undefined;
 
   /** A database whose tables are up to date. */
@@ -55,19 +56,13 @@ export class SqliteLedger implements LedgerStore {
     return new SqliteLedger(database, file);
   }
 
-  /** A ledger that is gone with the process. */
-  static inMemory(): SqliteLedger {
-    const database = new Database(":memory:", { strict: true });
-    migrate(database, "in memory");
-    return new SqliteLedger(database, undefined);
-  }
-
-  /** A connection of its own to a database whose tables are up to date, and its file, if it has one. */
+  /** A connection to a database whose tables are up to date, and its file, if it has one. */
   constructor(database: Database, file: string | undefined) {
     this.#database = database;
     this.#file = file;
     this.#rows = new RowWriter(database);
     this.#checkpoints = file === undefined ? undefined : new Checkpoints(file);
+    this.#reads = file === undefined ? undefined : new LedgerReads(file);
   }
 
   begin(): LedgerBeginning {
@@ -101,7 +96,7 @@ export class SqliteLedger implements LedgerStore {
     return isWritten;
   }
 
-  spentSince(key: string, since: number): Spent {
+  async spentSince(key: string, since: number): Promise<Spent> {
     const found = this.#database
       .query<Spent, [string, number]>(
         "SELECT coalesce(sum(cost), 0) AS usd, coalesce(sum(input + output), 0) AS tokens FROM days WHERE key = ? AND day >= ?",
@@ -110,8 +105,8 @@ export class SqliteLedger implements LedgerStore {
     return found ?? { usd: 0, tokens: 0 };
   }
 
-  admissionsSince(since: number): Iterable<PastAdmission> {
-    return this.#database
+  async *admissionsSince(since: number): AsyncIterable<PastAdmission> {
+    yield* this.#database
       .query<PastAdmission, [number]>(
         "SELECT key, at, coalesce(settled, reserved) AS tokens FROM requests WHERE at >= ? ORDER BY at",
       )
@@ -127,18 +122,20 @@ export class SqliteLedger implements LedgerStore {
     return deleted;
   }
 
-  usage(query: UsageQuery): readonly UsageRow[] {
-    return usageOf(this.#database, query);
+  /** Of a file in a worker; what is in memory only this connection can see. */
+  async usage(query: UsageQuery): Promise<readonly UsageRow[]> {
+    return this.#reads?.usage(query) ?? usageOf(this.#database, query);
   }
 
-  audit(): AuditReport {
-    return audit(this.#database, (id) => this.#isRunning(id));
+  async audit(): Promise<AuditReport> {
+    return this.#reads?.audit() ?? audit(this.#database, (id) => this.#isRunning(id));
   }
 
   close(): void {
     this.#process?.lock?.[Symbol.dispose]();
     this.#process = undefined;
     this.#checkpoints?.[Symbol.dispose]();
+    this.#reads?.[Symbol.dispose]();
     this.#rows[Symbol.dispose]();
     this.#database.close();
   }

@@ -28,28 +28,30 @@ function setBack(database: Database): void {
     for (const column of PAID) database.run(`ALTER TABLE ${table} DROP COLUMN ${column}`);
   }
   database.run("ALTER TABLE requests DROP COLUMN queue_ms");
+  for (const each of ["added", "changed", "deleted"]) database.run(`DROP TRIGGER key_${each}`);
+  database.run("DROP TABLE keys_version");
   database.run("PRAGMA user_version = 3");
 }
 
-test("a ledger of before learns what was paid: nothing for hits", () => {
+test("a ledger of before learns what was paid: nothing for hits", async () => {
   using folder = new LedgerFolder();
   const first = folder.open();
   for (const closed of ROWS) first.ledger.open(admitted()).close(closed);
   const running = first.ledger.open(admitted());
   first.ledger.flush();
-  const expected = first.storage.ledger.usage({ by: "key" });
+  const expected = folder.usage({ by: "key" });
   expect(expected).toMatchObject([{ requests: 6, hits: 4, input: 200, output: 100, saved: 450 }]);
   running.close(CLOSED);
   first.ledger.close();
-  first.storage.close();
+  await first.storage.close();
   folder.other(setBack);
 
   const second = folder.open();
   second.ledger.close();
-  expect(broken(second.storage.ledger.audit())).toEqual([]);
-  expect(second.storage.ledger.usage({ by: "key" })).toMatchObject([
+  expect(broken(folder.audit())).toEqual([]);
+  expect(folder.usage({ by: "key" })).toMatchObject([
     { requests: 7, hits: 4, input: 300, cachedInput: 30, output: 150, reasoning: 15, saved: 450 },
   ]);
-  expect(second.storage.ledger.spentSince("alice", 0)).toEqual({ usd: 1.5, tokens: 450 });
-  second.storage.close();
+  expect(await second.storage.ledger.spentSince("alice", 0)).toEqual({ usd: 1.5, tokens: 450 });
+  await second.storage.close();
 });

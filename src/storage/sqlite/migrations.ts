@@ -104,6 +104,14 @@ const MIGRATIONS: readonly string[] = [
     AND hits.input + hits.output > 0;
   `,
   `ALTER TABLE requests ADD COLUMN queue_ms REAL`,
+  // Changes with each change of a key, by whoever it is made, so that a gateway needn't read all of them to see it.
+  `
+  CREATE TABLE keys_version (version INTEGER NOT NULL);
+  INSERT INTO keys_version VALUES (1);
+  CREATE TRIGGER key_added AFTER INSERT ON keys BEGIN UPDATE keys_version SET version = version + 1; END;
+  CREATE TRIGGER key_changed AFTER UPDATE ON keys BEGIN UPDATE keys_version SET version = version + 1; END;
+  CREATE TRIGGER key_deleted AFTER DELETE ON keys BEGIN UPDATE keys_version SET version = version + 1; END;
+  `,
 ];
 
 /** Brings the tables up to date, all or nothing. True if they were made just now. */

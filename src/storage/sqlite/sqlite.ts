@@ -1,8 +1,7 @@
 import { Database } from "bun:sqlite";
 import { mkdirSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import type { StorageSettings } from "../../../config/settings.ts";
-import type { KeyStore } from "../../keys/keyring.ts";
+import { dirname } from "node:path";
+import type { KeySource } from "../../keys/keyring.ts";
 import { StartupError } from "../../errors/startup-error.ts";
 import type { Storage } from "../storage.ts";
 import { migrate } from "./migrations.ts";
@@ -19,53 +18,64 @@ import { SqliteLedger } from "./ledger.ts";
 const CHECK = "secret_check";
 
 /**
- * Opens the database of gateway.yaml, made when it isn't there yet. Paths start from `directory`.
- * Throws a StartupError when it can't be used; nothing in it is changed then.
+ * Opens a database, made when it isn't there yet. Without a `secret` plugins' state is sealed with the one in the file
+ * beside it. Throws a StartupError when it can't be used; nothing in it is changed then.
  */
-export function openSqlite(settings: StorageSettings, directory: string): Storage {
-  const file = databaseFile(settings, directory);
+export function openSqlite(file: string, secret: string | undefined): Storage {
   try {
-    return new SqliteStorage(file, settings.secret);
+    // What lies in a folder made here (the log of the database, too) is its owner's affair only.
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    checkDatabase(file);
+    makePrivate(file);
+    const database = new Database(file, { create: true, strict: true });
+    try {
+      database.run("PRAGMA busy_timeout = 2000");
+      const fresh = prepareTables(database, file);
+      const seal = new Seal(storageSecret(secret, dirname(file), fresh));
+      checkSecret(database, seal);
+      return new SqliteStorage({ database, seal, ledger: SqliteLedger.open(file) });
+    } catch (error) {
+      database.close();
+      throw error;
+    }
   } catch (cause) {
     throw unusable(file, cause);
   }
 }
 
-/** Where the database of gateway.yaml lies. */
-export function databaseFile({ database }: StorageSettings, directory: string): string {
-  return resolve(directory, database.slice("sqlite:".length));
+/** Opens a database in memory, which is gone when it is closed. */
+export function openSqliteInMemory(): Storage {
+  const database = new Database(":memory:", { strict: true });
+  migrate(database, "in memory");
+  const ledger = new SqliteLedger(database, undefined);
+  return new SqliteStorage({ database, seal: new Seal(crypto.randomUUID()), ledger });
+}
+
+interface Parts {
+  readonly database: Database;
+  readonly seal: Seal;
+  /** On the same connection, or one of its own. */
+  readonly ledger: SqliteLedger;
 }
 
 class SqliteStorage implements Storage {
-  readonly keys: KeyStore;
+  readonly keys: KeySource;
   readonly ledger: SqliteLedger;
   readonly #database: Database;
   readonly #seal: Seal;
 
-  constructor(file: string, secret: string | undefined) {
-    // What lies in a folder made here (the log of the database, too) is its owner's affair only.
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    checkDatabase(file);
-    makePrivate(file);
-    this.#database = new Database(file, { create: true, strict: true });
-    try {
-      this.#database.run("PRAGMA busy_timeout = 2000");
-      const fresh = prepareTables(this.#database, file);
-      this.#seal = new Seal(storageSecret(secret, dirname(file), fresh));
-      checkSecret(this.#database, this.#seal);
-      this.keys = new SqliteKeys(this.#database);
-      this.ledger = SqliteLedger.open(file);
-    } catch (error) {
-      this.#database.close();
-      throw error;
-    }
+  constructor({ database, seal, ledger }: Parts) {
+    this.#database = database;
+    this.#seal = seal;
+    this.keys = new SqliteKeys(database);
+    this.ledger = ledger;
   }
 
   stateOf(upstream: string): SealedState {
     return new SealedState({ database: this.#database, seal: this.#seal, upstream });
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.ledger.close();
     this.#database.close();
   }
