@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { BATCHES } from "modelyard/plugin";
 import type { ChatEvent, Json } from "modelyard/plugin";
 import {
   jsonAnswer,
@@ -171,7 +170,7 @@ describe("a stream is understood", () => {
     server.respond = (exchange) => exchange.send(sseAnswer([SAID, STOP, DONE]));
     expect(await answerTo(several.upstream, { stream: true })).toEqual({ items: HELLO, error: undefined });
     const stream = await several.upstream.chat(asking({ stream: true }), testCall().call);
-    expect((await stream[BATCHES]?.().next())?.value).toEqual(HELLO);
+    expect((await stream.batches?.().next())?.value).toEqual(HELLO);
   });
 });
 

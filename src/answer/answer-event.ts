@@ -14,7 +14,7 @@ export type AnswerEvent = Exclude<ChatEvent, UsageEvent> | CountedUsage;
 
 /** The same in batches: an async iterator that may also give at once, without a promise, what is there already. */
 export interface AnswerBatches {
-  next(): NextAnswerBatch | Promise<NextAnswerBatch>;
+  next(): NextAnswerBatch | PromiseLike<NextAnswerBatch>;
   return(value?: undefined): Promise<unknown>;
 }
 

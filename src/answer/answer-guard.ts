@@ -1,7 +1,8 @@
-import type { Batches, ChatEvent, NextBatch, Usage, Continuation } from "../contract/index.ts";
-import { ReusableDeferred, UpstreamError } from "../contract/index.ts";
-import type { Pending } from "../contract/later.ts";
-import { isPending, subscribeOnce } from "../contract/later.ts";
+import type { Batches, ChatEvent, NextBatch, Usage } from "../contract/index.ts";
+import type { Continuation } from "../runtime/reusable-deferred.ts";
+import { UpstreamError } from "../contract/index.ts";
+import { ReusableDeferred } from "../runtime/reusable-deferred.ts";
+import { isPending, subscribeOnce } from "../runtime/reusable-deferred.ts";
 import { END_OF_BATCHES } from "./batches.ts";
 import { AnswerState } from "./answer-state.ts";
 import { sanitizeUsage } from "./sanitize-usage.ts";
@@ -135,7 +136,7 @@ export class AnswerGuard implements Batches, Continuation<NextBatch> {
   }
 
   /** What the source says next; a source that throws at once fails like any other. */
-  #ask(): NextBatch | Pending<NextBatch> {
+  #ask(): NextBatch | PromiseLike<NextBatch> {
     try {
       return this.#source.next();
     } catch (error) {
@@ -143,7 +144,7 @@ export class AnswerGuard implements Batches, Continuation<NextBatch> {
     }
   }
 
-  #wait(coming: Pending<NextBatch>): ReusableDeferred<NextBatch> {
+  #wait(coming: PromiseLike<NextBatch>): ReusableDeferred<NextBatch> {
     if (this.#isFinishTold !== this.#progress.isWhole) this.#tellFinish();
     this.#waitingSince = performance.now();
     this.#isAwaited = true;

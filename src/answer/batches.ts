@@ -1,9 +1,8 @@
 import type { Batches, ChatEvent, ChatStream, NextBatch } from "../contract/index.ts";
-import { BATCHES } from "../contract/index.ts";
 
 /** A stream's events, those together that it says arrived together. */
 export function batchesOf(stream: ChatStream): Batches {
-  return stream[BATCHES]?.() ?? new Singles(stream[Symbol.asyncIterator]());
+  return stream.batches?.() ?? new Singles(stream[Symbol.asyncIterator]());
 }
 
 /** Each event by itself. */

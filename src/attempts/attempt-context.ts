@@ -1,6 +1,7 @@
-import type { Call, Usage } from "../contract/index.ts";
-import type { CancelToken } from "../contract/cancelling.ts";
-import { CANCELLING } from "../contract/cancelling.ts";
+import type { Call, JsonObject, Usage } from "../contract/index.ts";
+import { originalBody } from "../json/source.ts";
+import type { CancelToken } from "../runtime/cancel-token.ts";
+import { CANCELLING } from "../runtime/cancel-token.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
 import { CancelSource } from "../runtime/cancel-source.ts";
@@ -106,6 +107,10 @@ export class AttemptContext implements Call, AnswerFollower {
 
   alive(): void {
     this.#deadlines.alive();
+  }
+
+  originalBody(body: JsonObject): Uint8Array<ArrayBuffer> | undefined {
+    return originalBody(body);
   }
 
   ignored(parameter: string, why: string): void {

@@ -1,7 +1,7 @@
-import type { Batches, ChatEvent, Continuation } from "../contract/index.ts";
-import { ReusableDeferred } from "../contract/index.ts";
-import type { Pending } from "../contract/later.ts";
-import { subscribeOnce } from "../contract/later.ts";
+import type { Batches, ChatEvent } from "../contract/index.ts";
+import type { Continuation } from "../runtime/reusable-deferred.ts";
+import { ReusableDeferred } from "../runtime/reusable-deferred.ts";
+import { subscribeOnce } from "../runtime/reusable-deferred.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
 import { END_OF_BATCHES } from "../answer/batches.ts";
 import type { ByteBudget, BytesTaken } from "../limits/byte-budget.ts";
@@ -85,7 +85,7 @@ export class Broadcast implements Continuation<Next> {
     subscribeOnce(next instanceof ReusableDeferred ? next : Promise.resolve(next), this);
   }
 
-  #ask(): Next | Pending<Next> {
+  #ask(): Next | PromiseLike<Next> {
     try {
       return this.#source.next();
     } catch (error) {

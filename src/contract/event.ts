@@ -1,6 +1,5 @@
 import { isObject } from "./json.ts";
 import type { Json, JsonObject } from "./json.ts";
-import type { ReusableDeferred } from "./later.ts";
 
 /** Why an answer ended, in OpenAI's words. */
 export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
@@ -106,23 +105,22 @@ export interface Usage {
  */
 export interface ChatStream extends AsyncIterable<ChatEvent> {
   /**
-   * The same events, those together that arrived together. A stream that can tell offers it, and the core
-   * then spends on each packet what it would spend on each event; `openaiStream` and `sse` of the kit do.
+   * Returns the same events, those together that arrived together; asked once, and instead of the iterator. Optional:
+   * the core then spends on each batch what it would spend on each event. `openaiStream` and `sse` of the kit offer it.
    */
-  [BATCHES]?(): Batches;
+  batches?(): Batches;
 }
 
-/** An answer in batches: an async iterator that need not make a promise, neither of what is there already nor of what isn't. */
+/** An answer in batches: an iterator that answers at once with what is there, and makes a promise only to wait. */
 export interface Batches {
-  next(): NextBatch | Promise<NextBatch> | ReusableDeferred<NextBatch>;
+  /** Returns the next batch or the end, or a promise of it; throws or rejects like an iterator of events. One at a time. */
+  next(): NextBatch | PromiseLike<NextBatch>;
+  /** Called when nobody wants the rest. */
   return?(value?: undefined): Promise<unknown>;
 }
 
 /** A batch of events, or the end. */
 export type NextBatch = IteratorResult<readonly ChatEvent[], void>;
-
-/** See `ChatStream`. */
-export const BATCHES: unique symbol = Symbol.for("modelyard.batches");
 
 /**
  * What `embed` gives back: one vector for each input, in their order; a text only where the request has an

@@ -2,7 +2,7 @@
  * All that a plugin sees of the gateway, re-exported as `modelyard/plugin`.
  * @module
  */
-export { BATCHES, foldExtra } from "./event.ts";
+export { foldExtra } from "./event.ts";
 export type {
   Batches,
   ChatEvent,
@@ -23,8 +23,6 @@ export { FAILURES, UpstreamError } from "./error.ts";
 export type { Blame, Failure, UpstreamErrorCode, UpstreamErrorOptions } from "./error.ts";
 export type { Json, JsonObject } from "./json.ts";
 export { isNumber, LosslessNumber } from "./lossless-number.ts";
-export { ReusableDeferred } from "./later.ts";
-export type { Continuation } from "./later.ts";
 export { Duration, HeaderMap, HeaderValue, Secret, Type } from "./options.ts";
 export type { SecretOptions, Static, TSchema } from "./options.ts";
 export type {

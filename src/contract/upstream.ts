@@ -112,6 +112,12 @@ export interface Call {
    * message. Restarts `first_event` and `idle`, but not `total`. What the kit reads of a `post` calls it by itself.
    */
   alive(): void;
+  /**
+   * Returns the request as its client wrote it, or a copy of it (`{...request, model}`) with what the copy changed at the
+   * top: long numbers, escapes and the order of members stay. Undefined for any other object; write that anew. The kit's
+   * `post` asks it.
+   */
+  originalBody(body: JsonObject): Uint8Array<ArrayBuffer> | undefined;
   /** Says that a request parameter could not be honoured; the client reads it in `x-modelyard-ignored`. */
   ignored(parameter: string, why: string): void;
 }

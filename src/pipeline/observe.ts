@@ -1,5 +1,5 @@
 import type { Batches, EmbedRequest, EmbedResult, NextBatch } from "../contract/index.ts";
-import { isPending } from "../contract/later.ts";
+import { isPending } from "../runtime/reusable-deferred.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
 import type { AnswerBatches, CountedUsage, NextAnswerBatch } from "../answer/answer-event.ts";
 import { sanitizeUsage } from "../answer/sanitize-usage.ts";
@@ -58,7 +58,7 @@ export class ObservedEvents implements AnswerBatches {
     this.#told = told;
   }
 
-  next(): NextAnswerBatch | Promise<NextAnswerBatch> {
+  next(): NextAnswerBatch | PromiseLike<NextAnswerBatch> {
     for (;;) {
       const next = this.source.next();
       if (isPending(next)) return next.then(this.#came);
@@ -71,7 +71,7 @@ export class ObservedEvents implements AnswerBatches {
     return this.source.return?.();
   }
 
-  readonly #came = (next: NextBatch): NextAnswerBatch | Promise<NextAnswerBatch> =>
+  readonly #came = (next: NextBatch): NextAnswerBatch | PromiseLike<NextAnswerBatch> =>
     this.take(next) ?? this.next();
 
   /** What the client gets of what came of the source; undefined where that is nothing. */

@@ -1,7 +1,8 @@
-import type { ChatRequest, JsonObject, NextBatch, Continuation } from "../contract/index.ts";
-import { ReusableDeferred } from "../contract/index.ts";
+import type { ChatRequest, JsonObject, NextBatch } from "../contract/index.ts";
+import type { Continuation } from "../runtime/reusable-deferred.ts";
+import { ReusableDeferred } from "../runtime/reusable-deferred.ts";
 import { stringifyJson } from "../json/json-text.ts";
-import { isPending, subscribeOnce } from "../contract/later.ts";
+import { isPending, subscribeOnce } from "../runtime/reusable-deferred.ts";
 import type { Dialect, FrameWriter } from "../dialects/dialect.ts";
 import { wantsUsage } from "../dialects/openai-chat/request.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";

@@ -1,7 +1,7 @@
-import type { Batches, ChatEvent, NextBatch, Usage, Continuation } from "../contract/index.ts";
-import { ReusableDeferred } from "../contract/index.ts";
-import type { Pending } from "../contract/later.ts";
-import { isPending, subscribeOnce } from "../contract/later.ts";
+import type { Batches, ChatEvent, NextBatch, Usage } from "../contract/index.ts";
+import type { Continuation } from "../runtime/reusable-deferred.ts";
+import { ReusableDeferred } from "../runtime/reusable-deferred.ts";
+import { isPending, subscribeOnce } from "../runtime/reusable-deferred.ts";
 import type { Gateway } from "../gateway.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
 import type { LimitRefusal, Permit } from "../limits/rate-limiter.ts";
@@ -44,7 +44,7 @@ class SettlingBatches implements Batches, Continuation<NextBatch> {
   }
 
   next(): NextBatch | ReusableDeferred<NextBatch> {
-    let next: NextBatch | Pending<NextBatch>;
+    let next: NextBatch | PromiseLike<NextBatch>;
     try {
       next = this.#events.next();
     } catch (error) {

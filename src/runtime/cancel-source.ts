@@ -1,5 +1,5 @@
-import type { CancelToken, Renewable } from "../contract/cancelling.ts";
-import { standFor } from "../contract/cancelling.ts";
+import type { CancelToken, Renewable } from "./cancel-token.ts";
+import { standFor } from "./cancel-token.ts";
 
 /** Told once. */
 type Listener = () => void;

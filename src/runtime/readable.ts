@@ -1,11 +1,11 @@
-import type { Pending, Continuation } from "../contract/later.ts";
-import { isPending, subscribeOnce } from "../contract/later.ts";
+import type { Continuation } from "./reusable-deferred.ts";
+import { isPending, subscribeOnce } from "./reusable-deferred.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { endOfPiece } from "./write-chunks.ts";
 
 /** An async iterator that need not make a promise. */
 export interface Chunks {
-  next(): NextChunk | Pending<NextChunk>;
+  next(): NextChunk | PromiseLike<NextChunk>;
   return(value?: undefined): Promise<unknown>;
 }
 

@@ -1,3 +1,4 @@
+import { originalBody } from "../../src/json/source.ts";
 import type { Call, Host, Json, JsonObject, KeyValue, Logger, StoredValue } from "modelyard/plugin";
 import { clientFetch } from "../../src/runtime/http-client/fetch.ts";
 
@@ -73,6 +74,7 @@ export function testCall(overrides: Partial<Call> = {}): TestCall {
     connected: () => void connected++,
     queued: () => ({ [Symbol.dispose]: () => undefined }),
     alive: () => void alive++,
+    originalBody,
     ignored: (parameter, why) => void ignored.set(parameter, why),
     ...overrides,
   };

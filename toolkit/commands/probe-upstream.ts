@@ -42,6 +42,7 @@ export async function probeUpstream(
     connected: () => deadlines.connected(),
     queued: () => deadlines.queued(),
     alive: () => deadlines.alive(),
+    originalBody: () => undefined,
     ignored: () => undefined,
   };
   try {

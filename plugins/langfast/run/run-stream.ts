@@ -1,4 +1,3 @@
-import { BATCHES, ReusableDeferred } from "modelyard/plugin";
 import type { Batches, ChatEvent, ChatStream, NextBatch } from "modelyard/plugin";
 import type { AnswerReader } from "./answer.ts";
 
@@ -22,7 +21,8 @@ export interface RunFailure {
  */
 export class RunStream implements ChatStream, Batches {
   readonly #open: () => Promise<OpenRun>;
-  readonly #later = new ReusableDeferred<NextBatch>();
+  /** Set while the reader waits. */
+  #waiting: PromiseWithResolvers<NextBatch> | undefined;
   #run: OpenRun | undefined;
   #hasDelivered = false;
   #isOver = false;
@@ -32,7 +32,7 @@ export class RunStream implements ChatStream, Batches {
     this.#open = open;
   }
 
-  [BATCHES](): Batches {
+  batches(): Batches {
     return this;
   }
 
@@ -44,7 +44,7 @@ export class RunStream implements ChatStream, Batches {
     }
   }
 
-  next(): NextBatch | Promise<NextBatch> | ReusableDeferred<NextBatch> {
+  next(): NextBatch | Promise<NextBatch> {
     if (this.#isOver) return END;
     return this.#run ? this.#read(this.#run) : this.#begin();
   }
@@ -66,13 +66,14 @@ export class RunStream implements ChatStream, Batches {
     return this.next();
   }
 
-  #read({ answer }: OpenRun): NextBatch | ReusableDeferred<NextBatch> {
+  #read({ answer }: OpenRun): NextBatch | Promise<NextBatch> {
     try {
       for (;;) {
         const events = answer.next();
         if (!events) {
           answer.onChange(this.#onChange);
-          return this.#later;
+          this.#waiting ??= Promise.withResolvers();
+          return this.#waiting.promise;
         }
         if (answer.isOver) this.#end();
         if (events.length > 0) {
@@ -87,14 +88,18 @@ export class RunStream implements ChatStream, Batches {
   }
 
   readonly #onChange = (): void => {
-    if (!this.#run) return;
-    let next: NextBatch | ReusableDeferred<NextBatch>;
+    const waiting = this.#waiting;
+    if (!this.#run || !waiting) return;
+    let next: NextBatch | Promise<NextBatch>;
     try {
       next = this.#isOver ? END : this.#read(this.#run);
     } catch (error) {
-      return this.#later.reject(error);
+      this.#waiting = undefined;
+      return waiting.reject(error);
     }
-    if (!(next instanceof ReusableDeferred)) this.#later.resolve(next);
+    if (next === waiting.promise) return;
+    this.#waiting = undefined;
+    waiting.resolve(next);
   };
 
   #end(failure?: RunFailure): unknown {

@@ -1,16 +1,8 @@
-import { BATCHES, FAILURES, ReusableDeferred, Secret, Type, UpstreamError } from "../../contract/index.ts";
-import type {
-  Batches,
-  Call,
-  ChatEvent,
-  ChatStream,
-  Host,
-  Json,
-  NextBatch,
-  Continuation,
-} from "../../contract/index.ts";
-import type { Pending } from "../../contract/later.ts";
-import { isPending, subscribeOnce } from "../../contract/later.ts";
+import { FAILURES, Secret, Type, UpstreamError } from "../../contract/index.ts";
+import { ReusableDeferred } from "../../runtime/reusable-deferred.ts";
+import type { Batches, Call, ChatEvent, ChatStream, Host, Json, NextBatch } from "../../contract/index.ts";
+import type { Continuation } from "../../runtime/reusable-deferred.ts";
+import { isPending, subscribeOnce } from "../../runtime/reusable-deferred.ts";
 import type { Clock } from "../clock.ts";
 import { credentialPool } from "./pool.ts";
 import type { CredentialPool, Lease, LeaseCall } from "./types.ts";
@@ -182,10 +174,10 @@ function nameOf(key: string): string {
 type Change = (error: unknown) => unknown;
 
 function rethrowing(stream: ChatStream, change: Change): ChatStream {
-  const batches = stream[BATCHES]?.bind(stream);
+  const batches = stream.batches?.bind(stream);
   return {
     [Symbol.asyncIterator]: () => iterating(stream[Symbol.asyncIterator](), change),
-    ...(batches && { [BATCHES]: () => new Rethrowing(batches(), change) }),
+    ...(batches && { batches: () => new Rethrowing(batches(), change) }),
   };
 }
 
@@ -200,7 +192,7 @@ class Rethrowing implements Batches, Continuation<NextBatch> {
   }
 
   next(): NextBatch | ReusableDeferred<NextBatch> {
-    let next: NextBatch | Pending<NextBatch>;
+    let next: NextBatch | PromiseLike<NextBatch>;
     try {
       next = this.#inner.next();
     } catch (error) {

@@ -1,5 +1,4 @@
 import type { Batches, ChatEvent } from "../../contract/index.ts";
-import type { Pending } from "../../contract/later.ts";
 import type { ByteBuffer } from "./byte-buffer.ts";
 import type { ActivityListener, ByteSource } from "./byte-source.ts";
 import { activityListenerOf, byteSourceOf } from "./byte-source.ts";
@@ -33,7 +32,7 @@ export class Body {
   }
 
   /** The same, at once where the piece is there already; then it throws instead of rejecting. */
-  next(): Uint8Array | undefined | Pending<Uint8Array | undefined> {
+  next(): Uint8Array | undefined | PromiseLike<Uint8Array | undefined> {
     // Who asks for another piece has had one.
     if (this.#hasRead) this.#call?.alive?.();
     this.#hasRead = true;

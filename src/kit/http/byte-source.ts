@@ -1,5 +1,4 @@
 import type { Call } from "../../contract/index.ts";
-import type { Pending } from "../../contract/later.ts";
 
 /**
  * Under this name a response, and the stream of its body, may offer the bytes without a stream's own cost, as long as
@@ -20,7 +19,7 @@ export interface ByteSource {
    * The next piece, at once where it is there already; undefined at the end. Throws or rejects when the bytes break
    * off, or with the reason for which the request was aborted. One at a time.
    */
-  next(): Uint8Array | undefined | Pending<Uint8Array | undefined>;
+  next(): Uint8Array | undefined | PromiseLike<Uint8Array | undefined>;
   /** Nobody needs the rest, of which there is little: it is skipped, so that the connection can be used again. */
   drain(): void;
   /** Nobody reads any more: closes the connection, and ends a read that waits. Never throws. */

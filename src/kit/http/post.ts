@@ -1,15 +1,13 @@
 import { UpstreamError } from "../../contract/index.ts";
 import type { Call, JsonObject } from "../../contract/index.ts";
-import type { CancelToken } from "../../contract/cancelling.ts";
+import type { CancelToken } from "../../runtime/cancel-token.ts";
 import { stringifyJson } from "../../json/json-text.ts";
-import { originalBody } from "../../json/source.ts";
-import { CANCELLING, cancelTokenOf, TAKES_CANCELLING } from "../../contract/cancelling.ts";
+import { CANCELLING, cancelTokenOf, TAKES_CANCELLING } from "../../runtime/cancel-token.ts";
 import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { errorFromResponse } from "./errors.ts";
-import type { ActivityListener } from "./byte-source.ts";
 import { PIECES, reportActivity } from "./byte-source.ts";
 import { errorFromFetch } from "./error-from-fetch.ts";
 
@@ -26,7 +24,7 @@ export interface GetOptions {
 export interface PostOptions extends GetOptions {
   /**
    * Of the request that the plugin was given, or of a copy of it made with `{...request}`, the members that weren't
-   * changed are sent as the client wrote them.
+   * changed are sent as the client wrote them (`call.originalBody`).
    */
   readonly body: JsonObject;
 }
@@ -40,13 +38,13 @@ export interface PostOptions extends GetOptions {
  * the answer is a sign of life (`call.alive()`).
  */
 export async function post(
-  call: Pick<Call, "signal" | "connected"> & ActivityListener,
+  call: Pick<Call, "signal" | "connected"> & Partial<Pick<Call, "alive" | "originalBody">>,
   options: PostOptions,
 ): Promise<Response> {
   const headers: Record<string, string> = { "content-type": "application/json" };
   // A compressing proxy collects events until a block is full.
   if (options.body["stream"] === true) headers["accept-encoding"] = "identity";
-  const body = originalBody(options.body) ?? stringifyJson(options.body);
+  const body = call.originalBody?.(options.body) ?? stringifyJson(options.body);
   const response = await send(options, { method: "POST", headers, body, call });
   call.connected();
   if (!response.ok) return throwResponseError(response, options, call);

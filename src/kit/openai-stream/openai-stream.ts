@@ -1,7 +1,8 @@
-import { BATCHES, ReusableDeferred, UpstreamError } from "../../contract/index.ts";
-import type { Batches, Call, ChatEvent, ChatStream, NextBatch, Continuation } from "../../contract/index.ts";
-import type { Pending } from "../../contract/later.ts";
-import { isPending, subscribeOnce } from "../../contract/later.ts";
+import { ReusableDeferred } from "../../runtime/reusable-deferred.ts";
+import { UpstreamError } from "../../contract/index.ts";
+import type { Continuation } from "../../runtime/reusable-deferred.ts";
+import type { Batches, Call, ChatEvent, ChatStream, NextBatch } from "../../contract/index.ts";
+import { isPending, subscribeOnce } from "../../runtime/reusable-deferred.ts";
 import { Body, eventsOf } from "../http/body.ts";
 import { networkErrorCode } from "../http/errors.ts";
 import { asArray, asObject, parseAsWritten } from "../json/values.ts";
@@ -62,7 +63,7 @@ class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | und
     this.#chunks = new ChunkReader(options.onReasoning);
   }
 
-  [BATCHES](): Batches {
+  batches(): Batches {
     return this;
   }
 
@@ -179,7 +180,7 @@ class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | und
   }
 
   /** The next piece; a connection that breaks is an end like any other, because the answer may be whole. */
-  #read(): Uint8Array | undefined | Pending<Uint8Array | undefined> {
+  #read(): Uint8Array | undefined | PromiseLike<Uint8Array | undefined> {
     try {
       return this.#body.next();
     } catch (error) {

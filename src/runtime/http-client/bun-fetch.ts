@@ -1,5 +1,5 @@
-import { cancelTokenOf } from "../../contract/cancelling.ts";
-import type { Renewable } from "../../contract/cancelling.ts";
+import { cancelTokenOf } from "../cancel-token.ts";
+import type { Renewable } from "../cancel-token.ts";
 import type { ClientTimeouts } from "./client.ts";
 import { codingsOf, decoded } from "./decoding.ts";
 import type { ClientRequest } from "./request.ts";

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { Socket, SocketHandler, TLSOptions } from "bun";
-import type { CancelToken } from "../../contract/cancelling.ts";
+import type { CancelToken } from "../cancel-token.ts";
 import { boundReceiveBuffer } from "../socket-buffers.ts";
 import { TickBatcher } from "../tick-batcher.ts";
 import type { ConnectionControl } from "./exchange.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ReusableDeferred } from "../../contract/later.ts";
+import { ReusableDeferred } from "../reusable-deferred.ts";
 import { Exchange } from "./exchange.ts";
 import type { ConnectionControl } from "./exchange.ts";
 

@@ -1,5 +1,5 @@
-import type { CancelToken, Renewable } from "../../contract/cancelling.ts";
-import { ReusableDeferred } from "../../contract/later.ts";
+import type { CancelToken, Renewable } from "../cancel-token.ts";
+import { ReusableDeferred } from "../reusable-deferred.ts";
 import type { ByteSource } from "../../kit/http/byte-source.ts";
 import type { AnswerHead } from "./llhttp.ts";
 

@@ -7,7 +7,7 @@ import { Authority } from "../../../test/support/certificates.ts";
 import { until } from "../../../test/support/until.ts";
 import type { Peer } from "../../../test/support/wire-server.ts";
 import { whole, WireServer } from "../../../test/support/wire-server.ts";
-import { CANCELLING } from "../../contract/cancelling.ts";
+import { CANCELLING } from "../cancel-token.ts";
 import { CancelSource } from "../cancel-source.ts";
 import type { ByteSource } from "../../kit/http/byte-source.ts";
 import { PIECES, byteSourceOf } from "../../kit/http/byte-source.ts";

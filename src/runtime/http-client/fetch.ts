@@ -1,4 +1,4 @@
-import { TAKES_CANCELLING } from "../../contract/cancelling.ts";
+import { TAKES_CANCELLING } from "../cancel-token.ts";
 import { BunFetch } from "./bun-fetch.ts";
 import type { ClientTimeouts } from "./client.ts";
 import { Client } from "./client.ts";

@@ -1,5 +1,5 @@
-import type { CancelToken } from "../../contract/cancelling.ts";
-import { cancelTokenOf } from "../../contract/cancelling.ts";
+import type { CancelToken } from "../cancel-token.ts";
+import { cancelTokenOf } from "../cancel-token.ts";
 import { PIECES } from "../../kit/http/byte-source.ts";
 import type { Origin } from "./connection.ts";
 

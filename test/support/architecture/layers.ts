@@ -21,8 +21,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/launcher.ts": [],
   "src/json": ["src/contract"],
   "src/errors": ["src/contract"],
-  "src/kit": ["src/contract", "src/json"],
   "src/runtime": ["src/contract", "src/json"],
+  "src/kit": ["src/contract", "src/json", "src/runtime"],
   "src/runtime/http-client": ["src/contract", "src/kit", "src/runtime"],
   "src/answer": ["src/contract", "src/json", "src/runtime"],
   "src/dialects": ["src/contract", "src/json", "src/errors", "src/runtime", "src/answer"],
@@ -34,6 +34,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/targets": ["config", "src/contract", "src/log.ts", "src/limits"],
   "src/usage": ["config", "src/contract", "src/log.ts", "src/json", "src/answer", "src/targets"],
   "src/attempts": [
+    "src/json",
     "config",
     "src/contract",
     "src/log.ts",

@@ -116,6 +116,8 @@ export class TestCall {
         return { [Symbol.dispose]: () => undefined };
       },
       alive: () => void (this.signals.alive += 1),
+      // The kit's requests have no client.
+      originalBody: () => undefined,
       ignored: (parameter, why) => void this.ignored.set(parameter, why),
     };
   }

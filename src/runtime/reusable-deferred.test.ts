@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import type { Continuation } from "../../src/contract/later.ts";
-import { isPending, ReusableDeferred, subscribeOnce } from "../../src/contract/later.ts";
+import type { Continuation } from "./reusable-deferred.ts";
+import { isPending, ReusableDeferred, subscribeOnce } from "./reusable-deferred.ts";
 
 function heard() {
   const all: unknown[] = [];
@@ -45,6 +45,15 @@ test("who is told may wait again while being told", () => {
   later.wait(waiter);
   for (const value of [1, 2, 3]) later.resolve(value);
   expect(seen).toEqual([1, 2, 3]);
+});
+
+test("a second waiter is refused, and the first one keeps its turn", () => {
+  const later = new ReusableDeferred<string>();
+  const { all, waiter } = heard();
+  later.wait(waiter);
+  expect(() => later.wait(heard().waiter)).toThrow("somebody waits for this already");
+  later.resolve("a");
+  expect(all).toEqual(["a"]);
 });
 
 test("it can be awaited", async () => {
