@@ -6,19 +6,19 @@ import type { JsonObject } from "modelyard/plugin";
 const MODEL = "gemini-3-flash";
 const REASONS = { stop: "STOP", length: "MAX_TOKENS", tool_calls: "STOP", content_filter: "SAFETY" };
 
-/** Google's Gemini API, as the conformance kit plays it. */
+/** Fixtures of Google's Gemini API for the conformance kit. */
 export default httpFixtures({
   model: MODEL,
   options: (url) => ({ base_url: `${url}/v1beta`, api_key: "AIza-conformance-0123456789" }),
   models: { models: [{ name: `models/${MODEL}`, supportedGenerationMethods: ["generateContent"] }] },
   isStreamed: ({ path }) => path.includes(":streamGenerateContent"),
-  stream: (answer) => [...answer.events.map(said), end(answer)],
+  stream: (answer) => [...answer.events.map(frameOf), end(answer)],
   early: (answer) => {
-    const [first = "", ...others] = answer.events.map(said);
+    const [first = "", ...others] = answer.events.map(frameOf);
     return [first, end(answer), ...others, end(answer)];
   },
   joined: (answer) => [
-    ...answer.events.slice(0, -1).map(said),
+    ...answer.events.slice(0, -1).map(frameOf),
     end(answer, answer.events.slice(-1).map(partOf)),
   ],
   page: (ids, next) => ({
@@ -41,7 +41,7 @@ function frame(chunk: JsonObject): string {
   return `data: ${JSON.stringify({ ...chunk, modelVersion: MODEL, responseId: "r1" })}\r\n\r\n`;
 }
 
-function said(event: Answer["events"][number]): string {
+function frameOf(event: Answer["events"][number]): string {
   return frame({ candidates: [candidate([partOf(event)])] });
 }
 

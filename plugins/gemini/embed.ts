@@ -5,19 +5,19 @@ import type { ModelName } from "./models.ts";
 import { unsupported } from "./request/errors.ts";
 import { usageOf } from "./answer/usage.ts";
 
-/** The most that one call takes. */
-const BATCH = 100;
+/** The maximum number of texts in one API request. */
+const BATCH_SIZE = 100;
 
-interface Around {
+interface EmbedContext {
   readonly model: ModelName;
   readonly call: Pick<Call, "ignored">;
 }
 
 /**
- * The bodies of `:batchEmbedContents` for a request, in the order of its texts; throws `unsupported` for texts as token
- * numbers. https://ai.google.dev/api/embeddings
+ * Returns the bodies of `:batchEmbedContents`, in the order of the request's texts. Throws `unsupported` for token
+ * arrays. https://ai.google.dev/api/embeddings
  */
-export function embedBodies(request: EmbedRequest, { model, call }: Around): readonly JsonObject[] {
+export function embedBodies(request: EmbedRequest, { model, call }: EmbedContext): readonly JsonObject[] {
   for (const [name, value] of Object.entries(request)) {
     if (KNOWN.has(name) || value === undefined || value === null) continue;
     call.ignored(name, "Gemini has no such parameter");
@@ -31,16 +31,16 @@ export function embedBodies(request: EmbedRequest, { model, call }: Around): rea
     return { model: model.resource, content: { parts: [{ text }] }, outputDimensionality };
   });
   const bodies: JsonObject[] = [];
-  for (let from = 0; from < requests.length; from += BATCH) {
-    bodies.push({ requests: requests.slice(from, from + BATCH) });
+  for (let from = 0; from < requests.length; from += BATCH_SIZE) {
+    bodies.push({ requests: requests.slice(from, from + BATCH_SIZE) });
   }
   return bodies;
 }
 
 const KNOWN = new Set(["model", "input", "dimensions"]);
 
-/** The vectors of an answer; throws what an error in their place says, or `bad-response` with what is wrong. */
-export function vectorsIn(answer: Json, expected: number): readonly (readonly number[])[] {
+/** Parses the vectors of an answer. Throws the error in their place, or `bad-response` if they are malformed. */
+export function parseVectors(answer: Json, expected: number): readonly (readonly number[])[] {
   if (member(answer, "embeddings") === undefined && member(answer, "error")) throw errorFromBody(answer);
   const vectors = asArray(member(answer, "embeddings")).map((each) => asArray(member(each, "values")));
   if (vectors.length !== expected) throw badResponse(`${vectors.length} vectors for ${expected} texts`);
@@ -57,7 +57,7 @@ function badResponse(what: string): UpstreamError {
   return new UpstreamError("bad-response", `Gemini sent ${what}`);
 }
 
-/** What all answers spent together; nothing where one doesn't say. */
+/** Returns the usage of all answers together, or undefined if one has none. */
 export function embedUsage(answers: readonly Json[]): Usage | undefined {
   let input = 0;
   for (const answer of answers) {

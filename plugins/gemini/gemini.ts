@@ -14,14 +14,14 @@ import { ApiKeys } from "modelyard/credentials";
 import { asArray, asString, get, member, post, readJson, readModelList, ToolNames } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
 import { answerOf } from "./answer/answer.ts";
-import { embedBodies, embedUsage, vectorsIn } from "./embed.ts";
-import { modelName, modelsIn } from "./models.ts";
+import { embedBodies, embedUsage, parseVectors } from "./embed.ts";
+import { parseModelName, parseModels } from "./models.ts";
 import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";
 import { generateRequest } from "./request/request.ts";
 import { TOOL_NAMES } from "./request/tools.ts";
 
-/** A list of models longer than so many pages of 1000 has no end. */
+/** Limit of model list pages of 1000, against a list without end. */
 const MAX_PAGES = 20;
 
 /** Google's Gemini API as an upstream. */
@@ -55,28 +55,30 @@ export class Gemini implements Upstream {
       const query = token === "" ? "" : `&pageToken=${encodeURIComponent(token)}`;
       const url = `${this.#base}/models?pageSize=1000${query}`;
       const response = await get({ fetch: this.#host.fetch, url, headers }, signal);
-      const said = await readModelList(response, signal);
-      models.push(...modelsIn(said));
-      token = asString(member(said, "nextPageToken"));
+      const body = await readModelList(response, signal);
+      models.push(...parseModels(body));
+      token = asString(member(body, "nextPageToken"));
       if (token === "") break;
     }
     return models;
   }
 
   async chat(request: ChatRequest, call: Call): Promise<ChatStream> {
-    const model = modelName(request.model);
+    const model = parseModelName(request.model);
     const names = new ToolNames(request, TOOL_NAMES);
     const body = generateRequest(request, { model, options: this.#options, names, call });
     const method = request.stream === true ? "streamGenerateContent?alt=sse" : "generateContent";
-    const asked = { path: `${model.resource}:${method}`, body };
+    const apiRequest = { path: `${model.resource}:${method}`, body };
     const options = { choices: request.n ?? 1, call };
     return names.toClient(
-      await this.#keys.lendFor(call, async (key) => answerOf(await this.#send(call, key, asked), options)),
+      await this.#keys.lendFor(call, async (key) =>
+        answerOf(await this.#send(call, key, apiRequest), options),
+      ),
     );
   }
 
   async embed(request: EmbedRequest, call: Call): Promise<EmbedResult> {
-    const model = modelName(request.model);
+    const model = parseModelName(request.model);
     const path = `${model.resource}:batchEmbedContents`;
     const vectors: (readonly number[])[] = [];
     const answers: Json[] = [];
@@ -84,7 +86,7 @@ export class Gemini implements Upstream {
       const answer = await this.#keys.lend(call, async (key) =>
         readJson(await this.#send(call, key, { path, body }), call.signal),
       );
-      vectors.push(...vectorsIn(answer, asArray(body["requests"]).length));
+      vectors.push(...parseVectors(answer, asArray(body["requests"]).length));
       answers.push(answer);
     }
     const usage = embedUsage(answers);
@@ -95,13 +97,13 @@ export class Gemini implements Upstream {
     return this.#keys.status();
   }
 
-  #send(call: Call, key: string | undefined, { path, body }: Asked): Promise<Response> {
+  #send(call: Call, key: string | undefined, { path, body }: ApiRequest): Promise<Response> {
     const headers = this.#headers(key);
     return post(call, { fetch: this.#host.fetch, url: `${this.#base}/${path}`, headers, body });
   }
 
   #headers(key: string | undefined): Record<string, string> {
-    // A compressing proxy collects events until a block is full.
+    // A compressing proxy would buffer events until a block is full.
     return {
       "accept-encoding": "identity",
       ...this.#options.headers,
@@ -110,8 +112,8 @@ export class Gemini implements Upstream {
   }
 }
 
-interface Asked {
-  /** Below the base URL. */
+interface ApiRequest {
+  /** The path below the base URL. */
   readonly path: string;
   readonly body: JsonObject;
 }

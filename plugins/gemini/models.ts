@@ -4,8 +4,8 @@ import type { Json, JsonObject, Model } from "modelyard/plugin";
 
 const METHODS = new Set<Json>(["generateContent", "embedContent", "batchEmbedContents"]);
 
-/** Those models of a page of `GET /models` that this plugin can ask. https://ai.google.dev/api/models */
-export function modelsIn(page: Json): readonly Model[] {
+/** Returns the models of a page of `GET /models` that this plugin supports. https://ai.google.dev/api/models */
+export function parseModels(page: Json): readonly Model[] {
   return asObjects(member(page, "models")).filter(isUsable).map(modelOf);
 }
 
@@ -29,27 +29,27 @@ function modelOf(model: JsonObject): Model {
   };
 }
 
-/** What a model's name tells about it. */
+/** The parts of a model's name. */
 export interface ModelName {
-  /** As Google's methods are called with it: `models/gemini-3-flash`. */
+  /** The resource name in Google's URLs: `models/gemini-3-flash`. */
   readonly resource: string;
-  /** The name without its folder. */
+  /** The name without `models/`. */
   readonly id: string;
-  /** Of a Gemini: 2.5 for `gemini-2.5-pro`; 0 for everything else. */
+  /** The version of a Gemini model, 2.5 for `gemini-2.5-pro`; 0 for all others. */
   readonly version: number;
   readonly isPro: boolean;
 }
 
-// Nothing that could lead to another method or address, though the key is sent along.
-const SANE = /^(?!.*\.\.)[\w.@-]+(\/[\w.@-]+)*$/;
+// The name becomes part of a URL to which the key is sent: it must not lead to another method or path.
+const VALID_NAME = /^(?!.*\.\.)[\w.@-]+(\/[\w.@-]+)*$/;
 
-/** Google's names for its newest models, which have been of the third version or later since it came. */
+/** Google's aliases for its latest models, which are of version 3 or later. */
 const LATEST = /^gemini-(pro|flash|flash-lite)-latest$/;
 
-/** Reads a model's name; throws `no-such-model` for one that can't be Google's. */
-export function modelName(model: string): ModelName {
+/** Parses a model's name. Throws `no-such-model` for an invalid one. */
+export function parseModelName(model: string): ModelName {
   const id = model.replace(/^models\//, "");
-  if (!SANE.test(id)) throw new UpstreamError("no-such-model", `Gemini has no model ${id}`);
+  if (!VALID_NAME.test(id)) throw new UpstreamError("no-such-model", `Gemini has no model ${id}`);
   const resource = id.includes("/") ? id : `models/${id}`;
   const version = LATEST.test(id) ? 3 : Number(/^gemini-(\d+(\.\d+)?)-/.exec(id)?.[1] ?? 0);
   return { resource, id, version, isPro: /-pro\b/.test(id) };

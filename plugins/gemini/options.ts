@@ -70,10 +70,10 @@ export const options = Type.Object(
   { additionalProperties: false, description: "Google's Gemini API." },
 );
 
-/** The options as `open` gets them. */
+/** The type of the validated options. */
 export type Options = Static<typeof options>;
 
-/** The configured keys. Throws if there is none. */
+/** Returns the configured keys. Throws if there is none. */
 export function keysOf({ api_key: key, api_keys: keys }: Options): readonly ApiKey[] {
   const all = [...(key === undefined ? [] : [{ key }]), ...keys];
   if (all.length === 0) throw new Error("api_key (or api_keys) is missing");

@@ -5,16 +5,16 @@ import type { AnswerPiece } from "modelyard/kit";
 import { ChunkReader } from "./chunk-reader.ts";
 
 export interface AnswerOptions {
-  /** How many candidates were asked for. */
+  /** The number of requested candidates. */
   readonly choices: number;
-  /** A read that breaks because its signal was aborted rejects with its reason. */
+  /** The call; a read rejects with the reason of its aborted signal. */
   readonly call: Pick<Call, "signal"> & Partial<Pick<Call, "log">>;
 }
 
 /**
- * The events of an answer with a 2xx status, be it an event stream, one JSON document, or a list of them: the body
- * itself decides. It is whole when each candidate had its `finishReason`, or the prompt was blocked. Rejects with
- * `UpstreamError`: `truncated` if it broke off, `bad-response` if it can't be understood, or what an error in it says.
+ * Returns the events of an answer with a 2xx status, an event stream, a JSON document or an array of them as its body
+ * shows. It is complete when each candidate had its `finishReason`, or the prompt was blocked. Rejects with
+ * `truncated`, with `bad-response` if it is malformed, or with the error in it.
  */
 export function answerOf(response: Response, options: AnswerOptions): ChatStream {
   return answerStream(response, options.call, (pieces) => new Answer(options).events(pieces));
@@ -40,14 +40,14 @@ class Answer {
   }
 
   *#event({ data, json }: AnswerPiece): Generator<ChatEvent, void> {
-    // Google has no such mark, and servers that offer OpenAI's API as well end with it.
+    // Not Google's; servers that also offer OpenAI's API end with it.
     if (data === "[DONE]") this.#isMarked = true;
     else if (data.trim() !== "") yield* this.#read(json, data);
   }
 
   *#document({ json, data }: AnswerPiece): Generator<ChatEvent, void> {
     yield* this.#read(json, data);
-    if (!this.#chunks.hasAnswer) throw notUnderstood(data);
+    if (!this.#chunks.hasAnswer) throw malformed(data);
     const missing = this.#chunks.endAll();
     if (missing.length > 0)
       this.#options.call.log?.warn("an answer without a finishReason was taken as whole");
@@ -57,18 +57,18 @@ class Answer {
   *#read(json: AnswerPiece["json"], data: string): Generator<ChatEvent, void> {
     for (const chunk of Array.isArray(json) ? asArray(json) : [json]) {
       const isResponse = isObject(chunk) && RESPONSE_MEMBERS.some((name) => name in chunk);
-      if (!isResponse) throw notUnderstood(data);
+      if (!isResponse) throw malformed(data);
       const { events, failure } = this.#chunks.read(chunk);
       yield* events;
       if (failure) throw failure;
     }
   }
 
-  /** An error in mid-stream is bare JSON, and no event. */
+  /** Reads an error in mid-stream, which is bare JSON, not an event. */
   #stray({ json, data }: AnswerPiece): void {
-    const said = Array.isArray(json) ? asArray(json)[0] : json;
-    if (isObject(said) && said["error"]) throw errorFromBody(said);
-    if (!this.#chunks.isFinished()) throw notUnderstood(data);
+    const first = Array.isArray(json) ? asArray(json)[0] : json;
+    if (isObject(first) && first["error"]) throw errorFromBody(first);
+    if (!this.#chunks.isFinished()) throw malformed(data);
   }
 
   #expectEnd(): void {
@@ -79,7 +79,7 @@ class Answer {
   }
 }
 
-/** By which of its members a `GenerateContentResponse` is known. */
+/** The members that identify a `GenerateContentResponse`. */
 const RESPONSE_MEMBERS = [
   "candidates",
   "promptFeedback",
@@ -93,6 +93,6 @@ function noAnswer(): UpstreamError {
   return new UpstreamError("bad-response", "Gemini sent an answer without candidates");
 }
 
-function notUnderstood(text: string): UpstreamError {
+function malformed(text: string): UpstreamError {
   return new UpstreamError("bad-response", "Gemini sent something that is no answer", { detail: text });
 }

@@ -13,43 +13,46 @@ import { asArray, asNumber, asObjects, asString, isObject, member, readFinishRea
 /** An event of a choice. */
 type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
 
-/** What a piece of a candidate says, and the failure it ends with if it does. */
-export interface Said {
+/** The events of a candidate's piece, and the error that ends it, if any. */
+export interface CandidateUpdate {
   readonly events: readonly ChoiceEvent[];
   readonly failure: UpstreamError | undefined;
 }
 
-const READ = new Set(["content", "finishReason", "finishMessage", "index", "logprobsResult"]);
+const KNOWN_MEMBERS = new Set(["content", "finishReason", "finishMessage", "index", "logprobsResult"]);
 
-/** One of the answers of a response, as its pieces come. https://ai.google.dev/api/generate-content#candidate */
+/**
+ * Reads the pieces of one candidate, the counterpart of an OpenAI choice.
+ * https://ai.google.dev/api/generate-content#candidate
+ */
 export class Candidate {
   #calls = 0;
-  /** By name, what was last said beside the content: each piece of a stream repeats it. */
-  readonly #beside = new Map<string, string>();
-  /** True once it has said something, be it empty. */
+  /** The last value of each member beside the content, as JSON: each piece of a stream repeats them. */
+  readonly #metadata = new Map<string, string>();
+  /** True after the first content, which may be empty. */
   hasContent = false;
-  /** True once it has had a finish reason. */
+  /** True after the first finish reason. */
   isFinished = false;
-  /** True while it has said more behind its last finish reason. */
-  isOutrun = false;
+  /** True if content has followed the last finish reason. */
+  hasContentAfterFinish = false;
 
-  read(candidate: JsonObject): Said {
+  read(candidate: JsonObject): CandidateUpdate {
     const parts = asObjects(member(candidate["content"], "parts"));
     const events = parts.flatMap((part) => this.#part(part));
     const others = otherParts(parts);
     if (others) events.push({ type: "extra", at: "delta", fields: others });
     this.hasContent ||= isObject(candidate["content"]);
-    this.isOutrun ||= this.isFinished && events.length > 0;
+    this.hasContentAfterFinish ||= this.isFinished && events.length > 0;
     const reason = readFinishReason(candidate["finishReason"]);
     const end = isReason(reason) ? finishOf(reason, asString(candidate["finishMessage"])) : undefined;
-    // Nothing about an answer that has failed: it would commit what could still be had elsewhere.
+    // No metadata of a failed answer: an event would commit the answer and rule out failover.
     if (end && end instanceof Error) return { events, failure: end };
     const fields = this.#fields(candidate);
     if (fields) events.push({ type: "extra", at: "choice", fields });
     if (end) {
       events.push(end);
       this.isFinished = true;
-      this.isOutrun = false;
+      this.hasContentAfterFinish = false;
     }
     return { events, failure: undefined };
   }
@@ -71,7 +74,8 @@ export class Candidate {
     return {
       type: "tool-call",
       index: this.#calls++,
-      // Without one of Gemini's the core makes one: the client gives it back, and the name is found by it.
+      // Without an id of Gemini's the core generates one, by which the call is found when the client returns its
+      // result.
       ...(id !== "" && { id }),
       name: asString(call["name"]),
       arguments: argumentsOf(call["args"]),
@@ -79,14 +83,14 @@ export class Candidate {
     };
   }
 
-  /** What stands beside the content and is new, under Gemini's own names; logprobs as OpenAI has them. */
+  /** Returns the changed members beside the content under Gemini's names, and logprobs in OpenAI's form. */
   #fields(candidate: JsonObject): JsonObject | undefined {
     const fields: Record<string, Json | undefined> = {};
     for (const [name, value] of Object.entries(candidate)) {
-      if (READ.has(name) || value === null) continue;
-      const said = JSON.stringify(value);
-      if (this.#beside.get(name) === said) continue;
-      this.#beside.set(name, said);
+      if (KNOWN_MEMBERS.has(name) || value === null) continue;
+      const json = JSON.stringify(value);
+      if (this.#metadata.get(name) === json) continue;
+      this.#metadata.set(name, json);
       fields[name] = value;
     }
     const result = candidate["logprobsResult"];
@@ -99,22 +103,24 @@ export class Candidate {
   }
 }
 
-/** Some servers give the JSON text in place of its value; of no arguments nothing is said. */
-function argumentsOf(said: Json | undefined): string {
-  if (typeof said === "string") return said;
-  return said === undefined || said === null ? "" : JSON.stringify(said);
+/**
+ * Returns arguments as JSON text. Some servers send the text in place of its value; without arguments there is none.
+ */
+function argumentsOf(json: Json | undefined): string {
+  if (typeof json === "string") return json;
+  return json === undefined || json === null ? "" : JSON.stringify(json);
 }
 
 function isReason(reason: string): boolean {
   return reason !== "" && reason !== "FINISH_REASON_UNSPECIFIED";
 }
 
-/** Parts that are neither text nor calls: images as OpenRouter gives them, everything else as Gemini does. */
+/** Returns the parts that are neither text nor calls: images in OpenRouter's form, all others in Gemini's. */
 function otherParts(parts: readonly JsonObject[]): JsonObject | undefined {
   const images: JsonObject[] = [];
   const others: JsonObject[] = [];
   for (const part of parts) {
-    // What it draws while it thinks is no part of the answer.
+    // Images drawn while thinking aren't part of the answer.
     if (
       part["thought"] === true ||
       "functionCall" in part ||
@@ -152,7 +158,7 @@ const REASONS = new Map<string, FinishReason>([
   ["IMAGE_RECITATION", "content_filter"],
 ]);
 
-/** Ends that leave no answer worth the name; another try, or another model, may give one. */
+/** Finish reasons that mean a failed answer; another attempt or model may succeed. */
 const FAILED = new Map<string, UpstreamErrorCode>([
   ["MALFORMED_FUNCTION_CALL", "model-failed"],
   ["MALFORMED_RESPONSE", "model-failed"],
@@ -164,7 +170,7 @@ const FAILED = new Map<string, UpstreamErrorCode>([
   ["MISSING_THOUGHT_SIGNATURE", "bad-request"],
 ]);
 
-/** The `finish` event for a `finishReason`, or the error where it means that the model failed. */
+/** Returns the `finish` event for a `finishReason`, or the error if it means a failure. */
 function finishOf(native: string, message: string): FinishEvent | UpstreamError {
   const failure = FAILED.get(native);
   if (!failure) return { type: "finish", reason: REASONS.get(native) ?? "stop", native };
@@ -172,7 +178,7 @@ function finishOf(native: string, message: string): FinishEvent | UpstreamError 
   return new UpstreamError(failure, `Gemini ended its answer with ${native}${details}`);
 }
 
-/** Gemini's `logprobsResult` as OpenAI's `logprobs`. https://ai.google.dev/api/generate-content#LogprobsResult */
+/** Maps Gemini's `logprobsResult` to OpenAI's `logprobs`. https://ai.google.dev/api/generate-content#LogprobsResult */
 function logprobsOf(result: JsonObject): JsonObject {
   const tops = asArray(result["topCandidates"]);
   const content = asArray(result["chosenCandidates"]).map((chosen, index) => ({
@@ -182,7 +188,7 @@ function logprobsOf(result: JsonObject): JsonObject {
   return { content, refusal: null };
 }
 
-// Gemini doesn't say which bytes a token stands for; a token may be a part of a character.
+// Gemini doesn't report a token's bytes; a token may be a part of a character.
 function token(candidate: Json): JsonObject {
   const id = asNumber(member(candidate, "tokenId"));
   return {

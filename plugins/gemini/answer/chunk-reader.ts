@@ -4,52 +4,52 @@ import { asArray, asNumber, asString, errorFromBody, isObject, member } from "mo
 import { Candidate } from "./candidate.ts";
 import { usageOf } from "./usage.ts";
 
-/** What one piece of an answer says, and the failure it ends with if it does. */
-export interface ChunkSaid {
+/** The events of an answer's piece, and the error that ends it, if any. */
+export interface ChunkUpdate {
   readonly events: readonly ChatEvent[];
   readonly failure: UpstreamError | undefined;
 }
 
 const MAX_CHOICES = 128;
 
-/** Gemini's names of what OpenAI's chunks have, too. */
+/** OpenAI's names of Gemini's members. */
 const RENAMED = new Map([
   ["responseId", "id"],
   ["modelVersion", "model"],
 ]);
 
-/** Reads Gemini's `GenerateContentResponse`s, the one of a plain answer or those of a stream. */
+/** Reads the `GenerateContentResponse` of a plain answer, or those of a stream. */
 export class ChunkReader {
   readonly #candidates = new Map<number, Candidate>();
   readonly #expected: number;
-  /** By name, what was last said of the whole answer: each chunk repeats it. */
+  /** The last value of each member of the whole answer, as JSON: each chunk repeats them. */
   readonly #whole = new Map<string, string>();
 
-  /** `expected` is how many candidates were asked for. */
+  /** `expected` is the number of requested candidates. */
   constructor(expected: number) {
     this.#expected = expected;
   }
 
   #hasRead = false;
 
-  /** True once a response was read. */
+  /** True after the first response. */
   get hasRead(): boolean {
     return this.#hasRead;
   }
 
-  /** True once a candidate has said something, or ended. */
+  /** True after the first content or end of a candidate. */
   get hasAnswer(): boolean {
     return [...this.#candidates.values()].some((candidate) => candidate.hasContent || candidate.isFinished);
   }
 
-  /** True when a candidate has said more behind its last finish reason. */
+  /** True if a candidate's content has followed its last finish reason. */
   get isOutrun(): boolean {
-    return [...this.#candidates.values()].some((candidate) => candidate.isOutrun);
+    return [...this.#candidates.values()].some((candidate) => candidate.hasContentAfterFinish);
   }
 
   /**
-   * The missing ends of a document's candidates. One that parses did not break off: where it says no reason, `stop`
-   * stands, marked by a `native_finish_reason` of null.
+   * Returns the missing ends of a document's candidates. A document that parses isn't truncated: a missing reason
+   * becomes `stop` with a `native_finish_reason` of null.
    */
   endAll(): FinishEvent[] {
     const ended: FinishEvent[] = [];
@@ -66,13 +66,13 @@ export class ChunkReader {
     return ended;
   }
 
-  /** Whether each candidate that was seen has finished, and at least `atLeast` have. */
+  /** Returns whether all candidates so far have finished, and at least `atLeast`. */
   isFinished(atLeast = this.#expected): boolean {
     const candidates = [...this.#candidates.values()];
     return candidates.length >= atLeast && candidates.every((candidate) => candidate.isFinished);
   }
 
-  read(chunk: JsonObject): ChunkSaid {
+  read(chunk: JsonObject): ChunkUpdate {
     this.#hasRead = true;
     if (chunk["error"]) return { events: this.#usageIn(chunk), failure: errorFromBody(chunk) };
     const events: ChatEvent[] = [];
@@ -95,13 +95,13 @@ export class ChunkReader {
       : [];
   }
 
-  #readCandidate(said: JsonObject, place: number, events: ChatEvent[]): UpstreamError | undefined {
-    const choice = asNumber(said["index"]) ?? place;
+  #readCandidate(json: JsonObject, place: number, events: ChatEvent[]): UpstreamError | undefined {
+    const choice = asNumber(json["index"]) ?? place;
     if (!Number.isInteger(choice) || choice < 0 || choice >= MAX_CHOICES) {
       return new UpstreamError("bad-response", `Gemini sent a candidate with index ${choice}`);
     }
     const candidate = this.#candidateAt(choice);
-    const { events: own, failure } = candidate.read(said);
+    const { events: own, failure } = candidate.read(json);
     events.push(...own.map((event) => (choice === 0 ? event : { ...event, choice })));
     return failure;
   }
@@ -112,7 +112,7 @@ export class ChunkReader {
     return candidate;
   }
 
-  /** The prompt was blocked: no candidate comes, and each that was asked for ends empty. */
+  /** Ends each requested candidate without content, as the prompt was blocked. */
   #block(native: string): FinishEvent[] {
     const ended: FinishEvent[] = [];
     for (let choice = 0; choice < this.#expected; choice++) {
@@ -135,9 +135,9 @@ export class ChunkReader {
   }
 
   #isNew(name: string, value: Json): boolean {
-    const said = JSON.stringify(value);
-    if (this.#whole.get(name) === said) return false;
-    this.#whole.set(name, said);
+    const json = JSON.stringify(value);
+    if (this.#whole.get(name) === json) return false;
+    this.#whole.set(name, json);
     return true;
   }
 }

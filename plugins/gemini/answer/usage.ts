@@ -1,7 +1,7 @@
 import { asNumber } from "modelyard/kit";
 import type { JsonObject, Usage } from "modelyard/plugin";
 
-/** `usageMetadata` in the contract's words; Gemini counts thoughts beside the candidates, and tools' results beside the prompt. */
+/** Maps `usageMetadata`. Gemini counts thoughts apart from the candidates, and tool results apart from the prompt. */
 export function usageOf(raw: JsonObject): Usage {
   const thoughts = asNumber(raw["thoughtsTokenCount"]);
   const cached = asNumber(raw["cachedContentTokenCount"]);

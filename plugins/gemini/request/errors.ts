@@ -1,11 +1,11 @@
 import { UpstreamError } from "modelyard/plugin";
 
-/** The error for what Gemini can't do and another upstream may; `param` is the path of the field. */
+/** Creates the error for a field that Gemini can't honour and another upstream may; `param` is its path. */
 export function unsupported(param: string, what: string): UpstreamError {
   return new UpstreamError("unsupported", `${param}: ${what}`, { param });
 }
 
-/** The error for a field that is wrong whatever the upstream. */
+/** Creates the error for a field that is invalid for every upstream. */
 export function badRequest(param: string, expected: string): UpstreamError {
   return new UpstreamError("bad-request", `${param} must be ${expected}`, { param });
 }

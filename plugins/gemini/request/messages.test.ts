@@ -3,14 +3,14 @@ import type { JsonObject, Message } from "modelyard/plugin";
 import { testCall } from "../../../test/support/plugin-host.ts";
 import { ToolNames } from "modelyard/kit";
 import { conversation } from "./messages.ts";
-import { modelName } from "../models.ts";
+import { parseModelName } from "../models.ts";
 import { TOOL_NAMES } from "./tools.ts";
 
 function mapped(messages: readonly Message[], model = "gemini-2.5-flash") {
   const { call, ignored } = testCall();
   const names = new ToolNames({ model, messages }, TOOL_NAMES);
   return {
-    ...conversation(messages, { model: modelName(model), names, call }),
+    ...conversation(messages, { model: parseModelName(model), names, call }),
     ignored: [...ignored.keys()],
   } as JsonObject;
 }

@@ -13,18 +13,18 @@ interface Field {
   readonly call: Pick<Call, "ignored">;
 }
 
-/** What a field becomes: members of `generationConfig`, and of the request itself. */
-interface Mapped {
+/** The members of `generationConfig` and of the request that a field maps to. */
+interface MappedField {
   readonly config?: JsonObject;
   readonly body?: JsonObject;
 }
 
-type Rule = (field: Field) => Mapped;
+type Rule = (field: Field) => MappedField;
 
 const RULES = new Map<string, Rule>([
-  // The gateway's own, and those that have a file of their own.
+  // The gateway's own, and those mapped elsewhere.
   ...["model", "messages", "stream", "tools", "tool_choice", "reasoning_effort", "safety_settings"].map(
-    elsewhere,
+    mappedElsewhere,
   ),
   [
     "stream_options",
@@ -47,17 +47,17 @@ const RULES = new Map<string, Rule>([
   ["response_format", responseFormat],
   ["modalities", modalities],
   ["service_tier", serviceTier],
-  ["parallel_tool_calls", ({ name, value, call }) => (value === true ? {} : ignored(name, call))],
+  ["parallel_tool_calls", ({ name, value, call }) => (value === true ? {} : ignore(name, call))],
   ["cached_content", ({ value }) => ({ body: { cachedContent: value } })],
   ["google", ({ value, call }) => membersNamed(value, { known: GOOGLE_FIELDS, path: "google", call })],
   ["extra_body", extraBody],
-  // They would make the answer another one than was asked for.
-  ...["functions", "function_call", "audio", "web_search_options"].map(refused),
+  // These would change the answer.
+  ...["functions", "function_call", "audio", "web_search_options"].map(reject),
 ]);
 
 const GOOGLE_FIELDS = ["thinking_config", "cached_content"];
 
-/** OpenAI's names of service tiers, and Google's. https://ai.google.dev/gemini-api/docs/optimization */
+/** Google's service tiers by OpenAI's. https://ai.google.dev/gemini-api/docs/optimization */
 const TIERS = new Map([
   ["default", "standard"],
   ["flex", "flex"],
@@ -67,31 +67,31 @@ const TIERS = new Map([
 const MAX_STOPS = 5;
 
 /**
- * `generationConfig` and other members of Gemini's request for all fields but the conversation, the tools and the
- * thinking. What would change the answer and can't be honoured throws `unsupported` with the field's name; all else
- * that Gemini doesn't know is named with `call.ignored`. https://ai.google.dev/api/generate-content
+ * Maps all fields but conversation, tools and thinking to `generationConfig` and other members of Gemini's request.
+ * Throws `unsupported` for fields that would change the answer and can't be honoured; reports other unknown ones by
+ * `call.ignored`. https://ai.google.dev/api/generate-content
  */
-export function parameters(request: ChatRequest, call: Pick<Call, "ignored">): Required<Mapped> {
+export function parameters(request: ChatRequest, call: Pick<Call, "ignored">): Required<MappedField> {
   const config: Record<string, Json | undefined> = {};
   const body: Record<string, Json | undefined> = {};
   for (const [name, value] of Object.entries(request)) {
     if (value === undefined || value === null) continue;
-    const mapped = (RULES.get(name) ?? unknown)({ name, value, request, call });
+    const mapped = (RULES.get(name) ?? ignoreUnknown)({ name, value, request, call });
     Object.assign(config, mapped.config);
     Object.assign(body, mapped.body);
   }
   return { config, body };
 }
 
-function elsewhere(name: string): [string, Rule] {
+function mappedElsewhere(name: string): [string, Rule] {
   return [name, () => ({})];
 }
 
-function unknown({ name, call }: Field): Mapped {
-  return ignored(name, call);
+function ignoreUnknown({ name, call }: Field): MappedField {
+  return ignore(name, call);
 }
 
-function ignored(name: string, call: Pick<Call, "ignored">): Mapped {
+function ignore(name: string, call: Pick<Call, "ignored">): MappedField {
   call.ignored(name, "Gemini has no such parameter");
   return {};
 }
@@ -106,26 +106,26 @@ function number([name = "", own = ""]: readonly string[]): [string, Rule] {
   ];
 }
 
-/** The older name of the longest answer; the newer one wins. */
-function maxTokens({ name, value, request, call }: Field): Mapped {
+/** Maps `max_tokens`, over which `max_completion_tokens` takes precedence. */
+function maxTokens({ name, value, request, call }: Field): MappedField {
   if (!isNumber(value)) throw badRequest(name, "a number");
   const newer = request["max_completion_tokens"];
   if (newer === undefined || newer === null) return { config: { maxOutputTokens: value } };
-  return newer === value ? {} : ignored(name, call);
+  return newer === value ? {} : ignore(name, call);
 }
 
-function flag({ name, value }: Field): Mapped {
+function flag({ name, value }: Field): MappedField {
   if (typeof value !== "boolean") throw badRequest(name, "true or false");
   return value ? { config: { responseLogprobs: true } } : {};
 }
 
-/** Gemini takes their number only beside `responseLogprobs`. */
-function topLogprobs({ name, value, request }: Field): Mapped {
+/** Maps `top_logprobs`, which Gemini takes only beside `responseLogprobs`. */
+function topLogprobs({ name, value, request }: Field): MappedField {
   if (!isNumber(value)) throw badRequest(name, "a number");
   return request["logprobs"] !== true && Number(value) === 0 ? {} : { config: { logprobs: value } };
 }
 
-function stop({ value }: Field): Mapped {
+function stop({ value }: Field): MappedField {
   const sequences = Array.isArray(value) ? asArray(value) : [value];
   if (!sequences.every((sequence) => typeof sequence === "string")) {
     throw badRequest("stop", "a text or a list of texts");
@@ -135,28 +135,28 @@ function stop({ value }: Field): Mapped {
   return stopSequences.length > 0 ? { config: { stopSequences } } : {};
 }
 
-function responseFormat({ value, call }: Field): Mapped {
+function responseFormat({ value, call }: Field): MappedField {
   const type = asString(member(value, "type"));
   if (type === "text") return {};
   const config = { responseMimeType: "application/json" };
   if (type === "json_object") return { config };
-  const asked = member(value, "json_schema");
-  const schema = member(asked, "schema");
+  const jsonSchema = member(value, "json_schema");
+  const schema = member(jsonSchema, "schema");
   if (type !== "json_schema") throw unsupported("response_format", `Gemini knows no format "${type}"`);
-  if (!isObject(asked)) throw badRequest("response_format.json_schema", "an object");
+  if (!isObject(jsonSchema)) throw badRequest("response_format.json_schema", "an object");
   const path = "response_format.json_schema";
-  // A schema is always binding here.
-  membersNamed(asked, { known: ["name", "description", "schema", "strict"], path, call });
+  // Gemini always enforces the schema.
+  membersNamed(jsonSchema, { known: ["name", "description", "schema", "strict"], path, call });
   if (schema === undefined) return { config };
   const responseJsonSchema = geminiSchema(schema, { path: `${path}.schema`, call });
-  // Beside a `$ref` nothing else may stand.
+  // Gemini takes no keywords beside a `$ref` at the top.
   const labels = responseJsonSchema["$ref"]
     ? {}
-    : { title: asked["name"], description: asked["description"] };
+    : { title: jsonSchema["name"], description: jsonSchema["description"] };
   return { config: { ...config, responseJsonSchema: { ...labels, ...responseJsonSchema } } };
 }
 
-function modalities({ value }: Field): Mapped {
+function modalities({ value }: Field): MappedField {
   const kinds = asArray(value).map(String);
   if (kinds.some((kind) => kind !== "text" && kind !== "image")) {
     throw unsupported("modalities", "Gemini answers with text and, where the model can, with images");
@@ -166,18 +166,18 @@ function modalities({ value }: Field): Mapped {
     : {};
 }
 
-function serviceTier({ name, value, call }: Field): Mapped {
+function serviceTier({ name, value, call }: Field): MappedField {
   if (value === "auto") return {};
   const tier = typeof value === "string" ? TIERS.get(value) : undefined;
-  return tier ? { body: { serviceTier: tier } } : ignored(name, call);
+  return tier ? { body: { serviceTier: tier } } : ignore(name, call);
 }
 
-function extraBody({ value, call }: Field): Mapped {
+function extraBody({ value, call }: Field): MappedField {
   membersNamed(value, { known: ["google"], path: "extra_body", call });
   return membersNamed(member(value, "google"), { known: GOOGLE_FIELDS, path: "extra_body.google", call });
 }
 
-function refused(name: string): [string, Rule] {
+function reject(name: string): [string, Rule] {
   return [
     name,
     ({ value }) => {
@@ -193,14 +193,14 @@ interface Members {
   readonly call: Pick<Call, "ignored">;
 }
 
-function membersNamed(value: Json | undefined, { known, path, call }: Members): Mapped {
+function membersNamed(value: Json | undefined, { known, path, call }: Members): MappedField {
   for (const [name, own] of Object.entries(isObject(value) ? value : {})) {
-    if (!known.includes(name) && !isAbsent(own)) ignored(`${path}.${name}`, call);
+    if (!known.includes(name) && !isAbsent(own)) ignore(`${path}.${name}`, call);
   }
   return {};
 }
 
-/** `safetySettings`: those of the options, category by category overruled by the request's own. */
+/** Returns `safetySettings`: the options', overridden category by category by the request's. */
 export function safetySettings(request: ChatRequest, safety: Options["safety"]): JsonObject {
   const settings = new Map<string, Json>();
   for (const [category, threshold] of Object.entries(safety)) {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { ChatRequest, JsonObject } from "modelyard/plugin";
 import { testCall } from "../../../test/support/plugin-host.ts";
 import { ToolNames } from "modelyard/kit";
-import { modelName } from "../models.ts";
+import { parseModelName } from "../models.ts";
 import { generateRequest } from "./request.ts";
 import { TOOL_NAMES } from "./tools.ts";
 
@@ -19,12 +19,12 @@ function mapped(
   const { call, ignored } = testCall();
   const request: ChatRequest = { model, messages: [{ role: "user", content: "Hi" }], ...fields };
   const names = new ToolNames(request, TOOL_NAMES);
-  const around = { model: modelName(model), options: { thoughts, safety }, names, call };
-  const { contents: _, ...body } = generateRequest(request, around) as Record<string, unknown>;
+  const context = { model: parseModelName(model), options: { thoughts, safety }, names, call };
+  const { contents: _, ...body } = generateRequest(request, context) as Record<string, unknown>;
   return { body, ignored: [...ignored.keys()] };
 }
 
-const config = (fields: JsonObject, around?: Around) => mapped(fields, around).body["generationConfig"];
+const config = (fields: JsonObject, context?: Around) => mapped(fields, context).body["generationConfig"];
 const tool = (name: string, more: JsonObject = {}) => ({ type: "function", function: { name, ...more } });
 
 describe("generation config", () => {
@@ -279,13 +279,13 @@ describe("tools", () => {
 test.each(["../../secret", "a/../b", "gemini:countTokens?x", "", "a b", "models/"])(
   "%p is no model's name",
   (model) => {
-    expect(() => modelName(model)).toThrow(expect.objectContaining({ code: "no-such-model" }));
+    expect(() => parseModelName(model)).toThrow(expect.objectContaining({ code: "no-such-model" }));
   },
 );
 
 test("a tuned model is in a folder of its own", () => {
-  expect(modelName("tunedModels/mine-1").resource).toBe("tunedModels/mine-1");
-  expect(modelName("models/gemini-2.5-pro")).toEqual({
+  expect(parseModelName("tunedModels/mine-1").resource).toBe("tunedModels/mine-1");
+  expect(parseModelName("models/gemini-2.5-pro")).toEqual({
     resource: "models/gemini-2.5-pro",
     id: "gemini-2.5-pro",
     version: 2.5,

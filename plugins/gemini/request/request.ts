@@ -9,7 +9,7 @@ import { unsupported } from "./errors.ts";
 import { googleFields, thinkingConfig } from "./thinking.ts";
 import { toolFields } from "./tools.ts";
 
-interface Around {
+interface RequestContext {
   readonly model: ModelName;
   readonly options: Pick<Options, "safety" | "thoughts">;
   readonly names: ToolNames;
@@ -17,10 +17,13 @@ interface Around {
 }
 
 /**
- * Gemini's `GenerateContentRequest` for a chat request. Throws `bad-request` or `unsupported` with the field that is
- * at fault; names with `call.ignored` what is left out. https://ai.google.dev/api/generate-content
+ * Maps a chat request to Gemini's `GenerateContentRequest`. Throws `bad-request` or `unsupported` with the field at
+ * fault; reports omitted fields by `call.ignored`. https://ai.google.dev/api/generate-content
  */
-export function generateRequest(request: ChatRequest, { model, options, names, call }: Around): JsonObject {
+export function generateRequest(
+  request: ChatRequest,
+  { model, options, names, call }: RequestContext,
+): JsonObject {
   const { config, body } = parameters(request, call);
   const google = googleFields(request);
   const own = isObject(google["thinking_config"]) ? google["thinking_config"] : {};

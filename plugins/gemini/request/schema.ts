@@ -4,22 +4,22 @@ import { isNumber } from "modelyard/plugin";
 import type { Call, Json, JsonObject } from "modelyard/plugin";
 import { badRequest } from "./errors.ts";
 
-interface Place {
-  /** Where the schema stands in the request, as `response_format.json_schema.schema`. */
+interface SchemaContext {
+  /** The schema's path in the request, such as `response_format.json_schema.schema`. */
   readonly path: string;
-  /** What the whole must be. */
+  /** The type that the schema must have. */
   readonly type?: "object";
   readonly call: Pick<Call, "ignored">;
 }
 
 /**
- * A JSON Schema cut down to what Gemini says it heeds (`responseJsonSchema` of
- * https://ai.google.dev/api/generate-content#generationconfig). What has another form there is converted: `const`,
- * `allOf`, `nullable`, `definitions`, null among the values of an enum, keywords beside a `$ref`. What can't be said is
- * left out, named with `call.ignored`, and told in the description where that is possible: one schema that Gemini can't
- * express would end the whole request.
+ * Converts a JSON Schema to the subset that Gemini supports (`responseJsonSchema` of
+ * https://ai.google.dev/api/generate-content#generationconfig). Keywords with another form there are converted:
+ * `const`, `allOf`, `nullable`, `definitions`, null in an enum, keywords beside a `$ref`. Unsupported ones are
+ * omitted, reported by `call.ignored` and stated in the description where possible, as Gemini rejects a request with
+ * an invalid schema.
  */
-export function geminiSchema(schema: Json, { path, type, call }: Place): JsonObject {
+export function geminiSchema(schema: Json, { path, type, call }: SchemaContext): JsonObject {
   if (!isObject(schema)) throw badRequest(path, "a JSON Schema");
   const { schema: root, dropped } = wellFormedSchema(schema, type);
   const converter = new Converter(root, call);
@@ -32,19 +32,19 @@ export function geminiSchema(schema: Json, { path, type, call }: Place): JsonObj
 }
 
 type Members = Record<string, Json | undefined>;
-/** What a keyword becomes; undefined where Gemini has nothing for it. */
+/** Maps a keyword; returns undefined if Gemini has no counterpart. */
 type Rule = (converter: Converter, value: Json, path: string) => JsonObject | undefined;
 
-/** More than these are not copied in place of their `$ref`: definitions that double at each step would never end. */
+/** Limit of definitions copied in place of a `$ref`, as nested definitions can grow exponentially. */
 const MAX_COPIES = 1000;
 
-/** What the documents name for each type; others are refused there. */
+/** The documented formats; Gemini rejects others. */
 const FORMATS = new Set(["date-time", "date", "time", "float", "double", "int32", "int64"]);
 
 class Converter {
   readonly #root: JsonObject;
   readonly #call: Pick<Call, "ignored">;
-  /** The references that are being copied in place: one within itself has no end. */
+  /** The references being copied; a recursive one can't be copied. */
   readonly #open = new Set<string>();
   #copies = 0;
 
@@ -84,8 +84,8 @@ class Converter {
     const limits: Record<string, Json> = {};
     for (const [keyword, value] of Object.entries(schema)) {
       if (value === undefined) continue;
-      const said = RULES.get(keyword)?.(this, value, `${path}.${keyword}`);
-      if (said) Object.assign(members, said);
+      const mapped = RULES.get(keyword)?.(this, value, `${path}.${keyword}`);
+      if (mapped) Object.assign(members, mapped);
       else {
         this.ignore(`${path}.${keyword}`);
         if (keyword !== "definitions") limits[keyword] = value;
@@ -96,7 +96,7 @@ class Converter {
     return description === undefined ? members : { ...members, description };
   }
 
-  /** Gemini refuses a request in which a schema requires a property that it doesn't define at the same level. */
+  /** Drops required properties that the same level doesn't define, as Gemini rejects them. */
   #keepDefined({ required, properties }: JsonObject, members: Members, path: string): void {
     const names = asArray(required).filter((name) => typeof name === "string");
     const defined = names.filter((name) => Object.hasOwn(objectOr(properties), name));
@@ -104,7 +104,7 @@ class Converter {
     if (defined.length > 0) members["required"] = defined;
   }
 
-  /** OpenAPI's `nullable`, and null among the values of an enum: those may only be texts and numbers. */
+  /** Converts OpenAPI's `nullable`, and null in an enum, whose values may only be strings and numbers. */
   #withNull(schema: JsonObject, members: Members): JsonObject {
     const isNullable = schema["nullable"] === true || asArray(schema["enum"]).includes(null);
     if (!isNullable) return members;
@@ -121,12 +121,12 @@ class Converter {
       return this.convert(beside, path);
     }
     const isShared = /^#(\/(\$defs|definitions)\/[^/]+)?$/.test(reference);
-    // Beside a `$ref` Gemini takes nothing else.
+    // Gemini takes no keywords beside a `$ref`.
     if (isShared && (Object.keys(beside).length === 0 || this.#isEndless(reference))) {
       for (const keyword of Object.keys(beside)) this.ignore(`${path}.${keyword}`);
       return { $ref: reference.replace("#/definitions/", "#/$defs/") };
     }
-    // Such a reference Gemini takes only to `$defs`.
+    // Gemini takes references to `$defs` only.
     if (this.#isEndless(reference)) return this.ignore(`${path}.$ref`);
     this.#open.add(reference);
     this.#copies++;
@@ -139,12 +139,14 @@ class Converter {
     return this.#open.has(reference) || this.#copies >= MAX_COPIES;
   }
 
-  /** What a `$ref` within the schema leads to (RFC 6901); undefined for one to nothing, or to another document. */
+  /**
+   * Resolves a `$ref` within the schema (RFC 6901). Returns undefined if it has no target or is to another document.
+   */
   #target(reference: string): JsonObject | undefined {
     if (!reference.startsWith("#")) return undefined;
     const names = reference.split("/").slice(1);
     const target = names.reduce<MaybeJson>((value, name) => {
-      const key = decoded(name).replaceAll("~1", "/").replaceAll("~0", "~");
+      const key = decodePointer(name).replaceAll("~1", "/").replaceAll("~0", "~");
       return typeof value === "object" && value !== null && Object.hasOwn(value, key)
         ? (value as JsonObject)[key]
         : undefined;
@@ -152,7 +154,7 @@ class Converter {
     return isObject(target) ? target : undefined;
   }
 
-  /** One schema that says what it and its `allOf` say; named where they disagree, as the first then counts. */
+  /** Merges a schema with its `allOf`. Of contradicting keywords the first wins, and the others are reported. */
   #merged({ allOf, ...schema }: JsonObject, path: string): JsonObject {
     const all = asArray(allOf).map((each) => {
       const reference = isObject(each) ? each["$ref"] : undefined;
@@ -169,7 +171,7 @@ class Converter {
 
   #both(first: JsonObject, second: JsonObject, path: string): JsonObject {
     for (const [keyword, value] of Object.entries(second)) {
-      const isOpen = first[keyword] === undefined || JOINED.has(keyword) || value === undefined;
+      const isOpen = first[keyword] === undefined || MERGED_KEYWORDS.has(keyword) || value === undefined;
       if (!isOpen && JSON.stringify(first[keyword]) !== JSON.stringify(value)) this.ignore(`${path}.allOf`);
     }
     const properties = { ...objectOr(second["properties"]), ...objectOr(first["properties"]) };
@@ -185,13 +187,13 @@ class Converter {
   }
 }
 
-/** Keywords of which `#both` joins the values, and those of which either will do. */
-const JOINED = new Set(["properties", "required", "allOf", "title", "description"]);
+/** Keywords whose values `#both` merges, or of which either value will do. */
+const MERGED_KEYWORDS = new Set(["properties", "required", "allOf", "title", "description"]);
 
 const RULES = new Map<string, Rule>([
-  ...["type", "title", "description", "minItems", "maxItems", "minimum", "maximum"].map(kept),
-  ...["propertyOrdering", "$id", "$anchor"].map(kept),
-  // They say nothing about values, or are said elsewhere.
+  ...["type", "title", "description", "minItems", "maxItems", "minimum", "maximum"].map(keep),
+  ...["propertyOrdering", "$id", "$anchor"].map(keep),
+  // These don't restrict values, or are handled elsewhere.
   ...["$schema", "$comment", "nullable", "required"].map((keyword): [string, Rule] => [keyword, () => ({})]),
   ["properties", (converter, value, path) => ({ properties: converter.each(value, path) })],
   ["$defs", (converter, value, path) => ({ $defs: converter.each(value, path) })],
@@ -211,7 +213,7 @@ const RULES = new Map<string, Rule>([
   ["format", (_, value) => (typeof value === "string" && FORMATS.has(value) ? { format: value } : undefined)],
 ]);
 
-function kept(keyword: string): [string, Rule] {
+function keep(keyword: string): [string, Rule] {
   return [keyword, (_, value) => ({ [keyword]: value })];
 }
 
@@ -225,7 +227,7 @@ function objectOr(value: MaybeJson): JsonObject {
   return isObject(value) ? value : {};
 }
 
-function decoded(name: string): string {
+function decodePointer(name: string): string {
   try {
     return decodeURIComponent(name);
   } catch {

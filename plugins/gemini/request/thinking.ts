@@ -3,12 +3,12 @@ import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import type { ModelName } from "../models.ts";
 import { badRequest, unsupported } from "./errors.ts";
 
-interface Asked {
+interface ThinkingInput {
   readonly request: ChatRequest;
   readonly model: ModelName;
-  /** Whether thought summaries are asked for without a `reasoning_effort`, too. */
+  /** Whether thought summaries are requested without a `reasoning_effort`, too. */
   readonly thoughts: boolean;
-  /** `google.thinking_config` of the request. */
+  /** The request's `google.thinking_config`. */
   readonly own: JsonObject;
   readonly call: Pick<Call, "ignored">;
 }
@@ -16,7 +16,7 @@ interface Asked {
 const EFFORTS = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const;
 type Effort = (typeof EFFORTS)[number];
 
-/** Google's own table for its OpenAI-compatible address. https://ai.google.dev/gemini-api/docs/openai#thinking */
+/** The table of Google's OpenAI-compatible API. https://ai.google.dev/gemini-api/docs/openai#thinking */
 const BUDGETS = { none: 0, minimal: 1024, low: 1024, medium: 8192, high: 24_576, xhigh: 24_576, max: 24_576 };
 const LEVELS = {
   none: "LOW",
@@ -28,26 +28,32 @@ const LEVELS = {
   max: "HIGH",
 };
 
-/** The models whose lowest level is below LOW, as far as Google's documents say so. */
+/** The models that take the level MINIMAL by Google's documentation. */
 const HAS_MINIMAL = /^gemini-(3|3\.1|3\.5)-flash/;
 
-/** The least that 2.5 Pro thinks. */
-const LEAST_OF_PRO = 128;
+/** The smallest thinking budget of 2.5 Pro, in tokens. */
+const MIN_BUDGET_OF_PRO = 128;
 
-/** `thinkingConfig` for a request; undefined where there is nothing to say. Names an effort that the model hasn't. */
-export function thinkingConfig(asked: Asked): JsonObject | undefined {
-  const effort = effortOf(asked.request["reasoning_effort"]);
-  const own = camelCased(asked.own);
-  if (!thinks(asked.model)) {
+/**
+ * Returns `thinkingConfig`, or undefined if the request needs none. Reports an effort that the model doesn't support.
+ */
+export function thinkingConfig(input: ThinkingInput): JsonObject | undefined {
+  const effort = effortOf(input.request["reasoning_effort"]);
+  const own = camelCased(input.own);
+  if (!thinks(input.model)) {
     if (effort && effort !== "none")
-      asked.call.ignored("reasoning_effort", "this model isn't told how to think");
+      input.call.ignored("reasoning_effort", "this model isn't told how to think");
     return Object.keys(own).length > 0 ? own : undefined;
   }
   if (effort && ("thinkingBudget" in own || "thinkingLevel" in own)) {
     throw badRequest("reasoning_effort", "left out where google.thinking_config says how much to think");
   }
-  const wanted = asked.thoughts || (effort !== undefined && effort !== "none");
-  const config = { ...(wanted && { includeThoughts: true }), ...(effort && amount(effort, asked)), ...own };
+  const wanted = input.thoughts || (effort !== undefined && effort !== "none");
+  const config = {
+    ...(wanted && { includeThoughts: true }),
+    ...(effort && thinkingAmount(effort, input)),
+    ...own,
+  };
   return Object.keys(config).length > 0 ? config : undefined;
 }
 
@@ -62,22 +68,23 @@ function effortOf(value: Json | undefined): Effort | undefined {
   return effort;
 }
 
-function amount(effort: Effort, { model, call }: Asked): JsonObject {
+function thinkingAmount(effort: Effort, { model, call }: ThinkingInput): JsonObject {
   const isBudget = model.version < 3;
   if (effort === "xhigh" || effort === "max")
-    call.ignored("reasoning_effort", "high is the most that can be asked for");
+    call.ignored("reasoning_effort", "high is the most that can be input for");
   if (effort === "none" && (!isBudget || model.isPro)) {
-    call.ignored("reasoning_effort", "this model always thinks; it is asked to think as little as it can");
+    call.ignored("reasoning_effort", "this model always thinks; it is input to think as little as it can");
   }
-  if (isBudget) return { thinkingBudget: effort === "none" && model.isPro ? LEAST_OF_PRO : BUDGETS[effort] };
+  if (isBudget)
+    return { thinkingBudget: effort === "none" && model.isPro ? MIN_BUDGET_OF_PRO : BUDGETS[effort] };
   if ((effort === "none" || effort === "minimal") && HAS_MINIMAL.test(model.id))
     return { thinkingLevel: "MINIMAL" };
-  // The first of them knew only LOW and HIGH.
+  // Gemini 3 Pro takes only LOW and HIGH.
   if (effort === "medium" && model.id.startsWith("gemini-3-pro")) return { thinkingLevel: "HIGH" };
   return { thinkingLevel: LEVELS[effort] };
 }
 
-/** `google.thinking_config` is written as the protocol's JSON may be, in either case. */
+/** Converts `google.thinking_config`, whose members may be in snake case, to camel case. */
 function camelCased(config: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(config).map(([name, value]) => [
@@ -87,7 +94,7 @@ function camelCased(config: JsonObject): JsonObject {
   );
 }
 
-/** The object that a request gives under `google`, itself or within `extra_body`, as Google's own address takes it. */
+/** Returns the request's object `google`, at its top or in `extra_body`, as in Google's OpenAI-compatible API. */
 export function googleFields(request: ChatRequest): JsonObject {
   const body = request["extra_body"];
   const inner = isObject(body) ? body["google"] : undefined;

@@ -4,24 +4,24 @@ import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { badRequest, unsupported } from "./errors.ts";
 import { geminiSchema } from "./schema.ts";
 
-interface Around {
+interface ToolContext {
   readonly names: ToolNames;
   readonly call: Pick<Call, "ignored">;
 }
 
-/** What Gemini says of names of functions, where they are longest and oldest models take them, too. */
+/** The rule for function names that all Gemini models accept. */
 export const TOOL_NAMES: ToolNameRule = {
   pattern: /^[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}$/,
   refused: /[^a-zA-Z0-9_.:-]/g,
   maxLength: 64,
 };
 
-/** `tools` and `toolConfig` for a request's functions and its choice among them. */
-export function toolFields(request: ChatRequest, around: Around): JsonObject {
+/** Maps a request's functions and `tool_choice` to `tools` and `toolConfig`. */
+export function toolFields(request: ChatRequest, context: ToolContext): JsonObject {
   const functionDeclarations = asArray(request["tools"]).map((tool, index) =>
-    declaration(tool, index, around),
+    declaration(tool, index, context),
   );
-  const config = toolChoice(request["tool_choice"], around);
+  const config = toolChoice(request["tool_choice"], context);
   if (functionDeclarations.length === 0) {
     if (config && config["mode"] === "ANY")
       throw badRequest("tool_choice", "left out where there are no tools");
@@ -35,7 +35,7 @@ export function toolFields(request: ChatRequest, around: Around): JsonObject {
 
 const FUNCTION_MEMBERS = new Set(["name", "description", "parameters"]);
 
-function declaration(tool: Json, index: number, { names, call }: Around): JsonObject {
+function declaration(tool: Json, index: number, { names, call }: ToolContext): JsonObject {
   const place = `tools[${index}]`;
   const own = member(tool, "function");
   const type = asString(member(tool, "type")) || (isObject(own) ? "function" : "");
@@ -44,7 +44,7 @@ function declaration(tool: Json, index: number, { names, call }: Around): JsonOb
   const name = asString(member(own, "name"));
   if (!isObject(own) || name === "") throw badRequest(`${place}.function.name`, "a function's name");
   for (const [field, value] of Object.entries(own)) {
-    // The schema is what Gemini always holds a call to as far as it can.
+    // Gemini always enforces the schema as far as it can.
     if (FUNCTION_MEMBERS.has(field) || isAbsent(value) || value === false) continue;
     call.ignored(`tools[].function.${field}`, "Gemini's functions have no such member");
   }
@@ -56,8 +56,8 @@ function declaration(tool: Json, index: number, { names, call }: Around): JsonOb
   };
 }
 
-function parametersOf(parameters: Json | undefined, place: string, call: Around["call"]): JsonObject {
-  // A function that takes nothing has no schema here: an object without properties is refused by some models.
+function parametersOf(parameters: Json | undefined, place: string, call: ToolContext["call"]): JsonObject {
+  // A function without parameters gets no schema: some models reject an object without properties.
   if (isAbsent(parameters) || parameters === undefined) return {};
   if (!isObject(parameters)) {
     call.ignored("tools[].function.parameters", "Gemini takes objects as schemas");
@@ -82,7 +82,7 @@ const MODES = new Map([
 ]);
 
 /** https://ai.google.dev/api/caching#FunctionCallingConfig */
-function toolChoice(choice: Json | undefined, { names }: Around): JsonObject | undefined {
+function toolChoice(choice: Json | undefined, { names }: ToolContext): JsonObject | undefined {
   if (choice === undefined || choice === null) return undefined;
   const mode = typeof choice === "string" ? MODES.get(choice) : undefined;
   if (mode) return { mode };
