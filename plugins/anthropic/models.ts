@@ -20,10 +20,10 @@ export async function fetchModels(options: ListOptions): Promise<readonly JsonOb
   const models: JsonObject[] = [];
   let after = "";
   for (let page = 0; page < MAX_PAGES; page++) {
-    const said = await fetchPage(options, after);
-    models.push(...asObjects(said["data"]));
-    after = asString(said["last_id"]);
-    if (said["has_more"] !== true || after === "") break;
+    const body = await fetchPage(options, after);
+    models.push(...asObjects(body["data"]));
+    after = asString(body["last_id"]);
+    if (body["has_more"] !== true || after === "") break;
   }
   return models.filter((model) => asString(model["id"]) !== "");
 }

@@ -3,9 +3,9 @@ import type { JsonObject } from "modelyard/plugin";
 
 const NO_NETWORK = "it has no network that could do that";
 const NO_UPSTREAM =
-  "there is no upstream that a field could reach: the answer is what was said, or a script's";
+  "there is no upstream that a field could reach: the answer repeats the message, or follows a script";
 
-/** The echo's own script, as the conformance kit writes it. */
+/** Fixtures of the conformance kit as scripts of the echo. */
 const fixtures: Fixtures = {
   model: "echo",
   upstream: (scenario) => ({
@@ -33,15 +33,15 @@ const fixtures: Fixtures = {
 export default fixtures;
 
 function stepsOf({ name, answer, errorMessage, retryAfterSeconds }: Scenario): JsonObject[] {
-  const said = answer.events.map(stepOf);
-  const half = said.slice(0, said.length / 2);
+  const eventSteps = answer.events.map(stepOf);
+  const half = eventSteps.slice(0, eventSteps.length / 2);
   const failure = (code: string, more: JsonObject = {}) => ({
     error: { code, message: errorMessage, ...more },
   });
   const steps: { readonly [scenario in ScenarioName]?: JsonObject[] } = {
     silent: [{ hang: true }],
     stall: [...half, { hang: true }],
-    end: [...said, { cut: true }],
+    end: [...eventSteps, { cut: true }],
     failing: [...half, failure("failed")],
     broken: [failure("failed")],
     refused: [failure("rejected")],
@@ -50,7 +50,7 @@ function stepsOf({ name, answer, errorMessage, retryAfterSeconds }: Scenario): J
     spent: [failure("out-of-credit", { retry_after: `${retryAfterSeconds}s` })],
     limited: [failure("rate-limited", { retry_after: `${retryAfterSeconds}s` })],
   };
-  return steps[name] ?? [...said, ...endOf(answer)];
+  return steps[name] ?? [...eventSteps, ...endOf(answer)];
 }
 
 function stepOf(event: AnswerEvent): JsonObject {

@@ -1,18 +1,18 @@
 import type { ChatRequest, Message } from "modelyard/plugin";
 
-/** The text of the last user message that has some; undefined if there is none. */
+/** Returns the text of the last user message that has any, or undefined. */
 export function lastUserText(request: ChatRequest): string | undefined {
   return request.messages
     .map((message) => (message.role === "user" ? textOf(message) : ""))
     .findLast(Boolean);
 }
 
-/** All text of a conversation, as its tokens are counted. */
+/** Returns the number of words of a conversation, which count as tokens. */
 export function countWords(messages: readonly Message[]): number {
   return messages.reduce((sum, message) => sum + wordCount(textOf(message)), 0);
 }
 
-/** How many tokens a text has here: its words, which are what white space separates. */
+/** Returns the number of words of a text, separated by white space. */
 export function wordCount(text: string): number {
   let count = 0;
   for (const _ of text.matchAll(/\S+/g)) count++;

@@ -2,18 +2,18 @@ import type { Call, ChatEvent, ChatRequest } from "modelyard/plugin";
 import { countWords, lastUserText } from "./conversation.ts";
 import { parametersOf } from "./parameters.ts";
 
-const NOTHING_SAID = "There is no user message to repeat.";
+const NO_USER_MESSAGE = "There is no user message to repeat.";
 
-/** How many words are said between two turns of the event loop, so that a long echo holds nobody up. */
+/** Number of words between two turns of the event loop, so that a long echo doesn't block it. */
 const WORDS_PER_TURN = 1000;
 
-/** The last user message, word by word, as far as `stop` and the bound on tokens allow. */
+/** Yields the last user message word by word, up to a stop sequence or the token limit. */
 export async function* echo(request: ChatRequest, call: Call): AsyncGenerator<ChatEvent, void> {
   const { choices, maxWords, stops } = parametersOf(request);
-  const said = lastUserText(request) ?? NOTHING_SAID;
-  const { text, stopSequence } = upToStop(said, stops);
+  const userText = lastUserText(request) ?? NO_USER_MESSAGE;
+  const { text, stopSequence } = upToStop(userText, stops);
   let [words, isCut] = [0, false];
-  // White space before the first word stands alone; any other goes with the word before it.
+  // White space belongs to the word before it, except at the start.
   for (const [piece] of text.matchAll(/^\s+|\S+\s*/g)) {
     const isWord = piece.trim() !== "";
     isCut = isWord && words === maxWords;
@@ -29,7 +29,7 @@ export async function* echo(request: ChatRequest, call: Call): AsyncGenerator<Ch
   yield { type: "usage", usage: { input: countWords(request.messages), output: words * choices } };
 }
 
-/** What comes before the first of the stop sequences, and which one that is; empty if none occurs. */
+/** Returns the text before the first stop sequence, and that sequence, empty if there is none. */
 function upToStop(text: string, stops: readonly string[]): { text: string; stopSequence: string } {
   let [end, stopSequence] = [text.length, ""];
   for (const stop of stops) {

@@ -3,10 +3,10 @@ import type { Call, ChatRequest, ChatStream, Upstream } from "modelyard/plugin";
 import { echo } from "./echo.ts";
 import { options } from "./options.ts";
 import type { Options } from "./options.ts";
-import { nameIgnored } from "./parameters.ts";
+import { reportIgnored } from "./parameters.ts";
 import { play, ruleFor } from "./script.ts";
 
-/** Repeats the last user message, or gives the answers of a script. Needs no network. */
+/** Repeats the last user message, or answers by a script. Needs no network. */
 export default definePlugin({
   apiVersion: 1,
   name: "echo",
@@ -25,7 +25,7 @@ function upstreamOf({ models, script }: Options): Upstream {
       call.connected();
       const rule = ruleFor(script, request);
       if (rule) return play(rule, request, call);
-      nameIgnored(request, call);
+      reportIgnored(request, call);
       return echo(request, call);
     },
   };

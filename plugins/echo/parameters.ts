@@ -1,17 +1,17 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 
-/** What an echo obeys of a request. */
+/** The parameters of a request that an echo honours. */
 export interface Parameters {
-  /** How many answers. */
+  /** The number of answers. */
   readonly choices: number;
-  /** The most words of an answer; infinite if the request sets no bound. */
+  /** The maximum number of words of an answer; infinite without a limit. */
   readonly maxWords: number;
-  /** The texts before which an answer stops. */
+  /** The stop sequences. */
   readonly stops: readonly string[];
 }
 
-/** Reads `n`, `max_completion_tokens`, `max_tokens` and `stop`; throws `bad-request` where they make no sense. */
+/** Reads `n`, `max_completion_tokens`, `max_tokens` and `stop`. Throws `bad-request` for invalid values. */
 export function parametersOf(request: ChatRequest): Parameters {
   const bound = request["max_completion_tokens"] === undefined ? "max_tokens" : "max_completion_tokens";
   return {
@@ -21,7 +21,7 @@ export function parametersOf(request: ChatRequest): Parameters {
   };
 }
 
-// OpenAI's own bound for `n`.
+// OpenAI's limit of `n`.
 const MAX_CHOICES = 128;
 
 function count(request: ChatRequest, param: string, most: number): number | undefined {
@@ -36,8 +36,8 @@ function stopsOf(stop: Json | undefined): readonly string[] {
   return stops.filter((each): each is string => typeof each === "string" && each !== "");
 }
 
-/** Names the parameters that ask for another form of answer than an echo has. */
-export function nameIgnored(request: ChatRequest, call: Call): void {
+/** Reports the parameters that would need another form of answer. */
+export function reportIgnored(request: ChatRequest, call: Call): void {
   const choice = request["tool_choice"];
   if (choice !== undefined && choice !== null && choice !== "auto" && choice !== "none") {
     call.ignored("tool_choice", "an echo calls no tools");

@@ -5,7 +5,7 @@ import type { Rule, Step } from "./options.ts";
 import { parametersOf } from "./parameters.ts";
 import { systemClock } from "modelyard/kit";
 
-/** The first rule of a script that matches a request. */
+/** Returns the first rule of a script that matches a request. */
 export function ruleFor(script: readonly Rule[], request: ChatRequest): Rule | undefined {
   const text = lastUserText(request) ?? "";
   return script.find(
@@ -14,7 +14,7 @@ export function ruleFor(script: readonly Rule[], request: ChatRequest): Rule | u
   );
 }
 
-/** Plays a rule's steps, each for every choice that was asked for, and then finishes what isn't finished. */
+/** Yields the events of a rule's steps, each for every choice, and a `finish` if the steps have none. */
 export async function* play(rule: Rule, request: ChatRequest, call: Call): AsyncGenerator<ChatEvent, void> {
   const { choices } = parametersOf(request);
   const answer = new ScriptedAnswer(choices);
@@ -23,13 +23,13 @@ export async function* play(rule: Rule, request: ChatRequest, call: Call): Async
     if (step.cut) return;
     if (step.hang) await pause(Infinity, call.signal);
     if (step.delay !== undefined) await pause(step.delay, call.signal);
-    if (step.error) throw failureOf(step.error);
+    if (step.error) throw errorOf(step.error);
     yield* answer.events(step);
   }
   yield* answer.end(countWords(request.messages));
 }
 
-function failureOf({ code, message, retry_after }: NonNullable<Step["error"]>): UpstreamError {
+function errorOf({ code, message, retry_after }: NonNullable<Step["error"]>): UpstreamError {
   return new UpstreamError(code, message, retry_after === undefined ? {} : { retryAfterMs: retry_after });
 }
 
@@ -82,7 +82,7 @@ class ScriptedAnswer {
     if (step.finish) yield { type: "finish", reason: step.finish, choice };
   }
 
-  /** As OpenAI streams it: first what is called, then with what. */
+  /** Yields a tool call as OpenAI streams it: first the name, then the arguments. */
   *#toolCall(call: NonNullable<Step["tool_call"]>, choice: number): Generator<ChatEvent, void> {
     const json = typeof call.arguments === "string" ? call.arguments : JSON.stringify(call.arguments);
     this.#words += wordCount(json);
@@ -101,7 +101,7 @@ function usageOf(step: NonNullable<Step["usage"]>): Usage {
   };
 }
 
-/** Waits for `ms`, or for ever if that is infinite. Rejects with the signal's reason as soon as it aborts. */
+/** Resolves after `ms`; never if that is infinite. Rejects with the signal's reason when it aborts. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -1,14 +1,14 @@
 import type { Options } from "./options.ts";
 import { PRESETS } from "./presets.ts";
 
-/** Where Azure's own hosts are, and the API management in front of many of them. */
+/** Azure's hosts, its API management and deployment paths. */
 const AZURE = /^https:\/\/[^/]+\.(azure\.com|azure-api\.net)(:\d+)?(\/|$)|\/openai\/deployments\//i;
 
-/** Where a server's endpoints are, and the headers of a request to them. */
+/** Builds the URLs of a server's endpoints and the headers of its requests. */
 export class Address {
   readonly #base: string;
   readonly #options: Options;
-  /** Each request needs the same ones. */
+  /** Cached, because most requests need the same ones. */
   readonly #urls = new Map<string, string>();
   readonly #headers = new Map<string | undefined, Readonly<Record<string, string>>>();
 
@@ -17,7 +17,7 @@ export class Address {
     this.#base = options.base_url ?? (options.preset ? PRESETS[options.preset].url : "");
   }
 
-  /** The URL of an endpoint, as `chat/completions`; `model` is for addresses that name it. */
+  /** Returns the URL of an endpoint such as `chat/completions`; `model` replaces `{model}` in it. */
   url(endpoint: string, model = ""): string {
     if (this.#base.includes("{model}")) return this.#makeUrl(endpoint, model);
     let url = this.#urls.get(endpoint);
@@ -35,7 +35,7 @@ export class Address {
     return url.href;
   }
 
-  /** The headers of a request with this key, or with none. */
+  /** Returns the headers of a request with this key, or with none. */
   headers(key: string | undefined): Readonly<Record<string, string>> {
     let headers = this.#headers.get(key);
     if (!headers) {

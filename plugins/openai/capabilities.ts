@@ -2,7 +2,7 @@ import { asArray, asNumber, member } from "modelyard/kit";
 import type { MaybeJson } from "modelyard/kit";
 import type { Capabilities, JsonObject } from "modelyard/plugin";
 
-/** Reads one capability from a model's entry in a list; undefined where the entry doesn't say. */
+/** Reads one capability from a model's entry in a list; returns undefined if the entry lacks it. */
 type Reader<T> = (entry: JsonObject) => T | undefined;
 
 const flag =
@@ -12,7 +12,7 @@ const flag =
     return typeof value === "boolean" ? value : undefined;
   };
 
-const listed =
+const includes =
   (path: string, word: string): Reader<boolean> =>
   (entry) => {
     const value = at(entry, path);
@@ -27,31 +27,31 @@ const count =
     return value > 0 ? value : undefined;
   };
 
-/** Returns what stands at a path of member names. */
+/** Returns the value at a path of member names. */
 function at(entry: JsonObject, path: string): MaybeJson {
   return path.split(".").reduce<MaybeJson>(member, entry);
 }
 
-/** Where servers say what a model can do; the first place that says it counts. */
-const PLACES: {
+/** The members in which servers report capabilities; the first one present wins. */
+const READERS: {
   readonly [C in keyof Capabilities]-?: readonly Reader<NonNullable<Capabilities[C]>>[];
 } = {
   tools: [
-    listed("supported_parameters", "tools"), // OpenRouter
+    includes("supported_parameters", "tools"), // OpenRouter
     flag("capabilities.function_calling"), // Mistral
     flag("supports_tools"), // Fireworks
   ],
   vision: [
-    listed("architecture.input_modalities", "image"), // OpenRouter
+    includes("architecture.input_modalities", "image"), // OpenRouter
     flag("capabilities.vision"), // Mistral
     flag("supports_image_input"), // Fireworks
     flag("supports_image_in"), // Moonshot
   ],
   json_schema: [
-    listed("supported_parameters", "structured_outputs"), // OpenRouter
+    includes("supported_parameters", "structured_outputs"), // OpenRouter
   ],
   reasoning: [
-    listed("supported_parameters", "reasoning"), // OpenRouter
+    includes("supported_parameters", "reasoning"), // OpenRouter
     flag("capabilities.reasoning"), // Mistral
     flag("supports_reasoning"), // Moonshot
   ],
@@ -71,9 +71,9 @@ const PLACES: {
   ],
 };
 
-/** What a model's entry in a list says that it can do; undefined if it says nothing of that. */
-export function capabilitiesIn(entry: JsonObject): Capabilities | undefined {
-  const found = Object.entries(PLACES).flatMap(([name, readers]) => {
+/** Returns the capabilities in a model's entry of a list, or undefined if there are none. */
+export function parseCapabilities(entry: JsonObject): Capabilities | undefined {
+  const found = Object.entries(READERS).flatMap(([name, readers]) => {
     for (const read of readers) {
       const value = read(entry);
       if (value !== undefined) return [[name, value] as const];

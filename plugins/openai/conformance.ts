@@ -2,19 +2,19 @@ import { httpFixtures } from "modelyard/conformance";
 import type { Answer, AnswerEvent } from "modelyard/conformance";
 import type { JsonObject } from "modelyard/plugin";
 
-/** A server that speaks OpenAI's API, as the conformance kit plays it. */
+/** Fixtures of OpenAI's API for the conformance kit. */
 export default httpFixtures({
   model: "test-model",
   options: (url) => ({ base_url: `${url}/v1`, api_key: "sk-conformance-0123456789" }),
   models: { object: "list", data: [{ id: "test-model" }, { id: "other-model" }] },
-  stream: (answer) => [ROLE, ...answer.events.map(said), end(answer)],
+  stream: (answer) => [ROLE, ...answer.events.map(frameOf), end(answer)],
   early: (answer) => {
-    const [first = ROLE, ...others] = answer.events.map(said);
+    const [first = ROLE, ...others] = answer.events.map(frameOf);
     return [ROLE, first, finish(answer), ...others, end(answer)];
   },
   joined: (answer) => {
     const last = answer.events.slice(-1).map(deltaOf);
-    return [ROLE, ...answer.events.slice(0, -1).map(said), end(answer, last[0])];
+    return [ROLE, ...answer.events.slice(0, -1).map(frameOf), end(answer, last[0])];
   },
   plain: (answer) => ({
     id: "chatcmpl-1",
@@ -30,7 +30,7 @@ function chunk(members: JsonObject): string {
 
 const ROLE = chunk({ choices: [{ index: 0, delta: { role: "assistant", content: "" } }] });
 
-function said(event: AnswerEvent): string {
+function frameOf(event: AnswerEvent): string {
   return chunk({ choices: [{ index: 0, delta: deltaOf(event) }] });
 }
 

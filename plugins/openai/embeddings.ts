@@ -5,17 +5,17 @@ import type { EmbedRequest, EmbedResult, Json, JsonObject } from "modelyard/plug
 const BYTES_PER_NUMBER = 4;
 
 /**
- * The vectors in an answer to `POST /embeddings`, one for each input of the request, in the order of their `index`:
- * lists of numbers, or base64 of little-endian 32 bit floats; texts as they are for an encoding of the server's own.
- * Throws what an error object in its place says, or `bad-response` with what is wrong.
+ * Parses an answer to `POST /embeddings`: one vector for each input, in the order of `index`, as an array of numbers
+ * or base64 of little-endian 32 bit floats; strings are passed on for an encoding of the server's own. Throws the
+ * error in its place, or `bad-response` if it is malformed.
  * https://platform.openai.com/docs/api-reference/embeddings/object
  */
-export function embeddingsIn(said: Json, { input, encoding_format: own }: EmbedRequest): EmbedResult {
+export function parseEmbeddings(body: Json, { input, encoding_format: own }: EmbedRequest): EmbedResult {
   const inputs = input.length;
   const isOwn = typeof own === "string" && own !== "base64";
-  const { data, model, usage, object: _, ...fields } = asObject(said) ?? {};
+  const { data, model, usage, object: _, ...fields } = asObject(body) ?? {};
   if (!Array.isArray(data))
-    throw fields["error"] ? errorFromBody(said) : badResponse("something that is no list of embeddings");
+    throw fields["error"] ? errorFromBody(body) : badResponse("something that is no list of embeddings");
   const list = asArray(data);
   const vectors = new Map(list.map((each, place) => [indexOf(each, place), vectorOf(each, isOwn)]));
   const ordered = Array.from({ length: inputs }, (_, index) => vectors.get(index));
@@ -41,9 +41,9 @@ function indexOf(embedding: Json, place: number): number {
   return isNumber(index) ? Number(index) : place;
 }
 
-function vectorOf(said: Json, isOwn: boolean): EmbedResult["vectors"][number] | undefined {
-  const embedding = member(said, "embedding");
-  if (typeof embedding === "string") return isOwn ? embedding : decoded(embedding);
+function vectorOf(body: Json, isOwn: boolean): EmbedResult["vectors"][number] | undefined {
+  const embedding = member(body, "embedding");
+  if (typeof embedding === "string") return isOwn ? embedding : decodeFloats(embedding);
   return isVector(embedding) ? embedding : undefined;
 }
 
@@ -51,7 +51,7 @@ function isVector(value: Json | undefined): value is readonly number[] {
   return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === "number");
 }
 
-function decoded(base64: string): Float32Array | undefined {
+function decodeFloats(base64: string): Float32Array | undefined {
   const bytes = Buffer.from(base64, "base64");
   if (bytes.length === 0 || bytes.length % BYTES_PER_NUMBER !== 0) return undefined;
   const vector = new Float32Array(bytes.length / BYTES_PER_NUMBER);

@@ -25,7 +25,7 @@ type Optional = (typeof OPTIONAL)[number];
 const REWRITTEN = ["reasoning_content", "content_parts"];
 
 /** What a server has shown of the assistant messages that it writes and takes. */
-export class Habits {
+export class HistoryAdapter {
   readonly #system: boolean;
   readonly #refused = new Set<Optional>();
   #reasoning: ReasoningForm | undefined;
@@ -75,7 +75,7 @@ export class Habits {
     if (message["role"] === "developer" && this.#system) return { ...message, role: "system" };
     if (message["role"] !== "assistant") return message;
     if (this.#refused.size === 0 && !hasAny(message, REWRITTEN)) return message;
-    const changed: Changing = { ...message };
+    const changed: MutableMessage = { ...message };
     this.#restoreContent(changed);
     this.#restoreReasoning(changed);
     this.#leaveOut(changed, ignored);
@@ -83,7 +83,7 @@ export class Habits {
   }
 
   /** The content list of which `content` is the text, if the client has left that as it was. */
-  #restoreContent(message: Changing): void {
+  #restoreContent(message: MutableMessage): void {
     const parts = message["content_parts"];
     if (!Array.isArray(parts) || textIn(parts) !== asString(message["content"])) return;
     message["content"] = parts;
@@ -91,7 +91,7 @@ export class Habits {
     if (parts.some(isThinking)) delete message["reasoning_content"];
   }
 
-  #restoreReasoning(message: Changing): void {
+  #restoreReasoning(message: MutableMessage): void {
     const text = message["reasoning_content"];
     if (typeof text !== "string") return;
     if (this.#reasoning === "reasoning") {
@@ -103,7 +103,7 @@ export class Habits {
     }
   }
 
-  #leaveOut(message: Changing, ignored: (name: string) => void): void {
+  #leaveOut(message: MutableMessage, ignored: (name: string) => void): void {
     for (const name of this.#refused) {
       if (name in message) {
         delete message[name];
@@ -123,7 +123,7 @@ export class Habits {
 type Message = ChatRequest["messages"][number];
 
 /** A message that is being rewritten. */
-type Changing = { -readonly [Name in keyof Message]: Message[Name] } & Record<string, Json | undefined>;
+type MutableMessage = { -readonly [Name in keyof Message]: Message[Name] } & Record<string, Json | undefined>;
 
 function isSent(name: Optional, { messages }: ChatRequest): boolean {
   return messages.some(

@@ -1,17 +1,17 @@
 /**
- * Any server that speaks OpenAI's API, by its address or by its name.
+ * Any server with OpenAI's API, by its URL or by a preset's name.
  * @module
  */
 import { definePlugin } from "modelyard/plugin";
 import { OpenAi } from "./openai.ts";
-import { checkOptions, options } from "./options.ts";
+import { validateOptions, options } from "./options.ts";
 
 export default definePlugin({
   apiVersion: 1,
   name: "openai",
   options,
   open(given, host) {
-    checkOptions(given);
+    validateOptions(given);
     return new OpenAi(given, host);
   },
 });

@@ -78,11 +78,11 @@ export const options = Type.Object(
   { ...STRICT, description: "A server that speaks OpenAI's API." },
 );
 
-/** The options as `open` gets them. */
+/** The type of the validated options. */
 export type Options = Static<typeof options>;
 
-/** Throws if the options contradict one another, saying which. */
-export function checkOptions(given: Options): void {
+/** Throws if options contradict one another. */
+export function validateOptions(given: Options): void {
   const { preset, base_url: base, api_key: key, api_keys: keys, headers, models } = given;
   if (preset === undefined && base === undefined) throw new Error("base_url or preset is missing");
   if (preset !== undefined && base !== undefined) throw new Error("base_url and preset exclude each other");

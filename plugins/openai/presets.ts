@@ -1,10 +1,10 @@
 import type { ReasoningForm } from "modelyard/kit";
 
-/** A well-known server: where it is, and whether it wants an API key. */
+/** The URL of a well-known server, and whether it needs an API key. */
 export interface Preset {
   readonly url: string;
   readonly needsKey: boolean;
-  /** How it writes reasoning, where its documents say so; else its first answer shows it. */
+  /** The documented form of its reasoning; without it the first answer shows the form. */
   readonly reasoning?: ReasoningForm;
 }
 
@@ -15,7 +15,7 @@ const hosted = (url: string, reasoning?: ReasoningForm): Preset => ({
 });
 const local = (port: number): Preset => ({ url: `http://127.0.0.1:${port}/v1`, needsKey: false });
 
-/** The servers that can be named instead of giving their address, which their own documentation gives. */
+/** The well-known servers by name, with the URLs of their own documentation. */
 export const PRESETS = {
   openai: hosted("https://api.openai.com/v1"),
   openrouter: hosted("https://openrouter.ai/api/v1", "reasoning"),

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { ToolNames } from "modelyard/kit";
 import type { ChatRequest, JsonObject, Message } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
-import { modelName } from "../../plugins/gemini/models.ts";
+import { parseModelName } from "../../plugins/gemini/models.ts";
 import { generateRequest } from "../../plugins/gemini/request/request.ts";
 import { TOOL_NAMES } from "../../plugins/gemini/request/tools.ts";
 import { mapped } from "../support/anthropic-upstream.ts";
@@ -136,7 +136,7 @@ test("what Gemini is sent is a conversation by its documents", () => {
     const messages = historyOf(new Random(seed));
     const { call } = testCall();
     const request: ChatRequest = { model: "gemini-3-flash", messages };
-    const around = { model: modelName(request.model), options: { thoughts: false, safety: {} }, call };
+    const around = { model: parseModelName(request.model), options: { thoughts: false, safety: {} }, call };
     const names = new ToolNames(request, TOOL_NAMES);
     const sent = sentOr(() => generateRequest(request, { ...around, names }));
     if (!sent) continue;

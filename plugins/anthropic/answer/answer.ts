@@ -57,8 +57,8 @@ function* documentEvents(
   if (reader.lacksReason) call.log?.warn("an answer without a stop_reason was taken as whole");
 }
 
-function malformed(said: string): UpstreamError {
+function malformed(detail: string): UpstreamError {
   return new UpstreamError("bad-response", "the upstream sent something that is no message", {
-    detail: said,
+    detail,
   });
 }

@@ -143,12 +143,12 @@ function toolCall(index: number, block: JsonObject): ChatEvent {
  * Returns a call's input as JSON text. Some servers send it as text, others as its value; without one the text is
  * empty.
  */
-function jsonOf(said: MaybeJson): string {
-  if (typeof said === "string") return said;
-  if (said === undefined || said === null) return "";
+function jsonOf(value: MaybeJson): string {
+  if (typeof value === "string") return value;
+  if (value === undefined || value === null) return "";
   // Streams begin with an empty input, whose pieces follow.
-  const members = asObject(said);
-  return members && Object.keys(members).length === 0 ? "" : JSON.stringify(said);
+  const members = asObject(value);
+  return members && Object.keys(members).length === 0 ? "" : JSON.stringify(value);
 }
 
 function textEvents(index: number, block: JsonObject): ChatEvent[] {
@@ -163,8 +163,8 @@ function thinkingEvents(block: number, text: string, signature: string): ChatEve
 }
 
 function citationEvents(index: number, citations: readonly Json[]): ChatEvent[] {
-  const said = asObjects(citations).map((citation) => ({ index, ...citation }));
-  return said.length === 0 ? [] : [extra("text_citations", ...said)];
+  const pieces = asObjects(citations).map((citation) => ({ index, ...citation }));
+  return pieces.length === 0 ? [] : [extra("text_citations", ...pieces)];
 }
 
 function extra(name: string, ...pieces: readonly JsonObject[]): ChatEvent {

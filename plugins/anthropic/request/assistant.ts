@@ -40,11 +40,11 @@ export function assistantContent(
   const texts = [...content.blocks, ...(refusal === "" ? [] : [{ type: "text", text: refusal }])];
   const calls = toolCalls.map((call) => toolUse(call, names));
   const own = [...thinkingBlocks(located), ...serverBlocks(message["content_blocks"])];
-  const said = interleave(
+  const ordered = interleave(
     own.toSorted((one, other) => one.index - other.index),
     texts,
   );
-  const blocks = calls.length > 0 ? [...said, ...calls] : dropTrailingThinking(said, located);
+  const blocks = calls.length > 0 ? [...ordered, ...calls] : dropTrailingThinking(ordered, located);
   return withCacheControl({ ...content, blocks }, message);
 }
 

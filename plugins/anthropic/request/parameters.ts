@@ -107,9 +107,10 @@ function stopSequences(value: Json, { name, request }: Field): JsonObject {
   if (!sequences.every((each) => typeof each === "string")) {
     throw badRequest(`${name} is a string or a list of strings`, name);
   }
-  const said = sequences.filter((sequence) => sequence !== "");
-  if (said.some((sequence) => sequence.trim() === "")) throw unsupported("can't stop at blanks alone", name);
-  return said.length > 0 ? { stop_sequences: [...new Set(said)] } : {};
+  const nonEmpty = sequences.filter((sequence) => sequence !== "");
+  if (nonEmpty.some((sequence) => sequence.trim() === ""))
+    throw unsupported("can't stop at blanks alone", name);
+  return nonEmpty.length > 0 ? { stop_sequences: [...new Set(nonEmpty)] } : {};
 }
 
 /** `safety_identifier` is OpenAI's successor of `user`. */

@@ -35,10 +35,10 @@ export function mapTools(request: ChatRequest, way: ToolContext): Tools {
     return {};
   }
   // No choice means "auto"; `disable_parallel_tool_use` needs a choice.
-  const said = choice ?? (isSerial ? { type: "auto" } : undefined);
-  if (!said) return { tools };
-  const isMarked = isSerial && said["type"] !== "none";
-  return { tools, tool_choice: { ...said, ...(isMarked && { disable_parallel_tool_use: true }) } };
+  const selected = choice ?? (isSerial ? { type: "auto" } : undefined);
+  if (!selected) return { tools };
+  const isMarked = isSerial && selected["type"] !== "none";
+  return { tools, tool_choice: { ...selected, ...(isMarked && { disable_parallel_tool_use: true }) } };
 }
 
 /** Returns whether a choice forces a tool call. */
@@ -100,8 +100,8 @@ function inputSchema(
 }
 
 function nativeMembers(tool: JsonObject, definition: JsonObject): JsonObject {
-  const said = NATIVE_MEMBERS.map((name) => [name, definition[name] ?? tool[name]] as const);
-  return Object.fromEntries(said.filter(([, value]) => !isAbsent(value)));
+  const members = NATIVE_MEMBERS.map((name) => [name, definition[name] ?? tool[name]] as const);
+  return Object.fromEntries(members.filter(([, value]) => !isAbsent(value)));
 }
 
 function reportUnknown(

@@ -66,8 +66,8 @@ function foldInstructions(messages: readonly PromptMessage[]): readonly PromptMe
   const others = messages.filter((message) => !isInstruction(message));
   if (instructions.length === 0) return others;
   const first = others.findIndex(({ role }) => role === "user");
-  const said = others[first]?.content;
-  const content = [...instructions, ...(said === undefined ? [] : [said])].join(INSTRUCTION_SEPARATOR);
+  const text = others[first]?.content;
+  const content = [...instructions, ...(text === undefined ? [] : [text])].join(INSTRUCTION_SEPARATOR);
   const folded = { role: "user", content };
   return first === -1 ? [folded, ...others] : others.with(first, folded);
 }
