@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { admitted, broken, CLOSED, DAY_MS, LedgerFolder, rememberingLog } from "../../test/support/ledger.ts";
 import { until } from "../../test/support/until.ts";
 import { openSqlite } from "../storage/sqlite/sqlite.ts";
-import { SqliteLedger } from "../storage/sqlite/ledger.ts";
+import { SqliteLedger } from "../storage/sqlite/ledger/ledger.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { LedgerBeginning } from "./ledger-store.ts";
 import { Ledger } from "./ledger.ts";

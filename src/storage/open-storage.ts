@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { StorageSettings } from "../../config/settings.ts";
 import type { LedgerReader } from "../ledger/ledger-store.ts";
 import type { Storage } from "./storage.ts";
-import { LedgerReads } from "./sqlite/ledger-reads.ts";
+import { WorkerLedgerReader } from "./sqlite/ledger/worker-reader.ts";
 import { openSqlite, openSqliteInMemory } from "./sqlite/sqlite.ts";
 
 /**
@@ -32,7 +32,9 @@ export function openLedgerReader(
   settings: StorageSettings,
   directory: string,
 ): (LedgerReader & Disposable) | undefined {
-  return hasStorage(settings, directory) ? new LedgerReads(databaseFile(settings, directory)) : undefined;
+  return hasStorage(settings, directory)
+    ? new WorkerLedgerReader(databaseFile(settings, directory))
+    : undefined;
 }
 
 function databaseFile({ database }: StorageSettings, directory: string): string {

@@ -6,7 +6,7 @@ import type { JsonObject } from "../../src/contract/index.ts";
 import { createLogger, type GatewayLogger } from "../../src/log.ts";
 import type { AuditReport, UsageQuery, UsageRow } from "../../src/ledger/ledger-store.ts";
 import { Ledger, type Admitted, type Closed } from "../../src/ledger/ledger.ts";
-import { readLedger } from "../../src/storage/sqlite/ledger-reader.ts";
+import { openLedgerFile } from "../../src/storage/sqlite/ledger/file-reader.ts";
 import { openSqlite } from "../../src/storage/sqlite/sqlite.ts";
 
 /** A log that says nothing. */
@@ -54,12 +54,12 @@ export class LedgerFolder implements Disposable {
 
   /** What somebody else reads in the ledger. */
   audit(): AuditReport {
-    using ledger = readLedger(this.file);
+    using ledger = openLedgerFile(this.file);
     return ledger.audit();
   }
 
   usage(query: UsageQuery): readonly UsageRow[] {
-    using ledger = readLedger(this.file);
+    using ledger = openLedgerFile(this.file);
     return ledger.usage(query);
   }
 

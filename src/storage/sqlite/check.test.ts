@@ -4,8 +4,8 @@ import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { admitted, CLOSED, LedgerFolder } from "../../../test/support/ledger.ts";
 import { StartupError } from "../../errors/startup-error.ts";
 import { checkDatabase } from "./check.ts";
-import { readLedger } from "./ledger-reader.ts";
-import { SqliteLedger } from "./ledger.ts";
+import { openLedgerFile } from "./ledger/file-reader.ts";
+import { SqliteLedger } from "./ledger/ledger.ts";
 
 const PAGE = 4_096;
 
@@ -68,7 +68,7 @@ describe("a damaged database", () => {
   test("usage and audit say so, too", async () => {
     using folder = await filled();
     truncateSync(folder.file, 10 * PAGE);
-    expect(refused(() => readLedger(folder.file))).toContain(`the database ${folder.file} is damaged`);
+    expect(refused(() => openLedgerFile(folder.file))).toContain(`the database ${folder.file} is damaged`);
   });
 });
 

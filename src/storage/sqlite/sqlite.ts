@@ -10,9 +10,9 @@ import { Seal } from "../seal.ts";
 import { storageSecret } from "../secret.ts";
 import { checkDatabase, unusable } from "./check.ts";
 import { prepareWriting } from "./checkpoint.ts";
-import { SealedState } from "../sealed-state.ts";
+import { SqlitePluginState } from "./plugin-state.ts";
 import { SqliteKeys } from "./keys.ts";
-import { SqliteLedger } from "./ledger.ts";
+import { SqliteLedger } from "./ledger/ledger.ts";
 
 /** What the secret is checked against at each start. */
 const CHECK = "secret_check";
@@ -71,8 +71,8 @@ class SqliteStorage implements Storage {
     this.ledger = ledger;
   }
 
-  stateOf(upstream: string): SealedState {
-    return new SealedState({ database: this.#database, seal: this.#seal, upstream });
+  stateOf(upstream: string): SqlitePluginState {
+    return new SqlitePluginState({ database: this.#database, seal: this.#seal, upstream });
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,9 @@
 import type { Database, SQLQueryBindings, Statement } from "bun:sqlite";
-import type { Admitted, Closed } from "../../ledger/ledger-row.ts";
-import type { LedgerRow } from "../../ledger/ledger-store.ts";
-import { isHit, savedTokens } from "../../ledger/ledger-store.ts";
-import type { DayColumn } from "./ledger-columns.ts";
-import { DAY_COLUMNS, DAY_MS } from "./ledger-columns.ts";
+import type { Admitted, Closed } from "../../../ledger/ledger-row.ts";
+import type { LedgerRow } from "../../../ledger/ledger-store.ts";
+import { isHit, savedTokens } from "../../../ledger/ledger-store.ts";
+import type { DayColumn } from "./columns.ts";
+import { DAY_COLUMNS, DAY_MS } from "./columns.ts";
 
 const OPENED = ["process", "number", "request", "key", "model", "endpoint", "at", "reserved"];
 const CLOSED = [

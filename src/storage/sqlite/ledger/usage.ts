@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
-import type { UsageGrouping, UsageQuery, UsageRow } from "../../ledger/ledger-store.ts";
-import type { DayColumn } from "./ledger-columns.ts";
-import { DAY_COLUMNS, DAY_MS, usageRow } from "./ledger-columns.ts";
+import type { UsageGrouping, UsageQuery, UsageRow } from "../../../ledger/ledger-store.ts";
+import type { DayColumn } from "./columns.ts";
+import { DAY_COLUMNS, DAY_MS, usageRow } from "./columns.ts";
 
 const NAMES: Readonly<Record<UsageGrouping, string>> = {
   key: "key",

@@ -1,4 +1,4 @@
-import type { LedgerSums, UsageRow } from "../../ledger/ledger-store.ts";
+import type { LedgerSums, UsageRow } from "../../../ledger/ledger-store.ts";
 
 /** A UTC day in ms; in the database days are numbered from 1970. */
 export const DAY_MS = 86_400_000;

@@ -2,9 +2,9 @@
  * Reads ledgers away from the main thread: a sum over millions of rows would stop every stream.
  * @module
  */
-import { messageOf } from "../../log.ts";
-import type { UsageQuery } from "../../ledger/ledger-store.ts";
-import { readLedger } from "./ledger-reader.ts";
+import { messageOf } from "../../../log.ts";
+import type { UsageQuery } from "../../../ledger/ledger-store.ts";
+import { openLedgerFile } from "./file-reader.ts";
 
 declare const self: Worker;
 
@@ -27,7 +27,7 @@ self.onmessage = ({ data }: MessageEvent<LedgerOrder>) => self.postMessage(resul
 function resultOf({ id, file, usage }: LedgerOrder): LedgerResult {
   try {
     // Closed each time, so that the writer's connection is the last one and tidies up.
-    using ledger = readLedger(file);
+    using ledger = openLedgerFile(file);
     return { id, value: usage ? ledger.usage(usage) : ledger.audit() };
   } catch (error) {
     return { id, error: messageOf(error) };

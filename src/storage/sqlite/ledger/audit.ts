@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
-import type { AuditCheck, AuditReport } from "../../ledger/ledger-store.ts";
-import type { SumColumn } from "./ledger-columns.ts";
-import { DAY_COLUMNS, DAY_MS, DAY_SUMS, SUM_COLUMNS, SUMS } from "./ledger-columns.ts";
+import type { AuditCheck, AuditReport } from "../../../ledger/ledger-store.ts";
+import type { SumColumn } from "./columns.ts";
+import { DAY_COLUMNS, DAY_MS, DAY_SUMS, SUM_COLUMNS, SUMS } from "./columns.ts";
 
 type Sums = Readonly<Record<SumColumn, number>>;
 type Totals = Sums & { readonly until: number; readonly dropped: number };

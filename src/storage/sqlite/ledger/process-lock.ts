@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { rmSync } from "node:fs";
-import { makePrivate } from "../private-file.ts";
+import { makePrivate } from "../../private-file.ts";
 
 /**
  * Says that a writer of the ledger is alive: it holds the lock of a file beside the database, which the

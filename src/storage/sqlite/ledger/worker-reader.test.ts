@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { admitted, broken, CLOSED, LedgerFolder } from "../../../test/support/ledger.ts";
-import { rejection } from "../../../test/support/rejection.ts";
-import { StartupError } from "../../errors/startup-error.ts";
-import { LedgerReads } from "./ledger-reads.ts";
+import { admitted, broken, CLOSED, LedgerFolder } from "../../../../test/support/ledger.ts";
+import { rejection } from "../../../../test/support/rejection.ts";
+import { StartupError } from "../../../errors/startup-error.ts";
+import { WorkerLedgerReader } from "./worker-reader.ts";
 
 test("a ledger is read beside its writer, and the event loop goes on meanwhile", async () => {
   using folder = new LedgerFolder();
@@ -32,7 +32,7 @@ test("a ledger is read beside its writer, and the event loop goes on meanwhile",
 
 test("what can't be read is an error that names the file and says why, and later reads are tried again", async () => {
   using folder = new LedgerFolder();
-  using reads = new LedgerReads(folder.file);
+  using reads = new WorkerLedgerReader(folder.file);
   expect((await rejection(reads.audit(), StartupError)).message).toContain(folder.file);
   writeFileSync(folder.file, "this is not a database, but it is long enough to be taken for one".repeat(20));
   expect((await rejection(reads.usage({ by: "key" }), StartupError)).message).toContain("is damaged");

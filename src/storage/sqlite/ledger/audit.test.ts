@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { admitted, broken, CLOSED, DAY_MS, LedgerFolder } from "../../../test/support/ledger.ts";
+import { admitted, broken, CLOSED, DAY_MS, LedgerFolder } from "../../../../test/support/ledger.ts";
 
 /** Each way to falsify the books, and what the audit must say of it. */
 const TAMPERINGS: readonly (readonly [what: string, sql: string, said: readonly string[]])[] = [

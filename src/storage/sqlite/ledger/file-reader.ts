@@ -1,19 +1,19 @@
 import { Database } from "bun:sqlite";
-import type { AuditReport, UsageQuery, UsageRow } from "../../ledger/ledger-store.ts";
-import { StartupError } from "../../errors/startup-error.ts";
-import { unusable } from "./check.ts";
-import { audit } from "./ledger-audit.ts";
-import { isRunning } from "./ledger-process.ts";
-import { usageOf } from "./ledger-usage.ts";
+import type { AuditReport, UsageQuery, UsageRow } from "../../../ledger/ledger-store.ts";
+import { StartupError } from "../../../errors/startup-error.ts";
+import { unusable } from "../check.ts";
+import { audit } from "./audit.ts";
+import { isRunning } from "./process-lock.ts";
+import { usageOf } from "./usage.ts";
 
 /** A ledger that is open to be read, on the thread that reads it. */
-export interface OpenLedger extends Disposable {
+export interface LedgerFile extends Disposable {
   usage(query: UsageQuery): readonly UsageRow[];
   audit(): AuditReport;
 }
 
 /** Opens a ledger to read it only; a gateway may be writing it. Throws a StartupError when it can't be read. */
-export function readLedger(file: string): OpenLedger {
+export function openLedgerFile(file: string): LedgerFile {
   const database = openReadOnly(file);
   return {
     usage: (query) => usageOf(database, query),

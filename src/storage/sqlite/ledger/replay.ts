@@ -1,9 +1,9 @@
 import type { Database } from "bun:sqlite";
-import { LedgerCounts } from "../../ledger/ledger-page.ts";
-import type { LedgerRecord } from "../../ledger/ledger-record.ts";
-import { recordsIn } from "../../ledger/ledger-record.ts";
-import type { Admitted } from "../../ledger/ledger-row.ts";
-import type { LedgerRow, LedgerSums } from "../../ledger/ledger-store.ts";
+import { LedgerCounts } from "../../../ledger/ledger-page.ts";
+import type { LedgerRecord } from "../../../ledger/ledger-record.ts";
+import { recordsIn } from "../../../ledger/ledger-record.ts";
+import type { Admitted } from "../../../ledger/ledger-row.ts";
+import type { LedgerRow, LedgerSums } from "../../../ledger/ledger-store.ts";
 
 /** What a process has left in its write-ahead file that the database doesn't have. */
 export interface LeftRows {

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import type { PastAdmission, Spent } from "../../ledger/ledger-row.ts";
+import type { PastAdmission, Spent } from "../../../ledger/ledger-row.ts";
 import type {
   AuditReport,
   LedgerBatch,
@@ -8,23 +8,23 @@ import type {
   LedgerSums,
   UsageQuery,
   UsageRow,
-} from "../../ledger/ledger-store.ts";
-import { isBusy, unusable } from "./check.ts";
-import { Checkpoints, prepareWriting } from "./checkpoint.ts";
-import { audit } from "./ledger-audit.ts";
-import { DAY_MS, SUM_COLUMNS, SUMS, sumOf } from "./ledger-columns.ts";
-import { isRunning, ProcessLock, removeLock } from "./ledger-process.ts";
-import { LedgerReads } from "./ledger-reads.ts";
-import { leftRows } from "./ledger-replay.ts";
-import { addingDays, RowWriter } from "./ledger-rows.ts";
-import { usageOf } from "./ledger-usage.ts";
+} from "../../../ledger/ledger-store.ts";
+import { isBusy, unusable } from "../check.ts";
+import { Checkpoints, prepareWriting } from "../checkpoint.ts";
+import { audit } from "./audit.ts";
+import { DAY_MS, SUM_COLUMNS, SUMS, sumOf } from "./columns.ts";
+import { isRunning, ProcessLock, removeLock } from "./process-lock.ts";
+import { WorkerLedgerReader } from "./worker-reader.ts";
+import { leftRows } from "./replay.ts";
+import { addingDays, RowWriter } from "./row-writer.ts";
+import { usageOf } from "./usage.ts";
 import {
   hasWriteAhead,
   readWriteAhead,
   removeWriteAhead,
   setAside,
   WriteAheadFile,
-} from "../write-ahead-file.ts";
+} from "../../write-ahead-file.ts";
 
 /** Rows that are deleted in one transaction. */
 const PRUNE_ROWS = 500;
@@ -46,7 +46,7 @@ export class SqliteLedger implements LedgerStore {
   readonly #file: string | undefined;
   readonly #rows: RowWriter;
   readonly #checkpoints: Checkpoints | undefined;
-  readonly #reads: LedgerReads | undefined;
+  readonly #reads: WorkerLedgerReader | undefined;
   #process: { readonly id: number; readonly lock: ProcessLock | undefined } | undefined;
 
   /** A database whose tables are up to date. */
@@ -62,7 +62,7 @@ export class SqliteLedger implements LedgerStore {
     this.#file = file;
     this.#rows = new RowWriter(database);
     this.#checkpoints = file === undefined ? undefined : new Checkpoints(file);
-    this.#reads = file === undefined ? undefined : new LedgerReads(file);
+    this.#reads = file === undefined ? undefined : new WorkerLedgerReader(file);
   }
 
   begin(): LedgerBeginning {

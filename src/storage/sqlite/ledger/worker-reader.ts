@@ -1,9 +1,9 @@
-import type { AuditReport, LedgerReader, UsageQuery, UsageRow } from "../../ledger/ledger-store.ts";
-import { StartupError } from "../../errors/startup-error.ts";
-import type { LedgerOrder, LedgerResult } from "./ledger-worker.ts";
+import type { AuditReport, LedgerReader, UsageQuery, UsageRow } from "../../../ledger/ledger-store.ts";
+import { StartupError } from "../../../errors/startup-error.ts";
+import type { LedgerOrder, LedgerResult } from "./reader-worker.ts";
 
 /** Reads a ledger's file in a worker with a connection of its own, which is started when it is first needed. */
-export class LedgerReads implements LedgerReader, Disposable {
+export class WorkerLedgerReader implements LedgerReader, Disposable {
   readonly #file: string;
   readonly #orders = new Map<number, PromiseWithResolvers<unknown>>();
   #worker: Worker | undefined;
@@ -41,7 +41,7 @@ export class LedgerReads implements LedgerReader, Disposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL("./ledger-worker.ts", import.meta.url));
+    const worker = new Worker(new URL("./reader-worker.ts", import.meta.url));
     worker.onmessage = ({ data: { id, value, error } }: MessageEvent<LedgerResult>) => {
       const order = this.#orders.get(id);
       this.#orders.delete(id);

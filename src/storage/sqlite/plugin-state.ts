@@ -1,6 +1,6 @@
 import type { Database } from "bun:sqlite";
-import type { Json, KeyValue, StoredValue } from "../contract/index.ts";
-import type { Seal } from "./seal.ts";
+import type { Json, KeyValue, StoredValue } from "../../contract/index.ts";
+import type { Seal } from "../seal.ts";
 
 interface Row {
   readonly version: number;
@@ -8,7 +8,7 @@ interface Row {
 }
 
 /** One upstream's small state in SQLite: encrypted, and under a version that says whether it has changed. */
-export class SealedState implements KeyValue {
+export class SqlitePluginState implements KeyValue {
   readonly #database: Database;
   readonly #seal: Seal;
   readonly #upstream: string;
