@@ -8,6 +8,7 @@ import {
   layerViolations,
   logViolations,
   pluginViolations,
+  storageViolations,
   unusedSteps,
 } from "./support/architecture/layers.ts";
 import { mentions } from "./support/architecture/specifiers.ts";
@@ -57,6 +58,7 @@ const RULES: Readonly<Record<string, (tree: SourceTree) => string[]>> = {
   "the contract leans on no package but TypeBox": contractPackageViolations,
   "the log imports only types": logViolations,
   "plugins import what a stranger's plugin could, and the core imports no plugin": pluginViolations,
+  "only openStorage knows which database is used": storageViolations,
   "only the loader of plugins imports a computed path": computedImportViolations,
   "no import comes back to where it began": importCycles,
   "each step is one that the pipeline takes": unusedSteps,
@@ -162,6 +164,18 @@ describe("a planted violation is found:", () => {
       const found = layerViolations(new Map([...empty, [from, `\n${form}`]]));
       expect(found).toEqual([expect.stringMatching(new RegExp(`^${from}:2: .* may not import ${file}$`))]);
     }
+  });
+
+  test("a database that is opened by name", () => {
+    const text = `import { openSqlite } from "../storage/sqlite/sqlite.ts";`;
+    const sqlite = {
+      "src/storage/sqlite/sqlite.ts": "",
+      "src/storage/sqlite/ledger/a.ts": `import "../sqlite.ts";`,
+    };
+    expect(storageViolations(planted(sqlite))).toEqual([]);
+    expect(storageViolations(planted({ ...sqlite, "src/cli/a.ts": text }))).toEqual([
+      "src/cli/a.ts:1: only src/storage/open-storage.ts may import src/storage/sqlite/sqlite.ts",
+    ]);
   });
 
   test("a room that stands above what it may import", () => {

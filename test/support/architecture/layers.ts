@@ -192,6 +192,18 @@ function mayPluginImport({ from, file, specifier, package: name }: Arrow): boole
   return name !== undefined && !/^(modelyard|bun|bun:.*)$/.test(name);
 }
 
+/** Imports of one kind of storage by anything but what chooses between them. */
+export function storageViolations(tree: SourceTree): string[] {
+  const kind = /^src\/storage\/[^/]+(?=\/)/;
+  return sourcesOf(tree, ["src", "toolkit", "config"])
+    .flatMap((path) => arrowsFrom(tree, path))
+    .filter(({ file = "" }) => kind.test(file))
+    .filter(({ from, file = "" }) => from !== CHOOSES_STORAGE && !isUnder(from, kind.exec(file)?.[0] ?? ""))
+    .map((arrow) => `${placeOf(arrow)}: only ${CHOOSES_STORAGE} may import ${arrow.file}`);
+}
+
+const CHOOSES_STORAGE = "src/storage/open-storage.ts";
+
 /** Imports of a computed path, from which nothing can be told; only what loads plugins and their fixtures needs them. */
 export function computedImportViolations(tree: SourceTree): string[] {
   return sourcesOf(tree, ["src", "toolkit", "config", "plugins"])
