@@ -26,7 +26,7 @@ export interface CheckResult {
 export function checkValue(schema: TSchema, value: unknown, at: Location): CheckResult {
   const usable = toCheckable(schema);
   const filled = withDefaults(usable, convert(usable, value, at));
-  const reader = new Reader();
+  const reader = new ValueReader();
   const read = reader.read(usable, filled, at);
   const wrong = diagnose(usable, filled, at);
   const paths = new Set(wrong.map(({ path }) => path));
@@ -38,7 +38,7 @@ export function checkValue(schema: TSchema, value: unknown, at: Location): Check
 }
 
 /** Turns durations, sizes and dates into numbers, and collects secrets, in what may yet be wrong. */
-class Reader {
+class ValueReader {
   readonly problems: Problem[] = [];
   readonly secrets: string[] = [];
 
@@ -67,15 +67,15 @@ class Reader {
   }
 
   #number(form: NumberFormat, schema: TSchema, at: { value: string | number; location: Location }): unknown {
-    const number = form.read(at.value);
+    const number = form.parse(at.value);
     if (number === undefined) {
       this.problems.push(mismatch(schema, at.value, at.location));
       return at.value;
     }
     const { minimum = -Infinity, maximum = Infinity } = schema as { minimum?: number; maximum?: number };
     if (number < minimum || number > maximum) {
-      const least = minimum === 1 ? "more than 0" : `at least ${form.write(minimum)}`;
-      const limit = number < minimum ? least : `at most ${form.write(maximum)}`;
+      const least = minimum === 1 ? "more than 0" : `at least ${form.format(minimum)}`;
+      const limit = number < minimum ? least : `at most ${form.format(maximum)}`;
       this.problems.push(at.location.document.problem(at.location.path, { message: `expected ${limit}` }));
     }
     return number;

@@ -91,7 +91,7 @@ function checkDocument(document: ConfigDocument, earlier: readonly Problem[]): L
   const shaped: CheckedFile = {
     document,
     value: checked.value as Partial<GatewayFile>,
-    wrong: invalidPaths(found),
+    invalid: invalidPaths(found),
   };
   const problems = removeDuplicates([...found, ...checkRules(shaped)]);
   return {

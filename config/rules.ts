@@ -11,7 +11,7 @@ export interface CheckedFile {
   readonly document: ConfigDocument;
   readonly value: Partial<GatewayFile>;
   /** The paths at which or inside which there are problems, as `invalidPaths` gives them. */
-  readonly wrong: ReadonlySet<string>;
+  readonly invalid: ReadonlySet<string>;
 }
 
 /** The paths of problems and of all that is around them. */
@@ -28,22 +28,22 @@ export function checkRules(file: CheckedFile): Problem[] {
 
 /** True if something stands at a path, and nothing there or inside it has a problem. */
 export function isValid(file: CheckedFile, path: Path): boolean {
-  return !file.wrong.has(formatPath(path)) && file.document.node(path) !== undefined;
+  return !file.invalid.has(formatPath(path)) && file.document.node(path) !== undefined;
 }
 
-function checkBodies({ document, value, wrong }: CheckedFile): Problem[] {
+function checkBodies({ document, value, invalid }: CheckedFile): Problem[] {
   const { max_body, max_bodies } = value.server ?? {};
   if (typeof max_body !== "number" || typeof max_bodies !== "number" || max_body <= max_bodies) return [];
-  if (wrong.has("server.max_body") || wrong.has("server.max_bodies")) return [];
+  if (invalid.has("server.max_body") || invalid.has("server.max_bodies")) return [];
   const message = `one request may be larger (${max_body} bytes) than all together (max_bodies, ${max_bodies} bytes)`;
   return [document.problem(["server", "max_body"], { message, hint: "raise max_bodies, or lower max_body" })];
 }
 
 function checkCache(file: CheckedFile): Problem[] {
-  const { document, value, wrong } = file;
+  const { document, value, invalid } = file;
   const { max_size, max_entry } = value.cache ?? {};
   if (typeof max_size !== "number" || typeof max_entry !== "number") return [];
-  if (wrong.has("cache.max_size") || wrong.has("cache.max_entry")) return [];
+  if (invalid.has("cache.max_size") || invalid.has("cache.max_entry")) return [];
   // What nobody wrote is the default, which is cut to the whole cache.
   if (max_size === 0 || max_entry <= max_size || !isValid(file, ["cache", "max_entry"])) return [];
   const message = `one entry may be larger (${max_entry} bytes) than the whole cache (max_size, ${max_size} bytes)`;
@@ -106,10 +106,10 @@ function checkSecret(file: CheckedFile, index: number, secrets: Map<string, stri
   return [document.problem(path, { message, hint: "give each entry its own key" })];
 }
 
-function checkUpstreams({ document, value, wrong }: CheckedFile): Problem[] {
+function checkUpstreams({ document, value, invalid }: CheckedFile): Problem[] {
   const upstreams = Object.entries(value.upstreams ?? {});
   // A wrong upstream may have been meant to be enabled.
-  if (wrong.has("upstreams") || upstreams.some(([, upstream]) => upstream.enabled)) return [];
+  if (invalid.has("upstreams") || upstreams.some(([, upstream]) => upstream.enabled)) return [];
   const position = document.keyPosition(["upstreams"]);
   if (upstreams.length === 0) {
     const hint = "the smallest one is:  upstreams: { demo: { plugin: echo } }";

@@ -17,7 +17,7 @@ const INVISIBLE: readonly (readonly [RegExp, string])[] = [
 export function describeExpected(schema: TSchema): string {
   if (typeof schema.title === "string") return schema.title;
   const form = numberFormatOf(schema);
-  if (form) return form.words;
+  if (form) return form.description;
   if (variantsOf(schema).length > 0) return joinWithOr(variantsOf(schema).map(describeExpected));
   switch (schema[Kind]) {
     case "Literal":

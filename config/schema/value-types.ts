@@ -15,41 +15,41 @@ const MOMENT = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|[+-]\
 /** A way of writing a number as text. */
 export interface NumberFormat {
   /** What is expected, in words. */
-  readonly words: string;
+  readonly description: string;
   /** What a plain number seems to lack. */
   readonly hint: string;
   /** The number, or `undefined` for what isn't written in this form. */
-  read(value: string | number): number | undefined;
+  parse(value: string | number): number | undefined;
   /** A limit as people write it. */
-  write(value: number): string;
+  format(value: number): string;
 }
 
 const duration: NumberFormat = {
-  words: "a duration such as 30s",
+  description: "a duration such as 30s",
   hint: "a duration needs a unit: ms, s, m, h or d",
-  read: (value) => (typeof value === "string" ? parseDuration(value) : undefined),
-  write: formatDuration,
+  parse: (value) => (typeof value === "string" ? parseDuration(value) : undefined),
+  format: formatDuration,
 };
 
 const size: NumberFormat = {
-  words: "a size such as 64MiB",
+  description: "a size such as 64MiB",
   hint: "write a whole number of bytes, or a number with KiB, MiB, GiB, KB, MB or GB",
-  read: readSize,
-  write: (value) => `${value} bytes`,
+  parse: parseSize,
+  format: (value) => `${value} bytes`,
 };
 
 const share: NumberFormat = {
-  words: "a share such as 20%",
+  description: "a share such as 20%",
   hint: "write a number from 0% to 100%",
-  read: readShare,
-  write: (value) => `${value * 100}%`,
+  parse: parseShare,
+  format: (value) => `${value * 100}%`,
 };
 
 const moment: NumberFormat = {
-  words: "a date such as 2027-01-01 or 2027-01-01T12:00:00Z",
+  description: "a date such as 2027-01-01 or 2027-01-01T12:00:00Z",
   hint: "write year-month-day",
-  read: (value) => (typeof value === "string" ? readMoment(value) : undefined),
-  write: (value) => new Date(value).toISOString(),
+  parse: (value) => (typeof value === "string" ? parseMoment(value) : undefined),
+  format: (value) => new Date(value).toISOString(),
 };
 
 /** A size, written `512KiB`, `64MiB`, `10MB` or as a number of bytes; read as bytes. */
@@ -98,12 +98,12 @@ export function numberFormatOf(schema: TSchema): NumberFormat | undefined {
   return isDuration(schema) ? duration : FORMS[String(schema[FORM])];
 }
 
-function readShare(value: string | number): number | undefined {
+function parseShare(value: string | number): number | undefined {
   const [, percent] = SHARE.exec(String(value)) ?? [];
   return percent === undefined || Number(percent) > 100 ? undefined : Number(percent) / 100;
 }
 
-function readSize(value: string | number): number | undefined {
+function parseSize(value: string | number): number | undefined {
   if (typeof value === "number") return Number.isSafeInteger(value) && value >= 0 ? value : undefined;
   const [, amount, unit = "B"] = SIZE.exec(value) ?? [];
   if (amount === undefined) return undefined;
@@ -111,7 +111,7 @@ function readSize(value: string | number): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-function readMoment(value: string): number | undefined {
+function parseMoment(value: string): number | undefined {
   const [, day, time = "T00:00", zone = "Z"] = MOMENT.exec(value) ?? [];
   if (day === undefined) return undefined;
   // Date.parse takes 30 February for 2 March.

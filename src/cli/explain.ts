@@ -27,27 +27,27 @@ import { formatBudget, formatLimits } from "./keys/format-limits.ts";
  * go anywhere, 1 when it would be refused, 2 when it was not asked properly.
  */
 export async function explain(argv: readonly string[]): Promise<number> {
-  const { model, key } = question(argv);
+  const { model, key } = parseArguments(argv);
   if (!model) {
     console.error("usage: bun run modelyard explain --model MODEL [--key NAME] [--config PATH]");
     return 2;
   }
   const config = await loadConfig(configPath(argv));
   const planned = await plan(config);
-  const asked = { model, ...(await askedBy(key, planned, config.directory)) };
+  const request = { model, ...(await describeCaller(key, planned, config.directory)) };
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
   const fetchWithin = clientFetch({ ownClient: httpClient() === "own", proxyFor: environmentProxies() });
   const gateway = await build(planned, { log, storage: openTemporaryStorage(), redactor, fetchWithin });
   try {
-    return await tell(asked, planned, gateway);
+    return await explainRequest(request, planned, gateway);
   } finally {
     await gateway.close();
     flushLog();
   }
 }
 
-function question(argv: readonly string[]): { readonly model?: string; readonly key?: string } {
+function parseArguments(argv: readonly string[]): { readonly model?: string; readonly key?: string } {
   const options = { model: { type: "string" }, key: { type: "string" }, config: { type: "string" } } as const;
   try {
     return parseArgs({ args: [...argv], options }).values;
@@ -58,18 +58,18 @@ function question(argv: readonly string[]): { readonly model?: string; readonly 
 }
 
 /** A request to be explained. */
-interface Asked {
+interface ExplainedRequest {
   readonly model: string;
   readonly caller: Caller;
   /** The caller in words. */
   readonly by: string;
 }
 
-async function askedBy(
+async function describeCaller(
   name: string | undefined,
   { settings }: Plan,
   directory: string,
-): Promise<Omit<Asked, "model">> {
+): Promise<Omit<ExplainedRequest, "model">> {
   if (name === undefined) {
     const { limits } = settings.key_defaults;
     const caller = { name: "", models: ["*"], expires: undefined, limits, budget: undefined };
@@ -81,19 +81,23 @@ async function askedBy(
   throw new StartupError(`there is no key "${name}", neither in gateway.yaml nor in the database`);
 }
 
-async function tell(asked: Asked, { settings }: Plan, gateway: BuiltGateway): Promise<number> {
-  const { model, caller } = asked;
-  console.log(`"${model}" with ${asked.by}`);
+async function explainRequest(
+  request: ExplainedRequest,
+  { settings }: Plan,
+  gateway: BuiltGateway,
+): Promise<number> {
+  const { model, caller } = request;
+  console.log(`"${model}" with ${request.by}`);
   let unstarted: readonly OpenUpstream[] = [];
   try {
     refuseExpired(caller);
-    unstarted = await askForLists(gateway);
+    unstarted = await fetchLists(gateway);
     const plan = await route({ model }, { caller, gateway, call: { note: () => undefined } });
     const resolution = await resolve(model, gateway);
-    if (resolution) tellWay(plan, resolution);
-    tellLimits(asked, plan, settings);
-    if (caller.budget?.usd !== undefined) tellUnpriced(plan, gateway);
-    await tellOthers(model, plan, gateway);
+    if (resolution) printTargets(plan, resolution);
+    printLimits(request, plan, settings);
+    if (caller.budget?.usd !== undefined) printUnpriced(plan, gateway);
+    await printAlternatives(model, plan, gateway);
     return 0;
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
@@ -111,7 +115,7 @@ async function tell(asked: Asked, { settings }: Plan, gateway: BuiltGateway): Pr
  * Asks the upstreams for their lists. Returns those whose list may be had once they are started: here they are only
  * opened, for looking must neither sign anybody up nor use up an account's token.
  */
-async function askForLists({ catalog, upstreams, redact }: BuiltGateway): Promise<readonly OpenUpstream[]> {
+async function fetchLists({ catalog, upstreams, redact }: BuiltGateway): Promise<readonly OpenUpstream[]> {
   const all = [...upstreams.values()];
   const names = all.map(({ id }) => id).join(", ");
   await waitFor(`the lists of models of ${names}, at most 3 s`, catalog.settled());
@@ -127,8 +131,8 @@ async function askForLists({ catalog, upstreams, redact }: BuiltGateway): Promis
   return unstarted;
 }
 
-function tellWay({ targets, onContextLength }: RoutePlan, resolution: Resolution): void {
-  console.log(`goes by ${reason(resolution)}`);
+function printTargets({ targets, onContextLength }: RoutePlan, resolution: Resolution): void {
+  console.log(`goes by ${describeResolution(resolution)}`);
   for (const [index, target] of targets.entries()) {
     const weight = resolution.strategy === "failover" ? "" : `  weight ${target.weight}`;
     console.log(`  ${index + 1}. ${targetName(target)}${weight}`);
@@ -137,7 +141,11 @@ function tellWay({ targets, onContextLength }: RoutePlan, resolution: Resolution
   if (onContextLength === "next") console.log("  a conversation that is too long for one goes to the next");
 }
 
-function tellLimits({ caller, by }: Asked, { targets }: RoutePlan, { upstreams }: Settings): void {
+function printLimits(
+  { caller, by }: ExplainedRequest,
+  { targets }: RoutePlan,
+  { upstreams }: Settings,
+): void {
   if (hasLimit(caller.limits)) {
     console.log(
       `  limits of ${by}${caller.name === "" ? " without its own" : ""}: ${formatLimits(caller.limits)}`,
@@ -150,7 +158,7 @@ function tellLimits({ caller, by }: Asked, { targets }: RoutePlan, { upstreams }
   }
 }
 
-function tellUnpriced({ targets }: RoutePlan, gateway: BuiltGateway): void {
+function printUnpriced({ targets }: RoutePlan, gateway: BuiltGateway): void {
   for (const target of targets.filter((each) => isUnpriced(each, gateway))) {
     console.log(`  no price is known for ${targetName(target)}: what it answers costs the budget no USD`);
   }
@@ -161,7 +169,11 @@ function hasLimit(limits: LimitSettings): boolean {
 }
 
 /** What else the name could have meant, so that nobody wonders why it doesn't. */
-async function tellOthers(model: string, { targets }: RoutePlan, gateway: BuiltGateway): Promise<void> {
+async function printAlternatives(
+  model: string,
+  { targets }: RoutePlan,
+  gateway: BuiltGateway,
+): Promise<void> {
   const [, ...others] = gateway.routes.ways(model);
   for (const { via } of others) console.log(`  ${via} would fit as well, but comes later`);
   const asked = new Set(targets.map(({ upstream }) => upstream));
@@ -178,6 +190,6 @@ const STRATEGIES: Readonly<Record<Resolution["strategy"], string>> = {
   sticky: "the first is always the same for a request's `user`, or else for its key",
 };
 
-function reason({ via, strategy, targets }: Resolution): string {
+function describeResolution({ via, strategy, targets }: Resolution): string {
   return targets.length === 1 ? `${via}, to` : `${via}, ${STRATEGIES[strategy]}:`;
 }

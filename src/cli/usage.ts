@@ -8,27 +8,27 @@ const USAGE = `usage: bun run modelyard usage [--by key|model|day|upstream] [--s
 const GROUPINGS: readonly UsageGrouping[] = ["key", "model", "day", "upstream"];
 const DAY_MS = 86_400_000;
 
-/** `usage`: what was asked, used and paid, by days in UTC; from the daily sums, which outlive the rows. */
+/** `usage`: what was command, used and paid, by days in UTC; from the daily sums, which outlive the rows. */
 export async function usage(argv: readonly string[]): Promise<number> {
-  const asked = question(argv);
-  if (typeof asked === "string") {
-    console.error(`${asked}\n${USAGE}`);
+  const command = parseArguments(argv);
+  if (typeof command === "string") {
+    console.error(`${command}\n${USAGE}`);
     return 2;
   }
-  const rows = (await withLedger(argv, (ledger) => ledger.usage(asked.query))) ?? [];
-  if (asked.json) console.log(JSON.stringify(rows, null, 2));
+  const rows = (await withLedger(argv, (ledger) => ledger.usage(command.query))) ?? [];
+  if (command.json) console.log(JSON.stringify(rows, null, 2));
   else if (rows.length === 0) console.log("No request has ended yet in that time.");
-  else console.log(formatTable([[asked.query.by, ...HEADINGS], ...rows.map(cells)], { numbers: true }));
+  else console.log(formatTable([[command.query.by, ...HEADINGS], ...rows.map(formatRow)], { numbers: true }));
   return 0;
 }
 
-interface Question {
+interface UsageCommand {
   readonly query: UsageQuery;
   readonly json: boolean;
 }
 
-/** What is asked, or what is wrong with it. */
-function question(argv: readonly string[]): Question | string {
+/** What is command, or what is wrong with it. */
+function parseArguments(argv: readonly string[]): UsageCommand | string {
   try {
     const { values } = parseArgs({
       args: [...argv],
@@ -41,7 +41,7 @@ function question(argv: readonly string[]): Question | string {
     });
     const by = GROUPINGS.find((grouping) => grouping === values.by);
     if (!by) return `--by ${values.by}: it goes by ${GROUPINGS.join(", ")}`;
-    const since = values.since === undefined ? undefined : time(values.since);
+    const since = values.since === undefined ? undefined : parseTime(values.since);
     if (Number.isNaN(since)) return `--since ${values.since}: write days, as 7d, or a date, as 2026-01-31`;
     return { query: { by, since }, json: values.json };
   } catch (error) {
@@ -50,7 +50,7 @@ function question(argv: readonly string[]): Question | string {
 }
 
 /** Milliseconds since 1970; NaN when it is no time. */
-function time(text: string): number {
+function parseTime(text: string): number {
   const days = /^(\d{1,5})d$/.exec(text)?.[1];
   if (days !== undefined) return Date.now() - Number(days) * DAY_MS;
   const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
@@ -74,7 +74,7 @@ const HEADINGS = [
   "USD",
 ];
 
-function cells(row: UsageRow): string[] {
+function formatRow(row: UsageRow): string[] {
   const counts = [
     row.requests,
     row.ok,

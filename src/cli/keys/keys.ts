@@ -29,9 +29,9 @@ const USAGE = `usage: bun run modelyard keys create NAME [--models gpt-4o*,claud
 /** `keys create`, `list`, `show` and `revoke`. A running gateway knows of a change within a second. */
 export async function keys(argv: readonly string[]): Promise<number> {
   if (argv.some(isHelp)) return printHelp(USAGE);
-  let asked: KeysCommand;
+  let command: KeysCommand;
   try {
-    asked = parseKeysArgs(argv);
+    command = parseKeysArgs(argv);
   } catch (error) {
     console.error(`${messageOf(error)}\n${USAGE}`);
     return 2;
@@ -39,17 +39,17 @@ export async function keys(argv: readonly string[]): Promise<number> {
   const config = await loadConfig(configPath(argv));
   const planned = await plan(config);
   const { settings } = planned;
-  if (asked.action === "create") {
-    const { grant } = asked;
+  if (command.action === "create") {
+    const { grant } = command;
     const code = await withStorage(settings, config, ({ keys: store }) => create(grant, store, settings));
     if (code === 0 && grant.budget?.usd !== undefined) await warnOfUnpriced(grant, planned);
     return code;
   }
-  if (asked.action === "revoke") return revoke(asked.name, settings, config);
+  if (command.action === "revoke") return revoke(command.name, settings, config);
   const all = await knownKeys(settings, config);
-  if (asked.action === "list") return list(all, asked.json);
-  const key = all.find(({ name }) => name === asked.name);
-  return key ? show(key, await spentOf(key, settings, config), asked.json) : missing(asked.name);
+  if (command.action === "list") return list(all, command.json);
+  const key = all.find(({ name }) => name === command.name);
+  return key ? show(key, await spentOf(key, settings, config), command.json) : missing(command.name);
 }
 
 async function create(grant: Grant, store: KeySource, { keys: configured }: Settings): Promise<number> {
