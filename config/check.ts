@@ -10,11 +10,11 @@ import type { NumberFormat } from "./schema/value-types.ts";
 import { changeParts, partLocation } from "./schema/walk.ts";
 import type { Location } from "./schema/walk.ts";
 
-/** What a check found. `value` is only to be trusted when there are no problems. */
+/** The result of a check; `value` can be relied on only when there are no problems. */
 export interface CheckResult {
   readonly value: unknown;
   readonly problems: readonly Problem[];
-  /** The values at `Secret()` places. */
+  /** The values whose schema is made by `Secret()`. */
   readonly secrets: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export function checkValue(schema: TSchema, value: unknown, at: Location): Check
   };
 }
 
-/** Turns durations, sizes and dates into numbers, and collects secrets, in what may yet be wrong. */
+/** Turns durations, sizes and dates into numbers, and collects secrets; the value may still have mistakes. */
 class ValueReader {
   readonly problems: Problem[] = [];
   readonly secrets: string[] = [];

@@ -7,10 +7,10 @@ import type { Environment } from "./document/expand.ts";
  * @module
  */
 
-/** The proxy for an address, with its password; undefined: it is reached directly. */
+/** Returns the proxy for an address, with its password, or undefined where the address is reached directly. */
 export type ProxyResolver = (url: URL) => URL | undefined;
 
-/** Undefined where the environment names no proxy at all. */
+/** Returns the resolver for the proxies of the environment, or undefined where it names none. */
 export function proxyResolver(environment: Environment): ProxyResolver | undefined {
   const all = proxyIn(environment, "all_proxy");
   const proxies: Readonly<Record<string, URL | undefined>> = {
@@ -31,19 +31,19 @@ export function proxyResolver(environment: Environment): ProxyResolver | undefin
   };
 }
 
-/** Scheme, host and port of a proxy: nothing that is secret. */
+/** Formats the scheme, host and port of a proxy, without its user and password. */
 export function formatProxy({ protocol, host }: URL): string {
   return `${protocol}//${host}`;
 }
 
-/** As Bun, which passes over what is no HTTP proxy. */
+/** Reads one variable as an HTTP proxy; any other kind of proxy is ignored, as Bun does. */
 function proxyIn(environment: Environment, name: string): URL | undefined {
   const value = environment[name] || environment[name.toUpperCase()] || "";
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`);
   return url && /^https?:$/.test(url.protocol) ? url : undefined;
 }
 
-/** Without the brackets of an IPv6 address, and without the root's dot. */
+/** Returns the host without the brackets of an IPv6 address and without a final dot. */
 function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
 }

@@ -17,11 +17,11 @@ import type { Settings } from "./settings.ts";
 import { toSettings } from "./settings.ts";
 import { isMap } from "./schema/walk.ts";
 
-/** A configuration file as far as it could be understood. */
+/** The result of loading a configuration file, mistakes included. */
 export interface LoadedConfig {
-  /** As the caller named it. */
+  /** The path as the caller wrote it. */
   readonly file: string;
-  /** The absolute folder of the file; relative paths in it start from here. */
+  /** The absolute folder of the file, from which relative paths in it start. */
   readonly directory: string;
   readonly document: ConfigDocument;
   /** `undefined` when there are problems. */
@@ -29,20 +29,21 @@ export interface LoadedConfig {
   /** The enabled upstreams that are well-formed enough to load their plugin, also when the rest is wrong. */
   readonly upstreams: readonly LoadedUpstream[];
   readonly problems: readonly Problem[];
-  /** The values at secret places, those in upstreams' options excepted. */
+  /** The values of secret keys, those in upstreams' options excepted. */
   readonly secrets: readonly string[];
 }
 
+/** An enabled upstream of a configuration file. */
 export interface LoadedUpstream {
   readonly id: string;
   readonly plugin: string;
-  /** Expanded, not yet checked: `checkValue(plugin.options, options, { document, path })`. */
+  /** The options, expanded but not yet checked: `checkValue(plugin.options, options, { document, path })`. */
   readonly options: unknown;
-  /** Where `options` stand in the document. */
+  /** The path of `options` in the document. */
   readonly path: Path;
 }
 
-/** Reads, expands and checks a configuration file. Never throws for a user's mistake: it is in `problems`. */
+/** Reads, expands and checks a configuration file; a user's mistakes are in `problems` and never thrown. */
 export async function loadConfig(
   file: string,
   environment: Environment = process.env,
@@ -56,7 +57,7 @@ export async function loadConfig(
   ]);
 }
 
-/** The same for a text that is already there; `file` is only for reports and for `directory`. */
+/** Expands and checks the text of a configuration file; `file` is used only for reports and for `directory`. */
 export function parseConfig(file: string, text: string, environment: Environment): LoadedConfig {
   const parsed = parseYaml(file, text);
   const { document } = parsed;
@@ -69,7 +70,7 @@ export function parseConfig(file: string, text: string, environment: Environment
 }
 
 /**
- * The configuration file to use: `--config PATH`, `--config=PATH`, `GATEWAY_CONFIG`, else `gateway.yaml`. A `--config`
+ * Returns the path of the configuration file: `--config PATH`, `--config=PATH`, `GATEWAY_CONFIG`, else `gateway.yaml`. A `--config`
  * without a path gives an empty one, which `loadConfig` reports.
  */
 export function configPath(argv: readonly string[], environment: Environment = process.env): string {
@@ -79,7 +80,7 @@ export function configPath(argv: readonly string[], environment: Environment = p
   return word === "--config" ? (argv[last + 1] ?? "") : word.slice("--config=".length);
 }
 
-/** The first word that is no `--config` and no path of one, for commands that take nothing else. */
+/** Returns the first argument that is neither `--config` nor its path, for commands that take nothing else. */
 export function unexpectedArgument(argv: readonly string[]): string | undefined {
   return argv.find((word, at) => !/^--config(=|$)/.test(word) && argv[at - 1] !== "--config");
 }
@@ -112,7 +113,7 @@ function loadableUpstreams(file: CheckedFile): LoadedUpstream[] {
   });
 }
 
-/** What an alias or a merge key repeats has to be mended only once. */
+/** Removes problems that an alias or a merge key repeats. */
 function removeDuplicates(problems: readonly Problem[]): Problem[] {
   const first = new Map<string, Problem>();
   for (const problem of problems) {
@@ -139,7 +140,7 @@ function notAMap(document: ConfigDocument): Problem {
   return document.problem([], { message: `expected a map of ${known}; found ${kind}`, hint });
 }
 
-/** Bun's own bound when BUN_CONFIG_MAX_HTTP_REQUESTS is not set. */
+/** Bun's own limit when BUN_CONFIG_MAX_HTTP_REQUESTS is not set. */
 const DEFAULT_HTTP_REQUESTS = 256;
 
 /** How many outgoing HTTP requests Bun allows at once in this process, open streams included; set before it starts. */

@@ -1,12 +1,12 @@
-/** Longer names are not compared: the work grows with the product of the lengths. */
+/** Length above which names are not compared, as the work grows with the product of the lengths. */
 const LONGEST = 100;
 
-/** The candidate that was most likely meant, if one is near enough to suggest. */
+/** Returns the candidate that was most likely meant, if one is near enough to suggest. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   return nearestNames(name, candidates, 1)[0];
 }
 
-/** Up to `count` candidates that may have been meant, the likeliest first; equal ones in the order given. */
+/** Returns up to `count` candidates that may have been meant, the likeliest first, equal ones in the order given. */
 export function nearestNames(name: string, candidates: Iterable<string>, count: number): string[] {
   if (name === "" || name.length > LONGEST) return [];
   const asked = name.toLowerCase();
@@ -18,7 +18,7 @@ export function nearestNames(name: string, candidates: Iterable<string>, count: 
     .map(({ candidate }) => candidate);
 }
 
-/** 0 for equal names, below 1 for near ones. */
+/** Returns 0 for equal names and less than 1 for near ones. */
 function score(asked: string, candidate: string): number {
   if (candidate === "" || candidate.length > LONGEST) return 1;
   const allowed = Math.max(1, Math.floor(Math.max(asked.length, candidate.length) / 3)) + 1;
@@ -28,7 +28,7 @@ function score(asked: string, candidate: string): number {
   return within ? Math.min(near, 0.9) : near;
 }
 
-/** How many letters must be put in, left out, exchanged or swapped with their neighbour. */
+/** Returns the optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours. */
 function distance(a: string, b: string): number {
   let older: number[] = [];
   let old = Array.from({ length: b.length + 1 }, (_, index) => index);

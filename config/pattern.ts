@@ -1,6 +1,6 @@
 /**
- * True if a name fits a pattern, in which `*` stands for any characters, `/` included, or for none. Takes time in
- * proportion to the product of the lengths at worst, whoever wrote them.
+ * Returns whether a name matches a pattern, in which `*` stands for any number of characters, `/` included. The time is
+ * at worst proportional to the product of the lengths.
  */
 export function matchesPattern(pattern: string, name: string): boolean {
   let [at, from] = [0, 0];

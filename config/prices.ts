@@ -71,29 +71,31 @@ const PricesSchema = Type.Object(
   strict,
 );
 
-/** A file of prices as it was checked. */
+/** A checked file of prices. */
 type PricesFile = Static<typeof PricesSchema>;
 
-/** The price of some models. All prices are in USD per million tokens. */
+/** The prices of some models, in USD per million tokens. */
 export type PriceEntry = Static<typeof Entry>;
 
-/** Prices in the order in which they are looked through. */
+/** Entries of prices, of which the first that matches a model counts. */
 export interface Prices {
   readonly entries: readonly VersionedEntry[];
 }
 
+/** An entry of prices with the version that the ledger keeps beside each cost. */
+/** An entry of prices with the version that the ledger keeps beside each cost. */
 export interface VersionedEntry extends PriceEntry {
-  /** Of all files that were read, the user's own first: `mine+2026-11-24`. */
+  /** The versions of all files that were read, the user's own first: `mine+2026-11-24`. */
   readonly version: string;
 }
 
-/** What could be read; `prices` is only to be used when there are no problems. */
+/** The result of loading prices; `prices` can be relied on only when there are no problems. */
 export interface LoadedPrices {
   readonly prices: Prices;
   readonly problems: readonly Problem[];
 }
 
-/** The file of prices that comes with Modelyard. */
+/** The path of the file of prices that comes with Modelyard. */
 export const SHIPPED_PRICES: string = fileURLToPath(new URL("./prices.yaml", import.meta.url));
 
 /**
@@ -115,7 +117,7 @@ interface ReadPrices {
   readonly problems: readonly Problem[];
 }
 
-/** Of the shipped file a test proves that it has no mistakes; to look for them would take a third of the start. */
+/** Reads the shipped file unchecked: a test proves that it has no mistakes, and a check takes a third of the start. */
 async function readShipped(): Promise<ReadPrices> {
   const { version = "", prices } = Bun.YAML.parse(await Bun.file(SHIPPED_PRICES).text()) as PricesFile;
   return { version, entries: prices, problems: [] };

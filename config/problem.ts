@@ -1,6 +1,6 @@
-/** One mistake in a configuration, with the place where it has to be mended. */
+/** One mistake in a configuration, with its position. */
 export interface Problem {
-  /** The file as the user named it. */
+  /** The path of the file as the user wrote it. */
   readonly file: string;
   /** From 1. */
   readonly line: number;
@@ -14,7 +14,7 @@ export interface Problem {
   readonly hint?: string;
 }
 
-/** A configuration that can't be used. Its message is the whole report, made for a terminal. */
+/** Thrown for a configuration with mistakes; its message is the whole report, formatted for a terminal. */
 export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 
@@ -25,10 +25,10 @@ export class ConfigError extends Error {
   }
 }
 
-/** More than this many lines nobody reads. */
+/** Limit of problems in a report. */
 const MOST_SHOWN = 100;
 
-/** The problems as text, in the order of their lines, without colours and without a final line end. */
+/** Formats problems as text in the order of their lines, without colours and without a final line end. */
 export function formatProblems(problems: readonly Problem[]): string {
   const sorted = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   const files = [...new Set(sorted.map((problem) => problem.file))].join(", ");
@@ -46,7 +46,7 @@ function formatProblem(problem: Problem): string {
 }
 
 /**
- * A path as people write it: `keys[0].name`. A key that looks like none is cut off: without its space,
+ * Formats a path as people write it: `keys[0].name`. A key that looks like none is cut off: without its space,
  * `{ key:sk-secret }` is a key with a secret in it.
  */
 export function formatPath(path: readonly (string | number)[]): string {

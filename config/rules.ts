@@ -6,27 +6,27 @@ import type { Problem } from "./problem.ts";
 import type { GatewayFile } from "./schema/gateway.ts";
 import { isMap } from "./schema/walk.ts";
 
-/** A file whose shape was checked: what isn't `wrong` can be relied on. */
+/** A file whose shape was checked; values whose path isn't in `invalid` can be relied on. */
 export interface CheckedFile {
   readonly document: ConfigDocument;
   readonly value: Partial<GatewayFile>;
-  /** The paths at which or inside which there are problems, as `invalidPaths` gives them. */
+  /** The paths that have a problem at them or inside them, as `invalidPaths` returns them. */
   readonly invalid: ReadonlySet<string>;
 }
 
-/** The paths of problems and of all that is around them. */
+/** Returns the paths of problems and of the values around them. */
 export function invalidPaths(problems: readonly Problem[]): ReadonlySet<string> {
   const ends = (path: string) => [...path.matchAll(/[.[]/g)].map(({ index }) => path.slice(0, index));
   return new Set(problems.flatMap(({ path }) => [path, ...ends(path)]));
 }
 
-/** What the schema can't say: how the parts of the file go together. Parts of a wrong shape are passed over. */
+/** Checks what the schema can't express: how the parts of the file go together. Invalid parts are skipped. */
 export function checkRules(file: CheckedFile): Problem[] {
   const size = [...checkBodies(file), ...checkCache(file)];
   return [...size, ...checkKeys(file), ...checkBudgets(file), ...checkUpstreams(file), ...checkRoutes(file)];
 }
 
-/** True if something stands at a path, and nothing there or inside it has a problem. */
+/** Returns whether there is a value at a path without a problem at it or inside it. */
 export function isValid(file: CheckedFile, path: Path): boolean {
   return !file.invalid.has(formatPath(path)) && file.document.node(path) !== undefined;
 }
@@ -81,7 +81,7 @@ function checkKeys(file: CheckedFile): Problem[] {
   return problems;
 }
 
-/** One entry's key or hash; `secrets` has the hashes of the entries before it, with their names. */
+/** Checks the key or hash of one entry; `secrets` maps the hashes of earlier entries to their names. */
 function checkSecret(file: CheckedFile, index: number, secrets: Map<string, string>): Problem[] {
   const { document, value } = file;
   const entry = value.keys?.[index];
@@ -183,7 +183,7 @@ function unknownHint(name: string, known: ReadonlySet<string>): string {
   return known.size === 0 ? "no upstream is given" : `upstreams are ${[...known].join(", ")}`;
 }
 
-/** The entries of what should be a list, with their positions. */
+/** Returns the entries of a list with their positions, and none of any other value. */
 function entriesOf<Entry>(list: readonly Entry[] | undefined): readonly (readonly [number, Entry])[] {
   return Array.isArray(list) ? list.map((entry: Entry, index) => [index, entry] as const) : [];
 }

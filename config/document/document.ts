@@ -1,7 +1,7 @@
 import { formatPath } from "../problem.ts";
 import type { Problem } from "../problem.ts";
 
-/** The way to a value in a document: the keys and list positions that lead to it. */
+/** The path of a value in a document: the keys and list positions that lead to it. */
 export type Path = readonly (string | number)[];
 
 /** A line and a column, both from 1. */
@@ -10,40 +10,50 @@ export interface Position {
   readonly column: number;
 }
 
-/** A value of the file with the position where it stands. */
+/** A value of the file with its position. */
 export type ConfigNode = ScalarNode | ListNode | MapNode;
 
+/** A text, number, boolean or null. */
+/** A text, number, boolean or null. */
 export interface ScalarNode {
   readonly kind: "scalar";
   readonly position: Position;
   readonly value: string | number | boolean | null;
-  /** Written as a text: in quotes or as a block. */
+  /** Whether it is written as a text: in quotes or as a block. */
   readonly quoted: boolean;
-  /** Where `value` came out of an expansion. */
+  /** The expansion that gave `value`, if any. */
   readonly expanded?: ExpansionOrigin;
-  /** A problem was reported for it; what follows from that needs no report. */
+  /** Whether a problem was reported for it already, so that consequences need no report. */
   readonly invalid?: boolean;
 }
 
+/** The expansion that a value came from. */
+/** The expansion that a value came from. */
 export interface ExpansionOrigin {
-  /** As it stands in the file. */
+  /** The text in the file. */
   readonly source: string;
-  /** The names whose values are in it. */
+  /** The variables whose values are in it. */
   readonly variables: readonly string[];
 }
 
+/** A list. */
+/** A list. */
 export interface ListNode {
   readonly kind: "list";
   readonly position: Position;
   readonly items: readonly ConfigNode[];
 }
 
+/** A map, with its keys in the order of the file. */
+/** A map, with its keys in the order of the file. */
 export interface MapNode {
   readonly kind: "map";
   readonly position: Position;
   readonly entries: ReadonlyMap<string, MapEntry>;
 }
 
+/** The position of a key of a map, and its value. */
+/** The position of a key of a map, and its value. */
 export interface MapEntry {
   readonly key: Position;
   readonly value: ConfigNode;
@@ -51,9 +61,9 @@ export interface MapEntry {
 
 const START: Position = { line: 1, column: 1 };
 
-/** A configuration file as it was read: for each value where it stands and where it came from. */
+/** A configuration file as it was read, with the position and the origin of each value. */
 export class ConfigDocument {
-  /** As the user named it. */
+  /** The path of the file as the user wrote it. */
   readonly file: string;
   /** `undefined` if the file could not be read as YAML. */
   readonly root: ConfigNode | undefined;
@@ -63,17 +73,17 @@ export class ConfigDocument {
     this.root = root;
   }
 
-  /** What stands at a path, if anything does. */
+  /** Returns the node at a path, if there is one. */
   node(path: Path): ConfigNode | undefined {
     return path.reduce<ConfigNode | undefined>((node, step) => childOf(node, step)?.value, this.root);
   }
 
-  /** Where the value at a path stands; of a missing one, where the nearest thing around it begins. */
+  /** Returns the position of the value at a path; of a missing one, that of the nearest node around it. */
   valuePosition(path: Path): Position {
     return this.node(path)?.position ?? (path.length === 0 ? START : this.keyPosition(path.slice(0, -1)));
   }
 
-  /** Where the key at a path stands; of a list's item the item, of a missing one what is around it. */
+  /** Returns the position of the key at a path; of a list's item, that of the item; of a missing one, that around it. */
   keyPosition(path: Path): Position {
     const last = path.at(-1);
     if (last === undefined) return START;
@@ -81,21 +91,21 @@ export class ConfigDocument {
     return childOf(this.node(parent), last)?.key ?? this.keyPosition(parent);
   }
 
-  /** A problem with the value at a path; `position` says otherwise where it is not the value that is wrong. */
+  /** Makes a problem of the value at a path; `position` is given where something else than the value is wrong. */
   problem(path: Path, what: { message: string; hint?: string | undefined; position?: Position }): Problem {
     const { line, column } = what.position ?? this.valuePosition(path);
     const hint = what.hint === undefined ? {} : { hint: what.hint };
     return { file: this.file, line, column, path: formatPath(path), message: what.message, ...hint };
   }
 
-  /** True if a problem was already reported for the value at a path or for one inside it. */
+  /** Returns whether a problem was already reported for the value at a path or for one inside it. */
   isInvalid(path: Path): boolean {
     const node = this.node(path);
     return node !== undefined && hasInvalid(node);
   }
 }
 
-/** The plain value of a node: objects, arrays, strings, numbers, booleans and null. */
+/** Returns the plain value of a node: objects, arrays, strings, numbers, booleans and null. */
 export function toValue(node: ConfigNode): unknown {
   if (node.kind === "scalar") return node.value;
   if (node.kind === "list") return node.items.map(toValue);

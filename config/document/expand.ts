@@ -2,18 +2,20 @@ import type { Problem } from "../problem.ts";
 import { ConfigDocument } from "./document.ts";
 import type { ConfigNode, Path, ScalarNode } from "./document.ts";
 
-/** The environment: names and what they hold. */
+/** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A text after expansion. */
+/** The result of expanding a text. */
 export interface Expansion {
   readonly text: string;
-  /** The names whose values stand in `text`. */
+  /** The variables whose values are in `text`. */
   readonly variables: readonly string[];
-  /** What is wrong; then `text` is of no use. */
+  /** The mistakes; `text` can be relied on only when there are none. */
   readonly mistakes: readonly ExpansionMistake[];
 }
 
+/** A mistake in an expansion. */
+/** A mistake in an expansion. */
 export interface ExpansionMistake {
   readonly message: string;
   readonly hint: string;
@@ -21,13 +23,13 @@ export interface ExpansionMistake {
 
 const BODY = /^([A-Za-z_][A-Za-z0-9_]*)(?:(:[-+])([\s\S]*))?$/;
 
-/** True if `expand` would change the text or complain about it. */
+/** Returns whether `expand` would change the text or report a mistake in it. */
 export function isExpandable(text: string): boolean {
   return text.includes("${");
 }
 
 /**
- * Puts the environment into a text: `${NAME}`, `${NAME:-text if unset or empty}`, `${NAME:+text if set and not
+ * Puts environment variables into a text: `${NAME}`, `${NAME:-text if unset or empty}`, `${NAME:+text if set and not
  * empty}`; `$${` is a plain `${`. Nothing else that begins with a dollar sign is touched, and what was put in is not
  * expanded again.
  */
@@ -48,7 +50,7 @@ export function expand(text: string, environment: Environment): Expansion {
   return { text: pieces.join(""), variables: [...variables], mistakes };
 }
 
-/** Plain text and the insides of `${…}`; an inside without an end is `undefined`. */
+/** Yields plain text and the bodies of `${…}`; a body without an end is `undefined`. */
 function* tokens(text: string): Generator<{ plain: string } | { body: string | undefined }> {
   let from = 0;
   for (;;) {
@@ -100,7 +102,7 @@ function substitute(body: string | undefined, environment: Environment): Piece {
   };
 }
 
-/** A document with the environment put in. */
+/** The result of expanding a document. */
 export interface ExpandedDocument {
   readonly document: ConfigDocument;
   readonly problems: readonly Problem[];

@@ -4,17 +4,17 @@ import { ConfigDocument } from "./document.ts";
 import type { ConfigNode, MapEntry, MapNode, Position } from "./document.ts";
 import type { Problem } from "../problem.ts";
 
-/** More values than anybody writes: what has more is made by aliases of aliases. */
+/** Limit of values with aliases written out, against aliases of aliases. */
 const MOST_VALUES = 100_000;
 const DEEPEST = 64;
 
-/** What could be read, and what is wrong with the YAML itself. */
+/** The document of a YAML text, and the mistakes of the YAML itself. */
 export interface Parsed {
   readonly document: ConfigDocument;
   readonly problems: readonly Problem[];
 }
 
-/** Reads YAML 1.2 with merge keys (`<<`). After a syntax error the document is empty. Never throws. */
+/** Parses YAML 1.2 with merge keys (`<<`); after a syntax error the document is empty. Never throws. */
 export function parseYaml(file: string, text: string): Parsed {
   const lines = new LineCounter();
   const empty = new ConfigDocument(file, undefined);
@@ -54,11 +54,11 @@ function syntaxProblems(
 
 interface NodeContext {
   readonly path: readonly (string | number)[];
-  /** Where an empty value is reported. */
+  /** The position at which an empty value is reported. */
   readonly position: Position;
 }
 
-/** Turns the parser's tree into ours: aliases and merges resolved, keys checked. */
+/** Builds nodes from the parser's tree, with aliases and merges resolved and keys checked. */
 class NodeBuilder {
   readonly problems: Problem[] = [];
   readonly #document: ConfigDocument;
@@ -154,7 +154,7 @@ class NodeBuilder {
     return this.#invalid(at, { message: "an alias (*) of a name that no anchor (&) above has", hint });
   }
 
-  /** Keeps count of what a node would be with all its aliases written out. */
+  /** Counts the values of a node with all its aliases written out, and replaces a node that has too many. */
   #measure(node: ConfigNode, context: NodeContext): ConfigNode {
     const size = 1 + childrenOf(node).reduce((sum, part) => sum + (this.#sizes.get(part) ?? 1), 0);
     if (size > MOST_VALUES) {
@@ -196,14 +196,14 @@ function positionAt(lines: LineCounter, offset: number): Position {
   return { line: Math.max(1, line), column: Math.max(1, col) };
 }
 
-/** What a YAML syntax error is called in a report. */
+/** The description of a YAML syntax error. */
 interface SyntaxMistake {
   readonly message: string;
   readonly hint?: string;
 }
 
 /**
- * Says a YAML syntax error in words. `line` is the file's line where it happened; neither it nor any other text of
+ * Describes a YAML syntax error. `line` is the file's line where it happened; neither it nor any other text of
  * the file is repeated, because a secret may stand there.
  */
 function describeSyntaxError(error: YAMLError, line: string): SyntaxMistake {

@@ -1,14 +1,14 @@
 import { open } from "node:fs/promises";
 
-/** More than anybody writes into a configuration; a wrong path may lead to anything. */
+/** Limit of a configuration file in bytes, as a wrong path may lead to anything. */
 const LARGEST = 1024 * 1024;
 
-/** A file's text, or why it can't be had. */
+/** The text of a file, or the reason why it can't be read. */
 export type ReadResult =
   | { readonly text: string }
   | { readonly message: string; readonly hint: string; readonly line?: number };
 
-/** Reads a file as UTF-8, a byte-order mark left out. Never throws for what can be wrong with a file. */
+/** Reads a file as UTF-8 without its byte-order mark; an error is returned and never thrown. */
 export async function readText(file: string): Promise<ReadResult> {
   if (file === "") return { message: "no file is named", hint: "write --config PATH" };
   try {
@@ -66,7 +66,7 @@ function firstBadLine(bytes: Uint8Array): number {
   }
 }
 
-/** What an error code of the system means for a configuration file. */
+/** Describes an error code of the system for a configuration file. */
 export function describeReadError(code: string): { readonly message: string; readonly hint: string } {
   const other = "name another file with --config PATH or GATEWAY_CONFIG";
   switch (code) {

@@ -12,14 +12,14 @@ const KINDS: Readonly<Record<string, string>> = {
   object: "Object",
 };
 
-/** What TypeBox wants of a kind and plain JSON Schema may leave out. */
+/** Keywords that TypeBox requires of a kind and plain JSON Schema may leave out. */
 const PARTS: Readonly<Record<string, object>> = {
   Array: { items: Type.Unknown() },
   Object: { properties: {} },
 };
 
 /**
- * A copy of a schema that TypeBox can check: it refuses `Type.Unsafe` (so `Duration()` and `Secret()`), plain JSON
+ * Returns a copy of a schema that TypeBox can check; it refuses `Type.Unsafe` (so `Duration()` and `Secret()`), plain JSON
  * Schema and unknown formats.
  */
 export function toCheckable(schema: TSchema): TSchema {
@@ -36,7 +36,7 @@ export function toCheckable(schema: TSchema): TSchema {
   return copy as unknown as TSchema;
 }
 
-/** The schema with a kind that TypeBox knows. */
+/** Returns the schema with a kind that TypeBox knows. */
 function withKind(schema: TSchema): TSchema {
   const kind: unknown = schema[Kind];
   const form = numberFormatOf(schema);

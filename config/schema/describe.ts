@@ -13,7 +13,7 @@ const INVISIBLE: readonly (readonly [RegExp, string])[] = [
   [/\s/, "a blank"],
 ];
 
-/** What a schema wants, in words; its `title` if it has one. */
+/** Describes what a schema expects, by its `title` if it has one. */
 export function describeExpected(schema: TSchema): string {
   if (typeof schema.title === "string") return schema.title;
   const form = numberFormatOf(schema);
@@ -43,7 +43,7 @@ export function describeExpected(schema: TSchema): string {
   }
 }
 
-/** What stands there, in words: never a secret, nor what came from the environment. */
+/** Describes a value, without secrets and without values from the environment. */
 export function describeFound(schema: TSchema, value: unknown, location: Location): string {
   const node = location.document.node(location.path);
   const variables = node?.kind === "scalar" ? (node.expanded?.variables ?? []) : [];
@@ -58,7 +58,7 @@ export function describeFound(schema: TSchema, value: unknown, location: Locatio
   return typeof value === "string" ? excerpt(value) : JSON.stringify(value);
 }
 
-/** Why a text can't be sent in a header as its schema wants it, in words that don't give it away. */
+/** Explains why a text can't be sent in a header as its schema wants it, without repeating the text. */
 export function explainUnsendable(schema: TSchema, text: string): string | undefined {
   const sent = sentAs(schema);
   if (!sent) return undefined;
@@ -70,13 +70,13 @@ export function explainUnsendable(schema: TSchema, text: string): string | undef
   return `it has ${name ?? "a character that isn't visible ASCII"} in it`;
 }
 
-/** `a`, `a or b`, `a, b or c`. */
+/** Joins words as in `a`, `a or b`, `a, b or c`. */
 export function joinWithOr(words: readonly string[]): string {
   const last = words.at(-1) ?? "";
   return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} or ${last}`;
 }
 
-/** Whether what stands there may be repeated: where a section should be it may be anything, so a key too. */
+/** Returns whether a value may be repeated; in place of a section it may be anything, so a secret too. */
 export function canShow(schema: TSchema): boolean {
   const variants = variantsOf(schema);
   if (numberFormatOf(schema) === undefined && variants.length > 0) return variants.every(canShow);
@@ -125,7 +125,7 @@ function describeCount(schema: TSchema): string {
   return (limits === "" ? "" : ` ${limits}`) + unique;
 }
 
-/** Whether it matters how many keys a map has. */
+/** Returns whether the number of keys of a map is limited. */
 function isCounted(schema: TSchema): boolean {
   return "minProperties" in schema || "maxProperties" in schema;
 }

@@ -10,7 +10,7 @@ import { isMap, propertiesOf, matchVariant, variantsOf, partLocation } from "./w
 import type { Location } from "./walk.ts";
 import { describeExpected, describeFound, canShow } from "./describe.ts";
 
-/** Returns all that is wrong with a value, one problem a path. */
+/** Returns the problems of a value under a schema, one for each path. */
 export function diagnose(schema: TSchema, value: unknown, location: Location): Problem[] {
   const seen = new Set<string>();
   const problems: Problem[] = [];
@@ -42,7 +42,7 @@ function diagnoseOne(error: ValueError, whole: unknown, top: Location): Problem[
   return [mismatch(error.schema, error.value, location)];
 }
 
-/** The problem of a value that is not what its schema wants. */
+/** Makes the problem of a value that its schema doesn't allow. */
 export function mismatch(schema: TSchema, value: unknown, location: Location): Problem {
   const message = `expected ${describeExpected(schema)}, found ${describeFound(schema, value, location)}`;
   return location.document.problem(location.path, { message, hint: hintFor(schema, value, location) });

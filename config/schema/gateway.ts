@@ -88,7 +88,6 @@ const Telemetry = Type.Object(
   { ...strict, default: {}, description: "What the gateway says about itself." },
 );
 
-/** Which answers are kept, for whom and how long. */
 const Cache = Type.Object(
   {
     max_size: Size({
@@ -117,7 +116,7 @@ const Cache = Type.Object(
   { ...strict, default: {}, description: "Answers that are given again when the same is asked." },
 );
 
-/** The shape of gateway.yaml. Its descriptions become config/reference.md, its whole config/schema.json. */
+/** The schema of gateway.yaml. Its descriptions become config/reference.md, its whole config/schema.json. */
 export const GatewaySchema = Type.Object(
   {
     server: Server,
@@ -156,5 +155,5 @@ export const GatewaySchema = Type.Object(
   strict,
 );
 
-/** gateway.yaml as it was checked: defaults filled in, durations in ms, sizes in bytes. */
+/** The checked content of gateway.yaml: defaults filled in, durations in ms, sizes in bytes. */
 export type GatewayFile = Static<typeof GatewaySchema>;

@@ -31,7 +31,7 @@ Durations: \`250ms\`, \`30s\`, \`10m\`, \`24h\`, \`7d\`. Sizes: \`512KiB\`, \`64
 YAML 1.2 in UTF-8, with anchors, aliases and merge keys (\`<<\`); a key stands only once.
 `;
 
-/** The page that describes every key of gateway.yaml. */
+/** Returns the page that describes every key of gateway.yaml. */
 export function referencePage(schema: TSchema): string {
   const sections = Object.entries(propertiesOf(toCheckable(schema)));
   return [INTRODUCTION, ...sections.map(([name, section]) => sectionText(name, section))].join("\n");
@@ -41,7 +41,7 @@ function sectionText(name: string, section: TSchema): string {
   return `## ${name}\n\n${section.description}\n\n${tables(name, section).join("\n")}`;
 }
 
-/** The table of a map's keys, and those of the maps in it. */
+/** Returns the table of a map's keys and those of the maps in it. */
 function tables(name: string, schema: TSchema): string[] {
   const { map, path } = mapIn(name, schema);
   if (map === undefined) return [];
@@ -55,7 +55,7 @@ function tables(name: string, schema: TSchema): string[] {
   ];
 }
 
-/** The map with fixed keys that a schema is, or that its items, values or alternatives are. */
+/** Returns the map with fixed keys that a schema is, or that its items, values or alternatives are. */
 function mapIn(path: string, schema: TSchema): { readonly path: string; readonly map?: TSchema } {
   if (isMap(schema["properties"])) return { path, map: schema };
   if (isMap(schema["items"])) return mapIn(`${path}[]`, schema["items"] as TSchema);
@@ -88,13 +88,13 @@ function typeOf(schema: TSchema): string {
   return words.length > 0 ? joinWithOr(words) : describeExpected(schema).replace(/^an? /, "");
 }
 
-/** What an editor must also take where not just any text is wanted. */
+/** The schema of an expansion, which an editor must also accept where not every text is allowed. */
 const EXPANSION = { type: "string", pattern: "\\$\\{" };
-/** Keywords of our own, and those that hold schemas and are copied one by one. */
+/** Keywords that are left out, or hold schemas and are copied one by one. */
 const NOT_COPIED = /^(x-modelyard-.*|properties|patternProperties|items|anyOf|required)$/;
 
 /**
- * The JSON Schema (draft 7) by which editors check and complete gateway.yaml. As the check itself does, it takes
+ * Returns the JSON Schema (draft 7) by which editors check and complete gateway.yaml. As the check itself does, it takes
  * `${…}` wherever a number, a choice or a text of a certain form is wanted, and sections with nothing in them.
  */
 export function editorSchema(schema: TSchema): Record<string, unknown> {
@@ -130,7 +130,7 @@ function parts(schema: TSchema): Record<string, unknown> {
   return required.length > 0 ? { ...copy, required } : copy;
 }
 
-/** The keys that must be written: what has a default need not be. */
+/** Returns the required keys without a default. */
 export function requiredOf(schema: TSchema): string[] {
   const properties = propertiesOf(schema);
   return ((schema["required"] ?? []) as string[]).filter((name) => !("default" in (properties[name] ?? {})));

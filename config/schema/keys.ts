@@ -7,7 +7,7 @@ function limit(description: string): TInteger {
   return Type.Integer({ minimum: 1, description });
 }
 
-/** How much may be asked at once and within a time; what is left out is not limited. */
+/** Makes the schema of rate limits, of which each may be left out. */
 export function Limits(description: string) {
   return Type.Object(
     {
@@ -20,7 +20,7 @@ export function Limits(description: string) {
   );
 }
 
-/** What a key may spend; that it has one of `usd` and `tokens` is checked by the rules. */
+/** The schema of a budget; that it has `usd` or `tokens` is checked in rules.ts. */
 const Budget = Type.Object(
   {
     usd: Type.Optional(
@@ -35,7 +35,7 @@ const Budget = Type.Object(
   { ...strict, description: "What the key may spend: `usd`, `tokens` or both." },
 );
 
-/** What holds for keys that don't say otherwise. */
+/** The schema of `key_defaults`. */
 export const KeyDefaults = Type.Object(
   {
     limits: Limits("Limits of every key that doesn't set them itself, each limit for itself."),
@@ -49,7 +49,7 @@ export const KeyDefaults = Type.Object(
   { ...strict, default: {}, description: "What holds for keys that don't say otherwise." },
 );
 
-/** One entry of `keys`. */
+/** The schema of an entry of `keys`. */
 export const Key = Type.Object(
   {
     name: Type.String({

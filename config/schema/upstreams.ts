@@ -19,7 +19,7 @@ const Timeouts = Type.Object(
   { ...strict, default: {}, description: "The deadlines of one attempt to answer a request." },
 );
 
-/** One entry of `upstreams`. */
+/** The schema of an entry of `upstreams`. */
 export const Upstream = Type.Object(
   {
     plugin: Type.String({
@@ -67,7 +67,7 @@ const Target = Type.Union([
   ),
 ]);
 
-/** A model's name or pattern, and the upstreams it leads to. */
+/** The schema of an entry of `routes`. */
 export const Route = Type.Object(
   {
     model: Type.String({
@@ -101,7 +101,7 @@ export const Route = Type.Object(
   strict,
 );
 
-/** When a request is tried again. */
+/** The schema of `retry`. */
 export const Retry = Type.Object(
   {
     attempts: Type.Integer({
@@ -124,7 +124,7 @@ export const Retry = Type.Object(
   },
 );
 
-/** When a target is left alone. */
+/** The schema of `health`. */
 export const Health = Type.Object(
   {
     window: wait("30s", "How far back failures count."),

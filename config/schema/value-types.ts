@@ -2,7 +2,7 @@ import { Type } from "@sinclair/typebox";
 import type { SchemaOptions, TSchema, TUnsafe } from "@sinclair/typebox";
 import { Duration, isDuration } from "../../src/contract/options.ts";
 
-/** 24 days: the platform's timers can't wait for more than 2^31 - 1 ms. */
+/** 24 days, as timers of the platform can't wait for more than 2^31 - 1 ms. */
 const LONGEST = 24 * 86_400_000;
 const FORM = "x-modelyard-form";
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -12,15 +12,15 @@ const SIZE = /^(\d+(?:\.\d+)?)(B|kB|KB|MB|GB|KiB|MiB|GiB)?$/;
 const SHARE = /^(\d+(?:\.\d+)?)%$/;
 const MOMENT = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|[+-]\d{2}:\d{2})?$/;
 
-/** A way of writing a number as text. */
+/** A form in which numbers are written as text. */
 export interface NumberFormat {
-  /** What is expected, in words. */
+  /** The expected form in words. */
   readonly description: string;
-  /** What a plain number seems to lack. */
+  /** The hint for a value that has another form. */
   readonly hint: string;
-  /** The number, or `undefined` for what isn't written in this form. */
+  /** Returns the number, or `undefined` for a value that doesn't have this form. */
   parse(value: string | number): number | undefined;
-  /** A limit as people write it. */
+  /** Formats a limit as people write it. */
   format(value: number): string;
 }
 
@@ -52,7 +52,7 @@ const moment: NumberFormat = {
   format: (value) => new Date(value).toISOString(),
 };
 
-/** A size, written `512KiB`, `64MiB`, `10MB` or as a number of bytes; read as bytes. */
+/** Makes the schema of a size, written `512KiB`, `64MiB`, `10MB` or as a number of bytes; read as bytes. */
 export function Size(options: SchemaOptions = {}): TUnsafe<number> {
   return Type.Unsafe<number>({
     ...options,
@@ -62,38 +62,38 @@ export function Size(options: SchemaOptions = {}): TUnsafe<number> {
   });
 }
 
-/** A share, written `20%`; read as 0.2. */
+/** Makes the schema of a share, written `20%`; read as 0.2. */
 export function Share(options: SchemaOptions = {}): TUnsafe<number> {
   return Type.Unsafe<number>({ ...options, type: "string", pattern: SHARE.source, [FORM]: "share" });
 }
 
-/** A moment, written `2027-01-01` (0:00 UTC) or `2027-01-01T12:00:00Z`; read as milliseconds since 1970. */
+/** Makes the schema of a moment, written `2027-01-01` (0:00 UTC) or `2027-01-01T12:00:00Z`; read as milliseconds since 1970. */
 export function Moment(options: SchemaOptions = {}): TUnsafe<number> {
   return Type.Unsafe<number>({ ...options, type: "string", pattern: MOMENT.source, [FORM]: "moment" });
 }
 
-/** A map in which an unknown key is a mistake. */
+/** Schema options of a map in which an unknown key is a mistake. */
 export const strict = { additionalProperties: false };
 
-/** A duration that a timer can wait for, more than 0; `value` is its default. */
+/** Makes the schema of a duration of more than 0 that a timer can wait for; `value` is its default. */
 export function wait(value: string, description: string) {
   return Duration({ default: value, minimum: 1, maximum: LONGEST, description });
 }
 
-/** The name of a model, or a pattern for names. */
+/** The schema of a model's name or of a pattern for names. */
 export const ModelPattern = Type.String({
   minLength: 1,
   title: "a model's name or a pattern such as gpt-4o*",
 });
 
-/** A list of at least one name or pattern. */
+/** Makes the schema of a list of at least one name or pattern. */
 export function patterns(description: string) {
   return Type.Array(ModelPattern, { minItems: 1, description });
 }
 
 const FORMS: Readonly<Record<string, NumberFormat>> = { size, share, moment };
 
-/** The form of a schema made by `Duration()`, `Size()`, `Share()` or `Moment()`. */
+/** Returns the number format of a schema made by `Duration()`, `Size()`, `Share()` or `Moment()`. */
 export function numberFormatOf(schema: TSchema): NumberFormat | undefined {
   return isDuration(schema) ? duration : FORMS[String(schema[FORM])];
 }

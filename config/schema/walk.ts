@@ -3,7 +3,7 @@ import type { TSchema } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { ConfigDocument, Path } from "../document/document.ts";
 
-/** The path in a document that a value being checked came from. */
+/** The document and the path that a checked value comes from. */
 export interface Location {
   readonly document: ConfigDocument;
   readonly path: Path;
@@ -14,17 +14,17 @@ export function partLocation(location: Location, step: string | number): Locatio
   return { document: location.document, path: [...location.path, step] };
 }
 
-/** True for what a YAML map is read as. */
+/** Returns whether a value is an object, as a YAML map is read. */
 export function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The schemas of a map's fixed keys. */
+/** Returns the schemas of a map's fixed keys. */
 export function propertiesOf(schema: TSchema): Readonly<Record<string, TSchema>> {
   return (schema["properties"] ?? {}) as Record<string, TSchema>;
 }
 
-/** The schema of a map's key or a list's item, if the schema says anything about it. */
+/** Returns the schema of a map's key or a list's item, if there is one. */
 export function schemaOfPart(schema: TSchema, step: string | number): TSchema | undefined {
   if (typeof step === "number") {
     return Array.isArray(schema["items"]) ? schema["items"][step] : schema["items"];
@@ -37,7 +37,7 @@ export function schemaOfPart(schema: TSchema, step: string | number): TSchema | 
   return matching ?? (isMap(others) ? (others as TSchema) : undefined);
 }
 
-/** Gives back what a value under a schema becomes; `step` leads to a part and is undefined for the value itself. */
+/** Returns the changed value; `step` is the key or position of a part, and undefined for the value itself. */
 export type Change = (schema: TSchema, value: unknown, step?: string | number) => unknown;
 
 /**
@@ -62,13 +62,13 @@ export function changeParts(schema: TSchema, value: unknown, change: Change): un
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, changePart(key, part)]));
 }
 
-/** The alternatives of a union; a schema that is none has no alternatives. */
+/** Returns the alternatives of a union, and none for any other schema. */
 export function variantsOf(schema: TSchema): readonly TSchema[] {
   return (schema["anyOf"] as TSchema[] | undefined) ?? [];
 }
 
 /**
- * The one alternative of a union that a value was meant to be: the one it fits, else the only one that is a map or a
+ * Returns the alternative of a union that a value was meant to be: the one it fits, else the only one that is a map or a
  * list like it, among several maps the one of which it has the fixed values (as `type: header`).
  */
 export function matchVariant(schema: TSchema, value: unknown): TSchema | undefined {

@@ -4,7 +4,7 @@ import { withLedger } from "./ledger-file.ts";
 
 const USAGE = `usage: bun run modelyard audit [--config PATH]`;
 
-/** `audit`: proves that the books of the usage ledger balance. Exit code 1 when they don't. */
+/** Runs `audit`, which proves that the usage accounting is consistent; returns exit code 1 where it isn't. */
 export async function audit(argv: readonly string[]): Promise<number> {
   try {
     parseArgs({ args: [...argv], options: { config: { type: "string" } } });

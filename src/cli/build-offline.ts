@@ -5,7 +5,7 @@ import { createLogger } from "../log.ts";
 import { Redactor } from "../secrets/redactor.ts";
 import { openTemporaryStorage } from "../storage/open-storage.ts";
 
-/** A gateway that was opened only to be looked at, and the log of its warnings. */
+/** A gateway that was opened for inspection, and its log. */
 export interface OfflineGateway {
   readonly gateway: BuiltGateway;
   readonly log: GatewayLogger;

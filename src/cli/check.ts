@@ -6,7 +6,7 @@ import { StartupError } from "../errors/startup-error.ts";
 import { unpricedWarnings } from "../usage/unpriced.ts";
 import { buildOffline } from "./build-offline.ts";
 
-/** `check`: says whether the gateway could start with this file. Throws a ConfigError or a StartupError if not. */
+/** Runs `check`, which reports whether the gateway could start; throws a ConfigError or a StartupError if not. */
 export async function check(argv: readonly string[]): Promise<number> {
   // Or else another file than the one that was meant would be found fine.
   const stray = unexpectedArgument(argv);

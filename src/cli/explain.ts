@@ -23,8 +23,8 @@ import { waitFor } from "./waiting.ts";
 import { formatBudget, formatLimits } from "./keys/format-limits.ts";
 
 /**
- * `explain`: says where a request for a model would go, by the code that sends it there. Gives 0 when it would
- * go anywhere, 1 when it would be refused, 2 when it was not asked properly.
+ * Runs `explain`, which prints where a request for a model would go, by the code that routes it. Returns exit code 0
+ * when there is a target, 1 when the request would be refused, 2 for wrong arguments.
  */
 export async function explain(argv: readonly string[]): Promise<number> {
   const { model, key } = parseArguments(argv);
@@ -57,7 +57,7 @@ function parseArguments(argv: readonly string[]): { readonly model?: string; rea
   }
 }
 
-/** A request to be explained. */
+/** The request to explain. */
 interface ExplainedRequest {
   readonly model: string;
   readonly caller: Caller;
@@ -168,7 +168,7 @@ function hasLimit(limits: LimitSettings): boolean {
   return Object.keys(limits).length > 0;
 }
 
-/** What else the name could have meant, so that nobody wonders why it doesn't. */
+/** Prints other routes and upstreams that match the name but are not used. */
 async function printAlternatives(
   model: string,
   { targets }: RoutePlan,

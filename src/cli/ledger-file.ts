@@ -4,8 +4,8 @@ import type { LedgerReader } from "../ledger/ledger-store.ts";
 import { openLedgerReader } from "../storage/open-storage.ts";
 
 /**
- * Lets `read` look into the ledger of gateway.yaml's database, a running gateway's too, without changing it.
- * Undefined when there is none yet. Throws a StartupError when the database can't be read.
+ * Reads the ledger of gateway.yaml's database, also a running gateway's, without changing it. Returns undefined when
+ * there is none yet. Throws a StartupError when the database can't be read.
  */
 export async function withLedger<Result>(
   argv: readonly string[],

@@ -16,7 +16,7 @@ import { isHelp } from "../../toolkit/commands/plugin-help.ts";
 import { plugin } from "../../toolkit/commands/plugin.ts";
 import { serve } from "./serve.ts";
 
-/** A command: gets the arguments after its name, and gives back the exit code. */
+/** Runs a command with the arguments after its name, and returns the exit code. */
 type Command = (argv: readonly string[]) => Promise<number>;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
@@ -58,7 +58,7 @@ const USAGE = `usage: bun run modelyard COMMAND [--config PATH]
 const HELP = new Set(["", "help", "--help", "-h"]);
 
 const [name = "", ...argv] = process.argv.slice(2);
-/** Commands that answer a request for help themselves. */
+/** Commands that handle --help themselves. */
 const WITH_OWN_HELP = new Set(["keys", "plugin"]);
 
 if (HELP.has(name) || (!WITH_OWN_HELP.has(name) && argv.some(isHelp))) {

@@ -1,4 +1,4 @@
-/** `serve`: the gateway itself. It ends its process by itself, when it is told to or can't start. */
+/** Runs the gateway, which ends its process itself when it is told to or can't start. */
 export async function serve(): Promise<never> {
   await import("../main.ts");
   return new Promise<never>(() => undefined);

@@ -1,4 +1,4 @@
-/** Lines of cells as text, each column as wide as its widest cell; all but the first can be put to the right. */
+/** Formats rows of cells as text with aligned columns; `numbers` aligns all but the first to the right. */
 export function formatTable(
   lines: readonly (readonly string[])[],
   { numbers = false }: { readonly numbers?: boolean } = {},

@@ -8,7 +8,7 @@ const USAGE = `usage: bun run modelyard usage [--by key|model|day|upstream] [--s
 const GROUPINGS: readonly UsageGrouping[] = ["key", "model", "day", "upstream"];
 const DAY_MS = 86_400_000;
 
-/** `usage`: what was command, used and paid, by days in UTC; from the daily sums, which outlive the rows. */
+/** Runs `usage`, which prints requests, tokens and costs from the daily sums (UTC), which outlive the rows. */
 export async function usage(argv: readonly string[]): Promise<number> {
   const command = parseArguments(argv);
   if (typeof command === "string") {
@@ -27,7 +27,7 @@ interface UsageCommand {
   readonly json: boolean;
 }
 
-/** What is command, or what is wrong with it. */
+/** Parses the arguments, or returns what is wrong with them. */
 function parseArguments(argv: readonly string[]): UsageCommand | string {
   try {
     const { values } = parseArgs({
@@ -49,7 +49,7 @@ function parseArguments(argv: readonly string[]): UsageCommand | string {
   }
 }
 
-/** Milliseconds since 1970; NaN when it is no time. */
+/** Returns milliseconds since 1970, or NaN for an invalid time. */
 function parseTime(text: string): number {
   const days = /^(\d{1,5})d$/.exec(text)?.[1];
   if (days !== undefined) return Date.now() - Number(days) * DAY_MS;

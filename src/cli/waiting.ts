@@ -1,7 +1,7 @@
-/** Nobody wonders about a shorter wait. */
+/** Wait above which a message is printed. */
 const UNTOLD_MS = 1_000;
 
-/** Waits for a promise, and says on stderr for what if that takes longer than a second. */
+/** Waits for a promise, and prints to stderr what for if that takes longer than a second. */
 export async function waitFor<T>(what: string, promise: Promise<T>): Promise<T> {
   const timer = setTimeout(() => console.error(`waiting for ${what}`), UNTOLD_MS);
   try {

@@ -4,12 +4,12 @@ import type { KnownKey } from "./known-keys.ts";
 import { formatTable } from "../table.ts";
 import { formatBudget, formatLimits } from "./format-limits.ts";
 
-/** What a key has spent since a day as `2027-01-01`, 0:00 UTC. */
+/** The usage of a key since a day such as `2027-01-01`, 0:00 UTC. */
 export interface SpentSince extends Spent {
   readonly since: string;
 }
 
-/** What `--json` gives of a key; times as in `2027-01-01T00:00:00.000Z`. */
+/** A key as `--json` prints it, with times such as `2027-01-01T00:00:00.000Z`. */
 export interface KeyJson {
   readonly name: string;
   readonly from: "gateway.yaml" | "database";
@@ -21,7 +21,7 @@ export interface KeyJson {
   readonly budget: BudgetSettings | null;
 }
 
-/** A key for programs. */
+/** Converts a key to its JSON form. */
 export function toKeyJson({ name, prefix, made, expires, models, limits, budget }: KnownKey): KeyJson {
   return {
     name,
@@ -35,7 +35,7 @@ export function toKeyJson({ name, prefix, made, expires, models, limits, budget 
   };
 }
 
-/** Keys as lines, a column for each thing, under a line of headings. */
+/** Formats keys as a table with headings. */
 export function formatKeyTable(keys: readonly KnownKey[]): string {
   return formatTable([
     ["name", "key", "made", "expires", "limits", "budget", "models"],
@@ -51,7 +51,7 @@ export function formatKeyTable(keys: readonly KnownKey[]): string {
   ]);
 }
 
-/** A key as lines of its own, and what it has spent of its budget if it has one. */
+/** Formats a key as lines, with the usage of its budget if it has one. */
 export function formatKey(key: KnownKey, spent: SpentSince | undefined): string {
   const made = iso(key.made);
   return [
@@ -77,7 +77,7 @@ function formatExpiry(expires: number | undefined): string {
   return expires <= Date.now() ? `expired ${formatTime(at)}` : formatTime(at);
 }
 
-/** Without the time where it is midnight, as people write it in gateway.yaml. */
+/** Formats a time, without the time of day where it is midnight, as people write it in gateway.yaml. */
 function formatTime(time: string): string {
   return time.endsWith("T00:00:00.000Z") ? time.slice(0, 10) : `${time.slice(0, 16).replace("T", " ")} UTC`;
 }

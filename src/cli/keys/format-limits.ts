@@ -7,7 +7,7 @@ const WORDS: Readonly<Record<keyof LimitSettings, string>> = {
   concurrent_requests: "at once",
 };
 
-/** As `60 requests/min, 4 at once`; `none` where there is none. */
+/** Formats limits as `60 requests/min, 4 at once`, or `none`. */
 export function formatLimits(limits: LimitSettings): string {
   const words = Object.entries(WORDS).flatMap(([name, unit]) => {
     const limit = limits[name as keyof LimitSettings];
@@ -16,7 +16,7 @@ export function formatLimits(limits: LimitSettings): string {
   return words.join(", ") || "none";
 }
 
-/** As `20 USD and 5000000 tokens per month`; `none` where there is none. */
+/** Formats a budget as `20 USD and 5000000 tokens per month`, or `none`. */
 export function formatBudget(budget: BudgetSettings | undefined): string {
   if (!budget) return "none";
   const { usd, tokens, per } = budget;

@@ -4,7 +4,7 @@ import { ConfigDocument } from "../../../config/document/document.ts";
 import { Key } from "../../../config/schema/keys.ts";
 import type { Grant } from "../../keys/keyring.ts";
 
-/** Where in an entry of `keys` each option of `keys create` stands. */
+/** The path of each option of `keys create` in an entry of `keys`. */
 const CONFIG_PATHS = {
   models: "models",
   "requests-per-minute": "limits.requests_per_minute",
@@ -17,10 +17,10 @@ const CONFIG_PATHS = {
   expires: "expires",
 } as const;
 
-/** An option that says what a key may do. */
+/** An option of `keys create`. */
 export type GrantOption = keyof typeof CONFIG_PATHS;
 
-/** All of them, in the order of an entry of `keys`. */
+/** All options of `keys create`, in the order of an entry of `keys`. */
 export const GRANT_OPTIONS = Object.keys(CONFIG_PATHS) as readonly GrantOption[];
 
 /**
@@ -50,7 +50,7 @@ export function parseGrant(
   return grant;
 }
 
-/** The options as they would stand in gateway.yaml. */
+/** Returns the options as an entry of `keys`. */
 function entryOf(
   name: string,
   options: Readonly<Partial<Record<GrantOption, string>>>,
@@ -67,7 +67,7 @@ function entryOf(
   return entry;
 }
 
-/** What isn't a number stays a text, for the check to report. */
+/** Converts a text to a number; any other text stays, for the check to report. */
 function numberIn(text: string): string | number {
   return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }

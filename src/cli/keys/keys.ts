@@ -26,7 +26,7 @@ const USAGE = `usage: bun run modelyard keys create NAME [--models gpt-4o*,claud
        bun run modelyard keys revoke NAME
        each with [--config PATH]`;
 
-/** `keys create`, `list`, `show` and `revoke`. A running gateway knows of a change within a second. */
+/** Runs `keys create`, `list`, `show` and `revoke`; a running gateway applies a change within a second. */
 export async function keys(argv: readonly string[]): Promise<number> {
   if (argv.some(isHelp)) return printHelp(USAGE);
   let command: KeysCommand;
@@ -66,7 +66,7 @@ async function create(grant: Grant, store: KeySource, { keys: configured }: Sett
   return 0;
 }
 
-/** Nobody knows a key that could not be shown: `takeBack` is called, and a StartupError thrown. */
+/** Prints a new key; calls `takeBack` and throws a StartupError if that fails, as nobody knows such a key. */
 async function showOnce(key: string, takeBack: () => Promise<unknown>): Promise<void> {
   try {
     // At once, for only so does an error come here.
@@ -77,7 +77,7 @@ async function showOnce(key: string, takeBack: () => Promise<unknown>): Promise<
   }
 }
 
-/** Says for which models of the routes the key's budget in USD counts nothing. */
+/** Warns of the routes' models for which the key's budget in USD counts nothing. */
 async function warnOfUnpriced(grant: Grant, planned: Plan): Promise<void> {
   try {
     const { gateway } = await buildOffline(planned);
@@ -120,7 +120,7 @@ function show(key: KnownKey, spent: SpentSince | undefined, json: boolean): numb
   return 0;
 }
 
-/** What the key has spent of its budget, by the ledger; undefined if it has none. */
+/** Returns the usage of the key's budget by the ledger, or undefined if it has none. */
 async function spentOf(
   { name, budget }: KnownKey,
   settings: Settings,

@@ -5,18 +5,18 @@ import { callerOf } from "../../keys/keyring.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { hasStorage, openStorage } from "../../storage/open-storage.ts";
 
-/** Where relative paths start from. */
+/** The folder of the configuration file. */
 export type ConfigFolder = Pick<LoadedConfig, "directory">;
 
-/** A key as it is told to people: all of it but itself. */
+/** A key without its secret. */
 export interface KnownKey extends Caller {
-  /** Its first characters; undefined for one of gateway.yaml. */
+  /** The first characters of the key; undefined for a key of gateway.yaml. */
   readonly prefix: string | undefined;
-  /** Milliseconds since 1970; undefined for one of gateway.yaml. */
+  /** Milliseconds since 1970; undefined for a key of gateway.yaml. */
   readonly made: number | undefined;
 }
 
-/** The keys of gateway.yaml and those made at run time, with the limits that hold for them. */
+/** Returns the keys of gateway.yaml and those made at run time, with the limits that apply to them. */
 export async function knownKeys(settings: Settings, config: ConfigFolder): Promise<readonly KnownKey[]> {
   const configured = settings.keys.map((key) => ({
     ...key,
@@ -32,18 +32,18 @@ export async function knownKeys(settings: Settings, config: ConfigFolder): Promi
   }));
 }
 
-/** Asking for keys makes no database where there is none. */
+/** Returns the keys of the database, without making a database where there is none. */
 async function storedKeys(settings: Settings, config: ConfigFolder): Promise<readonly ListedKey[]> {
   if (!hasDatabase(settings, config)) return [];
   return withStorage(settings, config, async ({ keys }) => (await keys.snapshot()).keys);
 }
 
-/** Whether gateway.yaml's database is there already. */
+/** Returns whether gateway.yaml's database exists. */
 export function hasDatabase({ storage }: Settings, { directory }: ConfigFolder): boolean {
   return hasStorage(storage, directory);
 }
 
-/** Opens the database of gateway.yaml, made when it isn't there yet, for as long as `use` takes. */
+/** Opens the database of gateway.yaml, which is made if it doesn't exist, while `use` runs. */
 export async function withStorage<Result>(
   { storage: settings }: Settings,
   { directory }: ConfigFolder,

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import type { Grant } from "../../keys/keyring.ts";
 import { GRANT_OPTIONS, parseGrant } from "./key-grant.ts";
 
-/** What `keys` was asked to do. */
+/** A parsed `keys` command. */
 export type KeysCommand =
   | { readonly action: "create"; readonly grant: Grant }
   | { readonly action: "revoke"; readonly name: string }
@@ -14,7 +14,7 @@ const OPTIONS = {
   json: { type: "boolean" },
   ...Object.fromEntries(GRANT_OPTIONS.map((name) => [name, { type: "string" }] as const)),
 } as const;
-/** What each action takes beside `--config`. */
+/** The options of each action beside `--config`. */
 const TAKES: Readonly<Record<KeysCommand["action"], readonly string[]>> = {
   create: GRANT_OPTIONS,
   list: ["json"],
@@ -22,7 +22,7 @@ const TAKES: Readonly<Record<KeysCommand["action"], readonly string[]>> = {
   revoke: [],
 };
 
-/** Reads the arguments after `keys`. Throws an Error that says what is wrong: nothing is passed over. */
+/** Parses the arguments after `keys`; throws an Error that names the first wrong one. */
 export function parseKeysArgs(argv: readonly string[]): KeysCommand {
   const parsed = parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true, tokens: true });
   const [action = "", ...names] = parsed.positionals;
