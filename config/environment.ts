@@ -1,17 +1,31 @@
 import { BlockList, isIP } from "node:net";
 import type { Environment } from "./document/expand.ts";
 
-/**
- * Which proxy the environment names for an address, by the rules of Bun's `fetch`
- * (https://bun.com/docs/runtime/networking/fetch#proxying-requests), except that this machine is never reached through one.
- * @module
- */
+/** The environment of this process; no other file reads it. */
+export const PROCESS_ENVIRONMENT: Environment = process.env;
+
+/** Bun's own limit when BUN_CONFIG_MAX_HTTP_REQUESTS is not set. */
+const DEFAULT_HTTP_REQUESTS = 256;
+
+/** Returns how many outgoing HTTP requests Bun allows at once in this process, open streams included. */
+export function maxHttpRequests(environment: Environment = PROCESS_ENVIRONMENT): number {
+  return Number(environment["BUN_CONFIG_MAX_HTTP_REQUESTS"]) || DEFAULT_HTTP_REQUESTS;
+}
+
+/** Returns what sends requests to upstreams: `own`, the gateway's client, unless `MODELYARD_HTTP_CLIENT` is set. */
+export function httpClient(environment: Environment = PROCESS_ENVIRONMENT): string {
+  return environment["MODELYARD_HTTP_CLIENT"] || "own";
+}
 
 /** Returns the proxy for an address, with its password, or undefined where the address is reached directly. */
 export type ProxyResolver = (url: URL) => URL | undefined;
 
-/** Returns the resolver for the proxies of the environment, or undefined where it names none. */
-export function proxyResolver(environment: Environment): ProxyResolver | undefined {
+/**
+ * Returns the resolver for the proxies of the environment, by the rules of Bun's `fetch`
+ * (https://bun.com/docs/runtime/networking/fetch#proxying-requests) except that this machine is never reached through
+ * one; undefined where the environment names none.
+ */
+export function proxyResolver(environment: Environment = PROCESS_ENVIRONMENT): ProxyResolver | undefined {
   const all = proxyIn(environment, "all_proxy");
   const proxies: Readonly<Record<string, URL | undefined>> = {
     "http:": proxyIn(environment, "http_proxy") ?? all,

@@ -6,8 +6,7 @@ import { expandDocument } from "./document/expand.ts";
 import type { Environment } from "./document/expand.ts";
 import { parseYaml } from "./document/parse.ts";
 import type { Problem } from "./problem.ts";
-import type { ProxyResolver } from "./environment.ts";
-import { proxyResolver } from "./environment.ts";
+import { PROCESS_ENVIRONMENT } from "./environment.ts";
 import { readText } from "./document/read.ts";
 import { checkRules, isValid, invalidPaths } from "./rules.ts";
 import type { CheckedFile } from "./rules.ts";
@@ -46,7 +45,7 @@ export interface LoadedUpstream {
 /** Reads, expands and checks a configuration file; a user's mistakes are in `problems` and never thrown. */
 export async function loadConfig(
   file: string,
-  environment: Environment = process.env,
+  environment: Environment = PROCESS_ENVIRONMENT,
 ): Promise<LoadedConfig> {
   const read = await readText(file);
   if ("text" in read) return parseConfig(file, read.text, environment);
@@ -73,7 +72,7 @@ export function parseConfig(file: string, text: string, environment: Environment
  * Returns the path of the configuration file: `--config PATH`, `--config=PATH`, `GATEWAY_CONFIG`, else `gateway.yaml`. A `--config`
  * without a path gives an empty one, which `loadConfig` reports.
  */
-export function configPath(argv: readonly string[], environment: Environment = process.env): string {
+export function configPath(argv: readonly string[], environment: Environment = PROCESS_ENVIRONMENT): string {
   const last = argv.findLastIndex((word) => word === "--config" || word.startsWith("--config="));
   const word = argv[last];
   if (word === undefined) return environment["GATEWAY_CONFIG"] || "gateway.yaml";
@@ -138,24 +137,4 @@ function notAMap(document: ConfigDocument): Problem {
   const kind = root.kind === "list" ? "a list" : "a single value";
   const known = Object.keys(GatewaySchema.properties).join(", ");
   return document.problem([], { message: `expected a map of ${known}; found ${kind}`, hint });
-}
-
-/** Bun's own limit when BUN_CONFIG_MAX_HTTP_REQUESTS is not set. */
-const DEFAULT_HTTP_REQUESTS = 256;
-
-/** How many outgoing HTTP requests Bun allows at once in this process, open streams included; set before it starts. */
-export function maxHttpRequests(
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-): number {
-  return Number(environment["BUN_CONFIG_MAX_HTTP_REQUESTS"]) || DEFAULT_HTTP_REQUESTS;
-}
-
-/** Which proxy the environment names for an address; undefined where it names none at all. */
-export function environmentProxies(environment: Environment = process.env): ProxyResolver | undefined {
-  return proxyResolver(environment);
-}
-
-/** What sends requests to upstreams: `own`, the gateway's client, unless `MODELYARD_HTTP_CLIENT` says `fetch`. */
-export function httpClient(environment: Environment = process.env): string {
-  return environment["MODELYARD_HTTP_CLIENT"] || "own";
 }

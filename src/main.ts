@@ -2,14 +2,8 @@
  * The process: arguments, configuration, build, listen, signals.
  * @module
  */
-import {
-  configPath,
-  loadConfig,
-  maxHttpRequests,
-  unexpectedArgument,
-  environmentProxies,
-  httpClient,
-} from "../config/load.ts";
+import { maxHttpRequests, proxyResolver, httpClient } from "../config/environment.ts";
+import { configPath, loadConfig, unexpectedArgument } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import { banner, keyNotice } from "./server/banner.ts";
 import { GatewayError } from "./errors/gateway-error.ts";
@@ -60,7 +54,7 @@ async function start(): Promise<Running> {
   const log = createLogger({ ...settings.telemetry, redact: redactor.redact });
   surviveStrays(log);
   const storage = await openStorage(settings.storage, config.directory);
-  const proxyFor = environmentProxies();
+  const proxyFor = proxyResolver();
   for (const notice of proxyNotices(planned, proxyFor)) log.info(notice);
   const fetchWithin = clientFetch({ ownClient: usesOwnClient(), proxyFor });
   const gateway = await build(planned, { log, storage, redactor, fetchWithin });

@@ -296,7 +296,7 @@ describe("a planted violation is found:", () => {
     "import.meta.env",
     "const { env } = process;",
   ])("%s", (use) => {
-    const tree = planted({ "src/a.ts": use, "plugins/mine/a.ts": use, "config/load.ts": use });
+    const tree = planted({ "src/a.ts": use, "plugins/mine/a.ts": use, "config/environment.ts": use });
     expect(environmentViolations(tree)).toHaveLength(2);
   });
 

@@ -1,4 +1,5 @@
-import { configPath, environmentProxies, loadConfig, unexpectedArgument } from "../../config/load.ts";
+import { proxyResolver } from "../../config/environment.ts";
+import { configPath, loadConfig, unexpectedArgument } from "../../config/load.ts";
 import { plan } from "../build-gateway.ts";
 import { proxyNotices } from "../host/proxy-notices.ts";
 import { flushLog } from "../log.ts";
@@ -17,7 +18,7 @@ export async function check(argv: readonly string[]): Promise<number> {
   const opened = [...gateway.upstreams.keys()];
   // Only the routes' models: no upstream is asked for its own.
   for (const warning of unpricedWarnings(planned.settings.keys, gateway)) log.warn(warning);
-  for (const notice of proxyNotices(planned, environmentProxies())) console.log(notice);
+  for (const notice of proxyNotices(planned, proxyResolver())) console.log(notice);
   await gateway.close();
   flushLog();
   const all = planned.upstreams.length + planned.unloadable.length;

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { configPath, environmentProxies, httpClient, loadConfig } from "../../config/load.ts";
+import { proxyResolver, httpClient } from "../../config/environment.ts";
+import { configPath, loadConfig } from "../../config/load.ts";
 import type { LimitSettings, Settings } from "../../config/settings.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { BuiltGateway, Plan } from "../build-gateway.ts";
@@ -37,7 +38,7 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const request = { model, ...(await describeCaller(key, planned, config.directory)) };
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
-  const fetchWithin = clientFetch({ ownClient: httpClient() === "own", proxyFor: environmentProxies() });
+  const fetchWithin = clientFetch({ ownClient: httpClient() === "own", proxyFor: proxyResolver() });
   const gateway = await build(planned, { log, storage: openTemporaryStorage(), redactor, fetchWithin });
   try {
     return await explainRequest(request, planned, gateway);

@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from "node:path";
-import { configPath, environmentProxies, loadConfig } from "../../config/load.ts";
+import { proxyResolver } from "../../config/environment.ts";
+import { configPath, loadConfig } from "../../config/load.ts";
 import type { TimeoutSettings } from "../../config/settings.ts";
 import type { Plan } from "../../src/build-gateway.ts";
 import type { Json } from "../../src/contract/index.ts";
@@ -57,7 +58,7 @@ export async function recordCall(argv: readonly string[], question: RecordOption
   const log = createLogger({ log: "pretty", level: "error", redact: redactor.redact });
   const frameLog = new FrameLog();
   using _sockets = await recordSockets(frameLog);
-  const outbound = clientFetch({ ownClient: false, proxyFor: environmentProxies() });
+  const outbound = clientFetch({ ownClient: false, proxyFor: proxyResolver() });
   const fetchWithin = (patience: TimeoutSettings) => recordingFetch(outbound(patience), frameLog);
   const around = { log, redactor, storage: openTemporaryStorage(), fetchWithin };
   const open = await openUpstream(upstream, around).catch((cause: unknown) => {

@@ -13,7 +13,7 @@ const CONFINED: Readonly<Record<string, readonly string[]>> = {
 const ENVIRONMENT = {
   pattern:
     /\b(?:process|Bun|import\.meta)\s*(?:\??\.\s*env\b|\[\s*["'`]env\b)|\benv\b[^=\n]*}\s*=\s*(?:process|Bun|import\.meta)\b/,
-  allowed: ["config/load.ts"],
+  allowed: ["config/environment.ts"],
 };
 const CONSOLE = {
   pattern: /\bconsole\s*(?:\?\.|[.[])|=\s*console\b/,
@@ -44,9 +44,11 @@ export function confinedPackageViolations(tree: SourceTree): string[] {
     });
 }
 
-/** Uses of the environment outside config/load.ts. */
+/** Uses of the environment outside config/environment.ts. */
 export function environmentViolations(tree: SourceTree): string[] {
-  return usesOutside(tree, ENVIRONMENT).map((place) => `${place}: the environment is read in config/load.ts`);
+  return usesOutside(tree, ENVIRONMENT).map(
+    (place) => `${place}: the environment is read in config/environment.ts`,
+  );
 }
 
 /** Uses of the console where the log or an error is meant. */
