@@ -23,13 +23,13 @@ export {
   member,
   otherMembers,
 } from "./json/values.ts";
-export { parseAsWritten, parseJson } from "./json/values.ts";
+export { parseAsWritten, parseJson } from "./json/parse.ts";
 export type { MaybeJson } from "./json/values.ts";
 export { isObject } from "../contract/json.ts";
 export { stringifyJson } from "../json/json-text.ts";
 export { describeLimits, wellFormedSchema } from "./json/schema.ts";
 export type { WellFormedSchema } from "./json/schema.ts";
-export { readFinishReason } from "./openai-stream/finish-reason.ts";
+export { readFinishReason } from "./openai-stream/finish.ts";
 export { openaiStream } from "./openai-stream/openai-stream.ts";
 export type { OpenAiStreamOptions } from "./openai-stream/openai-stream.ts";
 export type { ReasoningForm } from "./openai-stream/delta.ts";

@@ -20,7 +20,7 @@ import {
   STATUS_BY_WORD,
   WRONG_KEY_PHRASES,
 } from "./error-words.ts";
-import { parseJson } from "../json/values.ts";
+import { parseJson } from "../json/parse.ts";
 import { retryAfterMs } from "./retry-after.ts";
 
 /**

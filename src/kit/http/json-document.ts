@@ -3,7 +3,7 @@ import { ByteBuffer } from "./byte-buffer.ts";
 
 const MAX_DOCUMENT = 64 * 1024 * 1024;
 
-/** A JSON document on its way; nearly always it comes in one piece, and nothing is copied. */
+/** Collects a JSON document; nearly always it arrives in one piece, and nothing is copied. */
 export class JsonDocument {
   readonly #first: Uint8Array;
   #buffer: ByteBuffer | undefined;
@@ -12,12 +12,12 @@ export class JsonDocument {
     this.#first = first;
   }
 
-  /** All that came; to be asked for once. */
+  /** The bytes that have arrived. Read it once. */
   get bytes(): Uint8Array {
     return this.#buffer ? this.#buffer.take() : this.#first;
   }
 
-  /** Throws UpstreamError `bad-response` where it becomes too large. */
+  /** Throws `UpstreamError` `bad-response` beyond 64 MiB. */
   append(piece: Uint8Array): void {
     if (!this.#buffer) {
       this.#buffer = new ByteBuffer();
@@ -28,3 +28,20 @@ export class JsonDocument {
       throw new UpstreamError("bad-response", "the upstream's answer is too large");
   }
 }
+
+/** Returns the first piece of a body from its first byte that isn't blank: some servers send blanks while a model thinks. */
+export function trimStart(piece: Uint8Array): Uint8Array {
+  let from = 0;
+  while (from < piece.length && BLANKS.has(piece[from] ?? 0)) from++;
+  return from === 0 ? piece : piece.subarray(from);
+}
+
+/** Returns whether a body that starts with these bytes is a JSON document, not an event stream. */
+export function startsAsJson(first: Uint8Array): boolean {
+  return first[0] === BRACE || first[0] === BRACKET;
+}
+
+const BRACE = 0x7b;
+const BRACKET = 0x5b;
+// Tab, line feed, carriage return, space, and the three bytes of a byte order mark.
+const BLANKS = new Set([0x09, 0x0a, 0x0d, 0x20, 0xef, 0xbb, 0xbf]);

@@ -3,7 +3,8 @@ import type { Json } from "../../contract/index.ts";
 import { Body } from "./body.ts";
 import { ByteBuffer } from "./byte-buffer.ts";
 import { truncatedError } from "./errors.ts";
-import { singleLine, parseJson } from "../json/values.ts";
+import { parseJson } from "../json/parse.ts";
+import { singleLine } from "../json/values.ts";
 
 const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_LIST_BYTES = 16 * 1024 * 1024;

@@ -1,8 +1,6 @@
 import type { Json, JsonObject } from "../../contract/index.ts";
 import { isNumber } from "../../contract/index.ts";
 import { isObject } from "../../contract/json.ts";
-import { parseLossless, parseWithSpellings } from "../../json/lossless.ts";
-import { isNestedTooDeep } from "../../json/nesting.ts";
 
 /** A value at one place of somebody else's JSON, or undefined where nothing stands there. */
 export type MaybeJson = Json | undefined;
@@ -54,36 +52,6 @@ export function otherMembers(members: JsonObject, known: ReadonlySet<string>): J
 export function emptyObject(): Record<string, MaybeJson> {
   return Object.create(null) as Record<string, MaybeJson>;
 }
-
-/**
- * The value of a JSON text that somebody else wrote; undefined if it is none, or has more than 500 levels of lists and
- * objects in one another, on which the engine spends seconds and gigabytes. Numbers that JavaScript can't hold, such as
- * 2512292042121000001 and 1e400, are `LosslessNumber`.
- */
-export function parseJson(text: string): Json | undefined {
-  return tryParse(text, MAYBE_LONG_NUMBER.test(text) ? parseLossless : JSON.parse);
-}
-
-/**
- * The same for what is only to be handed on, such as the arguments of a tool call: all numbers that JavaScript would
- * write otherwise are `LosslessNumber`, 1.0 and 1E5 too.
- */
-export function parseAsWritten(text: string): Json | undefined {
-  return tryParse(text, MAYBE_UNUSUAL_NUMBER.test(text) ? parseWithSpellings : JSON.parse);
-}
-
-function tryParse(text: string, parse: (text: string) => unknown): Json | undefined {
-  if (isNestedTooDeep(text)) return undefined;
-  try {
-    return parse(text) as Json;
-  } catch {
-    return undefined;
-  }
-}
-
-// Where there may be such numbers. What stands in a text looks the same, which costs time and nothing else.
-const MAYBE_LONG_NUMBER = /(?:^|[[:,])\s*-?(?:\d{16}|[\d.]+[eE](?:\+?\d\d|-\d{3}))/;
-const MAYBE_UNUSUAL_NUMBER = /(?:^|[[:,])\s*(?:-?(?:\d{16}|\d+[.eE])|-0)/;
 
 /** A text on one line, for an error's message: it is cut by the gateway, which takes the secrets out of it first. */
 export function singleLine(text: string): string {

@@ -1,7 +1,8 @@
 import { UpstreamError } from "../../contract/index.ts";
 import type { Call, JsonObject, Message } from "../../contract/index.ts";
+import { parseAsWritten } from "../json/parse.ts";
 import { asArray, asObject, asString, isAbsent } from "../json/values.ts";
-import { readToolArguments } from "./tool-arguments.ts";
+import type { MaybeJson } from "../json/values.ts";
 
 /** A tool call in the history. */
 export interface ToolCall {
@@ -201,6 +202,32 @@ class CallMatcher {
     this.#open.set(id, turns);
     return turns;
   }
+}
+
+/** What a client says the arguments of a tool call were. */
+interface ToolArguments {
+  readonly value: JsonObject;
+  /** They were no JSON object, and can't be given as one: `value` has their text as `_invalid`. */
+  readonly isInvalid: boolean;
+}
+
+/**
+ * Reads the `arguments` of a tool call in the history, for an upstream that takes a JSON object. Nothing, `null`, an
+ * empty text and an empty list are `{}`, and an object that was encoded twice is read twice. A client can't mend what
+ * the model wrote, so a text that was cut off is kept as `{"_invalid": "<text>"}`, which the model can read.
+ */
+function readToolArguments(given: MaybeJson): ToolArguments {
+  const text = typeof given === "string" ? given : JSON.stringify(given ?? {});
+  const value = objectIn(text, true);
+  return value ? { value, isInvalid: false } : { value: { _invalid: text }, isInvalid: true };
+}
+
+function objectIn(text: string, mayBeEncodedTwice: boolean): JsonObject | undefined {
+  if (text.trim() === "") return {};
+  const value = parseAsWritten(text);
+  if (typeof value === "string" && mayBeEncodedTwice) return objectIn(value, false);
+  const isEmpty = value === null || (Array.isArray(value) && value.length === 0);
+  return isEmpty ? {} : asObject(value);
 }
 
 function unsupported(param: string, what: string): UpstreamError {

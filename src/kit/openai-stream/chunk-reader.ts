@@ -1,12 +1,11 @@
 import type { ChatEvent, FinishEvent, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { errorFromBody } from "../http/errors.ts";
-import { readFinishReason } from "./finish-reason.ts";
 import { emptyObject, asArray, asNumber, asObject, asString } from "../json/values.ts";
 import type { MaybeJson } from "../json/values.ts";
 import { deltaEvents, reasoningForm } from "./delta.ts";
 import type { ChoiceEvent, ReasoningForm } from "./delta.ts";
-import { finishOf } from "./finish.ts";
+import { finishOf, readFinishReason } from "./finish.ts";
 import { notACompletion } from "./errors.ts";
 import { usageOf } from "./usage.ts";
 

@@ -1,7 +1,8 @@
 import type { ChatEvent } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { errorFromBody } from "../http/errors.ts";
-import { asObject, parseAsWritten, parseJson } from "../json/values.ts";
+import { parseAsWritten, parseJson } from "../json/parse.ts";
+import { asObject } from "../json/values.ts";
 import type { SseEvent, SseSink } from "../sse/lines.ts";
 import { SseLines } from "../sse/lines.ts";
 import { hasError } from "./chunk-reader.ts";

@@ -1,5 +1,7 @@
 import { UpstreamError } from "../../contract/index.ts";
 import type { FinishEvent, FinishReason, UpstreamErrorCode } from "../../contract/index.ts";
+import { asString } from "../json/values.ts";
+import type { MaybeJson } from "../json/values.ts";
 
 /**
  * The `finish` event that an upstream's `finish_reason` stands for; `native` is its own word where that isn't
@@ -13,6 +15,12 @@ export function finishOf(reason: string, native: string): FinishEvent | Upstream
   const known = REASONS.get(word) ?? "stop";
   const own = native || reason;
   return own === known ? { type: "finish", reason: known } : { type: "finish", reason: known, native: own };
+}
+
+/** Returns the finish reason in a value; empty where it is absent, null, `"null"` or `"None"`. */
+export function readFinishReason(value: MaybeJson): string {
+  const word = asString(value);
+  return /^(null|none)$/i.test(word) ? "" : word;
 }
 
 function wordOf(reason: string): string {

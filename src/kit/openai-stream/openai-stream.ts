@@ -5,12 +5,12 @@ import type { Batches, Call, ChatEvent, ChatStream, NextBatch } from "../../cont
 import { isPending, subscribeOnce } from "../../runtime/reusable-deferred.ts";
 import { Body, eventsOf } from "../http/body.ts";
 import { networkErrorCode } from "../http/errors.ts";
-import { asArray, asObject, parseAsWritten } from "../json/values.ts";
+import { parseAsWritten } from "../json/parse.ts";
+import { asArray, asObject } from "../json/values.ts";
 import { ChunkReader } from "./chunk-reader.ts";
 import { ChunkStream } from "./chunk-stream.ts";
 import type { ReasoningForm } from "./delta.ts";
-import { JsonDocument } from "../http/json-document.ts";
-import { startsAsJson, trimStart } from "../http/json-start.ts";
+import { JsonDocument, startsAsJson, trimStart } from "../http/json-document.ts";
 import { notACompletion } from "./errors.ts";
 
 export interface OpenAiStreamOptions {

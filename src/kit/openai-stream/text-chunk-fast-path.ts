@@ -1,5 +1,6 @@
 import type { ChatEvent } from "../../contract/index.ts";
-import { asObject, asArray, parseJson } from "../json/values.ts";
+import { parseJson } from "../json/parse.ts";
+import { asObject, asArray } from "../json/values.ts";
 import { DATA } from "../sse/lines.ts";
 
 /** More chunks than these are not tried as a pattern: a stream whose chunks all differ need not be slowed down. */

@@ -2,9 +2,9 @@ import type { Call, ChatEvent, ChatStream, Json } from "../../contract/index.ts"
 import { UpstreamError } from "../../contract/index.ts";
 import { Body, cancellingIterator } from "../http/body.ts";
 import { truncatedError, isNetworkError } from "../http/errors.ts";
-import { singleLine, parseAsWritten } from "../json/values.ts";
-import { JsonDocument } from "../http/json-document.ts";
-import { startsAsJson, trimStart } from "../http/json-start.ts";
+import { parseAsWritten } from "../json/parse.ts";
+import { singleLine } from "../json/values.ts";
+import { JsonDocument, startsAsJson, trimStart } from "../http/json-document.ts";
 import { SseParser } from "./parser.ts";
 import type { SseEvent } from "./parser.ts";
 
