@@ -3,7 +3,7 @@ import type { Gateway } from "../gateway.ts";
 import type { RequestCall } from "../pipeline/open-call.ts";
 import { authenticate } from "../pipeline/authenticate.ts";
 import { subscriptionPage, usagePage } from "./billing.ts";
-import { docsAsset, docsPage, openapiDocument } from "./docs.ts";
+import { docsAsset, docsPage, openapiDocument } from "./docs/docs.ts";
 import { metricsPage } from "./metrics.ts";
 import { frontPage, health, liveness, readiness } from "./pages.ts";
 

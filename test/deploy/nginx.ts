@@ -188,8 +188,8 @@ describe("the shipped nginx configuration", () => {
       "/openapi.json",
       "/docs",
       "/docs/",
-      "/docs/start.js",
-      "/docs/swagger-ui.css",
+      "/docs/viewer.js",
+      "/docs/viewer.css",
       "/v1/models",
       "//v1/models/",
       "/v1/v1/models/hello",
@@ -212,7 +212,7 @@ describe("the shipped nginx configuration", () => {
     await using nginx = await startNginx(new URL(gateway.url).host, true);
     const answer = await chat(`${nginx.url}/ai`, { model: "hello", ...QUESTION, stream: false });
     expect(await answer.json()).toMatchObject({ choices: [{ message: { content: "Hello, world" } }] });
-    for (const path of ["/ai/docs", "/ai/docs/start.js", "/ai/openapi.json", "/ai/"])
+    for (const path of ["/ai/docs", "/ai/docs/viewer.js", "/ai/openapi.json", "/ai/"])
       expect([path, (await rawFetch(nginx.url, { path })).status]).toEqual([path, 200]);
     for (const path of ["/ai/metrics", "/ai/../metrics", "/ai/v1/metrics", "/ai/\\..\\metrics"])
       expect([path, (await rawFetch(nginx.url, { path })).status]).toEqual([path, 404]);

@@ -60,13 +60,13 @@ describe("addresses", () => {
         "/v1/health/live",
         "/ab/openapi.json",
         "/v1/docs",
-        "/ab/docs/start.js",
+        "/ab/docs/viewer.js",
         "/ab/v1/models",
       ]) {
         const answer = await rawFetch(gateway.url, { path, headers: { ...AUTHORIZATION, host } });
         expect([path, answer.status]).toEqual([path, 404]);
       }
-      for (const path of ["/metrics", "/docs/start.js", "/docs/swagger-ui.css"]) {
+      for (const path of ["/metrics", "/docs/viewer.js", "/docs/viewer.css"]) {
         const answer = await rawFetch(gateway.url, { path, headers: { host } });
         expect([path, answer.status]).toEqual([path, 200]);
       }
@@ -78,9 +78,11 @@ describe("addresses", () => {
     const loaded = [...page.body.matchAll(/(?:href|src)="([^"]+)"/g)].map(([, url]) => url ?? "");
     expect(loaded.filter((url) => !url.startsWith("docs/") && url !== "data:,")).toEqual([]);
     const below = await rawFetch(gateway.url, { path: "/docs/" });
-    expect(below.body).toContain('src="start.js"');
-    const script = await rawFetch(gateway.url, { path: "/docs/start.js" });
+    expect(below.body).toContain('src="viewer.js"');
+    const script = await rawFetch(gateway.url, { path: "/docs/viewer.js" });
     expect(script.body).toContain('new URL("../openapi.json", document.currentScript.src)');
+    const style = await rawFetch(gateway.url, { path: "/docs/viewer.css" });
+    for (const { body } of [page, below, script, style]) expect(body).not.toMatch(/\bhttps?:\/\//);
     const document = JSON.parse((await rawFetch(gateway.url, { path: "/openapi.json" })).body) as object;
     expect(document).toMatchObject({ servers: [{ url: "." }] });
   });

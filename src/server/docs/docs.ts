@@ -1,15 +1,15 @@
 import { join } from "node:path";
-import { DOCUMENT } from "./openapi.ts";
-import { pathOf } from "./paths.ts";
+import { DOCUMENT } from "../openapi.ts";
+import { pathOf } from "../paths.ts";
 
-/** The viewer's own files, from the installed package: nothing is loaded from elsewhere. */
+/** What the page loads, by name. Nothing is loaded from another host. */
 const ASSETS: ReadonlyMap<string, string> = new Map([
-  ["swagger-ui.css", "text/css; charset=utf-8"],
-  ["swagger-ui-bundle.js", "text/javascript; charset=utf-8"],
+  ["viewer.css", "text/css; charset=utf-8"],
+  ["viewer.js", "text/javascript; charset=utf-8"],
 ]);
 
 const CONTENT_POLICY =
-  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'";
+  "default-src 'self'; img-src data:; object-src 'none'; base-uri 'none'; form-action 'none'";
 
 // Relative addresses, so that the page also works below a path that a proxy in front strips.
 const pageIn = (folder: string): string => `<!doctype html>
@@ -19,22 +19,13 @@ const pageIn = (folder: string): string => `<!doctype html>
   <meta name="viewport" content="width=device-width">
   <title>Modelyard API</title>
   <link rel="icon" href="data:,">
-  <link rel="stylesheet" href="${folder}swagger-ui.css">
+  <link rel="stylesheet" href="${folder}viewer.css">
 </head>
 <body>
-  <div id="docs"></div>
-  <script src="${folder}swagger-ui-bundle.js"></script>
-  <script src="${folder}start.js"></script>
+  <main id="docs"></main>
+  <script src="${folder}viewer.js"></script>
 </body>
 </html>
-`;
-
-const START = `SwaggerUIBundle({
-  url: new URL("../openapi.json", document.currentScript.src).href,
-  dom_id: "#docs",
-  deepLinking: true,
-  validatorUrl: null,
-});
 `;
 
 /** GET /docs: the API documents, to read and to try. */
@@ -44,16 +35,13 @@ export function docsPage(http: Request): Response {
   });
 }
 
-/** GET /docs/*: what that page needs. */
+/** GET /docs/*: what that page loads. */
 export function docsAsset(http: Request): Response {
   const name = pathOf(http.url).replace(/^.*\//, "");
   const type = ASSETS.get(name);
-  if (name === "start.js")
-    return new Response(START, { headers: { "content-type": "text/javascript; charset=utf-8" } });
   if (!type) return new Response("not found", { status: 404 });
-  const folder = join(Bun.resolveSync("swagger-ui-dist/package.json", import.meta.dir), "..");
-  return new Response(Bun.file(join(folder, name)), {
-    headers: { "content-type": type, "cache-control": "max-age=86400" },
+  return new Response(Bun.file(join(import.meta.dir, name)), {
+    headers: { "content-type": type, "cache-control": "no-cache" },
   });
 }
 
