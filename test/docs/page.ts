@@ -1,3 +1,14 @@
+import { join } from "node:path";
+
+/** The pages of the guide for authors of plugins. */
+export const GUIDE = ["docs/plugins.md", "docs/plugins-polling.md", "docs/plugins-credentials.md"] as const;
+
+/** Reads all pages of the guide as one text. */
+export async function guide(): Promise<string> {
+  const texts = GUIDE.map((path) => Bun.file(join(import.meta.dir, "../..", path)).text());
+  return (await Promise.all(texts)).join("\n");
+}
+
 /** A block of code on a page, with the name of its file if it begins with one. */
 export interface Block {
   readonly language: string;

@@ -7,15 +7,15 @@ import * as credentials from "modelyard/credentials";
 import * as kit from "modelyard/kit";
 import { FAILURES } from "modelyard/plugin";
 import { CodeProcess } from "../support/gateway-process.ts";
-import { anchors, blocks, links, table } from "./page.ts";
+import { anchors, blocks, GUIDE, guide, links, table } from "./page.ts";
 
 /**
- * The page for authors is in step with the code: its tables, its links, the files it quotes and the commands it names.
+ * The guide for authors is in step with the code: its tables, its links, the files that it quotes and the commands it names.
  * @module
  */
 const ROOT = join(import.meta.dir, "../..");
 const page = await read("docs/plugins.md");
-const code = blocks(page).filter(({ language }) => language === "ts");
+const code = blocks(await guide()).filter(({ language }) => language === "ts");
 
 function read(path: string): Promise<string> {
   return Bun.file(join(ROOT, path)).text();
@@ -41,13 +41,13 @@ test("every failure is there as the contract has it, and no other", () => {
   expect(table(page, "code", "status", "for the client")).toEqual(failures);
 });
 
-test("every name of the kit is there, and no other", () => {
-  const names = table(page, "name", "when").flatMap(([cell = ""]) => cell.split(", "));
-  expect(names.toSorted()).toEqual(
-    Object.keys({ ...kit, ...credentials })
-      .map((name) => `\`${name}\``)
-      .toSorted(),
-  );
+test.each([
+  ["docs/plugins.md", kit],
+  ["docs/plugins-credentials.md", credentials],
+])("every name of its entry of the package is in %s, and no other", async (path, entry) => {
+  const names = table(await read(path), "name", "when").flatMap(([cell = ""]) => cell.split(", "));
+  const exported = Object.keys(entry).map((name) => `\`${name}\``);
+  expect(names.toSorted()).toEqual(exported.toSorted());
 });
 
 test("every step of the pipeline is there, in its order, and no other", async () => {
@@ -93,7 +93,7 @@ describe("what the kit says of where to look", () => {
   });
 });
 
-describe.each(["docs/plugins.md", "docs/plugin-reference.md", "plugins/README.md", "examples/README.md"])(
+describe.each([...GUIDE, "docs/plugin-reference.md", "plugins/README.md", "examples/README.md"])(
   "%s",
   (path) => {
     test("links to what exists", async () => {
@@ -137,7 +137,7 @@ test("the commands exist", async () => {
   expect(scripts["modelyard"]).toContain("src/cli/main.ts");
 });
 
-test("editors get types outside the checkout, and each plugin on the page fits them", async () => {
+test("editors get types outside the checkout, and each plugin in the guide fits them", async () => {
   const folder = mkdtempSync(join(tmpdir(), "modelyard-types-"));
   try {
     symlinkSync(ROOT, join(folder, "modelyard"));
@@ -148,9 +148,9 @@ test("editors get types outside the checkout, and each plugin on the page fits t
       "parrot.ts",
       "answers.ts",
       "relay.ts",
+      "visits.ts",
       "jobs.ts",
       "tickets.ts",
-      "visits.ts",
     ]);
     for (const { file = "", text } of whole) await Bun.write(join(mine, file), text);
     const [fixtures] = code.filter(({ file }) => file === "examples/sse/conformance.ts");

@@ -1,18 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import { startGateway } from "../support/gateway.ts";
 import type { RunningGateway } from "../support/gateway.ts";
 import { jobServer, TOKEN } from "../support/job-server.ts";
 import type { JobServer } from "../support/job-server.ts";
 import { readFrames } from "../support/sse-frames.ts";
 import { until, withinMs } from "../support/until.ts";
-import { blocks, fileOf, settingsOf } from "./page.ts";
+import { blocks, fileOf, guide, settingsOf } from "./page.ts";
 
 /**
- * The plugin on the page for authors that polls its upstream does what the page says.
+ * The plugin in the guide for authors that polls its upstream does what the guide says.
  * @module
  */
-const page = await Bun.file(join(import.meta.dir, "../../docs/plugins.md")).text();
+const page = await guide();
 const PLUGIN = fileOf(page, "jobs.ts");
 const TRYING = blocks(page).find(({ text }) => text.includes("telemetry:"))?.text ?? "";
 const SETTINGS = settingsOf(page, "jobs.ts") + TRYING.replace("debug", "error");

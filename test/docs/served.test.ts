@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { startGateway } from "../support/gateway.ts";
 import type { RunningGateway } from "../support/gateway.ts";
 import { readFrames } from "../support/sse-frames.ts";
-import { fileOf, settingsOf } from "./page.ts";
+import { fileOf, guide, settingsOf } from "./page.ts";
 
 /**
- * The plugins on the page for authors, written to a folder and served as the page says, do what it says of them.
+ * The plugins in the guide for authors, written to a folder and served as it says, do what it says of them.
  * @module
  */
-const page = await Bun.file(join(import.meta.dir, "../../docs/plugins.md")).text();
+const page = await guide();
 
 interface Serving {
   /** Takes the place of the address in the page's settings. */
