@@ -12,7 +12,7 @@ const BIG = 1024 * KIB;
 
 interface Watched {
   readonly source: Source;
-  readonly recording: Broadcast;
+  readonly broadcast: Broadcast;
   readonly room: ByteBudget;
   outgrown: number;
   /** What was told at the end; undefined until then. */
@@ -26,7 +26,7 @@ function recordingOf(pieces: readonly string[], { maxSize = BIG, room = new Byte
     room,
     outgrown: 0,
     ended: undefined,
-    recording: new Broadcast(source, {
+    broadcast: new Broadcast(source, {
       room,
       maxSize,
       outgrown: () => (watched.outgrown += 1),
@@ -45,18 +45,18 @@ const ignore = () => undefined;
 
 describe("readers of one answer", () => {
   test("all get all of it, whenever they come and whoever reads first", async () => {
-    const { source, recording } = recordingOf(["a", "b", "c", "d"]);
-    const first = recording.read(ignore);
+    const { source, broadcast } = recordingOf(["a", "b", "c", "d"]);
+    const first = broadcast.read(ignore);
     await first.next();
     await first.next();
-    const late = recording.read(ignore);
+    const late = broadcast.read(ignore);
     expect(await Promise.all([textIn(first), textIn(late)])).toEqual(["cd", "abcd"]);
     expect(source.reads).toBe(5);
   });
 
   test("wait together for what comes, and one call gets it for all", async () => {
-    const { source, recording } = recordingOf(["a"]);
-    const readers = [recording.read(ignore), recording.read(ignore), recording.read(ignore)];
+    const { source, broadcast } = recordingOf(["a"]);
+    const readers = [broadcast.read(ignore), broadcast.read(ignore), broadcast.read(ignore)];
     const nexts = readers.map((reader) => reader.next());
     expect(source.reads).toBe(1);
     expect(await Promise.all(nexts)).toEqual(
@@ -65,19 +65,19 @@ describe("readers of one answer", () => {
   });
 
   test("read on no further than the fastest asks", async () => {
-    const { source, recording } = recordingOf(pieces(10));
-    const fast = recording.read(ignore);
-    recording.read(ignore);
+    const { source, broadcast } = recordingOf(pieces(10));
+    const fast = broadcast.read(ignore);
+    broadcast.read(ignore);
     await fast.next();
     await fast.next();
     expect(source.reads).toBe(2);
   });
 
   test("are told once that it is over, and whether they left before", async () => {
-    const { recording } = recordingOf(["a", "b"]);
+    const { broadcast } = recordingOf(["a", "b"]);
     const told: boolean[] = [];
-    const staying = recording.read((left) => told.push(left));
-    const leaving = recording.read((left) => told.push(left));
+    const staying = broadcast.read((left) => told.push(left));
+    const leaving = broadcast.read((left) => told.push(left));
     await leaving.return();
     await leaving.return();
     expect(await leaving.next()).toEqual({ done: true, value: undefined });
@@ -88,9 +88,9 @@ describe("readers of one answer", () => {
 
   test("all have what came before a failure, and then the failure", async () => {
     const watched = recordingOf(["a", "b"]);
-    const { source, recording } = watched;
+    const { source, broadcast } = watched;
     source.failure = new Error("broken off");
-    const readers = [recording.read(ignore), recording.read(ignore)];
+    const readers = [broadcast.read(ignore), broadcast.read(ignore)];
     await readers[0]?.next();
     const texts: string[] = [];
     for (const reader of readers) {
@@ -109,9 +109,9 @@ describe("readers of one answer", () => {
 
 describe("a reader who leaves", () => {
   test("with a reason has it in place of what it waits for", async () => {
-    const { source, recording } = recordingOf(["a"]);
+    const { source, broadcast } = recordingOf(["a"]);
     source.hold();
-    const [leaver, other] = [recording.read(ignore), recording.read(ignore)];
+    const [leaver, other] = [broadcast.read(ignore), broadcast.read(ignore)];
     const [wait, otherWait] = [nextOf(leaver), nextOf(other)];
     leaver.leave(new Error("had enough"));
     expect((await rejection(wait, Error)).message).toBe("had enough");
@@ -120,17 +120,17 @@ describe("a reader who leaves", () => {
   });
 
   test("without one isn't kept waiting", async () => {
-    const { source, recording } = recordingOf(["a"]);
+    const { source, broadcast } = recordingOf(["a"]);
     source.hold();
-    const reader = recording.read(ignore);
+    const reader = broadcast.read(ignore);
     const wait = reader.next();
     await reader.return();
     expect(await wait).toEqual({ done: true, value: undefined });
   });
 
   test("as the last tells the source to return, gives all room back, and nothing more is kept", async () => {
-    const { source, recording, room } = recordingOf(pieces(10));
-    const [one, other] = [recording.read(ignore), recording.read(ignore)];
+    const { source, broadcast, room } = recordingOf(pieces(10));
+    const [one, other] = [broadcast.read(ignore), broadcast.read(ignore)];
     await one.next();
     await one.return();
     expect(source.returned).toBe(false);
@@ -149,7 +149,7 @@ describe("a reader who leaves", () => {
 describe("an answer within its bound", () => {
   test("is handed over whole, and its room is given back when the slowest has read it", async () => {
     const watched = recordingOf(pieces(10));
-    const [fast, slow] = [watched.recording.read(ignore), watched.recording.read(ignore)];
+    const [fast, slow] = [watched.broadcast.read(ignore), watched.broadcast.read(ignore)];
     expect(await textIn(fast)).toBe(pieces(10).join(""));
     expect(watched.ended?.whole?.size).toBeGreaterThan(10 * KIB);
     expect(watched.room.used).toBe(watched.ended?.whole?.size ?? 0);
@@ -161,7 +161,7 @@ describe("an answer within its bound", () => {
 describe("an answer beyond its bound", () => {
   test("goes on for its reader, takes no room any more, and isn't handed over", async () => {
     const watched = recordingOf(pieces(100), { maxSize: 10 * KIB });
-    expect(await textIn(watched.recording.read(ignore))).toBe(pieces(100).join(""));
+    expect(await textIn(watched.broadcast.read(ignore))).toBe(pieces(100).join(""));
     expect(watched.outgrown).toBe(1);
     expect(watched.ended).toEqual({ whole: undefined });
     expect(watched.room.used).toBe(0);
@@ -169,21 +169,21 @@ describe("an answer beyond its bound", () => {
 
   test("keeps no more than the newest for one who keeps up", async () => {
     const watched = recordingOf(pieces(100), { maxSize: 10 * KIB });
-    const reader = watched.recording.read(ignore);
+    const reader = watched.broadcast.read(ignore);
     for (let nth = 0; nth < 50; nth++) await reader.next();
-    expect(watched.recording.events.size).toBeLessThan(3 * KIB);
+    expect(watched.broadcast.events.size).toBeLessThan(3 * KIB);
   });
 
   test("has the same end when no room is left for it", async () => {
     const room = new ByteBudget(10 * KIB);
     const watched = recordingOf(pieces(100), { room });
-    expect(await textIn(watched.recording.read(ignore))).toBe(pieces(100).join(""));
+    expect(await textIn(watched.broadcast.read(ignore))).toBe(pieces(100).join(""));
     expect([watched.outgrown, room.used]).toEqual([1, 0]);
   });
 
   test("is kept for who lags a little", async () => {
     const watched = recordingOf(pieces(200), { maxSize: 10 * KIB });
-    const [fast, slow] = [watched.recording.read(ignore), watched.recording.read(ignore)];
+    const [fast, slow] = [watched.broadcast.read(ignore), watched.broadcast.read(ignore)];
     expect(await textIn(fast)).toBe(pieces(200).join(""));
     expect(await textIn(slow)).toBe(pieces(200).join(""));
   });
@@ -191,13 +191,13 @@ describe("an answer beyond its bound", () => {
   test("parts with who lags too far, and with nobody else", async () => {
     const watched = recordingOf(pieces(2_000), { maxSize: 10 * KIB });
     const told: boolean[] = [];
-    const fast = watched.recording.read(ignore);
-    const slow = watched.recording.read((left) => told.push(left));
+    const fast = watched.broadcast.read(ignore);
+    const slow = watched.broadcast.read((left) => told.push(left));
     let most = 0;
     let text = "";
     for await (const [event] of iterating(fast)) {
       text += event?.type === "text" ? event.text : "";
-      most = Math.max(most, watched.recording.events.size);
+      most = Math.max(most, watched.broadcast.events.size);
     }
     expect(text).toBe(pieces(2_000).join(""));
     expect(most).toBeLessThan(300 * KIB);
@@ -206,9 +206,9 @@ describe("an answer beyond its bound", () => {
   });
 
   test("keeps the one who is left when those ahead have gone", async () => {
-    const { source, recording } = recordingOf(pieces(400), { maxSize: 10 * KIB });
-    const [fast, slow] = [recording.read(ignore), recording.read(ignore)];
-    while (recording.events.size <= 256 * KIB) await fast.next();
+    const { source, broadcast } = recordingOf(pieces(400), { maxSize: 10 * KIB });
+    const [fast, slow] = [broadcast.read(ignore), broadcast.read(ignore)];
+    while (broadcast.events.size <= 256 * KIB) await fast.next();
     source.hold();
     const wait = fast.next();
     await fast.return();

@@ -15,13 +15,13 @@ type Next = IteratorResult<Batch, void>;
 const MOST_LAG = 256 * 1024;
 
 export interface BroadcastOptions {
-  /** Where the room comes from that the answer takes. */
+  /** The budget of memory from which the answer is kept. */
   readonly room: ByteBudget;
   /** The most that is kept of it, in bytes. */
   readonly maxSize: number;
-  /** The beginning is kept no longer: nobody can join any more. */
+  /** Called when the beginning is kept no longer, so that nobody can join any more. */
   readonly outgrown: () => void;
-  /** The answer is over: here it is, if it came to its end and was kept whole. */
+  /** Called at the end, with the answer if it is complete and was kept whole. */
   readonly ended: (events: EventBuffer | undefined) => void;
 }
 
@@ -32,10 +32,10 @@ interface End {
 }
 
 /**
- * One upstream's answer, for any number of readers who all get the whole of it, each in their own time. It is
- * read on when one of them has read all that there is: the fastest sets the pace, and what the others have not
- * read yet is kept. Of an answer that is larger than may be kept, only what lies between the slowest reader and
- * the fastest is; who lags behind too far gets an error in place of the rest.
+ * Fans one upstream answer out to any number of readers, each at its own pace. The source is read when a reader has
+ * read all that came: the fastest one sets the pace, and what the others have not read yet is kept. Of an answer larger
+ * than `maxSize` only the part between the slowest and the fastest reader is kept; a reader that lags further than
+ * `MOST_LAG` gets an error in place of the rest.
  */
 export class Broadcast implements Continuation<Next> {
   readonly #source: Batches;
@@ -60,14 +60,14 @@ export class Broadcast implements Continuation<Next> {
     return this.#end;
   }
 
-  /** One more reader, from the beginning on. */
+  /** Adds a reader that begins at the answer's beginning. */
   read(over: ReaderOver): BroadcastReader {
     const reader = new BroadcastReader(this, over);
     this.#readers.add(reader);
     return reader;
   }
 
-  /** Stops: nobody reads it. */
+  /** Stops reading the source: nobody wants the rest. */
   close(): void {
     this.#taken?.[Symbol.dispose]();
     if (this.#end) return;
@@ -76,7 +76,7 @@ export class Broadcast implements Continuation<Next> {
     this.#source.return?.().then(undefined, () => undefined);
   }
 
-  /** A reader has read all that there is. */
+  /** Called by a reader that has read all that came. */
   readOn(): void {
     if (this.#isReading || this.#end) return;
     this.#isReading = true;
@@ -93,14 +93,14 @@ export class Broadcast implements Continuation<Next> {
     }
   }
 
-  /** A reader needs nothing any more. */
+  /** Called by a reader that is over. */
   delete(reader: BroadcastReader): void {
     this.#readers.delete(reader);
     if (this.#readers.size === 0) this.close();
     else if (!this.#isWhole) this.#letGo();
   }
 
-  /** Of the source. */
+  /** Called with the next batch of the source. */
   onValue({ done, value: batch }: Next): void {
     this.#isReading = false;
     if (this.#end) return;
@@ -108,14 +108,14 @@ export class Broadcast implements Continuation<Next> {
     // Before there is more: so far back everybody had their chance to read.
     if (!this.#isWhole) this.#leaveBehind();
     this.#events.push(batch);
-    for (const reader of this.#readers) reader.came(batch);
+    for (const reader of this.#readers) reader.onBatch(batch);
     // They may all have left with it.
     if (this.#end) return;
     if (this.#isWhole && !this.#hasRoom()) this.#outgrow();
     if (!this.#isWhole) this.#letGo();
   }
 
-  /** Of the source. */
+  /** Called when the source fails. */
   onError(failure: unknown): void {
     this.#isReading = false;
     if (!this.#end) this.#ended({ failed: true, failure });
@@ -141,7 +141,7 @@ export class Broadcast implements Continuation<Next> {
     this.#options.outgrown();
   }
 
-  /** Parts with those who are too far behind. */
+  /** Ends the readers that lag too far behind. */
   #leaveBehind(): void {
     while (this.#events.size > MOST_LAG) {
       const slowest = this.#slowest();
@@ -151,7 +151,7 @@ export class Broadcast implements Continuation<Next> {
     }
   }
 
-  /** Lets go of what all have read. */
+  /** Drops what every reader has read. */
   #letGo(): void {
     const slowest = this.#slowest();
     if (slowest) this.#events.drop(slowest.place);
@@ -166,12 +166,12 @@ export class Broadcast implements Continuation<Next> {
   }
 }
 
-/** Told once that a reader needs nothing any more; `left`: before it had the answer's end. */
+/** Called once when a reader is over; `left` is true before it had the answer's end. */
 export type ReaderOver = (left: boolean) => void;
 
-/** One reader's way through a recording. */
+/** Reads a broadcast from its beginning. */
 export class BroadcastReader implements Batches {
-  readonly #recording: Broadcast;
+  readonly #broadcast: Broadcast;
   readonly #over: ReaderOver;
   #place = BEGINNING;
   readonly #later = new ReusableDeferred<Next>();
@@ -179,8 +179,8 @@ export class BroadcastReader implements Batches {
   #isOver = false;
   #rejection: { readonly reason: unknown } | undefined;
 
-  constructor(recording: Broadcast, over: ReaderOver) {
-    this.#recording = recording;
+  constructor(broadcast: Broadcast, over: ReaderOver) {
+    this.#broadcast = broadcast;
     this.#over = over;
   }
 
@@ -190,19 +190,19 @@ export class BroadcastReader implements Batches {
 
   /** Whether there is something that it hasn't read. */
   get lags(): boolean {
-    const { end } = this.#recording.events;
+    const { end } = this.#broadcast.events;
     return this.#place.event !== end.event || this.#place.offset !== end.offset;
   }
 
   next(): Next | ReusableDeferred<Next> {
     if (this.#rejection) throw this.#rejection.reason;
     if (this.#isOver) return END_OF_BATCHES;
-    const { batch, to } = this.#recording.events.read(this.#place);
+    const { batch, to } = this.#broadcast.events.read(this.#place);
     this.#place = to;
     if (batch.length > 0) return { done: false, value: batch };
     this.#isWaiting = true;
-    if (this.#recording.end) this.wake();
-    else this.#recording.readOn();
+    if (this.#broadcast.end) this.wake();
+    else this.#broadcast.readOn();
     return this.#later;
   }
 
@@ -218,17 +218,17 @@ export class BroadcastReader implements Batches {
     this.#finish(true);
   }
 
-  /** There is more: who waits for it gets it as it came. */
-  came(batch: Batch): void {
+  /** Called with each new batch; a waiting reader gets it as it came. */
+  onBatch(batch: Batch): void {
     if (!this.#isWaiting) return;
     this.#isWaiting = false;
-    this.#place = this.#recording.events.end;
+    this.#place = this.#broadcast.events.end;
     this.#later.resolve({ done: false, value: batch });
   }
 
-  /** The answer has ended: who waits for more gets to know. */
+  /** Called when the answer has ended: wakes the pending read, if any. */
   wake(): void {
-    const { end } = this.#recording;
+    const { end } = this.#broadcast;
     if (!this.#isWaiting || this.#isOver || !end) return;
     if (end.failed) this.#rejection = { reason: end.failure };
     this.#finish(false);
@@ -238,7 +238,7 @@ export class BroadcastReader implements Batches {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#over(left);
-    this.#recording.delete(this);
+    this.#broadcast.delete(this);
     if (!this.#isWaiting) return;
     this.#isWaiting = false;
     if (this.#rejection) this.#later.reject(this.#rejection.reason);

@@ -9,10 +9,10 @@ export interface CoalescerOptions {
   readonly maxEntry: number;
 }
 
-/** What one flight is made for. */
+/** What a shared call is started with. */
 export type SharedCallPlan = Pick<SharedCallOptions, "id" | "log" | "ask" | "complete">;
 
-/** The calls to upstreams that are under way and can be joined, by the key of what they ask. */
+/** The upstream calls that are under way and can be joined, by cache key. */
 export class Coalescer {
   readonly #options: CoalescerOptions;
   readonly #room: ByteBudget;
@@ -23,12 +23,12 @@ export class Coalescer {
     this.#room = new ByteBudget(options.maxSize);
   }
 
-  /** How many can be joined. */
+  /** The number of calls that can be joined. */
   get running(): number {
     return this.#running.size;
   }
 
-  /** What is kept of answers that are under way, in bytes. */
+  /** The bytes kept of answers that are under way. */
   get size(): number {
     return this.#room.used;
   }
@@ -37,9 +37,9 @@ export class Coalescer {
     return this.#running.get(key);
   }
 
-  /** Begins one, which others can join by its key; undefined: it is for one alone. */
+  /** Starts a call that others can join by its key; without a key it is for one request alone. */
   start(key: string | undefined, plan: SharedCallPlan): SharedCall {
-    const flight = new SharedCall({
+    const call = new SharedCall({
       ...plan,
       room: this.#room,
       maxSize: this.#options.maxEntry,
@@ -47,7 +47,7 @@ export class Coalescer {
         if (key !== undefined) this.#running.delete(key);
       },
     });
-    if (key !== undefined) this.#running.set(key, flight);
-    return flight;
+    if (key !== undefined) this.#running.set(key, call);
+    return call;
   }
 }

@@ -50,7 +50,7 @@ interface Entry {
 export class ResponseCache {
   readonly mode: CacheSettings["mode"];
   readonly scope: CacheSettings["scope"];
-  readonly flights: Coalescer;
+  readonly coalescer: Coalescer;
   readonly #ttl: number;
   readonly #now: () => number;
   readonly #entries: LRUCache<string, Entry>;
@@ -64,7 +64,7 @@ export class ResponseCache {
     this.scope = scope;
     this.#ttl = ttl;
     this.#now = now;
-    this.flights = new Coalescer({ maxSize, maxEntry });
+    this.coalescer = new Coalescer({ maxSize, maxEntry });
     this.#entries = new LRUCache({
       maxSize,
       maxEntrySize: maxEntry,

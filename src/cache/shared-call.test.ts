@@ -33,105 +33,105 @@ class Client {
   }
 }
 
-/** A flight whose upstream commits, or fails, when the test says so. */
+/** A call whose upstream commits, or fails, when the test says so. */
 function started(pieces: readonly string[] = ["a", "b", "c"]) {
-  const flights = new Coalescer({ maxSize: 1024 * 1024, maxEntry: 1024 * 1024 });
+  const coalescer = new Coalescer({ maxSize: 1024 * 1024, maxEntry: 1024 * 1024 });
   const source = new Source(pieces);
   const asked = Promise.withResolvers<UpstreamAnswer>();
-  let errand: DispatchContext | undefined;
+  let context: DispatchContext | undefined;
   let completed = 0;
-  const flight = flights.start("key", {
+  const call = coalescer.start("key", {
     id: "first",
     log,
     ask: (own) => {
-      errand = own;
+      context = own;
       return asked.promise;
     },
     complete: () => (completed += 1),
   });
   return {
-    flights,
-    flight,
+    coalescer,
+    call,
     source,
     fail: asked.reject,
     commit: () => asked.resolve({ ...BY, events: source }),
-    note: (facts: DispatchFacts) => errand?.note(facts),
+    note: (facts: DispatchFacts) => context?.note(facts),
     completed: () => completed,
     /** Whether the upstream's work was ended. */
-    isCancelled: () => errand?.cancellation.reason !== undefined,
+    isCancelled: () => context?.cancellation.reason !== undefined,
   };
 }
 
-function board(flight: SharedCall, count: number): { clients: Client[]; answers: Promise<SharedAnswer>[] } {
+function subscribe(call: SharedCall, count: number): { clients: Client[]; answers: Promise<SharedAnswer>[] } {
   const clients = Array.from({ length: count }, () => new Client());
-  return { clients, answers: clients.map((client) => flight.board(client)) };
+  return { clients, answers: clients.map((client) => call.subscribe(client)) };
 }
 
 function textOf({ events }: SharedAnswer): Promise<string> {
   return textIn(events);
 }
 
-describe("one flight", () => {
-  test("carries its answer to all who boarded it, before and after it began", async () => {
-    const { flights, flight, commit, completed } = started();
-    const { answers } = board(flight, 3);
+describe("one call", () => {
+  test("carries its answer to all who subscribed, before and after it began", async () => {
+    const { coalescer, call, commit, completed } = started();
+    const { answers } = subscribe(call, 3);
     commit();
     const [first, ...others] = await Promise.all(answers);
-    if (!first) throw new Error("nobody boarded");
+    if (!first) throw new Error("nobody subscribed");
     expect(await textOf(first)).toBe("abc");
-    expect(flights.find("key")).toBeUndefined();
+    expect(coalescer.find("key")).toBeUndefined();
     for (const other of others) expect(await textOf(other)).toBe("abc");
     expect(first).toMatchObject(BY);
     expect(completed()).toBe(1);
   });
 
   test("lets late ones have what has passed, and then the rest", async () => {
-    const { flights, flight, source, commit } = started();
+    const { coalescer, call, source, commit } = started();
     commit();
-    const first = await flight.board(new Client());
+    const first = await call.subscribe(new Client());
     const reader = first.events;
     await reader.next();
     source.hold();
     const wait = reader.next();
-    const late = textOf(await (flights.find("key") ?? flight).board(new Client()));
+    const late = textOf(await (coalescer.find("key") ?? call).subscribe(new Client()));
     source.release();
     expect((await wait).value).toEqual([{ type: "text", text: "b" }]);
     expect(await late).toBe("abc");
   });
 
   test("tells each what is known of its call, whenever they came", () => {
-    const { flight, note } = started();
+    const { call, note } = started();
     const facts = { upstream: "one", upstreamModel: "m", attempts: 1 };
-    const early = board(flight, 1).clients[0];
+    const early = subscribe(call, 1).clients[0];
     note(facts);
-    const late = board(flight, 1).clients[0];
+    const late = subscribe(call, 1).clients[0];
     expect([early?.facts, late?.facts]).toEqual([[facts], [facts]]);
   });
 
   test("fails for all when no upstream answers, and can't be joined any more", async () => {
-    const { flights, flight, fail } = started();
-    const { answers } = board(flight, 3);
+    const { coalescer, call, fail } = started();
+    const { answers } = subscribe(call, 3);
     fail(new UpstreamError("rate-limited", "not now"));
     for (const answer of answers) expect((await rejection(answer, UpstreamError)).code).toBe("rate-limited");
-    expect(flights.running).toBe(0);
+    expect(coalescer.running).toBe(0);
   });
 
   test("fails for all when the answer breaks off, and is kept by nobody", async () => {
-    const { flights, flight, source, commit, completed } = started();
+    const { coalescer, call, source, commit, completed } = started();
     source.failure = new UpstreamError("truncated", "broken off");
-    const { answers } = board(flight, 2);
+    const { answers } = subscribe(call, 2);
     commit();
     for (const answer of answers) {
       expect((await rejection(answer.then(textOf), UpstreamError)).code).toBe("truncated");
     }
-    expect([completed(), flights.running, flights.size]).toEqual([0, 0, 0]);
+    expect([completed(), coalescer.running, coalescer.size]).toEqual([0, 0, 0]);
   });
 });
 
 describe("who leaves", () => {
   test("before it began has their own reason, and disturbs nobody", async () => {
-    const { flight, commit, isCancelled } = started();
-    const { clients, answers } = board(flight, 2);
+    const { call, commit, isCancelled } = started();
+    const { clients, answers } = subscribe(call, 2);
     clients[0]?.leave();
     expect(await rejection(answers[0] ?? Promise.resolve(), GatewayError)).toBe(
       clients[0]?.reason as GatewayError,
@@ -142,8 +142,8 @@ describe("who leaves", () => {
   });
 
   test("in the middle of it, too", async () => {
-    const { flight, source, commit, isCancelled } = started();
-    const { clients, answers } = board(flight, 2);
+    const { call, source, commit, isCancelled } = started();
+    const { clients, answers } = subscribe(call, 2);
     commit();
     source.hold();
     const texts = answers.map((answer) => answer.then(textOf));
@@ -158,26 +158,26 @@ describe("who leaves", () => {
   });
 
   test("as the last ends the upstream's work at once", async () => {
-    const { flights, flight, isCancelled } = started();
-    const { clients, answers } = board(flight, 2);
+    const { coalescer, call, isCancelled } = started();
+    const { clients, answers } = subscribe(call, 2);
     clients[0]?.leave();
-    expect([isCancelled(), flights.running]).toEqual([false, 1]);
+    expect([isCancelled(), coalescer.running]).toEqual([false, 1]);
     clients[1]?.leave();
-    expect([isCancelled(), flights.running]).toEqual([true, 0]);
+    expect([isCancelled(), coalescer.running]).toEqual([true, 0]);
     await Promise.allSettled(answers);
   });
 
-  test("has left before boarding doesn't board", async () => {
-    const { flight, isCancelled } = started();
+  test("has left before subscribing does not subscribe", async () => {
+    const { call, isCancelled } = started();
     const client = new Client();
     client.leave();
-    expect(await rejection(flight.board(client), GatewayError)).toBe(client.reason);
+    expect(await rejection(call.subscribe(client), GatewayError)).toBe(client.reason);
     expect(isCancelled()).toBe(true);
   });
 
   test("while the upstream commits all the same leaves nothing behind", async () => {
-    const { flight, source, commit } = started();
-    const { clients, answers } = board(flight, 1);
+    const { call, source, commit } = started();
+    const { clients, answers } = subscribe(call, 1);
     clients[0]?.leave();
     commit();
     await Promise.allSettled(answers);
@@ -190,8 +190,8 @@ describe("who pays", () => {
   const paying = (answers: readonly SharedAnswer[]) => answers.map((answer) => answer.pays());
 
   test("is the first, to the end and after it", async () => {
-    const { flight, commit } = started();
-    const { clients, answers } = board(flight, 3);
+    const { call, commit } = started();
+    const { clients, answers } = subscribe(call, 3);
     commit();
     const shared = await Promise.all(answers);
     expect(paying(shared)).toEqual([true, false, false]);
@@ -201,8 +201,8 @@ describe("who pays", () => {
   });
 
   test("is another when that one leaves early, but the last pays whatever they do", async () => {
-    const { flight, commit } = started();
-    const { clients, answers } = board(flight, 3);
+    const { call, commit } = started();
+    const { clients, answers } = subscribe(call, 3);
     commit();
     const shared = await Promise.all(answers);
     clients[0]?.leave();

@@ -13,19 +13,19 @@ import { Broadcast } from "./broadcast.ts";
 import type { BroadcastReader } from "./broadcast.ts";
 import type { AnsweredBy, UpstreamAnswer } from "../attempts/upstream-answer.ts";
 
-/** Who waits for a shared answer. */
-export interface Subscription {
-  /** Cancelled when they leave; the reason is theirs alone. */
+/** A request that waits for a shared answer. */
+export interface Subscriber {
+  /** Cancelled when its client leaves; the reason is this request's alone. */
   readonly cancellation: CancelSource<GatewayError>;
-  /** Told all that becomes known of the call to the upstream, whenever they came. */
+  /** Called with everything that becomes known of the upstream call, also with what was known before it subscribed. */
   note(facts: DispatchFacts): void;
-  /** Called once: from now on its attempts are the shared ones. */
+  /** Called once, with the shared attempts that count as its own from now on. */
   share(bill: SharedBill): void;
 }
 
-/** One passenger's part in a shared answer. */
+/** A shared answer as one subscriber gets it. */
 export interface SharedAnswer extends UpstreamAnswer {
-  /** Whether it is this passenger who pays for the upstream's work, now. */
+  /** Whether this subscriber pays for the upstream's work, as things stand now. */
   pays(): boolean;
 }
 
@@ -33,26 +33,26 @@ export interface SharedCallOptions {
   readonly id: string;
   readonly log: GatewayLogger;
   /** Asks the upstreams. */
-  readonly ask: (errand: DispatchContext) => Promise<UpstreamAnswer>;
-  /** Where the room comes from that the answer takes while it is under way. */
+  readonly ask: (context: DispatchContext) => Promise<UpstreamAnswer>;
+  /** The budget of memory from which the answer is kept while it is under way. */
   readonly room: ByteBudget;
   /** The most that is kept of it, in bytes. */
   readonly maxSize: number;
-  /** Told once: nobody can join any more, because all have left, it is over, or the answer is too large. */
+  /** Called once when nobody can join any more: all have left, it is over, or the answer is too large. */
   readonly shut: () => void;
-  /** Given the whole answer, once it is there. */
+  /** Called with the whole answer at its end. */
   readonly complete: (answered: AnsweredBy, events: EventBuffer) => void;
 }
 
 interface Begun {
   readonly answered: AnsweredBy;
-  readonly recording: Broadcast;
+  readonly broadcast: Broadcast;
 }
 
 /**
- * One call to the upstreams that any number of requests share. It belongs to none of them: it ends by itself, or
- * when the last one has left. Its failure is the failure of all. One of those on board pays for it; when that one
- * leaves before the end, one of those that remain does.
+ * One upstream call that several requests share (single-flight). It belongs to none of them: it ends by itself, or is
+ * cancelled when the last subscriber has left. Its failure is the failure of all. One subscriber pays for it; when that
+ * one leaves before the end, another one does.
  */
 export class SharedCall implements DispatchContext {
   readonly id: string;
@@ -61,9 +61,9 @@ export class SharedCall implements DispatchContext {
   readonly #options: SharedCallOptions;
   readonly cancellation: CancelSource<GatewayError> = new CancelSource();
   readonly #started = performance.now();
-  readonly #seats = new Set<Subscriber>();
+  readonly #seats = new Set<Subscription>();
   readonly #used: AttemptUsage[] = [];
-  #payer: Subscriber | undefined;
+  #payer: Subscription | undefined;
   #facts: DispatchFacts | undefined;
   #begun: Begun | undefined;
   #isShut = false;
@@ -82,7 +82,7 @@ export class SharedCall implements DispatchContext {
   note(facts: DispatchFacts): void {
     const queuedMs = (this.#facts?.queuedMs ?? 0) + (facts.queuedMs ?? 0);
     this.#facts = { ...this.#facts, ...facts, ...(queuedMs > 0 && { queuedMs }) };
-    for (const { passenger } of this.#seats) passenger.note(facts);
+    for (const { subscriber } of this.#seats) subscriber.note(facts);
   }
 
   used(usage: AttemptUsage): void {
@@ -90,19 +90,22 @@ export class SharedCall implements DispatchContext {
   }
 
   /**
-   * The answer for one more passenger, from its beginning on, as soon as an upstream has committed to it. Rejects
-   * with the upstreams' failure, or with the passenger's own reason to leave.
+   * Resolves with the answer, from its beginning on, once an upstream has committed to it. Rejects with the upstreams'
+   * failure, or with the subscriber's own reason to leave.
    */
-  board(passenger: Subscription): Promise<SharedAnswer> {
-    const pays = () => this.#payer === seat;
-    const seat: Subscriber = new Subscriber(passenger, { over: (early) => this.#vacate(seat, early), pays });
-    passenger.share({ used: this.#used, pays });
-    this.#seats.add(seat);
-    this.#payer ??= seat;
-    if (this.#facts) passenger.note(this.#facts);
-    if (this.#begun) seat.begin(this.#begun);
-    passenger.cancellation.listen(seat.left);
-    return seat.answer;
+  subscribe(subscriber: Subscriber): Promise<SharedAnswer> {
+    const pays = () => this.#payer === subscription;
+    const subscription: Subscription = new Subscription(subscriber, {
+      over: (early) => this.#unsubscribe(subscription, early),
+      pays,
+    });
+    subscriber.share({ used: this.#used, pays });
+    this.#seats.add(subscription);
+    this.#payer ??= subscription;
+    if (this.#facts) subscriber.note(this.#facts);
+    if (this.#begun) subscription.begin(this.#begun);
+    subscriber.cancellation.listen(subscription.left);
+    return subscription.answer;
   }
 
   /** An upstream has committed: all get their readers before any of them reads. */
@@ -110,7 +113,7 @@ export class SharedCall implements DispatchContext {
     const { events, upstream, upstreamModel, attempts, ignored } = answer;
     const answered = { upstream, upstreamModel, attempts, ignored };
     const { room, maxSize, complete } = this.#options;
-    const recording = new Broadcast(events, {
+    const broadcast = new Broadcast(events, {
       room,
       maxSize,
       outgrown: () => this.#shut(),
@@ -119,20 +122,20 @@ export class SharedCall implements DispatchContext {
         this.#shut();
       },
     });
-    this.#begun = { answered, recording };
-    for (const seat of this.#seats) seat.begin(this.#begun);
-    if (this.#seats.size === 0) recording.close();
+    this.#begun = { answered, broadcast };
+    for (const subscription of this.#seats) subscription.begin(this.#begun);
+    if (this.#seats.size === 0) broadcast.close();
   };
 
   readonly #fail = (error: unknown): void => {
     this.#shut();
-    for (const seat of this.#seats) seat.fail(error);
+    for (const subscription of this.#seats) subscription.fail(error);
   };
 
-  #vacate(seat: Subscriber, early: boolean): void {
-    this.#seats.delete(seat);
+  #unsubscribe(subscription: Subscription, early: boolean): void {
+    this.#seats.delete(subscription);
     const [other] = this.#seats;
-    if (other && early && this.#payer === seat) this.#payer = other;
+    if (other && early && this.#payer === subscription) this.#payer = other;
     if (other) return;
     this.#shut();
     this.cancellation.cancel(this.gone);
@@ -145,22 +148,22 @@ export class SharedCall implements DispatchContext {
   }
 }
 
-interface SubscriberOptions {
-  /** Told once that the passenger needs nothing any more; `early`: before the answer's end. */
+interface SubscriptionOptions {
+  /** Called once when the subscriber detaches; `early` is true before the answer ended. */
   readonly over: (early: boolean) => void;
   readonly pays: () => boolean;
 }
 
-/** One passenger's place, from boarding to the end of the answer or the passenger's leaving. */
-class Subscriber {
-  readonly passenger: Subscription;
-  readonly #options: SubscriberOptions;
+/** One subscription, from `subscribe` to the end of the answer or until its client leaves. */
+class Subscription {
+  readonly subscriber: Subscriber;
+  readonly #options: SubscriptionOptions;
   readonly #answer = Promise.withResolvers<SharedAnswer>();
   #reader: BroadcastReader | undefined;
   #isOver = false;
 
-  constructor(passenger: Subscription, options: SubscriberOptions) {
-    this.passenger = passenger;
+  constructor(subscriber: Subscriber, options: SubscriptionOptions) {
+    this.subscriber = subscriber;
     this.#options = options;
   }
 
@@ -168,19 +171,19 @@ class Subscriber {
     return this.#answer.promise;
   }
 
-  begin({ answered, recording }: Begun): void {
-    this.#reader = recording.read(this.#over);
+  begin({ answered, broadcast }: Begun): void {
+    this.#reader = broadcast.read(this.#over);
     this.#answer.resolve({ ...answered, events: this.#reader, pays: this.#options.pays });
   }
 
-  /** Nobody has committed to an answer. */
+  /** Rejects the answer: no upstream has committed to one. */
   fail(error: unknown): void {
     this.#answer.reject(error);
     this.#over(false);
   }
 
   readonly left = (): void => {
-    const { reason } = this.passenger.cancellation;
+    const { reason } = this.subscriber.cancellation;
     this.#answer.reject(reason);
     if (this.#reader) this.#reader.leave(reason);
     else this.#over(true);
@@ -189,7 +192,7 @@ class Subscriber {
   readonly #over = (early: boolean): void => {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.passenger.cancellation.forget(this.left);
+    this.subscriber.cancellation.forget(this.left);
     this.#options.over(early);
   };
 }

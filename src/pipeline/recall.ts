@@ -50,8 +50,8 @@ async function recallFrom(
   const remembered = rememberedKey(request, parts);
   const key = remembered ?? cacheKey(request, parts);
   if (wish.noCache) {
-    const flight = cache.flights.start(undefined, planFlight(key, ask, around));
-    return { ...(await flight.board(call)), cache: "bypass" };
+    const flight = cache.coalescer.start(undefined, planFlight(key, ask, around));
+    return { ...(await flight.subscribe(call)), cache: "bypass" };
   }
   const cached = cache.get(key, wish.maxAge);
   if (cached) {
@@ -94,11 +94,11 @@ interface Sharing {
 
 /** Boards the flight with this key, or begins it. */
 async function share(key: string, { plan, cache, call }: Sharing): Promise<Answer> {
-  const running: SharedCall | undefined = cache.flights.find(key);
+  const running: SharedCall | undefined = cache.coalescer.find(key);
   const state = running ? "follow" : "miss";
   call.note({ cache: state });
-  const flight = running ?? cache.flights.start(key, plan());
-  return { ...(await flight.board(call)), cache: state };
+  const flight = running ?? cache.coalescer.start(key, plan());
+  return { ...(await flight.subscribe(call)), cache: state };
 }
 
 /** How the upstreams are called on behalf of all who share it; what comes of it is kept. */

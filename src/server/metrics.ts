@@ -83,7 +83,7 @@ function* limiters({ limiter, upstreamLimiter }: MetricsSources): Generator<stri
   );
 }
 
-function* contents({ count, evicted, flights, size }: ResponseCache): Generator<string> {
+function* contents({ count, evicted, coalescer, size }: ResponseCache): Generator<string> {
   yield* single("modelyard_cache_entries", "Answers in the response cache.", count);
   yield* single("modelyard_cache_bytes", "What they take.", size);
   const evictions = {
@@ -91,8 +91,8 @@ function* contents({ count, evicted, flights, size }: ResponseCache): Generator<
     help: "Answers that went because others needed their room.",
   };
   yield* counterLines(evictions, [{ labels: {}, value: evicted }]);
-  yield* single("modelyard_flights", "Answers under way that may be shared.", flights.running);
-  yield* single("modelyard_flights_bytes", "What is kept of answers under way.", flights.size);
+  yield* single("modelyard_flights", "Answers under way that may be shared.", coalescer.running);
+  yield* single("modelyard_flights_bytes", "What is kept of answers under way.", coalescer.size);
 }
 
 function* upstreamStates(measured: MetricsSources): Generator<string> {

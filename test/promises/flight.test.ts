@@ -76,7 +76,7 @@ test("200 clients who come and go as they please, and one who reads a byte a sec
     if (frame === frames.at(-2)) await running(gateway, staying.length + 1);
     await exchange.flushed();
     await new Promise(setImmediate);
-    kept = Math.max(kept, gateway.gateway.cache?.flights.size ?? 0);
+    kept = Math.max(kept, gateway.gateway.cache?.coalescer.size ?? 0);
   }
   exchange.end();
   await Promise.all(staying.map(({ finished }) => finished));
@@ -94,7 +94,7 @@ test("200 clients who come and go as they please, and one who reads a byte a sec
   // The answer once, however many read it.
   expect(kept).toBeGreaterThan(100 * 4 * KIB);
   expect(kept).toBeLessThan(220 * 4 * KIB);
-  expect(gateway.gateway.cache?.flights.size).toBe(0);
+  expect(gateway.gateway.cache?.coalescer.size).toBe(0);
 }, 60_000);
 
 describe("one who reads a byte a second", () => {
@@ -111,13 +111,13 @@ describe("one who reads a byte a second", () => {
     exchange.end();
     await Promise.all(fast.map(({ finished }) => finished));
     expect(slow?.bytes).toBeLessThan(1_000);
-    expect(gateway.gateway.cache?.flights.size).toBeGreaterThan(11 * MIB);
+    expect(gateway.gateway.cache?.coalescer.size).toBeGreaterThan(11 * MIB);
     slow?.hurry();
     await slow?.finished;
     const hashes = [slow, ...fast].map((listener) => Bun.hash(listener?.body() ?? ""));
     expect(new Set(hashes).size).toBe(1);
     expect(textOf(parseFrames(slow?.body() ?? "")).length).toBe(192 * 64 * KIB);
-    expect(gateway.gateway.cache?.flights.size).toBe(0);
+    expect(gateway.gateway.cache?.coalescer.size).toBe(0);
   }, 60_000);
 
   test("of a larger one is told that it is too slow, costs bounded memory, and holds up nobody", async () => {
@@ -201,7 +201,7 @@ describe("a call that is shared", () => {
     second.leave();
     await gateway.quiet();
     expect(gateway.status()).toMatchObject({ begun: 1, running: 0 });
-    expect(gateway.gateway.cache?.flights.running).toBe(0);
+    expect(gateway.gateway.cache?.coalescer.running).toBe(0);
   });
 
   test("that one has left in the middle is whole for the others", async () => {
