@@ -1,5 +1,6 @@
 import type { Usage } from "../contract/index.ts";
 import type { Admitted, Closed } from "./ledger-row.ts";
+import type { WriteAheadRecord } from "./write-ahead.ts";
 
 /** The beginning or the end of a request's row, as the write-ahead file has it. */
 export type LedgerRecord =
@@ -10,83 +11,97 @@ export type LedgerRecord =
 const MOST_QUOTED = 1_000;
 const QUOTED = new Map<string, string>();
 
-/** The line of a row's beginning. Written by hand: each request has one, and one of its end. */
-export function openedLine(
+/** The record of a row's beginning. */
+export function openedRecord(
   number: number,
   { request, key, model, endpoint, at, reserved }: Admitted,
-): string {
-  return `[${number},0,${JSON.stringify(request)},${quoted(key)},${quoted(model)},${quoted(endpoint)},${at},${reserved}]\n`;
+): WriteAheadRecord {
+  // The id is each request's own: it isn't worth remembering as JSON, and needs none at the end.
+  const text = `[${quoted(key)},${quoted(model)},${quoted(endpoint)}]\n${request}`;
+  return { numbers: [number, at, reserved], text };
 }
 
-/** The line of a row's end. */
-export function closedLine(number: number, closed: Closed): string {
-  const { outcome, status, attempts, settled, totalMs, firstEventMs, cost, cache, usageSource, queuedMs } =
-    closed;
-  return `[${number},1,"${outcome}",${status},${quoted(closed.code)},${quoted(closed.upstream)},${quoted(closed.upstreamModel)},${attempts},${counts(closed.usage)},${quoted(usageSource)},${closed.paid === closed.usage ? null : counts(closed.paid)},${cost},${quoted(closed.priceVersion)},"${cache}",${settled},${firstEventMs ?? null},${queuedMs ?? null},${totalMs}]\n`;
+/** The record of a row's end. */
+export function closedRecord(number: number, closed: Closed): WriteAheadRecord {
+  const { outcome, code, upstream, upstreamModel, usageSource, priceVersion, cache } = closed;
+  const { status, attempts, settled, totalMs, firstEventMs, queuedMs, cost, usage, paid } = closed;
+  // Member by member: each request has one.
+  const numbers = [
+    number,
+    status,
+    attempts,
+    settled,
+    totalMs,
+    firstEventMs ?? NaN,
+    queuedMs ?? NaN,
+    cost ?? NaN,
+    usage.input ?? NaN,
+    usage.cachedInput ?? NaN,
+    usage.cacheWrite ?? NaN,
+    usage.output ?? NaN,
+    usage.reasoning ?? NaN,
+    paid.input ?? NaN,
+    paid.cachedInput ?? NaN,
+    paid.cacheWrite ?? NaN,
+    paid.output ?? NaN,
+    paid.reasoning ?? NaN,
+  ];
+  const text = `["${outcome}","${cache}",${quoted(code)},${quoted(upstream)},${quoted(upstreamModel)},${quoted(usageSource)},${quoted(priceVersion)}]`;
+  return { numbers, text };
 }
 
-/** The records of a text of such lines; a line that isn't one is left out. */
-export function* recordsIn(text: string): Generator<LedgerRecord> {
-  for (const line of text.split("\n")) {
-    const record = line === "" ? undefined : recordOf(line);
-    if (record) yield record;
-  }
-}
-
-function recordOf(line: string): LedgerRecord | undefined {
+/** What a record says; undefined where it can't be read. */
+export function readRecord({ numbers, text }: WriteAheadRecord): LedgerRecord | undefined {
+  const [number, ...others] = numbers;
+  if (number === undefined) return undefined;
+  const end = text.indexOf("\n");
   try {
-    const [number, kind, ...values] = JSON.parse(line) as [number, number, ...never[]];
-    return kind === 0 ? { number, admitted: admittedOf(values) } : { number, closed: closedOf(values) };
+    if (end < 0) return { number, closed: closedOf(others, JSON.parse(text) as never[]) };
+    const [key, model, endpoint] = JSON.parse(text.slice(0, end)) as [string, string, string];
+    const [at, reserved] = others as [number, number];
+    return { number, admitted: { request: text.slice(end + 1), key, model, endpoint, at, reserved } };
   } catch {
     return undefined;
   }
 }
 
-function admittedOf(values: readonly never[]): Admitted {
-  const [request, key, model, endpoint, at, reserved] = values as unknown as Required<Tuple>;
-  return { request, key, model, endpoint, at, reserved };
-}
-
-type Tuple = [request: string, key: string, model: string, endpoint: string, at: number, reserved: number];
-
 /** All fields, so that none is forgotten here. */
 type Whole<T> = { readonly [Field in keyof Required<T>]: T[Field] };
 
-function closedOf(values: readonly never[]): Closed {
-  const [outcome, status, code, upstream, upstreamModel, attempts, usage, usageSource, paid, ...others] =
-    values;
-  const [cost, priceVersion, cache, settled, firstEventMs, queuedMs, totalMs] = others;
-  const told = usageOf(usage ?? []);
+function closedOf(numbers: readonly number[], texts: readonly never[]): Closed {
+  const [status = 0, attempts = 0, settled = 0, totalMs = 0, firstEventMs, queuedMs, cost, ...counts] =
+    numbers;
+  const [outcome, cache, code, upstream, upstreamModel, usageSource, priceVersion] = texts;
   const closed: Whole<Closed> = {
     outcome: outcome as never,
-    status: status as never,
+    status,
     code: code ?? undefined,
     upstream: upstream ?? undefined,
     upstreamModel: upstreamModel ?? undefined,
-    attempts: attempts as never,
-    usage: told,
+    attempts,
+    usage: usageOf(counts),
     usageSource: usageSource ?? undefined,
-    paid: paid ? usageOf(paid) : told,
-    cost: cost ?? null,
+    paid: usageOf(counts.slice(COUNTS.length)),
+    cost: known(cost) ?? null,
     priceVersion: priceVersion ?? undefined,
     cache: cache as never,
-    settled: settled as never,
-    firstEventMs: firstEventMs ?? undefined,
-    queuedMs: queuedMs ?? undefined,
-    totalMs: totalMs as never,
+    settled,
+    firstEventMs: known(firstEventMs),
+    queuedMs: known(queuedMs),
+    totalMs,
   };
   return closed;
 }
 
-function counts({ input, cachedInput, cacheWrite, output, reasoning }: Usage): string {
-  return `[${input ?? null},${cachedInput ?? null},${cacheWrite ?? null},${output ?? null},${reasoning ?? null}]`;
-}
-
 const COUNTS = ["input", "cachedInput", "cacheWrite", "output", "reasoning"] as const;
 
-function usageOf(values: readonly (number | null)[]): Usage {
-  const known = COUNTS.map((name, index) => [name, values[index]] as const);
-  return Object.fromEntries(known.filter(([, value]) => typeof value === "number"));
+function usageOf(numbers: readonly number[]): Usage {
+  const counts = COUNTS.map((name, index) => [name, known(numbers[index])] as const);
+  return Object.fromEntries(counts.filter(([, count]) => count !== undefined));
+}
+
+function known(number: number | undefined): number | undefined {
+  return Number.isNaN(number) ? undefined : number;
 }
 
 function quoted(text: string | undefined): string {

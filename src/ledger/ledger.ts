@@ -1,7 +1,7 @@
 import type { GatewayLogger } from "../log.ts";
 import type { EntryOwner } from "./ledger-page.ts";
 import { Entry, LedgerPage } from "./ledger-page.ts";
-import { closedLine, openedLine } from "./ledger-record.ts";
+import { closedRecord, openedRecord } from "./ledger-record.ts";
 import type { Admitted, LedgerEntry } from "./ledger-row.ts";
 import type { LedgerWriter } from "./ledger-store.ts";
 import { LedgerHealth } from "./ledger-health.ts";
@@ -116,7 +116,7 @@ export class Ledger {
     this.#rowNumber += 1;
     const entry = new Entry(this.#rowNumber, admitted, this.#owner);
     this.#add(entry).counts.open(admitted);
-    this.#ahead?.add(openedLine(entry.number, admitted));
+    this.#ahead?.add(openedRecord(entry.number, admitted));
     return entry;
   }
 
@@ -151,13 +151,13 @@ export class Ledger {
   }
 
   readonly #owner: EntryOwner = {
-    foreseen: ({ number }, closed) => this.#ahead?.add(closedLine(number, closed)),
+    foreseen: ({ number }, closed) => this.#ahead?.add(closedRecord(number, closed)),
     closed: (entry, closed) => {
       // Who opens and closes within one page is written once. Who has a row may wait beyond the bound, of which there
       // are never more than requests at once.
       const page = entry.page ?? this.#add(entry);
       page.counts.close(entry.admitted, closed);
-      this.#ahead?.add(closedLine(entry.number, closed));
+      this.#ahead?.add(closedRecord(entry.number, closed));
     },
   };
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { rememberingLog } from "../../test/support/ledger.ts";
-import type { WriteAheadLog } from "./write-ahead.ts";
+import type { WriteAheadRecord, WriteAheadLog } from "./write-ahead.ts";
 import { WriteAhead } from "./write-ahead.ts";
 
 /** A disk that can be full. */
@@ -11,7 +11,7 @@ class Disk implements WriteAheadLog {
   /** Bytes of the segment that isn't written. */
   other = 0;
 
-  append(text: string): void {
+  append({ text }: WriteAheadRecord): void {
     if (this.isFull) throw new Error("the disk is full");
     this.writes.push(text);
     this.size += text.length;
@@ -36,6 +36,8 @@ class Disk implements WriteAheadLog {
   }
 }
 
+const record = (text: string): WriteAheadRecord => ({ numbers: [], text });
+
 function setUp() {
   const disk = new Disk();
   const { log, told } = rememberingLog();
@@ -45,23 +47,23 @@ function setUp() {
 
 test("what is added is written when add returns", () => {
   const { disk, ahead } = setUp();
-  ahead.add("a\n");
+  ahead.add(record("a\n"));
   expect(disk.writes).toEqual(["a\n"]);
-  ahead.add("b\n");
+  ahead.add(record("b\n"));
   expect(disk.writes).toEqual(["a\n", "b\n"]);
 });
 
 test("a write that fails holds nobody up, is counted and told, and tried again with the next", () => {
   const { disk, ahead, told, clock } = setUp();
   disk.isFull = true;
-  ahead.add("a\n");
+  ahead.add(record("a\n"));
   expect(ahead).toMatchObject({ isFailing: true, failures: 1 });
-  ahead.add("b\n");
+  ahead.add(record("b\n"));
   expect(told).toMatchObject([{ level: "error", fields: { error: "the disk is full" } }]);
   disk.isFull = false;
   clock.now = 5;
-  ahead.add("c\n");
-  expect(disk.writes).toEqual(["a\nb\nc\n"]);
+  ahead.add(record("c\n"));
+  expect(disk.writes).toEqual(["a\n", "b\n", "c\n"]);
   expect(ahead).toMatchObject({ isFailing: false, failures: 2 });
   expect(told.at(-1)).toMatchObject({ level: "info", fields: { after_ms: 5 } });
 });
@@ -69,9 +71,9 @@ test("a write that fails holds nobody up, is counted and told, and tried again w
 test("more than there is room for is left out, and is known to be, until all is stored", () => {
   const { disk, ahead } = setUp();
   disk.isFull = true;
-  ahead.add(`${"x".repeat(1_100_000)}\n`);
+  for (let nth = 0; nth <= 5_000; nth++) ahead.add(record("x"));
   disk.isFull = false;
-  ahead.add("a\n");
+  ahead.add(record("a\n"));
   expect(disk.writes).toEqual(["a\n"]);
   expect(ahead.isFailing).toBe(true);
   ahead.stored(undefined, 1);
@@ -80,11 +82,11 @@ test("more than there is room for is left out, and is known to be, until all is 
 
 test("a segment is left when it is large, and emptied when all that was written before is stored", () => {
   const { disk, ahead } = setUp();
-  ahead.add("x".repeat(1_100_000));
+  ahead.add(record("x".repeat(1_100_000)));
   // Page 1 is stored; what was written since is in pages up to 3.
   ahead.stored(1, 3);
   expect([disk.size, disk.other]).toEqual([0, 1_100_000]);
-  ahead.add("y".repeat(1_200_000));
+  ahead.add(record("y".repeat(1_200_000)));
   ahead.stored(2, 4);
   expect([disk.size, disk.other]).toEqual([1_200_000, 1_100_000]);
   ahead.stored(3, 5);

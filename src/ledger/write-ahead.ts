@@ -2,26 +2,32 @@ import type { GatewayLogger } from "../log.ts";
 import { messageOf } from "../log.ts";
 import { LedgerHealth } from "./ledger-health.ts";
 
-/** Texts that outlive the process. It has two segments, so that what is safe elsewhere can be dropped. */
+/** What is written: as numbers as far as it can be, since writing those as text costs more than all else. */
+export interface WriteAheadRecord {
+  readonly numbers: readonly number[];
+  readonly text: string;
+}
+
+/** Records that outlive the process. It has two segments, so that what is safe elsewhere can be dropped. */
 export interface WriteAheadLog {
   /** Of the segment that is written, in bytes. */
   readonly size: number;
-  /** Appends a text at once. Throws when it can't; then nothing of it is there. */
-  append(text: string): void;
+  /** Appends a record at once. Throws when it can't; then nothing of it is there. */
+  append(record: WriteAheadRecord): void;
   /** Goes on in the other segment. Returns false while that isn't released. */
   turn(): boolean;
   /** Empties the other segment. */
   release(): void;
   /** Empties both. */
   clear(): void;
-  /** With `keep` the texts stay for whoever reads them next. */
+  /** With `keep` the records stay for whoever reads them next. */
   close(options: { readonly keep: boolean }): void;
 }
 
 /** From this size on a segment is left as soon as the other one is free. */
 const SEGMENT_BYTES = 1024 * 1024;
-/** What couldn't be appended is kept for another try up to this many characters. */
-const MOST_KEPT = 1024 * 1024;
+/** So many records that couldn't be appended are kept for another try. */
+const MOST_KEPT = 5_000;
 
 /**
  * Appends what happens before any of it is told to somebody. Where it can't be written, nobody is held up, and it is
@@ -31,7 +37,7 @@ export class WriteAhead {
   readonly #log: WriteAheadLog;
   readonly #trouble: LedgerHealth;
   /** What couldn't be appended yet. */
-  #text = "";
+  #kept: WriteAheadRecord[] = [];
   /** The page that must be stored before the other segment can be released. */
   #until: number | undefined;
   #failures = 0;
@@ -60,8 +66,8 @@ export class WriteAhead {
     return this.#isFailing;
   }
 
-  add(line: string): void {
-    this.#text += line;
+  add(record: WriteAheadRecord): void {
+    this.#kept.push(record);
     this.#write();
   }
 
@@ -77,7 +83,7 @@ export class WriteAhead {
     }
     if (page !== undefined) return;
     // What couldn't be written ahead is stored now.
-    if (this.#isFailing) this.#text = "";
+    this.#kept = [];
     this.#isFailing = false;
     this.#isIncomplete = false;
   }
@@ -89,16 +95,17 @@ export class WriteAhead {
   }
 
   #write(): void {
-    if (this.#text === "") return;
     try {
-      this.#log.append(this.#text);
-      this.#text = "";
+      for (let next = this.#kept[0]; next; next = this.#kept[0]) {
+        this.#log.append(next);
+        this.#kept.shift();
+      }
       this.#isFailing = this.#isIncomplete;
       this.#trouble.over();
     } catch (error) {
       this.#failed(error);
-      if (this.#text.length <= MOST_KEPT) return;
-      this.#text = "";
+      if (this.#kept.length <= MOST_KEPT) return;
+      this.#kept = [];
       this.#isIncomplete = true;
     }
   }

@@ -8,15 +8,21 @@ import {
   rmSync,
   writeSync,
 } from "node:fs";
-import type { WriteAheadLog } from "../ledger/write-ahead.ts";
+import type { WriteAheadRecord, WriteAheadLog } from "../ledger/write-ahead.ts";
 import { StartupError } from "../errors/startup-error.ts";
 
 /** How a segment begins: what it is, and the version of its format. */
-const HEADER = Buffer.from("modelyard write-ahead 1\n");
+const HEADER = Buffer.from("modelyard write-ahead 2\n");
 /** How a segment of any version begins. */
 const ANY_VERSION = /^modelyard write-ahead [0-9]+\n/u;
-/** Of a frame: the length of its text in bytes, and the text's CRC-32; both little-endian. */
-const FRAME_HEAD = 8;
+/**
+ * Of a frame: the length of what follows the head in bytes, its CRC-32, and how many numbers it begins with, which a text
+ * follows. All of it is little-endian.
+ */
+const FRAME_HEAD = 12;
+/** The checksum counts from here on. */
+const CHECKED = 8;
+const NUMBER_LENGTH = 8;
 /** Stands where the next frame's length will be. Not zero: what is nothing but zeros was lost in a power failure. */
 const END = 0xffff_ffff;
 const END_LENGTH = 4;
@@ -29,7 +35,7 @@ const SEGMENTS = ["a", "b"] as const;
 type Segment = (typeof SEGMENTS)[number];
 
 /**
- * Texts that survive the death of the process, though not that of the machine. Each is appended to a file as a frame
+ * Records that survive the death of the process, though not that of the machine. Each is appended to a file as a frame
  * with length and checksum. There are two segments, of which one is written: when all that was written before is safe
  * elsewhere, the other one is emptied. The files are readable by their owner only.
  */
@@ -48,8 +54,8 @@ export class WriteAheadFile implements WriteAheadLog {
     return this.#files[this.#current].size;
   }
 
-  append(text: string): void {
-    this.#files[this.#current].append(text);
+  append(record: WriteAheadRecord): void {
+    this.#files[this.#current].append(record);
   }
 
   turn(): boolean {
@@ -100,19 +106,23 @@ class MappedSegment {
     return this.#at - HEADER.length;
   }
 
-  append(text: string): void {
+  append({ numbers, text }: WriteAheadRecord): void {
     const at = this.#at;
-    const from = at + FRAME_HEAD;
+    let to = at + FRAME_HEAD;
     // In UTF-8 no unit of UTF-16 takes more than 3 bytes.
-    const most = from + text.length * 3 + END_LENGTH;
+    const most = to + numbers.length * NUMBER_LENGTH + text.length * 3 + END_LENGTH;
     if (most > this.#bytes.length) this.#grow(most);
-    const bytes = this.#bytes;
-    const length = bytes.write(text, from);
-    const end = from + length;
-    this.#view.setUint32(end, END, true);
-    this.#view.setUint32(at + 4, Bun.hash.crc32(bytes.subarray(from, end)), true);
+    const [bytes, view] = [this.#bytes, this.#view];
+    view.setUint32(at + CHECKED, numbers.length, true);
+    for (const number of numbers) {
+      view.setFloat64(to, number, true);
+      to += NUMBER_LENGTH;
+    }
+    const end = to + bytes.write(text, to);
+    view.setUint32(end, END, true);
+    view.setUint32(at + 4, Bun.hash.crc32(bytes.subarray(at + CHECKED, end)), true);
     // Last, and at once: until now the file ends before this frame.
-    this.#view.setUint32(at, length, true);
+    view.setUint32(at, end - at - FRAME_HEAD, true);
     this.#at = end;
   }
 
@@ -156,21 +166,21 @@ export function hasWriteAhead(base: string): boolean {
 }
 
 /** What a write-ahead file holds that somebody has left. */
-export interface LeftTexts {
-  readonly texts: readonly string[];
+export interface LeftRecords {
+  readonly records: readonly WriteAheadRecord[];
   /** The segments of which not everything can be read: written in part, or damaged since. */
   readonly damaged: readonly string[];
 }
 
-/** Reads a write-ahead file that somebody has left. Throws a StartupError where it is of a later version. */
-export function readWriteAhead(base: string): LeftTexts {
-  const texts: string[] = [];
+/** Reads a write-ahead file that somebody has left. Throws a StartupError where it is of another version. */
+export function readWriteAhead(base: string): LeftRecords {
+  const records: WriteAheadRecord[] = [];
   const damaged: string[] = [];
   for (const segment of SEGMENTS) {
     const file = fileOf(base, segment);
-    if (existsSync(file) && !readFrames(readFileSync(file), file, texts)) damaged.push(file);
+    if (existsSync(file) && !readFrames(readFileSync(file), file, records)) damaged.push(file);
   }
-  return { texts, damaged };
+  return { records, damaged };
 }
 
 /** Renames a damaged segment, so that somebody may look into it, and gives its new name. */
@@ -184,12 +194,14 @@ export function removeWriteAhead(base: string): void {
   for (const segment of SEGMENTS) rmSync(fileOf(base, segment), { force: true });
 }
 
-/** Adds the texts of a segment to `texts`. False: there is more in it than could be read. */
-function readFrames(bytes: Buffer, file: string, texts: string[]): boolean {
+/** Adds the records of a segment to `records`. False: there is more in it than could be read. */
+function readFrames(bytes: Buffer, file: string, records: WriteAheadRecord[]): boolean {
   if (bytes.length === 0) return true;
   if (!bytes.subarray(0, HEADER.length).equals(HEADER)) {
     if (!ANY_VERSION.test(bytes.toString("latin1", 0, 64))) return false;
-    throw new StartupError(`${file} was written by a newer Modelyard; use that, or move the file away`);
+    throw new StartupError(
+      `${file} was written by another version of Modelyard; start that once, or move the file away`,
+    );
   }
   let isWhole = true;
   let at = HEADER.length;
@@ -197,15 +209,24 @@ function readFrames(bytes: Buffer, file: string, texts: string[]): boolean {
     const from = at + FRAME_HEAD;
     const length = bytes.readUInt32LE(at);
     if (length === END) return isWhole;
-    // No text is empty.
+    // No record is empty.
     if (length === 0 || from + length > bytes.length) return false;
-    const text = bytes.subarray(from, from + length);
+    const end = from + length;
     // Behind a frame with other bytes than were written there may be good ones.
-    if (Bun.hash.crc32(text) === bytes.readUInt32LE(at + 4)) texts.push(text.toString());
+    if (Bun.hash.crc32(bytes.subarray(at + CHECKED, end)) === bytes.readUInt32LE(at + 4))
+      records.push(recordIn(bytes.subarray(at + CHECKED, end)));
     else isWhole = false;
-    at = from + length;
+    at = end;
   }
   return isWhole && at === bytes.length;
+}
+
+function recordIn(checked: Buffer): WriteAheadRecord {
+  const from = FRAME_HEAD - CHECKED;
+  const text = from + checked.readUInt32LE(0) * NUMBER_LENGTH;
+  const numbers: number[] = [];
+  for (let at = from; at < text; at += NUMBER_LENGTH) numbers.push(checked.readDoubleLE(at));
+  return { numbers, text: checked.toString("utf8", text) };
 }
 
 function fileOf(base: string, segment: Segment): string {

@@ -182,7 +182,7 @@ export class SqliteLedger implements LedgerStore {
     if (this.#file === undefined) return 0;
     const ahead = readWriteAhead(aheadFile(this.#file, id));
     damaged.push(...ahead.damaged);
-    const { rows, counts } = leftRows(this.#database, id, ahead.texts);
+    const { rows, counts } = leftRows(this.#database, id, ahead.records);
     this.#rows.write(id, rows);
     this.#count(counts, 0);
     return rows.length;
