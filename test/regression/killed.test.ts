@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -64,9 +65,15 @@ describe("a write-ahead file that was damaged keeps no gateway from starting, an
       using stub = startRecordingStub();
       using folder = folderFor(stub, [{ name: "a" }]);
       await using first = startMain(folder);
-      expect(await ask(await first.listening(), { key: "a", id: "one", stream: false })).toBe(200);
+      const url = await first.listening();
+      // Nothing must be stored, and the file emptied, before the kill.
+      using other = new Database(join(folder.path, "ledger.db"));
+      other.run("PRAGMA busy_timeout = 5000");
+      other.run("BEGIN IMMEDIATE");
+      expect(await ask(url, { key: "a", id: "one", stream: false })).toBe(200);
       first.signal("SIGKILL");
       await first.ended();
+      other.run("ROLLBACK");
       const file = readdirSync(folder.path).find((name) => name.endsWith("-ahead-1-a")) ?? "";
       const path = join(folder.path, file);
       const harmed = harm[kind]?.(readFileSync(path)) ?? Buffer.alloc(0);
