@@ -32,10 +32,25 @@ test("`explain` starts nothing, says what it waits for, and why there is no list
   expect(code).toBe(0);
 }, 30_000);
 
+const UNSTARTED = `import { definePlugin, Type, UpstreamError } from "modelyard/plugin";
+export default definePlugin({
+  apiVersion: 1,
+  name: "unstarted",
+  options: Type.Object({}),
+  open: () => ({
+    start() {},
+    async models() { throw new UpstreamError("unavailable", "nobody has signed in"); },
+    async *chat() { yield { type: "finish", reason: "stop" }; },
+  }),
+});`;
+
 test("`explain` says that a name may be on a list that can't be had before the start", async () => {
-  using folder = new GatewayFolder(LATE_YAML);
-  const { code, stdout } = await modelyard(folder, "explain", "--model", "late-1");
-  expect(stdout).toContain("unless late lists it, which is not started here");
+  using folder = new GatewayFolder("upstreams: { pool: { plugin: ./unstarted.ts } }\n", {
+    "unstarted.ts": UNSTARTED,
+  });
+  const { code, stdout } = await modelyard(folder, "explain", "--model", "one");
+  expect(stdout).toContain("no list of models from pool: nobody has signed in; it is not started here");
+  expect(stdout).toContain("unless pool lists it, which is not started here");
   expect(code).toBe(1);
 }, 30_000);
 
