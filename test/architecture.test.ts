@@ -151,7 +151,7 @@ describe("a planted violation is found:", () => {
     ["src/attempts/a.ts", "../gateway.ts", "src/gateway.ts"],
     ["src/pipeline/a.ts", "../storage/a.ts", "src/storage/a.ts"],
     ["src/pipeline/a.ts", "../server/app.ts", "src/server/app.ts"],
-    ["src/gateway.ts", "./pipeline/pipeline.ts", "src/pipeline/pipeline.ts"],
+    ["src/gateway.ts", "./pipeline/pipeline.ts", "src/pipeline/generate.ts"],
     ["src/build-gateway.ts", "./server/app.ts", "src/server/app.ts"],
     ["config/document/a.ts", "../schema/walk.ts", "config/schema/walk.ts"],
     ["config/schema/a.ts", "../check.ts", "config/check.ts"],
@@ -267,12 +267,12 @@ describe("a planted violation is found:", () => {
 
   test("a step that the pipeline never takes", () => {
     const tree = planted({
-      "src/pipeline/pipeline.ts": `import { a } from "./a.ts";`,
+      "src/pipeline/generate.ts": `import { a } from "./a.ts";`,
       "src/pipeline/a.ts": `import { b } from "./b.ts";`,
       "src/pipeline/b.ts": "",
       "src/pipeline/c.ts": `import { a } from "./a.ts";`,
     });
-    expect(unusedSteps(tree)).toEqual(["src/pipeline/c.ts can't be reached from src/pipeline/pipeline.ts"]);
+    expect(unusedSteps(tree)).toEqual(["src/pipeline/c.ts can't be reached from src/pipeline/generate.ts"]);
   });
 
   test("a package outside its part of the tree", () => {
@@ -335,7 +335,7 @@ describe("a planted violation is found:", () => {
   test("but not OpenAI's parameter of the same name", () => {
     const files = {
       "plugins/echo/index.ts": "",
-      "src/dialects/openai-completions/request.ts": `const NO = ["echo"];`,
+      "src/dialects/openai/completions/request.ts": `const NO = ["echo"];`,
     };
     expect(nameViolations(planted(files))).toEqual([]);
     expect(nameViolations(planted({ ...files, "src/pipeline/a.ts": `"echo"` }))).toHaveLength(1);
@@ -351,13 +351,13 @@ describe("a planted violation is found:", () => {
 
   test("a file that is too long", () => {
     const tree = planted({
-      "src/pipeline/pipeline.ts": "\n".repeat(101),
+      "src/pipeline/generate.ts": "\n".repeat(101),
       "src/a.ts": "\n".repeat(301),
       "src/b.ts": "\n".repeat(300),
       "src/a.test.ts": "\n".repeat(999),
     });
     expect(sizeViolations(tree)).toEqual([
-      "src/pipeline/pipeline.ts has 101 lines, 100 at most",
+      "src/pipeline/generate.ts has 101 lines, 100 at most",
       "src/a.ts has 301 lines, 300 at most",
     ]);
   });

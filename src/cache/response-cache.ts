@@ -6,7 +6,7 @@ import type { CountedUsage } from "../answer/answer-event.ts";
 import type { EventBuffer } from "./event-buffer.ts";
 import { BEGINNING } from "./event-buffer.ts";
 import { Coalescer } from "./coalescer.ts";
-import type { AnsweredBy } from "../attempts/upstream-answer.ts";
+import type { AnsweredBy } from "../attempts/answer.ts";
 
 /** About what an entry takes beside its events, in bytes: its key, who answered, and its place in the cache. */
 const ENTRY_SIZE = 768;

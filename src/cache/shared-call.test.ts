@@ -9,7 +9,7 @@ import { createLogger } from "../log.ts";
 import type { DispatchContext, DispatchFacts } from "../attempts/dispatch-context.ts";
 import type { SharedCall, SharedAnswer } from "./shared-call.ts";
 import { Coalescer } from "./coalescer.ts";
-import type { AnsweredBy, UpstreamAnswer } from "../attempts/upstream-answer.ts";
+import type { AnsweredBy, UpstreamAnswer } from "../attempts/answer.ts";
 
 const log = createLogger({ log: "json", level: "error", redact: (text) => text });
 const BY: AnsweredBy = { upstream: "one", upstreamModel: "m", attempts: 1, ignored: [] };

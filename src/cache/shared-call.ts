@@ -11,7 +11,7 @@ import type {
 import type { EventBuffer } from "./event-buffer.ts";
 import { Broadcast } from "./broadcast.ts";
 import type { BroadcastReader } from "./broadcast.ts";
-import type { AnsweredBy, UpstreamAnswer } from "../attempts/upstream-answer.ts";
+import type { AnsweredBy, UpstreamAnswer } from "../attempts/answer.ts";
 
 /** A request that waits for a shared answer. */
 export interface Subscriber {

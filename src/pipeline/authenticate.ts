@@ -2,7 +2,7 @@ import { GatewayError } from "../errors/gateway-error.ts";
 import type { Gateway } from "../gateway.ts";
 import { KeysUnreadable } from "../keys/key-cache.ts";
 import type { Caller, Keyring } from "../keys/keyring.ts";
-import type { RequestCall } from "./open-call.ts";
+import type { RequestCall } from "./exchange.ts";
 
 // `Bearer Bearer KEY` is what the predecessor's README taught people to type.
 const SCHEMES = /^(?:bearer\s+)+/i;

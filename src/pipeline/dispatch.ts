@@ -7,14 +7,14 @@ import type {
 } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import { forgetSource, sourceOf } from "../json/source.ts";
-import { asksForNothing } from "../dialects/openai-chat/neutral.ts";
-import { asChat } from "../dialects/openai-completions/request.ts";
+import { asksForNothing } from "../dialects/openai/neutral.ts";
+import { asChat } from "../dialects/openai/completions/request.ts";
 import { sanitizeUsage } from "../answer/sanitize-usage.ts";
 import type { DispatchContext } from "../attempts/dispatch-context.ts";
 import type { Gateway } from "../gateway.ts";
 import type { CacheState } from "../ledger/ledger.ts";
 import type { EncodedForms } from "../cache/response-cache.ts";
-import type { AnsweredBy, UpstreamAnswer } from "../attempts/upstream-answer.ts";
+import type { AnsweredBy, UpstreamAnswer } from "../attempts/answer.ts";
 import { estimateRequest } from "../usage/token-estimate.ts";
 import type { UpstreamCall } from "../attempts/attempt.ts";
 import { attempt } from "../attempts/attempt.ts";

@@ -5,7 +5,7 @@ import { CancelSource } from "../runtime/cancel-source.ts";
 import { ByteBudget } from "../limits/byte-budget.ts";
 import type { Gateway } from "../gateway.ts";
 import { estimateRequest } from "../usage/token-estimate.ts";
-import type { RequestCall } from "./open-call.ts";
+import type { RequestCall } from "./exchange.ts";
 import { readBody } from "./read-body.ts";
 
 const gateway = {

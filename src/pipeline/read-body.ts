@@ -1,7 +1,7 @@
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { BytesTaken } from "../limits/byte-budget.ts";
 import type { Gateway } from "../gateway.ts";
-import type { RequestCall } from "./open-call.ts";
+import type { RequestCall } from "./exchange.ts";
 import { parseBody } from "./parse-body.ts";
 
 // `application/json`, `application/vnd.x+json`, `text/json`; a body without a type is taken at its word.

@@ -4,7 +4,7 @@ import { ReusableDeferred } from "../runtime/reusable-deferred.ts";
 import { stringifyJson } from "../json/json-text.ts";
 import { isPending, subscribeOnce } from "../runtime/reusable-deferred.ts";
 import type { Dialect, FrameWriter } from "../dialects/dialect.ts";
-import { wantsUsage } from "../dialects/openai-chat/request.ts";
+import { wantsUsage } from "../dialects/openai/chat/request.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";
 import { toGatewayError } from "../errors/gateway-error.ts";
 import type { CountedUsage, NextAnswerBatch } from "../answer/answer-event.ts";
@@ -16,8 +16,8 @@ import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../gateway.ts";
 import { headersOf } from "./answer-headers.ts";
 import type { Answered } from "./dispatch.ts";
-import type { ObservedAnswer, ObservedEvents } from "./observe.ts";
-import type { RequestCall } from "./open-call.ts";
+import type { ObservedAnswer, ObservedEvents } from "./meter.ts";
+import type { RequestCall } from "./exchange.ts";
 
 const encoder = new TextEncoder();
 

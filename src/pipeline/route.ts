@@ -12,7 +12,7 @@ import { order } from "../targets/strategy.ts";
 import { targetName } from "../targets/attempt-permit.ts";
 import type { Need } from "../targets/needs.ts";
 import { missingCapability, requiredCapabilities } from "../targets/needs.ts";
-import type { RequestCall } from "./open-call.ts";
+import type { RequestCall } from "./exchange.ts";
 import { servedModels } from "./served-models.ts";
 
 /** Where a request may go, in order, for a caller who may ask for it. */

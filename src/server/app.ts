@@ -3,7 +3,7 @@ import type { ServerSettings } from "../../config/settings.ts";
 import { boundSendBuffers } from "../runtime/socket-buffers.ts";
 import { StartupError } from "../errors/startup-error.ts";
 import type { Gateway } from "../gateway.ts";
-import { RequestHandler } from "./answer.ts";
+import { RequestHandler } from "./request-handler.ts";
 import { Cors } from "./cors.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { ENDPOINTS } from "./endpoints.ts";

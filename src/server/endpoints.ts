@@ -1,6 +1,6 @@
-import { chatCompletions, completions, embeddings, listModels, showModel } from "../pipeline/pipeline.ts";
+import { chatCompletions, completions, embeddings, listModels, showModel } from "../pipeline/generate.ts";
 import type { Gateway } from "../gateway.ts";
-import type { RequestCall } from "../pipeline/open-call.ts";
+import type { RequestCall } from "../pipeline/exchange.ts";
 import { authenticate } from "../pipeline/authenticate.ts";
 import { subscriptionPage, usagePage } from "./billing.ts";
 import { docsAsset, docsPage, openapiDocument } from "./docs/docs.ts";

@@ -1,7 +1,7 @@
 import { version } from "../../package.json";
-import { ChatRequestSchema } from "../dialects/openai-chat/request.ts";
-import { CompletionsRequestSchema } from "../dialects/openai-completions/request.ts";
-import { EmbeddingsRequestSchema } from "../dialects/openai-embeddings/request.ts";
+import { ChatRequestSchema } from "../dialects/openai/chat/request.ts";
+import { CompletionsRequestSchema } from "../dialects/openai/completions/request.ts";
+import { EmbeddingsRequestSchema } from "../dialects/openai/embeddings/request.ts";
 import { ERROR_CODES } from "../errors/gateway-error.ts";
 
 const ERROR = {

@@ -51,7 +51,7 @@ test.each([
 });
 
 test("every step of the pipeline is there, in its order, and no other", async () => {
-  const pipeline = await read("src/pipeline/pipeline.ts");
+  const pipeline = await read("src/pipeline/generate.ts");
   const [, own = ""] = /async function chatCompletions\([^]*?\{\n([^]*?)\n\}\n/.exec(pipeline) ?? [];
   const steps = [...pipeline.matchAll(/import \{ ([^}]*) \} from "\.\//g)]
     .flatMap(([, names = ""]) => names.split(", "))

@@ -80,7 +80,7 @@ export function nameViolations(tree: SourceTree): string[] {
 export function sizeViolations(tree: SourceTree): string[] {
   return sourcesOf(tree, ["src", "toolkit", "config", "plugins", "test"]).flatMap((path) => {
     const lines = (tree.get(path) ?? "").replace(/\n$/, "").split("\n").length;
-    const most = path === "src/pipeline/pipeline.ts" ? MOST_PIPELINE_LINES : MOST_LINES;
+    const most = path === "src/pipeline/generate.ts" ? MOST_PIPELINE_LINES : MOST_LINES;
     return lines > most ? [`${path} has ${lines} lines, ${most} at most`] : [];
   });
 }

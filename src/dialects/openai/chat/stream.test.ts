@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import type { AnswerEvent } from "../../answer/answer-event.ts";
-import { GatewayError } from "../../errors/gateway-error.ts";
+import type { AnswerEvent } from "../../../answer/answer-event.ts";
+import { GatewayError } from "../../../errors/gateway-error.ts";
 import { ChunkWriter, errorFrame } from "./stream.ts";
 
 interface Chunk {

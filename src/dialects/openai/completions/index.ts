@@ -1,13 +1,13 @@
-import type { FinishEvent, FoldedFields, JsonObject } from "../../contract/index.ts";
-import { foldExtra } from "../../contract/index.ts";
-import type { AnswerBatches, AnswerEvent, CountedUsage } from "../../answer/answer-event.ts";
-import { readAll } from "../../answer/read-all.ts";
-import type { Collected, Dialect, FrameWriter, WriterOptions } from "../dialect.ts";
-import { Bounded } from "../bounded.ts";
-import { Identity } from "../openai-chat/identity.ts";
-import { COMMENT_FRAME, DONE_FRAME, errorFrame } from "../openai-chat/stream.ts";
-import { usageBody } from "../openai-chat/usage.ts";
-import type { GatewayError } from "../../errors/gateway-error.ts";
+import type { FinishEvent, FoldedFields, JsonObject } from "../../../contract/index.ts";
+import { foldExtra } from "../../../contract/index.ts";
+import type { AnswerBatches, AnswerEvent, CountedUsage } from "../../../answer/answer-event.ts";
+import { readAll } from "../../../answer/read-all.ts";
+import type { Collected, Dialect, FrameWriter, WriterOptions } from "../../dialect.ts";
+import { Bounded } from "../../bounded.ts";
+import { Identity } from "../identity.ts";
+import { COMMENT_FRAME, DONE_FRAME, errorFrame } from "../chat/stream.ts";
+import { usageBody } from "../usage.ts";
+import type { GatewayError } from "../../../errors/gateway-error.ts";
 
 /** OpenAI's legacy completions: a text and nothing else. */
 export const openaiCompletions: Dialect = {

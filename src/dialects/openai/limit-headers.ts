@@ -1,4 +1,4 @@
-import type { Allowance, Standing } from "./rate-limiter.ts";
+import type { Allowance, Standing } from "../../limits/rate-limiter.ts";
 
 /** The names of a kind's headers. */
 interface Names {

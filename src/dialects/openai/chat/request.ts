@@ -1,9 +1,9 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import type { ChatRequest } from "../../contract/index.ts";
-import { COUNTS } from "../counts.ts";
-import { explain, Nullable } from "../explain.ts";
-import { GatewayError } from "../../errors/gateway-error.ts";
+import type { ChatRequest } from "../../../contract/index.ts";
+import { COUNTS } from "../../counts.ts";
+import { explain, Nullable } from "../../explain.ts";
+import { GatewayError } from "../../../errors/gateway-error.ts";
 
 /** The longest model name worth looking up. */
 const MAX_MODEL_LENGTH = 256;

@@ -7,8 +7,8 @@ import type { AttemptUsage, SharedBill } from "../attempts/dispatch-context.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Caller } from "../keys/keyring.ts";
 import type { CacheState } from "../ledger/ledger.ts";
-import type { Ticket, ServedBy, Usable } from "./admission.ts";
-import { NOTHING } from "./admission.ts";
+import type { Ticket, ServedBy, Usable } from "./reservation.ts";
+import { NOTHING } from "./reservation.ts";
 
 // What may stand in a log line and in a header without further thought.
 const SANE_ID = /^[\w.:-]{1,128}$/;

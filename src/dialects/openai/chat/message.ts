@@ -1,14 +1,14 @@
-import type { FinishEvent, FoldedFields, Json, JsonObject, ToolCallEvent } from "../../contract/index.ts";
-import { foldExtra } from "../../contract/index.ts";
-import type { AnswerBatches, AnswerEvent, CountedUsage } from "../../answer/answer-event.ts";
-import { readAll } from "../../answer/read-all.ts";
-import { Bounded } from "../bounded.ts";
-import type { Collected } from "../dialect.ts";
+import type { FinishEvent, FoldedFields, Json, JsonObject, ToolCallEvent } from "../../../contract/index.ts";
+import { foldExtra } from "../../../contract/index.ts";
+import type { AnswerBatches, AnswerEvent, CountedUsage } from "../../../answer/answer-event.ts";
+import { readAll } from "../../../answer/read-all.ts";
+import { Bounded } from "../../bounded.ts";
+import type { Collected } from "../../dialect.ts";
 import { finishFields, finishReason } from "./finish.ts";
-import { Identity } from "./identity.ts";
+import { Identity } from "../identity.ts";
 import { ReasoningDetails } from "./reasoning.ts";
 import { toolCallBody } from "./tool-call.ts";
-import { usageBody } from "./usage.ts";
+import { usageBody } from "../usage.ts";
 
 /**
  * Collects an answer into OpenAI's `chat.completion`.

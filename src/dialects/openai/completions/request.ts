@@ -1,11 +1,11 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import type { ChatRequest, CompletionRequest } from "../../contract/index.ts";
-import { UpstreamError } from "../../contract/index.ts";
-import { keepMeaning } from "../../json/source.ts";
-import { COUNTS } from "../counts.ts";
-import { explain, Nullable } from "../explain.ts";
-import { GatewayError } from "../../errors/gateway-error.ts";
+import type { ChatRequest, CompletionRequest } from "../../../contract/index.ts";
+import { UpstreamError } from "../../../contract/index.ts";
+import { keepMeaning } from "../../../json/source.ts";
+import { COUNTS } from "../../counts.ts";
+import { explain, Nullable } from "../../explain.ts";
+import { GatewayError } from "../../../errors/gateway-error.ts";
 
 /** https://platform.openai.com/docs/api-reference/completions/create */
 export const CompletionsRequestSchema = Type.Object({

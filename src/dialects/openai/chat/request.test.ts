@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { GatewayError } from "../../errors/gateway-error.ts";
+import { GatewayError } from "../../../errors/gateway-error.ts";
 import { parseChatRequest, wantsUsage } from "./request.ts";
 
 const messages = [{ role: "user", content: "Hi" }];

@@ -1,6 +1,6 @@
-import type { EmbedResult, JsonObject } from "../../contract/index.ts";
-import type { CountedUsage } from "../../answer/answer-event.ts";
-import { usageBody } from "../openai-chat/usage.ts";
+import type { EmbedResult, JsonObject } from "../../../contract/index.ts";
+import type { CountedUsage } from "../../../answer/answer-event.ts";
+import { usageBody } from "../usage.ts";
 import type { VectorEncoding } from "./request.ts";
 
 export interface EmbeddingsAnswer {

@@ -1,4 +1,4 @@
-import type { JsonObject, ReasoningEvent } from "../../contract/index.ts";
+import type { JsonObject, ReasoningEvent } from "../../../contract/index.ts";
 
 /**
  * A piece of reasoning as OpenAI clients read it: `reasoning_content` is the text. What an upstream numbers or

@@ -1,8 +1,8 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import type { EmbedInput, EmbedRequest } from "../../contract/index.ts";
-import { keepMeaning } from "../../json/source.ts";
-import { explain, Nullable } from "../explain.ts";
+import type { EmbedInput, EmbedRequest } from "../../../contract/index.ts";
+import { keepMeaning } from "../../../json/source.ts";
+import { explain, Nullable } from "../../explain.ts";
 
 /** https://platform.openai.com/docs/api-reference/embeddings/create */
 export const EmbeddingsRequestSchema = Type.Object({

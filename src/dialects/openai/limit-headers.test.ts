@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { addLimitHeaders, resetText } from "./limit-headers.ts";
-import type { Standing } from "./rate-limiter.ts";
+import type { Standing } from "../../limits/rate-limiter.ts";
 
 function limitHeaders(standing: Standing): Record<string, string> {
   const headers: Record<string, string> = {};

@@ -1,4 +1,4 @@
-import type { Json, JsonObject, ToolCallEvent } from "../../contract/index.ts";
+import type { Json, JsonObject, ToolCallEvent } from "../../../contract/index.ts";
 
 /** A tool call with all its pieces in one. */
 export interface WholeCall {

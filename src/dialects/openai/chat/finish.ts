@@ -1,4 +1,4 @@
-import type { FinishEvent, JsonObject } from "../../contract/index.ts";
+import type { FinishEvent, JsonObject } from "../../../contract/index.ts";
 
 /** The one reason of OpenAI's that the contract has no word for: what requests with `functions` end with. */
 const FUNCTION_CALL = "function_call";

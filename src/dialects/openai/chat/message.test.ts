@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { AnswerEvent } from "../../answer/answer-event.ts";
+import type { AnswerEvent } from "../../../answer/answer-event.ts";
 import { collect } from "./message.ts";
 
 async function collected(...events: AnswerEvent[]) {

@@ -1,14 +1,14 @@
-import type { FinishEvent, JsonObject } from "../../contract/index.ts";
-import type { AnswerEvent, CountedUsage } from "../../answer/answer-event.ts";
-import { flattenString } from "../../runtime/flatten-string.ts";
-import type { FrameWriter, WriterOptions } from "../dialect.ts";
-import type { GatewayError } from "../../errors/gateway-error.ts";
-import { errorBody } from "./error.ts";
+import type { FinishEvent, JsonObject } from "../../../contract/index.ts";
+import type { AnswerEvent, CountedUsage } from "../../../answer/answer-event.ts";
+import { flattenString } from "../../../runtime/flatten-string.ts";
+import type { FrameWriter, WriterOptions } from "../../dialect.ts";
+import type { GatewayError } from "../../../errors/gateway-error.ts";
+import { errorBody } from "../error.ts";
 import { finishFields, finishReason } from "./finish.ts";
-import { Identity, NOT_EXTRA } from "./identity.ts";
+import { Identity, NOT_EXTRA } from "../identity.ts";
 import { reasoningFields } from "./reasoning.ts";
 import { toolCallDelta } from "./tool-call.ts";
-import { usageBody } from "./usage.ts";
+import { usageBody } from "../usage.ts";
 
 /** A comment line: clients skip it, and nobody on the way takes the stream for dead. */
 export const COMMENT_FRAME = ": keep-alive\n\n";

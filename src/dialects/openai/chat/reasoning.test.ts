@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { ReasoningEvent } from "../../contract/index.ts";
+import type { ReasoningEvent } from "../../../contract/index.ts";
 import { ReasoningDetails, reasoningFields } from "./reasoning.ts";
 
 const TWO_BLOCKS: readonly ReasoningEvent[] = [

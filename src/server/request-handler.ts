@@ -1,12 +1,12 @@
-import { errorBody } from "../dialects/openai-chat/error.ts";
+import { errorBody } from "../dialects/openai/error.ts";
 import { GatewayError, toGatewayError } from "../errors/gateway-error.ts";
 import { TickBatcher } from "../runtime/tick-batcher.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../gateway.ts";
-import { addLimitHeaders } from "../limits/limit-headers.ts";
+import { addLimitHeaders } from "../dialects/openai/limit-headers.ts";
 import { limited } from "../pipeline/admit.ts";
-import type { RequestCall } from "../pipeline/open-call.ts";
-import { openCall, requestId } from "../pipeline/open-call.ts";
+import type { RequestCall } from "../pipeline/exchange.ts";
+import { openCall, requestId } from "../pipeline/exchange.ts";
 import type { Cors } from "./cors.ts";
 import type { CallHandler, Endpoint } from "./endpoints.ts";
 import { endpointAt, endpointsAt } from "./endpoints.ts";

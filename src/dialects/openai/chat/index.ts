@@ -1,4 +1,4 @@
-import type { Dialect } from "../dialect.ts";
+import type { Dialect } from "../../dialect.ts";
 import { collect } from "./message.ts";
 import { ChunkWriter, COMMENT_FRAME } from "./stream.ts";
 

@@ -6,11 +6,11 @@ import type { SharedCallPlan } from "../cache/coalescer.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Caller } from "../keys/keyring.ts";
 import type { CachedAnswer, ResponseCache } from "../cache/response-cache.ts";
-import type { AnsweredBy } from "../attempts/upstream-answer.ts";
+import type { AnsweredBy } from "../attempts/answer.ts";
 import { cacheDirectives } from "../cache/cache-control.ts";
 import { cacheKey, rememberedKey, rememberKey } from "../cache/cache-key.ts";
 import type { Answer } from "./dispatch.ts";
-import type { RequestCall } from "./open-call.ts";
+import type { RequestCall } from "./exchange.ts";
 import type { Plan } from "./route.ts";
 import { isWorthKeeping } from "../cache/worth-keeping.ts";
 

@@ -1,13 +1,13 @@
 import type { Batches, EmbedRequest, EmbedResult, NextBatch } from "../contract/index.ts";
 import { isPending } from "../runtime/reusable-deferred.ts";
-import { wantsUsage } from "../dialects/openai-chat/request.ts";
+import { wantsUsage } from "../dialects/openai/chat/request.ts";
 import type { AnswerBatches, CountedUsage, NextAnswerBatch } from "../answer/answer-event.ts";
 import { sanitizeUsage } from "../answer/sanitize-usage.ts";
 import type { Gateway } from "../gateway.ts";
 import type { TrackedRequest } from "../usage/usage-tracker.ts";
 import { UsageTracker } from "../usage/usage-tracker.ts";
 import type { Answer, Answered } from "./dispatch.ts";
-import type { RequestCall } from "./open-call.ts";
+import type { RequestCall } from "./exchange.ts";
 import { promptTokens } from "../usage/prompt-tokens.ts";
 
 /** An answer with one usage at its end. */
