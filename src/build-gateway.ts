@@ -26,6 +26,7 @@ import { ModelCatalog } from "./targets/model-catalog.ts";
 import { PriceBook } from "./usage/prices.ts";
 import { RateLimiter } from "./limits/rate-limiter.ts";
 import { openResponseCache } from "./cache/response-cache.ts";
+import { HeadersCache } from "./runtime/headers-cache.ts";
 import { RouteTable } from "./targets/route-table.ts";
 import type { CircuitChange } from "./targets/attempt-permit.ts";
 import { TargetStates } from "./targets/target-states.ts";
@@ -123,6 +124,7 @@ export async function build(
     metrics: new RequestMetrics((model) => isKnownModel(model, { routes, catalog })),
     outputEstimate: settings.key_defaults.output_estimate,
     tokens,
+    headers: new HeadersCache(),
     log,
     redact: redactor.message,
     start() {

@@ -13,6 +13,7 @@ import type { OpenUpstream } from "./targets/open-upstream.ts";
 import type { PriceBook } from "./usage/prices.ts";
 import type { RateLimiter } from "./limits/rate-limiter.ts";
 import type { ResponseCache } from "./cache/response-cache.ts";
+import type { HeadersCache } from "./runtime/headers-cache.ts";
 import type { RouteTable } from "./targets/route-table.ts";
 import type { TargetStates } from "./targets/target-states.ts";
 import type { TokenCounter } from "./usage/token-counter.ts";
@@ -44,6 +45,8 @@ export interface Gateway {
   readonly outputEstimate: number;
   readonly calls: InFlightRequests;
   readonly tokens: TokenCounter;
+  /** The headers of answers, which most answers have in common with the one before. */
+  readonly headers: HeadersCache;
   readonly log: GatewayLogger;
   /** Removes secrets from what an upstream or a plugin said, and cuts it to what a client is shown. */
   readonly redact: (text: string) => string;

@@ -151,7 +151,7 @@ describe("a planted violation is found:", () => {
     ["src/attempts/a.ts", "../gateway.ts", "src/gateway.ts"],
     ["src/pipeline/a.ts", "../storage/a.ts", "src/storage/a.ts"],
     ["src/pipeline/a.ts", "../server/app.ts", "src/server/app.ts"],
-    ["src/gateway.ts", "./pipeline/pipeline.ts", "src/pipeline/generate.ts"],
+    ["src/gateway.ts", "./pipeline/generate.ts", "src/pipeline/generate.ts"],
     ["src/build-gateway.ts", "./server/app.ts", "src/server/app.ts"],
     ["config/document/a.ts", "../schema/walk.ts", "config/schema/walk.ts"],
     ["config/schema/a.ts", "../check.ts", "config/check.ts"],

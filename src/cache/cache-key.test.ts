@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { requestOf } from "../../test/support/request-of.ts";
 import { CHAT_REQUEST_FIELD_NAMES, CHAT_REQUEST_FIELDS } from "../../test/support/chat-request-fields.ts";
 import type { ChatRequest, Json, JsonObject } from "../contract/index.ts";
 import { parseLossless } from "../json/lossless.ts";
 import { retainSource } from "../json/source.ts";
 import type { KeyParts } from "./cache-key.ts";
-import { cacheKey, rememberedKey, rememberKey } from "./cache-key.ts";
+import { cacheKey, RepeatedRequests } from "./cache-key.ts";
 import type { Target } from "../targets/route-table.ts";
 
 const NEVER_IN_THE_ANSWER = [
@@ -27,7 +28,7 @@ function target(model: string, upstream = { id: "one", plugin: "a" }): Target {
 const PARTS: KeyParts = { endpoint: "/v1/chat/completions", target: target("m"), sharedBy: "alice" };
 const ALL: JsonObject = CHAT_REQUEST_FIELDS;
 const keyOf = (request: object, parts: Partial<KeyParts> = {}) =>
-  cacheKey(request as ChatRequest, { ...PARTS, ...parts });
+  cacheKey(requestOf(request), { ...PARTS, ...parts });
 
 /** Another value of the same shape, with one change as deep inside as can be. */
 function mutated(value: Json | undefined): Json {
@@ -140,6 +141,7 @@ describe("two values have the same key", () => {
 });
 
 describe("a request whose key is remembered", () => {
+  const repeated = new RepeatedRequests();
   const written = (text: string): ChatRequest => {
     const request = JSON.parse(text) as ChatRequest;
     retainSource(request, { bytes: new TextEncoder().encode(text), members: [], ascii: false });
@@ -149,11 +151,11 @@ describe("a request whose key is remembered", () => {
     written(`{"model":"m","messages":[{"role":"user","content":${JSON.stringify(what)}}]}`);
 
   const keyFor = (request: ChatRequest, parts: Partial<KeyParts> = {}) =>
-    rememberedKey(request, { ...PARTS, ...parts });
+    repeated.keyOf(requestOf(request), { ...PARTS, ...parts });
 
   test("has the same key again, and so has whoever writes it in other bytes", () => {
     const key = keyOf(asking("again"));
-    rememberKey(asking("again"), PARTS, key);
+    repeated.remember(requestOf(asking("again")), PARTS, key);
     expect(keyFor(asking("again"))).toBe(key);
     const otherwise = written(JSON.stringify(asking("again"), undefined, 2));
     expect(keyFor(otherwise)).toBeUndefined();
@@ -162,7 +164,7 @@ describe("a request whose key is remembered", () => {
 
   test("gives it to no other request, endpoint, model, upstream or key", () => {
     const remembered = asking("once");
-    rememberKey(remembered, PARTS, keyOf(remembered));
+    repeated.remember(requestOf(remembered), PARTS, keyOf(remembered));
     expect(keyFor(asking("twice"))).toBeUndefined();
     const others: Partial<KeyParts>[] = [
       { endpoint: "/v1/completions" },
@@ -176,18 +178,18 @@ describe("a request whose key is remembered", () => {
   });
 
   test("is forgotten once many others came", () => {
-    rememberKey(asking("early"), PARTS, "remembered");
+    repeated.remember(requestOf(asking("early")), PARTS, "remembered");
     expect(keyFor(asking("early"))).toBe("remembered");
     for (let count = 0; count < 1_000; count++) {
       const other = asking(`later ${count}`);
-      rememberKey(other, PARTS, keyOf(other));
+      repeated.remember(requestOf(other), PARTS, keyOf(other));
     }
     expect(keyFor(asking("early"))).toBeUndefined();
   });
 
   test("isn't remembered where it is long", () => {
     const long = asking("x".repeat(20_000));
-    rememberKey(long, PARTS, "remembered");
+    repeated.remember(requestOf(long), PARTS, "remembered");
     expect(keyFor(long)).toBeUndefined();
   });
 });

@@ -1,6 +1,6 @@
-import type { ChatRequest, CompletionRequest, Json, JsonObject } from "../contract/index.ts";
+import type { Json, JsonObject } from "../contract/index.ts";
 import { LosslessNumber } from "../contract/index.ts";
-import { sourceOf } from "../json/source.ts";
+import type { RequestMembers } from "../json/request-members.ts";
 import type { Target } from "../targets/route-table.ts";
 
 /**
@@ -38,13 +38,12 @@ export interface KeyParts {
  * A key that two requests have in common only if they ask the same thing of the same model of the same upstream,
  * on behalf of the same clients: the SHA-256 of all of it, in which the order of an object's members counts nothing.
  */
-export function cacheKey(request: ChatRequest | CompletionRequest, parts: KeyParts): string {
+export function cacheKey(request: RequestMembers, parts: KeyParts): string {
   const { endpoint, target, sharedBy } = parts;
   const { id, plugin } = target.upstream;
-  const names = Object.keys(request).filter(
-    (name) => !NEVER_IN_THE_ANSWER.has(name) && !isLeftOut(request, name),
-  );
-  const all = [endpoint, id, plugin, target.model, sharedBy ?? null, members(request, names)];
+  const names = request.names().filter((name) => !NEVER_IN_THE_ANSWER.has(name) && !isLeftOut(request, name));
+  const asked = members(names, (name) => request.member(name));
+  const all = [endpoint, id, plugin, target.model, sharedBy ?? null, asked];
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(all)).digest("base64");
 }
 
@@ -52,8 +51,8 @@ export function cacheKey(request: ChatRequest | CompletionRequest, parts: KeyPar
  * Whether a field is null, which is how some clients leave it out. Only of a text to be continued does vLLM take no
  * bound where `max_tokens` is null, and 16 tokens where it isn't there.
  */
-function isLeftOut(request: JsonObject, name: string): boolean {
-  return request[name] === null && !(name === "max_tokens" && "prompt" in request);
+function isLeftOut(request: RequestMembers, name: string): boolean {
+  return request.member(name) === null && !(name === "max_tokens" && request.member("prompt") !== undefined);
 }
 
 /** A request that was answered from the cache, as its client wrote it. */
@@ -67,52 +66,56 @@ interface Repeated {
 const MAX_REPEATED = 256;
 const MAX_SOURCE = 16 * 1024;
 
-/** By the hash of their bytes, the latest last. */
-const repeated = new Map<number | bigint, Repeated>();
-
 /**
- * Remembers the key of a request that was answered from the cache: who asks the same again and again mostly writes it
- * with the same bytes, and comparing those takes a tenth of the time.
+ * The keys of requests that were answered from the cache. A client that repeats a request mostly writes it with the same
+ * bytes, and comparing those takes a tenth of the time that a key takes.
  */
-export function rememberKey(request: ChatRequest | CompletionRequest, parts: KeyParts, key: string): void {
-  const source = sourceOf(request)?.bytes;
-  if (!source || source.length > MAX_SOURCE) return;
-  for (const oldest of repeated.keys()) {
-    if (repeated.size < MAX_REPEATED) break;
-    repeated.delete(oldest);
+export class RepeatedRequests {
+  /** By the hash of their bytes, the latest last. */
+  readonly #known = new Map<number | bigint, Repeated>();
+
+  remember({ bytes: source }: RequestMembers, parts: KeyParts, key: string): void {
+    if (!source || source.length > MAX_SOURCE) return;
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size < MAX_REPEATED) break;
+      this.#known.delete(oldest);
+    }
+    this.#known.set(Bun.hash(source), { source, parts, key });
   }
-  repeated.set(Bun.hash(source), { source, parts, key });
+
+  /** Returns the key of a request that was written with the same bytes before and is remembered. */
+  keyOf({ bytes: source }: RequestMembers, parts: KeyParts): string | undefined {
+    if (!source || source.length > MAX_SOURCE) return undefined;
+    const known = this.#known.get(Bun.hash(source));
+    return known && isSame(known.parts, parts) && Buffer.compare(known.source, source) === 0
+      ? known.key
+      : undefined;
+  }
 }
 
-/** The key of a request that was written with the same bytes before and is remembered. */
-export function rememberedKey(
-  request: ChatRequest | CompletionRequest,
-  { endpoint, target, sharedBy }: KeyParts,
-): string | undefined {
-  const source = sourceOf(request)?.bytes;
-  if (!source || source.length > MAX_SOURCE) return undefined;
-  const known = repeated.get(Bun.hash(source));
-  if (!known) return undefined;
-  const { upstream, model } = known.parts.target;
-  const isSame =
-    known.parts.endpoint === endpoint &&
-    known.parts.sharedBy === sharedBy &&
-    upstream.id === target.upstream.id &&
-    upstream.plugin === target.upstream.plugin &&
-    model === target.model;
-  return isSame && Buffer.compare(known.source, source) === 0 ? known.key : undefined;
+function isSame(one: KeyParts, other: KeyParts): boolean {
+  const [{ upstream, model }, { upstream: otherUpstream, model: otherModel }] = [one.target, other.target];
+  return (
+    one.endpoint === other.endpoint &&
+    one.sharedBy === other.sharedBy &&
+    upstream.id === otherUpstream.id &&
+    upstream.plugin === otherUpstream.plugin &&
+    model === otherModel
+  );
 }
 
 /** The same with the members of all objects in the order of their names: then equal values are the same text. */
 function ordered(value: Json | undefined): Json | undefined {
   if (typeof value !== "object" || value === null || value instanceof LosslessNumber) return value;
-  return isList(value) ? value.map((item) => ordered(item) ?? null) : members(value, Object.keys(value));
+  return isList(value)
+    ? value.map((item) => ordered(item) ?? null)
+    : members(Object.keys(value), (name) => value[name]);
 }
 
-function members(object: JsonObject, names: string[]): JsonObject {
+function members(names: string[], member: (name: string) => Json | undefined): JsonObject {
   // Without a prototype, so that a member called `__proto__` is one like any other.
   const copy: Record<string, Json | undefined> = Object.create(null);
-  for (const name of names.sort()) copy[name] = ordered(object[name]);
+  for (const name of names.sort()) copy[name] = ordered(member(name));
   return copy;
 }
 

@@ -2,31 +2,18 @@ import { LRUCache } from "lru-cache";
 import type { CacheSettings } from "../../config/settings.ts";
 import type { Batches, NextBatch } from "../contract/index.ts";
 import { END_OF_BATCHES } from "../answer/batches.ts";
-import type { CountedUsage } from "../answer/answer-event.ts";
 import type { EventBuffer } from "./event-buffer.ts";
 import { BEGINNING } from "./event-buffer.ts";
 import { Coalescer } from "./coalescer.ts";
-import type { AnsweredBy } from "../attempts/answer.ts";
+import type { EncodedAnswer, EncodedForms, Provenance } from "../attempts/answer.ts";
+import { RepeatedRequests } from "./cache-key.ts";
 
 /** About what an entry takes beside its events, in bytes: its key, who answered, and its place in the cache. */
 const ENTRY_SIZE = 768;
 
-/** A whole answer as it was sent. */
-export interface EncodedAnswer {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly usage: CountedUsage | undefined;
-}
-
-/** What was sent of a cached answer, by the form in which it was. */
-export interface EncodedForms {
-  get(form: string): EncodedAnswer | undefined;
-  /** Keeps it as long as the answer, if there is room. */
-  keep(form: string, sent: EncodedAnswer): void;
-}
-
 /** One answer that was given before. */
 export interface CachedAnswer {
-  readonly answered: AnsweredBy;
+  readonly answered: Provenance;
   /** How old it is, in ms. */
   readonly age: number;
   /** The answer's events, from the beginning on and at the reader's pace. */
@@ -35,7 +22,7 @@ export interface CachedAnswer {
 }
 
 interface Entry {
-  readonly answered: AnsweredBy;
+  readonly answered: Provenance;
   readonly events: EventBuffer;
   /** By the cache's clock. */
   readonly stored: number;
@@ -51,6 +38,7 @@ export class ResponseCache {
   readonly mode: CacheSettings["mode"];
   readonly scope: CacheSettings["scope"];
   readonly coalescer: Coalescer;
+  readonly repeated = new RepeatedRequests();
   readonly #ttl: number;
   readonly #now: () => number;
   readonly #entries: LRUCache<string, Entry>;
@@ -109,7 +97,7 @@ export class ResponseCache {
   }
 
   /** Keeps an answer, complete and successful, in place of an older one; one that is too large isn't kept. */
-  set(key: string, answered: AnsweredBy, events: EventBuffer): void {
+  set(key: string, answered: Provenance, events: EventBuffer): void {
     events.settle();
     this.#entries.set(key, { answered, events, stored: this.#now(), encoded: new Map() });
   }

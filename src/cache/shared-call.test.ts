@@ -7,12 +7,12 @@ import { GatewayError } from "../errors/gateway-error.ts";
 import { CancelSource } from "../runtime/cancel-source.ts";
 import { createLogger } from "../log.ts";
 import type { DispatchContext, DispatchFacts } from "../attempts/dispatch-context.ts";
-import type { SharedCall, SharedAnswer } from "./shared-call.ts";
+import type { SharedCall } from "./shared-call.ts";
 import { Coalescer } from "./coalescer.ts";
-import type { AnsweredBy, UpstreamAnswer } from "../attempts/answer.ts";
+import type { Answer, Provenance } from "../attempts/answer.ts";
 
 const log = createLogger({ log: "json", level: "error", redact: (text) => text });
-const BY: AnsweredBy = { upstream: "one", upstreamModel: "m", attempts: 1, ignored: [] };
+const BY: Provenance = { upstream: "one", upstreamModel: "m", attempts: 1, ignored: [] };
 
 /** One client who waits, and can leave. */
 class Client {
@@ -37,7 +37,7 @@ class Client {
 function started(pieces: readonly string[] = ["a", "b", "c"]) {
   const coalescer = new Coalescer({ maxSize: 1024 * 1024, maxEntry: 1024 * 1024 });
   const source = new Source(pieces);
-  const asked = Promise.withResolvers<UpstreamAnswer>();
+  const asked = Promise.withResolvers<Answer>();
   let context: DispatchContext | undefined;
   let completed = 0;
   const call = coalescer.start("key", {
@@ -54,7 +54,7 @@ function started(pieces: readonly string[] = ["a", "b", "c"]) {
     call,
     source,
     fail: asked.reject,
-    commit: () => asked.resolve({ ...BY, events: source }),
+    commit: () => asked.resolve({ ...BY, content: source, cache: "bypass", pays: () => true }),
     note: (facts: DispatchFacts) => context?.note(facts),
     completed: () => completed,
     /** Whether the upstream's work was ended. */
@@ -62,13 +62,13 @@ function started(pieces: readonly string[] = ["a", "b", "c"]) {
   };
 }
 
-function subscribe(call: SharedCall, count: number): { clients: Client[]; answers: Promise<SharedAnswer>[] } {
+function subscribe(call: SharedCall, count: number): { clients: Client[]; answers: Promise<Answer>[] } {
   const clients = Array.from({ length: count }, () => new Client());
-  return { clients, answers: clients.map((client) => call.subscribe(client)) };
+  return { clients, answers: clients.map((client) => call.subscribe(client, "follow")) };
 }
 
-function textOf({ events }: SharedAnswer): Promise<string> {
-  return textIn(events);
+function textOf({ content }: Answer): Promise<string> {
+  return textIn(content);
 }
 
 describe("one call", () => {
@@ -88,12 +88,12 @@ describe("one call", () => {
   test("lets late ones have what has passed, and then the rest", async () => {
     const { coalescer, call, source, commit } = started();
     commit();
-    const first = await call.subscribe(new Client());
-    const reader = first.events;
+    const first = await call.subscribe(new Client(), "follow");
+    const reader = first.content;
     await reader.next();
     source.hold();
     const wait = reader.next();
-    const late = textOf(await (coalescer.find("key") ?? call).subscribe(new Client()));
+    const late = textOf(await (coalescer.find("key") ?? call).subscribe(new Client(), "follow"));
     source.release();
     expect((await wait).value).toEqual([{ type: "text", text: "b" }]);
     expect(await late).toBe("abc");
@@ -171,7 +171,7 @@ describe("who leaves", () => {
     const { call, isCancelled } = started();
     const client = new Client();
     client.leave();
-    expect(await rejection(call.subscribe(client), GatewayError)).toBe(client.reason);
+    expect(await rejection(call.subscribe(client, "follow"), GatewayError)).toBe(client.reason);
     expect(isCancelled()).toBe(true);
   });
 
@@ -187,7 +187,7 @@ describe("who leaves", () => {
 });
 
 describe("who pays", () => {
-  const paying = (answers: readonly SharedAnswer[]) => answers.map((answer) => answer.pays());
+  const paying = (answers: readonly Answer[]) => answers.map((answer) => answer.pays());
 
   test("is the first, to the end and after it", async () => {
     const { call, commit } = started();

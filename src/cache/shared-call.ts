@@ -11,7 +11,7 @@ import type {
 import type { EventBuffer } from "./event-buffer.ts";
 import { Broadcast } from "./broadcast.ts";
 import type { BroadcastReader } from "./broadcast.ts";
-import type { AnsweredBy, UpstreamAnswer } from "../attempts/answer.ts";
+import type { Answer, Provenance } from "../attempts/answer.ts";
 
 /** A request that waits for a shared answer. */
 export interface Subscriber {
@@ -23,17 +23,11 @@ export interface Subscriber {
   share(bill: SharedBill): void;
 }
 
-/** A shared answer as one subscriber gets it. */
-export interface SharedAnswer extends UpstreamAnswer {
-  /** Whether this subscriber pays for the upstream's work, as things stand now. */
-  pays(): boolean;
-}
-
 export interface SharedCallOptions {
   readonly id: string;
   readonly log: GatewayLogger;
   /** Asks the upstreams. */
-  readonly ask: (context: DispatchContext) => Promise<UpstreamAnswer>;
+  readonly ask: (context: DispatchContext) => Promise<Answer>;
   /** The budget of memory from which the answer is kept while it is under way. */
   readonly room: ByteBudget;
   /** The most that is kept of it, in bytes. */
@@ -41,11 +35,11 @@ export interface SharedCallOptions {
   /** Called once when nobody can join any more: all have left, it is over, or the answer is too large. */
   readonly shut: () => void;
   /** Called with the whole answer at its end. */
-  readonly complete: (answered: AnsweredBy, events: EventBuffer) => void;
+  readonly complete: (answered: Provenance, events: EventBuffer) => void;
 }
 
 interface Begun {
-  readonly answered: AnsweredBy;
+  readonly answered: Provenance;
   readonly broadcast: Broadcast;
 }
 
@@ -93,9 +87,10 @@ export class SharedCall implements DispatchContext {
    * Resolves with the answer, from its beginning on, once an upstream has committed to it. Rejects with the upstreams'
    * failure, or with the subscriber's own reason to leave.
    */
-  subscribe(subscriber: Subscriber): Promise<SharedAnswer> {
+  subscribe(subscriber: Subscriber, cache: Answer["cache"]): Promise<Answer> {
     const pays = () => this.#payer === subscription;
     const subscription: Subscription = new Subscription(subscriber, {
+      cache,
       over: (early) => this.#unsubscribe(subscription, early),
       pays,
     });
@@ -109,11 +104,11 @@ export class SharedCall implements DispatchContext {
   }
 
   /** An upstream has committed: all get their readers before any of them reads. */
-  readonly #begin = (answer: UpstreamAnswer): void => {
-    const { events, upstream, upstreamModel, attempts, ignored } = answer;
+  readonly #begin = (answer: Answer): void => {
+    const { content, upstream, upstreamModel, attempts, ignored } = answer;
     const answered = { upstream, upstreamModel, attempts, ignored };
     const { room, maxSize, complete } = this.#options;
-    const broadcast = new Broadcast(events, {
+    const broadcast = new Broadcast(content, {
       room,
       maxSize,
       outgrown: () => this.#shut(),
@@ -149,6 +144,8 @@ export class SharedCall implements DispatchContext {
 }
 
 interface SubscriptionOptions {
+  /** How the answer of this subscriber relates to the cache. */
+  readonly cache: Answer["cache"];
   /** Called once when the subscriber detaches; `early` is true before the answer ended. */
   readonly over: (early: boolean) => void;
   readonly pays: () => boolean;
@@ -158,7 +155,7 @@ interface SubscriptionOptions {
 class Subscription {
   readonly subscriber: Subscriber;
   readonly #options: SubscriptionOptions;
-  readonly #answer = Promise.withResolvers<SharedAnswer>();
+  readonly #answer = Promise.withResolvers<Answer>();
   #reader: BroadcastReader | undefined;
   #isOver = false;
 
@@ -167,13 +164,14 @@ class Subscription {
     this.#options = options;
   }
 
-  get answer(): Promise<SharedAnswer> {
+  get answer(): Promise<Answer> {
     return this.#answer.promise;
   }
 
   begin({ answered, broadcast }: Begun): void {
     this.#reader = broadcast.read(this.#over);
-    this.#answer.resolve({ ...answered, events: this.#reader, pays: this.#options.pays });
+    const { cache, pays } = this.#options;
+    this.#answer.resolve({ ...answered, content: this.#reader, cache, pays });
   }
 
   /** Rejects the answer: no upstream has committed to one. */

@@ -15,8 +15,8 @@ import type { Resolution } from "../targets/route-table.ts";
 import { StartupError } from "../errors/startup-error.ts";
 import { targetName } from "../targets/attempt-permit.ts";
 import { refuseExpired } from "../pipeline/authenticate.ts";
-import type { Plan as RoutePlan } from "../pipeline/route.ts";
-import { resolve, route } from "../pipeline/route.ts";
+import type { Choice } from "../pipeline/route.ts";
+import { resolve, routeModel } from "../pipeline/route.ts";
 import { isUnpriced } from "../usage/unpriced.ts";
 import { openTemporaryStorage } from "../storage/open-storage.ts";
 import { knownKeys } from "./keys/known-keys.ts";
@@ -93,7 +93,7 @@ async function explainRequest(
   try {
     refuseExpired(caller);
     unstarted = await fetchLists(gateway);
-    const plan = await route({ model }, { caller, gateway, call: { note: () => undefined } });
+    const plan = await routeModel(model, { caller, gateway });
     const resolution = await resolve(model, gateway);
     if (resolution) printTargets(plan, resolution);
     printLimits(request, plan, settings);
@@ -132,7 +132,7 @@ async function fetchLists({ catalog, upstreams, redact }: BuiltGateway): Promise
   return unstarted;
 }
 
-function printTargets({ targets, onContextLength }: RoutePlan, resolution: Resolution): void {
+function printTargets({ targets, onContextLength }: Choice, resolution: Resolution): void {
   console.log(`goes by ${describeResolution(resolution)}`);
   for (const [index, target] of targets.entries()) {
     const weight = resolution.strategy === "failover" ? "" : `  weight ${target.weight}`;
@@ -142,11 +142,7 @@ function printTargets({ targets, onContextLength }: RoutePlan, resolution: Resol
   if (onContextLength === "next") console.log("  a conversation that is too long for one goes to the next");
 }
 
-function printLimits(
-  { caller, by }: ExplainedRequest,
-  { targets }: RoutePlan,
-  { upstreams }: Settings,
-): void {
+function printLimits({ caller, by }: ExplainedRequest, { targets }: Choice, { upstreams }: Settings): void {
   if (hasLimit(caller.limits)) {
     console.log(
       `  limits of ${by}${caller.name === "" ? " without its own" : ""}: ${formatLimits(caller.limits)}`,
@@ -159,7 +155,7 @@ function printLimits(
   }
 }
 
-function printUnpriced({ targets }: RoutePlan, gateway: BuiltGateway): void {
+function printUnpriced({ targets }: Choice, gateway: BuiltGateway): void {
   for (const target of targets.filter((each) => isUnpriced(each, gateway))) {
     console.log(`  no price is known for ${targetName(target)}: what it answers costs the budget no USD`);
   }
@@ -170,11 +166,7 @@ function hasLimit(limits: LimitSettings): boolean {
 }
 
 /** Prints other routes and upstreams that match the name but are not used. */
-async function printAlternatives(
-  model: string,
-  { targets }: RoutePlan,
-  gateway: BuiltGateway,
-): Promise<void> {
+async function printAlternatives(model: string, { targets }: Choice, gateway: BuiltGateway): Promise<void> {
   const [, ...others] = gateway.routes.ways(model);
   for (const { via } of others) console.log(`  ${via} would fit as well, but comes later`);
   const asked = new Set(targets.map(({ upstream }) => upstream));

@@ -1,17 +1,82 @@
-import type { JsonObject } from "../contract/index.ts";
 import type { AnswerBatches, AnswerEvent, CountedUsage } from "../answer/answer-event.ts";
+import type { Capabilities, JsonObject } from "../contract/index.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";
+import type { Standing } from "../limits/rate-limiter.ts";
+import type { GenerateRequest, VectorRequest } from "./model-request.ts";
+import type { OperationDocument } from "./operation-document.ts";
 
-/** How one kind of client wants to hear an answer. */
+/** One client API: its endpoints, and what they have in common. A folder of its own, and one line in `index.ts`. */
 export interface Dialect {
-  /** As `openai-chat`. */
+  /** As `OpenAI`. */
   readonly name: string;
-  /** A comment that fills silence in a stream. */
+  readonly endpoints: readonly DialectEndpoint[];
+  /** The request headers in which clients send their key, in the order in which they are tried. */
+  readonly keyHeaders: readonly string[];
+  /** The schema of an error's body, for openapi.json. */
+  readonly errorSchema: object;
+  /** Returns an error in the form that clients of this API read. `request` is the request's id. */
+  error(error: GatewayError, request: string): ErrorReply;
+  /** Adds the headers that say how much of a key's limits is left. */
+  addLimitHeaders(standing: Standing, headers: Record<string, string>): void;
+}
+
+/** An error as a client reads it. */
+export interface ErrorReply {
+  readonly status: number;
+  readonly body: JsonObject;
+  /** Beside those that every error has. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type DialectEndpoint = GenerateEndpoint | EmbedEndpoint | ModelListEndpoint | ModelEndpoint;
+
+interface EndpointBase {
+  /** As `/v1/chat/completions`. A path that ends in `/*` stands for all paths below it. */
+  readonly path: string;
+  /** Its part of openapi.json. */
+  readonly document: OperationDocument;
+}
+
+/** POST: a model answers in words. */
+export interface GenerateEndpoint extends EndpointBase {
+  readonly kind: "generate";
+  /** The frame that fills silence in a stream. */
   readonly comment: string;
+  /** Checks a body; throws a GatewayError that names the member at fault. */
+  parse(body: unknown): GenerateRequest;
   /** Writes one streamed answer. */
   writer(options: WriterOptions): FrameWriter;
   /** Collects a whole answer. */
   collect(answer: AnswerBatches, model: string): Promise<Collected>;
+}
+
+/** POST: a model turns texts into vectors. */
+export interface EmbedEndpoint extends EndpointBase {
+  readonly kind: "embed";
+  /** Checks a body; throws a GatewayError that names the member at fault. */
+  parse(body: unknown): VectorRequest;
+}
+
+/** GET: the models that a key may use. */
+export interface ModelListEndpoint extends EndpointBase {
+  readonly kind: "models";
+  write(models: readonly OfferedModel[]): JsonObject;
+}
+
+/** GET: one model, whose id is the rest of the path. */
+export interface ModelEndpoint extends EndpointBase {
+  readonly kind: "model";
+  write(model: OfferedModel): JsonObject;
+}
+
+/** A model as the gateway offers it. */
+export interface OfferedModel {
+  readonly id: string;
+  /** Seconds since 1970. */
+  readonly created: number | undefined;
+  readonly ownedBy: string;
+  /** What it can do, as far as its upstreams say. */
+  readonly capabilities: Capabilities | undefined;
 }
 
 export interface WriterOptions {

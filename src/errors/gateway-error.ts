@@ -1,42 +1,36 @@
 import type { UpstreamErrorCode } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 
-interface ErrorCodeInfo {
-  readonly status: number;
-  /** OpenAI's `error.type`. */
-  readonly type: string;
-}
-
 /** Every code a client can read in `error.code`, with its HTTP status. DESIGN of the HTTP interface: README, "Errors". */
 export const ERROR_CODES = {
-  invalid_json: { status: 400, type: "invalid_request_error" },
-  invalid_value: { status: 400, type: "invalid_request_error" },
-  missing_required_parameter: { status: 400, type: "invalid_request_error" },
-  unsupported_parameter: { status: 400, type: "invalid_request_error" },
-  content_filter: { status: 400, type: "invalid_request_error" },
-  context_length_exceeded: { status: 400, type: "invalid_request_error" },
-  invalid_api_key: { status: 401, type: "invalid_request_error" },
-  model_not_allowed: { status: 403, type: "permission_error" },
-  key_expired: { status: 403, type: "permission_error" },
-  model_not_found: { status: 404, type: "invalid_request_error" },
-  unknown_url: { status: 404, type: "invalid_request_error" },
-  method_not_allowed: { status: 405, type: "invalid_request_error" },
-  request_timeout: { status: 408, type: "invalid_request_error" },
-  request_too_large: { status: 413, type: "invalid_request_error" },
-  unsupported_media_type: { status: 415, type: "invalid_request_error" },
-  rate_limit_exceeded: { status: 429, type: "rate_limit_error" },
-  insufficient_quota: { status: 429, type: "insufficient_quota" },
-  client_closed_request: { status: 499, type: "invalid_request_error" },
-  internal_error: { status: 500, type: "server_error" },
-  upstream_error: { status: 502, type: "server_error" },
-  upstream_truncated: { status: 502, type: "server_error" },
-  upstream_bad_response: { status: 502, type: "server_error" },
-  upstream_unavailable: { status: 503, type: "server_error" },
-  no_credential: { status: 503, type: "server_error" },
-  overloaded: { status: 503, type: "server_error" },
-  shutting_down: { status: 503, type: "server_error" },
-  upstream_timeout: { status: 504, type: "server_error" },
-} as const satisfies Record<string, ErrorCodeInfo>;
+  invalid_json: 400,
+  invalid_value: 400,
+  missing_required_parameter: 400,
+  unsupported_parameter: 400,
+  content_filter: 400,
+  context_length_exceeded: 400,
+  invalid_api_key: 401,
+  model_not_allowed: 403,
+  key_expired: 403,
+  model_not_found: 404,
+  unknown_url: 404,
+  method_not_allowed: 405,
+  request_timeout: 408,
+  request_too_large: 413,
+  unsupported_media_type: 415,
+  rate_limit_exceeded: 429,
+  insufficient_quota: 429,
+  client_closed_request: 499,
+  internal_error: 500,
+  upstream_error: 502,
+  upstream_truncated: 502,
+  upstream_bad_response: 502,
+  upstream_unavailable: 503,
+  no_credential: 503,
+  overloaded: 503,
+  shutting_down: 503,
+  upstream_timeout: 504,
+} as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
@@ -68,18 +62,14 @@ export class GatewayError extends Error {
     this.name = "RequestError";
     this.code = code;
     this.param = options.param;
-    const comesBack = ERROR_CODES[code].status === 429 || ERROR_CODES[code].status === 503;
+    const comesBack = ERROR_CODES[code] === 429 || ERROR_CODES[code] === 503;
     this.retryAfterMs = options.retryAfterMs ?? (comesBack ? DEFAULT_RETRY_AFTER_MS : undefined);
     this.upstreamCode = options.upstreamCode;
     this.headers = options.headers ?? {};
   }
 
   get status(): number {
-    return ERROR_CODES[this.code].status;
-  }
-
-  get type(): string {
-    return ERROR_CODES[this.code].type;
+    return ERROR_CODES[this.code];
   }
 }
 

@@ -1,10 +1,16 @@
-import type { Answered } from "./dispatch.ts";
+import type { Answer } from "../attempts/answer.ts";
 
 /** Proxies refuse headers that are much longer. */
 const LONGEST_LIST = 1_000;
 
 /** Returns the headers that say who answered a request, and how. */
-export function headersOf({ upstream, attempts, ignored, cache, age }: Answered): Record<string, string> {
+export function headersOf({
+  upstream,
+  attempts,
+  ignored,
+  cache,
+  age,
+}: Answer<unknown>): Record<string, string> {
   const headers: Record<string, string> = {
     "x-modelyard-upstream": upstream,
     "x-modelyard-attempts": String(attempts),

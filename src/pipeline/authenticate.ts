@@ -1,34 +1,50 @@
 import { GatewayError } from "../errors/gateway-error.ts";
-import type { Gateway } from "../gateway.ts";
 import { KeysUnreadable } from "../keys/key-cache.ts";
 import type { Caller, Keyring } from "../keys/keyring.ts";
-import type { RequestCall } from "./exchange.ts";
+import type { Exchange, Stage } from "./exchange.ts";
 
 // `Bearer Bearer KEY` is what the predecessor's README taught people to type.
 const SCHEMES = /^(?:bearer\s+)+/i;
 /** A scheme without a key. */
 const NO_KEY = /^bearer$/i;
 
+/** A request whose caller is known. Only `authenticate` makes one. */
+class Authenticated implements Stage {
+  declare protected readonly step: "authenticated";
+  readonly exchange: Exchange;
+  readonly caller: Caller;
+
+  constructor(exchange: Exchange, caller: Caller) {
+    this.exchange = exchange;
+    this.caller = caller;
+  }
+}
+
+export type { Authenticated };
+
 /**
- * Step 2: finds the caller by the key in `Authorization: Bearer`, `x-api-key` or `api-key`. Several headers
- * may stand side by side, empty ones among them; one good key is enough.
+ * Finds the caller by the key in one of the headers in which clients of this dialect send it. Several headers may stand
+ * side by side, empty ones among them; one good key is enough.
  * Leaves with `invalid_api_key`, `key_expired`, and with `overloaded` where nobody can say whether a key is good.
  */
-export function authenticate(http: Request, call: RequestCall, gateway: Gateway): Caller | Promise<Caller> {
-  const keys = presentedKeys(http.headers);
+export function authenticate(exchange: Exchange): Authenticated | Promise<Authenticated> {
+  const { http, dialect, gateway } = exchange;
+  const keys = presentedKeys(http.headers, dialect.keyHeaders);
   if (keys.length === 0) {
     throw unauthorized("no API key given; send it as `Authorization: Bearer KEY`");
   }
-  const admit = (caller: Caller): Caller => {
-    call.caller = caller;
-    refuseExpired(caller);
-    return caller;
-  };
   for (const key of keys) {
     const caller = gateway.keyring.find(key);
-    if (caller) return admit(caller);
+    if (caller) return authenticated(exchange, caller);
   }
-  return lookUp(keys, gateway.keyring).then(admit);
+  return lookUp(keys, gateway.keyring).then((caller) => authenticated(exchange, caller));
+}
+
+function authenticated(exchange: Exchange, caller: Caller): Authenticated {
+  const client = new Authenticated(exchange, caller);
+  exchange.reached(client);
+  refuseExpired(caller);
+  return client;
 }
 
 async function lookUp(keys: readonly string[], keyring: Keyring): Promise<Caller> {
@@ -54,9 +70,9 @@ export function refuseExpired({ name, expires }: Caller): void {
   throw new GatewayError("key_expired", `the key "${name}" expired on ${day(expires)}`);
 }
 
-function presentedKeys(headers: Headers): string[] {
+function presentedKeys(headers: Headers, names: readonly string[]): string[] {
   const keys: string[] = [];
-  for (const name of ["authorization", "x-api-key", "api-key"]) {
+  for (const name of names) {
     const value = headers.get(name);
     if (!value) continue;
     const key = (name === "authorization" ? value.trim().replace(SCHEMES, "") : value).trim();

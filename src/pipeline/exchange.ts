@@ -1,100 +1,100 @@
 import { UpstreamError } from "../contract/index.ts";
+import type { Dialect } from "../dialects/dialect.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { CountedUsage } from "../answer/answer-event.ts";
 import { CancelSource } from "../runtime/cancel-source.ts";
-import type { AttemptUsage, SharedBill } from "../attempts/dispatch-context.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Caller } from "../keys/keyring.ts";
 import type { CacheState } from "../ledger/ledger.ts";
-import type { Ticket, ServedBy, Usable } from "./reservation.ts";
-import { NOTHING } from "./reservation.ts";
 
 // What may stand in a log line and in a header without further thought.
 const SANE_ID = /^[\w.:-]{1,128}$/;
 
-/** Step 1: gives the request its id, the signal that ends all work for it, and its one log line. */
-export function openCall(http: Request, { path, mark }: Opening, gateway: Gateway): RequestCall {
-  return new RequestCall({ id: requestId(http), path, mark, http }, gateway);
-}
-
-/** What the endpoint knows of a request. */
-export interface Opening {
-  /** The endpoint, as `/v1/chat/completions`. */
-  readonly path: string;
-  /** Adds to an answer's headers what every answer to this request carries. */
-  readonly mark: (headers: Record<string, string>, call: RequestCall) => void;
-}
-
-/** The client's own id for the request if it is sane, else a new one. */
+/** Returns the client's own id for a request if it is sane, else a new one. */
 export function requestId(http: Request): string {
   const asked = http.headers.get("x-request-id") ?? "";
   return SANE_ID.test(asked) ? asked : `req_${crypto.randomUUID().replaceAll("-", "")}`;
 }
 
-/** What becomes known of a request on its way. */
-export interface CallFacts {
-  /** The model as the client named it. */
-  readonly model?: string | undefined;
-  /** Who was asked last. */
-  readonly upstream?: string | undefined;
-  /** That upstream's own name for the model. */
-  readonly upstreamModel?: string | undefined;
-  /** Calls to upstreams so far. */
-  readonly attempts?: number | undefined;
-  /** For how many ms an attempt waited for a turn at its upstream; added to those before. */
-  readonly queuedMs?: number | undefined;
-  readonly cache?: CacheState | undefined;
-}
-
-interface Arrival extends Opening {
-  readonly id: string;
+/** What the server knows of a request that has arrived. */
+export interface Arrival {
   readonly http: Request;
+  /** The endpoint, as `/v1/chat/completions`. */
+  readonly path: string;
+  readonly dialect: Dialect;
+  readonly gateway: Gateway;
+  /** Adds to an answer's headers what every answer to this request carries. */
+  readonly addHeaders: (headers: Record<string, string>, exchange: Exchange) => void;
 }
 
-/** One request from a client, from its first byte to the end of its answer. */
-export class RequestCall {
+/** What is known of a request after one of the steps. */
+export interface Stage {
+  readonly caller: Caller;
+  /** The model as the client named it, cut to what may be shown. */
+  readonly shownModel?: string | undefined;
+  /** Absent until the request is admitted. */
+  readonly admitted?: AdmittedRequest;
+}
+
+/** An admitted request, as far as its end is concerned. */
+export interface AdmittedRequest extends RequestFacts {
+  /** What the answer used; undefined where there is none, or where words must be counted first. */
+  readonly knownUsage: CountedUsage | undefined;
+  /** From now on what it holds is given back even if it is forgotten. */
+  trackLeak(): void;
+  /** Settles what it holds and books what it used. */
+  end(error: GatewayError | undefined, totalMs: number): void;
+}
+
+/** What has become known of the calls to upstreams that were made for a request. */
+export interface RequestFacts {
+  /** The upstream that was asked last, by its name in gateway.yaml. */
+  readonly upstream: string | undefined;
+  /** That upstream's own name for the model. */
+  readonly upstreamModel: string | undefined;
+  /** Calls to upstreams so far. */
+  readonly attempts: number | undefined;
+  /** For how many ms attempts waited for a turn at their upstreams. */
+  readonly queuedMs: number | undefined;
+  readonly cache: CacheState | undefined;
+}
+
+const NOTHING_ASKED: Partial<RequestFacts> = {};
+
+/** One request and its answer: its id, its log, and the signal that ends all work for it. */
+export class Exchange {
   readonly id: string;
   readonly http: Request;
   /** The endpoint, as `/v1/chat/completions`. */
   readonly path: string;
-  #log: GatewayLogger | undefined;
-  readonly #mark: Opening["mark"];
-  readonly #gateway: Gateway;
+  readonly dialect: Dialect;
+  readonly gateway: Gateway;
   /** Cancelled when nobody waits for the answer any more. */
   readonly cancellation: CancelSource<GatewayError> = new CancelSource();
+  readonly #addHeaders: Arrival["addHeaders"];
   readonly #started = performance.now();
-  readonly #facts: { -readonly [Fact in keyof CallFacts]: CallFacts[Fact] } = {
-    model: undefined,
-    upstream: undefined,
-    upstreamModel: undefined,
-    attempts: undefined,
-    queuedMs: undefined,
-    cache: undefined,
-  };
+  #stage: Stage | undefined;
+  #log: GatewayLogger | undefined;
   #gone: GatewayError | undefined;
-  /** Who asks, once that is known. */
-  caller: Caller | undefined;
-  #admission: Ticket | undefined;
-  #firstEventMs: number | undefined;
-  #overheadMs: number | undefined;
   #isWatched = false;
-  #closed = false;
+  #isClosed = false;
 
-  constructor({ id, path, mark, http }: Arrival, gateway: Gateway) {
-    this.id = id;
-    this.path = path;
-    this.#mark = mark;
+  constructor({ http, path, dialect, gateway, addHeaders }: Arrival) {
+    this.id = requestId(http);
     this.http = http;
-    this.#gateway = gateway;
+    this.path = path;
+    this.dialect = dialect;
+    this.gateway = gateway;
+    this.#addHeaders = addHeaders;
     gateway.calls.add(this);
   }
 
   get log(): GatewayLogger {
-    return (this.#log ??= this.#gateway.log.child({ request: this.id }));
+    return (this.#log ??= this.gateway.log.child({ request: this.id }));
   }
 
-  /** Why a request ends whose client has left. */
+  /** The error of a request whose client has left. */
   get gone(): GatewayError {
     return (this.#gone ??= new GatewayError("client_closed_request", "the client left"));
   }
@@ -104,20 +104,30 @@ export class RequestCall {
     return performance.now() - this.#started;
   }
 
-  abort(reason: GatewayError): void {
-    this.cancellation.cancel(reason);
+  /** Whether the client has left: what ends then has not come to its end. */
+  get hasLeft(): boolean {
+    return this.#gone !== undefined && this.cancellation.reason === this.#gone;
   }
 
-  /** It is admitted, and this is what it holds. */
-  admit(admission: Ticket): void {
-    this.#admission = admission;
-    if (this.#isWatched) admission.guard();
+  /** The result of the last step. */
+  get stage(): Stage | undefined {
+    return this.#stage;
+  }
+
+  /** Takes note of a step's result, which the end of the request is told by. */
+  reached(stage: Stage): void {
+    this.#stage = stage;
+    if (this.#isWatched) stage.admitted?.trackLeak();
+  }
+
+  abort(reason: GatewayError): void {
+    this.cancellation.cancel(reason);
   }
 
   /** It takes longer than most: from now on it ends when its client leaves, or at once if that has happened. */
   watch(): void {
     this.#isWatched = true;
-    this.#admission?.guard();
+    this.#stage?.admitted?.trackLeak();
     const { signal } = this.http;
     signal.addEventListener("abort", this.left, { once: true });
     if (signal.aborted) this.left();
@@ -125,117 +135,47 @@ export class RequestCall {
 
   /** The client is gone: all work for it ends. */
   readonly left = (): void => {
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     this.abort(this.gone);
     this.close(this.gone);
   };
 
-  /** Whether nobody listens any more: what ends then has not come to its end. */
-  get hasLeft(): boolean {
-    return this.#gone !== undefined && this.cancellation.reason === this.#gone;
-  }
-
-  /** Calls to upstreams that this request has made. */
-  get attempts(): number {
-    return this.#facts.attempts ?? 0;
-  }
-
-  /** The upstream that was called last, if any was. */
-  get askedLast(): string | undefined {
-    return this.attempts > 0 ? this.#facts.upstream : undefined;
-  }
-
-  /** For how many ms it has waited for a turn at its upstreams, so far as these waits are over. */
-  get queuedMs(): number {
-    return this.#facts.queuedMs ?? 0;
-  }
-
-  /** Adds to what the log line and the ledger will say. */
-  note({ model, upstream, upstreamModel, attempts, queuedMs, cache }: CallFacts): void {
-    const facts = this.#facts;
-    if (attempts !== undefined) this.#overheadMs ??= this.age;
-    // Member by member: each request comes this way several times.
-    facts.model = model ?? facts.model;
-    facts.upstream = upstream ?? facts.upstream;
-    facts.upstreamModel = upstreamModel ?? facts.upstreamModel;
-    facts.attempts = attempts ?? facts.attempts;
-    if (queuedMs !== undefined) facts.queuedMs = (facts.queuedMs ?? 0) + queuedMs;
-    facts.cache = cache ?? facts.cache;
-  }
-
-  /** An upstream, or the cache, has begun to answer; `account` follows what that uses. */
-  answeredBy(served: ServedBy, account: Usable): void {
-    if (!this.#admission) return;
-    this.#admission.served = served;
-    this.#admission.account = account;
-  }
-
-  /** An attempt has ended whose answer went to nobody. */
-  used(usage: AttemptUsage): void {
-    this.#admission?.used.push(usage);
-  }
-
-  /** Its attempts are made on behalf of several requests, of which one pays. */
-  share(bill: SharedBill): void {
-    if (this.#admission) this.#admission.bill = bill;
-  }
-
-  /** The whole answer is about to be sent as it was sent before. */
-  deliveredAs(served: ServedBy, usage: CountedUsage | undefined): void {
-    const known = usage ?? NOTHING;
-    this.answeredBy(served, { known, estimate: () => known, count: async () => known });
-    this.delivering();
-  }
-
-  /** An answer's headers, with what every answer to this request carries. */
-  marked(headers: Record<string, string>): Record<string, string> {
-    this.#mark(headers, this);
+  /** Adds to an answer's headers what every answer to this request carries, and returns them. */
+  addHeaders(headers: Record<string, string>): Record<string, string> {
+    this.#addHeaders(headers, this);
     return headers;
   }
 
-  /** A part of the answer is about to be sent. */
-  delivering(): void {
-    this.#firstEventMs ??= this.age;
-  }
-
   /**
-   * The answer has ended, well or with an error: books it and writes the log line. Only the first call counts. The last
+   * Ends the request, well or with an error: books it and writes its line of the log. Only the first call counts. The last
    * byte must not go out before: then the end is where a killed process doesn't lose it.
    */
   close(error?: GatewayError): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     if (this.#isWatched) this.http.signal.removeEventListener("abort", this.left);
-    this.#gateway.calls.delete(this);
-    const { upstream, upstreamModel } = this.#facts;
-    this.#admission?.end({
-      error,
-      upstream,
-      upstreamModel,
-      attempts: this.attempts,
-      totalMs: this.age,
-      firstEventMs: this.#firstEventMs,
-      overheadMs: this.#overheadMs,
-      queuedMs: this.#facts.queuedMs,
-    });
-    if (error && !this.#admission) this.#gateway.metrics.refused(error.code, this.caller?.name);
+    this.gateway.calls.delete(this);
+    const { caller, admitted } = this.#stage ?? {};
+    admitted?.end(error, this.age);
+    if (error && !admitted) this.gateway.metrics.refused(error.code, caller?.name);
     this.#writeLine(error);
   }
 
   #writeLine(error: GatewayError | undefined): void {
     const status = error?.status ?? 200;
     const level = status === 500 ? "error" : status > 500 ? "warn" : "info";
-    const known = this.#admission?.account?.known;
     // An upstream's own words may repeat the client's.
     const isUpstreams = UpstreamError.is(error?.cause);
     if (error && isUpstreams) this.log.debug("what the client is told", { error: error.message });
     const failed = error && !isUpstreams ? `request failed: ${error.message}` : "request failed";
-    const { model, upstream, upstreamModel, attempts, cache } = this.#facts;
+    const { caller, shownModel: model, admitted } = this.#stage ?? {};
+    const { upstream, upstreamModel, attempts, cache }: Partial<RequestFacts> = admitted ?? NOTHING_ASKED;
+    const known = admitted?.knownUsage;
     // One form for all requests, and no logger of its own for a line that each of them writes.
-    this.#gateway.log[level](error ? failed : "request answered", {
+    this.gateway.log[level](error ? failed : "request answered", {
       request: this.id,
       path: this.path,
-      key: this.caller?.name,
+      key: caller?.name,
       model,
       upstream,
       upstreamModel,

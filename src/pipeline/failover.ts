@@ -1,4 +1,6 @@
+import type { Answer } from "../attempts/answer.ts";
 import type { Attempt } from "../attempts/attempt.ts";
+import type { ModelRequest } from "../dialects/model-request.ts";
 import type { UpstreamErrorCode } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";
@@ -11,6 +13,8 @@ import type { Target } from "../targets/route-table.ts";
 import type { AttemptPermit } from "../targets/attempt-permit.ts";
 import { concernsUpstream } from "../targets/attempt-permit.ts";
 import type { RequestEstimate } from "../usage/token-estimate.ts";
+import { estimateRequest } from "../usage/token-estimate.ts";
+import { outputBounds } from "./output-bounds.ts";
 import type { Plan } from "./route.ts";
 import { takeUpstreamPermit } from "./upstream-permit.ts";
 import type { ReportedFailure } from "../attempts/verdict.ts";
@@ -35,33 +39,18 @@ interface PendingRetry {
 }
 
 /**
- * Tries a plan's targets until `run` returns: each once, in order, and then those again that failed in
+ * Tries a plan's targets until an attempt succeeds: each once, in order, and then those again that failed in
  * passing, after a growing pause, within the attempts of one request and the retry budget of the upstream.
  * Targets whose circuit is open are passed over, and so are an upstream's other targets after a failure that concerns
  * all of them. Where nothing else is left, the one that rests for the shortest time is asked all the same, if not too
  * many ask it at once. Rejects with the failure that says most.
  */
-export function failOver<T>(
-  plan: Plan,
-  around: FailoverDeps,
-  run: (attempt: Attempt) => Promise<T>,
-): Promise<T> {
-  return new FailoverLoop(plan, around).until(run);
-}
-
-interface FailoverDeps {
-  readonly call: DispatchContext;
-  readonly gateway: Gateway;
-  /** What the request may need of an upstream's tokens; asked only where those are limited. */
-  readonly needed: () => RequestEstimate;
-  /** Tells request bodies apart; asked only after a failure. */
-  readonly body: () => string | number | bigint;
-}
-
-class FailoverLoop {
-  readonly #plan: Plan;
-  readonly #call: DispatchContext;
-  readonly #gateway: Gateway;
+export abstract class FailoverLoop<R extends ModelRequest, Content> {
+  protected readonly request: R;
+  /** On whose behalf the upstreams are asked. */
+  protected readonly call: DispatchContext;
+  protected readonly gateway: Gateway;
+  readonly #plan: Plan<R>;
   /** How many of the plan's targets had their turn. */
   #turn = 0;
   // Nearly all requests need none of the following.
@@ -78,28 +67,33 @@ class FailoverLoop {
   #lost: Set<string> | undefined;
   /** Whether a target that rests was asked because nothing else was left. */
   #isLast = false;
-  readonly #needed: () => RequestEstimate;
-  readonly #body: () => string | number | bigint;
   #calls = 0;
   #failure: ReportedFailure | undefined;
 
-  constructor(plan: Plan, { call, gateway, needed, body }: FailoverDeps) {
+  constructor(plan: Plan<R>, call: DispatchContext) {
+    this.request = plan.request;
+    this.call = call;
+    this.gateway = plan.exchange.gateway;
     this.#plan = plan;
-    this.#call = call;
-    this.#gateway = gateway;
-    this.#needed = needed;
-    this.#body = body;
   }
 
-  async until<T>(run: (attempt: Attempt) => Promise<T>): Promise<T> {
+  /** Asks one target. Says by the attempt's permit how it ended. */
+  protected abstract attempt(attempt: Attempt): Promise<Answer<Content>>;
+
+  /** What the request may need of an upstream's tokens. */
+  protected needed(): RequestEstimate {
+    return estimateRequest(this.request, outputBounds(this.#plan.targets, this.gateway));
+  }
+
+  async run(): Promise<Answer<Content>> {
     for (;;) {
-      this.#call.cancellation.throwIfCancelled();
+      this.call.cancellation.throwIfCancelled();
       const next = this.#first() ?? (await this.#retry()) ?? this.#last();
       if (!next) throw this.#verdict();
       const { upstream, model: upstreamModel } = next.target;
-      this.#call.note({ upstream: upstream.id, upstreamModel, attempts: next.number });
+      this.call.note({ upstream: upstream.id, upstreamModel, attempts: next.number });
       try {
-        return await run(next);
+        return await this.attempt(next);
       } catch (error) {
         this.#note(next, error);
       }
@@ -108,7 +102,7 @@ class FailoverLoop {
 
   /** The next target that this request hasn't been to. */
   #first(): Attempt | undefined {
-    while (this.#calls < this.#gateway.retry.attempts) {
+    while (this.#calls < this.gateway.retry.attempts) {
       const target = this.#plan.targets[this.#turn++];
       if (!target) return undefined;
       const attempted = this.#mayCall(target) ? this.#enter(target) : undefined;
@@ -122,12 +116,12 @@ class FailoverLoop {
     const again = this.#again ?? [];
     again.sort((a, b) => a.notBefore - b.notBefore);
     for (let next = again.shift(); next; next = again.shift()) {
-      const wait = next.notBefore - this.#call.age;
-      if (this.#calls >= this.#gateway.retry.attempts || wait > LONGEST_WAIT_MS) continue;
+      const wait = next.notBefore - this.call.age;
+      if (this.#calls >= this.gateway.retry.attempts || wait > LONGEST_WAIT_MS) continue;
       // Neither a circuit that is open for longer nor a spent budget is worth the pause.
-      if (this.#gateway.targets.wait(next.target) > Math.max(wait, 0)) continue;
-      if (!this.#gateway.targets.mayRetry(next.target.upstream.id)) continue;
-      await pause(wait, this.#call.cancellation);
+      if (this.gateway.targets.wait(next.target) > Math.max(wait, 0)) continue;
+      if (!this.gateway.targets.mayRetry(next.target.upstream.id)) continue;
+      await pause(wait, this.call.cancellation);
       const attempted = this.#enter(next.target);
       if (attempted) return attempted;
     }
@@ -136,9 +130,9 @@ class FailoverLoop {
 
   /** The target that rests for the shortest time, once: an answer is likelier from there than from nobody. */
   #last(): Attempt | undefined {
-    if (this.#isLast || this.#calls >= this.#gateway.retry.attempts) return undefined;
+    if (this.#isLast || this.#calls >= this.gateway.retry.attempts) return undefined;
     this.#isLast = true;
-    const { targets } = this.#gateway;
+    const { targets } = this.gateway;
     const resting = this.#plan.targets.filter(
       (target) =>
         !this.#asked?.has(target) && !this.#limited?.has(target) && !this.#lost?.has(target.upstream.id),
@@ -153,7 +147,7 @@ class FailoverLoop {
 
   /** Whether a target can be gone to now: its circuit lets it, and it is a first try or within the budget of retries. */
   #mayCall(target: Target): boolean {
-    const { targets } = this.#gateway;
+    const { targets } = this.gateway;
     const { id } = target.upstream;
     if (this.#lost?.has(id) || targets.wait(target) > 0) return false;
     // An upstream that has failed is tried again also by another model of it.
@@ -163,20 +157,23 @@ class FailoverLoop {
   }
 
   #enter(target: Target): Attempt | undefined {
-    const slot = takeUpstreamPermit(target.upstream, this.#needed, this.#gateway);
+    const slot = takeUpstreamPermit(target.upstream, () => this.needed(), this.gateway);
     if (slot && "limit" in slot) {
       (this.#limited ??= new Set()).add(target);
-      this.#tell(target, this.#call.age + (slot.retryAfterMs ?? Infinity));
+      this.#tell(target, this.call.age + (slot.retryAfterMs ?? Infinity));
       return undefined;
     }
     const again = {
       target: this.#asked?.has(target) ?? false,
       upstream: this.#failed?.has(target.upstream.id) ?? false,
     };
-    const visit = this.#gateway.targets.enter(target, { again, last: this.#isLast, body: this.#body });
+    const visit = this.gateway.targets.enter(target, { again, last: this.#isLast, body: this.#body });
     if (!visit) slot?.[Symbol.dispose]();
     return visit && { target, slot, number: ++this.#calls, visit: slot ? releasing(slot, visit) : visit };
   }
+
+  /** Tells request bodies apart. */
+  readonly #body = (): number | bigint => this.request.hash();
 
   /** Notes a failure; throws it when no other target could do better. */
   #note({ target, visit }: Attempt, error: unknown): void {
@@ -188,7 +185,7 @@ class FailoverLoop {
     else this.#report(target, error);
     if (!isUnasked && !this.#mayGoOn(error)) throw ofUpstream(error, { from: id });
     const isHopeless = FAILURES[error.code].blame === "request" || error.code === "no-such-model";
-    this.#tell(target, isHopeless ? Infinity : this.#call.age + (error.retryAfterMs ?? 0));
+    this.#tell(target, isHopeless ? Infinity : this.call.age + (error.retryAfterMs ?? 0));
     if (!isHopeless) (this.#failed ??= new Set()).add(id);
     const notBefore = this.#worthAgain(target, error);
     if (notBefore !== undefined) (this.#again ??= []).push({ target, notBefore });
@@ -201,7 +198,7 @@ class FailoverLoop {
     (this.#lost ??= new Set()).add(id);
     for (const target of this.#plan.targets) {
       if (target.upstream.id === id && !this.#told?.has(target))
-        this.#tell(target, this.#call.age + retryAfterMs);
+        this.#tell(target, this.call.age + retryAfterMs);
     }
   }
 
@@ -216,24 +213,24 @@ class FailoverLoop {
 
   /** When the same target may be tried again, by the age of the request. */
   #worthAgain(target: Target, error: UpstreamError): number | undefined {
-    const { age } = this.#call;
+    const { age } = this.call;
     if (age > target.upstream.timeouts.total) return undefined;
     if (error.otherCredential) return age;
     if (!PASSING.has(error.code)) return undefined;
     // What the model makes of a request twice it is likely to make of it again.
     if (error.code === "model-failed" && this.#asked?.has(target)) return undefined;
-    const backoff = this.#gateway.retry.backoff * 2 ** (this.#calls - 1) * (0.5 + Math.random() / 2);
+    const backoff = this.gateway.retry.backoff * 2 ** (this.#calls - 1) * (0.5 + Math.random() / 2);
     return age + Math.max(backoff, error.retryAfterMs ?? 0);
   }
 
   #report({ upstream }: Target, { code, message, detail }: UpstreamError): void {
-    this.#call.log.warn("an upstream did not answer", {
+    this.call.log.warn("an upstream did not answer", {
       upstream: upstream.id,
       code,
       // Where it is the connection that failed. What an upstream says, or a body, may repeat the client's words.
       ...(FAILURES[code].blame === "connection" && { said: detail }),
     });
-    this.#call.log.debug("what the upstream said", { upstream: upstream.id, error: message, detail });
+    this.call.log.debug("what the upstream said", { upstream: upstream.id, error: message, detail });
   }
 
   /** What the client gets when nothing is left to try. */
@@ -242,17 +239,16 @@ class FailoverLoop {
     const soonest = Math.min(...waits);
     if (this.#failure) return forClient(this.#failure, soonest);
     // Nothing but a limit that the request can never come under says so without a failure.
-    if (soonest === Infinity) return tooLarge(this.#plan.asked, this.#needed());
+    if (soonest === Infinity) return tooLarge(this.request.model, this.needed());
     const target = this.#plan.targets[waits.indexOf(soonest)];
-    const cause =
-      target && !this.#limited?.has(target) ? this.#gateway.targets.cause(target) : "rate-limited";
-    return whileResting(this.#plan.asked, cause, soonest);
+    const cause = target && !this.#limited?.has(target) ? this.gateway.targets.cause(target) : "rate-limited";
+    return whileResting(this.request.model, cause, soonest);
   }
 
   /** Milliseconds until a target may be worth asking again, as it said itself or as its circuit is open. */
   #wait(target: Target): number {
-    const told = (this.#told?.get(target) ?? 0) - this.#call.age;
-    return Math.max(told, this.#gateway.targets.wait(target));
+    const told = (this.#told?.get(target) ?? 0) - this.call.age;
+    return Math.max(told, this.gateway.targets.wait(target));
   }
 }
 

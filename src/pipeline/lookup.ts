@@ -1,82 +1,95 @@
-import type { ChatRequest, CompletionRequest } from "../contract/index.ts";
-import { isNumber } from "../contract/index.ts";
-import type { DispatchContext } from "../attempts/dispatch-context.ts";
-import type { SharedCall } from "../cache/shared-call.ts";
-import type { SharedCallPlan } from "../cache/coalescer.ts";
-import type { Gateway } from "../gateway.ts";
-import type { Caller } from "../keys/keyring.ts";
-import type { CachedAnswer, ResponseCache } from "../cache/response-cache.ts";
-import type { AnsweredBy } from "../attempts/answer.ts";
+import type { Answer, Provenance } from "../attempts/answer.ts";
+import type { CacheDirectives } from "../cache/cache-control.ts";
 import { cacheDirectives } from "../cache/cache-control.ts";
-import { cacheKey, rememberedKey, rememberKey } from "../cache/cache-key.ts";
-import type { Answer } from "./dispatch.ts";
-import type { RequestCall } from "./exchange.ts";
-import type { Plan } from "./route.ts";
+import type { KeyParts } from "../cache/cache-key.ts";
+import { cacheKey } from "../cache/cache-key.ts";
+import type { EventBuffer } from "../cache/event-buffer.ts";
+import type { ResponseCache } from "../cache/response-cache.ts";
 import { isWorthKeeping } from "../cache/worth-keeping.ts";
+import { isNumber } from "../contract/index.ts";
+import type { GenerateRequest } from "../dialects/model-request.ts";
+import type { Ticket } from "./admit.ts";
 
-type RecallRequest = ChatRequest | CompletionRequest;
-type Ask = (errand: DispatchContext) => Promise<Answer>;
+/** A request whose answer may be kept and shared, and the key that it has in the cache. Only `lookup` makes one. */
+class Lookup {
+  declare protected readonly step: "looked-up";
+  readonly ticket: Ticket<GenerateRequest>;
+  readonly cache: ResponseCache;
+  readonly directives: CacheDirectives;
+  readonly key: string;
+  readonly #parts: KeyParts;
+  readonly #isRemembered: boolean;
 
-interface RecallDeps {
-  readonly http: Request;
-  readonly caller: Caller;
-  readonly plan: Plan;
-  readonly call: RequestCall;
-  readonly gateway: Gateway;
+  constructor(ticket: Ticket<GenerateRequest>, cache: ResponseCache, { parts, directives }: Asked) {
+    this.ticket = ticket;
+    this.cache = cache;
+    this.directives = directives;
+    this.#parts = parts;
+    const remembered = cache.repeated.keyOf(ticket.request, parts);
+    this.#isRemembered = remembered !== undefined;
+    this.key = remembered ?? cacheKey(ticket.request, parts);
+  }
+
+  /** The key of a call to upstreams that other requests may join; undefined where it is for this request alone. */
+  get sharedKey(): string | undefined {
+    // Two names may lead to the same model first and then to others: only who asked for the same shares it all.
+    return this.directives.noCache ? undefined : `${this.key} ${this.ticket.request.model}`;
+  }
+
+  /** The key is known by the request's bytes from now on. */
+  remember(): void {
+    if (!this.#isRemembered) this.cache.repeated.remember(this.ticket.request, this.#parts, this.key);
+  }
+
+  /** Keeps a whole answer, if it may be given again. */
+  keep(answered: Provenance, events: EventBuffer): void {
+    const { upstream, model } = this.#parts.target;
+    // What another target said is not what this one would say when it is well again.
+    const isFirst = answered.upstream === upstream.id && answered.upstreamModel === model;
+    if (isFirst && isWorthKeeping(events)) this.cache.set(this.key, answered, events);
+  }
 }
 
-/**
- * Step 6: an answer that was given before, or a share in one that is under way, or what `ask` gets from the
- * upstreams.
- * Leaves with what `ask` does.
- */
-export function recall(request: RecallRequest, ask: Ask, around: RecallDeps): Promise<Answer> {
-  const { cache } = around.gateway;
-  return cache && mayKeep(request, cache) ? recallFrom(cache, { request, ask }, around) : ask(around.call);
+export type { Lookup };
+
+interface Asked {
+  readonly parts: KeyParts;
+  readonly directives: CacheDirectives;
 }
 
-async function recallFrom(
-  cache: ResponseCache,
-  { request, ask }: { readonly request: RecallRequest; readonly ask: Ask },
-  around: RecallDeps,
-): Promise<Answer> {
-  const { http, caller, plan, call } = around;
+/** Returns the place of a request in the cache; undefined where its answer is neither kept nor shared. */
+export function lookup(ticket: Ticket<GenerateRequest>): Lookup | undefined {
+  const { exchange, plan, request } = ticket;
+  const { cache } = exchange.gateway;
   const [target] = plan.targets;
-  if (!target) return ask(call);
-  const wish = cacheDirectives(http.headers.get("cache-control"));
-  if (wish.noStore) return ask(call);
-  const sharedBy = cache.scope === "key" ? caller.name : undefined;
-  const parts = { endpoint: call.path, target, sharedBy };
-  const remembered = rememberedKey(request, parts);
-  const key = remembered ?? cacheKey(request, parts);
-  if (wish.noCache) {
-    const flight = cache.coalescer.start(undefined, planFlight(key, ask, around));
-    return { ...(await flight.subscribe(call)), cache: "bypass" };
-  }
-  const cached = cache.get(key, wish.maxAge);
-  if (cached) {
-    if (remembered === undefined) rememberKey(request, parts, key);
-    return replay(cached, call);
-  }
-  // Two names may lead to the same model first and then to others: only who asked for the same shares it all.
-  return share(`${key} ${plan.asked}`, { plan: () => planFlight(key, ask, around), cache, call });
+  if (!cache || !target || !mayKeep(request, cache)) return undefined;
+  const directives = cacheDirectives(exchange.http.headers.get("cache-control"));
+  if (directives.noStore) return undefined;
+  const sharedBy = cache.scope === "key" ? ticket.caller.name : undefined;
+  const parts = { endpoint: exchange.path, target, sharedBy };
+  return new Lookup(ticket, cache, { parts, directives });
 }
 
 /** Whether the same request may get the same answer again. */
-function mayKeep({ temperature, seed }: RecallRequest, { mode }: ResponseCache): boolean {
-  return mode === "all" || temperature === 0 || isNumber(seed);
+function mayKeep(request: GenerateRequest, { mode }: ResponseCache): boolean {
+  return mode === "all" || request.member("temperature") === 0 || isNumber(request.member("seed"));
 }
 
-function replay(cached: CachedAnswer, call: RequestCall): Answer {
-  const { upstream, upstreamModel } = cached.answered;
-  call.note({ upstream, upstreamModel, cache: "hit" });
+/** Returns the answer that the cache has for a request. */
+export function cached(found: Lookup | undefined): Answer | undefined {
+  if (!found || found.directives.noCache) return undefined;
+  const entry = found.cache.get(found.key, found.directives.maxAge);
+  if (!entry) return undefined;
+  found.remember();
+  const { upstream, upstreamModel } = entry.answered;
+  found.ticket.note({ upstream, upstreamModel, cache: "hit" });
   return {
-    ...cached.answered,
+    ...entry.answered,
     attempts: 0,
-    events: cached.events(),
+    content: entry.events(),
     cache: "hit",
-    age: Math.floor(cached.age / 1000),
-    encoded: cached.encoded,
+    age: Math.floor(entry.age / 1000),
+    encoded: entry.encoded,
     pays: neverPays,
   };
 }
@@ -85,35 +98,11 @@ function neverPays(): boolean {
   return false;
 }
 
-interface Sharing {
-  /** How the flight is made if there is none. */
-  readonly plan: () => SharedCallPlan;
-  readonly cache: ResponseCache;
-  readonly call: RequestCall;
-}
-
-/** Boards the flight with this key, or begins it. */
-async function share(key: string, { plan, cache, call }: Sharing): Promise<Answer> {
-  const running: SharedCall | undefined = cache.coalescer.find(key);
-  const state = running ? "follow" : "miss";
-  call.note({ cache: state });
-  const flight = running ?? cache.coalescer.start(key, plan());
-  return { ...(await flight.subscribe(call)), cache: state };
-}
-
-/** How the upstreams are called on behalf of all who share it; what comes of it is kept. */
-function planFlight(key: string, ask: Ask, { plan, call, gateway }: RecallDeps): SharedCallPlan {
-  const [first] = plan.targets;
-  const isFirst = ({ upstream, upstreamModel }: AnsweredBy) =>
-    upstream === first?.upstream.id && upstreamModel === first.model;
-  return {
-    // Of the request that began it, so that what is logged of the call can be found by it.
-    id: call.id,
-    log: call.log,
-    ask,
-    complete: (answered, events) => {
-      // What another target said is not what this one would say when it is well again.
-      if (isFirst(answered) && isWorthKeeping(events)) gateway.cache?.set(key, answered, events);
-    },
-  };
+/** Returns a share in the answer to the same request that is under way. */
+export function joined(found: Lookup | undefined): Promise<Answer> | undefined {
+  const key = found?.sharedKey;
+  const running = key === undefined ? undefined : found?.cache.coalescer.find(key);
+  if (!found || !running) return undefined;
+  found.ticket.note({ cache: "follow" });
+  return running.subscribe(found.ticket, "follow");
 }

@@ -1,60 +1,87 @@
-import type { Batches, EmbedRequest, EmbedResult, NextBatch } from "../contract/index.ts";
-import { isPending } from "../runtime/reusable-deferred.ts";
-import { wantsUsage } from "../dialects/openai/chat/request.ts";
 import type { AnswerBatches, CountedUsage, NextAnswerBatch } from "../answer/answer-event.ts";
 import { sanitizeUsage } from "../answer/sanitize-usage.ts";
-import type { Gateway } from "../gateway.ts";
-import type { TrackedRequest } from "../usage/usage-tracker.ts";
-import { UsageTracker } from "../usage/usage-tracker.ts";
-import type { Answer, Answered } from "./dispatch.ts";
-import type { RequestCall } from "./exchange.ts";
+import type { Answer } from "../attempts/answer.ts";
+import type { Batches, EmbedResult, NextBatch } from "../contract/index.ts";
+import { isPending } from "../runtime/reusable-deferred.ts";
+import type { GenerateRequest, VectorRequest } from "../dialects/model-request.ts";
 import { promptTokens } from "../usage/prompt-tokens.ts";
+import { UsageTracker } from "../usage/usage-tracker.ts";
+import type { Ticket } from "./admit.ts";
 
-/** An answer with one usage at its end. */
-export interface ObservedAnswer {
-  readonly answered: Answered;
-  readonly events: ObservedEvents;
+/** An answer whose usage is tracked for the ledger. Only `meter` and `meterVectors` make one. */
+class Metered<Content> {
+  declare protected readonly step: "metered";
+  readonly answer: Answer<unknown>;
+  readonly content: Content;
+
+  constructor(answer: Answer<unknown>, content: Content) {
+    this.answer = answer;
+    this.content = content;
+  }
 }
 
-interface ObserveDeps {
-  readonly call: RequestCall;
-  readonly gateway: Gateway;
-}
+export type MeteredAnswer = Metered<MeteredEvents>;
+
+/** Vectors, and their usage. */
+export type MeteredVectors = Metered<{ readonly result: EmbedResult; readonly usage: CountedUsage }>;
 
 /**
- * Step 8: keeps account of what is delivered, for the ledger, and ends the answer with one usage where the
- * client will see it: what the upstream reported, or else a count by a tokenizer after the answer.
+ * Tracks what is delivered of an answer, for the ledger, and ends the answer with one usage where the client will see it:
+ * what the upstream reported, or else a count by a tokenizer after the answer.
  */
-export function observe(
-  answer: Answer,
-  request: TrackedRequest,
-  { call, gateway }: ObserveDeps,
-): ObservedAnswer {
-  const account = new UsageTracker(request, gateway.tokens);
-  call.answeredBy(answer, account);
-  // A plain answer always tells its usage, a streamed one when asked.
-  const told = request.stream !== true || wantsUsage(request);
-  return { answered: answer, events: new ObservedEvents(answer.events, account, { call, told }) };
+export function meter(
+  ticket: Ticket<GenerateRequest>,
+  answer: Answer | Promise<Answer>,
+): MeteredAnswer | Promise<MeteredAnswer> {
+  return answer instanceof Promise
+    ? answer.then((begun) => meterBegun(ticket, begun))
+    : meterBegun(ticket, answer);
+}
+
+function meterBegun(ticket: Ticket<GenerateRequest>, answer: Answer): MeteredAnswer {
+  const { exchange, request } = ticket;
+  const tracker = new UsageTracker(request, exchange.gateway.tokens);
+  ticket.answeredBy(answer, tracker);
+  const events = new MeteredEvents(answer.content, tracker, { ticket, told: request.includeUsage });
+  return new Metered(answer, events);
+}
+
+/** Returns vectors with their usage, estimated where the upstream told none. */
+export async function meterVectors(
+  ticket: Ticket<VectorRequest>,
+  answer: Answer<EmbedResult>,
+): Promise<MeteredVectors> {
+  const told = sanitizeUsage(answer.content.usage ?? {});
+  const usage: CountedUsage =
+    told.input === undefined
+      ? {
+          type: "usage",
+          usage: { ...told, input: await promptTokens(ticket.request, ticket.exchange.gateway.tokens) },
+          source: "estimated",
+        }
+      : { type: "usage", usage: told, source: "upstream" };
+  ticket.deliveredAs(answer, usage);
+  return new Metered(answer, { result: answer.content, usage });
 }
 
 const END: NextAnswerBatch = { done: true, value: undefined };
 
-/** An answer's events, with its account kept, and one usage behind them if that is `told`. */
-export class ObservedEvents implements AnswerBatches {
+/** An answer's events, whose usage is tracked, and one usage behind them if that is `told`. */
+export class MeteredEvents implements AnswerBatches {
   /** The events as they come. Whoever reads them here hands each batch to `take`, which saves a promise for each. */
   readonly source: Batches;
-  readonly #account: UsageTracker;
-  readonly #call: RequestCall;
+  readonly #tracker: UsageTracker;
+  readonly #ticket: Ticket;
   #told: boolean;
 
   constructor(
     events: Batches,
-    account: UsageTracker,
-    { call, told }: { readonly call: RequestCall; readonly told: boolean },
+    tracker: UsageTracker,
+    { ticket, told }: { readonly ticket: Ticket; readonly told: boolean },
   ) {
     this.source = events;
-    this.#account = account;
-    this.#call = call;
+    this.#tracker = tracker;
+    this.#ticket = ticket;
     this.#told = told;
   }
 
@@ -77,40 +104,20 @@ export class ObservedEvents implements AnswerBatches {
   /** What the client gets of what came of the source; undefined where that is nothing. */
   take(next: NextBatch): NextAnswerBatch | Promise<NextAnswerBatch> | undefined {
     if (next.done) return this.#end();
-    this.#call.delivering();
-    const said = this.#account.take(next.value);
+    this.#ticket.delivering();
+    const said = this.#tracker.take(next.value);
     return said.length > 0 ? { done: false, value: said } : undefined;
   }
 
   #end(): NextAnswerBatch | Promise<NextAnswerBatch> {
-    this.#account.complete();
+    this.#tracker.complete();
     if (!this.#told) return END;
     this.#told = false;
-    const { known } = this.#account;
-    return known ? { done: false, value: [known] } : this.#account.count().then(batchOf);
+    const { known } = this.#tracker;
+    return known ? { done: false, value: [known] } : this.#tracker.count().then(batchOf);
   }
 }
 
 function batchOf(usage: CountedUsage): NextAnswerBatch {
   return { done: false, value: [usage] };
-}
-
-/** The usage of embeddings, estimated where the upstream told none. */
-export async function embeddingUsage(
-  answer: Answered & { readonly result: EmbedResult },
-  request: EmbedRequest,
-  { call, gateway }: ObserveDeps,
-): Promise<CountedUsage> {
-  const told = sanitizeUsage(answer.result.usage ?? {});
-  const counted: CountedUsage =
-    told.input === undefined
-      ? {
-          type: "usage",
-          usage: { ...told, input: await promptTokens(request, gateway.tokens) },
-          source: "estimated",
-        }
-      : { type: "usage", usage: told, source: "upstream" };
-  call.delivering();
-  call.answeredBy(answer, { known: counted, estimate: () => counted, count: async () => counted });
-  return counted;
 }

@@ -1,6 +1,6 @@
 import type { Gateway } from "../gateway.ts";
 import type { OutputBounds } from "../usage/token-estimate.ts";
-import type { Plan } from "./route.ts";
+import type { Target } from "../targets/route-table.ts";
 
 /**
  * The longest answer of a model that doesn't say its own, in tokens. A request that names a larger bound must not hold
@@ -8,8 +8,8 @@ import type { Plan } from "./route.ts";
  */
 const LONGEST_UNKNOWN = 32_768;
 
-/** How long an answer to a request may be, whichever of the plan's targets gives it. */
-export function outputBounds({ targets }: Plan, { catalog, outputEstimate }: Gateway): OutputBounds {
+/** How long an answer to a request may be, whichever of the targets gives it. */
+export function outputBounds(targets: readonly Target[], { catalog, outputEstimate }: Gateway): OutputBounds {
   let longest = 0;
   for (const { upstream, model } of targets) {
     const { output } = catalog.capabilities(upstream, model);

@@ -11,9 +11,9 @@ import { GatewayError } from "../errors/gateway-error.ts";
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * The JSON of a body, with the bytes it was written in kept beside it. Throws RequestError `invalid_json`.
+ * The JSON of a body, with the bytes it was written in kept beside it. Throws GatewayError `invalid_json`.
  */
-export function parseBody(received: Uint8Array<ArrayBuffer>): unknown {
+export function parseBody(received: Uint8Array<ArrayBuffer>): Json {
   if (received.byteLength === 0)
     throw new GatewayError("invalid_json", "the body is empty; send a JSON object");
   const text = decoded(received);

@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test";
+import { requestOf } from "../../test/support/request-of.ts";
 import type { ChatRequest } from "../contract/index.ts";
 import { sourceOf } from "../json/source.ts";
 import { CancelSource } from "../runtime/cancel-source.ts";
 import { ByteBudget } from "../limits/byte-budget.ts";
 import type { Gateway } from "../gateway.ts";
 import { estimateRequest } from "../usage/token-estimate.ts";
-import type { RequestCall } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { readBody } from "./read-body.ts";
 
 const gateway = {
@@ -16,8 +17,8 @@ const gateway = {
 async function readIn(body: string): Promise<ChatRequest> {
   const headers = { "content-type": "application/json", "content-length": String(Buffer.byteLength(body)) };
   const http = new Request("http://localhost/", { method: "POST", headers, body });
-  const call = { cancellation: new CancelSource(), age: 0 } as unknown as RequestCall;
-  return (await readBody(http, call, gateway)) as ChatRequest;
+  const exchange = { http, gateway, cancellation: new CancelSource(), age: 0 } as unknown as Exchange;
+  return (await readBody(exchange)) as ChatRequest;
 }
 
 async function sourceIn(body: string): Promise<string | undefined> {
@@ -52,8 +53,8 @@ test("a conversation is worth the same number of tokens, whether its bytes are k
     const request = await readIn(body);
     expect(sourceOf(request)).toBeDefined();
     const bounds = { estimate: 0, longest: 0 };
-    expect(estimateRequest(request, bounds)).toEqual(
-      estimateRequest(JSON.parse(body) as ChatRequest, bounds),
+    expect(estimateRequest(requestOf(request), bounds)).toEqual(
+      estimateRequest(requestOf(JSON.parse(body) as object), bounds),
     );
   }
 });

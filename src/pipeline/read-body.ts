@@ -1,70 +1,58 @@
+import type { Json } from "../contract/index.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
 import type { BytesTaken } from "../limits/byte-budget.ts";
 import type { Gateway } from "../gateway.ts";
-import type { RequestCall } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { parseBody } from "./parse-body.ts";
 
 // `application/json`, `application/vnd.x+json`, `text/json`; a body without a type is taken at its word.
 const JSON_TYPE = /^(?:application|text)\/(?:[\w.-]+\+)?json$/i;
 
 /**
- * Step 3: reads the body as JSON, within the bounds for one body and for all of them together. At once, without a
+ * Reads the body as JSON, within the bounds for one body and for all of them together. At once, without a
  * promise, where all of it has come with the head, as that of nearly every request has.
  * Leaves with `unsupported_media_type`, `request_too_large`, `overloaded`, `request_timeout`, `invalid_json`.
  */
-export function readBody(http: Request, call: RequestCall, gateway: Gateway): unknown {
+export function readBody(exchange: Exchange): Json | Promise<Json> {
+  const { http, gateway } = exchange;
   checkType(http.headers);
   const length = declaredLength(http.headers, gateway);
   const taken = gateway.bodies.take(length ?? 0);
   if (!taken) throw overloaded(gateway);
-  if (length === undefined || length > ONE_PIECE)
-    return readPieces(http, { length, taken }, { call, gateway });
+  if (length === undefined || length > ONE_PIECE) return readPieces(exchange, length, taken);
   const reading = http.bytes();
   const there = Bun.peek(reading);
-  if (!(there instanceof Uint8Array)) return readWhole(reading, taken, { call, gateway });
+  if (!(there instanceof Uint8Array)) return readWhole(exchange, reading, taken);
   taken[Symbol.dispose]();
   return parseBody(there);
 }
 
-interface ReadDeps {
-  readonly call: RequestCall;
-  readonly gateway: Gateway;
-}
-
 // No `using`: what that is compiled to costs more than all that is done here.
 async function readWhole(
+  exchange: Exchange,
   reading: Promise<Uint8Array<ArrayBuffer>>,
   taken: BytesTaken,
-  { call, gateway }: ReadDeps,
-): Promise<unknown> {
-  const patience = new BodyTimeouts(call, gateway);
+): Promise<Json> {
+  const patience = new BodyTimeouts(exchange);
   try {
     patience.expect();
-    return parseBody(await Promise.race([orGone(reading, call), patience.over]));
+    return parseBody(await Promise.race([orGone(reading, exchange), patience.over]));
   } finally {
     patience.end();
     taken[Symbol.dispose]();
   }
 }
 
-interface Reading {
-  readonly length: number | undefined;
-  readonly taken: BytesTaken;
-}
-
-async function readPieces(
-  http: Request,
-  { length, taken }: Reading,
-  { call, gateway }: ReadDeps,
-): Promise<unknown> {
-  const patience = new BodyTimeouts(call, gateway);
+async function readPieces(exchange: Exchange, length: number | undefined, taken: BytesTaken): Promise<Json> {
+  const { http, gateway } = exchange;
+  const patience = new BodyTimeouts(exchange);
   const reader = http.body?.getReader();
   const pieces: Uint8Array[] = [];
   let size = 0;
   try {
     for (;;) {
       patience.expect();
-      const reading = reader && orGone(reader.read(), call);
+      const reading = reader && orGone(reader.read(), exchange);
       const { done, value } = (await Promise.race([reading, patience.over])) ?? NO_MORE;
       if (done) break;
       pieces.push(value);
@@ -82,8 +70,8 @@ async function readPieces(
 }
 
 /** A body can't be read to its end because its client has left, and for no other reason. */
-function orGone<T>(reading: Promise<T>, call: RequestCall): Promise<T> {
-  return reading.catch(() => Promise.reject(call.gone));
+function orGone<T>(reading: Promise<T>, exchange: Exchange): Promise<T> {
+  return reading.catch(() => Promise.reject(exchange.gone));
 }
 
 const NO_MORE = { done: true, value: undefined } as const;
@@ -136,17 +124,15 @@ const ONE_PIECE = 1024 * 1024;
 
 /** How long a client is waited for who sends a body: not when it is too slow, or gone. */
 class BodyTimeouts {
-  readonly #call: RequestCall;
-  readonly #gateway: Gateway;
+  readonly #exchange: Exchange;
   readonly #over = Promise.withResolvers<never>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(call: RequestCall, gateway: Gateway) {
-    this.#call = call;
-    this.#gateway = gateway;
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
     // Whoever has all that he wanted looks no more.
     this.#over.promise.catch(() => undefined);
-    call.cancellation.listen(this.#left);
+    exchange.cancellation.listen(this.#left);
   }
 
   /** Rejects when it is at its end. */
@@ -157,18 +143,19 @@ class BodyTimeouts {
   /** From now on the next piece is waited for. */
   expect(): void {
     clearTimeout(this.#timer);
-    const { bodyIdle, bodyTotal } = this.#gateway.limits;
-    this.#timer = setTimeout(this.#late, Math.max(0, Math.min(bodyIdle, bodyTotal - this.#call.age)));
+    const { age, gateway } = this.#exchange;
+    const { bodyIdle, bodyTotal } = gateway.limits;
+    this.#timer = setTimeout(this.#late, Math.max(0, Math.min(bodyIdle, bodyTotal - age)));
   }
 
   /** Nothing is waited for any more. */
   end(): void {
     clearTimeout(this.#timer);
-    this.#call.cancellation.forget(this.#left);
+    this.#exchange.cancellation.forget(this.#left);
   }
 
   readonly #late = (): void =>
     this.#over.reject(new GatewayError("request_timeout", "the body did not come in time"));
 
-  readonly #left = (): void => this.#over.reject(this.#call.cancellation.reason);
+  readonly #left = (): void => this.#over.reject(this.#exchange.cancellation.reason);
 }

@@ -1,23 +1,22 @@
-import type { ChatRequest, JsonObject, NextBatch } from "../contract/index.ts";
+import type { CountedUsage, NextAnswerBatch } from "../answer/answer-event.ts";
+import type { Answer } from "../attempts/answer.ts";
+import type { NextBatch } from "../contract/index.ts";
 import type { Continuation } from "../runtime/reusable-deferred.ts";
-import { ReusableDeferred } from "../runtime/reusable-deferred.ts";
-import { stringifyJson } from "../json/json-text.ts";
-import { isPending, subscribeOnce } from "../runtime/reusable-deferred.ts";
-import type { Dialect, FrameWriter } from "../dialects/dialect.ts";
-import { wantsUsage } from "../dialects/openai/chat/request.ts";
+import { isPending, ReusableDeferred, subscribeOnce } from "../runtime/reusable-deferred.ts";
+import type { FrameWriter, GenerateEndpoint } from "../dialects/dialect.ts";
+import type { GenerateRequest, VectorRequest } from "../dialects/model-request.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";
 import { toGatewayError } from "../errors/gateway-error.ts";
-import type { CountedUsage, NextAnswerBatch } from "../answer/answer-event.ts";
+import { stringifyJson } from "../json/json-text.ts";
+import { logUnforeseen } from "../log.ts";
 import type { Chunks, NextChunk } from "../runtime/readable.ts";
 import { readable } from "../runtime/readable.ts";
-import { HeadersCache } from "../runtime/headers-cache.ts";
 import { responseBody } from "../runtime/write-chunks.ts";
-import { logUnforeseen } from "../log.ts";
-import type { Gateway } from "../gateway.ts";
+import type { Ticket } from "./admit.ts";
 import { headersOf } from "./answer-headers.ts";
-import type { Answered } from "./dispatch.ts";
-import type { ObservedAnswer, ObservedEvents } from "./meter.ts";
-import type { RequestCall } from "./exchange.ts";
+import type { Authenticated } from "./authenticate.ts";
+import type { Exchange } from "./exchange.ts";
+import type { MeteredAnswer, MeteredEvents, MeteredVectors } from "./meter.ts";
 
 const encoder = new TextEncoder();
 
@@ -28,98 +27,98 @@ const SSE_HEADERS = {
   "x-accel-buffering": "no",
 };
 
-const HEADERS = new HeadersCache();
-
-/** What the form of an answer depends on. */
-type ReplyForm = Pick<ChatRequest, "model" | "stream" | "stream_options">;
-
-interface Served {
-  readonly dialect: Dialect;
-  readonly call: RequestCall;
-  readonly gateway: Gateway;
-}
-
 /**
- * Step 7: the answer in the form the client asked for. Until an upstream has committed, a failure becomes an
- * HTTP status; after it, or once the headers had to go out early, an error frame.
+ * Writes the answer in the form the client asked for. Until an upstream has committed, a failure becomes an HTTP status;
+ * after it, or once the headers had to go out early, an error frame.
  * Leaves with whatever the upstreams failed with.
  */
 export function reply(
-  answer: Promise<ObservedAnswer>,
-  request: ReplyForm,
-  served: Served,
+  ticket: Ticket<GenerateRequest>,
+  endpoint: GenerateEndpoint,
+  answer: MeteredAnswer | Promise<MeteredAnswer>,
 ): Promise<Response> {
-  return request.stream ? streamed(answer, request, served) : plain(answer, request, served);
+  return ticket.request.stream ? streamed(ticket, endpoint, answer) : plain(ticket, endpoint, answer);
 }
 
 async function plain(
-  answer: Promise<ObservedAnswer>,
-  request: ReplyForm,
-  { dialect, call }: Served,
+  ticket: Ticket<GenerateRequest>,
+  endpoint: GenerateEndpoint,
+  metered: MeteredAnswer | Promise<MeteredAnswer>,
 ): Promise<Response> {
-  const { answered, events } = await answer;
-  const { encoded: forms } = answered;
+  const { answer, content } = metered instanceof Promise ? await metered : metered;
+  const { encoded: forms } = answer;
+  const { model } = ticket.request;
   // The body names the model that was asked for where the upstream names none.
-  const form = `${dialect.name} ${request.model}`;
+  const form = `${endpoint.path} ${model}`;
   const sent = forms?.get(form);
   if (sent) {
-    call.deliveredAs(answered, sent.usage);
-    return await replyWithBody(sent.bytes, { answered, usage: sent.usage, call });
+    ticket.deliveredAs(answer, sent.usage);
+    return whole(ticket, sent.bytes, { answer, usage: sent.usage });
   }
-  const { body, usage } = await dialect.collect(events, request.model);
+  const { body, usage } = await endpoint.collect(content, model);
   const text = stringifyJson(body);
   forms?.keep(form, { bytes: encoder.encode(text), usage });
-  return await replyWithBody(text, { answered, usage, call });
+  return whole(ticket, text, { answer, usage });
 }
 
-/** A plain answer that is there: its JSON, with who answered and where its usage comes from in the headers. */
-export function replyWith(body: JsonObject, reply: PlainReply): Promise<Response> {
-  return replyWithBody(stringifyJson(body), reply);
+/** Writes vectors. */
+export function replyVectors(
+  ticket: Ticket<VectorRequest>,
+  { answer, content: { result, usage } }: MeteredVectors,
+): Response {
+  return whole(ticket, stringifyJson(ticket.request.answer(result, usage)), { answer, usage });
 }
 
-/** An answer in JSON that no upstream is asked for. */
-export function replyAlone(body: object, call: RequestCall): Response {
-  call.close();
-  return jsonResponse(stringifyJson(body), call.marked({}));
+/** Writes an answer in JSON that no upstream is asked for. */
+export function replyAlone({ exchange }: Authenticated, body: object): Response {
+  exchange.close();
+  return jsonResponse(exchange, stringifyJson(body), {});
 }
 
-function jsonResponse(body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string>): Response {
-  headers["content-type"] = "application/json";
-  return new Response(responseBody(body), { headers: HEADERS.of(headers) });
-}
-
-interface PlainReply {
-  readonly answered: Answered;
+interface Sent {
+  readonly answer: Answer<unknown>;
   readonly usage: CountedUsage | undefined;
-  readonly call: RequestCall;
 }
 
-async function replyWithBody(
+/** An answer that is there, with who answered and where its usage comes from in the headers. */
+function whole(
+  { exchange }: Ticket,
   body: string | Uint8Array<ArrayBuffer>,
-  { answered, usage, call }: PlainReply,
-): Promise<Response> {
-  const headers = headersOf(answered);
+  { answer, usage }: Sent,
+): Response {
+  const headers = headersOf(answer);
   if (usage) headers["x-modelyard-usage"] = usage.source;
-  call.close();
-  return jsonResponse(body, call.marked(headers));
+  exchange.close();
+  return jsonResponse(exchange, body, headers);
+}
+
+function jsonResponse(
+  exchange: Exchange,
+  body: string | Uint8Array<ArrayBuffer>,
+  headers: Record<string, string>,
+): Response {
+  exchange.addHeaders(headers);
+  headers["content-type"] = "application/json";
+  return new Response(responseBody(body), { headers: exchange.gateway.headers.of(headers) });
 }
 
 async function streamed(
-  answer: Promise<ObservedAnswer>,
-  request: ReplyForm,
-  served: Served,
+  ticket: Ticket<GenerateRequest>,
+  endpoint: GenerateEndpoint,
+  answer: MeteredAnswer | Promise<MeteredAnswer>,
 ): Promise<Response> {
-  const { dialect, call, gateway } = served;
-  const known = await knownWithin(answer, gateway.limits.earlyHeaders);
-  const beat = dialect.comment;
-  const begun = new Frames(known ?? answer, request, served);
+  const { exchange } = ticket;
+  const { limits, headers: cache } = exchange.gateway;
+  const known = answer instanceof Promise ? await knownWithin(answer, limits.earlyHeaders) : answer;
+  const beat = endpoint.comment;
+  const begun = new Frames(ticket, endpoint, known ?? answer);
   const body = readable(known ? begun : after(beat, begun), {
-    left: call.left,
+    left: exchange.left,
     beat,
-    interval: gateway.limits.heartbeat,
+    interval: limits.heartbeat,
   });
-  const headers = known ? headersOf(known.answered) : {};
-  return new Response(body, { headers: HEADERS.of(call.marked(Object.assign(headers, SSE_HEADERS))) });
+  const headers = Object.assign(known ? headersOf(known.answer) : {}, SSE_HEADERS);
+  return new Response(body, { headers: cache.of(exchange.addHeaders(headers)) });
 }
 
 /** Bun holds back the end of the headers until there is a piece of the body: so one goes with them. */
@@ -136,7 +135,7 @@ function after(first: string, rest: Chunks): Chunks {
 }
 
 /** The answer, or undefined when there is none yet and the client has waited for headers long enough. */
-function knownWithin(answer: Promise<ObservedAnswer>, ms: number): Promise<ObservedAnswer | undefined> {
+function knownWithin(answer: Promise<MeteredAnswer>, ms: number): Promise<MeteredAnswer | undefined> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms, undefined);
     answer.then(
@@ -153,21 +152,21 @@ function knownWithin(answer: Promise<ObservedAnswer>, ms: number): Promise<Obser
 }
 
 /** An answer that has begun, or will. */
-type Begun = ObservedAnswer | Promise<ObservedAnswer>;
+type Begun = MeteredAnswer | Promise<MeteredAnswer>;
 
 /** The body of a stream: it ends with `[DONE]`, or with an error frame, and never throws. */
 class Frames implements Chunks, Continuation<NextBatch> {
   readonly #answer: Begun;
-  readonly #call: RequestCall;
+  readonly #exchange: Exchange;
   readonly #writer: FrameWriter;
   readonly #later = new ReusableDeferred<NextChunk>();
-  #events: ObservedEvents | undefined;
+  #events: MeteredEvents | undefined;
   #isOver = false;
 
-  constructor(answer: Begun, request: ReplyForm, { dialect, call }: Served) {
+  constructor({ exchange, request }: Ticket<GenerateRequest>, endpoint: GenerateEndpoint, answer: Begun) {
     this.#answer = answer;
-    this.#call = call;
-    this.#writer = dialect.writer({ model: request.model, includeUsage: wantsUsage(request) });
+    this.#exchange = exchange;
+    this.#writer = endpoint.writer(request);
   }
 
   next(): NextChunk | ReusableDeferred<NextChunk> {
@@ -182,16 +181,16 @@ class Frames implements Chunks, Continuation<NextBatch> {
   }
 
   async return(): Promise<unknown> {
-    this.#close(this.#call.gone);
+    this.#close(this.#exchange.gone);
     return this.#events?.return();
   }
 
-  #begin({ events }: ObservedAnswer): NextChunk | ReusableDeferred<NextChunk> {
+  #begin({ content: events }: MeteredAnswer): NextChunk | ReusableDeferred<NextChunk> {
     this.#events = events;
     return this.#read(events);
   }
 
-  #read(events: ObservedEvents): NextChunk | ReusableDeferred<NextChunk> {
+  #read(events: MeteredEvents): NextChunk | ReusableDeferred<NextChunk> {
     try {
       for (;;) {
         const next = events.source.next();
@@ -218,7 +217,7 @@ class Frames implements Chunks, Continuation<NextBatch> {
   }
 
   get #isLeft(): boolean {
-    return this.#isOver || this.#call.hasLeft;
+    return this.#isOver || this.#exchange.hasLeft;
   }
 
   /** Else the same wait goes on. */
@@ -266,7 +265,7 @@ class Frames implements Chunks, Continuation<NextBatch> {
   #fail(error: unknown): NextChunk {
     const failure = toGatewayError(error);
     if (failure.code === "internal_error") {
-      logUnforeseen(this.#call.log, "an answer broke in the gateway itself", error);
+      logUnforeseen(this.#exchange.log, "an answer broke in the gateway itself", error);
     }
     return this.#last(this.#writer.failed(failure), failure);
   }
@@ -278,7 +277,7 @@ class Frames implements Chunks, Continuation<NextBatch> {
 
   #close(failure?: GatewayError): void {
     this.#isOver = true;
-    this.#call.close(failure);
+    this.#exchange.close(failure);
   }
 }
 

@@ -1,34 +1,25 @@
+import type { CountedUsage } from "../answer/answer-event.ts";
+import type { Answer } from "../attempts/answer.ts";
+import type { AttemptUsage, SharedBill } from "../attempts/dispatch-context.ts";
 import type { Usage } from "../contract/index.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";
-import type { CountedUsage } from "../answer/answer-event.ts";
-import type { BudgetHold } from "../limits/budgets.ts";
-import type { AttemptUsage, SharedBill } from "../attempts/dispatch-context.ts";
 import type { Gateway } from "../gateway.ts";
-import type { Admitted, CacheState, LedgerEntry, Outcome } from "../ledger/ledger.ts";
+import type { RequestMembers } from "../json/request-members.ts";
+import type { Admitted, LedgerEntry, Outcome } from "../ledger/ledger.ts";
+import type { BudgetHold } from "../limits/budgets.ts";
+import type { Permit } from "../limits/rate-limiter.ts";
 import type { MeasuredRequest } from "../telemetry/request-metrics.ts";
 import type { Cost } from "../usage/prices.ts";
-import type { Permit } from "../limits/rate-limiter.ts";
-import type { CountableRequest } from "../usage/prompt-tokens.ts";
 import { promptTokens, roughPromptTokens } from "../usage/prompt-tokens.ts";
+import type { Plan } from "./route.ts";
 
 /** Says what an answer used. */
-export interface Usable {
+export interface UsageReport {
   /** What can be told now; undefined where words must be counted first. */
   readonly known: CountedUsage | undefined;
   /** The same, roughly, where they must. */
   estimate(): CountedUsage;
   count(): Promise<CountedUsage>;
-}
-
-/** Who answered a request, as far as that decides what it cost. */
-export interface ServedBy {
-  /** The upstream's name in gateway.yaml. */
-  readonly upstream: string;
-  /** Its own name for the model. */
-  readonly upstreamModel: string;
-  readonly cache: CacheState;
-  /** Whether it is this request that pays for the upstream's work. */
-  pays(): boolean;
 }
 
 /** How a request ended; times in ms. */
@@ -47,52 +38,56 @@ export interface Ending {
 }
 
 /** What a request holds while it is answered. */
-export interface Reservation {
+export interface Held {
+  readonly admitted: Admitted;
   readonly slot: Permit;
   readonly hold: BudgetHold | undefined;
   readonly entry: LedgerEntry;
-  /** Whose prompt is counted where no upstream has told how long it was. */
-  readonly request: CountableRequest;
 }
 
-/** Nothing was delivered, and nobody said that anything was used. */
-export const NOTHING: CountedUsage = { type: "usage", usage: {}, source: "upstream" };
+/** No content was delivered, and the upstream reported no usage. */
+export const NOTHING_USED: CountedUsage = { type: "usage", usage: {}, source: "upstream" };
 
 /**
- * One admitted request: what it holds of its key's limits and budget, and its row of the ledger. All of it ends
- * by `end`, whatever became of the request.
+ * What an admitted request holds of its key's limits and budget, and its row of the ledger. All of it ends by `settle`,
+ * whatever became of the request.
  */
-export class Ticket {
+export class Reservation {
   readonly #gateway: Gateway;
-  readonly #admitted: Admitted;
-  readonly #held: Reservation;
+  readonly #held: Held;
+  /** Its prompt is counted where no upstream has told how long it was. */
+  readonly #request: RequestMembers;
   /** Its own attempts whose answers went to nobody. */
-  readonly used: AttemptUsage[] = [];
+  protected readonly lost: AttemptUsage[] = [];
   /** Set where the attempts are made on behalf of several requests. */
-  bill: SharedBill | undefined;
-  /** Set as soon as there is an answer to keep account of. */
-  account: Usable | undefined;
-  /** Set as soon as somebody has begun to answer. */
-  served: ServedBy | undefined;
+  protected bill: SharedBill | undefined;
+  /** Set as soon as there is an answer. */
+  protected answer: Answer<unknown> | undefined;
+  protected usage: UsageReport | undefined;
 
-  constructor(admitted: Admitted, held: Reservation, gateway: Gateway) {
-    this.#admitted = admitted;
+  constructor({ exchange, request }: Plan, held: Held) {
+    this.#gateway = exchange.gateway;
     this.#held = held;
-    this.#gateway = gateway;
+    this.#request = request;
+  }
+
+  /** What the answer used; undefined where there is none, or where words must be counted first. */
+  get knownUsage(): CountedUsage | undefined {
+    return this.usage?.known;
   }
 
   /** Its place is freed if it should ever be forgotten. */
-  guard(): void {
+  trackLeak(): void {
     this.#held.slot.guard();
   }
 
   /** Gives its place back at once, and books the rest as soon as the usage is known. The end outlives the process. */
-  end(ending: Ending): void {
+  protected settle(ending: Ending): void {
     this.#held.slot.leave();
     // Asked now: of those who share an answer, the others may go on, and another one pay.
-    const pays = (this.served ?? this.bill)?.pays() ?? true;
-    const lost = pays ? (this.bill?.used ?? this.used) : [];
-    const known = this.account ? this.account.known : NOTHING;
+    const pays = (this.answer ?? this.bill)?.pays() ?? true;
+    const lost = pays ? (this.bill?.used ?? this.lost) : [];
+    const known = this.usage ? this.usage.known : NOTHING_USED;
     if (known && lost.every(isTold)) this.#book(ending, { said: known, lost: lost.map(asTold), pays });
     else {
       // Nobody is to wait for the count, and a process that is killed meanwhile isn't to lose the end.
@@ -102,48 +97,47 @@ export class Ticket {
   }
 
   #estimate(lost: readonly AttemptUsage[]): Omit<Used, "pays"> {
-    const prompt = roughPromptTokens(this.#held.request);
-    return { said: this.account?.estimate() ?? NOTHING, lost: lost.map((each) => counted(each, prompt)) };
+    const prompt = roughPromptTokens(this.#request);
+    return { said: this.usage?.estimate() ?? NOTHING_USED, lost: lost.map((each) => counted(each, prompt)) };
   }
 
   async #count(lost: readonly AttemptUsage[]): Promise<Omit<Used, "pays">> {
-    const { request } = this.#held;
     const [said, prompt] = await Promise.all([
-      this.account?.count() ?? NOTHING,
-      lost.every(isTold) ? 0 : promptTokens(request, this.#gateway.tokens),
+      this.usage?.count() ?? NOTHING_USED,
+      lost.every(isTold) ? 0 : promptTokens(this.#request, this.#gateway.tokens),
     ]);
     return { said, lost: lost.map((each) => counted(each, prompt)) };
   }
 
   #book(ending: Ending, used: Used): void {
-    const { entry, slot, hold } = this.#held;
+    const { admitted, entry, slot, hold } = this.#held;
     const closed = this.#closedBy(ending, used);
     slot.settle(closed.settled);
     slot[Symbol.dispose]();
     hold?.settle({ usd: closed.cost ?? 0, tokens: tokensOf(closed.paid) });
     entry.close(closed);
-    this.#gateway.metrics.closed(this.#admitted, closed);
+    this.#gateway.metrics.closed(admitted, closed);
   }
 
   #closedBy(ending: Ending, used: Used): MeasuredRequest {
     const { error } = ending;
     // Where there is no answer, the row tells of the last attempt.
     const last = used.lost.at(-1);
-    const { usage, source } = this.account || !last ? used.said : last;
+    const { usage, source } = this.usage || !last ? used.said : last;
     const paid = this.#paid(used);
     return {
       outcome: outcomeOf(error),
       status: error?.status ?? 200,
       code: error?.code,
-      upstream: this.served?.upstream ?? ending.upstream,
-      upstreamModel: this.served?.upstreamModel ?? ending.upstreamModel,
+      upstream: this.answer?.upstream ?? ending.upstream,
+      upstreamModel: this.answer?.upstreamModel ?? ending.upstreamModel,
       attempts: ending.attempts,
       usage,
       usageSource: usage.input === undefined && usage.output === undefined ? undefined : source,
       paid: paid.usage,
       cost: paid.usd,
       priceVersion: paid.version,
-      cache: this.served?.cache ?? "bypass",
+      cache: this.answer?.cache ?? "bypass",
       settled: this.#held.slot.reserved > 0 ? tokensOf(paid.usage) : 0,
       totalMs: ending.totalMs,
       firstEventMs: ending.firstEventMs,
@@ -154,14 +148,14 @@ export class Ticket {
 
   /** What the key is charged. */
   #paid({ said, lost, pays }: Used): Paid {
-    const { served } = this;
+    const { answer } = this;
     if (!pays) return UNPAID;
-    const answer = served ? this.#priced(served, said.usage) : UNPAID;
+    const paid = answer ? this.#priced(answer, said.usage) : UNPAID;
     // Nearly always there is one attempt, which answered.
-    return lost.reduce((sum, attempt) => added(sum, this.#priced(attempt, attempt.usage)), answer);
+    return lost.reduce((sum, attempt) => added(sum, this.#priced(attempt, attempt.usage)), paid);
   }
 
-  #priced({ upstream, upstreamModel: model }: PricedPlace, usage: Usage): Paid {
+  #priced({ upstream, upstreamModel: model }: Place, usage: Usage): Paid {
     if (tokensOf(usage) === 0) return UNPAID;
     const plugin = this.#gateway.upstreams.get(upstream)?.plugin ?? "";
     return { usage, ...this.#gateway.prices.costOf({ upstream, plugin, model }, usage) };
@@ -169,10 +163,10 @@ export class Ticket {
 }
 
 /** An upstream, and its own name for the model. */
-type PricedPlace = Pick<AttemptUsage, "upstream" | "upstreamModel">;
+type Place = Pick<AttemptUsage, "upstream" | "upstreamModel">;
 
 /** What an attempt used whose answer went to nobody. */
-type LostUsage = PricedPlace & Pick<CountedUsage, "usage" | "source">;
+type LostUsage = Place & Pick<CountedUsage, "usage" | "source">;
 
 interface Used {
   /** Of the answer. */

@@ -1,6 +1,7 @@
 import { nearestNames } from "../../config/nearest.ts";
 import { UpstreamError } from "../contract/index.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
+import type { ModelRequest } from "../dialects/model-request.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Caller } from "../keys/keyring.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
@@ -12,84 +13,108 @@ import { order } from "../targets/strategy.ts";
 import { targetName } from "../targets/attempt-permit.ts";
 import type { Need } from "../targets/needs.ts";
 import { missingCapability, requiredCapabilities } from "../targets/needs.ts";
-import type { RequestCall } from "./exchange.ts";
+import type { Exchange, Stage } from "./exchange.ts";
+import type { Received } from "./read.ts";
+import { shownModel } from "./read.ts";
 import { servedModels } from "./served-models.ts";
 
-/** Where a request may go, in order, for a caller who may ask for it. */
-export interface Plan {
-  /** The model's name as the client wrote it. */
-  readonly asked: string;
-  /** At least one. */
+/** Where a request may go. */
+export interface Choice {
+  /** At least one, in order. */
   readonly targets: readonly Target[];
   /** Whether the next target is tried when the conversation is too long for one. */
   readonly onContextLength: "fail" | "next";
 }
 
-/** As much of a request as decides where it goes. */
-export interface Routed {
-  readonly model: string;
-  readonly user?: unknown;
+/** A request and the targets that its caller may ask. Only `route` makes one. */
+class Plan<R extends ModelRequest = ModelRequest> implements Stage, Choice {
+  declare protected readonly step: "routed";
+  readonly exchange: Exchange;
+  readonly caller: Caller;
+  readonly request: R;
+  readonly shownModel: string;
+  readonly targets: readonly Target[];
+  readonly onContextLength: "fail" | "next";
+
+  constructor({ exchange, caller, request, shownModel: model }: Received<R>, choice: Choice) {
+    this.exchange = exchange;
+    this.caller = caller;
+    this.request = request;
+    this.shownModel = model;
+    this.targets = choice.targets;
+    this.onContextLength = choice.onContextLength;
+  }
 }
+
+export type { Plan };
+
+/** As much of a request as decides where it goes. */
+type Routed = Pick<ModelRequest, "model" | "member">;
 
 interface RouteDeps {
   readonly caller: Caller;
-  readonly call: Pick<RequestCall, "note">;
   readonly gateway: Gateway;
 }
 
 const SUGGESTIONS = 3;
 /** When an upstream that is out of reach will have been asked again. */
 const COME_BACK_MS = 1_000;
-const LONGEST_SHOWN = 100;
 
 /**
- * Step 4: finds the targets for the model's name: an exact route, the first pattern that fits, the address
- * `upstream/model`, or the upstreams that list it, in file order. Those that are known not to be able to do
- * what is asked are left out, and the route's strategy says which comes first.
+ * Finds the targets for the model's name: an exact route, the first pattern that fits, the address `upstream/model`, or the
+ * upstreams that list it, in file order. Those that are known not to be able to do what is asked are left out, and the
+ * route's strategy says which comes first.
  * Leaves with `model_not_allowed`, `model_not_found`, `unsupported_parameter`, `upstream_unavailable`.
  */
-export function route(request: Routed, around: RouteDeps): Plan | Promise<Plan> {
-  const { caller, call, gateway } = around;
-  const asked = request.model;
-  call.note({ model: shown(asked) });
-  if (!matchesAny(caller.models, asked)) {
-    const message = `the key "${caller.name}" may not use the model "${shown(asked)}"`;
-    throw new GatewayError("model_not_allowed", message, { param: "model" });
-  }
-  const resolution = resolve(asked, gateway);
-  return resolution instanceof Promise
-    ? resolution.then((found) => planOf(found, request, around))
-    : planOf(resolution, request, around);
+export function route<R extends ModelRequest>(received: Received<R>): Plan<R> | Promise<Plan<R>> {
+  const { exchange, caller, request } = received;
+  const choice = choose(request, { caller, gateway: exchange.gateway });
+  return choice instanceof Promise
+    ? choice.then((found) => new Plan(received, found))
+    : new Plan(received, choice);
 }
 
-function planOf(
+/** Returns where a request goes that asks for nothing but a model; leaves with what `route` does. */
+export function routeModel(model: string, deps: RouteDeps): Choice | Promise<Choice> {
+  return choose({ model, member: () => undefined }, deps);
+}
+
+function choose(request: Routed, deps: RouteDeps): Choice | Promise<Choice> {
+  const { caller, gateway } = deps;
+  const { model } = request;
+  if (!matchesAny(caller.models, model)) {
+    const message = `the key "${caller.name}" may not use the model "${shownModel(model)}"`;
+    throw new GatewayError("model_not_allowed", message, { param: "model" });
+  }
+  const resolution = resolve(model, gateway);
+  return resolution instanceof Promise
+    ? resolution.then((found) => chooseFrom(found, request, deps))
+    : chooseFrom(resolution, request, deps);
+}
+
+function chooseFrom(
   resolution: Resolution | undefined,
   request: Routed,
-  around: RouteDeps,
-): Plan | Promise<Plan> {
-  const { caller, gateway } = around;
-  const asked = request.model;
+  { caller, gateway }: RouteDeps,
+): Choice | Promise<Choice> {
   if (!resolution) {
-    refuseWhileUnlisted(asked, gateway);
-    return refuseUnknown(asked, caller, gateway);
+    refuseWhileUnlisted(request.model, gateway);
+    return refuseUnknown(request.model, caller, gateway);
   }
-  if (resolution.targets.length === 0) {
-    throw new GatewayError("upstream_unavailable", `${resolution.via} leads to no upstream that is open now`);
-  }
-  const able = ableTargets(resolution.targets, requiredCapabilities(request), gateway);
-  const sticker = typeof request.user === "string" ? `user ${request.user}` : `key ${caller.name}`;
-  return {
-    asked,
-    targets: inOrder(resolution.strategy, able, { sticker, gateway }),
-    onContextLength: resolution.onContextLength,
-  };
+  const { via, targets, strategy, onContextLength } = resolution;
+  if (targets.length === 0)
+    throw new GatewayError("upstream_unavailable", `${via} leads to no upstream that is open now`);
+  const able = ableTargets(targets, requiredCapabilities(request), gateway);
+  const user = request.member("user");
+  const stickyKey = typeof user === "string" ? `user ${user}` : `key ${caller.name}`;
+  return { targets: inOrder(strategy, able, { stickyKey, gateway }), onContextLength };
 }
 
 /** Nobody can say that a model isn't there while an upstream that may have it can't be asked. */
 function refuseWhileUnlisted(asked: string, { catalog }: Gateway): void {
   const silent = catalog.unreachable().map(({ id }) => `"${id}"`);
   if (silent.length === 0) return;
-  const message = `no upstream lists "${shown(asked)}"; ${silent.join(", ")} can't be asked for models just now`;
+  const message = `no upstream lists "${shownModel(asked)}"; ${silent.join(", ")} can't be asked for models just now`;
   throw new GatewayError("upstream_unavailable", message, { retryAfterMs: COME_BACK_MS });
 }
 
@@ -135,7 +160,7 @@ function ableTargets(
 function inOrder(
   strategy: Strategy,
   targets: readonly Target[],
-  { sticker, gateway }: { readonly sticker: string; readonly gateway: Gateway },
+  { stickyKey, gateway }: { readonly stickyKey: string; readonly gateway: Gateway },
 ): readonly Target[] {
   if (targets.length === 1 || strategy === "failover") return targets;
   const candidates = targets.map((target) => ({
@@ -144,7 +169,7 @@ function inOrder(
     weight: target.weight,
     ...gateway.targets.loadOf(target),
   }));
-  return order(strategy, candidates, { sticker, random: Math.random }).map(({ target }) => target);
+  return order(strategy, candidates, { sticker: stickyKey, random: Math.random }).map(({ target }) => target);
 }
 
 /** Throws `model_not_found` with the nearest names. */
@@ -159,10 +184,5 @@ async function notFound(asked: string, caller: Caller, gateway: Gateway): Promis
     near.length > 0
       ? `; did you mean ${near.map((name) => `"${name}"`).join(", ")}?`
       : "; GET /v1/models lists them";
-  return `there is no model "${shown(asked)}"${hint}`;
-}
-
-/** A name as it may stand in a message: nobody is helped by ten thousand letters of it. */
-function shown(name: string): string {
-  return name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name;
+  return `there is no model "${shownModel(asked)}"${hint}`;
 }

@@ -1,4 +1,4 @@
-import type { OfferedModel } from "../dialects/openai/models.ts";
+import type { OfferedModel } from "../dialects/dialect.ts";
 import type { Gateway } from "../gateway.ts";
 import type { Caller } from "../keys/keyring.ts";
 import type { Offer } from "../targets/model-catalog.ts";

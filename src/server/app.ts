@@ -1,12 +1,14 @@
 import { Elysia } from "elysia";
 import type { ServerSettings } from "../../config/settings.ts";
+import type { Dialect } from "../dialects/dialect.ts";
+import { DIALECTS } from "../dialects/index.ts";
 import { boundSendBuffers } from "../runtime/socket-buffers.ts";
 import { StartupError } from "../errors/startup-error.ts";
 import type { Gateway } from "../gateway.ts";
 import { RequestHandler } from "./request-handler.ts";
 import { Cors } from "./cors.ts";
-import type { Endpoint } from "./endpoints.ts";
-import { ENDPOINTS } from "./endpoints.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { EndpointTable } from "./endpoints.ts";
 
 // Longer than the idle time of the load balancers in front (nginx: 60 s), so that they, not we, close first.
 const IDLE_TIMEOUT_S = 120;
@@ -23,8 +25,14 @@ export interface Listening {
 }
 
 /** Serves the gateway at the configured address. Throws a StartupError when that can't be had. */
-export function listen(gateway: Gateway, server: ServerSettings): Listening {
-  const app = createApp(new RequestHandler(gateway, new Cors(server.cors_origins)));
+export function listen(
+  gateway: Gateway,
+  server: ServerSettings,
+  dialects: readonly [Dialect, ...Dialect[]] = DIALECTS,
+): Listening {
+  const endpoints = new EndpointTable(dialects);
+  const cors = new Cors(server.cors_origins);
+  const app = createApp(new RequestHandler(gateway, endpoints, cors), endpoints.all);
   try {
     app.listen({
       hostname: server.host,
@@ -50,7 +58,7 @@ export function listen(gateway: Gateway, server: ServerSettings): Listening {
   };
 }
 
-function createApp(answerer: RequestHandler): Elysia {
+function createApp(answerer: RequestHandler, endpoints: readonly Endpoint[]): Elysia {
   const app = new Elysia();
   // Before the routes: a hook applies only to those that are registered after it.
   app.onError(({ request, code, server }) => {
@@ -58,7 +66,7 @@ function createApp(answerer: RequestHandler): Elysia {
     patient(server, request);
     return answerer.answer(request);
   });
-  for (const endpoint of ENDPOINTS) addRoute(app, endpoint, answerer);
+  for (const endpoint of endpoints) addRoute(app, endpoint, answerer);
   return app;
 }
 

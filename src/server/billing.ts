@@ -1,4 +1,6 @@
+import { jsonAnswer } from "../dialects/operation-document.ts";
 import type { Caller } from "../keys/keyring.ts";
+import type { Authenticated } from "../pipeline/authenticate.ts";
 
 /** What a key has used, a row for each day (as 2026-01-31). */
 export interface DailyUsage {
@@ -14,7 +16,46 @@ export interface DailyUsage {
 /** What a key without a budget in USD may spend, as clients such as NextChat must be shown a number. */
 const WITHOUT_LIMIT_USD = 100_000_000;
 
-/** GET /dashboard/billing/subscription: what the key may spend in its budget's period, as NextChat reads it. */
+/** GET /dashboard/billing/subscription, as NextChat reads it. */
+export const SUBSCRIPTION = {
+  document: {
+    summary: "What the key may spend, as NextChat shows it",
+    answer: jsonAnswer("The budget", {
+      type: "object",
+      properties: { hard_limit_usd: { type: "number" } },
+    }),
+  },
+  answer: (client: Authenticated) => sent(client, subscriptionPage(client.caller)),
+};
+
+/** GET /dashboard/billing/usage. */
+export const USAGE = {
+  document: {
+    summary: "What the key has spent, as NextChat shows it",
+    parameters: ["start_date", "end_date"].map((name) => ({
+      name,
+      in: "query",
+      description: name === "end_date" ? "The day after the last" : "The first day",
+      schema: { type: "string", format: "date" },
+    })),
+    answer: jsonAnswer("US cents", { type: "object", properties: { total_usage: { type: "number" } } }),
+  },
+  answer: async (client: Authenticated) => {
+    const { gateway, http } = client.exchange;
+    gateway.ledger.flush();
+    return sent(client, await usagePage(http, client.caller, gateway.usage));
+  },
+};
+
+/** Ends the exchange with this response. */
+function sent({ exchange }: Authenticated, response: Response): Response {
+  exchange.close();
+  const headers = exchange.addHeaders({});
+  for (const name in headers) response.headers.set(name, headers[name] ?? "");
+  return response;
+}
+
+/** What the key may spend in its budget's period. */
 export function subscriptionPage({ budget, expires }: Caller): Response {
   const limit = budget?.usd ?? WITHOUT_LIMIT_USD;
   return Response.json({
@@ -28,7 +69,7 @@ export function subscriptionPage({ budget, expires }: Caller): Response {
 }
 
 /**
- * GET /dashboard/billing/usage: what the key has spent from `start_date` to the day before `end_date`, in cents. Days
+ * What the key has spent from `start_date` to the day before `end_date`, in cents. Days
  * are in UTC; a date that is left out, or is none, is no bound.
  */
 export async function usagePage(http: Request, { name: key }: Caller, ledger: DailyUsage): Promise<Response> {

@@ -30,7 +30,7 @@ export class Cors {
   }
 
   /** What a browser needs on any answer, a stream's or an error's too. */
-  mark(request: Request, headers: Record<string, string>): void {
+  addHeaders(request: Request, headers: Record<string, string>): void {
     const allowed = this.#allowed(request);
     if (!this.#any) headers["vary"] = "Origin";
     if (allowed === undefined) return;

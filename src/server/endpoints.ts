@@ -1,73 +1,138 @@
-import { chatCompletions, completions, embeddings, listModels, showModel } from "../pipeline/generate.ts";
-import type { Gateway } from "../gateway.ts";
-import type { RequestCall } from "../pipeline/exchange.ts";
-import { authenticate } from "../pipeline/authenticate.ts";
-import { subscriptionPage, usagePage } from "./billing.ts";
-import { docsAsset, docsPage, openapiDocument } from "./docs/docs.ts";
+import type { Dialect, DialectEndpoint } from "../dialects/dialect.ts";
+import { jsonAnswer } from "../dialects/operation-document.ts";
+import type { Authenticated } from "../pipeline/authenticate.ts";
+import { embed, generate, listModels, showModel } from "../pipeline/generate.ts";
+import { SUBSCRIPTION, USAGE } from "./billing.ts";
+import { docsAsset, docsPage } from "./docs/docs.ts";
 import { metricsPage } from "./metrics.ts";
+import type { ClientEndpoint, Endpoint } from "./endpoint.ts";
+import { describeApi } from "./openapi.ts";
 import { frontPage, health, liveness, readiness } from "./pages.ts";
 
-/** An API endpoint: has a call of its own, which the handler or the end of its answer closes. */
-export type CallHandler = (http: Request, call: RequestCall, gateway: Gateway) => Promise<Response>;
+const STATUS = { type: "object", properties: { status: { type: "string" } } };
 
-/** A page or a probe: answered at once. */
-export type PageHandler = (http: Request, gateway: Gateway) => Response | Promise<Response>;
-
-export type Endpoint = { readonly method: "GET" | "POST"; readonly path: string } & (
-  | { readonly call: CallHandler }
-  | { readonly page: PageHandler }
-);
-
-/** All that the gateway serves. A path that ends in `/*` stands for all paths below it. */
-export const ENDPOINTS: readonly Endpoint[] = [
-  { method: "POST", path: "/v1/chat/completions", call: chatCompletions },
-  { method: "POST", path: "/v1/completions", call: completions },
-  { method: "POST", path: "/v1/embeddings", call: embeddings },
-  { method: "GET", path: "/v1/models", call: listModels },
-  { method: "GET", path: "/v1/models/*", call: showModel },
-  { method: "GET", path: "/dashboard/billing/subscription", call: billingSubscription },
-  { method: "GET", path: "/dashboard/billing/usage", call: billingUsage },
-  { method: "GET", path: "/metrics", page: metricsPage },
-  { method: "GET", path: "/health", page: health },
-  { method: "GET", path: "/health/live", page: liveness },
-  { method: "GET", path: "/health/ready", page: readiness },
-  { method: "GET", path: "/openapi.json", page: openapiDocument },
-  { method: "GET", path: "/docs", page: docsPage },
-  { method: "GET", path: "/docs/*", page: docsAsset },
-  { method: "GET", path: "/", page: frontPage },
-];
-
-const BY_METHOD_AND_PATH = new Map(
-  ENDPOINTS.map((endpoint) => [`${endpoint.method} ${endpoint.path}`, endpoint]),
-);
-
-/** The endpoint with exactly this method and path, if there is one. */
-export function endpointAt(method: string, path: string): Endpoint | undefined {
-  return BY_METHOD_AND_PATH.get(`${method} ${path}`);
+/** Returns all that the gateway serves. */
+export function endpointsOf(dialects: readonly [Dialect, ...Dialect[]]): readonly Endpoint[] {
+  const [first] = dialects;
+  const served: Endpoint[] = [
+    ...dialects.flatMap((dialect) => dialect.endpoints.map((endpoint) => servedBy(dialect, endpoint))),
+    {
+      method: "GET",
+      path: "/dashboard/billing/subscription",
+      auth: "client",
+      dialect: first,
+      ...SUBSCRIPTION,
+    },
+    { method: "GET", path: "/dashboard/billing/usage", auth: "client", dialect: first, ...USAGE },
+    {
+      method: "GET",
+      path: "/metrics",
+      auth: "none",
+      document: {
+        summary: "Counters and states for Prometheus",
+        answer: {
+          description: "Text format 0.0.4",
+          content: { "text/plain": { schema: { type: "string" } } },
+        },
+      },
+      page: metricsPage,
+    },
+    {
+      method: "GET",
+      path: "/health",
+      auth: "none",
+      document: { summary: "State and version; no upstream is asked", answer: jsonAnswer("Serving", STATUS) },
+      unavailable: jsonAnswer("Shutting down", STATUS),
+      page: health,
+    },
+    {
+      method: "GET",
+      path: "/health/live",
+      auth: "none",
+      document: { summary: "The process answers", answer: jsonAnswer("Alive", STATUS) },
+      page: liveness,
+    },
+    {
+      method: "GET",
+      path: "/health/ready",
+      auth: "none",
+      document: { summary: "Requests may be sent here", answer: jsonAnswer("Ready", STATUS) },
+      unavailable: jsonAnswer("Shutting down", STATUS),
+      page: readiness,
+    },
+    { method: "GET", path: "/openapi.json", auth: "none", page: () => Response.json(describeApi(served)) },
+    { method: "GET", path: "/docs", auth: "none", page: docsPage },
+    { method: "GET", path: "/docs/*", auth: "none", page: docsAsset },
+    { method: "GET", path: "/", auth: "none", page: frontPage },
+  ];
+  return served;
 }
 
-/** The endpoints at a path, one for each method. */
-export function endpointsAt(path: string): readonly Endpoint[] {
-  const exact = ENDPOINTS.filter((endpoint) => endpoint.path === path);
-  if (exact.length > 0) return exact;
-  return ENDPOINTS.filter(({ path: own }) => own.endsWith("/*") && path.startsWith(own.slice(0, -1)));
+function servedBy(dialect: Dialect, endpoint: DialectEndpoint): ClientEndpoint {
+  const { path, document } = endpoint;
+  const isPost = endpoint.kind === "generate" || endpoint.kind === "embed";
+  return {
+    method: isPost ? "POST" : "GET",
+    path,
+    document,
+    auth: "client",
+    dialect,
+    answer: (client) => answered(client, endpoint),
+  };
 }
 
-async function billingSubscription(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
-  const caller = await authenticate(http, call, gateway);
-  call.close();
-  return marked(subscriptionPage(caller), call);
+function answered(client: Authenticated, endpoint: DialectEndpoint): Promise<Response> {
+  switch (endpoint.kind) {
+    case "generate":
+      return generate(client, endpoint);
+    case "embed":
+      return embed(client, endpoint);
+    case "models":
+      return listModels(client, endpoint);
+    case "model":
+      return showModel(client, endpoint);
+  }
 }
 
-async function billingUsage(http: Request, call: RequestCall, gateway: Gateway): Promise<Response> {
-  const caller = await authenticate(http, call, gateway);
-  gateway.ledger.flush();
-  call.close();
-  return marked(await usagePage(http, caller, gateway.usage), call);
-}
+/** The endpoints, by their addresses. */
+export class EndpointTable {
+  readonly #all: readonly Endpoint[];
+  readonly #byMethodAndPath: ReadonlyMap<string, Endpoint>;
+  readonly #dialects: readonly [Dialect, ...Dialect[]];
+  /** What stands below `/v1`, as `/chat/completions`. */
+  readonly #versioned: readonly string[];
 
-function marked(response: Response, call: RequestCall): Response {
-  const headers = call.marked({});
-  for (const name in headers) response.headers.set(name, headers[name] ?? "");
-  return response;
+  constructor(dialects: readonly [Dialect, ...Dialect[]]) {
+    this.#dialects = dialects;
+    this.#all = endpointsOf(dialects);
+    this.#byMethodAndPath = new Map(this.#all.map((each) => [`${each.method} ${each.path}`, each]));
+    this.#versioned = this.#all.flatMap(({ path }) => /^\/v1(\/.+?)(?:\/\*)?$/.exec(path)?.[1] ?? []);
+  }
+
+  get all(): readonly Endpoint[] {
+    return this.#all;
+  }
+
+  /** Returns the endpoint with exactly this method and path, if there is one. */
+  at(method: string, path: string): Endpoint | undefined {
+    return this.#byMethodAndPath.get(`${method} ${path}`);
+  }
+
+  /** Returns the endpoints at a path, one for each method. */
+  allAt(path: string): readonly Endpoint[] {
+    const exact = this.#all.filter((endpoint) => endpoint.path === path);
+    if (exact.length > 0) return exact;
+    return this.#all.filter(({ path: own }) => own.endsWith("/*") && path.startsWith(own.slice(0, -1)));
+  }
+
+  /** Returns the dialect in which an error at a path is told: that of the endpoint which the path begins with. */
+  dialectAt(path: string): Dialect {
+    const isHere = ({ path: own }: DialectEndpoint) => path === own || path.startsWith(`${own}/`);
+    return this.#dialects.find(({ endpoints }) => endpoints.some(isHere)) ?? this.#dialects[0];
+  }
+
+  /** Whether an address that lacks `/v1` means one below it. */
+  lacksVersion(path: string): boolean {
+    return this.#versioned.some((own) => path === own || path.startsWith(`${own}/`));
+  }
 }

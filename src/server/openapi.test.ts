@@ -1,13 +1,16 @@
 import { expect, test } from "bun:test";
-import { ENDPOINTS } from "./endpoints.ts";
-import { DOCUMENT } from "./openapi.ts";
+import { DIALECTS } from "../dialects/index.ts";
+import { endpointsOf } from "./endpoints.ts";
+import { describeApi } from "./openapi.ts";
+
+const ENDPOINTS = endpointsOf(DIALECTS);
 
 interface Described {
   readonly requestBody?: { content: { "application/json": { schema: { properties?: object } } } };
   readonly responses: Readonly<Record<string, object>>;
 }
 
-const PATHS = DOCUMENT.paths as Readonly<Record<string, Readonly<Record<string, Described>>>>;
+const PATHS = describeApi(ENDPOINTS).paths as Readonly<Record<string, Readonly<Record<string, Described>>>>;
 
 test("every endpoint of the API is described, and none that isn't there", () => {
   const pages = new Set(["/", "/docs", "/docs/*", "/openapi.json"]);

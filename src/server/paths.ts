@@ -11,13 +11,11 @@ export function pathOf(url: string): string {
 
 /**
  * The path that a client meant, whatever its user made of the base URL: `//v1/…`, `/v1/v1/…`, no `/v1` at all, a slash
- * at the end.
+ * at the end. `lacksVersion` tells whether a path means one below `/v1`.
  */
-export function canonicalPath(path: string): string {
+export function canonicalPath(path: string, lacksVersion: (path: string) => boolean): string {
   const plain = path.replace(/\/{2,}/g, "/").replace(/^(?:\/v1)+(?=\/|$)/, "/v1");
   const billing = plain.replace(/^\/v1(?=\/dashboard\/billing\/)/, "");
   const trimmed = billing.length > 1 ? billing.replace(/\/$/, "") : billing;
-  return /^\/(?:chat\/completions|completions|embeddings|models)(?:\/|$)/.test(trimmed)
-    ? `/v1${trimmed}`
-    : trimmed;
+  return lacksVersion(trimmed) ? `/v1${trimmed}` : trimmed;
 }

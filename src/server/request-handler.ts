@@ -1,129 +1,139 @@
-import { errorBody } from "../dialects/openai/error.ts";
+import type { Dialect } from "../dialects/dialect.ts";
 import { GatewayError, toGatewayError } from "../errors/gateway-error.ts";
-import { TickBatcher } from "../runtime/tick-batcher.ts";
-import { logUnforeseen } from "../log.ts";
 import type { Gateway } from "../gateway.ts";
-import { addLimitHeaders } from "../dialects/openai/limit-headers.ts";
+import { stringifyJson } from "../json/json-text.ts";
+import { logUnforeseen } from "../log.ts";
 import { limited } from "../pipeline/admit.ts";
-import type { RequestCall } from "../pipeline/exchange.ts";
-import { openCall, requestId } from "../pipeline/exchange.ts";
+import { authenticate } from "../pipeline/authenticate.ts";
+import { Exchange, requestId } from "../pipeline/exchange.ts";
+import { TickBatcher } from "../runtime/tick-batcher.ts";
 import type { Cors } from "./cors.ts";
-import type { CallHandler, Endpoint } from "./endpoints.ts";
-import { endpointAt, endpointsAt } from "./endpoints.ts";
+import type { ClientEndpoint, Endpoint, OpenEndpoint } from "./endpoint.ts";
+import type { EndpointTable } from "./endpoints.ts";
 import { canonicalPath, pathOf } from "./paths.ts";
-
-/** Requests that have arrived. */
-const ARRIVALS = new TickBatcher((goOn: () => void) => goOn());
 
 const ANY_METHOD = ["GET", "HEAD", "POST"];
 
 /** Answers requests: the one place where errors become responses and where every response gets its headers. */
 export class RequestHandler {
   readonly #gateway: Gateway;
+  readonly #endpoints: EndpointTable;
   readonly #cors: Cors;
+  /** Requests that have arrived in this turn of the event loop. */
+  readonly #arrivals = new TickBatcher((goOn: () => void) => goOn());
 
-  constructor(gateway: Gateway, cors: Cors) {
+  constructor(gateway: Gateway, endpoints: EndpointTable, cors: Cors) {
     this.#gateway = gateway;
+    this.#endpoints = endpoints;
     this.#cors = cors;
   }
 
   /** Answers a request by its method and path: an endpoint, a preflight, or an error. */
   answer(http: Request): Promise<Response> {
     const path = pathOf(http.url);
-    const endpoint = endpointAt(http.method, path);
-    return endpoint ? this.#endpoint(endpoint, http) : this.#elsewhere(http, canonicalPath(path));
+    const endpoints = this.#endpoints;
+    const endpoint = endpoints.at(http.method, path);
+    if (endpoint) return this.#endpoint(endpoint, http);
+    return this.#fallback(
+      http,
+      canonicalPath(path, (meant) => endpoints.lacksVersion(meant)),
+    );
   }
 
   #endpoint(endpoint: Endpoint, http: Request): Promise<Response> {
-    return "call" in endpoint ? this.#call(endpoint, http) : this.#page(endpoint, http);
+    return endpoint.auth === "client" ? this.#exchange(endpoint, http) : this.#page(endpoint, http);
   }
 
   /** The answer at any other address: what the client meant, a preflight, or an error. */
-  async #elsewhere(http: Request, path: string): Promise<Response> {
-    const here = endpointsAt(path);
+  async #fallback(http: Request, path: string): Promise<Response> {
+    const here = this.#endpoints.allAt(path);
     const methods = here.flatMap(({ method }) => (method === "GET" ? ["GET", "HEAD"] : [method]));
     if (http.method === "OPTIONS") {
-      return this.#mark(http, this.#cors.preflight(http, methods.length > 0 ? methods : ANY_METHOD));
+      return this.#addHeaders(http, this.#cors.preflight(http, methods.length > 0 ? methods : ANY_METHOD));
     }
     const method = http.method === "HEAD" ? "GET" : http.method;
     const endpoint = here.find((candidate) => candidate.method === method);
     if (endpoint) return this.#endpoint(endpoint, http);
-    return this.#mark(
-      http,
-      this.#refusal(here.length > 0 ? wrongMethod(http, path, methods) : unknownUrl(http, path)),
-    );
+    const error = here.length > 0 ? wrongMethod(http, path, methods) : unknownUrl(http, path);
+    return this.#refusal(http, path, error);
   }
 
-  /** What every answer carries. */
-  #mark(http: Request, response: Response): Response {
+  #refusal(http: Request, path: string, error: GatewayError): Response {
+    const dialect = this.#endpoints.dialectAt(path);
+    return this.#addHeaders(http, refusal(error, dialect, { "x-request-id": requestId(http) }));
+  }
+
+  /** Adds what every answer carries that no exchange was opened for. */
+  #addHeaders(http: Request, response: Response): Response {
     const { headers } = response;
-    const marks: Record<string, string> = {};
-    this.#cors.mark(http, marks);
-    for (const name in marks) {
+    const added: Record<string, string> = {};
+    this.#cors.addHeaders(http, added);
+    for (const name in added) {
       // A preflight's answer varies with more than the origin.
-      if (name === "vary") headers.append(name, marks[name] ?? "");
-      else headers.set(name, marks[name] ?? "");
+      if (name === "vary") headers.append(name, added[name] ?? "");
+      else headers.set(name, added[name] ?? "");
     }
-    headers.set("x-request-id", requestId(http));
+    if (!headers.has("x-request-id")) headers.set("x-request-id", requestId(http));
     return response;
   }
 
-  async #page(endpoint: Exclude<Endpoint, { call: CallHandler }>, http: Request): Promise<Response> {
+  async #page({ page, path }: OpenEndpoint, http: Request): Promise<Response> {
     try {
-      return this.#mark(http, await endpoint.page(http, this.#gateway));
+      return this.#addHeaders(http, await page(http, this.#gateway));
     } catch (error) {
-      return this.#mark(http, this.#refusal(this.#explain(error)));
+      return this.#refusal(http, path, this.#explain(error));
     }
   }
 
-  async #call({ path, call: handler }: CallEndpoint, http: Request): Promise<Response> {
-    await new Promise<void>((goOn) => ARRIVALS.add(goOn));
-    const call = openCall(http, { path, mark: this.#markCall }, this.#gateway);
+  /** Lets nobody to the endpoint who has no key. */
+  async #exchange({ path, dialect, answer }: ClientEndpoint, http: Request): Promise<Response> {
+    await new Promise<void>((goOn) => this.#arrivals.add(goOn));
+    const gateway = this.#gateway;
+    const exchange = new Exchange({ http, path, dialect, gateway, addHeaders: this.#addExchangeHeaders });
     try {
-      if (this.#gateway.calls.draining)
-        throw new GatewayError("shutting_down", "this gateway is shutting down");
-      return await handler(http, call, this.#gateway);
+      if (gateway.calls.draining) throw new GatewayError("shutting_down", "this gateway is shutting down");
+      return await answer(await authenticate(exchange)); // 401, 403
     } catch (error) {
-      const refusal = this.#explain(error);
-      call.close(refusal);
+      const failure = this.#explain(error);
+      exchange.close(failure);
+      const { attempts = 0, upstream } = exchange.stage?.admitted ?? {};
       const headers: Record<string, string> = {};
-      if (call.attempts > 0) headers["x-modelyard-attempts"] = String(call.attempts);
-      if (call.askedLast !== undefined) headers["x-modelyard-upstream"] = call.askedLast;
-      return this.#refusal(refusal, call.marked(headers));
+      if (attempts > 0) headers["x-modelyard-attempts"] = String(attempts);
+      if (attempts > 0 && upstream !== undefined) headers["x-modelyard-upstream"] = upstream;
+      return refusal(failure, dialect, exchange.addHeaders(headers));
     }
   }
 
-  readonly #markCall = (
-    headers: Record<string, string>,
-    { http, id, caller, queuedMs }: RequestCall,
-  ): void => {
-    headers["x-request-id"] = id;
+  readonly #addExchangeHeaders = (headers: Record<string, string>, exchange: Exchange): void => {
+    headers["x-request-id"] = exchange.id;
+    const { caller, admitted } = exchange.stage ?? {};
+    const queuedMs = admitted?.queuedMs ?? 0;
     if (queuedMs > 0) headers["x-modelyard-queue-ms"] = String(Math.round(queuedMs));
     // What is left to the key, on every answer to it.
-    if (caller) addLimitHeaders(this.#gateway.limiter.standing(limited(caller)), headers);
-    this.#cors.mark(http, headers);
+    if (caller) exchange.dialect.addLimitHeaders(this.#gateway.limiter.standing(limited(caller)), headers);
+    this.#cors.addHeaders(exchange.http, headers);
   };
 
   #explain(error: unknown): GatewayError {
-    const refusal = toGatewayError(error);
-    if (refusal.code === "internal_error") {
+    const failure = toGatewayError(error);
+    if (failure.code === "internal_error") {
       logUnforeseen(this.#gateway.log, "a request failed in the gateway itself", error);
     }
-    return refusal;
-  }
-
-  #refusal(error: GatewayError, headers: Record<string, string> = {}): Response {
-    Object.assign(headers, error.headers);
-    headers["content-type"] = "application/json";
-    // Whole seconds, rounded up: Zed parses an integer, and who comes early is refused again.
-    if (error.retryAfterMs !== undefined) {
-      headers["retry-after"] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
-    }
-    return new Response(errorBody(error), { status: error.status, headers });
+    return failure;
   }
 }
 
-type CallEndpoint = Extract<Endpoint, { readonly call: CallHandler }>;
+/** `headers` are those that the answer has beside the error's own, and its request's id. */
+function refusal(error: GatewayError, dialect: Dialect, headers: Record<string, string>): Response {
+  const { status, body, headers: own } = dialect.error(error, headers["x-request-id"] ?? "");
+  Object.assign(headers, error.headers, own);
+  headers["content-type"] = "application/json";
+  // Whole seconds, rounded up: Zed parses an integer, and who comes early is refused again.
+  if (error.retryAfterMs !== undefined) {
+    headers["retry-after"] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
+  }
+  return new Response(stringifyJson(body), { status, headers });
+}
 
 function unknownUrl(http: Request, path: string): GatewayError {
   if (path === "/v1") {

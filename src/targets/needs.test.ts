@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { requestOf } from "../../test/support/request-of.ts";
 import { combined, missingCapability, requiredCapabilities } from "./needs.ts";
 
 test("what a request needs is found by its fields, and named by them", () => {
@@ -11,7 +12,9 @@ test("what a request needs is found by its fields, and named by them", () => {
     ],
     response_format: { type: "json_schema", json_schema: {} },
   };
-  expect(requiredCapabilities(request).map(({ capability, param }) => [capability, param])).toEqual([
+  expect(
+    requiredCapabilities(requestOf(request)).map(({ capability, param }) => [capability, param]),
+  ).toEqual([
     ["tools", "tools"],
     ["vision", "messages[1].content[1]"],
     ["json_schema", "response_format"],
@@ -20,12 +23,12 @@ test("what a request needs is found by its fields, and named by them", () => {
 
 test("fields of other endpoints that nobody checked harm nothing", () => {
   for (const messages of [null, 7, [null], [{ content: [null, 7, "x"] }], "text"]) {
-    expect(requiredCapabilities({ messages, tools: [], response_format: null })).toEqual([]);
+    expect(requiredCapabilities(requestOf({ messages, tools: [], response_format: null }))).toEqual([]);
   }
 });
 
 test("only what a model is known not to do is a lack", () => {
-  const needs = requiredCapabilities({ tools: [{}], messages: [] });
+  const needs = requiredCapabilities(requestOf({ tools: [{}], messages: [] }));
   expect(missingCapability({}, needs)).toBeUndefined();
   expect(missingCapability({ tools: true, vision: false }, needs)).toBeUndefined();
   expect(missingCapability({ tools: false }, needs)?.param).toBe("tools");

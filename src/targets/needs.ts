@@ -1,4 +1,5 @@
 import type { Capabilities } from "../contract/index.ts";
+import type { RequestMembers } from "../json/request-members.ts";
 
 /** Something that a request asks of a model, and not every model can do. */
 export interface Need {
@@ -9,14 +10,14 @@ export interface Need {
 }
 
 /** What a chat request needs of its model. */
-export function requiredCapabilities(request: object): readonly Need[] {
-  const { tools, messages, response_format: format } = request as Record<string, unknown>;
+export function requiredCapabilities(request: Pick<RequestMembers, "member">): readonly Need[] {
+  const [tools, format] = [request.member("tools"), request.member("response_format")];
   const needs: Need[] = [];
   if (Array.isArray(tools) && tools.length > 0)
     needs.push({ capability: "tools", param: "tools", words: "tools" });
-  const image = imageIn(messages);
+  const image = imageIn(request.member("messages"));
   if (image) needs.push({ capability: "vision", param: image, words: "images" });
-  if (typeof format === "object" && format !== null && "type" in format && format.type === "json_schema") {
+  if (typeof format === "object" && format !== null && "type" in format && format["type"] === "json_schema") {
     needs.push({
       capability: "json_schema",
       param: "response_format",

@@ -1,34 +1,33 @@
-import type { ChatRequest, CompletionRequest, EmbedRequest } from "../contract/index.ts";
+import type { EmbedRequest, Message } from "../contract/index.ts";
+import type { RequestMembers } from "../json/request-members.ts";
 import { estimateRequest } from "./token-estimate.ts";
 import type { TokenCounter } from "./token-counter.ts";
 import { isTokens } from "./token-estimate.ts";
-
-/** A request for an answer of an upstream. */
-export type CountableRequest = ChatRequest | CompletionRequest | EmbedRequest;
 
 // What OpenAI's format adds to each message, and to begin the answer.
 const TOKENS_PER_MESSAGE = 3;
 
 /** The tokens of what a request gives an upstream to read, counted by a tokenizer. */
-export async function promptTokens(request: CountableRequest, counter: TokenCounter): Promise<number> {
-  const { messages, prompt, input, tools } = request;
+export async function promptTokens(request: RequestMembers, counter: TokenCounter): Promise<number> {
+  const [messages, prompt] = [request.member("messages"), request.member("prompt")];
   const text = counter.text();
   let others = 0;
   if (typeof prompt === "string") text.add(prompt);
-  else if (Array.isArray(messages)) others = addMessages(messages as ChatRequest["messages"], text);
-  else others = addInputs(input as EmbedRequest["input"], text);
+  else if (Array.isArray(messages)) others = addMessages(messages as readonly Message[], text);
+  else others = addInputs(request.member("input") as EmbedRequest["input"], text);
+  const tools = request.member("tools");
   if (Array.isArray(tools)) for (const tool of tools) text.add(JSON.stringify(tool));
   return others + (await text.tokens());
 }
 
 /** The same at once, and roughly. */
-export function roughPromptTokens(request: CountableRequest): number {
+export function roughPromptTokens(request: RequestMembers): number {
   return estimateRequest(request, { estimate: 0, longest: 0 }).input;
 }
 
 type Text = ReturnType<TokenCounter["text"]>;
 
-function addMessages(messages: ChatRequest["messages"], text: Text): number {
+function addMessages(messages: readonly Message[], text: Text): number {
   for (const { role, content } of messages) {
     text.add(role);
     if (typeof content === "string") text.add(content);

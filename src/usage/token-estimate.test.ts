@@ -1,7 +1,9 @@
 import { expect, test } from "bun:test";
+import { requestOf } from "../../test/support/request-of.ts";
 import { O200k } from "./o200k/o200k.ts";
 import type { ChatRequest } from "../contract/index.ts";
 import { retainSource } from "../json/source.ts";
+import type { OutputBounds } from "./token-estimate.ts";
 import { estimateRequest, estimateTokens, TokenTally } from "./token-estimate.ts";
 
 const o200k = new O200k();
@@ -45,17 +47,17 @@ test("a text in pieces is worth what it is as a whole, to the token", () => {
 
 const bounds = (estimate: number) => ({ estimate, longest: 32_768 });
 
-const message = (content: string | { type: string; [field: string]: string | object }[]) => ({
-  model: "m",
-  messages: [{ role: "user", content }] as never,
-});
+const message = (content: string | object[]) => ({ model: "m", messages: [{ role: "user", content }] });
+
+const estimate = (request: object, outputBounds: OutputBounds) =>
+  estimateRequest(requestOf(request), outputBounds);
 
 test("pictures, sounds and files cost a fixed sum, whatever their bytes", () => {
   const bytes = "A".repeat(1_000_000);
   const url = `data:image/png;base64,${bytes}`;
   const input = (part: { type: string; [field: string]: string | object }) =>
-    estimateRequest(message([part]), bounds(0)).input;
-  const overhead = estimateRequest(message(""), bounds(0)).input;
+    estimate(message([part]), bounds(0)).input;
+  const overhead = estimate(message(""), bounds(0)).input;
   expect(input({ type: "image_url", image_url: { url } }) - overhead).toBe(765);
   expect(input({ type: "image_url", image_url: { url, detail: "low" } }) - overhead).toBe(85);
   expect(input({ type: "image_url", image_url: { url, detail: "high" } }) - overhead).toBe(765);
@@ -66,16 +68,16 @@ test("pictures, sounds and files cost a fixed sum, whatever their bytes", () => 
 });
 
 test("tools and the calls of tools in the history count as their JSON", () => {
-  const bare = estimateRequest(message("hi"), bounds(0)).input;
+  const bare = estimate(message("hi"), bounds(0)).input;
   const tools = [{ type: "function", function: { name: "weather", description: "x".repeat(400) } }];
-  expect(estimateRequest({ ...message("hi"), tools }, bounds(0)).input).toBeGreaterThan(bare + 100);
+  expect(estimate({ ...message("hi"), tools }, bounds(0)).input).toBeGreaterThan(bare + 100);
   const called = { role: "assistant", content: null, tool_calls: [{ arguments: "y".repeat(400) }] };
-  expect(estimateRequest({ model: "m", messages: [called] }, bounds(0)).input).toBeGreaterThan(100);
+  expect(estimate({ model: "m", messages: [called] }, bounds(0)).input).toBeGreaterThan(100);
 });
 
 test("the output is what is asked for, or else the estimate, for each of n answers", () => {
   const output = (fields: object) => {
-    const { output: tokens, outputAsked } = estimateRequest({ ...message("hi"), ...fields }, bounds(500));
+    const { output: tokens, outputAsked } = estimate({ ...message("hi"), ...fields }, bounds(500));
     return [tokens, outputAsked];
   };
   expect(output({})).toEqual([500, false]);
@@ -83,7 +85,7 @@ test("the output is what is asked for, or else the estimate, for each of n answe
   expect(output({ max_tokens: 20 })).toEqual([20, true]);
   expect(output({ max_tokens: 20, max_completion_tokens: 30, n: 2 })).toEqual([60, true]);
   expect(output({ max_tokens: null, n: null })).toEqual([500, false]);
-  expect(estimateRequest({ model: "m", prompt: "four".repeat(10) }, bounds(500))).toEqual({
+  expect(estimate({ model: "m", prompt: "four".repeat(10) }, bounds(500))).toEqual({
     input: 10,
     output: 500,
     outputAsked: false,
@@ -92,11 +94,11 @@ test("the output is what is asked for, or else the estimate, for each of n answe
 
 test("embeddings have no output, and tokens that are given as numbers are counted", () => {
   const none = { output: 0, outputAsked: false };
-  expect(estimateRequest({ model: "m", input: ["four", "fourfour"] }, bounds(500))).toEqual({
+  expect(estimate({ model: "m", input: ["four", "fourfour"] }, bounds(500))).toEqual({
     input: 3,
     ...none,
   });
-  expect(estimateRequest({ model: "m", input: [[1, 2, 3], [4]] }, bounds(500))).toEqual({
+  expect(estimate({ model: "m", input: [[1, 2, 3], [4]] }, bounds(500))).toEqual({
     input: 4,
     ...none,
   });
@@ -109,5 +111,5 @@ test("what is known to be ASCII is estimated without a look, and the same", () =
   ];
   const [known, unknown] = [{ model: "m", messages } as ChatRequest, { model: "m", messages } as ChatRequest];
   retainSource(known, { bytes: new Uint8Array(), members: [], ascii: true });
-  expect(estimateRequest(known, bounds(0))).toEqual(estimateRequest(unknown, bounds(0)));
+  expect(estimate(known, bounds(0))).toEqual(estimate(unknown, bounds(0)));
 });

@@ -1,11 +1,5 @@
-import { sourceOf } from "../json/source.ts";
-import type {
-  ChatRequest,
-  CompletionRequest,
-  ContentPart,
-  EmbedInput,
-  EmbedRequest,
-} from "../contract/index.ts";
+import type { RequestMembers } from "../json/request-members.ts";
+import type { ContentPart, EmbedInput, EmbedRequest, Message } from "../contract/index.ts";
 
 /** What a request may need, in whole tokens. */
 export interface RequestEstimate {
@@ -70,27 +64,28 @@ export interface OutputBounds {
  * What a request may need of a limit, without reading its images, sounds and files. The dialects have checked its
  * numbers.
  */
-export function estimateRequest(
-  request: ChatRequest | CompletionRequest | EmbedRequest,
-  bounds: OutputBounds,
-): RequestEstimate {
-  const { messages, prompt, input } = request;
+export function estimateRequest(request: RequestMembers, bounds: OutputBounds): RequestEstimate {
+  const messages = request.member("messages");
   if (Array.isArray(messages)) {
-    return { input: Math.ceil(chatTokens(request as ChatRequest)), ...outputOf(request, bounds) };
+    const input = chatTokens(request, messages as readonly Message[]);
+    return { input: Math.ceil(input), ...outputOf(request, bounds) };
   }
+  const prompt = request.member("prompt");
   if (typeof prompt === "string") {
     return { input: Math.ceil(estimateTokens(prompt)), ...outputOf(request, bounds) };
   }
-  return { input: Math.ceil(embedTokens(input as EmbedRequest["input"])), output: 0, outputAsked: false };
+  const input = embedTokens(request.member("input") as EmbedRequest["input"]);
+  return { input: Math.ceil(input), output: 0, outputAsked: false };
 }
 
 function outputOf(
-  request: ChatRequest | CompletionRequest | EmbedRequest,
+  request: RequestMembers,
   { estimate, longest }: OutputBounds,
 ): Omit<RequestEstimate, "input"> {
+  const count = (name: string) => countIn(request.member(name));
   // Of two bounds some upstreams go by the one, and some by the other.
-  const asked = Math.max(countIn(request["max_completion_tokens"]), countIn(request["max_tokens"]));
-  const choices = Math.max(1, countIn(request["n"]), countIn(request["best_of"]));
+  const asked = Math.max(count("max_completion_tokens"), count("max_tokens"));
+  const choices = Math.max(1, count("n"), count("best_of"));
   const outputAsked = asked >= 0;
   return { output: Math.min(outputAsked ? asked : estimate, longest) * choices, outputAsked };
 }
@@ -100,17 +95,20 @@ function countIn(value: unknown): number {
   return typeof value === "number" ? value : -1;
 }
 
-function chatTokens(request: ChatRequest): number {
-  const { messages, tools, functions, response_format } = request;
-  const ascii = sourceOf(request)?.ascii === true;
+function chatTokens(request: RequestMembers, messages: readonly Message[]): number {
+  const ascii = request.isAscii;
   let tokens = TOKENS_PER_MESSAGE;
   for (const { content, tool_calls } of messages) {
     tokens += TOKENS_PER_MESSAGE + 1 + jsonTokens(tool_calls);
     if (typeof content === "string") tokens += textTokens(content, ascii);
     else for (const part of content ?? []) tokens += partTokens(part, ascii);
   }
-  return tokens + jsonTokens(tools) + jsonTokens(functions) + jsonTokens(response_format);
+  for (const name of BESIDE_MESSAGES) tokens += jsonTokens(request.member(name));
+  return tokens;
 }
+
+/** What a model is given to read beside the messages. */
+const BESIDE_MESSAGES = ["tools", "functions", "response_format"] as const;
 
 /** Of ASCII no text need be looked through, which is what takes the time in a long conversation. */
 function textTokens(text: string, ascii: boolean): number {

@@ -1,18 +1,16 @@
-import type { ChatEvent, ChatRequest, CompletionRequest, Usage } from "../contract/index.ts";
+import type { ChatEvent, Usage } from "../contract/index.ts";
 import type { AnswerEvent, CountedUsage } from "../answer/answer-event.ts";
 import { sanitizeUsage } from "../answer/sanitize-usage.ts";
+import type { RequestMembers } from "../json/request-members.ts";
 import type { CountedText, TokenCounter } from "./token-counter.ts";
 import { promptTokens, roughPromptTokens } from "./prompt-tokens.ts";
-
-/** A request whose answer is words. */
-export type TrackedRequest = ChatRequest | CompletionRequest;
 
 /**
  * What one answer has used so far: what the upstream reports, and what was delivered, in case it reports
  * nothing or the answer doesn't come to its end.
  */
 export class UsageTracker {
-  readonly #request: TrackedRequest;
+  readonly #request: RequestMembers;
   readonly #tokens: TokenCounter;
   readonly #delivered: CountedText;
   #reported: Usage = {};
@@ -20,7 +18,7 @@ export class UsageTracker {
   #counting: Promise<CountedUsage> | undefined;
   #counted: CountedUsage | undefined;
 
-  constructor(request: TrackedRequest, tokens: TokenCounter) {
+  constructor(request: RequestMembers, tokens: TokenCounter) {
     this.#request = request;
     this.#tokens = tokens;
     this.#delivered = tokens.text();

@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { DOCUMENT } from "../openapi.ts";
 import { pathOf } from "../paths.ts";
 
 /** What the page loads, by name. Nothing is loaded from another host. */
@@ -43,9 +42,4 @@ export function docsAsset(http: Request): Response {
   return new Response(Bun.file(join(import.meta.dir, name)), {
     headers: { "content-type": type, "cache-control": "no-cache" },
   });
-}
-
-/** GET /openapi.json: the same for programs (OpenAPI 3.1). */
-export function openapiDocument(): Response {
-  return Response.json(DOCUMENT);
 }

@@ -23,7 +23,7 @@ const CONSOLE = {
 /** Words that are a plugin's name and mean something else in a part of the core. */
 const OTHER_MEANINGS = [
   // A parameter of OpenAI's legacy completions.
-  { plugin: "echo", under: "src/dialects/openai-completions", phrase: /["'`]echo["'`]|\becho:/g },
+  { plugin: "echo", under: "src/dialects/openai/completions", phrase: /["'`]echo["'`]|\becho:/g },
 ];
 
 /** Plugins named after a protocol that the core speaks or writes of: only a text that is nothing but the name counts. */

@@ -1,11 +1,24 @@
-import type { Dialect } from "../../dialect.ts";
+import type { GenerateEndpoint } from "../../dialect.ts";
+import { COMMENT_FRAME, GENERATED_ANSWER } from "../sse.ts";
 import { collect } from "./message.ts";
-import { ChunkWriter, COMMENT_FRAME } from "./stream.ts";
+import { ChatRequestSchema, parseChatRequest } from "./request.ts";
+import { ChunkWriter } from "./stream.ts";
 
 /** OpenAI's chat completions. */
-export const openaiChat: Dialect = {
-  name: "openai-chat",
+export const chat: GenerateEndpoint = {
+  kind: "generate",
+  path: "/v1/chat/completions",
+  document: {
+    summary: "Answer a conversation",
+    description: "OpenAI's chat completions.",
+    body: {
+      schema: ChatRequestSchema,
+      example: { model: "gpt-4o-mini", messages: [{ role: "user", content: "Hello!" }], stream: false },
+    },
+    answer: GENERATED_ANSWER,
+  },
   comment: COMMENT_FRAME,
+  parse: parseChatRequest,
   writer: (options) => new ChunkWriter(options),
   collect,
 };

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { GatewayError } from "../../../errors/gateway-error.ts";
-import { parseChatRequest, wantsUsage } from "./request.ts";
+import { parseChatRequest } from "./request.ts";
 
 const messages = [{ role: "user", content: "Hi" }];
 
@@ -15,11 +15,17 @@ function refused(body: unknown): Pick<GatewayError, "code" | "param" | "message"
   throw new Error("it was accepted");
 }
 
+/** What an upstream is asked. */
+function asked(body: unknown): object {
+  const request = parseChatRequest(body);
+  return Object.fromEntries(request.names().map((name) => [name, request.member(name)]));
+}
+
 test("fields that the core doesn't know travel on untouched", () => {
   const body = JSON.parse(
     '{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"Hi","cache_control":{"type":"ephemeral"}}],"name":"n"}],"x_vendor":{"a":[1]},"__proto__":{"polluted":true}}',
   ) as unknown;
-  expect(JSON.stringify(parseChatRequest(body))).toBe(JSON.stringify(body));
+  expect(JSON.stringify(asked(body))).toBe(JSON.stringify(body));
 });
 
 test("nulls, as clients write them for what they leave out, are fine", () => {
@@ -30,7 +36,7 @@ test("nulls, as clients write them for what they leave out, are fine", () => {
     n: null,
     stream_options: null,
   };
-  expect(parseChatRequest(body)).toEqual(body);
+  expect(asked(body)).toEqual(body);
 });
 
 test.each([
@@ -66,14 +72,15 @@ test("a body for the Responses API is told apart", () => {
   expect(refused({ model: "m", input: [] }).message).toContain("Responses API");
 });
 
-test("usage is wanted only when include_usage is true", () => {
-  const asked = (options: unknown) =>
-    wantsUsage(parseChatRequest({ model: "m", messages, stream_options: options }));
+test("usage is told by every plain answer, and by a streamed one when include_usage is true", () => {
+  const isTold = (options: unknown, stream = true) =>
+    parseChatRequest({ model: "m", messages, stream, stream_options: options }).includeUsage;
   expect([
-    asked({ include_usage: true }),
-    asked({ include_usage: false }),
-    asked({}),
-    asked(null),
-    asked(undefined),
+    isTold({ include_usage: true }),
+    isTold({ include_usage: false }),
+    isTold({}),
+    isTold(null),
+    isTold(undefined),
   ]).toEqual([true, false, false, false, false]);
+  expect([isTold({ include_usage: false }, false), isTold(undefined, false)]).toEqual([true, true]);
 });

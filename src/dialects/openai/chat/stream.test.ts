@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import type { AnswerEvent } from "../../../answer/answer-event.ts";
 import { GatewayError } from "../../../errors/gateway-error.ts";
-import { ChunkWriter, errorFrame } from "./stream.ts";
+import { errorFrame } from "../error.ts";
+import { ChunkWriter } from "./stream.ts";
 
 interface Chunk {
   id: string;

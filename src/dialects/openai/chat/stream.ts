@@ -3,23 +3,13 @@ import type { AnswerEvent, CountedUsage } from "../../../answer/answer-event.ts"
 import { flattenString } from "../../../runtime/flatten-string.ts";
 import type { FrameWriter, WriterOptions } from "../../dialect.ts";
 import type { GatewayError } from "../../../errors/gateway-error.ts";
-import { errorBody } from "../error.ts";
+import { errorFrame } from "../error.ts";
+import { DONE_FRAME } from "../sse.ts";
 import { finishFields, finishReason } from "./finish.ts";
 import { Identity, NOT_EXTRA } from "../identity.ts";
 import { reasoningFields } from "./reasoning.ts";
 import { toolCallDelta } from "./tool-call.ts";
 import { usageBody } from "../usage.ts";
-
-/** A comment line: clients skip it, and nobody on the way takes the stream for dead. */
-export const COMMENT_FRAME = ": keep-alive\n\n";
-
-/** The end of a finished stream. */
-export const DONE_FRAME = "data: [DONE]\n\n";
-
-/** The end of a failed one: official SDKs raise it, and no `[DONE]` follows. */
-export function errorFrame(error: GatewayError): string {
-  return `data: ${errorBody(error)}\n\n`;
-}
 
 /** Fields of the whole answer that don't go out with one of its chunks: those of `NOT_EXTRA`, and what stands in each. */
 const NOT_ONCE = new Set([...NOT_EXTRA, "system_fingerprint", "service_tier"]);

@@ -2,17 +2,31 @@ import type { FinishEvent, FoldedFields, JsonObject } from "../../../contract/in
 import { foldExtra } from "../../../contract/index.ts";
 import type { AnswerBatches, AnswerEvent, CountedUsage } from "../../../answer/answer-event.ts";
 import { readAll } from "../../../answer/read-all.ts";
-import type { Collected, Dialect, FrameWriter, WriterOptions } from "../../dialect.ts";
+import type { Collected, FrameWriter, GenerateEndpoint, WriterOptions } from "../../dialect.ts";
 import { Bounded } from "../../bounded.ts";
 import { Identity } from "../identity.ts";
-import { COMMENT_FRAME, DONE_FRAME, errorFrame } from "../chat/stream.ts";
+import { errorFrame } from "../error.ts";
+import { COMMENT_FRAME, DONE_FRAME, GENERATED_ANSWER } from "../sse.ts";
 import { usageBody } from "../usage.ts";
 import type { GatewayError } from "../../../errors/gateway-error.ts";
+import { CompletionsRequestSchema, parseCompletionsRequest } from "./request.ts";
 
 /** OpenAI's legacy completions: a text and nothing else. */
-export const openaiCompletions: Dialect = {
-  name: "openai-completions",
+export const completions: GenerateEndpoint = {
+  kind: "generate",
+  path: "/v1/completions",
+  document: {
+    summary: "Continue a text",
+    description:
+      "OpenAI's legacy completions. Where the upstream only holds conversations, the prompt is what the user says.",
+    body: {
+      schema: CompletionsRequestSchema,
+      example: { model: "gpt-4o-mini", prompt: "Once upon a time" },
+    },
+    answer: GENERATED_ANSWER,
+  },
   comment: COMMENT_FRAME,
+  parse: parseCompletionsRequest,
   writer: (options) => new CompletionWriter(options),
   collect,
 };

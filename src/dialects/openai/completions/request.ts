@@ -1,11 +1,13 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import type { ChatRequest, CompletionRequest } from "../../../contract/index.ts";
+import type { Call, ChatRequest, ChatStream, CompletionRequest, Upstream } from "../../../contract/index.ts";
 import { UpstreamError } from "../../../contract/index.ts";
 import { keepMeaning } from "../../../json/source.ts";
 import { COUNTS } from "../../counts.ts";
-import { explain, Nullable } from "../../explain.ts";
+import { explain } from "../../explain.ts";
 import { GatewayError } from "../../../errors/gateway-error.ts";
+import { GenerateRequest } from "../../model-request.ts";
+import { DELIVERY, deliveryOf } from "../delivery.ts";
 
 /** https://platform.openai.com/docs/api-reference/completions/create */
 export const CompletionsRequestSchema = Type.Object({
@@ -13,21 +15,38 @@ export const CompletionsRequestSchema = Type.Object({
   prompt: Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1, maxItems: 1 })], {
     description: "The text to continue: one string",
   }),
-  stream: Nullable(Type.Boolean({ description: "Server-sent events instead of one JSON answer" })),
-  stream_options: Nullable(Type.Object({ include_usage: Nullable(Type.Boolean()) })),
+  ...DELIVERY,
   ...COUNTS,
 });
 
 const compiled = TypeCompiler.Compile(CompletionsRequestSchema);
 
-/** The client's body, checked; throws a RequestError that names the field at fault. */
-export function parseCompletionsRequest(body: unknown): CompletionRequest {
+/** The client's body, checked; throws a GatewayError that names the field at fault. */
+export function parseCompletionsRequest(body: unknown): TextRequest {
   if (typeof body === "object" && body !== null) refuseMistaken(body);
   if (!compiled.Check(body)) throw explain(compiled, body);
   const { prompt } = body;
-  return typeof prompt === "string"
-    ? (body as CompletionRequest)
-    : keepMeaning({ ...body, prompt: prompt[0] ?? "" });
+  const request =
+    typeof prompt === "string"
+      ? (body as CompletionRequest)
+      : keepMeaning({ ...body, prompt: prompt[0] ?? "" });
+  return new TextRequest(request, deliveryOf(body));
+}
+
+/** A text to be continued. */
+class TextRequest extends GenerateRequest<CompletionRequest> {
+  /** Upstreams or models that only hold conversations are asked in one. */
+  async ask(upstream: Upstream, model: string, call: Call): Promise<ChatStream> {
+    const asked = this.bodyFor(model);
+    if (!upstream.complete) return upstream.chat(asChat(asked), call);
+    try {
+      return await upstream.complete(asked, call);
+    } catch (error) {
+      // A server may have the endpoint for some of its models only.
+      if (!UpstreamError.is(error) || error.code !== "unsupported") throw error;
+      return upstream.chat(asChat(asked), call);
+    }
+  }
 }
 
 /** What is a good request elsewhere gets more of an answer than that it doesn't fit. */
@@ -59,7 +78,7 @@ const NOT_IN_CHAT: Readonly<Record<string, readonly unknown[]>> = {
  * The same request for an upstream that only holds conversations: the prompt is what the user says. Fields
  * that mean the same there travel on; throws UpstreamError `unsupported` for those that a conversation has not.
  */
-export function asChat({ prompt, ...rest }: CompletionRequest): ChatRequest {
+function asChat({ prompt, ...rest }: CompletionRequest): ChatRequest {
   const missing = Object.keys(NOT_IN_CHAT).find((field) => asksFor(field, rest[field]));
   if (missing) {
     const message = `${missing}: the upstream answers conversations only, which have no such parameter`;

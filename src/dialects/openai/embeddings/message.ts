@@ -1,7 +1,9 @@
 import type { EmbedResult, JsonObject } from "../../../contract/index.ts";
 import type { CountedUsage } from "../../../answer/answer-event.ts";
 import { usageBody } from "../usage.ts";
-import type { VectorEncoding } from "./request.ts";
+
+/** The form in which a client wants vectors; `own`: as the upstream writes them. */
+export type VectorEncoding = "float" | "base64" | "own";
 
 export interface EmbeddingsAnswer {
   readonly result: EmbedResult;
@@ -38,3 +40,26 @@ function base64(vector: readonly number[] | Float32Array): string {
   for (let i = 0; i < vector.length; i++) bytes.writeFloatLE(vector[i] ?? 0, i * 4);
   return bytes.toString("base64");
 }
+
+export const EMBEDDINGS_SCHEMA = {
+  type: "object",
+  properties: {
+    object: { const: "list" },
+    data: {
+      type: "array",
+      items: {
+        type: "object",
+        properties: {
+          object: { const: "embedding" },
+          index: { type: "integer" },
+          embedding: { oneOf: [{ type: "array", items: { type: "number" } }, { type: "string" }] },
+        },
+      },
+    },
+    model: { type: "string" },
+    usage: {
+      type: "object",
+      properties: { prompt_tokens: { type: "integer" }, total_tokens: { type: "integer" } },
+    },
+  },
+};

@@ -1,8 +1,12 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import type { EmbedInput, EmbedRequest } from "../../../contract/index.ts";
+import type { EmbedInput, EmbedRequest, EmbedResult, JsonObject } from "../../../contract/index.ts";
 import { keepMeaning } from "../../../json/source.ts";
 import { explain, Nullable } from "../../explain.ts";
+import { VectorRequest } from "../../model-request.ts";
+import type { CountedUsage } from "../../../answer/answer-event.ts";
+import { embeddingsBody } from "./message.ts";
+import type { VectorEncoding } from "./message.ts";
 
 /** https://platform.openai.com/docs/api-reference/embeddings/create */
 export const EmbeddingsRequestSchema = Type.Object({
@@ -29,23 +33,28 @@ export const EmbeddingsRequestSchema = Type.Object({
 
 const compiled = TypeCompiler.Compile(EmbeddingsRequestSchema);
 
-/** `own`: as the upstream writes them. */
-export type VectorEncoding = "float" | "base64" | "own";
-
 /** What was asked, and the form in which the client wants the vectors, whatever the upstream gives. */
-export interface EmbeddingsRequest {
-  readonly request: EmbedRequest;
-  readonly encoding: VectorEncoding;
+class EmbeddingsRequest extends VectorRequest {
+  readonly #encoding: VectorEncoding;
+
+  constructor(body: EmbedRequest, encoding: VectorEncoding) {
+    super(keepMeaning(body));
+    this.#encoding = encoding;
+  }
+
+  answer(result: EmbedResult, usage: CountedUsage): JsonObject {
+    return embeddingsBody({ result, model: this.model, encoding: this.#encoding, usage });
+  }
 }
 
-/** The client's body, checked; throws a RequestError that names the field at fault. */
+/** The client's body, checked; throws a GatewayError that names the field at fault. */
 export function parseEmbeddingsRequest(body: unknown): EmbeddingsRequest {
   if (!compiled.Check(body)) throw explain(compiled, body);
   const { encoding_format: encoding = "float", input, ...rest } = body;
   const asked = { ...rest, input: listed(input as EmbedInput | EmbedInput[]) };
   if (encoding === null || encoding === "float" || encoding === "base64")
-    return { request: keepMeaning(asked), encoding: encoding ?? "float" };
-  return { request: keepMeaning({ ...asked, encoding_format: encoding }), encoding: "own" };
+    return new EmbeddingsRequest(asked, encoding ?? "float");
+  return new EmbeddingsRequest({ ...asked, encoding_format: encoding }, "own");
 }
 
 function listed(input: EmbedInput | readonly EmbedInput[]): readonly EmbedInput[] {

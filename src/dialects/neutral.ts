@@ -1,5 +1,6 @@
-import type { Json, JsonObject } from "../../contract/index.ts";
-import { isNumber } from "../../contract/index.ts";
+import type { Json } from "../contract/index.ts";
+import { isNumber } from "../contract/index.ts";
+import type { RequestMembers } from "../json/request-members.ts";
 
 /** The values with which fields ask for what OpenAI does anyway. */
 const DEFAULTS: ReadonlyMap<string, Json> = new Map<string, Json>([
@@ -12,10 +13,11 @@ const DEFAULTS: ReadonlyMap<string, Json> = new Map<string, Json>([
 ]);
 
 /** Whether a request gives a field, but with a value that asks for nothing: then no upstream ignores anything. */
-export function asksForNothing(request: JsonObject, name: string): boolean {
-  if (!Object.hasOwn(request, name)) return false;
-  if (name === "parallel_tool_calls" && isEmpty(request["tools"])) return true;
-  return isEmpty(request[name]) || request[name] === DEFAULTS.get(name);
+export function asksForNothing(request: RequestMembers, name: string): boolean {
+  const value = request.member(name);
+  if (value === undefined) return false;
+  if (name === "parallel_tool_calls" && isEmpty(request.member("tools"))) return true;
+  return isEmpty(value) || value === DEFAULTS.get(name);
 }
 
 function isEmpty(value: Json | undefined): boolean {

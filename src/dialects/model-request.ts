@@ -1,0 +1,118 @@
+import type {
+  Call,
+  ChatRequest,
+  ChatStream,
+  CompletionRequest,
+  EmbedRequest,
+  EmbedResult,
+  Json,
+  JsonObject,
+  Upstream,
+} from "../contract/index.ts";
+import type { CountedUsage } from "../answer/answer-event.ts";
+import type { RequestMembers } from "../json/request-members.ts";
+import { forgetSource, sourceOf } from "../json/source.ts";
+import { asksForNothing } from "./neutral.ts";
+
+/** A request for a model, checked by its dialect. */
+export abstract class ModelRequest<
+  Body extends ChatRequest | CompletionRequest | EmbedRequest =
+    | ChatRequest
+    | CompletionRequest
+    | EmbedRequest,
+> implements RequestMembers {
+  /** The body in the form of the plugin contract. */
+  protected readonly body: Body;
+
+  constructor(body: Body) {
+    this.body = body;
+  }
+
+  /** The model as the client named it. */
+  get model(): string {
+    return this.body.model;
+  }
+
+  member(name: string): Json | undefined {
+    return (this.body as JsonObject)[name];
+  }
+
+  names(): string[] {
+    return Object.keys(this.body);
+  }
+
+  get bytes(): Uint8Array | undefined {
+    return sourceOf(this.body)?.bytes;
+  }
+
+  get isAscii(): boolean {
+    return sourceOf(this.body)?.ascii === true;
+  }
+
+  /** Whether a member asks for something else than what is done without it. */
+  asksFor(name: string): boolean {
+    return !asksForNothing(this, name);
+  }
+
+  /** Lets go of the bytes: no other upstream will be asked. */
+  forgetBytes(): void {
+    forgetSource(this.body);
+  }
+
+  /** Returns a value that is equal for requests that ask the same. */
+  hash(): number | bigint {
+    return Bun.hash(this.bytes ?? JSON.stringify(this.body));
+  }
+
+  /** Returns the body with an upstream's own name for the model. */
+  protected bodyFor(model: string): Body {
+    return this.model === model ? this.body : { ...this.body, model };
+  }
+}
+
+/** How an answer in words is to be delivered. */
+export interface Delivery {
+  readonly stream: boolean;
+  /** Whether the answer ends with its usage. */
+  readonly includeUsage: boolean;
+}
+
+/** A request whose answer is words. */
+export abstract class GenerateRequest<
+  Body extends ChatRequest | CompletionRequest = ChatRequest | CompletionRequest,
+> extends ModelRequest<Body> {
+  readonly stream: boolean;
+  readonly includeUsage: boolean;
+
+  constructor(body: Body, { stream, includeUsage }: Delivery) {
+    super(body);
+    this.stream = stream;
+    this.includeUsage = includeUsage;
+  }
+
+  /** How many answers are expected. */
+  get choices(): number {
+    return this.body.n ?? 1;
+  }
+
+  /** Asks an upstream, in the form that it and the dialect have in common. */
+  abstract ask(upstream: Upstream, model: string, call: Call): ChatStream | Promise<ChatStream>;
+}
+
+/** A conversation, as every upstream takes it. */
+export class ConversationRequest extends GenerateRequest<ChatRequest> {
+  ask(upstream: Upstream, model: string, call: Call): ChatStream | Promise<ChatStream> {
+    return upstream.chat(this.bodyFor(model), call);
+  }
+}
+
+/** A request for vectors. */
+export abstract class VectorRequest extends ModelRequest<EmbedRequest> {
+  /** Returns the body with an upstream's own name for the model. */
+  forUpstream(model: string): EmbedRequest {
+    return { ...this.body, model };
+  }
+
+  /** Returns the answer's body. */
+  abstract answer(result: EmbedResult, usage: CountedUsage): JsonObject;
+}

@@ -1,0 +1,17 @@
+import type { Dialect } from "../dialect.ts";
+import { chat } from "./chat/index.ts";
+import { completions } from "./completions/index.ts";
+import { embeddings } from "./embeddings/index.ts";
+import { ERROR_SCHEMA, errorReply } from "./error.ts";
+import { addLimitHeaders } from "./limit-headers.ts";
+import { model, models } from "./models.ts";
+
+/** OpenAI's API. */
+export const openai: Dialect = {
+  name: "OpenAI",
+  endpoints: [chat, completions, embeddings, models, model],
+  keyHeaders: ["authorization", "x-api-key", "api-key"],
+  errorSchema: ERROR_SCHEMA,
+  error: errorReply,
+  addLimitHeaders,
+};

@@ -1,0 +1,13 @@
+import type { Json } from "../contract/index.ts";
+
+/** A parsed request as the core asks it: member by member, so that one class decides how much of it is parsed. */
+export interface RequestMembers {
+  /** Returns a member at the top of the body; undefined where there is none. */
+  member(name: string): Json | undefined;
+  /** Returns the names of the members that the body has. */
+  names(): string[];
+  /** The body as its client wrote it, while that is kept. */
+  readonly bytes: Uint8Array | undefined;
+  /** Whether all texts of the body are known to be ASCII. */
+  readonly isAscii: boolean;
+}

@@ -1,0 +1,31 @@
+import type { Dialect } from "../dialects/dialect.ts";
+import type { OperationDocument } from "../dialects/operation-document.ts";
+import type { Gateway } from "../gateway.ts";
+import type { Authenticated } from "../pipeline/authenticate.ts";
+
+interface EndpointBase {
+  readonly method: "GET" | "POST";
+  /** A path that ends in `/*` stands for all paths below it. */
+  readonly path: string;
+  /** What openapi.json says of it; absent where it says nothing. */
+  readonly document?: OperationDocument;
+}
+
+/** An endpoint for callers with a key: what it answers ends with the exchange that the handler opened. */
+export interface ClientEndpoint extends EndpointBase {
+  readonly auth: "client";
+  /** In whose form errors are told, and how the key is sent. */
+  readonly dialect: Dialect;
+  readonly answer: (client: Authenticated) => Response | Promise<Response>;
+}
+
+/** A page or a probe that anybody may see: answered at once. */
+export interface OpenEndpoint extends EndpointBase {
+  readonly auth: "none";
+  /** The answer with status 503, where it has one. */
+  readonly unavailable?: object;
+  readonly page: (http: Request, gateway: Gateway) => Response | Promise<Response>;
+}
+
+/** One address of the gateway. Who may ask it is part of its type, and checked by the request handler before it is asked. */
+export type Endpoint = ClientEndpoint | OpenEndpoint;
