@@ -43,7 +43,7 @@ const KIT = `
   type SseEvent, type SseOptions, type SseParserOptions, type ToolCall, type ToolNameRule, type WellFormedSchema`;
 
 const CREDENTIALS = `
-  ApiKeys Refusals apiKeyOption credentialPool withOtherCredential
+  ApiKeys CredentialExclusions apiKeyOption credentialPool withOtherCredential
   type ApiKey, type CredentialAccount, type CredentialPool, type CredentialSource, type Lease, type LeaseCall,
   type LeaseOptions, type PoolOptions`;
 

@@ -1,6 +1,6 @@
 import { FAILURES, UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, ChatStream, Host, Json, Model, Upstream } from "modelyard/plugin";
-import { credentialPool, Refusals, withOtherCredential } from "modelyard/credentials";
+import { credentialPool, CredentialExclusions, withOtherCredential } from "modelyard/credentials";
 import type { CredentialPool, Lease } from "modelyard/credentials";
 import { systemClock } from "modelyard/kit";
 import type { Clock } from "modelyard/kit";
@@ -62,7 +62,7 @@ export class Langfast implements Upstream {
   readonly alwaysStreams = true;
   readonly #drops = newDropCounters();
   readonly #sharing = new CredentialSharing();
-  readonly #refused = new Refusals();
+  readonly #exclusions = new CredentialExclusions();
   readonly #connections: Connections;
   readonly #pool: CredentialPool<Credential>;
   readonly #promptRuns: PromptRuns;
@@ -110,7 +110,7 @@ export class Langfast implements Upstream {
     const prompt = mapRequest(request, call);
     const { id, signal } = call;
     const queued = (): Disposable => call.queued();
-    const except = this.#refused.of(call);
+    const except = this.#exclusions.of(call);
     const runLease = await this.#sharing.lease(this.#pool, { id, signal, queued, except });
     const { lease } = runLease;
     const resources = new DisposableStack();
@@ -150,7 +150,7 @@ export class Langfast implements Upstream {
    */
   #excludeCredential(lease: Lease<Credential>, call: Call, error: unknown): unknown {
     if (!UpstreamError.is(error) || FAILURES[error.code].blame !== "credential") return error;
-    const except = this.#refused.add(call, lease);
+    const except = this.#exclusions.add(call, lease);
     return this.#pool.mayBecomeAvailable({ except }) ? withOtherCredential(error) : error;
   }
 

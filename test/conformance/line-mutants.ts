@@ -51,13 +51,16 @@ export const LINE: readonly Mutant[] = [
     ["if (!call.signal.aborted) lease.failed(error);", ""],
   ]),
   mutant("a signing-up in open", "4.8 open-network", "open() used the network", [
-    ["const refused = new Refusals();", "const refused = new Refusals();\n    users.start();"],
+    [
+      "const exclusions = new CredentialExclusions();",
+      "const exclusions = new CredentialExclusions();\n    users.start();",
+    ],
     ["min: 0", "min: 1"],
   ]),
   mutant("a user that was waited for is used, whoever has left", "4.16 late", "while a credential was made", [
     [
-      "const except = refused.of(call);",
-      "call.signal.throwIfAborted();\n        const except = refused.of(call);",
+      "const except = exclusions.of(call);",
+      "call.signal.throwIfAborted();\n        const except = exclusions.of(call);",
     ],
     ["signal: AbortSignal.any([call.signal, signal])", "signal"],
     [

@@ -3,7 +3,7 @@
  * answer. Faults are seeded into its text, so its lines are as the mutants name them.
  * @module
  */
-import { credentialPool, Refusals, withOtherCredential } from "modelyard/credentials";
+import { credentialPool, CredentialExclusions, withOtherCredential } from "modelyard/credentials";
 import { Channel, post, readJson } from "modelyard/kit";
 import { definePlugin, Type, UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatRequest, FinishReason } from "modelyard/plugin";
@@ -43,7 +43,7 @@ export default definePlugin({
       { min: 0, max: 2, leases: 4 },
       host,
     );
-    const refused = new Refusals();
+    const exclusions = new CredentialExclusions();
     host.defer(() => sockets.forEach((socket) => socket.close()));
 
     async function user(url: string, giveUp: AbortSignal): Promise<User> {
@@ -80,7 +80,7 @@ export default definePlugin({
       models: async () => [{ id: "line-1" }],
       start: () => users.start(),
       async *chat(request, call) {
-        const except = refused.of(call);
+        const except = exclusions.of(call);
         const asking = { id: call.id, signal: AbortSignal.any([call.signal, signal]) };
         using lease = await users.lease({ ...asking, queued: () => call.queued() }, { except });
         try {

@@ -113,7 +113,7 @@ describe("of several keys", () => {
     expect(last).toMatchObject({ retryAfterMs: 60 * SECOND, otherCredential: false });
     expect(await failure(attempt(keys))).toMatchObject({
       code: "rate-limited",
-      message: "no API key can be used at present: too many",
+      message: "no API key is available: too many",
       retryAfterMs: 30 * SECOND,
     });
   });

@@ -6,9 +6,9 @@ import { isPending, subscribeOnce } from "../../runtime/reusable-deferred.ts";
 import type { Clock } from "../clock.ts";
 import { credentialPool } from "./pool.ts";
 import type { CredentialPool, Lease, LeaseCall } from "./types.ts";
-import { Refusals, withOtherCredential } from "./exclusions.ts";
+import { CredentialExclusions, withOtherCredential } from "./exclusions.ts";
 
-/** One of several API keys, as a plugin's options have it. */
+/** The schema of one of several API keys in a plugin's options. */
 export const apiKeyOption = Type.Object(
   {
     key: Secret({ description: "The API key." }),
@@ -21,28 +21,28 @@ export const apiKeyOption = Type.Object(
   { additionalProperties: false },
 );
 
-/** An API key that the configuration gives. */
+/** A configured API key. */
 export interface ApiKey {
   readonly key: string;
-  /** Its share of the requests beside the others; 1 unless told. */
+  /** Its share of the requests beside the others; 1 by default. */
   readonly weight?: number;
 }
 
 type KeyCall = LeaseCall & Pick<Call, "attempt">;
 
 /**
- * The API keys of one upstream, with or without any. A single one is simply used: what the upstream says of it
- * is what the client hears. Of several one is lent for each attempt, by weight; one that is at its limit (429) or
- * refused (401, 403) rests and is tried again later, and is not used again for the same request. What fails
- * because of a key says so with `otherCredential` if another one could serve the request at once.
+ * The API keys of one upstream: none, one or several. A single key is always used, and the client gets the upstream's
+ * errors. Of several keys one is lent for each attempt, by weight. A key that is rejected, out of credit or at its limit
+ * cools down, and is not used again for the same request. Errors caused by a key have `otherCredential` if another key
+ * can serve the request at once.
  */
 export class ApiKeys {
   readonly #single: string | undefined;
   readonly #keys = new Map<string, ApiKey>();
   readonly #pool: CredentialPool<string> | undefined;
-  /** The last refusal of each key that rests. */
-  readonly #refusals = new Map<string, UpstreamError>();
-  readonly #requests = new Refusals();
+  /** The last error of each key that is cooling. */
+  readonly #errors = new Map<string, UpstreamError>();
+  readonly #exclusions = new CredentialExclusions();
 
   constructor(keys: readonly ApiKey[], host: Host, clock?: Clock) {
     for (const each of keys) {
@@ -53,21 +53,21 @@ export class ApiKeys {
     if (this.#keys.size > 1) this.#pool = this.#poolIn(host, clock);
   }
 
-  /** Must be called when the upstream starts. */
+  /** Starts the pool of keys; to be called in the upstream's `start`. */
   start(): void {
     this.#pool?.start();
   }
 
   /**
-   * What is no request of a client's, and any key may ask, such as the list of models: asked with the first one, and
-   * where that is refused or at its limit, with the others. Rejects with what the first one was told.
+   * Runs a request that any key may make and no client waits for, such as the list of models: with the first key, and
+   * if that key causes an error, with the others. Rejects with the first key's error.
    */
   async askWithAny<T>(ask: (key: string | undefined) => Promise<T>, signal: AbortSignal): Promise<T> {
     const [first, ...others] = this.#keys.values();
     try {
       return await ask(first?.key);
     } catch (error) {
-      for (const { key } of isKeysFault(error) ? others : []) {
+      for (const { key } of isCausedByKey(error) ? others : []) {
         signal.throwIfAborted();
         const answer = await ask(key).then(
           (value) => ({ value }),
@@ -88,7 +88,7 @@ export class ApiKeys {
     return await this.#used(lease, call, use(this.#keys.get(lease.id)?.key));
   }
 
-  /** The same for an answer that comes piece by piece: a failure within it may be the key's, too. */
+  /** Runs `use` like `lend`, for a stream: an error within it may be caused by the key, too. */
   lendFor(call: KeyCall, use: (key: string | undefined) => Promise<ChatStream>): Promise<ChatStream> {
     return this.#pool ? this.#lendOneFor(this.#pool, call, use) : use(this.#single);
   }
@@ -103,14 +103,14 @@ export class ApiKeys {
     return rethrowing(stream, (error) => this.#blame(lease, call, error));
   }
 
-  /** For people, without secrets. */
+  /** Returns the number or the states of the keys, without secrets. */
   status(): Json {
     return this.#pool?.status() ?? { keys: this.#keys.size };
   }
 
   async #lease(pool: CredentialPool<string>, call: KeyCall): Promise<Lease<string>> {
     try {
-      return await pool.lease(call, { except: this.#requests.of(call) });
+      return await pool.lease(call, { except: this.#exclusions.of(call) });
     } catch (error) {
       if (!UpstreamError.is(error) || error.code !== "no-credential") throw error;
       throw this.#explained(error);
@@ -121,7 +121,7 @@ export class ApiKeys {
     try {
       const result = await using;
       lease.succeeded();
-      this.#refusals.delete(lease.id);
+      this.#errors.delete(lease.id);
       return result;
     } catch (error) {
       throw this.#blame(lease, call, error);
@@ -129,22 +129,22 @@ export class ApiKeys {
   }
 
   #blame(lease: Lease<string>, call: KeyCall, error: unknown): unknown {
-    if (!isKeysFault(error)) return error;
+    if (!isCausedByKey(error)) return error;
     lease.failed(error);
-    this.#refusals.set(lease.id, error);
-    const except = this.#requests.add(call, lease);
+    this.#errors.set(lease.id, error);
+    const except = this.#exclusions.add(call, lease);
     return this.#pool?.isAvailable({ except }) ? withOtherCredential(error) : error;
   }
 
-  /** Why there is no key to be had, in the words of the upstream that refused them. */
+  /** Returns why no key is available: the upstream's error instead of the pool's. */
   #explained(error: UpstreamError): UpstreamError {
-    const refusals = [...this.#refusals.values()];
-    const cause = refusals.find(({ code }) => code === "rate-limited") ?? refusals[0];
+    const errors = [...this.#errors.values()];
+    const cause = errors.find(({ code }) => code === "rate-limited") ?? errors[0];
     if (!cause) return error;
     const { retryAfterMs } = error;
-    return new UpstreamError(cause.code, `no API key can be used at present: ${cause.message}`, {
+    return new UpstreamError(cause.code, `no API key is available: ${cause.message}`, {
       cause,
-      ...(retryAfterMs !== undefined && { retryAfterMs }),
+      retryAfterMs,
     });
   }
 
@@ -152,21 +152,21 @@ export class ApiKeys {
     const names = [...this.#keys.keys()];
     return credentialPool<string>(
       {
-        // The keys themselves stay out of the storage: they stand in the configuration.
+        // Only names are stored: the keys themselves stay in the configuration.
         identify: (name) => name,
         secrets: () => [],
         accounts: names.map((name) => ({ id: name, open: async () => name })),
         weight: (name) => this.#keys.get(name)?.weight ?? 1,
         retryRejected: true,
       },
-      // A rest says nothing of the requests of another size or for another model, so nobody waits for a probe.
+      // A limit may concern only one model or size of request, so that no call waits for a probe.
       { min: names.length, max: names.length, probes: Infinity, ...(clock && { clock }) },
       host,
     );
   }
 }
 
-/** Tells keys apart without giving them away. */
+/** Returns a name for a key that doesn't reveal it. */
 function nameOf(key: string): string {
   return `key-${new Bun.CryptoHasher("sha256").update(key).digest("hex").slice(0, 8)}`;
 }
@@ -232,6 +232,6 @@ function iterating(inner: AsyncIterator<ChatEvent, void>, change: Change): Async
   };
 }
 
-function isKeysFault(error: unknown): error is UpstreamError {
+function isCausedByKey(error: unknown): error is UpstreamError {
   return UpstreamError.is(error) && FAILURES[error.code].blame === "credential";
 }

@@ -2,41 +2,41 @@ import { optionsOf } from "../../contract/error.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import type { Call } from "../../contract/index.ts";
 
-/** So many requests' refusals are remembered; who comes back after more than that may get a refused credential again. */
-const REMEMBERED = 1000;
+/** The most requests that are remembered; a request forgotten by then may get a failed credential again. */
+const MAX_REQUESTS = 1000;
 
-interface Refused {
-  /** The last attempt of the request in which one was refused. */
+interface ExcludedVersions {
+  /** The last attempt that excluded one. */
   readonly attempt: number;
   readonly versions: ReadonlySet<string>;
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Which credentials were refused in which request, so that no request tries one of them twice: one that was refreshed is another. */
-export class Refusals {
-  readonly #requests = new Map<string, Refused>();
+/** Remembers which credentials failed in which request, so that no request gets the same version of one twice. */
+export class CredentialExclusions {
+  readonly #requests = new Map<string, ExcludedVersions>();
 
-  /** The versions of those that earlier attempts of this request have met. */
+  /** Returns the versions that failed in earlier attempts of this request, for `LeaseOptions.except`. */
   of({ id, attempt }: Pick<Call, "id" | "attempt">): ReadonlySet<string> {
-    const refused = this.#requests.get(id);
+    const excluded = this.#requests.get(id);
     // Clients may give several requests the same id: an attempt that doesn't come later is another request's.
-    return refused && refused.attempt < attempt ? refused.versions : NONE;
+    return excluded && excluded.attempt < attempt ? excluded.versions : NONE;
   }
 
-  /** Remembers one more; gives all of this request, it included. */
+  /** Adds a lease's version, and returns all versions that are excluded in this request. */
   add(call: Pick<Call, "id" | "attempt">, lease: { readonly version: string }): ReadonlySet<string> {
     const { id, attempt } = call;
     const versions = new Set([...this.of(call), lease.version]);
     this.#requests.delete(id);
     this.#requests.set(id, { attempt, versions });
     const [oldest] = this.#requests.keys();
-    if (this.#requests.size > REMEMBERED && oldest !== undefined) this.#requests.delete(oldest);
+    if (this.#requests.size > MAX_REQUESTS && oldest !== undefined) this.#requests.delete(oldest);
     return versions;
   }
 }
 
-/** The same failure, saying that the same upstream can be asked again at once with another credential. */
+/** Returns the same error with `otherCredential`: the upstream can be asked again at once with another credential. */
 export function withOtherCredential(error: UpstreamError): UpstreamError {
   const options = { ...optionsOf(error), cause: error, otherCredential: true };
   return new UpstreamError(error.code, error.message, options);

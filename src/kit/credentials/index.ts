@@ -5,7 +5,7 @@
  */
 export { apiKeyOption, ApiKeys } from "./api-keys.ts";
 export type { ApiKey } from "./api-keys.ts";
-export { Refusals, withOtherCredential } from "./exclusions.ts";
+export { CredentialExclusions, withOtherCredential } from "./exclusions.ts";
 export { credentialPool } from "./pool.ts";
 export type {
   CredentialAccount,

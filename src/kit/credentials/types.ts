@@ -97,7 +97,7 @@ export type LeaseCall = Pick<Call, "id" | "signal"> & Partial<Pick<Call, "queued
 export interface LeaseOptions {
   /** Only a credential without other leases, which gets none while this lease lasts. */
   readonly exclusive?: boolean;
-  /** No credential with one of these versions (`lease.version`), as `Refusals` collects them. */
+  /** No credential with one of these versions (`lease.version`), as `CredentialExclusions` collects them. */
   readonly except?: ReadonlySet<string>;
 }
 
