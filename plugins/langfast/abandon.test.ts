@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { EmulatorScript } from "../../test/support/langfast-emulator/index.ts";
 import { answerTo, asking, openLangfast } from "../../test/support/langfast-upstream.ts";
 import type { LangfastUnderTest } from "../../test/support/langfast-upstream.ts";
+import { FakeClock } from "../../test/support/fake-clock.ts";
 import { testCall } from "../../test/support/plugin-host.ts";
 
 interface Phase {
@@ -118,16 +119,18 @@ describe("a client that leaves", () => {
 describe("an abandoned run", () => {
   test.each([true, false])("reaches no later one of its credential (ids: %j)", async (named) => {
     const silent = { fault: { after: 4, how: "silence" }, namesExecution: named, namesJob: named } as const;
+    const clock = new FakeClock();
     await using langfast = await openLangfast({
       emulator: { script: silent },
       options: { prompt_id: "auto" },
+      timing: { clock },
     });
     const { emulator, upstream } = langfast;
     const first = testCall();
-    const answer = answerTo(upstream, asking("#gen 1 500"), first.call);
-    await emulator.waitFor(() => emulator.runs[0]?.framesSent === 4, "the first run speaks");
-    first.abort();
-    await answer;
+    for await (const event of upstream.chat(asking("#gen 1 500"), first.call)) {
+      expect(event.type).toBe("text");
+      break;
+    }
     await emulator.waitFor(() => emulator.sockets === 0, "the first's socket is closed");
 
     // The service goes on sending the first run's text to its user, wherever that is now.
@@ -144,6 +147,10 @@ describe("an abandoned run", () => {
       },
     };
     const second = answerTo(upstream, asking("the second"));
+    // Without ids the credential is kept until the first run's events are no longer expected.
+    await clock.advance(9_999);
+    expect(upstream.status()).toMatchObject({ credentials: { waiting: named ? 0 : 1 } });
+    await clock.advance(2);
     await emulator.waitFor(
       () => emulator.sockets === 1 && emulator.calls.createPrompt === 2,
       "the second's socket",
@@ -153,6 +160,19 @@ describe("an abandoned run", () => {
     expect(await second).toMatchObject({ text: "the second", error: undefined });
     expect(emulator.counts.signups).toBe(1);
     expect(upstream.status()).not.toMatchObject({ dropped_events: { late: 0, stray: 0 } });
+  });
+
+  test("without ids doesn't delay closing the upstream", async () => {
+    const script = { fault: { after: 4, how: "silence" }, namesExecution: false, namesJob: false } as const;
+    await using langfast = await openLangfast({ emulator: { script }, timing: { clock: new FakeClock() } });
+    const { host, upstream } = langfast;
+    for await (const event of upstream.chat(asking("#gen 1 500"), testCall().call)) {
+      expect(event.type).toBe("text");
+      break;
+    }
+    expect(JSON.stringify(upstream.status())).toContain('"leases":1');
+    await host.close();
+    expect(JSON.stringify(upstream.status())).not.toContain('"leases":1');
   });
 
   test("beside others leaves their socket to them, and what it still says is dropped and counted", async () => {

@@ -124,6 +124,10 @@ export class Langfast implements Upstream {
     try {
       const run = resources.use(new Run(call, runLease.isExclusive));
       const attachment = resources.use(this.#connections.attach(lease.credential, run));
+      resources.defer(() => {
+        const isAbandoned = run.hasStarted && !run.hasEnded;
+        if (isAbandoned && this.#sharing.lacksIds) lease.keepUntil(this.#connections.lateEvents());
+      });
       await this.#prepare(prompt, { run, attachment, runLease, call });
       return { answer: new AnswerReader(run, prompt), release };
     } catch (error) {

@@ -19,19 +19,27 @@ export interface RunLeaseCall extends Pick<Call, "id" | "signal" | "queued"> {
  */
 export class CredentialSharing {
   #isEnabled = false;
+  #lacksIds = false;
   #enabled = new AbortController();
 
   get isEnabled(): boolean {
     return this.#isEnabled;
   }
 
+  /** Whether the service has last been seen to leave out ids. */
+  get lacksIds(): boolean {
+    return this.#lacksIds;
+  }
+
   enable(): void {
     if (this.#isEnabled) return;
     this.#isEnabled = true;
+    this.#lacksIds = false;
     this.#enabled.abort();
   }
 
   disable(): void {
+    this.#lacksIds = true;
     if (!this.#isEnabled) return;
     this.#isEnabled = false;
     this.#enabled = new AbortController();

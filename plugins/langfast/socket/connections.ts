@@ -2,7 +2,7 @@ import type { JsonObject } from "modelyard/plugin";
 import { Connection } from "./connection.ts";
 import type { ConnectionDeps } from "./connection.ts";
 import type { Credential } from "../auth/credentials.ts";
-import { LateEndMarks } from "./late-end-marks.ts";
+import { EXPECTED_MS, LateEndMarks } from "./late-end-marks.ts";
 import type { RunSink } from "../run/run.ts";
 
 /** A run attached to a socket; disposing of it detaches the run. */
@@ -18,6 +18,7 @@ export class Connections {
   readonly #deps: ConnectionDeps;
   #opened = 0;
   #isClosed = false;
+  readonly #lateEventWaits = new Set<() => void>();
 
   constructor(deps: ConnectionDeps) {
     this.#deps = deps;
@@ -41,9 +42,21 @@ export class Connections {
     connection?.retire();
   }
 
+  /** Resolves when events of a run abandoned now are no longer expected, or when the sockets are closed for good. */
+  lateEvents(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#lateEventWaits.add(resolve);
+      this.#deps.clock.after(EXPECTED_MS, () => {
+        this.#lateEventWaits.delete(resolve);
+        resolve();
+      });
+    });
+  }
+
   /** Closes all sockets; none is opened afterwards. */
   close(): void {
     this.#isClosed = true;
+    for (const resolve of this.#lateEventWaits) resolve();
     for (const connection of this.#byCredential.values()) connection.close();
   }
 

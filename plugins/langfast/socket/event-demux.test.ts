@@ -117,6 +117,33 @@ describe("events without an id", () => {
     expect(deps.drops.stray).toBe(1);
   });
 
+  test.each([
+    ["a chunk", { content: "whose?" }],
+    ["an end", { end: "finished" }],
+  ] as const)(
+    "fail the next run if one was left before it was known whether events have ids: %s",
+    (_, event) => {
+      const { demux, start, next, deps } = openDemux();
+      demux.detach(start(true));
+      const later = next();
+      const run = startOn(later);
+      if ("end" in event) later.onFinished(event);
+      else later.onChunk(event);
+      expect(() => run.take()).toThrow(expect.objectContaining({ code: "bad-response" }));
+      expect(deps.sharing.lacksIds).toBe(true);
+    },
+  );
+
+  test("are not adopted by a run without an id while they may be an abandoned one's", () => {
+    const { demux, start, next } = openDemux();
+    demux.detach(start(true));
+    const later = next();
+    const run = startOn(later);
+    later.assign(run, []);
+    later.onChunk({ id: "x", content: "whose?" });
+    expect(() => run.take()).toThrow(expect.objectContaining({ code: "bad-response" }));
+  });
+
   test("that end a run a second time don't end the one beside it", () => {
     const { demux, start, deps } = openDemux();
     const one = start();

@@ -69,6 +69,9 @@ export class EventDemux {
     if (run.hasStarted && !run.hasEnded) {
       this.isTainted = true;
       if (!this.#endMarksHaveIds) this.#lateEndMarks.onRunLeft();
+      const hasIds = [...this.#owners.values()].includes(run) && !this.#withoutIds.has(run);
+      // Where events are known to lack ids, the run's credential isn't leased until they are no longer expected.
+      if (!hasIds && !this.#deps.sharing.lacksIds) this.#lateEndMarks.onUnidentifiedRunLeft();
     }
     if (this.#adopter === run) this.#adopter = undefined;
     if (this.#pendingEnd?.run === run) this.#pendingEnd = undefined;
@@ -107,7 +110,7 @@ export class EventDemux {
     const meaning = late ? "late" : this.#lateEndMarks.meaningWithoutId;
     if (meaning === "late") this.#deps.drops.late++;
     else if (meaning === "end") this.#deliverToOnlyRun(event);
-    else for (const run of this.#running()) run.fail(ambiguousEnd());
+    else this.#failAmbiguous();
   }
 
   #route(id: string, event: RunnerEvent): void {
@@ -123,7 +126,16 @@ export class EventDemux {
 
   #onChunkWithoutId(event: RunnerEvent): void {
     this.#deps.sharing.disable();
-    this.#deliverToOnlyRun(event);
+    if (this.#lateEndMarks.isRunUnidentified && !this.isTainted) this.#failAmbiguous();
+    else this.#deliverToOnlyRun(event);
+  }
+
+  /** Fails the runs that an event could belong to: it may as well be an abandoned run's. */
+  #failAmbiguous(): void {
+    this.#deps.sharing.disable();
+    const message =
+      "the service sent an event without a run id that may belong to an abandoned run of the same user";
+    for (const run of this.#running()) run.fail(new UpstreamError("bad-response", message));
   }
 
   /** Delivers an event without an id if a single run is possible, else drops it. */
@@ -158,6 +170,7 @@ export class EventDemux {
   }
 
   #adopt(run: RunSink): void {
+    if (this.#lateEndMarks.isRunUnidentified) return this.#failAmbiguous();
     const first = this.#pending.first();
     if (first === undefined) this.#adopter = run;
     else this.#setOwner(run, first);
@@ -191,12 +204,6 @@ export class EventDemux {
     this.#answeredIds.delete(id);
     this.#deps.endedIds.add(id);
   }
-}
-
-function ambiguousEnd(): UpstreamError {
-  const why =
-    "the service says that a run is over, and not which: another of the same user was left before its end";
-  return new UpstreamError("bad-response", why);
 }
 
 /** Counts of the events that were dropped, by reason. */

@@ -1,7 +1,7 @@
 import type { Clock } from "modelyard/kit";
 
 /** For how long an end mark is expected after its run has ended or was abandoned, in milliseconds. */
-const EXPECTED_MS = 10_000;
+export const EXPECTED_MS = 10_000;
 
 /** An expected second end mark of one run. */
 export interface LateEndMark {
@@ -18,6 +18,7 @@ export class LateEndMarks {
   /** Whether runs end with their last chunk, so that `completion_finished` alone ends no run. */
   #endsByChunk = false;
   #leftUntil = 0;
+  #unidentifiedUntil = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -40,6 +41,16 @@ export class LateEndMarks {
   /** Called when a run was abandoned that may still go on. */
   onRunLeft(): void {
     this.#leftUntil = this.#clock.now() + EXPECTED_MS;
+  }
+
+  /** Called when a run was abandoned that may still go on and whose events may lack ids. */
+  onUnidentifiedRunLeft(): void {
+    this.#unidentifiedUntil = this.#clock.now() + EXPECTED_MS;
+  }
+
+  /** Whether events without ids may belong to an abandoned run. */
+  get isRunUnidentified(): boolean {
+    return this.#clock.now() < this.#unidentifiedUntil;
   }
 
   /** Returns what an end mark without an id means for a run whose last chunk hasn't arrived. */
