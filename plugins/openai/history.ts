@@ -1,10 +1,10 @@
 import type { ChatRequest, ContentPart, Json, JsonObject, UpstreamError } from "modelyard/plugin";
-import { asObject, asString, member } from "modelyard/kit";
+import { asObjects, asString, isObject, member } from "modelyard/kit";
 import type { ReasoningForm } from "modelyard/kit";
 
 /**
- * Members of an assistant message that the gateway's answers may have and strict servers refuse. They come back in the
- * history, and reach such a server when a conversation goes on there that began at another one.
+ * Members of an assistant message that the gateway's answers may have and strict servers reject. Clients return them in
+ * the history, also to a server that didn't write them.
  */
 const OPTIONAL = [
   "reasoning_content",
@@ -12,25 +12,31 @@ const OPTIONAL = [
   "reasoning_details",
   "content_parts",
   "content_blocks",
+  "content_deltas",
   "text_citations",
   "annotations",
   "images",
   "refusal",
   "extra_content",
-] as const;
+];
 
-type Optional = (typeof OPTIONAL)[number];
+/** The members of a tool call in OpenAI's API. Clients copy all others from answers. */
+const CALL_MEMBERS = new Set(["id", "type", "function", "custom"]);
 
-/** Those of them that may have to be written as the server does it itself. */
+/** Limit of the models and of each model's members that are remembered, as clients name both. */
+const MAX_LEARNT = 100;
+
+/** Members that may have to be rewritten in the server's own form. */
 const REWRITTEN = ["reasoning_content", "content_parts"];
 
-/** What a server has shown of the assistant messages that it writes and takes. */
+/** Adapts a history to the assistant messages that a server writes and accepts, as its answers and errors show. */
 export class HistoryAdapter {
   readonly #system: boolean;
-  readonly #refused = new Set<Optional>();
+  /** The members that a model's server has rejected. */
+  readonly #refused = new Map<string, Set<string>>();
   #reasoning: ReasoningForm | undefined;
 
-  /** `reasoning` where it is known beforehand; `system` for servers that don't know the role `developer`. */
+  /** `reasoning` is the documented form, if any; `system` is true for servers without the role `developer`. */
   constructor({
     reasoning,
     system,
@@ -42,47 +48,50 @@ export class HistoryAdapter {
     this.#system = system;
   }
 
-  /** Remembers the form of reasoning that an answer had. */
+  /** Remembers the form of reasoning in an answer. */
   readonly learnReasoning = (form: ReasoningForm): void => {
     this.#reasoning = form;
   };
 
   /**
-   * Remembers which of the gateway's own members a server has refused with this error. False if the error names none, or
-   * only such as are left out already.
+   * Remembers the members from answers that a model's server has rejected with this error. Returns false if the error
+   * names none, or only such as were left out already.
    */
-  learnRefusal({ code, message, param = "" }: UpstreamError, request: ChatRequest): boolean {
+  learnRefusal({ code, message, param = "" }: UpstreamError, { model, messages }: ChatRequest): boolean {
     if (code !== "bad-request") return false;
-    const words = `${param} ${message}`;
-    const named = OPTIONAL.filter(
-      (name) => !this.#refused.has(name) && new RegExp(`\\b${name}\\b`).test(words) && isSent(name, request),
-    );
-    for (const name of named) this.#refused.add(name);
-    return named.length > 0;
+    const words = new Set(`${param} ${message}`.match(/\w+/g));
+    const refused = this.#refused.get(model) ?? new Set();
+    const sent = messages.filter(({ role }) => role === "assistant").flatMap(membersFromAnswers);
+    const named = sent.filter((name) => words.has(name) && !refused.has(name));
+    if (named.length === 0 || refused.size + named.length > MAX_LEARNT) return false;
+    if (this.#refused.size >= MAX_LEARNT) this.#refused.clear();
+    this.#refused.set(model, refused.union(new Set(named)));
+    return true;
   }
 
   /**
-   * The request with its history as this server writes it itself; the same object where nothing is to be changed. Calls
-   * `ignored` with each member that is left out.
+   * Returns the request with the history in the server's own form, or the same object if nothing changes. Calls
+   * `ignored` with the path of each member that is left out.
    */
-  applyTo(request: ChatRequest, ignored: (name: string) => void): ChatRequest {
-    const messages = request.messages.map((message) => this.#message(message, ignored));
+  applyTo(request: ChatRequest, ignored: Ignored): ChatRequest {
+    const refused = this.#refused.get(request.model);
+    const messages = request.messages.map((message) => this.#message(message, refused, ignored));
     const isSame = messages.every((message, index) => message === request.messages[index]);
     return isSame ? request : { ...request, messages };
   }
 
-  #message(message: Message, ignored: (name: string) => void): Message {
+  #message(message: Message, refused: ReadonlySet<string> | undefined, ignored: Ignored): Message {
     if (message["role"] === "developer" && this.#system) return { ...message, role: "system" };
     if (message["role"] !== "assistant") return message;
-    if (this.#refused.size === 0 && !hasAny(message, REWRITTEN)) return message;
+    if (!refused && !hasAny(message, REWRITTEN)) return message;
     const changed: MutableMessage = { ...message };
     this.#restoreContent(changed);
     this.#restoreReasoning(changed);
-    this.#leaveOut(changed, ignored);
+    if (refused) leaveOut(changed, refused, ignored);
     return changed;
   }
 
-  /** The content list of which `content` is the text, if the client has left that as it was. */
+  /** Restores the content list whose text is `content`, unless the client has changed the text. */
   #restoreContent(message: MutableMessage): void {
     const parts = message["content_parts"];
     if (!Array.isArray(parts) || textIn(parts) !== asString(message["content"])) return;
@@ -102,37 +111,41 @@ export class HistoryAdapter {
       if (text !== "") message["content"] = [thinking(text), ...contentParts(message["content"])];
     }
   }
-
-  #leaveOut(message: MutableMessage, ignored: (name: string) => void): void {
-    for (const name of this.#refused) {
-      if (name in message) {
-        delete message[name];
-        ignored(`messages[].${name}`);
-      }
-    }
-    if (!this.#refused.has("extra_content") || !Array.isArray(message["tool_calls"])) return;
-    message["tool_calls"] = message["tool_calls"].map((call: Json) => {
-      const { extra_content: extra, ...rest } = asObject(call) ?? {};
-      if (extra === undefined) return call;
-      ignored("messages[].tool_calls[].extra_content");
-      return rest;
-    });
-  }
 }
 
 type Message = ChatRequest["messages"][number];
 
+type Ignored = (name: string) => void;
+
 /** A message that is being rewritten. */
 type MutableMessage = { -readonly [Name in keyof Message]: Message[Name] } & Record<string, Json | undefined>;
 
-function isSent(name: Optional, { messages }: ChatRequest): boolean {
-  return messages.some(
-    (message: JsonObject) =>
-      message["role"] === "assistant" &&
-      (name in message ||
-        (Array.isArray(message["tool_calls"]) &&
-          message["tool_calls"].some((call: Json) => member(call, name) !== undefined))),
-  );
+function membersFromAnswers(message: JsonObject): readonly string[] {
+  const ofCalls = asObjects(message["tool_calls"]).flatMap((call) => Object.keys(call));
+  return [
+    ...OPTIONAL.filter((name) => name in message),
+    ...ofCalls.filter((name) => !CALL_MEMBERS.has(name)),
+  ];
+}
+
+function leaveOut(message: MutableMessage, refused: ReadonlySet<string>, ignored: Ignored): void {
+  for (const name of OPTIONAL) {
+    if (!refused.has(name) || !(name in message)) continue;
+    delete message[name];
+    ignored(`messages[].${name}`);
+  }
+  const calls = message["tool_calls"];
+  if (!Array.isArray(calls)) return;
+  message["tool_calls"] = calls.map((call: Json) => {
+    if (!isObject(call)) return call;
+    const omitted = Object.keys(call).filter((name) => refused.has(name) && !CALL_MEMBERS.has(name));
+    for (const name of omitted) ignored(`messages[].tool_calls[].${name}`);
+    return omitted.length === 0 ? call : without(call, omitted);
+  });
+}
+
+function without(members: JsonObject, omitted: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(members).filter(([name]) => !omitted.includes(name)));
 }
 
 function hasAny(message: JsonObject, names: readonly string[]): boolean {

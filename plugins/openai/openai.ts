@@ -89,7 +89,7 @@ export class OpenAi implements Upstream {
     return parseModels(await readModelList(await get({ fetch: this.#fetch, url, headers }, signal), signal));
   }
 
-  /** Asks once more for each of the gateway's own members that the server refuses. */
+  /** Retries without the members from other servers' answers that the server rejects. */
   async #chat(target: EndpointCall, request: ChatRequest): Promise<ChatStream> {
     for (;;) {
       const sent = this.#history.applyTo(request, (name) =>

@@ -28,6 +28,7 @@ beforeAll(async () => {
 upstreams:
 ${Array.from({ length: SERVERS }, (_, index) => `  oa${index}: { ${server} } }`).join("\n")}
   strict: { ${server} } }
+  two: { plugin: openai, options: { base_url: "${fault.url}/v1", models: [m, n] } }
   old: { ${server}, developer: system } }
   ge: { plugin: gemini, options: { api_key: key-2, base_url: "${fault.url}/v1beta", models: [m] } }
 routes: [{ model: both, targets: [{ upstream: ge, model: m }, { upstream: strict, model: m }] }]
@@ -277,6 +278,55 @@ describe("a history that another server's answers are in", () => {
     });
     // The server has said it once: it isn't asked again.
     expect(fault.requests.length).toBe(before + 1);
+  });
+
+  test("is complete for another model of a server, and has none of the members that only one refuses", async () => {
+    fault.respond = (exchange) => {
+      const { model, messages } = exchange.json() as Sent & { model: string };
+      const unknown = model === "m" ? unknownMember(messages, []) : undefined;
+      if (unknown) json(exchange, 400, { error: { message: `property '${unknown}' is unsupported` } });
+      else json(exchange, 200, completion({ role: "assistant", content: "ok" }));
+    };
+    const history = [QUESTION, FOREIGN, RESULT];
+    for (let time = 0; time < 2; time++) {
+      expect(await sentFor(history, "two/m")).toEqual({
+        role: "assistant",
+        content: null,
+        tool_calls: [CALL],
+      });
+      expect(await sentFor(history, "two/n")).toEqual(FOREIGN as unknown as Members);
+    }
+  });
+
+  test.each(["content_deltas", "extra_content"])(
+    "is taken without %s in messages and their calls, wherever the gateway put it",
+    async (name) => {
+      serve({ role: "assistant", content: "ok" }, [], []);
+      const call = { ...CALL, [name]: { a: 1 } };
+      const message = { role: "assistant", content: null, [name]: [{ a: 1 }], tool_calls: [call] };
+      expect(await sentFor([QUESTION, message as unknown as ChatCompletionMessageParam, RESULT])).toEqual({
+        role: "assistant",
+        content: null,
+        tool_calls: [CALL],
+      });
+    },
+  );
+
+  test("is taken without a call's members of other servers, which are named", async () => {
+    serve({ role: "assistant", content: "ok" }, [], []);
+    const call = { ...CALL, index: 0, signature: "s" };
+    const message = { role: "assistant", content: null, tool_calls: [call] };
+    const { response } = await client()
+      .chat.completions.create({
+        model: newServer(),
+        messages: [QUESTION, message as unknown as ChatCompletionMessageParam, RESULT],
+      })
+      .withResponse();
+    expect((fault.requests.at(-1)?.json() as Sent | undefined)?.messages[1]).toEqual({
+      ...message,
+      tool_calls: [CALL],
+    });
+    expect(response.headers.get("x-modelyard-ignored")).toContain("messages[].tool_calls[].signature");
   });
 
   test("reaches a server that takes them as it is", async () => {
