@@ -1,22 +1,22 @@
 import { UpstreamError } from "../contract/index.ts";
 
 export interface ChannelOptions<T> {
-  /** How many values may wait for the reader. */
+  /** The number of values that may be buffered. */
   readonly maxItems: number;
-  /** How much of `sizeOf` may wait for the reader; without it only the number counts. */
+  /** The total of `sizeOf` that may be buffered; unlimited unless set. */
   readonly maxSize?: number;
-  /** The size of a value, in bytes or whatever `maxSize` is meant in. */
+  /** Returns the size of a value, in the unit of `maxSize`. */
   readonly sizeOf?: (value: T) => number;
-  /** When it aborts before the writer has ended, what is buffered is dropped and the reader gets its reason. */
+  /** If it aborts before the writer has ended, the buffer is dropped and the reader gets its reason. */
   readonly signal?: AbortSignal;
-  /** Runs once when nobody wants more values though the writer hasn't ended: stop what makes them. */
+  /** Called once when the channel is cancelled, full or aborted before the writer has ended: stop producing values. */
   readonly onCancel?: () => void;
 }
 
 /**
- * A bounded bridge from code that pushes (a socket's events) to one reader that pulls. What was pushed is
- * read in order, then the error or the end. A reader that falls behind further than the bounds gets what is
- * buffered and then `UpstreamError` `bad-response`; nothing grows.
+ * A bounded queue between code that pushes (a socket's events) and one reader that pulls. Values are read in order,
+ * then the error or the end. When the bounds are exceeded, the reader gets the buffered values and then `UpstreamError`
+ * `bad-response`.
  */
 export class Channel<T> implements AsyncIterable<T>, Disposable {
   readonly #options: ChannelOptions<T>;
@@ -33,12 +33,12 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     else options.signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
-  /** How many values wait for the reader. */
+  /** The number of buffered values. */
   get buffered(): number {
     return this.#buffer.length - this.#head;
   }
 
-  /** Takes a value; false if it isn't wanted any more, because the channel ended, is full or was left. */
+  /** Adds a value. Returns false if the channel has ended, is full or was cancelled. */
   push(value: T): boolean {
     if (this.#ending) return false;
     if (this.#waiting) {
@@ -56,29 +56,29 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     return true;
   }
 
-  /** Ends the channel with an error, which the reader gets after what is buffered. Later calls do nothing. */
+  /** Ends the channel with an error, which the reader gets after the buffered values. Later calls do nothing. */
   fail(error: unknown): void {
     this.#end({ error });
   }
 
-  /** Ends the channel well. Later calls do nothing. */
+  /** Ends the channel without an error. Later calls do nothing. */
   end(): void {
     this.#end({});
   }
 
-  /** Leaves the channel as its reader would: what is buffered is dropped, and `onCancel` runs. */
+  /** Cancels the channel as its reader would: the buffer is dropped, and `onCancel` runs. */
   [Symbol.dispose](): void {
-    this.#leave({});
+    this.#cancel({});
   }
 
-  /** Gives the one iterator; asking for a second one throws. */
+  /** Returns the only iterator; throws when called again. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, void> {
     if (this.#hasReader) throw new Error("a channel has one reader");
     this.#hasReader = true;
     return {
       next: () => this.#next(),
       return: async () => {
-        this.#leave({});
+        this.#cancel({});
         return DONE;
       },
       [Symbol.asyncIterator]() {
@@ -87,7 +87,7 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     };
   }
 
-  readonly #abort = (): void => this.#leave({ error: this.#options.signal?.reason });
+  readonly #abort = (): void => this.#cancel({ error: this.#options.signal?.reason });
 
   #isFull(size: number): boolean {
     const { maxItems, maxSize } = this.#options;
@@ -120,7 +120,7 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
     return DONE;
   }
 
-  #leave(ending: Ending): void {
+  #cancel(ending: Ending): void {
     const isWriting = this.#ending === undefined;
     this.#buffer = [];
     this.#head = 0;

@@ -3,59 +3,59 @@ import type { ByteBuffer } from "./byte-buffer.ts";
 import type { ActivityListener, ByteSource } from "./byte-source.ts";
 import { activityListenerOf, byteSourceOf } from "./byte-source.ts";
 
-/** A response body that is read piece by piece, and can be left at any time. */
+/** Reads a response body chunk by chunk; it can be cancelled at any time. */
 export class Body {
-  readonly #pieces: ByteSource | undefined;
-  // Only these: with and without DOM's types, a reader has other members.
+  readonly #source: ByteSource | undefined;
+  // Only these members are the same with and without DOM types.
   readonly #reader: Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel"> | undefined;
   readonly #call: ActivityListener | undefined;
   #hasRead = false;
   #left = false;
 
   constructor(source: Response | ReadableStream<Uint8Array> | null) {
-    this.#pieces = source ? byteSourceOf(source) : undefined;
-    const from = this.#pieces ?? source;
+    this.#source = source ? byteSourceOf(source) : undefined;
+    const from = this.#source ?? source;
     this.#call = from ? activityListenerOf(from) : undefined;
-    if (this.#pieces) return;
+    if (this.#source) return;
     const stream = source instanceof Response ? source.body : source;
     this.#reader = stream?.getReader();
   }
 
-  /** True once `leave` was called: the end of the body then says nothing about the answer. */
+  /** True after `cancel` or `drain`: the end of the body then says nothing about the answer. */
   get isCancelled(): boolean {
     return this.#left;
   }
 
-  /** The next piece; undefined at the end. Rejects when the connection breaks. */
+  /** Resolves to the next chunk, or undefined at the end. Rejects when the connection breaks. */
   async read(): Promise<Uint8Array | undefined> {
     return this.next();
   }
 
-  /** The same, at once where the piece is there already; then it throws instead of rejecting. */
+  /** Returns what `read` resolves to, at once where it has arrived; then it throws instead of rejecting. */
   next(): Uint8Array | undefined | PromiseLike<Uint8Array | undefined> {
-    // Who asks for another piece has had one.
+    // A read after the first means that a chunk has arrived.
     if (this.#hasRead) this.#call?.alive?.();
     this.#hasRead = true;
-    if (this.#pieces) return this.#pieces.next();
+    if (this.#source) return this.#source.next();
     return this.#reader?.read().then(valueOf);
   }
 
-  /** Cancels the body, which closes its connection and ends a read that waits. Never rejects. */
+  /** Cancels the body, which closes its connection and ends a pending read. Never rejects. */
   async cancel(): Promise<void> {
     this.#left = true;
-    this.#pieces?.cancel();
-    // Cancelling a body that has already failed rejects with that failure, which its reader has seen.
+    this.#source?.cancel();
+    // Cancelling a failed body rejects with the error that its reader has already seen.
     await this.#reader?.cancel().catch(() => undefined);
   }
 
-  /** What comes still is of no interest: the connection may serve somebody else once it has come. */
+  /** Discards the rest, so that the connection can be reused once it has arrived. */
   drain(): void {
-    if (!this.#pieces) return void this.cancel();
+    if (!this.#source) return void this.cancel();
     this.#left = true;
-    this.#pieces.drain();
+    this.#source.drain();
   }
 
-  /** Appends what is left to `buffer`, until it holds more than `maxBytes`. */
+  /** Appends the rest of the body to `buffer`, until it holds more than `maxBytes`. */
   async readInto(buffer: ByteBuffer, maxBytes: number): Promise<void> {
     while (buffer.length <= maxBytes) {
       const piece = await this.read();
@@ -70,8 +70,8 @@ function valueOf({ value }: { readonly value?: Uint8Array | undefined }): Uint8A
 }
 
 /**
- * Iterates over `items`, which read from `body`. Whoever leaves the iteration cancels the body at once, even
- * while the next item is awaited: a generator alone would go on waiting.
+ * Iterates over `items`, which read from `body`. Leaving the iteration cancels the body at once, even while the next
+ * item is pending: a generator alone would go on waiting.
  */
 export function cancellingIterator<T>(
   body: Body,
@@ -89,7 +89,7 @@ export function cancellingIterator<T>(
   };
 }
 
-/** The events of batches that are read from `body`, one by one. Whoever leaves the iteration cancels the body. */
+/** Iterates over the events of batches that are read from `body`. Leaving the iteration cancels the body. */
 export function eventsOf(batches: Batches, body: Body): AsyncIterableIterator<ChatEvent, void> {
   return cancellingIterator(body, flatten(batches, body));
 }

@@ -1,4 +1,4 @@
-/** Bytes that are waiting for the rest of theirs. Each byte is copied a bounded number of times on average. */
+/** Collects bytes of an incomplete unit. Each byte is copied a bounded number of times on average. */
 export class ByteBuffer {
   #bytes: Uint8Array = NONE;
   #length = 0;
@@ -14,7 +14,7 @@ export class ByteBuffer {
     this.#length = length;
   }
 
-  /** All bytes, good until the next `append`; the buffer is empty afterwards. */
+  /** Empties the buffer and returns its bytes, which are valid until the next `append`. */
   take(): Uint8Array {
     const taken = this.#bytes.subarray(0, this.#length);
     this.#length = 0;

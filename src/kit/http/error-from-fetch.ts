@@ -2,9 +2,9 @@ import { UpstreamError } from "../../contract/index.ts";
 import { networkErrorCode } from "./errors.ts";
 
 /**
- * The failure of a request that got no answer, in words that tell whether the server was reached. Bun's own errors name
- * the whole URL, with a key in its query where the upstream takes it there: they are no cause. Hosts, and a proxy as
- * `error.proxy` names it, are for the log.
+ * Returns the error for a request without a response; the message tells whether the server was reached. The host and
+ * the proxy (`error.proxy`) stand in `detail`, for the log. Bun's own error is not the cause, because it names the whole
+ * URL, which may carry a key.
  */
 export function errorFromFetch(url: string | URL, error: unknown): UpstreamError {
   if (UpstreamError.is(error)) return error;
@@ -14,7 +14,7 @@ export function errorFromFetch(url: string | URL, error: unknown): UpstreamError
   const detail = proxy === undefined ? `${host}: ${code}` : `${host} through the proxy ${proxy}: ${code}`;
   if (proxy !== undefined)
     return new UpstreamError("unreachable", "the upstream can't be reached through the proxy", { detail });
-  // Not one of those after which the same server is worth another try: that would take as long again.
+  // `timeout`, because a retry on the same server would take as long again.
   if (code === "ETIMEDOUT") {
     const message = "the upstream did not accept a connection in time (timeouts.connect)";
     return new UpstreamError("timeout", message, { detail });
@@ -29,10 +29,10 @@ export function errorFromFetch(url: string | URL, error: unknown): UpstreamError
   return new UpstreamError("unreachable", `the upstream ${words}`, { detail });
 }
 
-/** The parsers' codes, of the gateway's sockets and of `fetch`. */
+/** The codes of the HTTP parsers, those of the gateway's client and of `fetch`. */
 const NO_HTTP = /^HPE_|^Malformed_HTTP_Response$|^UnrequestedUpgrade$/;
 
-/** Of a connection that was there. */
+/** The codes of an established connection that closed. */
 const CLOSED_EARLY = /^(ECONNRESET|EPIPE|ConnectionClosed)$/;
 
 const REASONS: readonly (readonly [RegExp, string])[] = [

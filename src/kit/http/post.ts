@@ -15,9 +15,9 @@ export interface GetOptions {
   /** Usually `host.fetch`. */
   readonly fetch: typeof fetch;
   readonly url: string | URL;
-  /** What the upstream needs beside the content type; they win over those that are set here. */
+  /** Headers to send; they override the ones that the kit sets. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Holds the deadline for reading an error's body. */
+  /** Measures the deadline for reading an error's body. */
   readonly clock?: Clock;
 }
 
@@ -30,12 +30,12 @@ export interface PostOptions extends GetOptions {
 }
 
 /**
- * Sends JSON and gives the answer once its headers have come, if its status is 2xx. Otherwise throws
- * `UpstreamError` as `errorFromResponse` says, `unreachable` or `timeout` if there is no connection, `unavailable` if it is
- * closed before the answer, or `bad-response` if the upstream speaks no HTTP. When `call.signal`
- * aborts, it rejects with the signal's reason, and so does the body that is being read. Redirects are not
- * followed: they would carry the credential elsewhere. Each piece that `sse`, `openaiStream` or `readJson` reads of
- * the answer is a sign of life (`call.alive()`).
+ * Sends JSON with POST and resolves to the response once its headers have arrived, if its status is 2xx. Otherwise
+ * rejects with `UpstreamError`: that of `errorFromResponse`, `unreachable` or `timeout` without a connection,
+ * `unavailable` if the connection closed before the response, `bad-response` if the upstream sent no HTTP. When
+ * `call.signal` aborts, the request and a read of its body reject with the signal's reason. Redirects are not followed:
+ * they would send the credential to another host. Each chunk that `sse`, `openaiStream` or `readJson` reads calls
+ * `call.alive()`.
  */
 export async function post(
   call: Pick<Call, "signal" | "connected"> & Partial<Pick<Call, "alive" | "originalBody">>,
@@ -52,7 +52,7 @@ export async function post(
   return response;
 }
 
-/** Asks with GET, and ends as `post` does. */
+/** Sends a GET request; resolves and rejects as `post` does. */
 export async function get(options: GetOptions, signal: AbortSignal): Promise<Response> {
   const call = { signal };
   const response = await send(options, { method: "GET", headers: {}, call });
@@ -61,7 +61,7 @@ export async function get(options: GetOptions, signal: AbortSignal): Promise<Res
 
 interface RequestParts {
   readonly method: string;
-  /** Made for this request, by names in small letters. */
+  /** The headers by lower-case names; they are written to. */
   readonly headers: Record<string, string>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly call: Pick<Call, "signal">;
@@ -86,12 +86,12 @@ async function send(options: GetOptions, { method, headers, body, call }: Reques
   }
 }
 
-/** The gateway's own `fetch` spares the cost of a stream for who takes the body by its pieces. */
+/** Has the gateway's own `fetch` offer the body as a `ByteSource`, which saves the cost of a stream. */
 const WANTS_BYTE_SOURCE = { [PIECES]: true } as const;
 
 type AbortOptions = { readonly signal: AbortSignal } | { readonly [CANCELLING]: CancelToken };
 
-/** What ends the request when the call does: not a signal where that can be spared. */
+/** Returns the option that aborts the request with the call: a cancel token where `fetch` takes one, else a signal. */
 function abortOptions(call: Pick<Call, "signal">, by: typeof fetch): AbortOptions {
   const cancelling = TAKES_CANCELLING in by ? cancelTokenOf(call) : undefined;
   return cancelling ? { [CANCELLING]: cancelling } : { signal: call.signal };
@@ -113,7 +113,7 @@ async function throwResponseError(
   });
 }
 
-/** What can be had of an error's body within 64 KiB and 5 seconds; the status alone is an answer, too. */
+/** Reads an error's body within 64 KiB and 5 seconds; the status alone is enough for an error. */
 async function readErrorText(response: Response, clock: Clock): Promise<string> {
   const body = new Body(response);
   const buffer = new ByteBuffer();
@@ -121,7 +121,7 @@ async function readErrorText(response: Response, clock: Clock): Promise<string> 
   try {
     await body.readInto(buffer, ERROR_BODY_BYTES);
   } catch {
-    // The connection broke: what came is what there is.
+    // The connection broke: the bytes so far have to do.
   } finally {
     cancelDeadline();
     await body.cancel();

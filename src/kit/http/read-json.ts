@@ -10,9 +10,9 @@ const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
 /**
- * The JSON of a 2xx answer, as `post` and `get` give it. What breaks behind the end of an object or a list takes nothing
- * from it. Rejects with the reason of `signal`, or with `UpstreamError`: `truncated` if the answer breaks off before that,
- * `bad-response` if it isn't JSON or larger than 256 MiB. `parse` is `parseJson` or `parseAsWritten`.
+ * Resolves to the JSON of a 2xx response of `post` or `get`. A connection that breaks after a complete object or array is
+ * no error. Rejects with the reason of `signal`, or with `UpstreamError`: `truncated` if the body is incomplete,
+ * `bad-response` if it isn't JSON or is larger than 256 MiB. `parse` is `parseJson` or `parseAsWritten`.
  */
 export function readJson(
   response: Response,
@@ -22,7 +22,7 @@ export function readJson(
   return readWithin(MAX_BYTES, response, { signal, parse });
 }
 
-/** The same for a list of models, which is `bad-response` if it is larger than 16 MiB. */
+/** Resolves to the JSON of a list of models, as `readJson` does; the limit is 16 MiB. */
 export function readModelList(response: Response, signal: AbortSignal): Promise<Json> {
   return readWithin(MAX_LIST_BYTES, response, { signal, parse: parseJson });
 }
@@ -52,7 +52,7 @@ async function readWithin(
     throw new UpstreamError("bad-response", `the upstream's answer is larger than ${maxBytes >> 20} MiB`);
   const text = new TextDecoder().decode(buffer.take());
   const json = parse(text);
-  // Half a number is a number as well.
+  // A truncated number parses too.
   if (json !== undefined && (!broken || typeof json === "object")) return json;
   throw broken ?? errorOfText(text);
 }

@@ -3,19 +3,19 @@ import { isNumber } from "../../contract/index.ts";
 import { asArray, asNumber, asObject, asString } from "./values.ts";
 import type { MaybeJson } from "./values.ts";
 
-/** A JSON Schema as the draft of 2020-12 has it. */
+/** A JSON Schema of draft 2020-12. */
 export interface WellFormedSchema {
   readonly schema: JsonObject;
-  /** Where the keywords stood that had to be left out, as `properties.a.required`. */
+  /** The paths of keywords that were dropped, such as `properties.a.required`. */
   readonly dropped: readonly string[];
 }
 
 /**
- * A JSON Schema without the mistakes and the older drafts' forms that vendors refuse a whole request for: lists of
- * `items` become `prefixItems`, a boolean `exclusiveMinimum` its number, an empty list of `properties` an object;
- * `required` keeps each name once; keywords whose value has the wrong type, such as `required: true`, are left out, and
- * what should be a schema and is none becomes `{}`. A schema without such is given back as it is. `type` is that of the
- * whole: a tool takes an object, whatever its schema says.
+ * Returns a JSON Schema without the mistakes and older drafts' keywords for which vendors refuse a whole request: an
+ * array of `items` becomes `prefixItems`, a boolean `exclusiveMinimum` its number, an empty array of `properties` an
+ * object; `required` keeps each name once; keywords whose value has the wrong type, such as `required: true`, are
+ * dropped, and a subschema that is none becomes `{}`. A schema without mistakes is returned as it is. `type` sets the
+ * type of the root: a tool takes an object, whatever its schema says.
  */
 export function wellFormedSchema(schema: JsonObject, type?: "object"): WellFormedSchema {
   const dropped: string[] = [];
@@ -25,7 +25,7 @@ export function wellFormedSchema(schema: JsonObject, type?: "object"): WellForme
   return { schema: normalize(isOther ? { ...schema, type } : schema, "", dropped), dropped };
 }
 
-/** A description with the limits that a schema had to be made without, for the model to read. */
+/** Returns a description with the limits that were removed from a schema appended, for the model to read. */
 export function describeLimits(description: MaybeJson, limits: JsonObject): string | undefined {
   const told = Object.entries(limits).map(([keyword, value]) => `${keyword}: ${JSON.stringify(value)}`);
   const said = typeof description === "string" ? description : "";
@@ -48,7 +48,7 @@ function normalize(schema: JsonObject, path: string, dropped: string[]): JsonObj
   return isSound ? schema : members;
 }
 
-/** What drafts before 2020-12 wrote in another way. */
+/** Returns a schema with the keywords of drafts before 2020-12 in their current form. */
 function upgradeKeywords(schema: JsonObject): JsonObject {
   const { items, additionalItems, exclusiveMinimum, exclusiveMaximum } = schema;
   const isTuple = Array.isArray(items);
@@ -70,7 +70,7 @@ function upgradeBound(inclusive: string, exclusive: string, schema: JsonObject):
     : { [exclusive]: undefined, [inclusive]: bound };
 }
 
-/** The value as it must be, or undefined where it can't be had. */
+/** Returns the valid form of a keyword's value, or undefined if it has none. */
 type KeywordReader = (value: Json, place: string, dropped: string[]) => Json | undefined;
 
 const KEYWORD_READERS = new Map<string, KeywordReader>([
@@ -114,7 +114,7 @@ function subschemas(value: Json, place: string, dropped: string[]): Json | undef
 }
 
 function namedSubschemas(value: Json, place: string, dropped: string[]): Json | undefined {
-  // PHP writes an object without members so.
+  // PHP writes an empty object as an array.
   if (Array.isArray(value) && value.length === 0) return {};
   const schemas = asObject(value);
   if (!schemas) return undefined;
@@ -129,7 +129,7 @@ function namedSubschemas(value: Json, place: string, dropped: string[]): Json | 
   return isSound ? value : members;
 }
 
-/** Texts, each once. */
+/** Reads an array of distinct strings. */
 function names(value: Json, place: string, dropped: string[]): Json | undefined {
   if (!Array.isArray(value)) return undefined;
   const texts = asArray(value).filter((name) => typeof name === "string");
@@ -140,7 +140,7 @@ function names(value: Json, place: string, dropped: string[]): Json | undefined 
 
 const TYPES = new Set(["string", "number", "integer", "boolean", "object", "array", "null"]);
 
-/** Types in small letters: OpenAPI's own, as Google's SDKs write them, are in capitals. */
+/** Reads types in lower case: Google's SDKs write them in capitals. */
 function types(value: Json): Json | undefined {
   const list = typeof value === "string" ? [value] : asArray(value);
   const sound = list.flatMap((type) =>
@@ -163,7 +163,7 @@ function count(value: Json): Json | undefined {
   return Number.isInteger(asNumber(value)) && Number(value) >= 0 ? value : undefined;
 }
 
-/** Assignment, but a property that is called `__proto__` is one like any other. */
+/** Assigns a property, even one called `__proto__`. */
 function define(members: Record<string, Json>, name: string, value: Json): void {
   Object.defineProperty(members, name, { value, writable: true, enumerable: true, configurable: true });
 }

@@ -48,12 +48,12 @@ export function otherMembers(members: JsonObject, known: ReadonlySet<string>): J
   );
 }
 
-/** An object for members that others name: without a prototype, so that one called `__proto__` is like any other. */
+/** Returns an object without a prototype, so that a member called `__proto__` is like any other. */
 export function emptyObject(): Record<string, MaybeJson> {
   return Object.create(null) as Record<string, MaybeJson>;
 }
 
-/** A text on one line, for an error's message: it is cut by the gateway, which takes the secrets out of it first. */
+/** Returns a text on one line, for an error's message. The gateway removes secrets from it and then cuts it. */
 export function singleLine(text: string): string {
   return text.slice(0, MAX_LINE).toWellFormed().replaceAll(/\s+/g, " ").trim();
 }

@@ -6,7 +6,7 @@ import type { MaybeJson } from "../json/values.ts";
 
 /** A tool call in the history. */
 export interface ToolCall {
-  /** Differs from the ids of all other calls of the conversation, and has the characters that the upstream takes. */
+  /** Unique in the conversation, and of the characters that the upstream accepts. */
   readonly id: string;
   /** The client's name of the tool, never empty. */
   readonly name: string;
@@ -20,27 +20,27 @@ export interface ConversationMessage {
   /** `developer` is `system` here, and `function` is `tool`. */
   readonly role: "system" | "user" | "assistant" | "tool";
   readonly message: Message;
-  /** Where it stands in the client's request, as `messages[3]`. */
+  /** Its position in the client's request, such as `messages[3]`. */
   readonly place: string;
-  /** The calls of an assistant's message, `function_call` included; empty for any other. */
+  /** The calls of an assistant message, including `function_call`; empty for other roles. */
   readonly toolCalls: readonly ToolCall[];
   /** The call that a `tool` or `function` message answers. */
   readonly answers?: ToolCall;
 }
 
 export interface ConversationOptions {
-  /** Makes an id one that the upstream takes; `readConversation` then makes them differ. */
+  /** Maps an id to one that the upstream accepts; `readConversation` makes them unique afterwards. */
   readonly toolCallId?: (id: string) => string;
   readonly call: Pick<Call, "ignored">;
 }
 
 /**
- * The messages of a request for an upstream that wants a turn's tool results together: directly after the message with
- * their calls, before what the user says meanwhile. Each result is matched with its call by id, and where ids are alike
- * in the order of the calls; ids are made to differ.
+ * Returns the messages of a request for an upstream that requires the tool results of a turn directly after the message
+ * with their calls; other messages in between move behind them. Each result is matched with its call by id, results with
+ * equal ids in the order of the calls; ids are made unique.
  *
- * Throws `UpstreamError` `unsupported` with the place at fault: an unknown role, a result without a call, a call that is
- * no function's, and a last turn of the user, or a conversation, without content.
+ * Throws `UpstreamError` `unsupported` with the position: for an unknown role, a result without a call, a call of
+ * something other than a function, and a conversation, or a last user turn, without content.
  */
 export function readConversation(
   messages: readonly Message[],
@@ -53,7 +53,7 @@ export function readConversation(
   let others: ConversationMessage[] = [];
   for (const [index, entry] of placed.entries()) {
     const { role, message, place } = entry;
-    // An assistant's message of which nothing is sent is none between a call and its result.
+    // A blank assistant message is not sent, so it doesn't separate a call from its result.
     if (role === "assistant" && !isBlank(entry)) {
       read.push(...others, { ...entry, toolCalls: calls.add(message, index) });
       others = [];
@@ -84,7 +84,7 @@ function withPlace(message: Message, index: number): PlacedMessage {
   return { role, message, place };
 }
 
-/** Whether a message's content says nothing: there is none, or only texts that are empty or blank. */
+/** Returns whether a message has no content, or only empty and blank text. */
 export function isBlankContent(content: Message["content"]): boolean {
   if (typeof content === "string") return content.trim() === "";
   return (content ?? []).every(
@@ -94,7 +94,7 @@ export function isBlankContent(content: Message["content"]): boolean {
 
 const TEXT_PARTS = new Set(["text", "input_text"]);
 
-/** Without content an upstream goes on with the assistant's last message, or refuses the request for another place. */
+/** Throws if the last user turn is blank: upstreams would continue the assistant's message, or blame another field. */
 function requireContent(messages: readonly PlacedMessage[]): void {
   const spoken = messages.filter(({ role }) => role !== "system");
   const lastTurn = spoken.slice(spoken.findLastIndex(({ role }) => role !== "user") + 1);
@@ -111,7 +111,7 @@ function isBlank({ role, message }: PlacedMessage): boolean {
   );
 }
 
-/** What an assistant's message says beside its content, and upstreams are sent on its own. */
+/** The members of an assistant message that are sent even without content. */
 const CONTENT_MEMBERS = [
   "tool_calls",
   "function_call",
@@ -121,12 +121,12 @@ const CONTENT_MEMBERS = [
   "audio",
 ];
 
-/** The calls of a conversation so far. */
+/** Collects the calls of a conversation and matches results with them. */
 class CallMatcher {
   readonly #options: ConversationOptions;
-  /** The ids given so far, and for each the number that one alike would get. */
+  /** The ids used so far, with the number of the next duplicate. */
   readonly #ids = new Map<string, number>();
-  /** Calls without a result, by the client's id, in turns; legacy function calls, which have no id, apart. */
+  /** Calls without a result by the client's id, grouped by turn; legacy function calls, which have no id, apart. */
   readonly #open = new Map<string, ToolCall[][]>();
   readonly #functions: ToolCall[][] = [];
 
@@ -134,7 +134,7 @@ class CallMatcher {
     this.#options = options;
   }
 
-  /** The calls of an assistant's message. */
+  /** Adds and returns the calls of an assistant message. */
   add(message: Message, index: number): readonly ToolCall[] {
     const turn = new Map<string, ToolCall[]>();
     const calls = asArray(message["tool_calls"]).map((each, at) => {
@@ -161,7 +161,7 @@ class CallMatcher {
     return [...calls, call];
   }
 
-  /** The call that a message answers. */
+  /** Returns the call that a result answers, and marks it as answered. */
   match(message: Message, place: string): ToolCall {
     const isLegacy = message.role === "function";
     const turns = isLegacy ? this.#functions : this.#openUnder(asString(message["tool_call_id"]));
@@ -186,7 +186,7 @@ class CallMatcher {
     return { id: this.#unique(id), name, arguments: value, given };
   }
 
-  /** Only what came before counts, so that a conversation that goes on keeps its ids, and its prompt cache. */
+  /** Depends only on earlier ids, so that a continued conversation keeps its ids and its prompt cache. */
   #unique(id: string): string {
     const stem = this.#options.toolCallId?.(id) ?? id;
     let count = this.#ids.get(stem) ?? 1;
@@ -204,17 +204,17 @@ class CallMatcher {
   }
 }
 
-/** What a client says the arguments of a tool call were. */
+/** The arguments of a tool call in the history. */
 interface ToolArguments {
   readonly value: JsonObject;
-  /** They were no JSON object, and can't be given as one: `value` has their text as `_invalid`. */
+  /** True if they are no JSON object; `value` then holds their text as `_invalid`. */
   readonly isInvalid: boolean;
 }
 
 /**
- * Reads the `arguments` of a tool call in the history, for an upstream that takes a JSON object. Nothing, `null`, an
- * empty text and an empty list are `{}`, and an object that was encoded twice is read twice. A client can't mend what
- * the model wrote, so a text that was cut off is kept as `{"_invalid": "<text>"}`, which the model can read.
+ * Reads the `arguments` of a tool call for an upstream that takes a JSON object. Absent arguments, `null`, an empty string
+ * and an empty array become `{}`; an object that was encoded twice is decoded twice. Invalid JSON, which the client can't
+ * repair, becomes `{"_invalid": "<text>"}`, which the model can read.
  */
 function readToolArguments(given: MaybeJson): ToolArguments {
   const text = typeof given === "string" ? given : JSON.stringify(given ?? {});

@@ -1,25 +1,25 @@
 import { UpstreamError } from "../../contract/index.ts";
 
-/** A file within a request: a picture, a PDF, a recording. */
+/** A file within a request, such as an image, a PDF or audio. */
 export interface InlineData {
-  /** In small letters, without parameters. */
+  /** The media type in lower case, without parameters. */
   readonly mediaType: string;
   /** Standard base64, padded, on one line. */
   readonly data: string;
 }
 
 export interface InlineDataOptions {
-  /** The request's field, for the error. */
+  /** The path of the request's field, for the error. */
   readonly place: string;
-  /** The type of bare base64, and of a `data:` URL that names none. */
+  /** The type of bare base64, and of a `data:` URL without one. */
   readonly mediaType?: string;
 }
 
 /**
- * Reads a `data:` URL (RFC 2397), or bare base64 whose bytes or `options.mediaType` say what it is; undefined for an
- * address. Base64 is cleaned: blanks and line ends, percent escapes, URL-safe letters, missing padding. The type is what
- * the first bytes say where they are a picture's or a PDF's, as clients call every screenshot PNG; else what the client
- * says. Throws `UpstreamError` `bad-request` for what can't be decoded, and for no data at all.
+ * Reads a `data:` URL (RFC 2397), or bare base64 whose type is known by its first bytes or `options.mediaType`; returns
+ * undefined for any other URL. Base64 is cleaned of whitespace, percent escapes, URL-safe letters and missing padding.
+ * The type is detected from the first bytes of images and PDFs, because clients call every screenshot PNG; else it is
+ * the one that the client names. Throws `UpstreamError` `bad-request` for data that is empty or can't be decoded.
  */
 export function readInlineData(text: string, options: InlineDataOptions): InlineData | undefined {
   const url = text.trim();
@@ -32,7 +32,7 @@ export function readInlineData(text: string, options: InlineDataOptions): Inline
   throw undecodable(options.place);
 }
 
-/** Base64 as the standard has it (RFC 4648, section 4); undefined for what is none, and for no data at all. */
+/** Returns standard base64 (RFC 4648, section 4); undefined for empty or invalid data. */
 export function cleanBase64(text: string): string | undefined {
   if (STANDARD.test(text) && text.length % 4 === 0) return text === "" ? undefined : text;
   const letters = unescaped(text)
@@ -54,12 +54,12 @@ function readDataUrl(url: string, options: InlineDataOptions): InlineData {
   const data = isBase64 ? cleanBase64(content) : percentDecoded(content);
   if (data === undefined) throw undecodable(options.place);
   const said = OFFICIAL_TYPES.get(type.trim().toLowerCase()) ?? type.trim().toLowerCase();
-  // A text may begin with anything.
+  // Text may begin with any bytes.
   const mediaType = said.startsWith("text/") ? said : (mediaTypeOf(data) ?? said);
   return { mediaType: mediaType || options.mediaType || "text/plain", data };
 }
 
-/** Names that clients write, and vendors don't know. */
+/** Media types that clients write and vendors refuse, with the official ones. */
 const OFFICIAL_TYPES = new Map([["image/jpg", "image/jpeg"]]);
 
 function percentDecoded(content: string): string | undefined {
@@ -87,7 +87,7 @@ function unescaped(text: string): string | undefined {
   }
 }
 
-/** What the first bytes plainly say. https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern */
+/** Returns the type that the first bytes show. https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern */
 function mediaTypeOf(base64: string): string | undefined {
   const start = Buffer.from(base64.slice(0, 32), "base64").toString("latin1");
   return SIGNATURES.find(([signature]) => signature.test(start))?.[1];

@@ -2,26 +2,26 @@ import type { ChatEvent, ChatRequest, ChatStream } from "../../contract/index.ts
 import { asArray, asObject, asString } from "../json/values.ts";
 import type { MaybeJson } from "../json/values.ts";
 
-/** Which names of tools an upstream takes. */
+/** The tool names that an upstream accepts. */
 export interface ToolNameRule {
-  /** What a name must match. Others get an alias. */
+  /** Matches accepted names; other names get an alias. */
   readonly pattern: RegExp;
-  /** The characters that an alias has `_` for; with the flag `g`. */
+  /** Matches the characters that an alias replaces by `_`; needs the flag `g`. */
   readonly refused: RegExp;
   readonly maxLength: number;
 }
 
 /**
- * The names of a request's tools, in `tools`, `tool_choice` and the history, as the upstream takes them. A name that it
- * refuses (`fs.read`, `read file`) gets an alias that no other tool has; the answer's calls get their names back.
+ * Maps the tool names of a request (`tools`, `tool_choice`, history) to names that the upstream accepts. A name that it
+ * would refuse (`fs.read`, `read file`) gets a unique alias; calls in the answer get the original name back.
  */
 export class ToolNames {
   readonly #rule: ToolNameRule;
   readonly #aliases = new Map<string, string>();
   readonly #names = new Map<string, string>();
-  /** Names that no alias may be. */
+  /** Names in use, which no alias may have. */
   readonly #taken = new Set<string>();
-  /** How many aliases were made of one stem. */
+  /** The number of aliases by stem. */
   readonly #counts = new Map<string, number>();
 
   constructor(request: ChatRequest, rule: ToolNameRule) {
@@ -34,12 +34,12 @@ export class ToolNames {
     for (const name of refused) this.#addAlias(name);
   }
 
-  /** The name for the upstream. One that the request doesn't have elsewhere, or that is taken, stays as it is. */
+  /** Returns the name for the upstream; a name without an alias is returned as it is. */
   toUpstream(name: string): string {
     return this.#aliases.get(name) ?? name;
   }
 
-  /** The same answer with the client's names. */
+  /** Returns the answer with the client's names. */
   toClient(stream: ChatStream): ChatStream {
     if (this.#names.size === 0) return stream;
     return {
@@ -90,7 +90,7 @@ function* namesIn(request: ChatRequest): Generator<string> {
   }
 }
 
-/** The name of a function, or of a tool in a vendor's own form. */
+/** Returns the name of a function, or of a tool in a vendor's own form. */
 function nameIn(tool: MaybeJson): string {
   const members = asObject(tool);
   return asString((asObject(members?.["function"]) ?? members)?.["name"]);

@@ -9,7 +9,7 @@ import { finishOf, readFinishReason } from "./finish.ts";
 import { notACompletion } from "./errors.ts";
 import { usageOf } from "./usage.ts";
 
-/** What one chunk says, and the failure it ends with if it does. */
+/** The events of one chunk, and the error that ends the answer, if any. */
 export interface ChunkEvents {
   readonly events: readonly ChatEvent[];
   readonly failure: UpstreamError | undefined;
@@ -17,13 +17,13 @@ export interface ChunkEvents {
 
 interface Choice {
   readonly index: number;
-  /** True once something of it was there, be it empty. */
+  /** True once a message of it, even an empty one, has arrived. */
   hasMessage: boolean;
-  /** The last that it had. */
+  /** The last finish event. */
   finish: FinishEvent | undefined;
-  /** True while it has said more behind its last finish reason. */
+  /** True while it has had output after its last finish reason. */
   hasOutputAfterFinish: boolean;
-  /** The name of the reasoning that was there but empty, until some has come. */
+  /** The name of a reasoning member that was empty so far. */
   emptyReasoning: "reasoning_content" | "reasoning" | undefined;
 }
 
@@ -34,32 +34,32 @@ interface Choice {
  * https://platform.openai.com/docs/api-reference/completions/object
  */
 export class ChunkReader {
-  /** Nearly always one: a list takes a fifth of the memory of a map. */
+  /** By index; nearly always one: an array takes a fifth of the memory of a map. */
   readonly #choices: (Choice | undefined)[] = [];
   #begun = 0;
-  readonly #said = new Map<string, MaybeJson>();
+  readonly #lastValues = new Map<string, MaybeJson>();
   #finished = 0;
   readonly #onReasoning: ((form: ReasoningForm) => void) | undefined;
   #form: ReasoningForm | undefined;
-  /** True for a document that gave a choice no finish reason. */
+  /** True for a document with a choice without a finish reason. */
   lacksFinish = false;
 
-  /** `onReasoning` is as `OpenAiStreamOptions` says. */
+  /** `onReasoning` is that of `OpenAiStreamOptions`. */
   constructor(onReasoning?: (form: ReasoningForm) => void) {
     this.#onReasoning = onReasoning;
   }
 
-  /** True once a choice was seen. */
+  /** True once a choice has arrived. */
   get hasBegun(): boolean {
     return this.#begun > 0;
   }
 
-  /** True when all choices that were seen, and at least `expected`, have had their finish reason. */
+  /** Returns whether all choices so far, and at least `expected`, have had their finish reason. */
   isFinished(expected: number): boolean {
     return this.#finished >= Math.max(this.#begun, expected);
   }
 
-  /** True when a choice has said more behind its last finish reason: only an end mark can tell that this was all. */
+  /** True while a choice has had output after its last finish reason: then only an end marker shows that it is complete. */
   get hasOutputAfterFinish(): boolean {
     return this.#choices.some((choice) => choice?.hasOutputAfterFinish);
   }
@@ -67,7 +67,7 @@ export class ChunkReader {
   read(chunk: JsonObject): ChunkEvents {
     if (hasError(chunk)) return this.#failed(chunk);
     const events: ChatEvent[] = [];
-    const fields = this.#news(chunk);
+    const fields = this.#newFields(chunk);
     if (fields) events.push({ type: "extra", at: "chunk", fields });
     let failure: UpstreamError | undefined;
     const choices = asArray(chunk["choices"]);
@@ -80,7 +80,7 @@ export class ChunkReader {
     return { events, failure };
   }
 
-  /** What was used is billed, failed or not. */
+  /** Usage is billed even if the answer failed. */
   #failed(chunk: JsonObject): ChunkEvents {
     const usage = this.#usageIn(chunk);
     return { events: usage ? [usage] : [], failure: errorFromBody(chunk) };
@@ -92,8 +92,8 @@ export class ChunkReader {
   }
 
   /**
-   * Reads a whole document. One that parses did not break off: a choice without a finish reason ends with `stop`,
-   * marked by a `native_finish_reason` of null.
+   * Reads a whole document. A document that parses is complete: a choice without a finish reason ends with `stop` and
+   * a `native_finish_reason` of null.
    */
   readDocument(document: JsonObject): ChunkEvents {
     const { events, failure } = this.read(document);
@@ -108,10 +108,10 @@ export class ChunkReader {
     return { events: all, failure: undefined };
   }
 
-  /** The fields at the top of a chunk that were not said before with the same value. */
-  #news(chunk: JsonObject): JsonObject | undefined {
+  /** Returns the top-level fields of a chunk whose value has changed. */
+  #newFields(chunk: JsonObject): JsonObject | undefined {
     let news: Record<string, MaybeJson> | undefined;
-    // Not by entries: each chunk of each stream comes this way, and those make a list for each member.
+    // Not Object.entries, which allocates an array for each member: this runs for each chunk.
     for (const name of Object.keys(chunk)) {
       const value = chunk[name];
       if (CHUNK_MEMBERS.has(name) || isPlaceholder(name, value) || !this.#isNew(name, value)) continue;
@@ -123,11 +123,11 @@ export class ChunkReader {
 
   #isNew(name: string, value: MaybeJson): boolean {
     const said = typeof value === "object" ? JSON.stringify(value) : value;
-    if (this.#said.get(name) === said) return false;
-    // What is larger, or comes after so many names, is passed on each time instead of being remembered.
-    if (String(said).length <= 4096 && (this.#said.size < 256 || this.#said.has(name)))
-      this.#said.set(name, said);
-    else this.#said.delete(name);
+    if (this.#lastValues.get(name) === said) return false;
+    // Larger values, and those of more than 256 names, are passed on each time instead of being remembered.
+    if (String(said).length <= 4096 && (this.#lastValues.size < 256 || this.#lastValues.has(name)))
+      this.#lastValues.set(name, said);
+    else this.#lastValues.delete(name);
     return true;
   }
 
@@ -163,7 +163,7 @@ export class ChunkReader {
     if (message["reasoning_content"] === "") choice.emptyReasoning ??= "reasoning_content";
     else if (message["reasoning"] === "") choice.emptyReasoning ??= "reasoning";
     const { emptyReasoning: name } = choice;
-    // Told with the first call, which commits the answer anyway: DeepSeek asks for it back there.
+    // Sent with the first call, which commits the answer anyway: DeepSeek wants it back there.
     if (name === undefined || !events.some(({ type }) => type === "tool-call")) return events;
     choice.emptyReasoning = undefined;
     return [{ type: "extra", at: "delta", fields: { [name]: "" } }, ...events];
@@ -209,11 +209,11 @@ const UNNAMED_FINISH: FinishEvent = {
   fields: { native_finish_reason: null },
 };
 
-// As many as the events of an answer can tell apart.
+// The limits of the contract for one answer.
 const MAX_CHOICES = 1024;
 const MAX_CALLS = 1024;
 
-/** Adds what a choice says, until an event that the gateway couldn't take: then what is wrong with it. */
+/** Adds the events of a choice; returns the error of one that the gateway would refuse. */
 function addAll(
   events: ChatEvent[],
   { index }: Choice,
@@ -241,7 +241,7 @@ const NONE: readonly ChoiceEvent[] = [];
 // `obfuscation` is padding for one connection's packets: it means nothing on another.
 const CHUNK_MEMBERS = new Set(["object", "choices", "usage", "error", "obfuscation"]);
 
-// `message` beside a delta repeats what was said so far (Perplexity).
+// `message` beside a delta repeats the answer so far (Perplexity).
 const CHAT_MEMBERS = new Set(["index", "delta", "message", "finish_reason", "native_finish_reason", "error"]);
 
 const COMPLETION_MEMBERS = new Set([...CHAT_MEMBERS, "text"]);

@@ -10,35 +10,35 @@ import type { ChunkEvents, ChunkReader } from "./chunk-reader.ts";
 import { notACompletion } from "./errors.ts";
 import { TextChunkFastPath } from "./text-chunk-fast-path.ts";
 
-/** Reads the chunks of an answer that is an event stream, until `[DONE]`, or until one that can't be gone on from. */
+/** Reads the chunks of an event stream, until `[DONE]` or a chunk that fails. */
 export class ChunkStream implements SseSink {
   readonly #chunks: ChunkReader;
   readonly #lines = new SseLines(this);
   readonly #fastPath = new TextChunkFastPath();
-  #said: ChatEvent[] = [];
+  #events: ChatEvent[] = [];
   #isDone = false;
   #failure: UpstreamError | undefined;
   #hasRead = false;
-  /** Whether the body has ended. */
-  #isCut = false;
-  /** The first event, as long as no choice has begun. */
+  /** True once the body has ended: its last event may be truncated. */
+  #isAtEnd = false;
+  /** The data of the first event, until a choice has begun. */
   #first = "";
 
   constructor(chunks: ChunkReader) {
     this.#chunks = chunks;
   }
 
-  /** `[DONE]` has come. */
+  /** True once `[DONE]` has arrived. */
   get isDone(): boolean {
     return this.#isDone;
   }
 
-  /** What it failed with, if it did. */
+  /** The error that ended the stream, if any. */
   get failure(): UpstreamError | undefined {
     return this.#failure;
   }
 
-  /** What the stream was that has ended without being an answer; undefined where it only ended too early. */
+  /** Returns why an ended stream is no answer; undefined if it only ended too early. */
   errorAtEnd(isBroken: boolean): UpstreamError | undefined {
     const { strays } = this.#lines;
     const said = asObject(parseJson(strays));
@@ -49,34 +49,32 @@ export class ChunkStream implements SseSink {
     return strange === "" ? undefined : notACompletion(strange);
   }
 
-  /** All that one piece of the body says, so that what arrives together can go on together. */
+  /** Returns all events of one chunk of the body, so that what arrives together is passed on together. */
   read(piece: Uint8Array): readonly ChatEvent[] {
     this.#hasRead = true;
     this.#lines.push(piece);
-    return this.#saidSoFar();
+    return this.#takeEvents();
   }
 
-  /** What the body ended in, where that is more than what a cut has left of an event. */
+  /** Ends the stream and returns the events of its last, unterminated event, unless that is truncated. */
   finish(): readonly ChatEvent[] {
-    this.#isCut = true;
+    this.#isAtEnd = true;
     this.#lines.finish();
-    return this.#saidSoFar();
+    return this.#takeEvents();
   }
 
-  /** Of the lines. */
   readFast(text: string, from: number): number {
     if (this.#hasEnded) return text.length;
     const end = this.#fastPath.matchEnd(text, from);
     const event = end > from ? this.#fastPath.read(text, from, end) : undefined;
     if (!event) return from;
-    this.#said.push(event);
+    this.#events.push(event);
     return end;
   }
 
-  /** Of the lines. */
   onEvent({ event, data }: SseEvent): void {
     const text = data.trim();
-    if (this.#hasEnded || text === "" || (this.#isCut && !isWhole(text))) return;
+    if (this.#hasEnded || text === "" || (this.#isAtEnd && !isWhole(text))) return;
     if (text === "[DONE]") {
       this.#isDone = true;
       return;
@@ -84,7 +82,7 @@ export class ChunkStream implements SseSink {
     const { events, failure } = this.#chunk(event, data);
     if (this.#chunks.hasBegun) this.#first = "";
     else this.#first ||= data;
-    for (const each of events) this.#said.push(each);
+    for (const each of events) this.#events.push(each);
     if (failure) this.#failure = failure;
     else this.#fastPath.learn(data, events);
   }
@@ -100,9 +98,9 @@ export class ChunkStream implements SseSink {
     return chunk ? this.#chunks.read(chunk) : { events: [], failure: notACompletion(data) };
   }
 
-  #saidSoFar(): readonly ChatEvent[] {
-    const said = this.#said;
-    this.#said = [];
+  #takeEvents(): readonly ChatEvent[] {
+    const said = this.#events;
+    this.#events = [];
     return said;
   }
 }

@@ -6,13 +6,12 @@ import { toolCallEvents } from "./tool-calls.ts";
 /** An event that belongs to a choice. */
 export type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
 
-/** How a server writes its model's reasoning: under one of two names, or as parts of the content (Mistral). */
+/** Where a server writes reasoning: in one of two members, or in parts of the content (Mistral). */
 export type ReasoningForm = "reasoning_content" | "reasoning" | "thinking";
 
 /**
- * The events of a `delta`, or of a whole `message`: reasoning, text, what has no event of its own, tool calls. A content
- * list with parts that are neither text nor thinking comes whole under `content_parts` as well, so that it can be given
- * back as it was.
+ * Returns the events of a `delta` or a whole `message`: reasoning, text, other fields, tool calls. A content array with
+ * parts that are neither text nor thinking is also kept whole in `content_parts`, so that it can be sent back unchanged.
  */
 export function deltaEvents(delta: JsonObject, isWhole: boolean): ChoiceEvent[] {
   const events: ChoiceEvent[] = [];
@@ -20,7 +19,7 @@ export function deltaEvents(delta: JsonObject, isWhole: boolean): ChoiceEvent[] 
   if (reasoning !== "") events.push({ type: "reasoning", text: reasoning });
   const { content } = delta;
   const parts = Array.isArray(content) ? asArray(content) : NO_PARTS;
-  // A call that stands alone, where a list should be, would else be lost without a word.
+  // Some servers send one call without the array around it.
   const calls = delta["tool_calls"];
   const pieces = asObject(calls) ? [calls as JsonObject] : asArray(calls);
   if (typeof content === "string") pushText(events, content, isWhole && pieces.length > 0);
@@ -31,21 +30,21 @@ export function deltaEvents(delta: JsonObject, isWhole: boolean): ChoiceEvent[] 
   return events;
 }
 
-/** The form of the reasoning in a delta or message that has some. */
+/** Returns the form of the reasoning in a delta or message, if it has any. */
 export function reasoningForm(delta: JsonObject): ReasoningForm | undefined {
   if (asString(delta["reasoning_content"]) !== "") return "reasoning_content";
   if (asString(delta["reasoning"]) !== "") return "reasoning";
   return asArray(delta["content"]).some((part) => thinkingIn(part) !== undefined) ? "thinking" : undefined;
 }
 
-/** Many servers give the same text under both names, for clients of either. */
+/** Returns the reasoning once, although many servers send the same text under both names. */
 function reasoningIn(delta: JsonObject): string {
   const first = asString(delta["reasoning_content"]);
   const second = asString(delta["reasoning"]);
   return first === second ? first : first + second;
 }
 
-// Beside tool calls a client is to give "" back as "", where it would make null of nothing.
+// Beside tool calls an empty content stays "": without it, a client would send null back.
 function pushText(events: ChoiceEvent[], text: string, keepsEmpty: boolean): void {
   if (text !== "" || keepsEmpty) events.push({ type: "text", text });
 }
@@ -56,13 +55,13 @@ function pushPart(events: ChoiceEvent[], part: Json): void {
   if (thinking) events.push({ type: "reasoning", text: thinking });
 }
 
-/** The text of a part that is one. */
+/** Returns the text of a text part. */
 function textIn(part: Json): string | undefined {
   const members = asObject(part);
   return TEXT_PARTS.has(asString(members?.["type"])) ? asString(members?.["text"]) : undefined;
 }
 
-/** The thinking of a part that is some: Mistral's is a list of texts. https://docs.mistral.ai/capabilities/reasoning */
+/** Returns the text of a thinking part, which Mistral sends as an array. https://docs.mistral.ai/capabilities/reasoning */
 function thinkingIn(part: Json): string | undefined {
   const members = asObject(part);
   if (members?.["type"] !== "thinking") return undefined;
@@ -103,7 +102,7 @@ function hasEvent(name: string, value: MaybeJson): boolean {
   return name === "content" || name === "role" || name === "tool_calls";
 }
 
-// Servers fill the first delta of a stream with these; a whole message says something by them.
+// Servers fill the first delta of a stream with these; in a whole message they are meant.
 function isEmpty(value: MaybeJson): boolean {
   return value === "" || (Array.isArray(value) && value.length === 0);
 }

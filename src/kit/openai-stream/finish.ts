@@ -4,8 +4,8 @@ import { asString } from "../json/values.ts";
 import type { MaybeJson } from "../json/values.ts";
 
 /**
- * The `finish` event that an upstream's `finish_reason` stands for; `native` is its own word where that isn't
- * one of OpenAI's four. A reason that means failure gives the error instead.
+ * Returns the `finish` event for an upstream's `finish_reason`, or the error if the reason means failure. `native` is the
+ * upstream's own word, kept where it isn't one of OpenAI's four.
  */
 export function finishOf(reason: string, native: string): FinishEvent | UpstreamError {
   const word = wordOf(reason);
@@ -32,7 +32,7 @@ function quoted(reason: string, native: string): string {
   return `"${reason}"${own}`;
 }
 
-// What is not here and not a failure is some upstream's word for its normal end: `eos`, `end_turn`, `complete`.
+// Any other word that is no failure means a normal end: `eos`, `end_turn`, `complete`.
 const REASONS = new Map<string, FinishReason>([
   ["length", "length"],
   ["max_tokens", "length"],

@@ -14,14 +14,11 @@ import { JsonDocument, startsAsJson, trimStart } from "../http/json-document.ts"
 import { notACompletion } from "./errors.ts";
 
 export interface OpenAiStreamOptions {
-  /** How many answers were asked for (`n`); 1 unless told. */
+  /** The number of choices that were requested (`n`); 1 unless set. */
   readonly choices?: number;
-  /**
-   * For which call this is: a read that breaks because its signal was aborted rejects with the signal's reason, and
-   * what is odd about an answer is logged.
-   */
+  /** The call of the answer: an aborted read rejects with the reason of its signal, and oddities are logged to it. */
   readonly call?: Pick<Call, "signal"> & Partial<Pick<Call, "log">>;
-  /** Called when the form in which the server writes reasoning is seen, so that a history can be sent back in it. */
+  /** Called when the form in which the server writes reasoning is detected, so that a history can use the same form. */
   readonly onReasoning?: (form: ReasoningForm) => void;
 }
 
@@ -40,8 +37,8 @@ export function openaiStream(response: Response, options: OpenAiStreamOptions = 
 }
 
 /**
- * Reads an answer in the batches in which it arrives. An iterator, because a generator costs several promises each,
- * and the stream itself, because there are as many as there are open streams.
+ * Reads an answer in the batches in which it arrives. An iterator, because a generator costs several promises a batch;
+ * iterator and stream in one object, because there is one for each open stream.
  */
 class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | undefined> {
   readonly #body: Body;
@@ -49,9 +46,9 @@ class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | und
   readonly #call: OpenAiStreamOptions["call"];
   readonly #chunks: ChunkReader;
   readonly #later = new ReusableDeferred<NextBatch>();
-  /** Set as soon as the body has shown that it is an event stream. */
+  /** Set once the body is known to be an event stream. */
   #stream: ChunkStream | undefined;
-  /** Or that it is no stream. */
+  /** Set once the body is known to be one JSON document. */
   #document: JsonDocument | undefined;
   #end: Ending | undefined;
   #brokenBy = "";
@@ -118,13 +115,13 @@ class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | und
     this.#later.reject(error);
   }
 
-  /** What the next piece says; undefined: the body has ended. */
+  /** Returns the events of the next chunk; undefined stands for the end of the body. */
   #take(piece: Uint8Array | undefined): readonly ChatEvent[] {
-    if (this.#stream) return this.#piece(this.#stream, piece);
-    return this.#document ? this.#addTo(this.#document, piece) : this.#begin(piece);
+    if (this.#stream) return this.#readChunk(this.#stream, piece);
+    return this.#document ? this.#addToDocument(this.#document, piece) : this.#detectFormat(piece);
   }
 
-  #begin(piece: Uint8Array | undefined): readonly ChatEvent[] {
+  #detectFormat(piece: Uint8Array | undefined): readonly ChatEvent[] {
     const first = piece && trimStart(piece);
     if (first?.length === 0) return NONE;
     if (first && startsAsJson(first)) {
@@ -132,23 +129,23 @@ class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | und
       return NONE;
     }
     this.#stream = new ChunkStream(this.#chunks);
-    return this.#piece(this.#stream, first);
+    return this.#readChunk(this.#stream, first);
   }
 
-  #piece(stream: ChunkStream, piece: Uint8Array | undefined): readonly ChatEvent[] {
+  #readChunk(stream: ChunkStream, piece: Uint8Array | undefined): readonly ChatEvent[] {
     const events = piece ? stream.read(piece) : stream.finish();
     if (stream.isDone) this.#end = { choices: 1, failure: undefined, isMarked: true };
     else if (stream.failure) this.#end = { choices: this.#expected, failure: stream.failure };
-    else if (!piece) this.#end = { choices: this.#expected, failure: this.#faultOf(stream) };
+    else if (!piece) this.#end = { choices: this.#expected, failure: this.#streamError(stream) };
     return events;
   }
 
-  /** Why a stream that has ended is no answer, where it says so. */
-  #faultOf(stream: ChunkStream): UpstreamError | undefined {
+  /** Returns why a stream that has ended is no answer, if it says so. */
+  #streamError(stream: ChunkStream): UpstreamError | undefined {
     return this.#chunks.isFinished(1) ? undefined : stream.errorAtEnd(this.#brokenBy !== "");
   }
 
-  #addTo(document: JsonDocument, piece: Uint8Array | undefined): readonly ChatEvent[] {
+  #addToDocument(document: JsonDocument, piece: Uint8Array | undefined): readonly ChatEvent[] {
     if (!piece) return this.#readDocument(decoder.decode(document.bytes).trim());
     document.append(piece);
     return NONE;
@@ -167,7 +164,7 @@ class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | und
     return events;
   }
 
-  /** What breaks behind the finish reasons is thrown too: the gateway knows whether it takes from the answer. */
+  /** Throws also when the connection broke after the finish reasons: the gateway decides whether the answer is complete. */
   #endedWith({ choices, failure, isMarked }: Ending): void {
     if (failure) throw failure;
     if (this.#brokenBy !== "" || !this.#chunks.isFinished(choices)) throw this.#truncated();
@@ -179,12 +176,12 @@ class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | und
     return new UpstreamError("truncated", `the upstream's answer broke off before its end${why}`);
   }
 
-  /** The next piece; a connection that breaks is an end like any other, because the answer may be whole. */
+  /** Returns the next chunk; a broken connection counts as the end, because the answer may be complete. */
   #read(): Uint8Array | undefined | PromiseLike<Uint8Array | undefined> {
     try {
       return this.#body.next();
     } catch (error) {
-      this.#brokeBy(error);
+      this.#recordBreak(error);
       return undefined;
     }
   }
@@ -192,25 +189,25 @@ class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | und
   /** Of the body. */
   onError(error: unknown): void {
     try {
-      this.#brokeBy(error);
+      this.#recordBreak(error);
     } catch (failure) {
       return this.#fail(failure);
     }
     this.onValue(undefined);
   }
 
-  #brokeBy(error: unknown): void {
+  #recordBreak(error: unknown): void {
     this.#call?.signal.throwIfAborted();
     if (UpstreamError.is(error)) throw error;
     this.#brokenBy = networkErrorCode(error);
   }
 }
 
-/** The end of an answer: what it was, and how many choices must have finished for it to be a good one. */
+/** How an answer ended, and how many choices must have finished for it to be complete. */
 interface Ending {
   readonly choices: number;
   readonly failure: UpstreamError | undefined;
-  /** True where the upstream's own mark of the end has come. */
+  /** True if the upstream's end marker has arrived. */
   readonly isMarked?: boolean;
 }
 

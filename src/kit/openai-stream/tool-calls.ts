@@ -3,9 +3,8 @@ import { asNumber, asObject, asString, otherMembers } from "../json/values.ts";
 import type { MaybeJson } from "../json/values.ts";
 
 /**
- * The events of one `tool_calls` list, under the upstream's own indexes: the gateway tells apart what they mix up.
- * The entries of a whole message are a call each, whatever they say; without an index a call's place counts.
- * An index that is none is left to the reader of the chunk.
+ * Returns the events of one `tool_calls` array under the upstream's indexes; the gateway repairs duplicates. Each entry
+ * of a whole message is a call of its own; an entry without an index gets its position. The chunk reader checks indexes.
  */
 export function toolCallEvents(pieces: readonly Json[], isWhole: boolean): ToolCallEvent[] {
   const events: ToolCallEvent[] = [];
@@ -17,7 +16,7 @@ export function toolCallEvents(pieces: readonly Json[], isWhole: boolean): ToolC
   return events;
 }
 
-/** Some servers write numbers as texts. */
+/** Some servers write the index as a string. */
 function indexOf(said: MaybeJson, place: number): number {
   if (said === undefined || said === null || said === "") return place;
   return typeof said === "string" ? Number(said) : (asNumber(said) ?? NaN);
@@ -43,8 +42,8 @@ function argumentsOf(value: MaybeJson): { arguments?: string } {
 }
 
 /**
- * The upstream's own members of a call and of its function, `type` included where it isn't the usual one: each
- * piece of a custom tool's call says that it is one.
+ * Returns the unknown members of a call and of its function, and its `type` where it isn't `function`: each delta of a
+ * custom tool's call names it.
  */
 function fieldsOf(
   call: JsonObject,

@@ -3,7 +3,7 @@ import { asNumber, asObject } from "../json/values.ts";
 import type { MaybeJson } from "../json/values.ts";
 
 /**
- * OpenAI's usage object in the contract's words. https://platform.openai.com/docs/api-reference/chat/object, and for
+ * Returns OpenAI's usage object as the contract's `Usage`. https://platform.openai.com/docs/api-reference/chat/object, and for
  * the cache https://developers.openai.com/api/docs/guides/prompt-caching, which OpenRouter follows. Compatible servers
  * have other names for the same: DeepSeek for what was read (https://api-docs.deepseek.com/guides/kv_cache), LiteLLM
  * for what was written (https://docs.litellm.ai/docs/completion/prompt_caching).
@@ -24,7 +24,7 @@ export function usageOf(raw: JsonObject): Usage {
   return usage;
 }
 
-/** Whether the reasoning is no part of the output: the total shows it, or that it would be more than that. */
+/** Returns whether `output` excludes the reasoning: the total shows it, or the reasoning is larger. */
 function excludesReasoning(usage: Counted, total: number | undefined): usage is Counted & Reasoned {
   const { input = 0, output, reasoning } = usage;
   if (output === undefined || !reasoning) return false;

@@ -8,23 +8,23 @@ import { JsonDocument, startsAsJson, trimStart } from "../http/json-document.ts"
 import { SseParser } from "./parser.ts";
 import type { SseEvent } from "./parser.ts";
 
-/** A piece of an answer: an event of a stream, a whole JSON document, or what stands in a stream and is no event. */
+/** A part of an answer: an event of a stream, a whole JSON document, or text in a stream that belongs to no event. */
 export interface AnswerPiece {
   readonly kind: "event" | "document" | "stray";
-  /** The event's type; empty where it is none. */
+  /** The event's type; empty for the other kinds. */
   readonly event: string;
   readonly data: string;
-  /** The value of `data`, its numbers as they were written; undefined where it is no JSON. */
+  /** The value of `data` as `parseAsWritten` gives it; undefined where it is no JSON. */
   readonly json: Json | undefined;
 }
 
 /**
- * The events that `read` makes of an answer with a 2xx status, be it an event stream or one JSON document: the body
- * itself decides, whatever its content type says. What stands in a stream and is no event, such as the bare JSON of an
- * error, comes as the last piece.
+ * Iterates over the events that `read` makes of a 2xx response, be it an event stream or one JSON document: the body
+ * decides, whatever its content type. Text in a stream that belongs to no event, such as the bare JSON of an error, is
+ * the last piece.
  *
- * Rejects with the reason of the call's signal, or with `UpstreamError`: `truncated` if the body broke off, behind
- * all that came of it; `bad-response` if it is empty, no JSON or too large. Leaving the stream cancels the body at once.
+ * Rejects with the reason of the call's signal, or with `UpstreamError`: `truncated` if the body is incomplete, after
+ * all its pieces; `bad-response` if it is empty, no JSON or too large. Leaving the stream cancels the body at once.
  */
 export function answerStream(
   response: Response,
@@ -53,7 +53,7 @@ async function* readPieces(body: Body, signal: AbortSignal): AsyncGenerator<Answ
   }
 }
 
-/** Tells by its first byte what a body is, and takes it apart. */
+/** Detects by its first byte what a body is, and splits it into pieces. */
 class PieceReader {
   #parser: SseParser | undefined;
   #document: JsonDocument | undefined;
@@ -71,11 +71,11 @@ class PieceReader {
     yield* this.#parser.push(first).map(eventPiece);
   }
 
-  /** The rest, once the body has ended, or broken off with `broken`. */
+  /** Gives the remaining pieces after the body has ended, or failed with `broken`. */
   *finish(broken: UpstreamError | undefined): Generator<AnswerPiece, void> {
     if (this.#document) return yield documentPiece(this.#document, broken);
     if (!this.#parser) throw broken ?? new UpstreamError("bad-response", "the upstream sent an empty answer");
-    // An event that lacks its blank line is taken where its JSON shows that it is whole.
+    // An event without its blank line counts where its JSON shows that it is complete.
     yield* this.#parser
       .finish()
       .map(eventPiece)
@@ -90,7 +90,7 @@ function eventPiece({ event, data }: SseEvent): AnswerPiece {
   return { kind: "event", event, data, json: parseAsWritten(data) };
 }
 
-/** What parses did not break off, whatever became of its connection. */
+/** A document that parses is complete, even if its connection broke. */
 function documentPiece(document: JsonDocument, broken: UpstreamError | undefined): AnswerPiece {
   const data = new TextDecoder().decode(document.bytes).trim();
   const json = parseAsWritten(data);

@@ -13,29 +13,28 @@ export interface SseEvent {
   readonly retry: number | undefined;
 }
 
-/** Takes the events of a stream, one after the other. */
+/** Receives the events of a stream. */
 export interface SseSink {
   /**
-   * May take a whole event by itself, out of a text of whole lines in which that begins at `from`: then it gives where
-   * the next one begins, and else `from`.
+   * May read a whole event itself from a text of whole lines, where the event begins at `from`. Returns where the next
+   * event begins, or `from` if it read none.
    */
   readFast(text: string, from: number): number;
   onEvent(event: SseEvent): void;
 }
 
-/** An event's data and its unfinished line together, unless told otherwise. */
+/** Default limit of an event's data and its unfinished line together. */
 const MAX_EVENT_BYTES = 16 * 1024 * 1024;
 
 /**
- * Reads an event stream by https://html.spec.whatwg.org/multipage/server-sent-events.html section 9.2.6,
- * however it is cut into pieces. Takes time in proportion to the bytes, also for an event that comes in many
- * small pieces. Throws `UpstreamError` `bad-response` for an event that is too large.
+ * Reads an event stream by https://html.spec.whatwg.org/multipage/server-sent-events.html section 9.2.6, in chunks of
+ * any size and in time proportional to the bytes. Throws `UpstreamError` `bad-response` for an event that is too large.
  */
 export class SseLines {
   readonly #sink: SseSink;
   readonly #maxEventBytes: number;
   readonly #rest = new ByteBuffer();
-  /** Of the event that has begun; undefined: none of it has come. */
+  /** The data of the current event; undefined before its first `data` line. */
   #data: string | undefined;
   #dataBytes = 0;
   #event = "";
@@ -50,7 +49,7 @@ export class SseLines {
     this.#maxEventBytes = maxEventBytes;
   }
 
-  /** Takes the next piece of the stream, and gives the sink the events that it completes. The piece is not kept. */
+  /** Reads the next chunk and passes the events that it completes to the sink. The chunk is not retained. */
   push(piece: Uint8Array): void {
     const bytes = this.#lineFeedMayFollow && piece[0] === LINE_FEED ? piece.subarray(1) : piece;
     if (piece.length > 0) this.#lineFeedMayFollow = false;
@@ -65,14 +64,14 @@ export class SseLines {
     }
   }
 
-  /** Says that the stream has ended: gives the sink the event that lacks its blank line, or even its line end. */
+  /** Ends the stream: passes the event that lacks its blank line, or its line end, to the sink. */
   finish(): void {
     this.push(TWO_LINE_ENDS);
   }
 
   /**
-   * The lines so far that belong to no event, as many as fit 64 KiB. The standard has them ignored, and they say why a
-   * stream breaks off: servers and proxies write bare JSON or a page into it.
+   * The lines so far that belong to no event, up to 64 KiB. The standard ignores them, but they often explain why a
+   * stream broke off: servers and proxies write bare JSON or HTML into it.
    */
   get strays(): string {
     return this.#strays;
@@ -99,11 +98,11 @@ export class SseLines {
     }
   }
 
-  /** Reads one line, and gives where the next begins. */
+  /** Reads one line and returns where the next begins. */
   #readLineAt(text: string, from: number, isAscii: boolean): number {
     const to = text.indexOf("\n", from);
     if (to === from) this.#dispatch();
-    // Nearly all lines are such, and need not be taken apart.
+    // Nearly all lines; they need no further parsing.
     else if (text.startsWith(DATA, from)) this.#addData(text.slice(from + DATA.length, to), isAscii);
     else this.#readLine(text.slice(from, to), isAscii);
     return to + 1;
@@ -123,7 +122,7 @@ export class SseLines {
 
   #addData(value: string, isAscii: boolean): void {
     this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
-    // The name counts too, or any number of empty lines would pass.
+    // The name counts, else the number of empty lines would be unlimited.
     this.#dataBytes += DATA.length + (isAscii ? value.length : Buffer.byteLength(value));
     this.#checkSize(this.#dataBytes);
   }
@@ -148,10 +147,10 @@ export class SseLines {
 }
 
 const MAX_STRAYS = 64 * 1024;
-/** A line that only begins with one of these may have been cut; a comment's name is empty. */
+/** A prefix of one of these may be a truncated line; a comment's name is empty. */
 const FIELDS = ["data", "event", "id", "retry"];
 
-/** How nearly all lines begin. */
+/** The beginning of nearly all lines. */
 export const DATA = "data: ";
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -160,7 +159,7 @@ const BYTE_ORDER_MARK = "\u{FEFF}";
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 function endOfLastLine(bytes: Uint8Array): number {
-  // As nearly always: what a server sends ends with an event.
+  // Nearly always: servers send whole events.
   if (bytes[bytes.length - 1] === LINE_FEED) return bytes.length;
   const lineFeed = bytes.lastIndexOf(LINE_FEED);
   const carriageReturn = bytes.subarray(lineFeed + 1).lastIndexOf(CARRIAGE_RETURN);

@@ -4,14 +4,13 @@ import { SseLines } from "./lines.ts";
 export type { SseEvent } from "./lines.ts";
 
 export interface SseParserOptions {
-  /** The largest event, in bytes of its data and of its unfinished line; 16 MiB unless told. */
+  /** Limit of an event, in bytes of its data and of its unfinished line; 16 MiB unless set. */
   readonly maxEventBytes?: number;
 }
 
 /**
- * Parses an event stream by https://html.spec.whatwg.org/multipage/server-sent-events.html section 9.2.6,
- * however it is cut into pieces. Takes time in proportion to the bytes, also for an event that comes in many
- * small pieces. Throws `UpstreamError` `bad-response` for an event that is too large.
+ * Parses an event stream by https://html.spec.whatwg.org/multipage/server-sent-events.html section 9.2.6, in chunks of
+ * any size and in time proportional to the bytes. Throws `UpstreamError` `bad-response` for an event that is too large.
  */
 export class SseParser {
   readonly #lines: SseLines;
@@ -21,20 +20,20 @@ export class SseParser {
     this.#lines = new SseLines(this.#events, options.maxEventBytes);
   }
 
-  /** The lines so far that belong to no event, as many as fit 64 KiB; the standard has them ignored. */
+  /** The lines so far that belong to no event, up to 64 KiB; the standard ignores them. */
   get strays(): string {
     return this.#lines.strays;
   }
 
-  /** Takes the next piece of the stream and gives the events that it completes. The piece is not kept. */
+  /** Reads the next chunk and returns the events that it completes. The chunk is not retained. */
   push(piece: Uint8Array): SseEvent[] {
     this.#lines.push(piece);
     return this.#events.takeAll();
   }
 
   /**
-   * Says that the stream has ended, and gives the event that lacks its blank line, or even its line end. The
-   * standard has such an event dropped: it may be cut. Call it only where the data itself shows that it is whole.
+   * Ends the stream and returns the event that lacks its blank line, or its line end. The standard drops such an event,
+   * because it may be truncated: use it only where the data itself shows that it is complete.
    */
   finish(): SseEvent[] {
     this.#lines.finish();
@@ -42,7 +41,7 @@ export class SseParser {
   }
 }
 
-/** Takes all events as they are. */
+/** Collects events. */
 class EventCollector implements SseSink {
   #events: SseEvent[] = [];
 

@@ -5,16 +5,16 @@ import type { SseEvent, SseParserOptions } from "./parser.ts";
 
 export interface SseOptions extends SseParserOptions {
   /**
-   * Also give the last event if the body ends without the blank line after it. The standard drops such an
-   * event, because it may be cut; many servers of AI models end that way all the same.
+   * Whether to give the last event if the body ends without the blank line after it. The standard drops such an event,
+   * because it may be truncated; many servers of AI models end that way.
    */
   readonly unfinishedEvent?: boolean;
 }
 
 /**
- * The events of a `text/event-stream` body; of no body there are none. Leaving the loop cancels the body. Rejects
- * with `UpstreamError`: `truncated` if the connection breaks, `bad-response` for an event that is too large; and
- * with the reason of the request's signal.
+ * Iterates over the events of a `text/event-stream` body; `null` has none. Leaving the loop cancels the body. Rejects
+ * with `UpstreamError` `truncated` if the connection breaks and `bad-response` for an event that is too large, and with
+ * the reason of the request's signal.
  */
 export function sse(
   stream: ReadableStream<Uint8Array> | null,
