@@ -29,7 +29,7 @@ const CONTRACT = `
   type Batches, type Blame, type Call, type Capabilities, type ChatEvent, type ChatRequest, type ChatStream, type CompletionRequest,
   type ContentPart, type EmbedInput, type EmbedRequest, type EmbedResult, type ExtraEvent, type Failure, type FinishEvent,
   type FinishReason, type FoldedFields, type Host, type Json, type JsonObject, type KeyValue, type Logger,
-  type Message, type Model, type NextBatch, type ReasoningEvent, type SecretOptions, type Static, type StoredValue, type TSchema, type TextEvent,
+  type Message, type Model, type NextBatch, type ReasoningEvent, type SecretOptions, type SetOptions, type Static, type StoredValue, type TSchema, type TextEvent,
   type ToolCallEvent, type Upstream, type UpstreamErrorCode, type UpstreamErrorOptions, type UpstreamPlugin,
   type Usage, type UsageEvent`;
 

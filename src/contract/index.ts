@@ -41,6 +41,7 @@ export type {
   KeyValue,
   Logger,
   Model,
+  SetOptions,
   StoredValue,
   Upstream,
   UpstreamPlugin,

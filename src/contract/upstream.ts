@@ -137,10 +137,20 @@ export interface KeyValue {
    * Stores a value and gives its new version. With `ifVersion` (0: not there yet) nothing is stored and
    * `undefined` comes back when someone else has written in between.
    */
-  set(key: string, value: Json, options?: { readonly ifVersion?: number }): Promise<number | undefined>;
+  set(key: string, value: Json, options?: SetOptions): Promise<number | undefined>;
   delete(key: string): Promise<void>;
   /** All keys that begin with `prefix`, sorted. */
   keys(prefix?: string): Promise<readonly string[]>;
+}
+
+export interface SetOptions {
+  /** The version that the stored value must have for this one to be stored; 0: there must be none. */
+  readonly ifVersion?: number;
+  /**
+   * Milliseconds, by the clock of the store, after which the value isn't there any more. The next value of the key, if it
+   * comes within a day, has a version that the key never had: whoever still holds an expired value can tell.
+   */
+  readonly expiresIn?: number;
 }
 
 export interface StoredValue {

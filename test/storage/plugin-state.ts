@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import type { StorageKind } from "./kinds.ts";
+import { until } from "../support/until.ts";
+import type { PluginStates, StorageKind } from "./kinds.ts";
 
 /** What every store of plugins' own small state must do. */
-export function pluginStateContract(kind: StorageKind): void {
+export function pluginStateContract(kind: StorageKind<PluginStates>): void {
   describe(`plugins' state in ${kind.name}`, () => {
     test("each write gives a new version, by which a writer sees that another was there", async () => {
       await using opened = await kind.open();
@@ -51,6 +52,30 @@ export function pluginStateContract(kind: StorageKind): void {
       expect(stored?.value).toEqual({ list: [1, null, "Grüße \u{1F600}", { deep: true }] });
       Object.assign(stored?.value ?? {}, { list: [] });
       expect((await state.get("k"))?.value).toEqual({ list: [1, null, "Grüße \u{1F600}", { deep: true }] });
+    });
+
+    test("a value that expires is gone then, and its version never comes again", async () => {
+      await using opened = await kind.open();
+      const state = opened.storage.stateOf("up");
+      expect(await state.set("claim", "mine", { ifVersion: 0, expiresIn: 20 })).toBe(1);
+      await state.set("kept", "yes", { expiresIn: 60_000 });
+      await until(async () => (await state.get("claim")) === undefined, "the claim to expire");
+      expect(await state.keys()).toEqual(["kept"]);
+      expect(await state.set("claim", "mine still", { ifVersion: 1 })).toBeUndefined();
+      expect(await state.set("claim", "another's", { ifVersion: 0 })).toBe(2);
+      expect(await state.get("claim")).toEqual({ value: "another's", version: 2 });
+      expect(await state.get("kept")).toEqual({ value: "yes", version: 1 });
+    });
+
+    test("a value that is written again expires as it was written last", async () => {
+      await using opened = await kind.open();
+      const state = opened.storage.stateOf("up");
+      await state.set("a", 1, { expiresIn: 10 });
+      await state.set("a", 2);
+      await state.set("b", 1, { expiresIn: 60_000 });
+      await state.set("b", 2, { expiresIn: 10 });
+      await until(async () => (await state.get("b")) === undefined, "the second to expire");
+      expect(await state.get("a")).toEqual({ value: 2, version: 2 });
     });
 
     if (!kind.isShared) return;

@@ -1,5 +1,5 @@
 import { keySourceContract } from "./key-source.ts";
-import { SQLITE_FILE, SQLITE_MEMORY } from "./kinds.ts";
+import { CONFORMANCE_KIT, SQLITE_FILE, SQLITE_MEMORY } from "./kinds.ts";
 import { ledgerContract } from "./ledger.ts";
 import { pluginStateContract } from "./plugin-state.ts";
 
@@ -12,3 +12,5 @@ for (const kind of [SQLITE_FILE, SQLITE_MEMORY]) {
   pluginStateContract(kind);
   ledgerContract(kind);
 }
+// A plugin is tested on it, so it must do what the gateway does.
+pluginStateContract(CONFORMANCE_KIT);

@@ -1,5 +1,6 @@
+import { TestStorage } from "../../toolkit/conformance/harness/test-call.ts";
 import { originalBody } from "../../src/json/source.ts";
-import type { Call, Host, Json, JsonObject, KeyValue, Logger, StoredValue } from "modelyard/plugin";
+import type { Call, Host, JsonObject, KeyValue, Logger } from "modelyard/plugin";
 import { clientFetch } from "../../src/runtime/http-client/fetch.ts";
 
 /** One line that was logged. */
@@ -92,25 +93,14 @@ export function testCall(overrides: Partial<Call> = {}): TestCall {
   };
 }
 
-/** A `KeyValue` in memory with the real one's versions; it copies values, as a store on disk would. */
+/** A `KeyValue` in memory, as the conformance kit has it. */
 export function memoryStorage(): KeyValue {
-  const stored = new Map<string, StoredValue>();
+  const storage = new TestStorage();
   return {
-    async get(key) {
-      return structuredClone(stored.get(key));
-    },
-    async set(key: string, value: Json, options = {}) {
-      const before = stored.get(key)?.version ?? 0;
-      if (options.ifVersion !== undefined && options.ifVersion !== before) return undefined;
-      stored.set(key, structuredClone({ value, version: before + 1 }));
-      return before + 1;
-    },
-    async delete(key) {
-      stored.delete(key);
-    },
-    async keys(prefix = "") {
-      return [...stored.keys()].filter((key) => key.startsWith(prefix)).toSorted();
-    },
+    get: (key) => storage.get(key),
+    set: (...write) => storage.set(...write),
+    delete: (key) => storage.delete(key),
+    keys: (prefix) => storage.keys(prefix),
   };
 }
 

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { admitted, CLOSED, LedgerFolder } from "../../../test/support/ledger.ts";
 import { StartupError } from "../../errors/startup-error.ts";
 import { checkDatabase } from "./check.ts";
@@ -121,15 +121,19 @@ function refused(open: () => unknown): string {
   throw new Error("it was opened");
 }
 
-/** In the middle, unless told where. */
-function overwrite(
-  file: string,
-  bytes: Buffer,
-  at = Math.floor(statSync(file).size / PAGE / 2) * PAGE,
-): void {
+/** Writes over the pages of a file from where the ledger's rows begin, or from another place. */
+function overwrite(file: string, bytes: Buffer, at = rowsOf(file)): void {
   const whole = readFileSync(file);
   bytes.copy(whole, at);
   writeFileSync(file, whole);
+}
+
+function rowsOf(file: string): number {
+  using database = new Database(file, { readonly: true });
+  const found = database.query<{ rootpage: number }, []>(
+    "SELECT rootpage FROM sqlite_schema WHERE name = 'requests'",
+  );
+  return ((found.get()?.rootpage ?? NaN) - 1) * PAGE;
 }
 
 /** The same at each run. */

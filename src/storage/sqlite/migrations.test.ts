@@ -30,6 +30,7 @@ function setBack(database: Database): void {
   database.run("ALTER TABLE requests DROP COLUMN queue_ms");
   for (const each of ["added", "changed", "deleted"]) database.run(`DROP TRIGGER key_${each}`);
   database.run("DROP TABLE keys_version");
+  database.run("ALTER TABLE plugin_state DROP COLUMN expires");
   database.run("PRAGMA user_version = 3");
 }
 

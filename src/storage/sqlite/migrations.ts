@@ -112,6 +112,7 @@ const MIGRATIONS: readonly string[] = [
   CREATE TRIGGER key_changed AFTER UPDATE ON keys BEGIN UPDATE keys_version SET version = version + 1; END;
   CREATE TRIGGER key_deleted AFTER DELETE ON keys BEGIN UPDATE keys_version SET version = version + 1; END;
   `,
+  `ALTER TABLE plugin_state ADD COLUMN expires INTEGER`,
 ];
 
 /** Brings the tables up to date, all or nothing. True if they were made just now. */

@@ -1,10 +1,14 @@
 import type { Database } from "bun:sqlite";
-import type { Json, KeyValue, StoredValue } from "../../contract/index.ts";
+import type { Json, KeyValue, SetOptions, StoredValue } from "../../contract/index.ts";
 import type { Seal } from "../seal.ts";
+
+const DAY_MS = 86_400_000;
 
 interface Row {
   readonly version: number;
   readonly sealed: Uint8Array;
+  /** Milliseconds since 1970; null: never. */
+  readonly expires: number | null;
 }
 
 /** One upstream's small state in SQLite: encrypted, and under a version that says whether it has changed. */
@@ -21,24 +25,30 @@ export class SqlitePluginState implements KeyValue {
 
   async get(key: string): Promise<StoredValue | undefined> {
     const row = this.#row(key);
-    if (!row) return undefined;
+    if (!row || isOver(row)) return undefined;
     return { value: JSON.parse(this.#seal.open(row.sealed, this.#place(key))) as Json, version: row.version };
   }
 
   async set(
     key: string,
     value: Json,
-    options: { readonly ifVersion?: number } = {},
+    { ifVersion, expiresIn }: SetOptions = {},
   ): Promise<number | undefined> {
     const sealed = this.#seal.close(JSON.stringify(value), this.#place(key));
     return this.#database
       .transaction(() => {
-        const before = this.#row(key)?.version ?? 0;
-        if (options.ifVersion !== undefined && options.ifVersion !== before) return undefined;
+        if (expiresIn !== undefined) this.#deleteOld();
+        const row = this.#row(key);
+        const before = row && !isOver(row) ? row.version : 0;
+        if (ifVersion !== undefined && ifVersion !== before) return undefined;
+        const version = (row?.version ?? 0) + 1;
+        const expires = expiresIn === undefined ? null : Date.now() + expiresIn;
         this.#database
-          .query("INSERT OR REPLACE INTO plugin_state (upstream, key, version, sealed) VALUES (?, ?, ?, ?)")
-          .run(this.#upstream, key, before + 1, sealed);
-        return before + 1;
+          .query(
+            "INSERT OR REPLACE INTO plugin_state (upstream, key, version, sealed, expires) VALUES (?, ?, ?, ?, ?)",
+          )
+          .run(this.#upstream, key, version, sealed, expires);
+        return version;
       })
       .immediate();
   }
@@ -49,19 +59,32 @@ export class SqlitePluginState implements KeyValue {
 
   async keys(prefix = ""): Promise<readonly string[]> {
     return this.#database
-      .query<{ key: string }, [string]>("SELECT key FROM plugin_state WHERE upstream = ? ORDER BY key")
-      .all(this.#upstream)
+      .query<{ key: string }, [string, number]>(
+        "SELECT key FROM plugin_state WHERE upstream = ? AND (expires IS NULL OR expires > ?) ORDER BY key",
+      )
+      .all(this.#upstream, Date.now())
       .map(({ key }) => key)
       .filter((key) => key.startsWith(prefix));
   }
 
+  /** Deletes what expired so long ago that nobody holds its version any more. */
+  #deleteOld(): void {
+    this.#database.query("DELETE FROM plugin_state WHERE expires < ?").run(Date.now() - DAY_MS);
+  }
+
   #row(key: string): Row | null {
     return this.#database
-      .query<Row, [string, string]>("SELECT version, sealed FROM plugin_state WHERE upstream = ? AND key = ?")
+      .query<Row, [string, string]>(
+        "SELECT version, sealed, expires FROM plugin_state WHERE upstream = ? AND key = ?",
+      )
       .get(this.#upstream, key);
   }
 
   #place(key: string): string {
     return JSON.stringify([this.#upstream, key]);
   }
+}
+
+function isOver({ expires }: Row): boolean {
+  return expires !== null && expires <= Date.now();
 }

@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -59,4 +60,21 @@ test("of a made key nothing is on disk that it could be used by", async () => {
   const key = await makeKey({ name: "mine" }, storage.keys);
   await storage.close();
   expect(await Bun.file(file).text()).not.toContain(key);
+});
+
+test("what expired more than a day ago leaves the database", async () => {
+  const storage = openSqlite(file, undefined);
+  const state = storage.stateOf("up");
+  for (const key of ["kept", "old", "recent"]) await state.set(key, 1, { expiresIn: 60_000 });
+  await state.set("lasting", 1);
+  using other = new Database(file);
+  for (const [key, ago] of [
+    ["old", 86_400_001],
+    ["recent", 86_300_000],
+  ] as const)
+    other.query("UPDATE plugin_state SET expires = ? WHERE key = ?").run(Date.now() - ago, key);
+  await storage.stateOf("another").set("claim", 1, { expiresIn: 60_000 });
+  const left = other.query<{ key: string }, []>("SELECT key FROM plugin_state ORDER BY key").all();
+  expect(left.map(({ key }) => key)).toEqual(["claim", "kept", "lasting", "recent"]);
+  await storage.close();
 });

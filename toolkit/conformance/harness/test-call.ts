@@ -5,6 +5,7 @@ import type {
   JsonObject,
   KeyValue,
   Logger,
+  SetOptions,
   StoredValue,
 } from "../../../src/contract/index.ts";
 import { describeError } from "./verdict.ts";
@@ -15,22 +16,23 @@ const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"
 /** Storage in memory that outlives the upstreams it is lent to, and counts what is written. */
 export class TestStorage implements KeyValue {
   writes = 0;
-  readonly #stored = new Map<string, StoredValue>();
+  readonly #stored = new Map<string, StoredValue & { readonly expires: number }>();
 
   async get(key: string): Promise<StoredValue | undefined> {
-    return structuredClone(this.#stored.get(key));
+    const { value, version } = this.#unexpired(key) ?? {};
+    return version === undefined ? undefined : structuredClone({ value: value ?? null, version });
   }
 
   async set(
     key: string,
     value: Json,
-    options: { readonly ifVersion?: number } = {},
+    { ifVersion, expiresIn = Infinity }: SetOptions = {},
   ): Promise<number | undefined> {
     this.writes += 1;
-    const before = this.#stored.get(key)?.version ?? 0;
-    if (options.ifVersion !== undefined && options.ifVersion !== before) return undefined;
-    this.#stored.set(key, structuredClone({ value, version: before + 1 }));
-    return before + 1;
+    if (ifVersion !== undefined && ifVersion !== (this.#unexpired(key)?.version ?? 0)) return undefined;
+    const version = (this.#stored.get(key)?.version ?? 0) + 1;
+    this.#stored.set(key, structuredClone({ value, version, expires: Date.now() + expiresIn }));
+    return version;
   }
 
   async delete(key: string): Promise<void> {
@@ -39,7 +41,13 @@ export class TestStorage implements KeyValue {
   }
 
   async keys(prefix = ""): Promise<readonly string[]> {
-    return [...this.#stored.keys()].filter((key) => key.startsWith(prefix)).toSorted();
+    const keys = [...this.#stored.keys()].filter((key) => key.startsWith(prefix) && this.#unexpired(key));
+    return keys.toSorted();
+  }
+
+  #unexpired(key: string) {
+    const stored = this.#stored.get(key);
+    return stored && Date.now() < stored.expires ? stored : undefined;
   }
 }
 
