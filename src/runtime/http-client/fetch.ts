@@ -3,7 +3,7 @@ import { BunFetch } from "./bun-fetch.ts";
 import type { ClientTimeouts } from "./client.ts";
 import { Client } from "./client.ts";
 import { findParser } from "./llhttp.ts";
-import { fastPathRequest } from "./request.ts";
+import { Addresses, fastPathRequest } from "./request.ts";
 
 type Fetch = typeof fetch;
 
@@ -28,10 +28,11 @@ export function clientFetch(options: ClientOptions): FetchWithin {
   const { proxyFor, authorities } = options;
   const parser = options.ownClient ? findParser() : undefined;
   const own = parser && new Client({ parser, authorities });
+  const addresses = new Addresses();
   const bun = new BunFetch({ proxyFor, authorities });
   return (patience) => {
     const outbound = (...sent: Parameters<Fetch>): Promise<Response> => {
-      const request = fastPathRequest(...sent);
+      const request = fastPathRequest(addresses, ...sent);
       if (!request) return bun.send(...sent);
       const proxy = request.proxy ?? proxyFor?.(new URL(request.url));
       if (own && !proxy) return own.ask(request, patience);

@@ -61,7 +61,6 @@ const OWN: ReadonlySet<string> = new Set([
 
 /** Addresses that are remembered; upstreams have a handful each. */
 const MAX_ADDRESSES = 512;
-const addresses = new Map<string, Address | undefined>();
 
 const encoder = new TextEncoder();
 
@@ -71,7 +70,11 @@ const SCRATCH_BYTES = 512 * 1024;
 /**
  * The request that these arguments of `fetch` stand for, if it is a plain one: GET or POST to a server, with a text or bytes for a body, whose answer's redirects are not followed.
  */
-export function fastPathRequest(input: FetchArguments[0], init: Init = {}): ClientRequest | undefined {
+export function fastPathRequest(
+  addresses: Addresses,
+  input: FetchArguments[0],
+  init: Init = {},
+): ClientRequest | undefined {
   if (typeof input !== "string" && !(input instanceof URL)) return undefined;
   for (const name in init)
     if (!UNDERSTOOD.has(name) && init[name as keyof Init] !== undefined) return undefined;
@@ -81,7 +84,7 @@ export function fastPathRequest(input: FetchArguments[0], init: Init = {}): Clie
   if (body !== undefined && method === "GET") return undefined;
   const proxy = typeof init.proxy === "string" ? URL.parse(init.proxy) : init.proxy;
   if (proxy !== undefined && !(proxy instanceof URL)) return undefined;
-  const address = addressOf(String(input));
+  const address = addresses.parse(String(input));
   const lines = headerLines(headers);
   if (!address || lines === undefined) return undefined;
   const length =
@@ -153,13 +156,19 @@ function headerLines(headers: Init["headers"] = {}): string | undefined {
   return lines;
 }
 
-function addressOf(text: string): Address | undefined {
-  const known = addresses.get(text);
-  if (known || addresses.has(text)) return known;
-  const address = parseAddress(text);
-  if (addresses.size >= MAX_ADDRESSES) addresses.clear();
-  addresses.set(text, address);
-  return address;
+/** The addresses that one client asks, each parsed once. */
+export class Addresses {
+  readonly #known = new Map<string, Address | undefined>();
+
+  /** Returns undefined for an address that `fetch` must look at. */
+  parse(text: string): Address | undefined {
+    const known = this.#known.get(text);
+    if (known || this.#known.has(text)) return known;
+    const address = parseAddress(text);
+    if (this.#known.size >= MAX_ADDRESSES) this.#known.clear();
+    this.#known.set(text, address);
+    return address;
+  }
 }
 
 function parseAddress(text: string): Address | undefined {
