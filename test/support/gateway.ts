@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { loadConfig } from "../../config/load.ts";
 import type { BuiltGateway } from "../../src/build-gateway.ts";
 import { build, plan } from "../../src/build-gateway.ts";
+import type { Dialect } from "../../src/dialects/dialect.ts";
 import { listen } from "../../src/server/app.ts";
 import { createLogger } from "../../src/log.ts";
 import type { GatewayLimits } from "../../src/gateway.ts";
@@ -41,6 +42,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>;
   /** How it sends requests to upstreams; by its own client and without a proxy unless told otherwise. */
   readonly outbound?: Partial<ClientOptions>;
+  /** The client APIs that it serves, in place of all. */
+  readonly dialects?: readonly [Dialect, ...Dialect[]];
 }
 
 /** Starts a gateway from the text of a gateway.yaml; `server` and `keys` are added where it has none. */
@@ -59,7 +62,7 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
   const fetchWithin = clientFetch({ ownClient: true, ...options.outbound });
   const built = await build(planned, { log, storage, redactor, fetchWithin }, TOKENS);
   const gateway = { ...built, limits: { ...built.limits, ...options.limits } };
-  const listening = listen(gateway, planned.settings.server);
+  const listening = listen(gateway, planned.settings.server, options.dialects);
   await gateway.start();
   return {
     url: listening.url,
