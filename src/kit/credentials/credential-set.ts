@@ -25,9 +25,11 @@ export interface PoolContext<C extends Json> {
   readonly signal: AbortSignal;
   /** Returns the time in milliseconds since 1970. */
   readonly now: () => number;
+  /** The calls that wait for a lease. */
+  readonly waiters: { readonly size: number };
   /** Runs background work that never rejects; closing the pool waits for it. */
   readonly run: (job: Promise<void>) => void;
-  /** Has the pool look again at who can be served and what is due. */
+  /** Makes the pool look again at which calls it can serve and what is due. */
   readonly onChange: () => void;
 }
 

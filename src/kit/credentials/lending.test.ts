@@ -180,7 +180,7 @@ describe("an exclusive lease", () => {
   });
 });
 
-describe("hope", () => {
+describe("mayBecomeAvailable", () => {
   const limited = (retryAfterMs: number) => new UpstreamError("rate-limited", "slow down", { retryAfterMs });
 
   test("is there as long as one is busy, is being refreshed, can be made or rests for a moment only", async () => {

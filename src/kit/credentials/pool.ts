@@ -43,7 +43,7 @@ type Waiter<C extends Json> = PromiseWithResolvers<Lease<C>> & Required<LeaseOpt
 
 /**
  * Every event (a call, a report, the end of background work, a time that has come) ends in one `#turn`, which looks at
- * the whole pool: who can be served, what is due, who must be turned away, and when to look again.
+ * the whole pool: which calls can be served or must be rejected, what is due, and when to look again.
  */
 class Pool<C extends Json> implements CredentialPool<C> {
   readonly #context: PoolContext<C>;
@@ -67,17 +67,14 @@ class Pool<C extends Json> implements CredentialPool<C> {
       store: new CredentialStore<C>(host, settings.clock),
       signal: AbortSignal.any([host.signal, this.#closed.signal]),
       now: () => settings.clock.now(),
+      waiters: this.#waiters,
       run: (job) => this.#run(job),
       onChange: () => this.#turn(),
     };
     this.#set = new CredentialSet(this.#context);
     this.#refresher = new Refresher(this.#context, this.#set);
     this.#provisioner = new Provisioner(this.#context, this.#set);
-    this.#schedule = new Schedule(this.#context, {
-      set: this.#set,
-      provisioner: this.#provisioner,
-      waiters: this.#waiters,
-    });
+    this.#schedule = new Schedule(this.#context, this.#set, this.#provisioner);
     this.#context.signal.addEventListener("abort", () => this.#close(), { once: true });
     host.defer(() => this.#finish());
   }
@@ -155,7 +152,7 @@ class Pool<C extends Json> implements CredentialPool<C> {
     this.#maintain(now);
     this.#verify(now);
     this.#grow(now);
-    this.#rejectHopeless(now);
+    this.#rejectUnservable(now);
     this.#wakeAt(this.#schedule.nextEvent(now));
   }
 
@@ -206,7 +203,8 @@ class Pool<C extends Json> implements CredentialPool<C> {
   }
 
   /** Rejects the calls that would wait for too long, and says when to come back. */
-  #rejectHopeless(now: number): void {
+  #rejectUnservable(now: number): void {
+    if (this.#waiters.size === 0) return;
     const { problem } = this.#set;
     const reason = problem === undefined ? "" : `: ${messageOf(problem)}`;
     // Most calls exclude nothing: their time is computed once.

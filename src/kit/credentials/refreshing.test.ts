@@ -110,7 +110,7 @@ describe("refreshing before the expiry", () => {
     expect(bench.server.calls.refresh).toBe(2);
   });
 
-  test("that condemns it replaces it, and leases that run on it go on", async () => {
+  test("that proves it invalid replaces it, and leases that run on it go on", async () => {
     await bench.build({ max: 1 }).start();
     const lease = await bench.lease();
     bench.server.revoke(lease.id);

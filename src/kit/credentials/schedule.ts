@@ -4,44 +4,36 @@ import { isExcluded, isUsable } from "./entry.ts";
 import type { Entry } from "./entry.ts";
 import type { Origin, Provisioner } from "./provisioner.ts";
 
-/** What a schedule is computed from. */
-export interface ScheduleInputs<C extends Json> {
-  readonly set: CredentialSet<C>;
-  readonly provisioner: Provisioner<C>;
-  readonly waiters: { readonly size: number };
-}
-
 /** Computes what is due in a pool, and when. Changes nothing. */
 export class Schedule<C extends Json> {
   readonly #context: PoolContext<C>;
-  readonly #inputs: ScheduleInputs<C>;
+  readonly #set: CredentialSet<C>;
+  readonly #provisioner: Provisioner<C>;
 
-  constructor(context: PoolContext<C>, inputs: ScheduleInputs<C>) {
+  constructor(context: PoolContext<C>, set: CredentialSet<C>, provisioner: Provisioner<C>) {
     this.#context = context;
-    this.#inputs = inputs;
+    this.#set = set;
+    this.#provisioner = provisioner;
   }
 
   /** Returns how many calls wait beyond those for whom a credential is being refreshed or verified. */
   unmetDemand(now: number): number {
-    const { set, waiters } = this.#inputs;
-    let pending = 0;
-    for (const entry of set.live.values()) if (isBecomingUsable(entry, now)) pending++;
-    return waiters.size - pending;
+    const pending = [...this.#set.live.values()].filter((entry) => isBecomingUsable(entry, now));
+    return this.#context.waiters.size - pending.length;
   }
 
   /** Returns where the next credential is to come from, once its back-off is over; undefined if none is wanted. */
   nextOrigin(now: number): Origin<C> | undefined {
-    const { provisioner } = this.#inputs;
-    return provisioner.isBusy || !this.#mayGrow() ? undefined : provisioner.next(this.#isWanted(now));
+    if (this.#provisioner.isBusy || !this.#mayGrow()) return undefined;
+    return this.#provisioner.next(this.#isWanted(now));
   }
 
   /** Returns the earliest time at which a call that excludes `except` may be served; Infinity: never. */
   usableFrom(now: number, except: ReadonlySet<string>): number {
-    const { set, provisioner } = this.#inputs;
-    if (provisioner.isBusy) return now;
-    const origin = this.#mayGrow() ? provisioner.next(true) : undefined;
-    let earliest = origin ? provisioner.retryAt(origin) : Infinity;
-    for (const entry of set.live.values()) {
+    if (this.#provisioner.isBusy) return now;
+    const origin = this.#mayGrow() ? this.#provisioner.next(true) : undefined;
+    let earliest = origin ? this.#provisioner.retryAt(origin) : Infinity;
+    for (const entry of this.#set.live.values()) {
       if (!isExcluded(entry, except)) earliest = Math.min(earliest, entryUsableFrom(entry, now));
     }
     return earliest;
@@ -55,13 +47,10 @@ export class Schedule<C extends Json> {
 
   /** Returns when the pool has to act if nothing happens before; Infinity: never. */
   nextEvent(now: number): number {
-    const { set, provisioner } = this.#inputs;
     const origin = this.nextOrigin(now);
-    let next = origin ? provisioner.retryAt(origin) : Infinity;
-    for (const entry of set.live.values()) {
-      for (const time of this.#timesOf(entry)) if (time > now) next = Math.min(next, time);
-    }
-    return next;
+    const times = [...this.#set.live.values()].flatMap((entry) => this.#timesOf(entry));
+    const later = times.filter((time) => time > now);
+    return Math.min(origin ? this.#provisioner.retryAt(origin) : Infinity, ...later);
   }
 
   /** Returns the times at which an entry needs something. The end of its work is an event of its own. */
@@ -70,23 +59,23 @@ export class Schedule<C extends Json> {
     if (!this.#context.source.refresh) times.push(this.#expiresSoonAt(entry), entry.expiresAt);
     else if (entry.work === undefined) times.push(this.refreshAt(entry));
     if (entry.work === undefined && entry.saveAt !== undefined) times.push(entry.saveAt);
-    if (this.#inputs.waiters.size > 0) times.push(entry.health.coolUntil);
+    if (this.#context.waiters.size > 0) times.push(entry.health.coolUntil);
     return times;
   }
 
   #mayGrow(): boolean {
-    return this.#inputs.set.live.size < this.#context.settings.max;
+    return this.#set.live.size < this.#context.settings.max;
   }
 
   /** Returns whether the waiting calls need one more, or fewer than `min` will be left soon. */
   #isWanted(now: number): boolean {
     if (this.unmetDemand(now) > 0) return true;
     const { source, settings } = this.#context;
-    let lasting = 0;
-    for (const entry of this.#inputs.set.live.values()) {
-      if (source.refresh || now < this.#expiresSoonAt(entry)) lasting++;
-    }
-    return lasting < settings.min;
+    const canRefresh = source.refresh !== undefined;
+    const lasting = [...this.#set.live.values()].filter(
+      (entry) => canRefresh || now < this.#expiresSoonAt(entry),
+    );
+    return lasting.length < settings.min;
   }
 
   /** Returns `refreshBefore` the expiry, or half the lifetime if that is less: short-lived ones must last a while. */
