@@ -33,7 +33,7 @@ test.each(["2.14 filtered", "2.15 oversized", "5.8 spent"])(
   async (only) => {
     const { results } = await testUpstream(jobs, jobFixtures, { only });
     expect(results[0]?.outcome).toBe("skipped");
-    expect(results[0]?.detail).toContain("gives the whole answer, as `text` does");
+    expect(results[0]?.detail).toContain("sends the complete answer, as `text` does");
   },
 );
 

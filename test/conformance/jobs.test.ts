@@ -21,7 +21,7 @@ test("3.5 looks for translated values, and names the fields that are handled ins
 
 test("3.5 tells how to say that an upstream counts differently", async () => {
   const { detail } = await verdictOn("3.5", { ...jobFixtures, translated: {} });
-  expect(detail).toStartWith("the client gave temperature 0.25; no 0.25 reached the upstream");
+  expect(detail).toStartWith("the client gave temperature 0.25; 0.25 didn't reach the upstream");
   expect(detail).toContain("`translated` or `handled`");
 });
 

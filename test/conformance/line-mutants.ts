@@ -6,7 +6,7 @@ export const LINE: readonly Mutant[] = [
   mutant("the waiting doesn't see the abort", "4.3 mid-stream", "still waits", [
     ["signal: call.signal,\n        onCancel", "onCancel"],
   ]),
-  mutant("a run isn't closed when its reader leaves", "4.6 return", "still at work", [
+  mutant("a run isn't closed when its reader leaves", "4.6 return", "still working", [
     ["  socket.close();\n        sockets.delete(socket);", "  if (false) sockets.delete(socket);"],
     ["onCancel: () => socket.close()", "onCancel: () => undefined"],
   ]),
@@ -24,7 +24,7 @@ export const LINE: readonly Mutant[] = [
   mutant("the wait for a user isn't told", "5.7 queued", "`call.queued()` was not called", [
     ["{ ...asking, queued: () => call.queued() }", "asking"],
   ]),
-  mutant("a lease isn't given back", "4.3 mid-stream", "that were given up", [
+  mutant("a lease isn't given back", "4.3 mid-stream", "cancelled requests", [
     ["using lease = await", "const lease = await"],
   ]),
   mutant("the state is lost at a restart", "5.4 restart", "sign-ups", [
@@ -33,14 +33,14 @@ export const LINE: readonly Mutant[] = [
       "      { ...host, storage: { get: async () => undefined, set: async () => 1, delete: async () => undefined, keys: async () => [] } },\n    );",
     ],
   ]),
-  mutant("what it signed up with isn't announced", "5.5 announced", "were not announced", [
+  mutant("what it signed up with isn't announced", "5.5 announced", "were not passed", [
     ["secrets: ({ key }) => [key],", "secrets: () => [],"],
   ]),
-  mutant("what a refresh gave isn't announced", "5.5 announced", "1 were not announced", [
+  mutant("what a refresh gave isn't announced", "5.5 announced", "1 were not passed", [
     ["secrets: ({ key }) => [key],", "secrets: ({ key }) => (announced++ === 0 ? [key] : []),"],
     ["type User =", "let announced = 0;\n\ntype User ="],
   ]),
-  mutant("a credential that was just refreshed is given up", "5.3 refresh", "was given up", [
+  mutant("a credential that was just refreshed is given up", "5.3 refresh", "was abandoned", [
     [
       "refresh: ({ name }, giveUp) =>",
       "refresh: async ({ name }, giveUp) => refreshes++ > 0 ? Promise.reject(new UpstreamError('rejected', 'no more')) :",
@@ -83,7 +83,7 @@ export const LINE: readonly Mutant[] = [
 export const REJECTING = mutant(
   "a rejection is left to nobody",
   "4.13 rejections",
-  "nobody took the rejection",
+  "a rejection was unhandled",
   [
     [
       "socket.onclose = () =>",

@@ -57,7 +57,7 @@ export const WIRE: readonly Mutant[] = [
   mutant("text after the finish", "2.2 finish-once", "after the `finish` comes", [
     ["reason: done };", 'reason: done };\n  if (done) yield { type: "text", text: "" };'],
   ]),
-  mutant("a broken connection is a finish", "2.3 cut", "given a `finish`", [
+  mutant("a broken connection is a finish", "2.3 cut", "has a `finish`", [
     ["sse(response.body)", "untilBroken(sse(response.body))"],
     [
       "function parsed(",
@@ -68,39 +68,39 @@ export const WIRE: readonly Mutant[] = [
       'yield { type: "finish", reason: "stop" };',
     ],
   ]),
-  mutant("the raw network error gets out", "2.3 cut", "no UpstreamError", [
+  mutant("the raw network error gets out", "2.3 cut", "not an UpstreamError", [
     ["sse(response.body)", "asLines(response.body!)"],
     [
       "function parsed(",
       "async function* asLines(body: ReadableStream<Uint8Array>) {\n  for await (const piece of body) {\n    for (const line of Buffer.from(piece).toString().split('\\n\\n')) {\n      if (line) yield { data: line.slice(6) };\n    }\n  }\n}\n\nfunction parsed(",
     ],
   ]),
-  mutant("an end without the mark is a finish", "2.4 truncated", "given a `finish`", [
+  mutant("an end without the mark is a finish", "2.4 truncated", "has a `finish`", [
     [
       'throw new UpstreamError("truncated", "the answer broke off");',
       'yield { type: "finish", reason: "stop" };',
     ],
   ]),
-  mutant("garbage is skipped", "2.5 garbage", "just ends", [
+  mutant("garbage is skipped", "2.5 garbage", "ends without an error", [
     [
       'throw new UpstreamError("bad-response", "it said something that is no JSON", { cause: error });',
       "void error;\n    return {};",
     ],
     ['throw new UpstreamError("truncated", "the answer broke off");', "return;"],
   ]),
-  mutant("an error within the stream is text", "2.6 failing", "text of the answer", [
+  mutant("an error within the stream is text", "2.6 failing", "in the answer's text", [
     ['throw new UpstreamError("failed", oops);', 'yield { type: "text", text: oops };'],
   ]),
   mutant("the upstream's words are swallowed", "2.6 failing", "the error is", [
     ['new UpstreamError("failed", oops)', 'new UpstreamError("failed", "it failed")'],
   ]),
-  mutant("a failure is nobody's code", "2.7 broken", "no UpstreamError", [
+  mutant("a failure is nobody's code", "2.7 broken", "not an UpstreamError", [
     [
       'const response = await post(call, { ...to("/chat"), body });',
       'const response = await post(call, { ...to("/chat"), body }).catch((error: Error) => {\n          throw new Error(error.message);\n        });',
     ],
   ]),
-  mutant("the answer is collected first", "2.8 incremental", "nothing came of chat()", [
+  mutant("the answer is collected first", "2.8 incremental", "chat() produced no event", [
     [
       "yield* eventsOf(said);\n          if (said.over) return;",
       "kept.push(...eventsOf(said));\n          if (said.over) break;",
@@ -115,7 +115,7 @@ export const WIRE: readonly Mutant[] = [
       "function greedily(body: ReadableStream<Uint8Array>) {\n  return body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>({}, undefined, { highWaterMark: Infinity }));\n}\n\nfunction parsed(",
     ],
   ]),
-  mutant("half a plain answer is an empty one", "2.10 plain-ends", "given a `finish`", [
+  mutant("half a plain answer is an empty one", "2.10 plain-ends", "has a `finish`", [
     [
       "(await readJson(response, call.signal)) as Said",
       '(await response.json().catch(() => ({ say: "", done: "stop" }))) as Said',
@@ -136,10 +136,10 @@ export const WIRE: readonly Mutant[] = [
       '{ ...request, messages: request.messages.filter(({ role }) => role !== "system"), greeting }',
     ],
   ]),
-  mutant("a parameter is dropped", "3.4 fields", "dropped in silence: seed", [
+  mutant("a parameter is dropped", "3.4 fields", "dropped without notice: seed", [
     ["{ ...request, greeting }", "{ ...request, seed: undefined, greeting }"],
   ]),
-  mutant("a parameter is changed", "3.5 values", "no 0.25 reached", [
+  mutant("a parameter is changed", "3.5 values", "0.25 didn't reach", [
     [
       "{ ...request, greeting }",
       "{ ...request, ...(request['temperature'] != null && { temperature: 1 }), greeting }",
@@ -158,7 +158,7 @@ export const WIRE: readonly Mutant[] = [
     ],
     ["{ ...request, greeting }", "{ ...request, messages, greeting }"],
   ]),
-  mutant("a blank message is refused without its place", "3.7 history", "without the place", [
+  mutant("a blank message is refused without its place", "3.7 history", "without the field", [
     [
       "const body =",
       "if (request.messages.at(-1)?.content === ' ') throw new UpstreamError('unsupported', 'it is blank');\n        const body =",
@@ -182,14 +182,14 @@ export const WIRE: readonly Mutant[] = [
   mutant("writes in open", "4.9 open-writes", "wrote 1 times", [
     ["let answers = 0;", 'let answers = 0;\n    void host.storage.set("opened", true);'],
   ]),
-  mutant("a timer goes on", "4.10 timers", "go on after closing", [
+  mutant("a timer goes on", "4.10 timers", "are pending after closing", [
     ["let answers = 0;", "let answers = 0;\n    setInterval(() => void answers, 60_000).unref();"],
   ]),
   mutant("a descriptor is left open", "4.11 descriptors", "are open", [
     ["let answers = 0;", 'let answers = 0;\n    const kept = openSync("/dev/null", "r");\n    void kept;'],
     ["import { get, post", 'import { openSync } from "node:fs";\nimport { get, post'],
   ]),
-  mutant("the address is the module's", "4.15 instances", "in place of the other", [
+  mutant("the address is the module's", "4.15 instances", "went to the other one", [
     ["const to = (path", "shared = base_url;\n    const to = (path"],
     ["url: base_url + path", "url: shared + path"],
     ["const options =", 'let shared = "";\n\nconst options ='],
@@ -206,19 +206,19 @@ export const WIRE: readonly Mutant[] = [
       'const response = await post(call, { ...to("/chat"), body }).catch((error: UpstreamError) => {\n          throw new UpstreamError(error.code === "rejected" ? "bad-response" : error.code, error.message, { cause: error });\n        });',
     ],
   ]),
-  mutant("retry-after is ignored", "5.2 limited", "retryAfterMs is not given", [
+  mutant("retry-after is ignored", "5.2 limited", "retryAfterMs is missing", [
     [
       'const response = await post(call, { ...to("/chat"), body });',
       'const response = await post(call, { ...to("/chat"), body }).catch((error: UpstreamError) => {\n          throw new UpstreamError(error.code, error.message, { cause: error });\n        });',
     ],
   ]),
-  mutant("a secret in the log", "5.6 unseen", "stands in a log line", [
+  mutant("a secret in the log", "5.6 unseen", "is in a log line", [
     ["{ model: request.model }", "{ model: request.model, headers }"],
   ]),
-  mutant("a secret in the status", "5.6 unseen", "stands in the status", [
+  mutant("a secret in the status", "5.6 unseen", "is in the status", [
     ["({ answers })", "({ answers, token })"],
   ]),
-  mutant("a secret in an error", "5.6 unseen", "stands in an error", [
+  mutant("a secret in an error", "5.6 unseen", "is in an error", [
     ['new UpstreamError("failed", oops)', 'new UpstreamError("failed", `${oops} (wire-token-0123456789)`)'],
   ]),
   mutant("a name with blanks", "6.1 manifest", "lower case letters", [['name: "wire"', 'name: "The Wire"']]),
@@ -240,16 +240,16 @@ export const WIRE: readonly Mutant[] = [
   mutant("a model listed twice", "6.6 models", "twice", [
     ["models.map((id) =>", "[...models, ...models].map((id) =>"],
   ]),
-  mutant("a capability that is none", "6.6 models", "a capability that there isn't", [
+  mutant("a capability that is none", "6.6 models", "an unknown capability", [
     ["tools: true, context", "hearing: true, context"],
   ]),
-  mutant("a capability that stands in the wrong place", "6.6 models", "belongs into `capabilities`", [
+  mutant("a capability in the wrong place", "6.6 models", "outside `capabilities`", [
     ["capabilities: { tools: true,", "tools: true, capabilities: {"],
   ]),
   mutant("a list of models that can't be given up", "6.7 models-abort", "still waits", [
     ["await get(to(path), signal)", "await get(to(path), new AbortController().signal)"],
   ]),
-  mutant("a status that JSON can't say", "6.8 status", "JSON can't say", [
+  mutant("a status that JSON can't say", "6.8 status", "JSON can't represent", [
     ["({ answers })", "({ answers, at: new Date() as never })"],
   ]),
 ];

@@ -34,7 +34,7 @@ export const REFUSALS: readonly Mutant[] = [
   mutant("a filter's refusal is the credential's", "2.14 filtered", "should be content-filter", [
     failing('new UpstreamError(error.code === "content-filter" ? "rejected" : error.code, error.message)'),
   ]),
-  mutant("a filter's refusal is an answer", "2.14 filtered", "there is no failure", [
+  mutant("a filter's refusal is an answer", "2.14 filtered", "the request didn't fail", [
     [
       POST,
       `const filtered = (error: UpstreamError) => {
@@ -45,7 +45,7 @@ export const REFUSALS: readonly Mutant[] = [
         if (!response) return yield { type: "finish", reason: "stop" };`,
     ],
   ]),
-  mutant("the filter's words are swallowed", "2.14 filtered", "the upstream said", [
+  mutant("the filter's words are swallowed", "2.14 filtered", "the upstream's message is", [
     failing('error.code === "content-filter" ? new UpstreamError("content-filter", "no") : error'),
   ]),
   mutant("a request that is too large is a bad one", "2.15 oversized", "should be too-large", [
@@ -57,21 +57,24 @@ export const REFUSALS: readonly Mutant[] = [
   mutant("spent credit is a limit", "5.8 spent", "should be out-of-credit", [
     failing('new UpstreamError(error.code === "out-of-credit" ? "rate-limited" : error.code, error.message)'),
   ]),
-  mutant("when the credit is back is lost", "5.8 spent", "retryAfterMs is not given", [
+  mutant("when the credit is back is lost", "5.8 spent", "retryAfterMs is missing", [
     failing("new UpstreamError(error.code, error.message)"),
   ]),
-  mutant("the message is cut", "5.9 uncut", "stands in an error", [
+  mutant("the message is cut", "5.9 uncut", "is in an error", [
     failing("new UpstreamError(error.code, error.message.slice(0, 500))"),
   ]),
   mutant("the message is cut within a stream", "5.9 uncut", "`failing` a part of", [
     ['new UpstreamError("failed", oops)', 'new UpstreamError("failed", oops.slice(0, 300))'],
   ]),
-  mutant("a cut message is logged", "5.9 uncut", "stands in a log line", [
+  mutant("a cut message is logged", "5.9 uncut", "is in a log line", [
     failing("(host.log.warn(error.message.slice(0, 200)), error)"),
   ]),
-  mutant("only the first page of models is read", "6.9 pages", "are lost: page-2", [
-    ["path = page.next && `/models?after=${page.next}`;", "break;"],
-  ]),
+  mutant(
+    "only the first page of models is read",
+    "6.9 pages",
+    "lacks models of the upstream's list: page-2",
+    [["path = page.next && `/models?after=${page.next}`;", "break;"]],
+  ),
   mutant("an abort is only heard while it is waited for", "4.16 late", "before chat() was called", [
     [
       POST,

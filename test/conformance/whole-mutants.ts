@@ -15,7 +15,7 @@ export const WHOLE: readonly Mutant[] = [
         call.signal.removeEventListener("abort", giveUp);`,
     ],
   ]),
-  mutant("the answer is given up, and its body read on", "4.5 plain", "still at work", [
+  mutant("the answer is given up, and its body read on", "4.5 plain", "still working", [
     [
       "const response = await post(call, { ...to, body: request });",
       `const response = post({ ...call, signal: host.signal }, { ...to, body: request });
@@ -27,7 +27,7 @@ export const WHOLE: readonly Mutant[] = [
       "const { say, done, tokens } = (await Promise.race([left, response.then((whole) => readJson(whole, host.signal))])) as Said;",
     ],
   ]),
-  mutant("a timer of an answer that is given up goes on", "4.10 timers", "go on after closing", [
+  mutant("a timer of an answer that is given up goes on", "4.10 timers", "are pending after closing", [
     [
       READ,
       `const slow = setTimeout(() => host.log.warn("slow"), 60_000);\n        ${READ}\n        clearTimeout(slow);`,
@@ -37,7 +37,7 @@ export const WHOLE: readonly Mutant[] = [
     [READ, `const file = openSync("/dev/null", "r");\n        ${READ}\n        closeSync(file);`],
     ["import { post", 'import { closeSync, openSync } from "node:fs";\nimport { post'],
   ]),
-  mutant("a listener of an answer that is given up stays", "4.14 listeners", "listeners, before", [
+  mutant("a listener of an answer that is given up stays", "4.14 listeners", "listeners; there were", [
     [
       READ,
       `const closing = () => host.log.warn("closing within an answer");

@@ -2,15 +2,15 @@ import { SseParser } from "../../src/kit/sse/parser.ts";
 import type { ResponseFrame } from "./recording.ts";
 import { parseJson } from "./socket-packet.ts";
 
-/** Puts what a body says into the frame of its response. */
+/** Writes the content of a body into the frame of its response. */
 export interface BodyReader {
-  /** Takes the next piece, which came at this time in milliseconds. */
+  /** Takes the next piece with its time of arrival in milliseconds. */
   push(piece: Uint8Array, at: number): void;
-  /** The body is over, or broke off. */
+  /** Called when the body has ended or failed. */
   end(): void;
 }
 
-/** The reader for a content type: events of an event stream, lines of JSON, or one text; of other bytes nothing. */
+/** Returns the reader for a content type: events of a stream, lines of JSON, or text. Other bytes are not recorded. */
 export function readerOf(contentType: string, frame: ResponseFrame): BodyReader {
   if (contentType === "text/event-stream") return eventReader((frame.events = []));
   if (/ndjson|jsonl|json-seq|json-lines/.test(contentType)) return lineReader((frame.events = []));

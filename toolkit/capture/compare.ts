@@ -1,15 +1,15 @@
 import type { WireMessage } from "./wire-messages.ts";
 
-/** One way in which an upstream no longer says what it said. */
+/** A difference between recorded and current messages. */
 export interface Difference {
   readonly kind: string;
-  /** The place in it; undefined when the kind as a whole is new or missing. */
+  /** The path within the message; undefined when the kind as a whole is new or missing. */
   readonly path: string | undefined;
-  /** The types that were recorded, as `null|string`; undefined: it is new. */
+  /** The recorded types, such as `null|string`; undefined when the path is new. */
   readonly before: string | undefined;
-  /** The types seen now; undefined: it is missing. */
+  /** The current types; undefined when the path is missing. */
   readonly now: string | undefined;
-  /** True for a refusal that is new. */
+  /** True for a new error response. */
   readonly isRefusal: boolean;
 }
 
@@ -21,9 +21,8 @@ interface Kind {
 }
 
 /**
- * Compares what was said by kinds, places and types; how often and in which order doesn't count. All that was
- * recorded must be there, except that of several types of one place some may do. Of what is missing or new as a
- * whole only the top is told.
+ * Compares messages by kind, path and type, regardless of count and order. Everything recorded must be there; where
+ * several types were recorded for a path, some of them suffice. Of a missing or new subtree only the top is reported.
  */
 export function compare(recorded: readonly WireMessage[], live: readonly WireMessage[]): Difference[] {
   const before = kindsOf(recorded);
@@ -36,7 +35,7 @@ export function compare(recorded: readonly WireMessage[], live: readonly WireMes
   });
 }
 
-/** A difference in a line: `socket message 2 "progress" .data.delta: string → missing`. */
+/** Formats a difference: `socket message 2 "progress" .data.delta: string → missing`. */
 export function formatDifference({ kind, path, before, now }: Difference): string {
   const place = path === undefined ? kind : `${kind} ${path === "" ? "(as a whole)" : path}`;
   if (before === undefined) return path === undefined ? `${place}: new` : `${place}: new (${now})`;
@@ -44,12 +43,12 @@ export function formatDifference({ kind, path, before, now }: Difference): strin
   return `${place}: ${before} → ${now}`;
 }
 
-/** Those of `second` that `first` has at the same place. */
+/** Returns the differences of `second` whose path `first` has, too. */
 export function commonDifferences(first: readonly Difference[], second: readonly Difference[]): Difference[] {
   return second.filter(({ kind, path }) => first.some((one) => one.kind === kind && one.path === path));
 }
 
-/** Whether differences show a change even though the answer broke off: what is missing or refused then doesn't. */
+/** Returns whether differences prove a change although the call failed: missing parts and error responses don't. */
 export function showsChange(differences: readonly Difference[]): boolean {
   return differences.some(({ now, isRefusal }) => now !== undefined && !isRefusal);
 }

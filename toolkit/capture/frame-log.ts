@@ -1,27 +1,27 @@
 import type { Frame } from "./recording.ts";
 
-/** Where recorders put what they saw, with the time since it began. */
+/** Collects recorded frames and their times. */
 export class FrameLog {
   readonly frames: Frame[] = [];
-  /** Texts that were seen where only credentials are, as in an `authorization` header. */
+  /** Texts from places that hold credentials, such as an `authorization` header. */
   readonly secrets = new Set<string>();
   #began = performance.now();
   #latest = this.#began;
   #numbers = 0;
 
-  /** Begins anew: drops the frames and keeps the secrets. */
+  /** Drops the frames, keeps the secrets, and restarts the clock. */
   restart(): void {
     this.frames.length = 0;
     this.#began = performance.now();
   }
 
-  /** The time at which something happens now, in milliseconds since it began. */
+  /** Returns the milliseconds since the start, and marks activity for `waitForQuiet`. */
   now(): number {
     this.#latest = performance.now();
     return Math.round(this.#latest - this.#began);
   }
 
-  /** A number for the next exchange or socket. */
+  /** Returns a number for the next exchange or socket. */
   nextId(): number {
     this.#numbers += 1;
     return this.#numbers;

@@ -7,7 +7,7 @@ import type { FrameLog } from "./frame-log.ts";
 
 type Fetch = typeof fetch;
 
-/** The same `fetch`; what goes through it is also written to `frameLog`. */
+/** Wraps `fetch` so that requests and responses are also written to `frameLog`. */
 export function recordingFetch(original: Fetch, frameLog: FrameLog): Fetch {
   const recorded = async (...[input, init]: Parameters<Fetch>): Promise<Response> => {
     const exchange = frameLog.nextId();
@@ -19,7 +19,7 @@ export function recordingFetch(original: Fetch, frameLog: FrameLog): Fetch {
   return Object.assign(recorded, { preconnect: original.preconnect });
 }
 
-/** What is sent, to be read once more. A body that is a stream can be read only once, and isn't. */
+/** Returns a readable copy of a request. A body that is a stream can be read only once, and is left out. */
 function readable(...[input, init]: Parameters<Fetch>): Request {
   const first = input instanceof Request ? input.clone() : input;
   const { body } = init ?? {};
@@ -36,12 +36,12 @@ async function recordRequest(request: Request, exchange: number, frameLog: Frame
   frameLog.frames.push(body === undefined ? frame : { ...frame, body });
 }
 
-/** The parts of a header's value that are long enough for a secret: a scheme or a cookie's name isn't. */
+/** Adds the parts of a header's value that are long enough for a secret; schemes and cookie names are not. */
 function addWords(secrets: Set<string>, value: string): void {
   for (const word of value.split(/[\s;,=]+/)) if (word.length > 8) secrets.add(word);
 }
 
-/** A copy of the body is read beside the plugin, which gets the response as it came. */
+/** Records a copy of the body, while the plugin gets the original response. */
 function recordResponse(response: Response, exchange: number, frameLog: FrameLog): void {
   const { status, headers } = response;
   const contentType = (headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
@@ -71,7 +71,7 @@ async function recordBody(
       reader.push(piece, at);
     }
   } catch {
-    // The plugin is told of a body that breaks off; what was read of it is recorded.
+    // The plugin gets the error of a body that fails; what was read before is recorded.
   } finally {
     reader.end();
   }

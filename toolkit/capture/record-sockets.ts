@@ -9,14 +9,14 @@ interface Socket {
 type Method = (this: Socket, ...parameters: unknown[]) => unknown;
 type PatchedProperty = readonly [prototype: object, name: string, before: PropertyDescriptor | undefined];
 
-// Whatever a program does first with a socket that it has made is one of these.
+// A program's first use of a new socket is one of these.
 const METHODS = ["send", "addEventListener", "on", "once", "addListener"];
 const HANDLERS = ["onopen", "onmessage", "onclose", "onerror"];
 
 /**
- * Puts what goes over every WebSocket of this process into `frameLog`, until it is disposed: those of the global class, and
- * those of the package `ws`, which Bun brings itself and socket.io-client uses. Neither class can be replaced where it
- * is imported, so their methods are watched.
+ * Records the messages of every WebSocket of this process until disposed: those of the global class, and those of the
+ * package `ws`, which Bun provides and socket.io-client uses. Neither class can be replaced where it is already
+ * imported, so the methods of their prototypes are patched.
  */
 export async function recordSockets(frameLog: FrameLog): Promise<Disposable> {
   const { WebSocket: packaged } = await import("ws");
@@ -102,7 +102,7 @@ function record(
   });
 }
 
-/** Bytes can't be looked through for secrets, so of them only the number is kept. */
+/** Returns a frame. Of bytes only the number is kept, since they can't be searched for secrets. */
 function dataFrame(
   kind: "socket-sent" | "socket-received",
   data: unknown,

@@ -51,16 +51,16 @@ const RecordingSchema = Type.Object({
   frames: Type.Array(FrameSchema),
 });
 
-/** One thing that went over the wire. `at` is in milliseconds since the upstream was asked. */
+/** One recorded frame. `at` is in milliseconds since the call began. */
 export type Frame = Static<typeof FrameSchema>;
 
-/** A response and how its body came. */
+/** A response with the arrival of its body. */
 export type ResponseFrame = Static<typeof Response>;
 
-/** What one upstream was asked and all that it sent, without secrets. */
+/** One call of an upstream with everything it sent, without secrets. */
 export type Recording = Static<typeof RecordingSchema>;
 
-/** Reads a recording from its file's text. Throws an Error that says what is wrong with it. */
+/** Parses the text of a recording. Throws an Error that names the first problem. */
 export function parseRecording(text: string): Recording {
   const found: unknown = JSON.parse(text);
   if (Value.Check(RecordingSchema, found)) return found;

@@ -4,22 +4,22 @@ import type { Frame, Recording } from "./recording.ts";
 const MASK = "[redacted]";
 const SECRET_NAME = /token|secret|passw|email|phone|key|auth|cookie|credential|signature|session/i;
 const PATTERNS = [
-  // A JSON Web Token, whole or cut.
+  // A JSON Web Token, complete or cut.
   /\beyJ[\w-]{8,}(?:\.[\w-]*){0,4}/g,
   /\b(?:Bearer|Basic)\s+[\w.~+/=-]{6,}/gi,
   /[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g,
 ];
-// The numbers by which a Socket.IO frame begins, before its JSON.
+// The numbers at the start of a Socket.IO frame, before its JSON.
 const FRAMED_JSON = /^([\d-]*(?:\/[^,[{]*,)?\d*)([[{][^]*)$/;
-// Words of a language are shorter, and such a word under a key `token` is no secret to be hunted elsewhere.
+// Shorter texts under a secret name may be common words, which must not be redacted everywhere.
 const LONG = /^\S{16,}$/;
 
-/** Tells whether what goes by this name (a header, a parameter of a URL, a key in JSON) is to be kept secret. */
+/** Returns whether a name (of a header, a URL parameter, a JSON key) is that of a secret. */
 export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }
 
-/** The long texts under secret names in what was recorded: they may turn up elsewhere too. */
+/** Returns the long texts under secret names, which may occur elsewhere in the recording, too. */
 export function secretsOf({ frames }: Recording): string[] {
   return frames.flatMap((frame) => {
     switch (frame.kind) {
@@ -39,7 +39,7 @@ export function secretsOf({ frames }: Recording): string[] {
   });
 }
 
-/** The texts of an upstream's options that were sent as parameters of an address: nobody can tell which are secret. */
+/** Returns the texts of an upstream's options that were sent as URL parameters, any of which may be a secret. */
 export function optionsInAddresses({ frames }: Recording, options: Json): string[] {
   const given = new Set(textsIn(options));
   const urls = frames.flatMap((frame) => ("url" in frame ? [new URL(frame.url)] : []));
@@ -65,7 +65,7 @@ function secretsIn(value: Json, isSecret = false): string[] {
   );
 }
 
-/** A recording in which no secret is left: types stay, texts under secret names and known secrets go. */
+/** Removes known secrets and texts under secret names from a recording, and keeps JSON types. */
 export function redactRecording(recording: Recording, redact: (text: string) => string): Recording {
   return {
     ...recording,
@@ -74,7 +74,7 @@ export function redactRecording(recording: Recording, redact: (text: string) => 
   };
 }
 
-/** A JSON value without secrets. `isSecret`: it stands under a secret name. Types and keys of objects stay. */
+/** Redacts a JSON value and keeps its types and keys. `isSecret`: the value is under a secret name. */
 export function redactJson(value: Json, redact: (text: string) => string, isSecret = false): Json {
   if (typeof value === "string") return isSecret ? MASK : redactText(value, redact);
   if (Array.isArray(value)) return value.map((item: Json) => redactJson(item, redact, isSecret));
@@ -119,7 +119,7 @@ function redactUrl(text: string, redact: (text: string) => string): string {
   return withoutPatterns(redact(url.href));
 }
 
-/** A text that holds JSON is redacted as JSON, and stays JSON. */
+/** Redacts a text. One that contains JSON is redacted as JSON, and stays JSON. */
 function redactText(text: string, redact: (text: string) => string): string {
   const inner = jsonWithin(text);
   if (inner) return inner.head + JSON.stringify(redactJson(inner.value, redact));

@@ -1,10 +1,10 @@
 import type { Json } from "../../src/contract/index.ts";
 import { isId } from "./path-template.ts";
 
-/** A place in a value and the JSON type that stands there: `.choices[].delta.content`, `string`. */
+/** A path within a value and the JSON type there: `.choices[].delta.content`, `string`. */
 export type Place = readonly [path: string, type: string];
 
-/** Every place of a JSON value, the value itself first. Keys that are ids are written `:id`. */
+/** Returns every path of a JSON value, the value itself first. Keys that are ids become `:id`. */
 export function placesOf(value: Json, path = ""): Place[] {
   const here: Place = [path, typeName(value)];
   if (Array.isArray(value)) {

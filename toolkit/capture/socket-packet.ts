@@ -11,12 +11,12 @@ export interface SocketPacket {
 const ENGINE = ["open", "close", "ping", "pong", "message", "upgrade", "noop"];
 const PACKET = /^(\d)(?:\d+-)?(?:\/[^,]*,)?\d*([^]*)$/;
 
-/** Whether a socket's URL is one of Engine.IO, which Socket.IO speaks. */
+/** Returns whether a socket's URL is that of Engine.IO, the transport of Socket.IO. */
 export function isEngineUrl(url: string): boolean {
   return new URL(url).searchParams.has("EIO");
 }
 
-/** Takes an Engine.IO text frame apart; undefined when it is none. */
+/** Parses an Engine.IO text frame; undefined when it is none. */
 export function parsePacket(text: string): SocketPacket | undefined {
   const engine = ENGINE[Number(text[0] ?? "x")];
   if (engine === undefined) return undefined;
@@ -26,7 +26,7 @@ export function parsePacket(text: string): SocketPacket | undefined {
   return { name: `${engine} ${type}`, payload: parseJson(payload ?? "") };
 }
 
-/** The JSON value that a text is; the text itself when it is none, and undefined when it is empty. */
+/** Parses a text as JSON; returns the text itself when it isn't JSON, and undefined when it is empty. */
 export function parseJson(text: string): Json | undefined {
   if (text === "") return undefined;
   try {

@@ -5,19 +5,19 @@ import type { Place } from "./shape.ts";
 import { placesOf } from "./shape.ts";
 import { isEngineUrl, parseJson, parsePacket } from "./socket-packet.ts";
 
-// They come by the clock, not by what is asked: of Engine.IO, and by the names that event streams give them.
+// Sent by a timer, independent of the request: Engine.IO's, and usual names in event streams.
 const HEARTBEATS: ReadonlySet<string> = new Set(["ping", "pong", "noop", "heartbeat", "keepalive"]);
 
-/** One thing that an upstream said, with the places of its value. */
+/** One message of an upstream, with the paths and types of its value. */
 export interface WireMessage {
-  /** What it is called in a report: `POST /v1/run/:id 200`, `socket message 2 "progress"`. */
+  /** Its name in a report: `POST /v1/run/:id 200`, `socket message 2 "progress"`. */
   readonly kind: string;
   readonly places: readonly Place[];
-  /** True for a refusal: it says that the upstream couldn't be asked, not that it has changed. */
+  /** True for an error response, which doesn't prove that the format has changed. */
   readonly isRefusal: boolean;
 }
 
-/** All that the upstream said in a recording, and what the plugin made of it; what was sent to it is left out. */
+/** Returns the messages that an upstream sent in a recording, and the plugin's events as messages. */
 export function wireMessagesOf({ frames, answer }: Pick<Recording, "frames" | "answer">): WireMessage[] {
   const asked = new Map<number, string>();
   const urls = new Map<number, string>();
@@ -56,18 +56,18 @@ function socketMessages({ text }: Extract<Frame, { kind: "socket-received" }>, u
   return [{ kind, isRefusal, places: packet.payload === undefined ? [] : placesOf(packet.payload) }];
 }
 
-/** An event mostly carries one value: its places are named as they stand in it, those of others by their number. */
+/** Returns the paths of an event's arguments. Those of the first, usually the only one, have no prefix. */
 function argumentPlaces(values: readonly Json[]): Place[] {
   return values.flatMap((value, index) => placesOf(value, index === 0 ? "" : `argument ${index + 1} `));
 }
 
-// A word by which a value says what it is; `object` is OpenAI's.
+// Keys whose value names a message's type; `object` is OpenAI's.
 const DISCRIMINATORS = ["type", "event", "op", "kind", "object"];
 const WORD = /^[\w.:/[\]-]{1,64}$/;
-// A word that is said and isn't JSON, as OpenAI's `[DONE]`.
+// A marker that isn't JSON, such as OpenAI's `[DONE]`.
 const MARK = /^\[[A-Z_]+\]$/;
 
-/** A value of its own, told from others by the word in it that says what it is. */
+/** Creates a message for a value, named by its discriminator. */
 function dataMessage(kind: string, data: Json): WireMessage {
   return message([kind, ...discriminatorOf(data)].join(" "), placesOf(data));
 }

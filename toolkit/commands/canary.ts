@@ -20,8 +20,8 @@ const USAGE = `usage: bun run modelyard canary NAME [--recording FILE] [--config
 exit code: 0 the same, 3 changed, 1 it couldn't be asked, 2 bad arguments`;
 
 /**
- * `canary NAME`: asks an upstream what was asked when it was recorded, and compares the shape of what it sends. Gives
- * 0 when that is the same, 3 when it has changed, 1 when it couldn't be asked, 2 when there is nothing to compare.
+ * `canary NAME`: repeats a recorded call and compares the shape of what the upstream sends. Returns 0 when it is the
+ * same, 3 when it has changed, 1 when the call failed, 2 when there is nothing to compare.
  */
 export async function canary(argv: readonly string[]): Promise<number> {
   const given = parseArguments(argv);
@@ -35,13 +35,13 @@ export async function canary(argv: readonly string[]): Promise<number> {
   return printResult(recorded, await recordAndCompare(argv, given.upstream, recorded));
 }
 
-/** What came of asking again. */
+/** The comparison of a new call with a recording. */
 interface Comparison extends Pick<RecordedCall, "failure"> {
   readonly upstream: string;
   readonly differences: readonly Difference[];
 }
 
-/** Some things come only by chance: a difference is one when a second asking shows it too. */
+/** Calls the upstream again if it differs, and keeps the differences that both calls have: some parts are random. */
 async function recordAndCompare(
   argv: readonly string[],
   upstream: string,
@@ -81,7 +81,7 @@ function printResult(recorded: Recording, compared: Comparison): number {
   return CHANGED;
 }
 
-/** What is asked, or what is wrong with it. */
+/** Returns the arguments, or a message about what is wrong with them. */
 function parseArguments(
   argv: readonly string[],
 ): { readonly upstream: string; readonly file: string } | string {

@@ -1,9 +1,9 @@
-/** Whether an argument asks how a command is used. */
+/** Returns whether an argument asks for help. */
 export function isHelp(argument: string): boolean {
   return argument === "--help" || argument === "-h";
 }
 
-/** Prints what was asked for with --help; gives 0, as nothing went wrong. */
+/** Prints the usage of a command. Returns the exit code 0. */
 export function printHelp(usage: string): number {
   console.log(usage);
   return 0;

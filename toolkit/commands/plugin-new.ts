@@ -10,8 +10,8 @@ const GATEWAY = join(import.meta.dir, "../..");
 const DEFAULT_KIND = "sse";
 
 /**
- * `plugin new NAME`: writes a small plugin with its tests to a new folder, from which it can be served at once.
- * With --help it only says how it is used. Throws a StartupError when it can't.
+ * `plugin new NAME`: writes a small working plugin with its tests to a new folder. Prints the usage with --help.
+ * Throws a StartupError when the folder can't be written.
  */
 export async function pluginNew(argv: readonly string[]): Promise<number> {
   const usage = `usage: bun run modelyard plugin new NAME [--kind ${kinds().join("|")}] [--dir PATH]`;
@@ -40,7 +40,7 @@ export async function pluginNew(argv: readonly string[]): Promise<number> {
 interface NewPlugin {
   readonly name: string;
   readonly kind: string;
-  /** Absolute. */
+  /** An absolute path. */
   readonly folder: string;
 }
 

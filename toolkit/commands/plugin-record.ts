@@ -15,8 +15,8 @@ const USAGE = `usage: bun run modelyard plugin record NAME --prompt TEXT [--mode
   FILE      default: recordings/NAME.json beside gateway.yaml`;
 
 /**
- * `plugin record NAME --prompt TEXT`: asks an upstream and keeps what it really sent, without secrets. Gives 0 when
- * it is written, or only --help was asked for, 1 when the upstream didn't answer, 2 when it was not asked properly.
+ * `plugin record NAME --prompt TEXT`: calls an upstream and writes what it sent to a file, without secrets. Returns 0
+ * when it is written, and for --help, 1 when the call failed, 2 for invalid arguments.
  */
 export async function pluginRecord(argv: readonly string[]): Promise<number> {
   if (argv.some(isHelp)) return printHelp(USAGE);
@@ -26,7 +26,7 @@ export async function pluginRecord(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const out = given.out ?? recordingFile(argv, given.upstream);
-  // Before anything is asked, and perhaps paid for.
+  // Before a call that may cost money.
   await expectWritable(out);
   const { recording, failure } = await recordCall(argv, given);
   if (failure !== undefined) {
@@ -42,7 +42,7 @@ export async function pluginRecord(argv: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** Throws a StartupError where a file can't be written, as far as that can be told without writing anything. */
+/** Throws a StartupError if a file can't be written, as far as that shows without writing. */
 async function expectWritable(file: string): Promise<void> {
   let there = file;
   while (!existsSync(there)) there = dirname(there);
@@ -61,7 +61,7 @@ async function writing(file: string, write: () => Promise<unknown>): Promise<voi
   }
 }
 
-/** What is asked, or what is wrong with it. */
+/** Returns the arguments, or a message about what is wrong with them. */
 function parseArguments(argv: readonly string[]) {
   const text = { type: "string" } as const;
   const options = { prompt: text, model: text, out: text, config: text };

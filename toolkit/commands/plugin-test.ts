@@ -17,8 +17,8 @@ const USAGE = `usage: bun run modelyard plugin test PATH [--fixtures FILE] [--on
   RULE      a level (4) or a rule (2.4)`;
 
 /**
- * `plugin test PATH`: puts a plugin to the conformance kit, offline, and prints what it came to. Gives 0 when no
- * rule is broken or only --help was asked for, 1 when one is, 2 when there is nothing to test.
+ * `plugin test PATH`: tests a plugin with the conformance kit, offline, and prints the report. Returns 0 when no rule
+ * is broken, and for --help, 1 when one is, 2 when there is nothing to test.
  */
 export async function pluginTest(argv: readonly string[]): Promise<number> {
   if (argv.some(isHelp)) return printHelp(USAGE);

@@ -14,7 +14,7 @@ const USAGE = `usage: bun run modelyard plugin new NAME [--kind http|polling|soc
        bun run modelyard plugin test PATH [--fixtures FILE] [--only RULE]
        bun run modelyard plugin record NAME --prompt TEXT [--model MODEL] [--out FILE]`;
 
-/** `plugin new`, `plugin test` and `plugin record`: what the authors of plugins need. With --help: how to ask. */
+/** Runs `plugin new`, `plugin test` or `plugin record`. Prints the usage with --help. */
 export async function plugin([action = "", ...argv]: readonly string[]): Promise<number> {
   if (isHelp(action)) return printHelp(USAGE);
   const act = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;

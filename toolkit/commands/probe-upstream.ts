@@ -4,11 +4,11 @@ import type { Logger } from "../../src/contract/index.ts";
 import type { OpenUpstream } from "../../src/targets/open-upstream.ts";
 import { Deadlines, STREAMING } from "../../src/attempts/deadlines.ts";
 
-/** What a plugin made of an upstream's answer. */
+/** The events that a plugin made of an upstream's answer. */
 export interface ProbeResult {
-  /** The types of its events, each once, in the order in which they came first. */
+  /** The types of events, each once, in the order of their first occurrence. */
   readonly types: string[];
-  /** What it failed with, if it did. */
+  /** The error, if the call failed. */
   readonly failure: unknown;
 }
 
@@ -17,7 +17,7 @@ interface ProbeRequest {
   readonly prompt: string;
 }
 
-/** Asks an upstream that was started one streamed question, within the upstream's own deadlines, and reads the answer to its end. */
+/** Sends one streamed request to a started upstream, within the upstream's timeouts, and reads the answer to its end. */
 export async function probeUpstream(
   open: OpenUpstream,
   asking: ProbeRequest,
@@ -82,7 +82,7 @@ async function readAnswer(
   }
 }
 
-/** The outcome of `promise`, or the reason for which the signal is aborted before. */
+/** Settles like `promise`, or rejects with the reason of the signal if that is aborted before. */
 async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   const aborted = Promise.withResolvers<never>();
   const abort = (): void => aborted.reject(signal.reason);

@@ -22,32 +22,32 @@ import { openTemporaryStorage } from "../../src/storage/open-storage.ts";
 import { probeUpstream } from "./probe-upstream.ts";
 import { waitFor } from "../../src/cli/waiting.ts";
 
-// A plugin leaves at the answer's end, but what the upstream says behind it belongs to its shape as well.
+// What an upstream sends after the answer's end is recorded, too.
 const QUIET_MS = 300;
 const LONGEST_MS = 3_000;
 
-/** A question for one upstream of gateway.yaml. */
+/** A call of one upstream of gateway.yaml. */
 export interface RecordOptions {
   readonly upstream: string;
   readonly prompt: string;
-  /** Undefined: the first that it lists. */
+  /** Default: the first model that the upstream lists. */
   readonly model: string | undefined;
 }
 
-/** What went over the wire, without secrets, and with what the asking failed, if it did. */
+/** The recording of a call, without secrets, and its error message if it failed. */
 export interface RecordedCall {
   readonly recording: Recording;
   readonly failure: string | undefined;
 }
 
-/** Where the recording of an upstream is kept unless told otherwise: beside the gateway.yaml of the command line. */
+/** Returns the default file of an upstream's recording, beside the gateway.yaml of the command line. */
 export function recordingFile(argv: readonly string[], upstream: string): string {
   return join(dirname(resolve(configPath(argv))), "recordings", `${upstream}.json`);
 }
 
 /**
- * Opens one upstream of gateway.yaml alone, asks it one streamed question, and records all that goes over the wire.
- * Its state is kept in memory, so that neither the gateway's credentials are used nor its database is written.
+ * Opens one upstream of gateway.yaml, sends it one streamed request, and records everything on the wire. Its state is
+ * in memory: the gateway's stored credentials aren't used, and its database isn't written.
  * Throws a ConfigError or a StartupError when it can't be opened.
  */
 export async function recordCall(argv: readonly string[], question: RecordOptions): Promise<RecordedCall> {
@@ -97,7 +97,7 @@ function plannedUpstream({ upstreams, unloadable }: Plan, id: string): PlannedUp
   throw new StartupError(`gateway.yaml has no enabled upstream "${id}"; it has: ${known}`);
 }
 
-/** Its list of models may need what that begins, as its answers do. */
+/** Calls start(), which the list of models may require. */
 async function start({ id, upstream, timeouts }: OpenUpstream): Promise<void> {
   try {
     await waitFor(`"${id}" to start`, within(timeouts.first_event, upstream.start?.()));

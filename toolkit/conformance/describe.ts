@@ -6,7 +6,7 @@ import { LEVELS, RULES } from "./rules/rules.ts";
 import type { Level } from "./rules/rules.ts";
 import { testRule, unknownNames } from "./run.ts";
 
-// A rule that is broken may wait several times for what never comes.
+// A broken rule may run into several of the kit's time limits.
 const TIMEOUT_MS = 60_000;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The suite that anybody's plugin can be put to, offline: `modelyard/conformance`.
+ * The conformance kit, which tests any plugin offline: `modelyard/conformance`.
  * @module
  */
 export { describeUpstream } from "./describe.ts";

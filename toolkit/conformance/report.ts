@@ -1,19 +1,19 @@
 import { LEVELS } from "./rules/rules.ts";
 import type { Rule } from "./rules/rules.ts";
 
-/** `kept`, `broken`, or `skipped` because it doesn't apply. */
+/** The outcome of a rule. `skipped`: the rule doesn't apply. */
 export type RuleOutcome = "kept" | "broken" | "skipped";
 
-/** What one rule came to. */
+/** The result of one rule. */
 export interface Result {
   readonly rule: Rule;
   readonly outcome: RuleOutcome;
-  /** Broken: what was seen instead. Skipped: why. Kept: what is worth knowing, if anything. */
+  /** What was observed instead (broken), the reason (skipped), or an optional remark (kept). */
   readonly detail: string | undefined;
   readonly ms: number;
 }
 
-/** What a plugin's test came to. */
+/** The results of a plugin's test. */
 export interface Report {
   readonly plugin: string;
   /** True when no rule is broken. */
@@ -24,7 +24,7 @@ export interface Report {
 
 const SIGNS: Readonly<Record<RuleOutcome, string>> = { kept: "✓", broken: "✗", skipped: "–" };
 
-/** What was broken, why it matters, and where to look. */
+/** Formats a broken rule: what was observed, why it matters, where it is documented. */
 export function messageOf({ rule, detail }: Result): string {
   return [
     `${rule.id}: ${rule.title}`,
@@ -34,7 +34,7 @@ export function messageOf({ rule, detail }: Result): string {
   ].join("\n");
 }
 
-/** A report for people: each rule on a line, level by level, and of the broken ones what, why and where. */
+/** Formats a report as text: one line a rule, level by level, with the details of broken rules. */
 export function reportText({ plugin, results, ms }: Report): string {
   const levels = [...new Set(results.map(({ rule }) => rule.level))];
   const blocks = levels.map((level) => {

@@ -40,11 +40,11 @@ const CHECKS = new Map<string, Check>(
 export interface TestOptions {
   /** Only one level (`4`) or one rule (`2.3`, or its whole id). Default: all. */
   readonly only?: string;
-  /** How long anything may take that should happen at once, in milliseconds. Default 3,000. */
+  /** Time limit of each step that should take no time, in milliseconds. Default 3,000. */
   readonly patience?: number;
 }
 
-/** Puts a plugin to the kit's rules, one after the other. Never rejects: what goes wrong is in the report. */
+/** Tests a plugin against the rules, one after the other. Never rejects: failures are in the report. */
 export async function testUpstream(
   plugin: UpstreamPlugin,
   fixtures: Fixtures,
@@ -63,14 +63,14 @@ function isSelected(id: RuleId, only = ""): boolean {
   return only === "" || id === only || id.startsWith(`${only}.`) || id.startsWith(`${only} `);
 }
 
-/** What is put to a rule. */
+/** The plugin under test with its fixtures. */
 export interface TestSubject {
   readonly plugin: UpstreamPlugin;
   readonly fixtures: Fixtures;
   readonly patience?: number;
 }
 
-/** Puts a plugin to one rule. */
+/** Tests a plugin against one rule. */
 export async function testRule(
   id: RuleId,
   { plugin, fixtures, patience = PATIENCE_MS }: TestSubject,
@@ -85,7 +85,7 @@ export async function testRule(
   return { rule, outcome, detail, ms: Math.round(performance.now() - begun) };
 }
 
-/** Why a rule doesn't apply, if the fixtures say so. */
+/** Returns the reason for which the fixtures exclude a rule, if they do. */
 export function reasonToSkip({ rule, scenarios }: Check, { unsupported = {} }: Fixtures): string | undefined {
   const [number = ""] = rule.split(" ");
   const scenario = scenarios.find((name) => unsupported[name] !== undefined);
@@ -106,7 +106,7 @@ async function outcomeOf(check: Check, harness: Harness): Promise<Pick<Result, "
   }
 }
 
-/** What `unsupported` names that is neither a scenario nor a rule. */
+/** Returns the names in `unsupported` that are neither a scenario nor a rule. */
 export function unknownNames({ unsupported = {} }: Fixtures): readonly string[] {
   const numbers = RULES.flatMap(({ id }) => [id, id.split(" ")[0] ?? id]);
   return Object.keys(unsupported).filter(

@@ -8,7 +8,7 @@ import { RuleViolation, quoted } from "../harness/verdict.ts";
 
 const AT_ONCE = 20;
 
-/** Level 1: what the upstream says arrives. */
+/** Level 1: the content of answers arrives. */
 export const ANSWERS: readonly Check[] = [
   { rule: "1.1 text", scenarios: ["text"], run: (harness) => saysAll(harness, "text", true) },
   { rule: "1.2 plain", scenarios: ["text"], run: (harness) => saysAll(harness, "text", false) },
@@ -56,7 +56,7 @@ async function usage(harness: Harness): Promise<void> {
     if (found.input === expected.input && found.output === expected.output) continue;
     const seen = `input ${found.input ?? "nothing"}, output ${found.output ?? "nothing"}`;
     const told = `input ${expected.input}, output ${expected.output}`;
-    throw new RuleViolation(`the upstream reported ${told}, and ${form(stream)} the plugin says ${seen}`);
+    throw new RuleViolation(`the upstream reported ${told}, and ${form(stream)} the plugin reported ${seen}`);
   }
 }
 

@@ -13,11 +13,11 @@ import type { ScenarioName } from "../upstreams/scenarios.ts";
 import { RuleViolation } from "../harness/verdict.ts";
 import { pause } from "../harness/timing.ts";
 
-// Long enough for the upstream to have filled what lies between it and the plugin.
+// Time for the upstream to fill the buffers between it and the plugin.
 const PAUSE_MS = 30;
 const GIVEN_UP = 12;
 
-/** Level 4, first half: nobody waits for an answer that nobody wants. */
+/** Level 4, first half: cancelling ends the work on both sides. */
 export const CANCELLING: readonly Check[] = [
   { rule: "4.1 silent", scenarios: ["silent"], run: (harness) => givenUp(harness, "silent", true) },
   { rule: "4.2 begun", scenarios: ["begun"], run: (harness) => givenUp(harness, "begun", true) },
@@ -33,7 +33,7 @@ async function givenUp(harness: Harness, name: ScenarioName, stream: boolean): P
   });
 }
 
-/** Given up before the upstream has said anything, and with half of the answer read. */
+/** Cancels a plain request before the upstream has sent anything, and after half of the answer. */
 async function plain(harness: Harness): Promise<void> {
   await givenUp(harness, "silent", false);
   if (harness.fixtures.unsupported?.stall === undefined) await givenUp(harness, "stall", false);
@@ -48,7 +48,7 @@ async function midStream(harness: Harness): Promise<string> {
   });
 }
 
-/** Requests that were given up must not use anything up: credentials, places, connections. */
+/** Cancels many requests: none may keep a credential, a permit or a connection. */
 async function againAndAgain(harness: Harness, play: Play): Promise<string> {
   for (let given = 1; given <= GIVEN_UP; given++) {
     try {
@@ -57,9 +57,7 @@ async function againAndAgain(harness: Harness, play: Play): Promise<string> {
       await request.cancel();
     } catch (error) {
       if (!(error instanceof RuleViolation)) throw error;
-      throw new RuleViolation(
-        `after ${given} requests that were given up another one fails: ${error.message}`,
-      );
+      throw new RuleViolation(`after ${given} cancelled requests the next one fails: ${error.message}`);
     }
   }
   return `${GIVEN_UP + 1} times`;
@@ -89,13 +87,12 @@ async function expectEnd(play: Play, request: TestRequest, patience: number): Pr
   request.call.abort();
   if (!(await request.settles())) {
     throw new RuleViolation(
-      `${patience} ms after \`call.signal\` was aborted the plugin still waits: race every wait with it`,
+      `${patience} ms after \`call.signal\` was aborted the plugin still waits: race every wait against it`,
     );
   }
-  // An event that was on its way may come yet; after it the end must.
+  // One event may still be in flight; the end must follow it.
   if (!request.isDone && !(await request.cancel()))
     throw new RuleViolation("after the abort return() doesn't end");
-  if (request.answer.finishes.length > 0)
-    throw new RuleViolation("an answer that was given up was given a `finish`");
+  if (request.answer.finishes.length > 0) throw new RuleViolation("a cancelled answer has a `finish`");
   await expectIdle(play.played, patience);
 }

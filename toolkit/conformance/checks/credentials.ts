@@ -10,7 +10,7 @@ import { RuleViolation, describeError, NotApplicable } from "../harness/verdict.
 
 const MAX_REJECTIONS = 2;
 
-/** Level 5: credentials are used as the upstream says, kept, and never shown. */
+/** Level 5: credentials are used as the upstream requires, stored, and never shown. */
 export const CREDENTIALS: readonly Check[] = [
   { rule: "5.1 refused", scenarios: ["refused"], run: refused },
   { rule: "5.2 limited", scenarios: ["limited"], run: limited },
@@ -24,14 +24,15 @@ async function refused(harness: Harness): Promise<void> {
   for (const stream of [true, false]) {
     const { error, finishes } = await harness.answer("refused", { stream });
     if (error === undefined || finishes.length > 0)
-      throw new RuleViolation("a refused credential is no failure");
+      throw new RuleViolation("the request with a refused credential didn't fail");
     expectCode(error, ["rejected"]);
   }
 }
 
 async function limited(harness: Harness): Promise<void> {
   const { error, finishes } = await harness.answer("limited");
-  if (error === undefined || finishes.length > 0) throw new RuleViolation("a limit is no failure");
+  if (error === undefined || finishes.length > 0)
+    throw new RuleViolation("the request beyond the limit didn't fail");
   expectCode(error, ["rate-limited"]);
   expectRetryAfter(error);
 }
@@ -44,16 +45,14 @@ async function refresh(harness: Harness): Promise<void> {
     const { signUps } = played;
     await expectRenewal(ask, played);
     const isRefreshed = played.signUps === signUps;
-    // Services take back what is new, too.
+    // Services also revoke new credentials.
     await expectRenewal(ask, played);
     if (isRefreshed && played.signUps !== signUps)
-      throw new RuleViolation(
-        "a credential that was refreshed was given up when it expired again soon after",
-      );
+      throw new RuleViolation("a refreshed credential was abandoned when it expired again soon after");
   });
 }
 
-/** Has the credentials expire, and asks until an answer is whole. */
+/** Expires the credentials and retries until an answer is complete. */
 async function expectRenewal(ask: Play["ask"], played: TestUpstream): Promise<void> {
   played.expire?.();
   for (let time = 0; ; time++) {
@@ -83,21 +82,20 @@ async function restart(harness: Harness): Promise<void> {
 async function announced(harness: Harness): Promise<void> {
   await harness.play("text", async ({ ask, opened, played }) => {
     const { secrets } = played;
-    if (!secrets)
-      throw new NotApplicable("the upstream hands out no secrets (the fixtures have no `secrets`)");
+    if (!secrets) throw new NotApplicable("the upstream issues no secrets (the fixtures have no `secrets`)");
     expectText(await ask().readAll(), scenarioOf("text").answer.text);
-    // What a refresh gives is a secret, too.
+    // A refreshed token is a secret, too.
     if (played.expire) await expectRenewal(ask, played);
     const { host, optionSecrets } = opened;
     const silent = secrets.filter((secret) => !host.secrets.has(secret) && !optionSecrets.includes(secret));
     if (silent.length === 0) return;
     throw new RuleViolation(
-      `of ${secrets.length} secrets that the upstream handed out ${silent.length} were not announced`,
+      `of ${secrets.length} secrets that the upstream issued, ${silent.length} were not passed to host.secret()`,
     );
   });
 }
 
-/** The first request after the start comes before there is a credential. */
+/** Sends the first request before a credential exists. */
 async function queued(harness: Harness): Promise<void> {
   await using played = await harness.startUpstream("text");
   if (played.signUps === undefined)
@@ -109,9 +107,7 @@ async function queued(harness: Harness): Promise<void> {
     const request = opened.ask();
     expectText(await request.readAll(), scenarioOf("text").answer.text);
     if (before > 0 || request.call.signals.queued > 0) return;
-    throw new RuleViolation(
-      "a request waited for a credential to be made and `call.queued()` was not called",
-    );
+    throw new RuleViolation("a request waited for a new credential, and `call.queued()` was not called");
   } finally {
     await opened.cancelAll();
     await opened.host.close();

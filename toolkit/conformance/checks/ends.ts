@@ -17,7 +17,7 @@ const MOST_BYTES = 24 * 2 ** 20;
 const STEADY_LOOKS = 12;
 const LOOK_MS = 25;
 
-/** Level 2: events as the contract wants them, and no end but a true one. */
+/** Level 2: events follow the contract, and truncated answers end in an error. */
 export const ENDS: readonly Check[] = [
   { rule: "2.1 events", scenarios: ["text"], run: events },
   { rule: "2.2 finish-once", scenarios: ["text"], run: finishOnce },
@@ -38,7 +38,7 @@ export const ENDS: readonly Check[] = [
   { rule: "2.13 last-text", scenarios: ["joined"], run: lastText },
 ];
 
-/** Every answer that the upstream can give in full, in both forms. */
+/** Yields every complete answer that the upstream supports, streamed and plain. */
 async function* wholeAnswers(harness: Harness): AsyncGenerator<CollectedAnswer> {
   for (const name of ["text", "length", "reasoning", "tools"] as const) {
     if (harness.fixtures.unsupported?.[name] !== undefined) continue;
@@ -65,9 +65,8 @@ async function finishOnce(harness: Harness): Promise<void> {
     const after = said.slice(said.findIndex(({ type }) => type === "finish") + 1);
     const stray = finishes.length === 1 && after.find((event) => !mayFollowFinish(event));
     if (stray) throw new RuleViolation(`after the \`finish\` comes ${quoted(JSON.stringify(stray))}`);
-    if (!hasEnded)
-      throw new RuleViolation(`the stream doesn't end by itself, but with ${describeError(error)}`);
-    if (finishes.length === 0) throw new RuleViolation("a whole answer ended without a `finish`");
+    if (!hasEnded) throw new RuleViolation(`the stream ends with an error: ${describeError(error)}`);
+    if (finishes.length === 0) throw new RuleViolation("a complete answer ended without a `finish`");
   }
 }
 
@@ -78,12 +77,12 @@ function mayFollowFinish(event: ChatEvent): boolean {
 async function expectTruncated(harness: Harness, name: ScenarioName, stream: boolean): Promise<void> {
   const outcome = await harness.answer(name, { stream });
   expectNoFinish(outcome);
-  // An end without a `finish` is the contract's own way to say it, except where nobody could tell a fault.
+  // Ending without a `finish` also reports truncation, except where the plugin saw an invalid format.
   if (outcome.error !== undefined) expectCode(outcome.error, BROKEN_OFF);
-  else if (name !== "end") throw new RuleViolation("the answer just ends, and nobody is told why");
+  else if (name !== "end") throw new RuleViolation("the answer ends without an error");
   const { text } = scenarioOf(name).answer;
   if (!text.startsWith(outcome.text)) {
-    throw new RuleViolation(`the text is ${quoted(outcome.text)}, which the upstream never said`);
+    throw new RuleViolation(`the text is ${quoted(outcome.text)}, which the upstream never sent`);
   }
 }
 
@@ -91,7 +90,7 @@ async function fails(harness: Harness, name: ScenarioName, stream: boolean): Pro
   const outcome = await harness.answer(name, { stream });
   expectNoErrorMessageAsText(outcome);
   expectNoFinish(outcome);
-  if (outcome.error === undefined) throw new RuleViolation("the answer just ends, and nobody is told why");
+  if (outcome.error === undefined) throw new RuleViolation("the answer ends without an error");
   expectCode(outcome.error, [...FAILED, "bad-response"]);
   expectErrorMessage(outcome.error);
 }
@@ -101,7 +100,7 @@ async function broken(harness: Harness): Promise<void> {
     const outcome = await harness.answer("broken", { stream });
     expectNoErrorMessageAsText(outcome);
     expectNoFinish(outcome);
-    if (outcome.error === undefined) throw new RuleViolation("the answer just ends, and nobody is told why");
+    if (outcome.error === undefined) throw new RuleViolation("the answer ends without an error");
     expectCode(outcome.error, FAILED);
     expectErrorMessage(outcome.error);
   }
@@ -109,27 +108,27 @@ async function broken(harness: Harness): Promise<void> {
 
 function expectNoFinish({ finishes }: CollectedAnswer): void {
   if (finishes.length > 0)
-    throw new RuleViolation("the answer was given a `finish`, so that it passes for a whole one");
+    throw new RuleViolation("the truncated answer has a `finish`, so that it passes for a complete one");
 }
 
 function expectNoErrorMessageAsText({ text, reasoning }: CollectedAnswer): void {
   if (text.includes(ERROR_MESSAGE) || reasoning.includes(ERROR_MESSAGE)) {
-    throw new RuleViolation(`the upstream's error message is text of the answer: ${quoted(text)}`);
+    throw new RuleViolation(`the upstream's error message is in the answer's text: ${quoted(text)}`);
   }
 }
 
-/** Throws unless the error says what the upstream said. */
+/** Throws unless the error has the upstream's error message. */
 export function expectErrorMessage(error: unknown): void {
   if (error instanceof Error && error.message.includes(ERROR_MESSAGE)) return;
   throw new RuleViolation(
-    `the upstream said ${quoted(ERROR_MESSAGE)}, and the error is ${describeError(error)}`,
+    `the upstream's message is ${quoted(ERROR_MESSAGE)}, the error is ${describeError(error)}`,
   );
 }
 
 /** Throws unless the error is an UpstreamError with one of these codes. */
 export function expectCode(error: unknown, codes: readonly UpstreamErrorCode[]): void {
   if (!UpstreamError.is(error))
-    throw new RuleViolation(`${describeError(error)} was thrown, which is no UpstreamError`);
+    throw new RuleViolation(`${describeError(error)} was thrown, not an UpstreamError`);
   if (codes.includes(error.code)) return;
   throw new RuleViolation(`the error is ${describeError(error)}; its code should be ${codes.join(" or ")}`);
 }
@@ -156,27 +155,27 @@ async function bounded(harness: Harness): Promise<string> {
       throw new RuleViolation("the fixtures don't count `sent`, so this can't be seen");
     const request = play.ask();
     while (request.answer.events.length === 0 && !request.isDone)
-      await request.readNext("though the upstream talks on");
+      await request.readNext("though the upstream keeps sending");
     if (request.isDone)
       throw new RuleViolation(`the answer ended at once, with ${describeError(request.answer.error)}`);
     const { sent } = play.played;
     const told = Buffer.byteLength(request.answer.text);
     if (sent < told)
       throw new RuleViolation(
-        `the fixtures count ${sent} bytes as \`sent\`, and ${told} bytes of text have come`,
+        `the fixtures count ${sent} bytes as \`sent\`, and ${told} bytes of text have arrived`,
       );
     return await awaitBackpressure(play);
   });
 }
 
-/** Watches what the upstream gets rid of while nobody reads, until that stands still. */
+/** Waits until the upstream's writes stop while nothing is read. */
 async function awaitBackpressure({ played }: Play): Promise<string> {
   let [before, steady] = [-1, 0];
   while (steady < STEADY_LOOKS && played.active !== 0) {
     const { sent = 0 } = played;
     if (sent > MOST_BYTES) {
       throw new RuleViolation(
-        `while nobody read, the plugin took ${Math.round(sent / 2 ** 20)} MiB and went on`,
+        `without a reader the plugin took ${Math.round(sent / 2 ** 20)} MiB and continued`,
       );
     }
     steady = sent === before ? steady + 1 : 0;
@@ -209,7 +208,7 @@ async function lateText(harness: Harness): Promise<void> {
   if (outcome.error !== undefined) return expectCode(outcome.error, BROKEN_OFF);
   if (outcome.text === text) return;
   throw new RuleViolation(
-    `the text is ${quoted(outcome.text)}: what came behind the first finish reason is lost`,
+    `the text is ${quoted(outcome.text)}: what followed the first finish reason is lost`,
   );
 }
 

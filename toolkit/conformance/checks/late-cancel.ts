@@ -5,16 +5,16 @@ import { RuleViolation, NotApplicable } from "../harness/verdict.ts";
 import { pause } from "../harness/timing.ts";
 
 const MARK = "mark-of-the-late";
-// What was begun all the same has been sent by then.
+// Time for a request to be sent although it was cancelled.
 const AFTERMATH_MS = 60;
 
-/** Level 4: nothing is begun for a client who has left before its prompt was sent. */
+/** Level 4: a prompt isn't sent after its client has disconnected. */
 export const LATE_CANCEL: readonly Check[] = [{ rule: "4.16 late", scenarios: ["text"], run: late }];
 
 async function late(harness: Harness): Promise<void> {
   await harness.play("text", async (play) => {
     await askMarked(play).readAll();
-    if (!isSeen(play)) throw new NotApplicable("what the upstream is asked can't be seen");
+    if (!isSeen(play)) throw new NotApplicable("the upstream's requests can't be observed");
   });
   await harness.play("text", async (play) => {
     await expectUnsent(play, askMarked(play, true), "before chat() was called");
@@ -22,7 +22,7 @@ async function late(harness: Harness): Promise<void> {
   await harness.play("text", (play) => whileQueued(play));
 }
 
-/** The first request of a plugin that signs up by itself waits for a credential. */
+/** Cancels the first request of a plugin that signs up by itself while a credential is made. */
 async function whileQueued(play: Play): Promise<void> {
   if (play.played.signUps !== 0) return;
   const request = askMarked(play);
@@ -53,8 +53,6 @@ async function expectUnsent(play: Play, request: TestRequest, when: string): Pro
     throw new RuleViolation(`the client left ${when}, and the plugin still waits`);
   await request.cancel();
   await pause(AFTERMATH_MS);
-  if (isSeen(play))
-    throw new RuleViolation(`the client left ${when}, and the upstream was asked all the same`);
-  if (request.answer.finishes.length > 0)
-    throw new RuleViolation("an answer that was given up was given a `finish`");
+  if (isSeen(play)) throw new RuleViolation(`the client left ${when}, and the prompt was sent all the same`);
+  if (request.answer.finishes.length > 0) throw new RuleViolation("a cancelled answer has a `finish`");
 }

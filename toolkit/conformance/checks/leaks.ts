@@ -13,10 +13,10 @@ import { NetworkTrap, countOpenDescriptors, RejectionProbe, TimerProbe } from ".
 const CYCLES = 8;
 const STEADY_LOOKS = 4;
 const LOOK_MS = 25;
-// Work that `open` has begun in secret shows by then.
+// Time for work that `open` started in the background to show.
 const AFTERMATH_MS = 60;
 
-/** Level 4, second half: nothing is left over. */
+/** Level 4, second half: closing releases everything. */
 export const LEAKS: readonly Check[] = [
   { rule: "4.7 reopen", scenarios: ["text"], run: reopen },
   { rule: "4.8 open-network", scenarios: ["text"], run: openWithoutNetwork },
@@ -56,9 +56,7 @@ async function openWithoutNetwork(harness: Harness): Promise<void> {
   if (trap.seen.length > 0) throw new RuleViolation(`open() used the network: ${trap.seen.join(", ")}`);
   const connections = played.accepted ?? 0;
   if (connections > 0 || played.received.length > 0) {
-    throw new RuleViolation(
-      "open() connected to the upstream; what must be done beforehand belongs in start()",
-    );
+    throw new RuleViolation("open() connected to the upstream; move that to start()");
   }
 }
 
@@ -69,10 +67,10 @@ async function openWithoutWrites(harness: Harness): Promise<void> {
   await opened.host.close();
   const { writes } = opened.storage;
   if (writes > 0)
-    throw new RuleViolation(`open() wrote ${writes} times to host.storage; what writes belongs in start()`);
+    throw new RuleViolation(`open() wrote ${writes} times to host.storage; move that to start()`);
 }
 
-/** One life with a whole answer and one that is given up. */
+/** Opens and closes the plugin around a complete answer, and around a cancelled one. */
 async function runLifecycle(harness: Harness): Promise<void> {
   await harness.play("text", async ({ ask }) => ask().readAll());
   if (harness.fixtures.unsupported?.stall !== undefined) return;
@@ -91,26 +89,26 @@ async function timers(harness: Harness): Promise<void> {
   if (await becomesTrue(() => watch.pending.length === 0, harness.patience)) return;
   const places = [...new Set(watch.pending)].join(", ");
   throw new RuleViolation(
-    `${watch.pending.length} timers go on after closing; started ${places}. Clear them in host.defer()`,
+    `${watch.pending.length} timers are pending after closing; started ${places}. Clear them in host.defer()`,
   );
 }
 
 async function descriptors(harness: Harness): Promise<string> {
-  // What a process opens once and keeps isn't a leak.
+  // The first run may open what the process keeps.
   await runLifecycle(harness);
   const before = await steadyDescriptors();
   if (before === undefined) throw new NotApplicable("open files can't be counted on this system");
   for (let cycle = 0; cycle < CYCLES; cycle++) await runLifecycle(harness);
-  // Others in this process open and close some meanwhile.
+  // Other code in this process may open some meanwhile.
   const isBack = (): boolean => (countOpenDescriptors() ?? 0) < before + CYCLES / 2;
   if (await becomesTrue(isBack, harness.patience)) return `${countOpenDescriptors()} open, ${before} before`;
   const after = countOpenDescriptors();
   throw new RuleViolation(
-    `after ${CYCLES} lives of the upstream ${after} files and sockets are open, before it were ${before}`,
+    `after ${CYCLES} times opening and closing, ${after} files and sockets are open; there were ${before} before`,
   );
 }
 
-/** How many are open once the sockets of what was before have closed. */
+/** Returns the number of open descriptors after those of earlier runs have closed. */
 async function steadyDescriptors(): Promise<number | undefined> {
   let fewest = countOpenDescriptors();
   for (let look = 0; look < STEADY_LOOKS; look++) {
@@ -139,9 +137,9 @@ async function closed(harness: Harness): Promise<void> {
   const [request, writes] = [played.received.length, opened.storage.writes];
   await pause(AFTERMATH_MS);
   if (played.received.length > request)
-    throw new RuleViolation("after closing the upstream is still being asked");
+    throw new RuleViolation("after closing the upstream still receives requests");
   if (opened.storage.writes > writes)
-    throw new RuleViolation("after closing host.storage is still being written to");
+    throw new RuleViolation("after closing the plugin still writes to host.storage");
 }
 
 async function listeners(harness: Harness): Promise<void> {
@@ -158,13 +156,13 @@ async function expectNoListeners(
   { opened }: Play,
 ): Promise<void> {
   const count = (): number => getEventListeners(opened.host.host.signal, "abort").length;
-  // What an upstream adds once and keeps isn't a leak.
+  // The first request may add a listener that the upstream keeps.
   await request();
   const before = count();
   for (let cycle = 0; cycle < CYCLES; cycle++) await request();
   if (await becomesTrue(() => count() < before + CYCLES, harness.patience)) return;
   throw new RuleViolation(
-    `after ${CYCLES} requests \`host.signal\` has ${count()} listeners, before it had ${before}`,
+    `after ${CYCLES} requests \`host.signal\` has ${count()} listeners; there were ${before} before`,
   );
 }
 
@@ -195,20 +193,20 @@ async function rejections(harness: Harness): Promise<void> {
     const [first] = watch.seen;
     if (watch.seen.length > 0)
       throw new RuleViolation(
-        `in the scenario \`${name}\` nobody took the rejection ${describeError(first)}`,
+        `in the scenario \`${name}\` a rejection was unhandled: ${describeError(first)}`,
       );
   }
 }
 
-/** One plugin may serve several upstreams: what belongs to one must not stand in a variable of the module. */
+/** Opens two upstreams of one plugin: state in module variables mixes them up. */
 async function instances(harness: Harness): Promise<void> {
   await harness.play("text", async ({ ask }) =>
     harness.play("text", async (other) => {
-      // The one that was opened first, since what a module keeps is that of the last.
+      // Asks the first one, since module variables hold the state of the last.
       const before = other.played.received.length;
       expectText(await ask().readAll(), scenarioOf("text").answer.text);
       if (other.played.received.length > before)
-        throw new RuleViolation("of two upstreams of the plugin the one was asked in place of the other");
+        throw new RuleViolation("a request went to the other one of two upstreams of the plugin");
     }),
   );
 }

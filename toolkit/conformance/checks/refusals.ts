@@ -7,10 +7,10 @@ import { RETRY_AFTER_S, scenarioOf } from "../upstreams/scenarios.ts";
 import type { ScenarioName } from "../upstreams/scenarios.ts";
 import { RuleViolation, NotApplicable } from "../harness/verdict.ts";
 
-// The wait is counted from when the plugin read it.
+// The plugin may count from when it read the header.
 const SLACK_MS = 2_000;
 
-/** Refusals with a code of their own, which decides what rests and what is tried next. */
+/** Failures with a code of their own, which decides whether and where the gateway retries. */
 export const ERROR_CODES: readonly Check[] = [
   { rule: "2.14 filtered", scenarios: ["filtered"], run: filtered },
   {
@@ -29,12 +29,13 @@ async function filtered(harness: Harness): Promise<void> {
 async function unreachable(harness: Harness): Promise<void> {
   const played = await harness.startUpstream("text");
   await played[Symbol.asyncDispose]();
-  if (played.signUps !== undefined)
-    throw new NotApplicable("without its upstream it gets no credential to connect with");
+  if (played.signUps !== undefined) throw new NotApplicable("it needs its upstream to get a credential");
   const opened = await harness.open(played);
   try {
     await opened.start();
-    const { error, hasEnded } = await opened.ask().readAll("though nobody listens at the upstream's address");
+    const { error, hasEnded } = await opened
+      .ask()
+      .readAll("though nothing listens at the upstream's address");
     if (hasEnded && played.accepted === undefined && played.active === undefined)
       throw new NotApplicable("it connects to nothing");
     expectCode(error, ["unreachable"]);
@@ -48,7 +49,7 @@ async function spent(harness: Harness): Promise<void> {
   for (const error of await errorsIn(harness, "spent", "out-of-credit")) expectRetryAfter(error);
 }
 
-/** The failures of a streamed and a plain request, which must have this code. */
+/** Returns the errors of a streamed and a plain request, which must have this code. */
 async function errorsIn(
   harness: Harness,
   name: ScenarioName,
@@ -58,21 +59,21 @@ async function errorsIn(
   for (const stream of [true, false]) {
     const { error, finishes, text } = await harness.answer(name, { stream });
     if (error === undefined && text === scenarioOf(name).answer.text)
-      throw new NotApplicable(`your \`${name}\` gives the whole answer, as \`text\` does`);
+      throw new NotApplicable(`your \`${name}\` sends the complete answer, as \`text\` does`);
     if (error === undefined || finishes.length > 0)
-      throw new RuleViolation(`in the scenario \`${name}\` there is no failure`);
+      throw new RuleViolation(`in the scenario \`${name}\` the request didn't fail`);
     expectCode(error, [code]);
     errors.push(error);
   }
   return errors;
 }
 
-/** Throws unless the error says when to come back, as the scenarios `limited` and `spent` have it. */
+/** Throws unless `retryAfterMs` is that of the scenarios `limited` and `spent`. */
 export function expectRetryAfter(error: unknown): void {
   const expected = RETRY_AFTER_S * 1_000;
   const found = UpstreamError.is(error) ? error.retryAfterMs : undefined;
   if (found !== undefined && Math.abs(found - expected) <= SLACK_MS) return;
   throw new RuleViolation(
-    `the upstream said to come back in ${expected} ms, retryAfterMs is ${found ?? "not given"}`,
+    `the upstream's retry-after is ${expected} ms, retryAfterMs is ${found ?? "missing"}`,
   );
 }

@@ -24,9 +24,7 @@ async function unseen(harness: Harness): Promise<void> {
       for (const [place, said] of Object.entries(placesOf(opened, [error, listed]))) {
         const secret = secrets.find((each) => each.length >= SHORTEST_SECRET && said.includes(each));
         if (secret === undefined) continue;
-        throw new RuleViolation(
-          `in the scenario \`${name}\` the secret ${masked(secret)} stands in ${place}`,
-        );
+        throw new RuleViolation(`in the scenario \`${name}\` the secret ${masked(secret)} is in ${place}`);
       }
     });
   }
@@ -35,13 +33,13 @@ async function unseen(harness: Harness): Promise<void> {
 const MODELS_MS = 1_000;
 
 /**
- * An upstream may repeat a credential, again and again here, so that every cut goes through one. Whole ones are the
- * gateway's to remove.
+ * Has the upstream's error message repeat a credential, so that any truncation cuts through one. The gateway removes
+ * complete secrets only.
  */
 async function uncut(harness: Harness): Promise<void> {
   const secret = await keptSecret(harness);
   for (const name of REPEATING.filter((each) => harness.fixtures.unsupported?.[each] === undefined)) {
-    // What is cut between two of them in the one is cut within one in the other.
+    // With half a secret of padding a cut falls within a secret in at least one of the two.
     for (const padding of [0, Math.ceil(secret.length / 2)]) {
       const repeated = `${secret} `.repeat(Math.ceil(ECHO_CHARACTERS / secret.length));
       const errorMessage = `${ERROR_MESSAGE}:${"-".repeat(padding)} ${repeated}`;
@@ -59,7 +57,7 @@ function requireWhole(secret: string, places: Readonly<Record<string, string>>, 
     const rest = said.replaceAll(secret, "");
     if (!parts.some((part) => rest.includes(part))) continue;
     throw new RuleViolation(
-      `in the scenario \`${name}\` a part of the secret ${masked(secret)} stands in ${place}: it was cut`,
+      `in the scenario \`${name}\` a part of the secret ${masked(secret)} is in ${place}: it was cut`,
     );
   }
 }
@@ -67,7 +65,7 @@ function requireWhole(secret: string, places: Readonly<Record<string, string>>, 
 const REPEATING: readonly ScenarioName[] = ["broken", "failing", "refused", "limited"];
 const ECHO_CHARACTERS = 1_500;
 
-/** The longest of the options' secrets, if it is the same whenever the upstream is started. */
+/** Returns the longest secret of the options that is the same at each start of the upstream. */
 async function keptSecret(harness: Harness): Promise<string> {
   const secrets = async (): Promise<readonly string[]> => {
     await using played = await harness.startUpstream("broken");
@@ -94,7 +92,7 @@ function masked(secret: string): string {
   return `"${secret.slice(0, 4)}…" (${secret.length} characters)`;
 }
 
-/** What an error and its causes say. */
+/** Returns the messages of an error and its causes. */
 function messagesOf(error: unknown): string {
   const said: string[] = [];
   for (let each = error; each instanceof Error && said.length < 10; each = each.cause)

@@ -14,7 +14,7 @@ const API_VERSION = 1;
 const NAME = /^[a-z][a-z0-9-]*$/;
 const SOUNDS_SECRET = /(^|_)(api_?key|key|token|secret|password|passphrase)$/i;
 
-/** Level 6: what users see of a plugin before and beside its answers. */
+/** Level 6: manifest, options, models and status. */
 export const SURFACE: readonly Check[] = [
   { rule: "6.1 manifest", scenarios: [], run: manifest },
   { rule: "6.2 strict", scenarios: [], run: strict },
@@ -48,7 +48,7 @@ async function strict({ plugin }: Harness): Promise<void> {
   }
 }
 
-/** A map with named properties that takes others, too. One with none is a map of the user's own keys. */
+/** Returns whether an object with named properties accepts others. One without any is a map with the user's keys. */
 function isLoose(schema: TSchema): boolean {
   return (
     schema["type"] === "object" &&
@@ -88,7 +88,7 @@ async function models(harness: Harness): Promise<string> {
   return harness.play("text", async ({ opened }) => {
     const listed = await opened.models(harness.patience);
     if (listed instanceof Error) throw new RuleViolation(`models() failed with ${describeError(listed)}`);
-    if (!Array.isArray(listed)) throw new RuleViolation("models() gives no list");
+    if (!Array.isArray(listed)) throw new RuleViolation("models() returns no list");
     const ids = (listed as readonly Model[]).map((model) => checkedId(model));
     const twice = ids.find((id, index) => ids.indexOf(id) !== index);
     if (twice !== undefined) throw new RuleViolation(`models() lists "${twice}" twice`);
@@ -110,20 +110,17 @@ function checkedId(model: Model): string {
     throw new RuleViolation(`a model has no id: ${quoted(JSON.stringify(model))}`);
   const stray = Object.keys(model).find((name) => Object.hasOwn(CAPABILITIES, name));
   if (stray !== undefined)
-    throw new RuleViolation(
-      `"${model.id}" says ${stray} where nobody looks; it belongs into \`capabilities\``,
-    );
+    throw new RuleViolation(`"${model.id}" has ${stray} outside \`capabilities\`, where it is ignored`);
   for (const [name, value] of Object.entries(model.capabilities ?? {})) {
     const kind = Object.hasOwn(CAPABILITIES, name) ? CAPABILITIES[name as keyof Capabilities] : undefined;
-    if (kind === undefined)
-      throw new RuleViolation(`"${model.id}" has a capability that there isn't: ${name}`);
+    if (kind === undefined) throw new RuleViolation(`"${model.id}" has an unknown capability: ${name}`);
     if (value === undefined || (typeof value === kind && (kind === "boolean" || value > 0))) continue;
-    throw new RuleViolation(`"${model.id}" has ${name}: ${JSON.stringify(value)}, which is no ${kind}`);
+    throw new RuleViolation(`"${model.id}" has ${name}: ${JSON.stringify(value)}, not a ${kind}`);
   }
   return model.id;
 }
 
-// A list that is answered although the upstream plays `silent` has come by then.
+// Time for a list that is answered although the upstream plays `silent`.
 const LISTING_MS = 50;
 
 async function modelsAbort(harness: Harness): Promise<string> {
@@ -139,16 +136,17 @@ async function modelsAbort(harness: Harness): Promise<string> {
       Promise.race([ended, receivesRequest(play, harness.patience)]),
       harness.patience,
     );
-    if (early === TIMED_OUT || early === false) throw new RuleViolation("models() neither answers nor asks");
+    if (early === TIMED_OUT || early === false)
+      throw new RuleViolation("models() neither returns nor sends a request");
     const hasEnded = (await withTimeout(ended, LISTING_MS)) !== TIMED_OUT;
     if (hasEnded && play.played.received.length > before) {
-      throw new NotApplicable("your `silent` answers the list, so giving it up wasn't tested");
+      throw new NotApplicable("your `silent` answers the list, so cancelling wasn't tested");
     }
     leaving.abort(new DOMException("nobody waits for the list", "AbortError"));
     if ((await withTimeout(ended, harness.patience)) === TIMED_OUT) {
       throw new RuleViolation(`${harness.patience} ms after its signal was aborted models() still waits`);
     }
-    return hasEnded ? "it needs not ask" : "it asks the upstream";
+    return hasEnded ? "without a request" : "by a request";
   });
 }
 
@@ -157,7 +155,7 @@ async function status(harness: Harness): Promise<void> {
     if (!opened.upstream.status) throw new NotApplicable("it has no status()");
     await ask().readAll();
     const told: unknown = opened.upstream.status();
-    if (told === undefined) throw new RuleViolation("status() gives undefined");
+    if (told === undefined) throw new RuleViolation("status() returns undefined");
     let again: unknown;
     try {
       again = JSON.parse(JSON.stringify(told));
@@ -165,7 +163,7 @@ async function status(harness: Harness): Promise<void> {
       throw new RuleViolation(`status() can't be written as JSON: ${describeError(error)}`);
     }
     if (!Bun.deepEquals(again, told))
-      throw new RuleViolation("status() has something that JSON can't say: a date, a map, NaN");
+      throw new RuleViolation("status() has a value that JSON can't represent: a date, a map, NaN");
   });
 }
 
@@ -178,7 +176,7 @@ async function pages(harness: Harness): Promise<string> {
     const lost = all.filter((id) => !ids.has(id));
     if (lost.length === all.length) throw new NotApplicable("none of the scenario's `pages` are in its list");
     if (lost.length > 0)
-      throw new RuleViolation(`models of the upstream's list are lost: ${lost.join(", ")}`);
+      throw new RuleViolation(`models() lacks models of the upstream's list: ${lost.join(", ")}`);
     return `${scenario.pages.length} pages`;
   });
 }

@@ -17,14 +17,14 @@ import type { Scenario, ScenarioName } from "../upstreams/scenarios.ts";
 import { RuleViolation, describeError, quoted } from "./verdict.ts";
 import { becomesTrue, TIMED_OUT, pause, withTimeout } from "./timing.ts";
 
-// A plugin that doesn't let go has been told so by then.
+// How long clean-up waits for a plugin that ignores cancellation.
 const CANCEL_MS = 100;
 
-/** A plugin under test, and what is needed to put it to a rule. */
+/** Opens a plugin under test, plays scenarios to it and collects its answers. */
 export class Harness {
   readonly plugin: UpstreamPlugin;
   readonly fixtures: Fixtures;
-  /** How long anything may take that should happen at once, in milliseconds. */
+  /** Time limit of each step that should take no time, in milliseconds. */
   readonly patience: number;
 
   constructor(plugin: UpstreamPlugin, fixtures: Fixtures, patience: number) {
@@ -33,7 +33,7 @@ export class Harness {
     this.patience = patience;
   }
 
-  /** The options as the gateway reads them from a file. */
+  /** Validates options as the gateway does when it reads them from a file. */
   checkOptions(options: JsonObject): CheckResult {
     const { document } = parseYaml("options", JSON.stringify(options));
     return checkValue(this.plugin.options, options, { document, path: [] });
@@ -44,7 +44,7 @@ export class Harness {
     return this.fixtures.upstream(scenarioOf(name));
   }
 
-  /** Opens the plugin for an upstream that runs, without starting it. */
+  /** Opens the plugin for a running upstream, without calling start(). */
   async open(played: TestUpstream, storage = new TestStorage()): Promise<OpenedUpstream> {
     const { value, problems, secrets } = this.checkOptions(played.options);
     if (problems.length > 0) {
@@ -66,7 +66,7 @@ export class Harness {
     }
   }
 
-  /** Plays a scenario to the plugin, opened and started; closes and stops everything afterwards. */
+  /** Runs `work` with an upstream that plays a scenario and the plugin started for it; closes both afterwards. */
   async play<T>(what: ScenarioName | Scenario, work: (play: Play) => Promise<T>): Promise<T> {
     const scenario = typeof what === "string" ? scenarioOf(what) : what;
     await using played = await this.fixtures.upstream(scenario);
@@ -80,7 +80,7 @@ export class Harness {
     }
   }
 
-  /** One life of the plugin with one whole answer, for an upstream that plays `text`. */
+  /** Opens and starts the plugin, expects one complete answer of the scenario `text`, and closes it. */
   async openAndAnswer(played: TestUpstream, storage: TestStorage): Promise<OpenedUpstream> {
     const opened = await this.open(played, storage);
     try {
@@ -92,18 +92,18 @@ export class Harness {
     }
   }
 
-  /** The whole of one answer in a scenario. */
+  /** Collects one complete answer in a scenario. */
   async answer(name: ScenarioName, more: Partial<ChatRequest> = {}): Promise<CollectedAnswer> {
     return this.play(name, ({ ask }) => ask(more).readAll());
   }
 }
 
-/** A scenario that runs, and the plugin opened for it. */
+/** A running scenario and the plugin opened for it. */
 export interface Play {
   readonly scenario: Scenario;
   readonly played: TestUpstream;
   readonly opened: OpenedUpstream;
-  /** Sends a request with one user message, streamed unless told otherwise. */
+  /** Sends a request with one user message. It streams unless `more` says otherwise. */
   readonly ask: (more?: Partial<ChatRequest>) => TestRequest;
 }
 
@@ -115,7 +115,7 @@ interface OpenedParts {
   readonly optionSecrets: readonly string[];
 }
 
-/** An upstream that was opened, and what it has done with its host. */
+/** An opened upstream, with everything it did with its host. */
 export class OpenedUpstream {
   readonly upstream: Upstream;
   readonly host: TestHost;
@@ -139,7 +139,7 @@ export class OpenedUpstream {
       throw new RuleViolation("start() doesn't end");
   }
 
-  /** The models, or what models() failed with. */
+  /** Returns the models, or the error of models(). */
   async models(ms: number): Promise<readonly Model[] | Error> {
     const leaving = new AbortController();
     const listing = (async () => this.upstream.models(leaving.signal))();
@@ -153,7 +153,7 @@ export class OpenedUpstream {
     }
   }
 
-  /** See `Stage`. `hasLeft`: the client is gone before the plugin is called. */
+  /** Sends a request, see `Play.ask`. `hasLeft`: the client has disconnected before the plugin is called. */
   ask(more: Partial<ChatRequest> = {}, hasLeft = false): TestRequest {
     const { fixtures, patience } = this.#harness;
     const messages = [{ role: "user", content: "Say something." }];
@@ -165,7 +165,7 @@ export class OpenedUpstream {
     return request;
   }
 
-  /** Gives up what a check that failed has left open. */
+  /** Cancels the requests that a failed check has left open. */
   async cancelAll(): Promise<void> {
     for (const request of this.#requests.filter(({ isDone }) => !isDone)) {
       request.call.abort();
@@ -174,25 +174,25 @@ export class OpenedUpstream {
   }
 }
 
-/** Throws unless an answer is whole: no failure, and this text. */
+/** Throws unless an answer is complete, without an error, and has this text. */
 export function expectText({ text, error, finishes }: CollectedAnswer, expected: string): void {
   if (error !== undefined) throw new RuleViolation(`the answer failed with ${describeError(error)}`);
   if (text !== expected) throw new RuleViolation(`the text is ${quoted(text)} and not ${quoted(expected)}`);
-  if (finishes.length === 0) throw new RuleViolation("the answer came in full and has no `finish`");
+  if (finishes.length === 0) throw new RuleViolation("the complete answer has no `finish`");
 }
 
-// Where the upstream can't be watched, the request has gone out by then.
+// For upstreams without `active`: the time until a request has been sent.
 const SENDING_MS = 20;
 
-/** Whether the upstream comes to be at work on something within the kit's patience. */
+/** Returns whether the upstream receives a request within the time limit. */
 export async function receivesRequest({ played }: Play, patience: number): Promise<boolean> {
   if (played.active !== undefined) return becomesTrue(() => (played.active ?? 0) > 0, patience);
   await pause(SENDING_MS);
   return true;
 }
 
-/** Throws unless the upstream is at work on nothing within the kit's patience. */
+/** Throws unless the upstream has no active request within the time limit. */
 export async function expectIdle(played: TestUpstream, patience: number): Promise<void> {
   if (played.active === undefined || (await becomesTrue(() => played.active === 0, patience))) return;
-  throw new RuleViolation(`${patience} ms later the upstream is still at work on it`);
+  throw new RuleViolation(`${patience} ms later the upstream is still working on it`);
 }

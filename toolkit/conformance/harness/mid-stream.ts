@@ -4,34 +4,34 @@ import type { Harness, Play } from "./harness.ts";
 import { RuleViolation, describeError } from "./verdict.ts";
 import { pause } from "./timing.ts";
 
-// Long enough for what was sent over loopback to have been read.
+// Time to read what was sent over loopback.
 const READ_MS = 30;
 
 /**
- * A request in the middle of its answer, in a scenario that goes no further. The plugin has given an event by then,
- * or, where answers come whole, has had time to read half of one.
+ * Sends a request and reads to the middle of its answer, where the scenario stops. The plugin has given an event by
+ * then, or has had time to read half of an answer that comes in one piece.
  */
 export async function readToMiddle(harness: Harness, play: Play): Promise<TestRequest> {
   return harness.fixtures.streams === false ? startRequest(harness, play, false) : readFirstText(play);
 }
 
-/** A streamed answer of which the first text was read. */
+/** Sends a streamed request and reads its first text. */
 export async function readFirstText({ ask }: Play): Promise<TestRequest> {
   const request = ask();
   while (request.answer.text === "" && !request.isDone)
-    await request.readNext("though the upstream had said something");
+    await request.readNext("though the upstream had sent something");
   expectUnfinished(request);
   return request;
 }
 
-/** A request that the upstream is at work on, after time enough to read what it says to begin with. */
+/** Sends a request, waits until the upstream has received it, and reads what it has sent so far. */
 export async function startRequest(harness: Harness, play: Play, stream: boolean): Promise<TestRequest> {
   const request = play.ask({ stream });
   request.startReading();
   if (!(await receivesRequest(play, harness.patience))) {
     const { error } = request.answer;
     throw new RuleViolation(
-      `the upstream was never asked${error === undefined ? "" : `: ${describeError(error)}`}`,
+      `the upstream received no request${error === undefined ? "" : `: ${describeError(error)}`}`,
     );
   }
   await readUntilPending(request);
@@ -39,7 +39,7 @@ export async function startRequest(harness: Harness, play: Play, stream: boolean
   return request;
 }
 
-/** Reads what the upstream has said; only when that is read does the plugin wait. */
+/** Reads until a read stays pending, so that everything the upstream has sent is consumed. */
 export async function readUntilPending(request: TestRequest): Promise<void> {
   do {
     request.startReading();
@@ -47,10 +47,8 @@ export async function readUntilPending(request: TestRequest): Promise<void> {
   } while (!request.isWaiting && !request.isDone);
 }
 
-/** Throws if an answer that should go on is over. */
+/** Throws if an unfinished answer has ended. */
 export function expectUnfinished({ isDone, answer }: TestRequest): void {
   if (isDone)
-    throw new RuleViolation(
-      `the answer was over before it was given up, with ${describeError(answer.error)}`,
-    );
+    throw new RuleViolation(`the answer ended before it was cancelled, with ${describeError(answer.error)}`);
 }

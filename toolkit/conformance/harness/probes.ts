@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 
 type Starter = typeof setTimeout | typeof setInterval;
 
-/** Timers that were started while it watched. Node's own modules and the kit itself aren't seen. */
+/** Records timers that are started. Those of Node's modules and of the kit itself are not seen. */
 export class TimerProbe implements Disposable {
   readonly #started: { readonly timer: NodeJS.Timeout; readonly at: string }[] = [];
   readonly #setTimeout = globalThis.setTimeout;
@@ -13,7 +13,7 @@ export class TimerProbe implements Disposable {
     globalThis.setInterval = this.#watched(this.#setInterval);
   }
 
-  /** Where those that are still to go off were started. */
+  /** The places where the pending timers were started. */
   get pending(): readonly string[] {
     return this.#started.filter(({ timer }) => !isOver(timer)).map(({ at }) => at);
   }
@@ -37,7 +37,7 @@ function isOver(timer: NodeJS.Timeout): boolean {
   return "_destroyed" in timer && timer._destroyed === true;
 }
 
-/** The first place of a stack that isn't this file. */
+/** Returns the first line of a stack that is not in this file. */
 function callerIn(stack = ""): string {
   const lines = stack.split("\n").slice(1);
   return (
@@ -45,7 +45,7 @@ function callerIn(stack = ""): string {
   );
 }
 
-/** Rejections that were left to nobody while it watched. */
+/** Records unhandled rejections. */
 export class RejectionProbe implements Disposable {
   readonly seen: unknown[] = [];
 
@@ -60,7 +60,7 @@ export class RejectionProbe implements Disposable {
   readonly #note = (reason: unknown): void => void this.seen.push(reason);
 }
 
-/** How many files and sockets this process has open; undefined where that can't be told. */
+/** Returns the number of open files and sockets of this process; undefined where the system doesn't tell. */
 export function countOpenDescriptors(): number | undefined {
   try {
     return readdirSync("/proc/self/fd").length;
@@ -69,7 +69,7 @@ export function countOpenDescriptors(): number | undefined {
   }
 }
 
-/** Fails every use of the network by the usual ways, and remembers it. */
+/** Makes fetch and WebSocket throw, and records their use. */
 export class NetworkTrap implements Disposable {
   readonly seen: string[] = [];
   readonly #fetch = globalThis.fetch;

@@ -13,7 +13,7 @@ import { TIMED_OUT, withTimeout } from "./timing.ts";
 
 const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
-/** Storage in memory that outlives the upstreams it is lent to, and counts what is written. */
+/** Storage in memory that outlives the upstreams that use it, and counts writes. */
 export class TestStorage implements KeyValue {
   writes = 0;
   readonly #stored = new Map<string, StoredValue & { readonly expires: number }>();
@@ -51,14 +51,14 @@ export class TestStorage implements KeyValue {
   }
 }
 
-/** A host for one opening of an upstream, and what the plugin did with it. */
+/** The host of one opened upstream, with everything the plugin did with it. */
 export class TestHost {
   readonly host: Host;
-  /** Every line that was logged, with its fields, as text. */
+  /** Every log line, with its fields, as text. */
   readonly lines: string[] = [];
-  /** What was given to `host.secret()`. */
+  /** The values passed to `host.secret()`. */
   readonly secrets = new Set<string>();
-  /** What went wrong with the clean-ups, in words. */
+  /** The errors of deferred clean-ups, as text. */
   readonly faults: string[] = [];
   readonly #closing = new AbortController();
   readonly #cleanups: (() => void | Promise<void>)[] = [];
@@ -77,7 +77,7 @@ export class TestHost {
     };
   }
 
-  /** As the gateway closes an upstream: first the signal, then the clean-ups, the last one first. */
+  /** Closes as the gateway does: aborts the signal, then runs the deferred clean-ups in reverse order. */
   async close(): Promise<void> {
     this.#closing.abort(new DOMException("the upstream is being closed", "AbortError"));
     for (let cleanup = this.#cleanups.pop(); cleanup; cleanup = this.#cleanups.pop()) {
@@ -91,7 +91,7 @@ export class TestHost {
     }
   }
 
-  /** A plugin is tested offline: an address that isn't this machine's is one that the fixtures forgot. */
+  /** Refuses addresses outside this machine, which the fixtures must have forgotten to replace. */
   readonly #fetch = async (...[input, init]: Parameters<typeof fetch>): Promise<Response> => {
     const url = input instanceof Request ? input.url : String(input);
     if (!LOOPBACK.has(new URL(url).hostname))
@@ -100,14 +100,14 @@ export class TestHost {
   };
 }
 
-/** A call for one request, and what the plugin did with it. */
+/** The call of one request, with everything the plugin did with it. */
 export class TestCall {
   readonly call: Call;
-  /** What was given to `call.ignored`. */
+  /** The parameters passed to `call.ignored`, with their reasons. */
   readonly ignored = new Map<string, string>();
-  /** How often the plugin said that its upstream is at work, and that the call waits for its turn. */
+  /** How often the plugin called `alive` and `queued`. */
   readonly signals = { alive: 0, queued: 0 };
-  /** Called when the plugin says that the call waits for its turn. */
+  /** Called when the plugin calls `queued`. */
   onQueued: () => void = () => undefined;
   readonly #leaving = new AbortController();
 
@@ -130,7 +130,7 @@ export class TestCall {
     };
   }
 
-  /** The client leaves. */
+  /** Aborts the call, as a disconnecting client does. */
   abort(): void {
     this.#leaving.abort(new DOMException("the client has left", "AbortError"));
   }

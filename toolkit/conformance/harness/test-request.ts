@@ -11,7 +11,7 @@ import type { TestCall } from "./test-call.ts";
 import { RuleViolation } from "./verdict.ts";
 import { TIMED_OUT, withTimeout } from "./timing.ts";
 
-/** A tool call, put together from its pieces. */
+/** A tool call, assembled from its pieces. */
 export interface CollectedToolCall {
   readonly index: number;
   readonly ids: readonly string[];
@@ -19,12 +19,12 @@ export interface CollectedToolCall {
   readonly arguments: string;
 }
 
-/** An answer as far as it has come. */
+/** The part of an answer that has been read. */
 export class CollectedAnswer {
   readonly events: ChatEvent[] = [];
-  /** What it failed with. */
+  /** The error with which the answer ended, if any. */
   error: unknown;
-  /** Whether the stream has ended by itself. */
+  /** True when the stream has ended without an error. */
   hasEnded = false;
 
   get text(): string {
@@ -39,7 +39,7 @@ export class CollectedAnswer {
     return this.events.filter((event) => event?.type === "finish");
   }
 
-  /** The last value of each count. */
+  /** The last value of each usage count. */
   get usage(): Usage {
     const usages = this.events.map((event) => (event?.type === "usage" ? event.usage : {}));
     return Object.assign({}, ...usages) as Usage;
@@ -63,7 +63,7 @@ export class CollectedAnswer {
   }
 }
 
-/** One request to an upstream, read step by step as the gateway does. */
+/** One request to an upstream. Its answer is read batch by batch, as the gateway does. */
 export class TestRequest {
   readonly answer = new CollectedAnswer();
   readonly call: TestCall;
@@ -86,37 +86,37 @@ export class TestRequest {
     return this.answer.hasEnded || this.answer.error !== undefined;
   }
 
-  /** Reads until something was said or the answer is over. Throws RuleViolation when that takes too long. */
+  /** Reads one batch or the end. Throws RuleViolation after the time limit; `meanwhile` completes its message. */
   async readNext(meanwhile: string): Promise<CollectedAnswer> {
     this.#step ??= this.#read();
     if ((await withTimeout(this.#step, this.#patience)) === TIMED_OUT) {
-      throw new RuleViolation(`for ${this.#patience} ms nothing came of chat(), ${meanwhile}`);
+      throw new RuleViolation(`for ${this.#patience} ms chat() produced no event, ${meanwhile}`);
     }
     return this.answer;
   }
 
-  /** Reads to the end, whatever that is. */
+  /** Reads until the answer has ended or failed. */
   async readAll(meanwhile = "though the upstream had given its answer"): Promise<CollectedAnswer> {
     while (!this.isDone) await this.readNext(meanwhile);
     return this.answer;
   }
 
-  /** Whether it waits for what comes next. */
+  /** True while a read is pending. */
   get isWaiting(): boolean {
     return this.#step !== undefined;
   }
 
-  /** Begins to wait for what comes next, without waiting. */
+  /** Starts a read without awaiting it. */
   startReading(): void {
     this.#step ??= this.#read();
   }
 
-  /** Whether the wait that was begun has ended within the kit's patience. */
+  /** Returns whether the pending read ends within the time limit. */
   async settles(): Promise<boolean> {
     return (await withTimeout(this.#step ?? Promise.resolve(), this.#patience)) !== TIMED_OUT;
   }
 
-  /** Leaves as the gateway does; tells whether that ended within the kit's patience. */
+  /** Cancels by return(), as the gateway does; resolves with whether that ended within the time limit. */
   async cancel(): Promise<boolean> {
     const leaving = (async () => (await this.#events).return?.())();
     return (
@@ -141,5 +141,5 @@ export class TestRequest {
 
 function checkedStream<T>(stream: T): T {
   if (typeof stream === "object" && stream !== null && Symbol.asyncIterator in stream) return stream;
-  throw new RuleViolation("chat() gives nothing that can be iterated: make it an async generator");
+  throw new RuleViolation("chat() returns nothing that can be iterated: make it an async generator");
 }

@@ -1,11 +1,11 @@
-// Taken before any check watches the timers, so that the kit's own are never among those found.
+// Taken before a TimerProbe replaces them, so that the kit's own timers are not recorded.
 const { setTimeout: later, clearTimeout: never } = globalThis;
 const STEP_MS = 3;
 
-/** What `within` gives when the time has passed. */
+/** The result of `withTimeout` when the time has passed. */
 export const TIMED_OUT: unique symbol = Symbol("late");
 
-/** The promise's outcome, or `LATE` when it takes longer than `ms`; what it rejects with later is nobody's. */
+/** Resolves with the promise's value, or `TIMED_OUT` after `ms`. A later rejection is ignored. */
 export async function withTimeout<T>(promise: Promise<T>, ms: number): Promise<T | typeof TIMED_OUT> {
   const late = Promise.withResolvers<typeof TIMED_OUT>();
   const timer = later(() => late.resolve(TIMED_OUT), ms);
@@ -22,7 +22,7 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => void later(resolve, ms));
 }
 
-/** Whether `condition` comes to hold within `ms`. */
+/** Returns whether `condition` becomes true within `ms`. */
 export async function becomesTrue(condition: () => boolean, ms: number): Promise<boolean> {
   const end = performance.now() + ms;
   while (!condition()) {

@@ -8,8 +8,8 @@ const PARAMETERS = {
 } as const;
 
 /**
- * One sample value for each field of OpenAI's chat request but `model`, `messages` and `stream`. None is the
- * field's default, so that a value that arrives was sent.
+ * A sample value for each field of OpenAI's chat request, except `model`, `messages` and `stream`. None is the field's
+ * default, so that a value that arrives was sent.
  */
 export const CHAT_FIELDS = {
   audio: { voice: "alloy", format: "wav" },
@@ -58,7 +58,7 @@ export const CHAT_FIELDS = {
 
 export type ChatField = keyof typeof CHAT_FIELDS;
 
-/** The fields without which another one means nothing, or is refused by OpenAI. */
+/** The fields that another one requires. */
 export const COMPANIONS: { readonly [field in ChatField]?: readonly ChatField[] } = {
   audio: ["modalities"],
   modalities: ["audio"],
@@ -68,7 +68,7 @@ export const COMPANIONS: { readonly [field in ChatField]?: readonly ChatField[] 
   top_logprobs: ["logprobs"],
 };
 
-/** What must be found in the upstream's request as it stands here, where the field reaches it. */
+/** Texts that the upstream's request must contain verbatim if the field reaches it. */
 export const EXACT: { readonly [field in ChatField]?: readonly string[] } = {
   frequency_penalty: ["0.5"],
   max_completion_tokens: ["257"],

@@ -3,21 +3,21 @@ import type { ChatRequest } from "../../../src/contract/index.ts";
 import type { CollectedAnswer } from "../harness/test-request.ts";
 import type { Play } from "../harness/harness.ts";
 
-/** What became of one thing that was asked for. */
+/** What happened to a request on its way to the upstream. */
 export interface Delivery {
-  /** The upstream's requests, without what differs between two that ask for the same. */
+  /** The requests that the upstream received, without what differs between equal requests. */
   readonly received: string;
-  /** All of them. */
+  /** The same requests unchanged. */
   readonly sent: string;
   readonly ignored: readonly string[];
   readonly outcome: CollectedAnswer;
 }
 
-/** Asks, and looks at what the upstream was sent. */
+/** Sends a request and returns what the upstream received. */
 export async function deliver({ played, ask }: Play, more: Partial<ChatRequest>): Promise<Delivery> {
   const before = played.received.length;
   const request = ask(more);
-  // What the upstream answers doesn't matter here: it plays its scenario, whatever was asked.
+  // The answer doesn't matter: the upstream plays its scenario for any request.
   await request.readAll();
   const sent = played.received.slice(before);
   const received = sent.map(withoutVolatileParts).join("\n");
@@ -29,7 +29,7 @@ export async function deliver({ played, ask }: Play, more: Partial<ChatRequest>)
   };
 }
 
-// What differs between two requests that ask for the same: ids, times, lengths.
+// Removes what differs between equal requests: ids, times, lengths.
 function withoutVolatileParts(request: string): string {
   return request
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi, "<id>")
@@ -37,7 +37,7 @@ function withoutVolatileParts(request: string): string {
     .replaceAll(/^content-length: .*$/gim, "");
 }
 
-/** Whether it was named as ignored or refused, by this field or a part of it. */
+/** Returns whether a field or a part of it was reported as ignored or refused. */
 export function isReported(name: string, { ignored, outcome }: Delivery): boolean {
   const isIt = (told: string) => told === name || told.startsWith(`${name}.`) || told.startsWith(`${name}[`);
   const refusal = UpstreamError.is(outcome.error) ? outcome.error : undefined;

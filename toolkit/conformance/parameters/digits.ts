@@ -5,7 +5,7 @@ import { isReported, deliver } from "./delivery.ts";
 import { LONG_NUMBER } from "../upstreams/scenarios.ts";
 import { RuleViolation, describeError } from "../harness/verdict.ts";
 
-/** The largest number of 64 bits, as schemas have it that programs write. */
+/** The largest signed 64-bit integer, which generated schemas contain. */
 const LARGEST = "9223372036854775807";
 
 const TOOL = {

@@ -6,12 +6,12 @@ import { deliver, isReported } from "./delivery.ts";
 import type { Delivery } from "./delivery.ts";
 import { RuleViolation, describeError } from "../harness/verdict.ts";
 
-/** Level 3: a conversation goes on with what was answered before. */
+/** Level 3: a conversation can be continued. */
 export const HISTORY: readonly Check[] = [{ rule: "3.7 history", scenarios: ["text"], run: history }];
 
 const QUESTION: Message = { role: "user", content: "What about the mark-question?" };
 
-/** Histories as agents and chat clients have them, which upstreams are known to refuse. */
+/** Histories of agents and chat clients that upstreams are known to refuse. */
 const HISTORIES: Readonly<Record<string, readonly Message[]>> = {
   "a tool that failed without output": turn(
     [call("call_1", "mark_get")],
@@ -50,12 +50,12 @@ function requireTaken(what: string, { outcome: { error } }: Delivery): void {
   if (isRefusal && /^(messages|tools)\b/.test(place)) return;
   throw new RuleViolation(
     isRefusal
-      ? `${what} was refused without the place in \`param\`: ${describeError(error)}`
+      ? `${what} was refused without the field in \`param\`: ${describeError(error)}`
       : `${what} ended the request with ${describeError(error)}`,
   );
 }
 
-/** Results of calls whose ids are alike must reach the upstream as those of calls with two ids do. */
+/** Results of calls with equal ids must reach the upstream as those of calls with different ids do. */
 async function requireMatched(play: Play): Promise<void> {
   const [apart, alike] = [
     await deliver(play, { messages: twoCalls("call_1", "call_2") }),

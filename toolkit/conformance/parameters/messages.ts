@@ -1,6 +1,6 @@
 import type { Message } from "../../../src/contract/index.ts";
 
-/** A conversation, and what must be found of it in the upstream's request. */
+/** A conversation, and the marks that the upstream's request must contain. */
 interface Conversation {
   readonly messages: readonly Message[];
   readonly marks: readonly string[];
@@ -8,7 +8,7 @@ interface Conversation {
 
 const QUESTION = { role: "user", content: "What about the mark-user?" };
 
-// The smallest picture there is, in PNG.
+// A PNG of one pixel.
 const PICTURE =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 

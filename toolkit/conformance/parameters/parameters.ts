@@ -12,7 +12,7 @@ import { MESSAGES } from "./messages.ts";
 import { scenarioOf } from "../upstreams/scenarios.ts";
 import { RuleViolation, describeError } from "../harness/verdict.ts";
 
-/** Level 3: what the client asks for isn't lost on the way. */
+/** Level 3: messages, tools and parameters reach the upstream. */
 export const PARAMETERS: readonly Check[] = [
   { rule: "3.1 tool-calls", scenarios: ["tools"], run: (harness) => toolCalls(harness, true) },
   { rule: "3.2 plain-tool-calls", scenarios: ["tools"], run: (harness) => toolCalls(harness, false) },
@@ -45,7 +45,7 @@ async function toolCalls(harness: Harness, stream: boolean): Promise<void> {
   }
   const [first, second] = calls.map(({ ids }) => ids.join(""));
   if (first !== "" && first === second) throw new RuleViolation(`both calls have the id "${first}"`);
-  // The gateway makes `tool_calls` of a `stop`: some upstreams know no other word.
+  // The gateway turns `stop` into `tool_calls`: some upstreams know no other reason.
   const reasons = finishes.map(({ reason }) => reason).join(", ");
   if (reasons !== "tool_calls" && reasons !== "stop")
     throw new RuleViolation(`the finish reason is "${reasons}"`);
@@ -58,9 +58,7 @@ async function messages(harness: Harness): Promise<void> {
       const lost = marks.filter((mark) => !delivery.received.includes(mark));
       if (lost.length === 0 || isReported("messages", delivery) || isReported("tools", delivery)) continue;
       if (harness.fixtures.handled?.["messages"] !== undefined) continue;
-      throw new RuleViolation(
-        `of ${what} nothing reached the upstream that holds "${lost[0]}", and nobody was told`,
-      );
+      throw new RuleViolation(`of ${what} "${lost[0]}" didn't reach the upstream, and wasn't reported`);
     }
   });
 }
@@ -70,7 +68,7 @@ async function fields(harness: Harness): Promise<string> {
   const names = Object.keys(CHAT_FIELDS) as ChatField[];
   const arrivals = await harness.play("text", async (play) => {
     const found = new Map<ChatField, Arrival>();
-    // What is done only once, as signing up, is done with this one.
+    // One-time work, such as signing up, is done by this request.
     await deliver(play, {});
     for (const name of names.filter((field) => handled[field] === undefined)) {
       found.set(name, await arrivalOf(play, name, wantedOf(name, harness.fixtures)));
@@ -80,13 +78,13 @@ async function fields(harness: Harness): Promise<string> {
   const lost = arrivals.filter(([, arrival]) => arrival === "dropped").map(([name]) => name);
   if (lost.length > 0) {
     throw new RuleViolation(
-      `dropped in silence: ${lost.join(", ")}. Send it, or say call.ignored(field, why), or throw UpstreamError("unsupported", …, { param })`,
+      `dropped without notice: ${lost.join(", ")}. Send it, call call.ignored(field, why), or throw UpstreamError("unsupported", …, { param })`,
     );
   }
   const unseen = arrivals.filter(([, arrival]) => arrival === "unclear").map(([name]) => name);
   if (unseen.length > 0) {
     throw new RuleViolation(
-      `nobody can see whether these arrived: ${unseen.join(", ")}. Two equal requests look different here; give only what asks for an answer in \`received\``,
+      `can't tell whether these arrived: ${unseen.join(", ")}. Two equal requests differ here; \`received\` should hold only requests for an answer`,
     );
   }
   return namesWithReasons(Object.entries(handled));
@@ -96,14 +94,14 @@ function namesWithReasons(handled: readonly (readonly [string, string])[]): stri
   return handled.map(([field, how]) => `${field}: ${how}`).join("; ");
 }
 
-/** What became of a field; to tell somebody of it counts as much as to send it. */
+/** Returns whether a field arrived. Reporting it as ignored or refused counts as arrival. */
 async function arrivalOf(play: Play, name: ChatField, wanted: readonly string[]): Promise<Arrival> {
   const companions = companionsOf(name);
   const without = await deliver(play, companions);
   const again = await deliver(play, companions);
   const delivery = await deliver(play, { ...companions, [name]: CHAT_FIELDS[name] });
   if (isReported(name, delivery)) return "arrived";
-  // The companion may be what is refused: then the field doesn't come to matter.
+  // A refused companion makes the field irrelevant.
   if (Object.keys(companions).some((companion) => isReported(companion, delivery))) return "arrived";
   const isNew = (value: string) =>
     holds(delivery.received, value) && ![without, again].some(({ received }) => holds(received, value));
@@ -129,14 +127,14 @@ async function values(harness: Harness): Promise<string> {
       const missing = wanted.find((value) => !holds(delivery.received, value));
       if (missing === undefined) continue;
       throw new RuleViolation(
-        `the client gave ${name} ${JSON.stringify(CHAT_FIELDS[name])}; no ${missing} reached the upstream. If your upstream counts differently, say so in \`translated\` or \`handled\` of the fixtures`,
+        `the client gave ${name} ${JSON.stringify(CHAT_FIELDS[name])}; ${missing} didn't reach the upstream. If your upstream uses other values, set \`translated\` or \`handled\` in the fixtures`,
       );
     }
   });
   return namesWithReasons(names.flatMap((name) => (handled[name] ? [[name, handled[name]] as const] : [])));
 }
 
-/** What must stand in the upstream's request where a field reaches it. */
+/** Returns the texts that the upstream's request must contain if a field reaches it. */
 function wantedOf(name: ChatField, { translated }: Harness["fixtures"]): readonly string[] {
   const translate = translated?.[name];
   if (!translate) return EXACT[name] ?? [];
@@ -145,7 +143,7 @@ function wantedOf(name: ChatField, { translated }: Harness["fixtures"]): readonl
   return parts.map((part) => (typeof part === "string" ? part : JSON.stringify(part)));
 }
 
-/** A number stands there as a number, not as a part of another one. */
+/** Returns whether a request contains a value; a number only if it isn't part of another number. */
 function holds(received: string, value: string): boolean {
   if (Number.isNaN(Number(value))) return received.includes(value);
   return new RegExp(`(?<![\\d.-])${value.replaceAll(".", "\\.")}(?![\\d.])`).test(received);

@@ -6,7 +6,7 @@ import { RuleViolation, describeError, quoted } from "../harness/verdict.ts";
 
 const { tools } = CHAT_FIELDS;
 
-/** 3.8: the gateway makes equal ids different, so long as there are two calls. */
+/** 3.8: the gateway makes equal ids unique, if the plugin keeps the two calls apart. */
 export async function sameId(harness: Harness): Promise<void> {
   const expected = scenarioOf("same-id").answer.toolCalls.map((call) => call.arguments);
   for (const stream of [true, false]) {
@@ -22,7 +22,7 @@ export async function sameId(harness: Harness): Promise<void> {
   }
 }
 
-/** 3.9: what the gateway finds at the end of a choice must still be there to be found. */
+/** 3.9: the gateway detects truncated arguments, if the plugin passes them on unchanged. */
 export async function openCall(harness: Harness): Promise<void> {
   const [said] = scenarioOf("open-call").answer.toolCalls;
   const { toolCalls, finishes, error } = await harness.answer("open-call", { stream: true, tools });

@@ -1,136 +1,138 @@
-/** What a rule says of itself. */
+/** The texts of a rule. */
 export interface RuleText {
   readonly title: string;
   readonly why: string;
-  /** The part of docs/plugins.md. */
+  /** The section of docs/plugins.md. */
   readonly part: string;
 }
 
-/** Levels 1 to 3: what answers say, and how they end. */
+/** The rules of levels 1 to 3: content and end of answers. */
 export const ANSWER_RULES = {
   "1.1 text": {
     title: "a streamed answer's text arrives in full, each piece once and in order",
-    why: "clients put the pieces together; text that is doubled, lost or said anew from the start can't be mended behind you",
+    why: "clients concatenate the pieces; nothing downstream can repair duplicated, lost or repeated text",
     part: "what-chat-says",
   },
   "1.2 plain": {
     title: "a request without `stream` gets the same text",
-    why: "half of all clients never stream, and the gateway makes both forms from the same events",
+    why: "many clients never stream, and the gateway builds both forms from the same events",
     part: "what-chat-says",
   },
   "1.3 finish": {
     title: "the finish reason is the upstream's own: `length` stays `length`",
-    why: "a client that reads `stop` takes half an answer for a whole one",
+    why: "a client that reads `stop` takes a truncated answer for a complete one",
     part: "what-chat-says",
   },
   "1.4 usage": {
     title: "the tokens that the upstream reports arrive, streamed and not",
-    why: "budgets and bills are made of them; what is missing is estimated",
+    why: "budgets and bills use them; missing counts are estimated",
     part: "what-chat-says",
   },
   "1.5 split": {
-    title: "characters that the network cuts in two are put together again",
-    why: "every language but English has them, and a network may cut anywhere",
+    title: "characters that the network splits are put together again",
+    why: "most languages have multi-byte characters, and packets may end anywhere",
     part: "what-chat-says",
   },
   "1.6 reasoning": {
-    title: "reasoning comes as `reasoning`, apart from the text",
-    why: "it would be shown to users as the answer, or be lost",
+    title: "reasoning arrives as `reasoning`, separate from the text",
+    why: "users would see it as part of the answer, or not at all",
     part: "what-chat-says",
   },
   "1.7 many": {
     title: "many answers at once don't mix",
-    why: "somebody would read another client's answer",
+    why: "a client would receive another client's answer",
     part: "what-chat-says",
   },
   "1.8 withheld": {
     title: "an answer that a filter stopped ends with `content_filter`, or fails with it",
-    why: "sold as `stop`, half an answer passes for a whole one, and nobody learns why it ends",
+    why: "with `stop` a truncated answer passes for a complete one, without a reason for its end",
     part: "what-chat-says",
   },
   "2.1 events": {
     title: "every event is one of the contract's",
-    why: "events are written to clients without another look, so the gateway breaks the answer off at a wrong one",
+    why: "the gateway ends an answer with an error at the first invalid event",
     part: "what-chat-says",
   },
   "2.2 finish-once": {
-    title: "each choice has one `finish`, then nothing but `usage`, and the stream ends",
+    title: "each choice has one `finish`, followed by `usage` only, and the stream ends",
     why: "clients stop reading at the finish; an answer that doesn't end holds its connection and its credential",
     part: "what-chat-says",
   },
   "2.3 cut": {
     title: "a connection that breaks makes the answer fail, without a `finish`",
-    why: "half an answer would be taken for a whole one, cached and paid for",
+    why: "a truncated answer would be taken for a complete one, cached and paid for",
     part: "honest-ends",
   },
   "2.4 truncated": {
-    title: "an orderly close without the upstream's own end mark is no end",
-    why: "proxies and crashing servers close like that every day; only the end mark tells a whole answer",
+    title: "a closed connection without the upstream's end mark is a truncated answer",
+    why: "proxies and crashing servers close connections normally; only the end mark shows a complete answer",
     part: "honest-ends",
   },
   "2.5 garbage": {
-    title: "what isn't in the upstream's format makes the answer fail",
-    why: "it would be skipped in silence, and a part of the answer with it",
+    title: "data that isn't in the upstream's format makes the answer fail",
+    why: "it would be skipped without notice, and a part of the answer with it",
     part: "honest-ends",
   },
   "2.6 failing": {
-    title: "a failure within a stream is thrown, in the upstream's words, and is no text",
-    why: "a client can't tell an error message within the answer from the answer",
+    title: "a failure within a stream is thrown with the upstream's message, and isn't text",
+    why: "a client can't distinguish an error message within the answer from the answer",
     part: "failures",
   },
   "2.7 broken": {
-    title: "a failure in place of an answer is thrown as `failed` or `unavailable`, in the upstream's words",
-    why: "the code decides whether another upstream is tried, and the words are all that its user has to go by",
+    title:
+      "a failure in place of an answer is thrown as `failed` or `unavailable`, with the upstream's message",
+    why: "the code decides whether another upstream is tried; users need the message to find the cause",
     part: "failures",
   },
   "2.8 incremental": {
     title: "the first piece arrives before the upstream has ended",
-    why: "people watch the answer grow; collected first, a stream is only a slow plain answer",
+    why: "users watch the answer grow; a buffered stream is only a slow plain answer",
     part: "what-chat-says",
   },
   "2.9 bounded": {
-    title: "an upstream that talks on while nobody reads is held back, or left",
-    why: "one slow client would fill the gateway's memory, for everybody",
+    title: "an upstream that sends faster than the client reads is slowed down or disconnected",
+    why: "one slow client would fill the gateway's memory",
     part: "when-somebody-leaves",
   },
   "2.10 plain-ends": {
-    title: "a plain answer that is cut, cut off or garbage makes the request fail",
-    why: "an empty or a half answer would be sent with status 200",
+    title: "a plain answer that is truncated or invalid makes the request fail",
+    why: "an empty or truncated answer would be sent with status 200",
     part: "honest-ends",
   },
   "2.11 alive": {
-    title: "what the upstream sends to keep an answer alive is told by `call.alive()`",
-    why: "a model that thinks for minutes sends nothing but pings; without them the gateway ends its answer as dead",
+    title: "the upstream's keep-alive messages are reported by `call.alive()`",
+    why: "a model that thinks for minutes sends only pings; without them the gateway's idle timeout ends the answer",
     part: "what-chat-says",
   },
   "2.12 late-text": {
-    title: "what an upstream says behind its finish reason isn't lost",
-    why: "some servers give a reason with every piece: the rest would be dropped, and its beginning sold as the whole",
+    title: "what an upstream sends after its finish reason isn't lost",
+    why: "some servers send a reason with every piece: the rest would be dropped, and the beginning pass for a complete answer",
     part: "honest-ends",
   },
   "2.13 last-text": {
-    title: "text that comes in one piece with the finish reason arrives once",
-    why: "many servers end like that: the last words are dropped, or said twice",
+    title: "text in the same piece as the finish reason arrives once",
+    why: "many servers end like that: the last words would be dropped or repeated",
     part: "what-chat-says",
   },
   "2.14 filtered": {
-    title: "a prompt that the upstream's filter refuses is `content-filter`, in the upstream's words",
-    why: "with another code the credential or the model is taken out of use for what one client wrote",
+    title:
+      "a prompt that the upstream's filter refuses fails with `content-filter` and the upstream's message",
+    why: "with another code one client's prompt takes the credential or the model out of use",
     part: "failures",
   },
   "2.15 oversized": {
-    title: "a request that is too large for the upstream is `too-large`",
-    why: "only then is the next upstream tried, which may take it",
+    title: "a request that is too large for the upstream fails with `too-large`",
+    why: "only then is the next upstream tried, which may accept it",
     part: "failures",
   },
   "2.16 unreachable": {
-    title: "an upstream that nobody can connect to is `unreachable`",
-    why: "only then does all of it rest at once, and not one model after the other",
+    title: "a refused connection fails with `unreachable`",
+    why: "only then is the whole upstream taken out of use at once, instead of one model after the other",
     part: "failures",
   },
   "3.1 tool-calls": {
     title: "tool calls arrive with their names and arguments, numbered from 0 in their order",
-    why: "clients put the pieces of each call together by its index; a wrong one mixes two calls",
+    why: "clients assemble calls by index; a wrong one mixes two calls",
     part: "tools-and-parameters",
   },
   "3.2 plain-tool-calls": {
@@ -139,29 +141,29 @@ export const ANSWER_RULES = {
     part: "tools-and-parameters",
   },
   "3.3 messages": {
-    title: "every message and part reaches the upstream, is named as ignored, or is refused",
-    why: "a model that never saw the picture, or the tool's result, makes its answer up",
+    title: "every message and part reaches the upstream, is reported as ignored, or is refused",
+    why: "a model that didn't get the picture, or the tool's result, invents an answer",
     part: "tools-and-parameters",
   },
   "3.4 fields": {
-    title: "every field of a request reaches the upstream, is named as ignored, or is refused",
-    why: "a parameter that is dropped in silence is found weeks later, by its effect on answers",
+    title: "every field of a request reaches the upstream, is reported as ignored, or is refused",
+    why: "a parameter dropped without notice is found weeks later, by its effect on answers",
     part: "tools-and-parameters",
   },
   "3.5 values": {
     title:
       "what reaches the upstream has the value that the client gave, or what the fixtures translate it to",
-    why: "an answer would be made with other settings than were asked for",
+    why: "the answer would be made with other settings than the client's",
     part: "tools-and-parameters",
   },
   "3.6 digits": {
-    title: "numbers that JavaScript can't hold keep their digits, in tool calls and in requests",
-    why: "a tool is called with the id of another row, and nobody is told",
+    title: "numbers that JavaScript can't represent keep their digits, in tool calls and in requests",
+    why: "a tool would be called with the id of another row",
     part: "tools-and-parameters",
   },
   "3.7 history": {
-    title: "a history is taken, each result at its call, or refused with its place",
-    why: "it stays as it is: a conversation that is refused once is refused for ever, and a result at the wrong call is an answer about something else",
+    title: "a history is accepted, with each result at its call, or refused with the field in `param`",
+    why: "a history doesn't change: a refused conversation can't be continued, and a result at the wrong call gives a wrong answer",
     part: "tools-and-parameters",
   },
   "3.8 same-id": {
@@ -170,8 +172,8 @@ export const ANSWER_RULES = {
     part: "tools-and-parameters",
   },
   "3.9 open-call": {
-    title: "arguments that end within their JSON arrive as they were said, or make the answer fail",
-    why: "the gateway fails a call that can't be run; one that was mended is run with arguments that nobody meant",
+    title: "truncated arguments arrive unchanged, or make the answer fail",
+    why: "the gateway rejects a call with invalid arguments; a repaired one would run with arguments that the model didn't give",
     part: "tools-and-parameters",
   },
 } as const satisfies Record<string, RuleText>;

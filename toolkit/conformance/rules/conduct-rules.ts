@@ -1,25 +1,25 @@
 import type { RuleText } from "./answer-rules.ts";
 
-/** Levels 4 to 6: cancelling, credentials, options. */
+/** The rules of levels 4 to 6: cancelling, credentials, options. */
 export const CONDUCT_RULES = {
   "4.1 silent": {
-    title: "a request that is given up before the upstream has said anything ends at once, on both sides",
-    why: "deadlines and clients that leave would not be felt: connections and credentials stay taken",
+    title: "a request that is cancelled before the upstream has sent anything ends at once, on both sides",
+    why: "timeouts and disconnects would have no effect: connections and credentials stay in use",
     part: "when-somebody-leaves",
   },
   "4.2 begun": {
-    title: "so does one that is given up before its first event",
-    why: "upstreams think for minutes; that is when most people leave",
+    title: "so does one that is cancelled before its first event",
+    why: "models think for minutes; most disconnects happen then",
     part: "when-somebody-leaves",
   },
   "4.3 mid-stream": {
-    title: "so does one that is given up in the middle",
-    why: "the upstream would go on, and be paid, for nobody",
+    title: "so does one that is cancelled in the middle",
+    why: "the upstream would continue, and be paid, for nothing",
     part: "when-somebody-leaves",
   },
   "4.4 paused": {
-    title: "so does one that is given up while its consumer pauses",
-    why: "a slow client that leaves is the usual case, and nobody asks for an event then",
+    title: "so does one that is cancelled while its consumer pauses",
+    why: "slow clients often disconnect, and no read is pending then",
     part: "when-somebody-leaves",
   },
   "4.5 plain": {
@@ -28,13 +28,13 @@ export const CONDUCT_RULES = {
     part: "when-somebody-leaves",
   },
   "4.6 return": {
-    title: "a consumer that leaves by return() ends the upstream's work, too",
-    why: "that is how the gateway leaves an answer that it doesn't need any more",
+    title: "return() ends the upstream's work, too",
+    why: "the gateway cancels an answer that it no longer needs by return()",
     part: "when-somebody-leaves",
   },
   "4.7 reopen": {
     title: "an upstream can be opened, closed and opened again",
-    why: "every reload does that; what is left over of the first one breaks the second",
+    why: "every reload does that; leftovers of the first break the second",
     part: "the-life-of-an-upstream",
   },
   "4.8 open-network": {
@@ -49,107 +49,107 @@ export const CONDUCT_RULES = {
   },
   "4.10 timers": {
     title: "no timer is left after closing",
-    why: "with every reload one more would go off, for an upstream that is no more",
+    why: "each reload would add one more timer of a closed upstream",
     part: "the-life-of-an-upstream",
   },
   "4.11 descriptors": {
     title: "no socket and no file is left open after closing",
-    why: "with every reload there would be more, until the process may open none",
+    why: "each reload would leak more, up to the limit of the process",
     part: "the-life-of-an-upstream",
   },
   "4.12 closed": {
-    title: "after closing the upstream is left alone, and every clean-up has run",
-    why: "a connection of an upstream that was taken out goes on using its credential",
+    title: "after closing the upstream gets no request, and every clean-up has run",
+    why: "a connection of a removed upstream would keep using its credential",
     part: "the-life-of-an-upstream",
   },
   "4.13 rejections": {
-    title: "no rejection is left to nobody",
-    why: "it ends the process, or hides a failure",
+    title: "no rejection is unhandled",
+    why: "an unhandled rejection ends the process or hides a failure",
     part: "when-somebody-leaves",
   },
   "4.14 listeners": {
     title: "requests leave no listener on `host.signal`",
-    why: "each one keeps its request in memory for as long as the gateway runs",
+    why: "each listener keeps its request in memory until the gateway ends",
     part: "when-somebody-leaves",
   },
   "4.15 instances": {
-    title: "two upstreams of one plugin don't get in each other's way",
-    why: "gateway.yaml may name a plugin twice; what is kept in a variable of the module is then the other one's",
+    title: "two upstreams of one plugin don't interfere",
+    why: "gateway.yaml may use a plugin twice; both then share the module's variables",
     part: "the-life-of-an-upstream",
   },
   "4.16 late": {
-    title: "a prompt isn't sent once the client has left",
-    why: "a run that begins then is paid for, and nobody is there to end it",
+    title: "a prompt isn't sent after the client has disconnected",
+    why: "a run that begins then is paid for, and nothing ends it",
     part: "when-somebody-leaves",
   },
   "5.1 refused": {
-    title: "a refused credential is `rejected`",
+    title: "a refused credential fails with `rejected`",
     why: "only then is the credential taken out of use and another one tried, and not the whole upstream",
     part: "failures",
   },
   "5.2 limited": {
-    title: "a limit is `rate-limited`, and `retryAfterMs` is what the upstream said",
-    why: "asked again too soon, upstreams lengthen the wait or shut the account",
+    title: "a rate limit fails with `rate-limited` and the upstream's `retryAfterMs`",
+    why: "upstreams punish early retries with longer waits or a closed account",
     part: "failures",
   },
   "5.3 refresh": {
-    title: "a credential that has expired is renewed, however new it was, and requests go on",
-    why: "it expires every hour, at night too, and services take back what is new",
+    title: "an expired credential is renewed, however new it was, and requests continue",
+    why: "credentials expire every hour, at night, too, and services also revoke new ones",
     part: "credentials",
   },
   "5.4 restart": {
-    title: "after a restart the credentials from before are used, and nobody signs up again",
-    why: "services that count sign-ups would shut the gateway out",
+    title: "after a restart the stored credentials are used, without a new sign-up",
+    why: "services that count sign-ups would block the gateway",
     part: "credentials",
   },
   "5.5 announced": {
-    title: "every secret that the plugin comes by is announced with `host.secret()`",
-    why: "only what is announced can be removed from logs and errors",
+    title: "every secret that the plugin obtains is passed to `host.secret()`",
+    why: "only known secrets can be removed from logs and errors",
     part: "secrets",
   },
   "5.6 unseen": {
-    title: "no secret stands in a log line, an error or the status",
+    title: "no log line, error or status contains a secret",
     why: "logs are shipped and errors are pasted into forums",
     part: "secrets",
   },
   "5.7 queued": {
-    title: "a request that waits for a credential says so with `call.queued()`",
-    why: "the wait would count as the upstream's silence: requests time out, and the upstream is taken for dead",
+    title: "a request that waits for a credential calls `call.queued()`",
+    why: "the wait would count against the upstream: requests time out, and its circuit opens",
     part: "credentials",
   },
   "5.8 spent": {
-    title: "spent credit is `out-of-credit`, and `retryAfterMs` is when the upstream says that it is back",
-    why: "only then does the credential rest until there is credit, while the others serve",
+    title: "spent credit fails with `out-of-credit` and the upstream's `retryAfterMs`",
+    why: "only then is the credential taken out of use until it has credit again, while others serve",
     part: "failures",
   },
   "5.9 uncut": {
-    title: "a secret that the upstream repeats is passed on whole, or not at all",
-    why: "the gateway removes what it knows; a part of a secret that was cut is no longer found for certain",
+    title: "a secret in an upstream's message is passed on complete, or not at all",
+    why: "the gateway removes known secrets; it can't recognize a part of one",
     part: "secrets",
   },
   "6.1 manifest": {
     title: "name, apiVersion and options are well-formed",
-    why: "the name stands in logs and in the status of the gateway",
+    why: "logs and the gateway's status show the name",
     part: "the-life-of-an-upstream",
   },
   "6.2 strict": {
     title: "an option that doesn't exist is refused",
-    why: "a misspelt option would have no effect, and nobody would be told",
+    why: "a misspelt option would have no effect, without an error",
     part: "options",
   },
   "6.3 described": {
     title: "every option is described",
-    why: "the description is what the reference and editors show; there is no other place",
+    why: "the reference and editors show only the description",
     part: "options",
   },
   "6.4 defaults": {
-    title: "every default is a value that the option takes",
-    why: "a configuration that says nothing would be refused for it",
+    title: "every default is a valid value of its option",
+    why: "a configuration without the option would be refused",
     part: "options",
   },
   "6.5 marked": {
     title: "options that hold a secret are marked with `Secret()`",
-    why: "only then is their value removed from logs and errors",
+    why: "only marked values are removed from logs and errors",
     part: "secrets",
   },
   "6.6 models": {
@@ -158,18 +158,18 @@ export const CONDUCT_RULES = {
     part: "models-and-status",
   },
   "6.7 models-abort": {
-    title: "models() ends when it is given up",
-    why: "one upstream that hangs would hold up the list of all",
+    title: "models() ends when it is cancelled",
+    why: "one hanging upstream would delay the list of all models",
     part: "models-and-status",
   },
   "6.8 status": {
     title: "status() is JSON",
-    why: "it is shown as it is; what JSON can't say is lost, or breaks the page",
+    why: "it is shown as JSON; other values are lost, or break the page",
     part: "models-and-status",
   },
   "6.9 pages": {
     title: "models() reads every page of the upstream's list",
-    why: "models of later pages can't be asked for, and nobody is told that there are any",
+    why: "models of later pages would be unknown to the gateway",
     part: "models-and-status",
   },
 } as const satisfies Record<string, RuleText>;

@@ -1,22 +1,22 @@
 import { ANSWER_RULES } from "./answer-rules.ts";
 import { CONDUCT_RULES } from "./conduct-rules.ts";
 
-/** One promise that every plugin must keep. */
+/** A rule that every plugin must keep. */
 export interface Rule {
-  /** Level, number and a word for it: `2.4 truncated`. */
+  /** Level, number and short name: `2.4 truncated`. */
   readonly id: string;
   readonly level: Level;
   /** What must hold. */
   readonly title: string;
   /** Why it matters to those who use the gateway. */
   readonly why: string;
-  /** Where to read how it is done. */
+  /** Where it is documented. */
   readonly look: string;
 }
 
 export type Level = 1 | 2 | 3 | 4 | 5 | 6;
 
-/** What the levels are about. */
+/** The subject of each level. */
 export const LEVELS: Readonly<Record<Level, string>> = {
   1: "answers",
   2: "stream rules and honest ends",
