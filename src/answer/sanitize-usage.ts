@@ -1,4 +1,5 @@
 import type { Usage } from "../contract/index.ts";
+import { isObject } from "../contract/json.ts";
 
 type Count = Exclude<keyof Usage, "raw">;
 
@@ -17,10 +18,6 @@ export function sanitizeUsage(usage: Usage): Usage {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function countsOf(usage: Usage): Usage {

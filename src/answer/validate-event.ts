@@ -1,4 +1,5 @@
 import type { ChatEvent, FinishReason } from "../contract/index.ts";
+import { isObject } from "../contract/json.ts";
 
 /** More answers than these to one request are a mistake. */
 const MAX_CHOICES = 1_024;
@@ -48,8 +49,4 @@ function isIndex(value: unknown): boolean {
 
 function areStrings(...values: unknown[]): boolean {
   return values.every((value) => value === undefined || typeof value === "string");
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 import { counterLines, gaugeLines } from "../telemetry/metrics.ts";
 import type { Reading } from "../telemetry/metrics.ts";
 import type { Json, JsonObject } from "../contract/index.ts";
+import { isObject } from "../contract/json.ts";
 import type { Gateway } from "../gateway.ts";
 import { isKnownModel } from "../targets/known-models.ts";
 import type { RequestMetrics } from "../telemetry/request-metrics.ts";
@@ -137,7 +138,7 @@ function statusOf(upstream: { status?(): Json }): Json {
 /** The status of the credential pool in an upstream's status: it has `states`. */
 function poolIn(status: Json, depth = 0): JsonObject | undefined {
   if (!isObject(status) || depth > DEEPEST) return undefined;
-  if (isObject(status["states"] ?? null)) return status;
+  if (isObject(status["states"])) return status;
   for (const part of Object.values(status)) {
     const found = poolIn(part ?? null, depth + 1);
     if (found) return found;
@@ -149,12 +150,8 @@ function numbersOf(
   counts: Json | undefined,
   { upstream, label }: { readonly upstream: string; readonly label: string },
 ): Reading[] {
-  if (!isObject(counts ?? null)) return [];
-  return Object.entries(counts as JsonObject).flatMap(([name, value]) =>
+  if (!isObject(counts)) return [];
+  return Object.entries(counts).flatMap(([name, value]) =>
     typeof value === "number" ? [{ labels: { upstream, [label]: name }, value }] : [],
   );
-}
-
-function isObject(value: Json): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
-import type { Json, JsonObject, ToolCallEvent } from "../../../contract/index.ts";
+import type { JsonObject, ToolCallEvent } from "../../../contract/index.ts";
+import { isObject } from "../../../contract/json.ts";
 
 /** A tool call with all its pieces in one. */
 export interface WholeCall {
@@ -42,8 +43,4 @@ function parts({ name, arguments: text, fields }: WholeCall): Parts {
         invocation: { function: { ...more, name, arguments: text } },
         own: type === undefined ? own : { ...own, type },
       };
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
