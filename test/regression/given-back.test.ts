@@ -48,6 +48,8 @@ interface Sent {
   readonly messages: readonly Members[];
 }
 
+const TEXT_A = { type: "text", text: "a" };
+const TEXT_B = { type: "text", text: "b" };
 const CALL = { id: "c1", type: "function", function: { name: "f", arguments: "{}" } };
 const RESULT: ChatCompletionMessageParam = { role: "tool", tool_call_id: "c1", content: "42" };
 
@@ -160,6 +162,13 @@ describe("a plain answer", () => {
       },
       [],
     ],
+    ["a list of texts", { content: [TEXT_A, TEXT_B] }, []],
+    [
+      "thinking of several texts and with members of its own",
+      { content: [{ type: "thinking", thinking: [TEXT_A, TEXT_B], closed: true }, TEXT_A] },
+      [],
+    ],
+    ["thinking between texts", { content: [TEXT_A, { type: "thinking", thinking: [TEXT_B] }, TEXT_B] }, []],
     [
       "a content list with references",
       {

@@ -10,8 +10,9 @@ export type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
 export type ReasoningForm = "reasoning_content" | "reasoning" | "thinking";
 
 /**
- * Returns the events of a `delta` or a whole `message`: reasoning, text, other fields, tool calls. A content array with
- * parts that are neither text nor thinking is also kept whole in `content_parts`, so that it can be sent back unchanged.
+ * Returns the events of a `delta` or a whole `message`: reasoning, text, other fields, tool calls. A content array
+ * that can't be rebuilt from text and reasoning is also kept whole in `content_parts`, so that it can be sent back
+ * unchanged. Of a stream these are the arrays with parts that are neither text nor thinking.
  */
 export function deltaEvents(delta: JsonObject, isWhole: boolean): ChoiceEvent[] {
   const events: ChoiceEvent[] = [];
@@ -24,7 +25,8 @@ export function deltaEvents(delta: JsonObject, isWhole: boolean): ChoiceEvent[] 
   const pieces = asObject(calls) ? [calls as JsonObject] : asArray(calls);
   if (typeof content === "string") pushText(events, content, isWhole && pieces.length > 0);
   for (const part of parts) pushPart(events, part);
-  const fields = otherFields(delta, parts.every(isKnownPart) ? NO_PARTS : parts, isWhole);
+  const isRestorable = isWhole ? hasCanonicalForm(parts) : parts.every(isKnownPart);
+  const fields = otherFields(delta, isRestorable ? NO_PARTS : parts, isWhole);
   if (fields) events.push({ type: "extra", at: "delta", fields });
   if (pieces.length > 0) events.push(...toolCallEvents(pieces, isWhole));
   return events;
@@ -75,6 +77,15 @@ function thinkingIn(part: Json): string | undefined {
 
 function isKnownPart(part: Json): boolean {
   return textIn(part) !== undefined || thinkingIn(part) !== undefined;
+}
+
+/** Returns whether a whole list can be rebuilt from its thinking and its text: one part of each, without other members. */
+function hasCanonicalForm(parts: readonly Json[]): boolean {
+  const text = parts.map((part) => textIn(part) ?? "").join("");
+  const thinking = parts.map((part) => thinkingIn(part) ?? "").join("");
+  const thought = { type: "thinking", thinking: [{ type: "text", text: thinking }] };
+  const canonical = thinking === "" ? [] : [thought, ...(text === "" ? [] : [{ type: "text", text }])];
+  return JSON.stringify(parts) === JSON.stringify(canonical);
 }
 
 const TEXT_PARTS = new Set(["text", "output_text"]);

@@ -229,6 +229,7 @@ describe("an answer in one JSON document", () => {
       { type: "reasoning", text: "r" },
       text("a"),
       text("b"),
+      { type: "extra", at: "delta", fields: { content_parts: first.content } },
       { type: "extra", at: "choice", fields: { logprobs: { content: [1] } } },
       finish,
       { type: "tool-call", index: 0, id: "t", name: "f", arguments: "{}", choice: 1 },
