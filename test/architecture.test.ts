@@ -157,6 +157,9 @@ describe("a planted violation is found:", () => {
     ["config/schema/a.ts", "../check.ts", "config/check.ts"],
     ["config/load.ts", "../src/contract/index.ts", "src/contract/index.ts"],
     ["config/load.ts", "../src/log", "src/log.ts"],
+    ["src/host/a.ts", "../../toolkit/conformance/index.ts", "toolkit/conformance/index.ts"],
+    ["toolkit/conformance/upstreams/a.ts", "../harness/harness.ts", "toolkit/conformance/harness/harness.ts"],
+    ["toolkit/capture/a.ts", "../commands/a.ts", "toolkit/commands/a.ts"],
   ];
 
   test.each(layered)("%s imports %s", (from, specifier, file) => {

@@ -1,7 +1,10 @@
 import { arrowsFrom, isTest, isUnder, placeOf } from "./tree.ts";
 import type { Arrow, SourceTree } from "./tree.ts";
 
-const EVERYTHING = ["src", "toolkit", "config", "package.json"];
+const EVERYTHING = ["src", "config", "package.json"];
+/** What the test of one conformance rule is built on. */
+const CONFORMANCE = ["config", "src/contract", "src/answer", "toolkit/conformance/upstreams"];
+const CHECKS = [...CONFORMANCE, "toolkit/conformance/harness", "toolkit/conformance/rules"];
 /** The entries of the package that any file of a plugin may import. */
 const FOR_PLUGINS: ReadonlySet<string> = new Set([
   "modelyard/plugin",
@@ -65,7 +68,12 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/attempts",
   ],
   "src/storage": ["config", "src/contract", "src/log.ts", "src/errors", "src/ledger", "src/keys"],
-  "toolkit/conformance": ["config", "src/contract", "src/answer"],
+  "toolkit/conformance/rules": [],
+  "toolkit/conformance/upstreams": ["src/contract"],
+  "toolkit/conformance/harness": CONFORMANCE,
+  "toolkit/conformance/checks": CHECKS,
+  "toolkit/conformance/parameters": [...CHECKS, "toolkit/conformance/checks"],
+  "toolkit/conformance": ["src/contract"],
   "toolkit/capture": ["src/contract", "src/kit"],
   "toolkit/scaffold": ["src/contract", "src/kit"],
   "src/host": [
@@ -144,8 +152,8 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/build-gateway.ts",
   ],
   "src/main.ts": EVERYTHING,
-  "src/cli": EVERYTHING,
-  "toolkit/commands": EVERYTHING,
+  "src/cli": [...EVERYTHING, "toolkit"],
+  "toolkit/commands": [...EVERYTHING, "toolkit"],
 };
 
 /** Imports that go against the table, and files that have no place in it. */
