@@ -75,6 +75,10 @@ export class AttemptContext implements Call, AnswerFollower {
     call.cancellation.listen(this.#requestEnded);
   }
 
+  get headers(): Readonly<Record<string, string>> {
+    return this.#options.call.headers;
+  }
+
   get log(): GatewayLogger {
     const { call, target } = this.#options;
     return (this.#log ??= call.log.child({ upstream: target.upstream.id }));

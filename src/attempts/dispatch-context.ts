@@ -9,6 +9,8 @@ import type { GatewayLogger } from "../log.ts";
  */
 export interface DispatchContext {
   readonly id: string;
+  /** The client's headers that its dialect hands on to upstreams, by their names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly log: GatewayLogger;
   /** Cancelled when nobody waits for the answer any more. */
   readonly cancellation: CancelSource<GatewayError>;

@@ -25,7 +25,12 @@ function target(model: string, upstream = { id: "one", plugin: "a" }): Target {
   return { upstream, model, weight: 1 } as Target;
 }
 
-const PARTS: KeyParts = { endpoint: "/v1/chat/completions", target: target("m"), sharedBy: "alice" };
+const PARTS: KeyParts = {
+  endpoint: "/v1/chat/completions",
+  target: target("m"),
+  sharedBy: "alice",
+  headers: {},
+};
 const ALL: JsonObject = CHAT_REQUEST_FIELDS;
 const keyOf = (request: object, parts: Partial<KeyParts> = {}) =>
   cacheKey(requestOf(request), { ...PARTS, ...parts });
@@ -172,6 +177,7 @@ describe("a request whose key is remembered", () => {
       { target: target("m", { id: "two", plugin: "a" }) },
       { target: target("m", { id: "one", plugin: "b" }) },
       { sharedBy: "bob" },
+      { headers: { "x-beta": "one" } },
     ];
     for (const parts of others) expect(keyFor(remembered, parts)).toBeUndefined();
     expect(keyFor(remembered)).toBe(keyOf(remembered));

@@ -32,6 +32,8 @@ export interface KeyParts {
   readonly target: Target;
   /** Among whom answers are shared: a key's name, or undefined for all keys. */
   readonly sharedBy: string | undefined;
+  /** The client's headers that upstreams are given. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
@@ -39,11 +41,11 @@ export interface KeyParts {
  * on behalf of the same clients: the SHA-256 of all of it, in which the order of an object's members counts nothing.
  */
 export function cacheKey(request: RequestMembers, parts: KeyParts): string {
-  const { endpoint, target, sharedBy } = parts;
+  const { endpoint, target, sharedBy, headers } = parts;
   const { id, plugin } = target.upstream;
   const names = request.names().filter((name) => !NEVER_IN_THE_ANSWER.has(name) && !isLeftOut(request, name));
   const asked = members(names, (name) => request.member(name));
-  const all = [endpoint, id, plugin, target.model, sharedBy ?? null, asked];
+  const all = [endpoint, id, plugin, target.model, sharedBy ?? null, headers, asked];
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(all)).digest("base64");
 }
 
@@ -100,7 +102,8 @@ function isSame(one: KeyParts, other: KeyParts): boolean {
     one.sharedBy === other.sharedBy &&
     upstream.id === otherUpstream.id &&
     upstream.plugin === otherUpstream.plugin &&
-    model === otherModel
+    model === otherModel &&
+    (one.headers === other.headers || Bun.deepEquals(one.headers, other.headers))
   );
 }
 

@@ -10,7 +10,7 @@ export interface CoalescerOptions {
 }
 
 /** What a shared call is started with. */
-export type SharedCallPlan = Pick<SharedCallOptions, "id" | "log" | "ask" | "complete">;
+export type SharedCallPlan = Pick<SharedCallOptions, "id" | "headers" | "log" | "ask" | "complete">;
 
 /** The upstream calls that are under way and can be joined, by cache key. */
 export class Coalescer {

@@ -42,6 +42,7 @@ function started(pieces: readonly string[] = ["a", "b", "c"]) {
   let completed = 0;
   const call = coalescer.start("key", {
     id: "first",
+    headers: {},
     log,
     ask: (own) => {
       context = own;

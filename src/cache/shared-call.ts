@@ -25,6 +25,7 @@ export interface Subscriber {
 
 export interface SharedCallOptions {
   readonly id: string;
+  readonly headers: Readonly<Record<string, string>>;
   readonly log: GatewayLogger;
   /** Asks the upstreams. */
   readonly ask: (context: DispatchContext) => Promise<Answer>;
@@ -50,6 +51,7 @@ interface Begun {
  */
 export class SharedCall implements DispatchContext {
   readonly id: string;
+  readonly headers: Readonly<Record<string, string>>;
   readonly log: GatewayLogger;
   readonly gone: GatewayError = new GatewayError("client_closed_request", "all who waited for it left");
   readonly #options: SharedCallOptions;
@@ -64,6 +66,7 @@ export class SharedCall implements DispatchContext {
 
   constructor(options: SharedCallOptions) {
     this.id = options.id;
+    this.headers = options.headers;
     this.log = options.log;
     this.#options = options;
     Promise.try(() => options.ask(this)).then(this.#begin, this.#fail);

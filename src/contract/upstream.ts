@@ -96,6 +96,8 @@ export interface Call {
   readonly id: string;
   /** 1 for the first attempt of this request. */
   readonly attempt: number;
+  /** The client's headers that its API hands on to upstreams, by their names in lower case. Never a credential. */
+  readonly headers: Readonly<Record<string, string>>;
   readonly log: Logger;
   /** Aborted when nobody waits for the answer any more: the client left, a deadline passed, or shut-down. */
   readonly signal: AbortSignal;

@@ -12,6 +12,8 @@ export interface Dialect {
   readonly endpoints: readonly DialectEndpoint[];
   /** The request headers in which clients send their key, in the order in which they are tried. */
   readonly keyHeaders: readonly string[];
+  /** The request headers that upstreams are given, by their names in lower case. */
+  readonly forwardedHeaders: readonly string[];
   /** The schema of an error's body, for openapi.json. */
   readonly errorSchema: object;
   /** Returns an error in the form that clients of this API read. `request` is the request's id. */

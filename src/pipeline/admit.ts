@@ -78,6 +78,10 @@ class Ticket<R extends ModelRequest = ModelRequest>
     return this.exchange.id;
   }
 
+  get headers(): Readonly<Record<string, string>> {
+    return this.exchange.forwardedHeaders;
+  }
+
   get log(): GatewayLogger {
     return this.exchange.log;
   }

@@ -24,6 +24,7 @@ export function dispatched(ticket: Ticket<GenerateRequest>, found: Lookup | unde
   const call = cache.coalescer.start(sharedKey, {
     // Of the request that began it, so that what is logged of the call can be found by it.
     id: ticket.id,
+    headers: ticket.headers,
     log: ticket.log,
     ask: (own) => new GenerateLoop(ticket.plan, own).run(),
     complete: (answered, events) => found.keep(answered, events),

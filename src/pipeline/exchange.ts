@@ -62,6 +62,18 @@ export interface RequestFacts {
 
 const NOTHING_ASKED: Partial<RequestFacts> = {};
 
+const NO_HEADERS: Readonly<Record<string, string>> = {};
+
+function picked(headers: Headers, names: readonly string[]): Readonly<Record<string, string>> {
+  if (names.length === 0) return NO_HEADERS;
+  const found: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers.get(name);
+    if (value !== null) found[name] = value;
+  }
+  return found;
+}
+
 /** One request and its answer: its id, its log, and the signal that ends all work for it. */
 export class Exchange {
   readonly id: string;
@@ -77,6 +89,7 @@ export class Exchange {
   #stage: Stage | undefined;
   #log: GatewayLogger | undefined;
   #gone: GatewayError | undefined;
+  #forwarded: Readonly<Record<string, string>> | undefined;
   #isWatched = false;
   #isClosed = false;
 
@@ -92,6 +105,11 @@ export class Exchange {
 
   get log(): GatewayLogger {
     return (this.#log ??= this.gateway.log.child({ request: this.id }));
+  }
+
+  /** The client's headers that the dialect hands on to upstreams, by their names in lower case. */
+  get forwardedHeaders(): Readonly<Record<string, string>> {
+    return (this.#forwarded ??= picked(this.http.headers, this.dialect.forwardedHeaders));
   }
 
   /** The error of a request whose client has left. */

@@ -66,7 +66,7 @@ export function lookup(ticket: Ticket<GenerateRequest>): Lookup | undefined {
   const directives = cacheDirectives(exchange.http.headers.get("cache-control"));
   if (directives.noStore) return undefined;
   const sharedBy = cache.scope === "key" ? ticket.caller.name : undefined;
-  const parts = { endpoint: exchange.path, target, sharedBy };
+  const parts = { endpoint: exchange.path, target, sharedBy, headers: ticket.headers };
   return new Lookup(ticket, cache, { parts, directives });
 }
 

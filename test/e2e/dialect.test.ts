@@ -17,14 +17,25 @@ let gateway: ScriptedGateway;
 beforeAll(async () => {
   const broken = [say("half"), { fail: "truncated", message: "the line was cut" }] as const;
   const resting = [{ fail: "unavailable", message: "the office is closed" }] as const;
-  const answers = { hello: HELLO, broken, resting, mirror: [{ mirror: true }, stop()] as const };
+  const answers = {
+    hello: HELLO,
+    broken,
+    resting,
+    heard: [{ headers: true }, stop()] as const,
+    mirror: [{ mirror: true }, stop()] as const,
+  };
   gateway = await startScripted(answers, { yaml: LIMITED, dialects: [openai, telegraph] });
 });
 
 afterAll(() => gateway[Symbol.asyncDispose]());
 
 function telegram(body: object, { path = "/v1/telegrams", key = TEST_KEY } = {}): Promise<Response> {
-  const headers = { "x-telegraph-key": key, "content-type": "application/json", "x-request-id": "one" };
+  const headers = {
+    "x-telegraph-key": key,
+    "content-type": "application/json",
+    "x-request-id": "one",
+    "x-telegraph-line": "7",
+  };
   return fetch(gateway.url + path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
@@ -51,6 +62,13 @@ test("its address is found without the version, too", async () => {
 test("the upstream is asked in a conversation", async () => {
   const { said } = (await (await telegram({ to: "mirror", say: "Hi" })).json()) as { said: string };
   expect(JSON.parse(said)).toMatchObject({ model: "mirror", messages: [{ role: "user", content: "Hi" }] });
+});
+
+test("the upstream is given the headers that the dialect hands on, and no key", async () => {
+  const { said } = (await (await telegram({ to: "heard", say: "Hi" })).json()) as { said: string };
+  expect(JSON.parse(said)).toEqual({ "x-telegraph-line": "7" });
+  const chat = await gateway.chat({ model: "heard", messages: [{ role: "user", content: "Hi" }] });
+  expect(await chat.json()).toMatchObject({ choices: [{ message: { content: "{}" } }] });
 });
 
 test.each([

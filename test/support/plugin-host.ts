@@ -68,6 +68,7 @@ export function testCall(overrides: Partial<Call> = {}): TestCall {
   let connected = 0;
   let alive = 0;
   const call: Call = {
+    headers: {},
     id: "test-call",
     attempt: 1,
     log: collectingLogger(logs),

@@ -30,6 +30,8 @@ export type Step =
   | { readonly queue: true }
   /** Says the request that it got, as JSON. */
   | { readonly mirror: true }
+  /** Says the client's headers that it got, as JSON. */
+  | { readonly headers: true }
   /** As the first of an answer's steps: these are the whole answer, but only the first time. */
   | { readonly first: readonly Step[] }
   /** Names a parameter that it doesn't honour. */
@@ -107,6 +109,7 @@ export default definePlugin({
       else if ("hang" in step) await aborted(call.signal);
       else if ("queue" in step) yield* wait(call);
       else if ("mirror" in step) yield { type: "text", text: JSON.stringify(request) };
+      else if ("headers" in step) yield { type: "text", text: JSON.stringify(call.headers) };
       else if ("ignores" in step) call.ignored(step.ignores, "the script says so");
     }
 

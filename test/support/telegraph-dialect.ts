@@ -24,6 +24,7 @@ function trouble({ code, message }: GatewayError): { trouble: string; because: s
 export const telegraph: Dialect = {
   name: "Telegraph",
   keyHeaders: ["x-telegraph-key"],
+  forwardedHeaders: ["x-telegraph-line"],
   errorSchema: { type: "object", properties: { trouble: { type: "string" } } },
   error: (error, request) => ({
     status: error.status === 503 ? 529 : error.status,

@@ -35,6 +35,7 @@ export async function probeUpstream(
     passed: (error) => leaving.abort(error),
   });
   const call: Call = {
+    headers: {},
     id: crypto.randomUUID(),
     attempt: 1,
     log,

@@ -11,6 +11,7 @@ export const openai: Dialect = {
   name: "OpenAI",
   endpoints: [chat, completions, embeddings, models, model],
   keyHeaders: ["authorization", "x-api-key", "api-key"],
+  forwardedHeaders: [],
   errorSchema: ERROR_SCHEMA,
   error: errorReply,
   addLimitHeaders,

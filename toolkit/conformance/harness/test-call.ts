@@ -114,6 +114,7 @@ export class TestCall {
   constructor(lines: string[]) {
     this.call = {
       id: "test-request",
+      headers: {},
       attempt: 1,
       log: loggerTo(lines),
       signal: this.#leaving.signal,
