@@ -39,9 +39,9 @@ import { UpstreamError } from "modelyard/plugin";
 import { test, expect } from "bun:test";
 export type Source = CredentialSource<string>;
 test("entries share their classes", async () => {
-  const { unreachable } = await import("modelyard/kit");
+  const { errorFromFetch } = await import("modelyard/kit");
   expect(typeof credentialPool).toBe("function");
-  expect(typeof unreachable).toBe("function");
+  expect(typeof errorFromFetch).toBe("function");
   expect(new UpstreamError("failed", "no")).toBeInstanceOf(UpstreamError);
 });
 `;
