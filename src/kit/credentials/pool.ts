@@ -2,7 +2,7 @@ import type { Host, Json, JsonObject } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { CredentialSet } from "./credential-set.ts";
 import type { PoolContext } from "./credential-set.ts";
-import { countStates, describeEntry, hasCapacity, isExcluded, isUsable, leastUsed } from "./entry.ts";
+import { countStates, describeEntry, hasCapacity, isExcluded, leastUsed } from "./entry.ts";
 import type { Entry } from "./entry.ts";
 import { messageOf } from "./health.ts";
 import { PoolLease } from "./lease.ts";
@@ -72,9 +72,9 @@ class Pool<C extends Json> implements CredentialPool<C> {
       onChange: () => this.#turn(),
     };
     this.#set = new CredentialSet(this.#context);
-    this.#refresher = new Refresher(this.#context, this.#set);
     this.#provisioner = new Provisioner(this.#context, this.#set);
     this.#schedule = new Schedule(this.#context, this.#set, this.#provisioner);
+    this.#refresher = new Refresher(this.#context, this.#set, this.#schedule);
     this.#context.signal.addEventListener("abort", () => this.#close(), { once: true });
     host.defer(() => this.#finish());
   }
@@ -149,8 +149,7 @@ class Pool<C extends Json> implements CredentialPool<C> {
     if (this.#phase !== "open" || this.#isClosed) return;
     const now = this.#context.now();
     this.#serve(now);
-    this.#maintain(now);
-    this.#verify(now);
+    this.#refresher.beginDue(now);
     this.#grow(now);
     this.#rejectUnservable(now);
     this.#wakeAt(this.#schedule.nextEvent(now));
@@ -174,25 +173,6 @@ class Pool<C extends Json> implements CredentialPool<C> {
         const next = leastUsed(open);
         if (next) reserved.add(next);
       }
-    }
-  }
-
-  /** Begins refreshes and saves that are due, and retires what has expired and can't be refreshed. */
-  #maintain(now: number): void {
-    const canRefresh = this.#context.source.refresh !== undefined;
-    for (const entry of this.#set.live.values()) {
-      if (!canRefresh && now >= entry.expiresAt) this.#set.retire(entry, "it has expired");
-      else if (entry.work !== undefined) continue;
-      else if (canRefresh && now >= this.#schedule.refreshAt(entry)) this.#refresher.refresh(entry);
-      else if (entry.saveAt !== undefined && now >= entry.saveAt) this.#refresher.save(entry);
-    }
-  }
-
-  /** Verifies suspects, and as many long unused credentials as calls wait. */
-  #verify(now: number): void {
-    for (const entry of this.#set.live.values()) {
-      if (entry.work !== undefined || !isUsable(entry, now) || this.#set.isTrusted(entry, now)) continue;
-      if (entry.trust === "suspect" || this.#schedule.unmetDemand(now) > 0) this.#refresher.verify(entry);
     }
   }
 
@@ -261,7 +241,7 @@ class Pool<C extends Json> implements CredentialPool<C> {
     const cancel = this.#context.settings.clock.after(CLOSING_GRACE, () => this.#refresher.abort());
     await this.#idle();
     cancel();
-    for (const entry of this.#set.live.values()) if (entry.saveAt !== undefined) this.#refresher.save(entry);
+    this.#refresher.saveAll();
     await this.#idle();
   }
 

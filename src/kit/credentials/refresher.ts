@@ -2,9 +2,10 @@ import type { Json } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 import { withDeadline } from "../clock.ts";
 import type { CredentialSet, PoolContext } from "./credential-set.ts";
-import { lifetimeOf, shortId } from "./entry.ts";
+import { isUsable, lifetimeOf, shortId } from "./entry.ts";
 import type { Entry, Work } from "./entry.ts";
 import { backOff, messageOf, NO_BACKOFF, provesInvalid } from "./health.ts";
+import type { Schedule } from "./schedule.ts";
 
 const REFRESH_DEADLINE = 30_000;
 const VERIFY_DEADLINE = 10_000;
@@ -17,16 +18,39 @@ const GIVE_UP = 24 * 60 * 60_000;
 export class Refresher<C extends Json> {
   readonly #context: PoolContext<C>;
   readonly #set: CredentialSet<C>;
+  readonly #schedule: Schedule<C>;
   /** Outlasts the pool's signal: a rotated token whose answer nobody reads is lost. */
   readonly #cut = new AbortController();
 
-  constructor(context: PoolContext<C>, set: CredentialSet<C>) {
+  constructor(context: PoolContext<C>, set: CredentialSet<C>, schedule: Schedule<C>) {
     this.#context = context;
     this.#set = set;
+    this.#schedule = schedule;
+  }
+
+  /** Begins all work that is due, and retires what has expired and can't be refreshed. */
+  beginDue(now: number): void {
+    const canRefresh = this.#context.source.refresh !== undefined;
+    for (const entry of this.#set.live.values()) {
+      if (!canRefresh && now >= entry.expiresAt) this.#set.retire(entry, "it has expired");
+      else if (entry.work !== undefined) continue;
+      else if (canRefresh && now >= this.#schedule.refreshAt(entry)) this.#refresh(entry);
+      else if (entry.saveAt !== undefined && now >= entry.saveAt) this.#save(entry);
+    }
+    // Suspects are verified at once, long unused credentials only as far as calls wait.
+    for (const entry of this.#set.live.values()) {
+      if (entry.work !== undefined || !isUsable(entry, now) || this.#set.isTrusted(entry, now)) continue;
+      if (entry.trust === "suspect" || this.#schedule.unmetDemand(now) > 0) this.#verify(entry);
+    }
+  }
+
+  /** Stores what isn't stored yet, before the pool closes. */
+  saveAll(): void {
+    for (const entry of this.#set.live.values()) if (entry.saveAt !== undefined) this.#save(entry);
   }
 
   /** Exchanges a credential for a newer one, which is stored before it is used. */
-  refresh(entry: Entry<C>): void {
+  #refresh(entry: Entry<C>): void {
     this.#begin(entry, "refreshing", async () => {
       try {
         await this.#exchange(entry);
@@ -37,7 +61,7 @@ export class Refresher<C extends Json> {
   }
 
   /** Verifies a credential. An error that doesn't prove it invalid lets it pass this time. */
-  verify(entry: Entry<C>): void {
+  #verify(entry: Entry<C>): void {
     const { source, settings, signal } = this.#context;
     this.#begin(entry, "verifying", async () => {
       const deadline = { what: "verifying a credential", ms: VERIFY_DEADLINE, clock: settings.clock, signal };
@@ -59,7 +83,7 @@ export class Refresher<C extends Json> {
   }
 
   /** Stores what is known of a credential. */
-  save(entry: Entry<C>): void {
+  #save(entry: Entry<C>): void {
     this.#begin(entry, "saving", async () => {
       const stored = await this.#store(entry, entry.credential);
       if (stored !== entry.credential) this.#use(entry, stored);
