@@ -11,7 +11,7 @@ export interface TopMember {
   readonly to: number;
 }
 
-/** What one pass over the bytes of a JSON text tells. Of a text that is no JSON it says anything. */
+/** What one pass over a JSON text tells. Of a text that is no JSON it says anything. */
 export interface TopLevel {
   /** Of an object, in the order of the text; none of anything else. */
   readonly members: readonly TopMember[];
@@ -23,14 +23,28 @@ export interface TopLevel {
   readonly hasLongNumbers: boolean;
 }
 
-/** Finds the members at the top of a JSON text in UTF-8, without a byte order mark. */
-export function scanTopLevel(bytes: Uint8Array): TopLevel {
+/**
+ * Finds the members at the top of a JSON text that has this many bytes in UTF-8. It looks through the text, not the bytes:
+ * the engine finds a quote in a text in a third of the time.
+ */
+export function scanTopLevel(text: string, byteLength: number): TopLevel {
   const seen: Seen = { isTooDeep: false, hasLongNumbers: false };
-  const members: TopMember[] = [];
-  const at = afterBlanks(bytes, 0);
-  if (bytes[at] === OBJECT) addMembers(members, { bytes, at: at + 1, seen });
-  else afterValue(bytes, at, seen);
+  const found: TopMember[] = [];
+  const at = afterBlanks(text, 0);
+  if (text.charCodeAt(at) === OBJECT) addMembers(found, { text, at: at + 1, seen });
+  else afterValue(text, at, seen);
+  const members = text.length === byteLength ? found : placedInBytes(found, text);
   return { members, doubled: doubledIn(members), ...seen };
+}
+
+function placedInBytes(members: readonly TopMember[], text: string): TopMember[] {
+  let [units, bytes] = [0, 0];
+  const place = (at: number): number => {
+    bytes += Buffer.byteLength(text.slice(units, at));
+    units = at;
+    return bytes;
+  };
+  return members.map(({ name, at, from, to }) => ({ name, at: place(at), from: place(from), to: place(to) }));
 }
 
 interface Seen {
@@ -39,37 +53,33 @@ interface Seen {
 }
 
 interface Place {
-  readonly bytes: Uint8Array;
+  readonly text: string;
   readonly at: number;
   readonly seen: Seen;
 }
 
 /** Stops at what no JSON has there: the parser will say what it is. */
-function addMembers(members: TopMember[], { bytes, at: start, seen }: Place): void {
+function addMembers(members: TopMember[], { text, at: start, seen }: Place): void {
   for (let next = start; ;) {
-    const at = afterBlanks(bytes, next);
-    if (bytes[at] !== QUOTE) return;
-    const end = afterString(bytes, at);
-    const name = nameIn(bytes, at + 1, end - 1);
-    const colon = afterBlanks(bytes, end);
-    if (name === undefined || bytes[colon] !== COLON) return;
-    const from = afterBlanks(bytes, colon + 1);
-    const to = afterValue(bytes, from, seen);
+    const at = afterBlanks(text, next);
+    if (text.charCodeAt(at) !== QUOTE) return;
+    const end = afterString(text, at);
+    const name = nameIn(text.slice(at, end));
+    const colon = afterBlanks(text, end);
+    if (name === undefined || text.charCodeAt(colon) !== COLON) return;
+    const from = afterBlanks(text, colon + 1);
+    const to = afterValue(text, from, seen);
     members.push({ name, at, from, to });
-    next = afterBlanks(bytes, to);
-    if (seen.isTooDeep || bytes[next] !== COMMA) return;
+    next = afterBlanks(text, to);
+    if (seen.isTooDeep || text.charCodeAt(next) !== COMMA) return;
     next += 1;
   }
 }
 
-// A mark in a name is a letter of it.
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
-function nameIn(bytes: Uint8Array, from: number, to: number): string | undefined {
-  const name = decoder.decode(bytes.subarray(from, to));
-  if (!name.includes("\\")) return name;
+/** Parsed even where it has no escapes: a part of the text would keep all of it in memory. */
+function nameIn(quoted: string): string | undefined {
   try {
-    return JSON.parse(`"${name}"`) as string;
+    return JSON.parse(quoted) as string;
   } catch {
     return undefined;
   }
@@ -89,31 +99,31 @@ function firstNamed(members: readonly TopMember[], name: string): number {
   return at;
 }
 
-function afterBlanks(bytes: Uint8Array, from: number): number {
+function afterBlanks(text: string, from: number): number {
   let at = from;
-  while (isBlank(bytes[at])) at += 1;
+  while (isBlank(text.charCodeAt(at))) at += 1;
   return at;
 }
 
 /** Where the value ends that begins here, at the top or as a member there. */
-function afterValue(bytes: Uint8Array, from: number, seen: Seen): number {
-  const { length } = bytes;
+function afterValue(text: string, from: number, seen: Seen): number {
+  const { length } = text;
   let depth = 0;
   for (let at = from; at < length;) {
-    const byte = bytes[at] ?? 0;
-    if (byte === QUOTE) at = afterString(bytes, at);
-    else if (byte === OBJECT || byte === LIST) {
+    const unit = text.charCodeAt(at);
+    if (unit === QUOTE) at = afterString(text, at);
+    else if (unit === OBJECT || unit === LIST) {
       at += 1;
       depth += 1;
       seen.isTooDeep ||= depth >= MAX_NESTING;
       continue;
-    } else if (byte === OBJECT_END || byte === LIST_END) {
+    } else if (unit === OBJECT_END || unit === LIST_END) {
       if (depth === 0) return at;
       at += 1;
       depth -= 1;
-    } else if (byte === MINUS || isDigit(byte)) at = afterNumber(bytes, at, seen);
+    } else if (unit === MINUS || isDigit(unit)) at = afterNumber(text, at, seen);
     else {
-      if (depth === 0 && (byte === COMMA || isBlank(byte))) return at;
+      if (depth === 0 && (unit === COMMA || isBlank(unit))) return at;
       at += 1;
       continue;
     }
@@ -122,53 +132,43 @@ function afterValue(bytes: Uint8Array, from: number, seen: Seen): number {
   return length;
 }
 
-function afterNumber(bytes: Uint8Array, from: number, seen: Seen): number {
+function afterNumber(text: string, from: number, seen: Seen): number {
   let at = from + 1;
   let hasExponent = false;
-  for (; at < bytes.length; at++) {
-    const byte = bytes[at] ?? 0;
-    if (byte === SMALL_E || byte === LARGE_E) hasExponent = true;
-    else if (!isDigit(byte) && byte !== POINT && byte !== MINUS && byte !== PLUS) break;
+  for (; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === SMALL_E || unit === LARGE_E) hasExponent = true;
+    else if (!isDigit(unit) && unit !== POINT && unit !== MINUS && unit !== PLUS) break;
   }
   if (hasExponent || at - from >= SAFE_DIGITS) {
-    const source = decoder.decode(bytes.subarray(from, at));
+    const source = text.slice(from, at);
     seen.hasLongNumbers ||= isBeyondNumbers(Number(source), source);
   }
   return at;
 }
 
 /** Where the string ends whose first quote is here. */
-function afterString(bytes: Uint8Array, from: number): number {
-  const { length } = bytes;
-  let at = from + 1;
-  while (at < length) {
-    // Most strings are short, and a call to search takes as long as looking at some dozens of bytes.
-    for (const end = Math.min(at + SHORT, length); at < end; at++) {
-      const byte = bytes[at];
-      if (byte === QUOTE) return at + 1;
-      if (byte === BACKSLASH) at += 1;
-    }
-    const quote = bytes.indexOf(QUOTE, at);
-    if (quote < 0) break;
+function afterString(text: string, from: number): number {
+  for (let at = from + 1; ;) {
+    const quote = text.indexOf('"', at);
+    if (quote < 0) return text.length;
     let escapes = 0;
-    while (quote - escapes > at && bytes[quote - 1 - escapes] === BACKSLASH) escapes += 1;
+    while (quote - escapes > at && text.charCodeAt(quote - 1 - escapes) === BACKSLASH) escapes += 1;
     at = quote + 1;
     if (escapes % 2 === 0) return at;
   }
-  return length;
 }
 
-function isBlank(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+function isBlank(unit: number): boolean {
+  return unit === 0x20 || unit === 0x0a || unit === 0x0d || unit === 0x09;
 }
 
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
+function isDigit(unit: number): boolean {
+  return unit >= 0x30 && unit <= 0x39;
 }
 
 /** Numbers of fewer characters, sign and point included, are held. */
 const SAFE_DIGITS = 16;
-const SHORT = 40;
 const FEW = 16;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

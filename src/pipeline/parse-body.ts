@@ -20,7 +20,7 @@ export function parseBody(received: Uint8Array<ArrayBuffer>): Json {
   // A byte order mark isn't everybody's.
   const start = received[0] === MARK ? MARK_LENGTH : 0;
   const bytes = Buffer.from(received.buffer, received.byteOffset + start, received.byteLength - start);
-  const { members, doubled, isTooDeep, hasLongNumbers } = scanTopLevel(bytes);
+  const { members, doubled, isTooDeep, hasLongNumbers } = scanTopLevel(text, bytes.byteLength);
   if (isTooDeep) {
     throw new GatewayError("invalid_json", `the body is nested more than ${MAX_NESTING} levels deep`);
   }
@@ -69,7 +69,7 @@ function withoutDoubles(source: Source): Source {
   const last = new Set(new Map(source.members.map((member) => [member.name, member])).values());
   const others = source.members.filter((member) => !last.has(member));
   const bytes = splice(source, new Map(others.map((member) => [member, undefined])));
-  return { ...source, bytes, members: scanTopLevel(bytes).members };
+  return { ...source, bytes, members: scanTopLevel(decoded(bytes), bytes.byteLength).members };
 }
 
 function parseJson(text: string, hasLongNumbers: boolean): Json {

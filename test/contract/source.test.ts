@@ -7,7 +7,7 @@ import { scanTopLevel } from "../../src/json/top-level.ts";
 function kept(text: string): JsonObject {
   const body = JSON.parse(text) as JsonObject;
   const bytes = new TextEncoder().encode(text);
-  retainSource(body, { bytes, members: scanTopLevel(bytes).members, ascii: false });
+  retainSource(body, { bytes, members: scanTopLevel(text, bytes.length).members, ascii: false });
   return body;
 }
 
