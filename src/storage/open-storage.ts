@@ -7,27 +7,27 @@ import { WorkerLedgerReader } from "./sqlite/ledger/worker-reader.ts";
 import { openSqlite, openSqliteInMemory } from "./sqlite/sqlite.ts";
 
 /**
- * Puts together the storage that gateway.yaml names: the one place that knows what its addresses mean. Paths start from
- * `directory`.
+ * Opens the storage that `storage` in gateway.yaml configures. No other module knows its URL schemes and file paths.
+ * Relative paths start from `directory`.
  * @module
  */
 
-/** Opens the storage, made when it isn't there yet. Throws a StartupError when it can't be used; nothing in it is changed then. */
+/** Opens the storage and creates it if it doesn't exist. Rejects with a StartupError, with nothing changed, if it can't be used. */
 export async function openStorage(settings: StorageSettings, directory: string): Promise<Storage> {
   return openSqlite(databaseFile(settings, directory), settings.secret);
 }
 
-/** Opens storage that is gone with the process and touches no disk: for checking a configuration. */
+/** Opens storage in memory, for commands that must not write to disk. */
 export function openTemporaryStorage(): Storage {
   return openSqliteInMemory();
 }
 
-/** Whether the storage was made already. */
+/** Returns whether the storage exists. */
 export function hasStorage(settings: StorageSettings, directory: string): boolean {
   return existsSync(databaseFile(settings, directory));
 }
 
-/** Reads the ledger, beside a gateway that may be writing it, and changes nothing; undefined when there is none yet. */
+/** Opens the ledger read-only while a gateway may be writing to it. Returns undefined if the storage doesn't exist. */
 export function openLedgerReader(
   settings: StorageSettings,
   directory: string,

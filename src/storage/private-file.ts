@@ -1,14 +1,14 @@
 import { accessSync, chmodSync, closeSync, constants, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** Rights of everybody but the owner. */
+/** Permission bits of group and others. */
 const OTHERS = 0o077;
-/** What SQLite makes beside a database, with the database's own rights. */
+/** Suffixes of the files that SQLite creates beside a database, with the permissions of the database. */
 const BESIDE = ["-wal", "-shm"];
 
 /**
- * Makes a database's file, if it isn't there yet, so that only its owner can read it and what SQLite makes beside it;
- * takes the others' rights from files that are there. Throws where the file can't be made.
+ * Creates a database file that only its owner can read, and removes the permissions of group and others from existing
+ * files of the database. Throws if the file can't be created.
  */
 export function makePrivate(file: string): void {
   if (!existsSync(file)) closeSync(openSync(file, "a", 0o600));
@@ -21,11 +21,11 @@ function takeRights(file: string): void {
   try {
     chmodSync(file, mode & 0o777 & ~OTHERS);
   } catch {
-    // It is somebody else's: then it is theirs to say who may read it.
+    // Only the owner of a file may change its permissions.
   }
 }
 
-/** Why this process can't write a file, and what to do about it, as the end of a sentence; "" where it can. */
+/** Returns why this process can't write to a file, and the remedy, as the end of a sentence; "" if it can. */
 export function writingAdvice(file: string): string {
   const found = [file, ...foldersOf(file)].filter((path) => existsSync(path));
   const barred = found.slice(0, 2).find((path) => refusal(path) !== undefined);
@@ -47,7 +47,7 @@ function refusal(path: string): string | undefined {
   }
 }
 
-/** The folders that a path lies in, the innermost first. */
+/** Returns the parent folders of a path, innermost first. */
 function foldersOf(path: string): string[] {
   const folder = dirname(path);
   return folder === path ? [] : [folder, ...foldersOf(folder)];

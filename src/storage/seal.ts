@@ -5,8 +5,8 @@ const NONCE_LENGTH = 12;
 const TAG_LENGTH = 16;
 
 /**
- * Encrypts what plugins store (AES-256-GCM, key by HKDF-SHA-256). Each value is bound to its place, so that
- * one can't be put where another belongs.
+ * Encrypts plugin state with AES-256-GCM, with a key derived by HKDF-SHA-256. The location of a value is authenticated,
+ * so that a ciphertext can't be copied to another location.
  */
 export class Seal {
   readonly #key: Uint8Array;
@@ -22,7 +22,7 @@ export class Seal {
     return Buffer.concat([nonce, cipher.update(text, "utf8"), cipher.final(), cipher.getAuthTag()]);
   }
 
-  /** Throws when the secret is another one, the bytes were changed, or the place is wrong. */
+  /** Decrypts a value. Throws if the secret differs, the bytes were modified or the location is another one. */
   open(sealed: Uint8Array, place: string): string {
     const decipher = createDecipheriv(ALGORITHM, this.#key, sealed.subarray(0, NONCE_LENGTH));
     decipher.setAAD(Buffer.from(place));

@@ -5,8 +5,9 @@ import { StartupError } from "../errors/startup-error.ts";
 const SHORTEST = 16;
 
 /**
- * The secret that encrypts what plugins store: the configured one, or the one in `secret.key` beside the
- * database, which is made, readable by its owner only, when the database is `fresh`.
+ * Returns the secret that encrypts plugin state: the configured one, or the content of `secret.key` beside the database.
+ * If the database was just created (`fresh`), creates that file, readable by its owner only. Throws a StartupError if
+ * the secret is too short, missing or unreadable.
  */
 export function storageSecret(configured: string | undefined, folder: string, fresh: boolean): string {
   if (configured !== undefined) {
@@ -29,7 +30,7 @@ export function storageSecret(configured: string | undefined, folder: string, fr
     }
   }
   const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
-  // `wx`: of two gateways that start at once, one makes the file and the other reads it.
+  // `wx` fails if another gateway, started at the same time, has created the file meanwhile.
   writeFileSync(file, `${secret}\n`, { mode: 0o600, flag: "wx" });
   return secret;
 }

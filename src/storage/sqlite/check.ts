@@ -4,15 +4,14 @@ import { messageOf } from "../../log.ts";
 import { StartupError } from "../../errors/startup-error.ts";
 import { writingAdvice } from "../private-file.ts";
 
-/** Up to this size all of a database is checked, which takes about 2 ms per MiB. */
+/** Databases up to this size are checked completely, at about 2 ms per MiB. */
 const CHECKED_BYTES = 16 * 1024 * 1024;
-/** How long somebody else's writing is waited for. */
+/** How long the check waits for the lock of another process. */
 const BUSY_MS = 2_000;
 
 /**
- * Looks for damage before anything is written to a database: on a connection that can't write, so that what is left
- * of it stays as it is. Of a big one all is checked but the ledger's rows, which are most of it.
- * Throws a StartupError when it is damaged, or can't be read.
+ * Checks a database for corruption on a read-only connection, so that a corrupt file isn't changed. In a large database
+ * the ledger's rows are skipped. Throws a StartupError if the database is corrupt or can't be read.
  */
 export function checkDatabase(file: string): void {
   const bytes = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
@@ -29,7 +28,7 @@ export function checkDatabase(file: string): void {
   }
 }
 
-/** The StartupError that says why a database can't be used, and what to do. */
+/** Returns a StartupError that states why a database can't be used, and the remedy. */
 export function unusable(file: string, cause: unknown): StartupError {
   if (cause instanceof StartupError) return cause;
   const reason = messageOf(cause);
@@ -41,7 +40,7 @@ export function unusable(file: string, cause: unknown): StartupError {
   });
 }
 
-/** Whether somebody else has the database locked. */
+/** Returns whether an error means that another connection holds the lock. */
 export function isBusy(error: unknown): boolean {
   return codeOf(error).startsWith("SQLITE_BUSY");
 }
@@ -58,7 +57,7 @@ function* checks(database: Database, bytes: number): Generator<string> {
 }
 
 function damaged(file: string, reason: string, cause?: unknown): StartupError {
-  // What SQLite finds is told in several lines, the first of which is a heading.
+  // The first line of SQLite's report is a heading.
   const found = reason.split("\n").at(-1) ?? reason;
   return new StartupError(
     `the database ${file} is damaged: ${found}. Nothing in it was changed. Put a backup of it in its place, or move it away (and ${file}-wal, if it is there) to begin anew without the keys and the usage that it holds; sqlite3's .recover and .dump save what can still be read (storage.database)`,
@@ -69,7 +68,7 @@ function damaged(file: string, reason: string, cause?: unknown): StartupError {
 function advice(code: string): string {
   if (code.startsWith("SQLITE_BUSY")) return "; another process keeps it so: end that, or name another file";
   if (code === "SQLITE_FULL") return "; make room on the disk";
-  // What a full disk looks like, too, when not even the log's index can be made.
+  // SQLite reports a full disk as an I/O error if it can't create the -shm file.
   if (code.startsWith("SQLITE_IOERR")) return "; see whether the disk is full or broken";
   return "";
 }

@@ -1,6 +1,5 @@
 /**
- * Moves what was written from the log of a database into its file: that waits for the disk, for which the main
- * thread has no time.
+ * Runs WAL checkpoints of a database. They wait for the disk, which would block the main thread.
  * @module
  */
 import { Database } from "bun:sqlite";
@@ -9,12 +8,12 @@ declare const self: Worker;
 
 self.onmessage = ({ data: file }: MessageEvent<string>) => {
   try {
-    // Closed each time, so that the main thread's connection is the last one and tidies up.
+    // The connection is closed each time: SQLite removes the WAL when the last connection, the main thread's, closes.
     using database = new Database(file, { create: false, readwrite: true });
     database.run("PRAGMA synchronous = NORMAL");
     database.run("PRAGMA wal_checkpoint(PASSIVE)");
   } catch {
-    // It stays in the log, where nothing is lost; the next time will do.
+    // The pages stay in the WAL until the next checkpoint.
   }
   self.postMessage("done");
 };

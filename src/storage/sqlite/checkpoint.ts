@@ -1,23 +1,23 @@
 import type { Database } from "bun:sqlite";
 
-/** Pages that are in the log at about the time when they are moved into the file. */
+/** Approximate number of pages in the WAL that starts a checkpoint. */
 const LOG_PAGES = 1_000;
-/** Pages that a batch changes besides those of its rows, and its rows of one page. */
+/** Estimate of the pages that a batch writes: a fixed part, and one page for this many rows. */
 const BATCH_PAGES = 8;
 const ROWS_OF_PAGE = 8;
-/** When whoever writes moves them themselves, because nobody else has done so: 32 MiB. */
+/** Pages (32 MiB) from which on the writer runs the checkpoint itself. */
 const TOO_MANY_PAGES = 8_192;
 
 /**
- * Prepares a connection that writes. With WAL, NORMAL can lose the last commits on power loss, but never corrupts;
- * moving the log into the file, which waits for the disk, is left to `Checkpoints`.
+ * Configures a connection for writing. In WAL mode, `synchronous = NORMAL` may lose the last commits on power loss but
+ * never corrupts the database. Checkpoints, which wait for the disk, are left to `Checkpoints`.
  */
 export function prepareWriting(database: Database): void {
   database.run("PRAGMA synchronous = NORMAL");
   database.run(`PRAGMA wal_autocheckpoint = ${TOO_MANY_PAGES}`);
 }
 
-/** Has the log of a database moved into its file now and then, on another thread. */
+/** Runs WAL checkpoints of a database in a worker. */
 export class Checkpoints implements Disposable {
   readonly #file: string;
   #pages = 0;
@@ -29,7 +29,7 @@ export class Checkpoints implements Disposable {
     this.#file = file;
   }
 
-  /** To be told of each batch. */
+  /** Counts a written batch and starts a checkpoint when enough pages are in the WAL. */
   wrote(rows: number): void {
     this.#pages += BATCH_PAGES + rows / ROWS_OF_PAGE;
     if (this.#pages < LOG_PAGES || this.#isAtWork) return;

@@ -7,7 +7,7 @@ interface KeyRow {
   readonly hash: string;
   readonly name: string;
   readonly prefix: string;
-  /** The three are JSON. */
+  /** JSON, like `limits` and `budget`. */
   readonly models: string;
   readonly limits: string;
   readonly budget: string | null;
@@ -15,7 +15,7 @@ interface KeyRow {
   readonly made: number;
 }
 
-/** The keys made at run time, in SQLite. */
+/** Stores the keys made at run time in SQLite. */
 export class SqliteKeys implements KeySource {
   readonly #database: Database;
 
@@ -53,7 +53,7 @@ export class SqliteKeys implements KeySource {
         expires ?? null,
         Date.now(),
       );
-    // Another process may have made one since anybody looked.
+    // Another process may have added the name meanwhile.
     if (changes === 0) throw new NameTaken(name);
   }
 

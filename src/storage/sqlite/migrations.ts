@@ -1,7 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { StartupError } from "../../errors/startup-error.ts";
 
-/** Each step makes the tables of one version from those of the version before. */
+/** Migrations by version: the first creates the tables, each later one upgrades from the version before. */
 const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -57,8 +57,8 @@ const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   INSERT INTO totals (name) VALUES ('booked'), ('pruned');
   `,
-  // What was paid, apart from what was told. Until here hits were added to the days as if they had been paid for;
-  // of pruned rows that can't be told any more.
+  // Separates paid tokens from reported ones. Before, cache hits were added to the daily sums as if they had been paid
+  // for; for pruned rows this can't be corrected.
   `
   ALTER TABLE requests ADD COLUMN paid_input INTEGER;
   ALTER TABLE requests ADD COLUMN paid_cached_input INTEGER;
@@ -104,7 +104,7 @@ const MIGRATIONS: readonly string[] = [
     AND hits.input + hits.output > 0;
   `,
   `ALTER TABLE requests ADD COLUMN queue_ms REAL`,
-  // Changes with each change of a key, by whoever it is made, so that a gateway needn't read all of them to see it.
+  // A version that every change of a key increments, so that a gateway detects changes without reading all keys.
   `
   CREATE TABLE keys_version (version INTEGER NOT NULL);
   INSERT INTO keys_version VALUES (1);
@@ -115,7 +115,7 @@ const MIGRATIONS: readonly string[] = [
   `ALTER TABLE plugin_state ADD COLUMN expires INTEGER`,
 ];
 
-/** Brings the tables up to date, all or nothing. True if they were made just now. */
+/** Migrates the tables to the newest version in one transaction. Returns true if they didn't exist. */
 export function migrate(database: Database, file: string): boolean {
   return database
     .transaction(() => {

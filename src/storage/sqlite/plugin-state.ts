@@ -11,7 +11,7 @@ interface Row {
   readonly expires: number | null;
 }
 
-/** One upstream's small state in SQLite: encrypted, and under a version that says whether it has changed. */
+/** Stores the state of one upstream in SQLite, encrypted and versioned. */
 export class SqlitePluginState implements KeyValue {
   readonly #database: Database;
   readonly #seal: Seal;
@@ -67,7 +67,7 @@ export class SqlitePluginState implements KeyValue {
       .filter((key) => key.startsWith(prefix));
   }
 
-  /** Deletes what expired so long ago that nobody holds its version any more. */
+  /** Deletes values that expired a day ago or earlier; by then nobody holds their versions. */
   #deleteOld(): void {
     this.#database.query("DELETE FROM plugin_state WHERE expires < ?").run(Date.now() - DAY_MS);
   }

@@ -14,16 +14,16 @@ import { SqlitePluginState } from "./plugin-state.ts";
 import { SqliteKeys } from "./keys.ts";
 import { SqliteLedger } from "./ledger/ledger.ts";
 
-/** What the secret is checked against at each start. */
+/** Name of the encrypted value by which each start verifies the secret. */
 const CHECK = "secret_check";
 
 /**
- * Opens a database, made when it isn't there yet. Without a `secret` plugins' state is sealed with the one in the file
- * beside it. Throws a StartupError when it can't be used; nothing in it is changed then.
+ * Opens a database and creates it if it doesn't exist. Without `secret`, plugin state is encrypted with the content of
+ * `secret.key` beside the database. Throws a StartupError, with nothing changed, if the database can't be used.
  */
 export function openSqlite(file: string, secret: string | undefined): Storage {
   try {
-    // What lies in a folder made here (the log of the database, too) is its owner's affair only.
+    // Also protects the files that SQLite creates beside the database later.
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     checkDatabase(file);
     makePrivate(file);
@@ -43,7 +43,7 @@ export function openSqlite(file: string, secret: string | undefined): Storage {
   }
 }
 
-/** Opens a database in memory, which is gone when it is closed. */
+/** Opens a database in memory; closing it discards its content. */
 export function openSqliteInMemory(): Storage {
   const database = new Database(":memory:", { strict: true });
   migrate(database, "in memory");
@@ -54,7 +54,7 @@ export function openSqliteInMemory(): Storage {
 interface Parts {
   readonly database: Database;
   readonly seal: Seal;
-  /** On the same connection, or one of its own. */
+  /** Uses `database` or a connection of its own; the storage closes both. */
   readonly ledger: SqliteLedger;
 }
 
@@ -81,7 +81,7 @@ class SqliteStorage implements Storage {
   }
 }
 
-/** True if the tables were made just now. */
+/** Creates or migrates the tables. Returns true if they didn't exist. */
 function prepareTables(database: Database, file: string): boolean {
   database.run("PRAGMA journal_mode = WAL");
   prepareWriting(database);

@@ -6,7 +6,7 @@ import { DAY_COLUMNS, DAY_MS, DAY_SUMS, SUM_COLUMNS, SUMS } from "./columns.ts";
 type Sums = Readonly<Record<SumColumn, number>>;
 type Totals = Sums & { readonly until: number; readonly dropped: number };
 
-/** What no single row may be. */
+/** Conditions that every row must satisfy, with the SQL of their violations. */
 const ROW_RULES: readonly (readonly [claim: string, broken: string])[] = [
   [
     "reserved = settled + released in each ended row",
@@ -21,10 +21,10 @@ const ROW_RULES: readonly (readonly [claim: string, broken: string])[] = [
   ],
 ];
 
-/** Sums of USD differ in their last digits by the order of their terms. */
+/** Relative tolerance for sums of USD: floating-point addition depends on the order of the terms. */
 const USD_TOLERANCE = 1e-6;
 
-/** Compares the rows with the totals, which are counted apart, and the daily sums. It only reads. */
+/** Compares the rows with the totals, which are counted independently, and with the daily sums. Writes nothing. */
 export function audit(database: Database, isRunning: (process: number) => boolean): AuditReport {
   return database.transaction(() => {
     const rows = sumsOfRows(database);
@@ -103,7 +103,7 @@ function noRow(database: Database, claim: string, broken: string): AuditCheck {
   return { claim: count === 0 ? claim : `${claim} (not in ${count} rows)`, holds: count === 0 };
 }
 
-/** The primary key keeps a row from being written twice, but not a request from being booked as two of them. */
+/** Finds requests that have two rows, which the primary key doesn't prevent. */
 function noneTwice(database: Database): AuditCheck {
   const { count } = database
     .query(
@@ -114,7 +114,7 @@ function noneTwice(database: Database): AuditCheck {
   return { claim: `no request is booked twice (${count})`, holds: count === 0 };
 }
 
-/** A day whose rows are deleted in part counts as deleted: it isn't compared any more. */
+/** Compares the daily sums with the rows. Days whose rows were pruned, even partly, are skipped. */
 function daysMatch(database: Database, firstDay: number): AuditCheck {
   const sums = DAY_COLUMNS.map((column) => `${DAY_SUMS[column]} AS ${column}`).join(", ");
   const differs = DAY_COLUMNS.map((column) =>

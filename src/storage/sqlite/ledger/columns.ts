@@ -1,9 +1,9 @@
 import type { LedgerSums, UsageRow } from "../../../ledger/ledger-store.ts";
 
-/** A UTC day in ms; in the database days are numbered from 1970. */
+/** Milliseconds of a UTC day. The database stores days as their number since 1970. */
 export const DAY_MS = 86_400_000;
 
-/** How each sum of `totals` is got from rows of `requests`. */
+/** SQL expressions over `requests` for the columns of `totals`. */
 export const SUMS = {
   admitted: "count(*)",
   ok: count("outcome = 'ok'"),
@@ -28,11 +28,11 @@ export const SUMS = {
   unpriced: count("outcome IS NOT NULL AND cost IS NULL"),
 } as const;
 
-/** As `savedTokens` says it. */
+/** The SQL form of `savedTokens`. */
 const SAVED = `coalesce(sum(coalesce(input, 0) + coalesce(output, 0))
   FILTER (WHERE cache IN ('hit', 'follow') AND coalesce(paid_input, 0) + coalesce(paid_output, 0) = 0), 0)`;
 
-/** How each sum of `days` is got from rows that have ended. */
+/** SQL expressions over ended rows of `requests` for the columns of `days`. */
 export const DAY_SUMS = {
   requests: "count(*)",
   ok: SUMS.ok,
@@ -57,7 +57,7 @@ export type DayColumn = keyof typeof DAY_SUMS;
 export const SUM_COLUMNS = Object.keys(SUMS) as readonly SumColumn[];
 export const DAY_COLUMNS = Object.keys(DAY_SUMS) as readonly DayColumn[];
 
-/** What stands in a column of `totals`. */
+/** Returns the sum that belongs in a column of `totals`. */
 export function sumOf(sums: LedgerSums, column: SumColumn): number {
   return sums[SUM_NAMES[column as keyof typeof SUM_NAMES] ?? column];
 }
@@ -72,7 +72,7 @@ const SUM_NAMES = {
   paid_reasoning: "paidReasoning",
 } as const;
 
-/** Names of `days` in the words of the program. */
+/** Converts a row of `days` to a UsageRow. */
 export function usageRow({
   cached_input: cachedInput,
   cache_write: cacheWrite,

@@ -6,13 +6,13 @@ import { audit } from "./audit.ts";
 import { isRunning } from "./process-lock.ts";
 import { usageOf } from "./usage.ts";
 
-/** A ledger that is open to be read, on the thread that reads it. */
+/** A ledger file that is open for synchronous reads. */
 export interface LedgerFile extends Disposable {
   usage(query: UsageQuery): readonly UsageRow[];
   audit(): AuditReport;
 }
 
-/** Opens a ledger to read it only; a gateway may be writing it. Throws a StartupError when it can't be read. */
+/** Opens a ledger file read-only; a gateway may be writing to it. Throws a StartupError if it can't be read. */
 export function openLedgerFile(file: string): LedgerFile {
   const database = openReadOnly(file);
   return {

@@ -26,37 +26,37 @@ import {
   WriteAheadFile,
 } from "../../write-ahead-file.ts";
 
-/** Rows that are deleted in one transaction. */
+/** Number of rows deleted in one transaction. */
 const PRUNE_ROWS = 500;
 
-/** A process that is gone. */
+/** A process that has ended without closing its ledger. */
 interface Left {
   readonly id: number;
 }
 
-/** What a process found at its beginning of those before it. */
+/** What `begin` found of earlier processes. */
 interface Begun extends Omit<LedgerBeginning, "ahead"> {
   readonly left: readonly Left[];
 }
 
-/** The usage ledger in SQLite, on a connection of its own that waits for nobody. */
+/** Stores the usage ledger in SQLite. Its connection never waits for a lock while requests run. */
 export class SqliteLedger implements LedgerStore {
   readonly #database: Database;
-  /** Undefined: in memory. */
+  /** Undefined for a database in memory. */
   readonly #file: string | undefined;
   readonly #rows: RowWriter;
   readonly #checkpoints: Checkpoints | undefined;
   readonly #reads: WorkerLedgerReader | undefined;
   #process: { readonly id: number; readonly lock: ProcessLock | undefined } | undefined;
 
-  /** A database whose tables are up to date. */
+  /** Opens a connection to a database whose tables are up to date. */
   static open(file: string): SqliteLedger {
     const database = new Database(file, { strict: true });
     prepareWriting(database);
     return new SqliteLedger(database, file);
   }
 
-  /** A connection to a database whose tables are up to date, and its file, if it has one. */
+  /** Takes a connection to a database whose tables are up to date; `file` is undefined for one in memory. */
   constructor(database: Database, file: string | undefined) {
     this.#database = database;
     this.#file = file;
@@ -69,9 +69,9 @@ export class SqliteLedger implements LedgerStore {
     try {
       this.#database.run("PRAGMA busy_timeout = 2000");
       const begun = this.#database.transaction(() => this.#begin()).immediate();
-      // From now on streams run: nothing must hold up the event loop.
+      // From now on streams run, and waiting for a lock would block the event loop.
       this.#database.run("PRAGMA busy_timeout = 0");
-      // Only now is it in the database, what was read of them: until then another try must find them.
+      // After the commit only: if it fails, the next start must find these files again.
       const damaged = begun.damaged.map(setAside);
       for (const { id } of begun.left) this.#forget(id);
       return { ...begun, damaged, ahead: this.#openAhead() };
@@ -87,7 +87,7 @@ export class SqliteLedger implements LedgerStore {
       const { changes } = this.#database
         .query("UPDATE processes SET batch = ? WHERE id = ? AND batch < ?")
         .run(number, process, number);
-      // An attempt that failed at its very end may have been written all the same.
+      // A commit that reported an error may have succeeded.
       if (changes === 0) return;
       this.#rows.write(process, rows);
       this.#count(counts, dropped);
@@ -122,7 +122,7 @@ export class SqliteLedger implements LedgerStore {
     return deleted;
   }
 
-  /** Of a file in a worker; what is in memory only this connection can see. */
+  /** Reads in a worker, except for a database in memory, which only this connection can see. */
   async usage(query: UsageQuery): Promise<readonly UsageRow[]> {
     return this.#reads?.usage(query) ?? usageOf(this.#database, query);
   }
@@ -140,7 +140,7 @@ export class SqliteLedger implements LedgerStore {
     this.#database.close();
   }
 
-  /** False when somebody else is writing. */
+  /** Runs a transaction. Returns false if another connection holds the lock. */
   #atOnce(run: () => void): boolean {
     try {
       this.#database.transaction(run).immediate();
@@ -153,7 +153,7 @@ export class SqliteLedger implements LedgerStore {
 
   #begin(): Begun {
     const id = this.#takeNumber();
-    // Within the transaction: whoever sees the process finds its lock taken.
+    // Within the transaction, so that other processes never see this one without its lock.
     this.#process = { id, lock: this.#file === undefined ? undefined : new ProcessLock(this.#file, id) };
     const others = this.#database.query<{ id: number }, []>("SELECT id FROM processes").all();
     const left = others.filter((other) => !this.#isRunning(other.id));
@@ -166,7 +166,7 @@ export class SqliteLedger implements LedgerStore {
     return { crashed, recovered, damaged, left };
   }
 
-  /** A number that no process had before, as far as there is a trace of it: after a power failure the database may not know. */
+  /** Returns a process id without write-ahead files. After a power failure the database may have lost ids that were used. */
   #takeNumber(): number {
     const insert = this.#database.query<{ id: number }, [number, number]>(
       "INSERT INTO processes (pid, started) VALUES (?, ?) RETURNING id",
@@ -177,7 +177,7 @@ export class SqliteLedger implements LedgerStore {
     }
   }
 
-  /** Stores what a process that is gone has written ahead; gives the number of rows. */
+  /** Stores the write-ahead records of an ended process. Returns the number of rows. */
   #recover(id: number, damaged: string[]): number {
     if (this.#file === undefined) return 0;
     const ahead = readWriteAhead(aheadFile(this.#file, id));
@@ -225,7 +225,7 @@ export class SqliteLedger implements LedgerStore {
          ${running} GROUP BY 1, 2, 3 ${addingDays()}`,
       )
       .run(id);
-    // Nobody knows how much of it was used, so all that was reserved stays with the limit, as long as its minute lasts.
+    // How much was used is unknown, so everything reserved stays charged to the limit until its minute is over.
     this.#database
       .query(
         "UPDATE requests SET outcome = 'crashed', settled = reserved, released = 0 WHERE process = ? AND outcome IS NULL",
@@ -263,7 +263,7 @@ export class SqliteLedger implements LedgerStore {
   }
 }
 
-/** Where a process writes ahead, from the path of the database. */
+/** Returns the base path of a process's write-ahead files. */
 function aheadFile(database: string, id: number): string {
   return `${database}-ahead-${id}`;
 }

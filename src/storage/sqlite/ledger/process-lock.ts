@@ -3,9 +3,8 @@ import { rmSync } from "node:fs";
 import { makePrivate } from "../../private-file.ts";
 
 /**
- * Says that a writer of the ledger is alive: it holds the lock of a file beside the database, which the
- * operating system takes away when the process dies. Unlike a process id, that isn't used again for another,
- * and it is seen from other containers too.
+ * Shows that a writer of the ledger is alive, by a file lock that the operating system releases when the process dies.
+ * Unlike process ids, locks aren't reused, and they are visible from other containers.
  */
 export class ProcessLock implements Disposable {
   readonly #file: string;
@@ -24,7 +23,7 @@ export class ProcessLock implements Disposable {
   }
 }
 
-/** Whether the writer with this id runs. `database` is the ledger's file. */
+/** Returns whether the writer with this id is alive. `database` is the path of the ledger. */
 export function isRunning(database: string, id: number): boolean {
   let lock: Database | undefined;
   try {
@@ -38,10 +37,10 @@ export function isRunning(database: string, id: number): boolean {
   }
 }
 
-/** Removes what a writer that is gone has left. */
+/** Removes the lock file of an ended writer. */
 export function removeLock(database: string, id: number): void {
   const file = lockFile(database, id);
-  // SQLite leaves a lock's journal where the process was killed.
+  // A killed process leaves the journal of its lock file.
   for (const left of [file, `${file}-journal`]) rmSync(left, { force: true });
 }
 

@@ -1,5 +1,5 @@
 /**
- * Reads ledgers away from the main thread: a sum over millions of rows would stop every stream.
+ * Reads ledgers in a worker: a sum over millions of rows on the main thread would stop every stream.
  * @module
  */
 import { messageOf } from "../../../log.ts";
@@ -8,14 +8,14 @@ import { openLedgerFile } from "./file-reader.ts";
 
 declare const self: Worker;
 
-/** One read of a ledger: its usage, or its audit where there is no `usage`. */
+/** A request to the worker: a usage query, or an audit if `usage` is undefined. */
 export interface LedgerOrder {
   readonly id: number;
   readonly file: string;
   readonly usage: UsageQuery | undefined;
 }
 
-/** The result of an order, or the message of the error that it ended with. */
+/** The worker's reply: the result, or the message of the error. */
 export interface LedgerResult {
   readonly id: number;
   readonly value?: unknown;
@@ -26,7 +26,7 @@ self.onmessage = ({ data }: MessageEvent<LedgerOrder>) => self.postMessage(resul
 
 function resultOf({ id, file, usage }: LedgerOrder): LedgerResult {
   try {
-    // Closed each time, so that the writer's connection is the last one and tidies up.
+    // The connection is closed each time: SQLite removes the WAL when the last connection, the writer's, closes.
     using ledger = openLedgerFile(file);
     return { id, value: usage ? ledger.usage(usage) : ledger.audit() };
   } catch (error) {

@@ -6,15 +6,15 @@ import type { Admitted } from "../../../ledger/ledger-row.ts";
 import type { LedgerRow, LedgerSums } from "../../../ledger/ledger-store.ts";
 import type { WriteAheadRecord } from "../../../ledger/write-ahead.ts";
 
-/** What a process has left in its write-ahead file that the database doesn't have. */
+/** Rows of a write-ahead file that are missing in the database, or open there but closed in the file. */
 export interface LeftRows {
   readonly rows: readonly LedgerRow[];
   readonly counts: LedgerSums;
 }
 
 /**
- * What of the records of a process's write-ahead file is missing in the database, rows that are there but open included.
- * Whatever is there already stays as it is, so that reading them twice does no harm.
+ * Returns the rows of a process's write-ahead records that the database lacks or still has open. Rows that are complete
+ * in the database are left out, so that a file can be replayed twice.
  */
 export function leftRows(
   database: Database,
@@ -29,7 +29,7 @@ export function leftRows(
   for (const [number, { admitted: begun, closed }] of byNumber(records)) {
     const stored = find.get(process, number);
     const admitted = stored ?? begun;
-    // Of an end without a beginning nothing more is known than that it was.
+    // An end without its beginning doesn't say whose request it was.
     if (!admitted || stored?.outcome || (stored && !closed)) continue;
     if (!stored) counts.open(admitted);
     if (closed) counts.close(admitted, closed);

@@ -34,17 +34,17 @@ const CLOSED = [
   "queue_ms",
 ];
 
-/** Longer names are cut: some are the client's own. */
+/** Longer names are truncated; clients choose some of them. */
 const LONGEST_NAME = 256;
 
-/** Writes rows, and the sums of their days. */
+/** Writes rows of requests and adds them to the daily sums. */
 export class RowWriter implements Disposable {
   readonly #open: Statement;
   readonly #whole: Statement;
   readonly #end: Statement;
   readonly #day: Statement;
 
-  /** The tables must be there. */
+  /** Prepares the statements; the tables must exist. */
   constructor(database: Database) {
     this.#open = database.prepare(insertInto("requests", OPENED));
     this.#whole = database.prepare(insertInto("requests", [...OPENED, ...CLOSED]));
@@ -57,17 +57,17 @@ export class RowWriter implements Disposable {
     );
   }
 
-  /** Comes before the database is closed, which would stay open otherwise. */
+  /** Finalizes the statements. A database with open statements doesn't close. */
   [Symbol.dispose](): void {
     for (const statement of [this.#open, this.#whole, this.#end, this.#day]) statement.finalize();
   }
 
-  /** To be called within a transaction. */
+  /** Writes rows; the caller must have begun a transaction. */
   write(process: number, rows: readonly LedgerRow[]): void {
     const days = new DaySums();
     for (const row of rows) {
       const { closed } = row;
-      // One array for a row: this is what the ledger costs a request.
+      // One array a row keeps the cost per request low.
       const values: SQLQueryBindings[] = [];
       if (!row.isWritten) pushOpened(values, process, row);
       if (closed) {
@@ -83,7 +83,7 @@ export class RowWriter implements Disposable {
   }
 }
 
-/** What `INSERT INTO days` says when the line is there already: the sums are added. */
+/** Returns the upsert clause of `INSERT INTO days`, which adds to the sums of an existing row. */
 export function addingDays(): string {
   const set = DAY_COLUMNS.map((column) => `${column} = ${column} + excluded.${column}`).join(", ");
   return `ON CONFLICT DO UPDATE SET ${set}`;
@@ -130,7 +130,7 @@ interface DaySum {
   readonly sums: Record<DayColumn, number>;
 }
 
-/** What ended rows add to the days they began on. */
+/** Sums of ended rows by day, key, model and upstream. A row counts on the day it began. */
 class DaySums {
   readonly #sums = new Map<string, DaySum>();
 

@@ -10,7 +10,7 @@ const NAMES: Readonly<Record<UsageGrouping, string>> = {
   day: "date(day * 86400, 'unixepoch')",
 };
 
-/** The daily sums, grouped. */
+/** Returns the daily sums, grouped and filtered by a query. */
 export function usageOf(database: Database, { by, since = 0, key }: UsageQuery): readonly UsageRow[] {
   const columns = DAY_COLUMNS.map((column) => `sum(${column}) AS ${column}`).join(", ");
   return database

@@ -2,7 +2,7 @@ import type { AuditReport, LedgerReader, UsageQuery, UsageRow } from "../../../l
 import { StartupError } from "../../../errors/startup-error.ts";
 import type { LedgerOrder, LedgerResult } from "./reader-worker.ts";
 
-/** Reads a ledger's file in a worker with a connection of its own, which is started when it is first needed. */
+/** Reads a ledger file in a worker with its own connection. The worker starts with the first read. */
 export class WorkerLedgerReader implements LedgerReader, Disposable {
   readonly #file: string;
   readonly #orders = new Map<number, PromiseWithResolvers<unknown>>();
@@ -14,17 +14,17 @@ export class WorkerLedgerReader implements LedgerReader, Disposable {
     this.#file = file;
   }
 
-  /** Rejects with a StartupError where the ledger can't be read. */
+  /** Rejects with a StartupError if the ledger can't be read. */
   usage(query: UsageQuery): Promise<readonly UsageRow[]> {
     return this.#read(query) as Promise<readonly UsageRow[]>;
   }
 
-  /** Rejects with a StartupError where the ledger can't be read. */
+  /** Rejects with a StartupError if the ledger can't be read. */
   audit(): Promise<AuditReport> {
     return this.#read(undefined) as Promise<AuditReport>;
   }
 
-  /** Ends the worker; what is still being read is rejected. */
+  /** Terminates the worker. Pending reads reject. */
   [Symbol.dispose](): void {
     this.#isDisposed = true;
     this.#end("the storage is closed");
