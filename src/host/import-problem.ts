@@ -4,30 +4,30 @@ import { packageFolder, packageName } from "./locate.ts";
 import { SPECIFIERS } from "./specifiers.ts";
 import { thrownAt } from "./thrown-at.ts";
 
-/** What went wrong while a plugin's modules were loaded. */
+/** An error while the modules of a plugin were loaded. */
 export interface ImportProblem {
-  /** Begins with `FILE:LINE:COLUMN:` where that can be told. */
+  /** Begins with `FILE:LINE:COLUMN:` if the location is known. */
   readonly message: string;
   readonly hint?: string;
 }
 
-/** What Bun throws for an import that leads nowhere. */
+/** The error that Bun throws for an import that can't be resolved. */
 interface ResolveMessage {
   readonly message: string;
   readonly specifier: string;
-  /** The file that imports it. */
+  /** The importing file. */
   readonly referrer: string;
 }
 
-/** What Bun throws for a file that it can't read as code. */
+/** The error that Bun throws for a syntax error. */
 interface BuildMessage {
   readonly message: string;
   readonly position: { readonly file: string; readonly line: number; readonly column: number };
 }
 
-/** Tells the cause of a failed import, with its file and line, and how to mend it where that is known. */
+/** Converts a failed import to a message with file and line, and a hint if the remedy is known. */
 export function importProblem(error: unknown): ImportProblem {
-  // Of several syntax errors the later ones mostly follow from the first.
+  // Later syntax errors mostly follow from the first.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   if (isResolveMessage(first)) return unresolved(first);
   if (isBuildMessage(first)) {
@@ -57,7 +57,7 @@ function unresolved({ specifier, referrer }: ResolveMessage): ImportProblem {
   };
 }
 
-/** `FILE:LINE:COLUMN` of an import, which Bun doesn't tell. */
+/** Finds the location of an import in its file as `FILE:LINE:COLUMN`; Bun's error has only the file. */
 function importPlace(specifier: string, file: string): string {
   const lines = readFileSync(file, "utf8").split("\n");
   const quoted = [`"${specifier}"`, `'${specifier}'`, `\`${specifier}\``];

@@ -6,8 +6,8 @@ import { PluginError } from "./plugin-error.ts";
 const BUILT_IN = join(import.meta.dir, "../../plugins");
 
 /**
- * The file that `plugin:` names: a file (`./`, `../` or absolute, from `directory`), a built-in, or an npm
- * package installed in `directory` or above it. Throws a PluginError.
+ * Returns the file of the plugin that `plugin:` names: a path (`./`, `../` or absolute, relative to `directory`), a
+ * built-in, or an npm package installed in `directory` or a parent folder. Throws a PluginError if there is none.
  */
 export function locate(name: string, directory: string): string {
   if (name.startsWith("./") || name.startsWith("../") || isAbsolute(name)) {
@@ -30,7 +30,7 @@ export function locate(name: string, directory: string): string {
   }
 }
 
-/** The name of the package that an import names: `@scope/name` of `@scope/name/part`. */
+/** Returns the package name of an import specifier: `@scope/name` for `@scope/name/part`. */
 export function packageName(specifier: string): string {
   return specifier
     .split("/")
@@ -38,7 +38,7 @@ export function packageName(specifier: string): string {
     .join("/");
 }
 
-/** The folder with a package.json around a file, where `bun add` belongs; the file's own where there is none. */
+/** Returns the nearest parent folder with a package.json, where `bun add` is to be run; without one, the file's own folder. */
 export function packageFolder(file: string): string {
   return ancestors(dirname(file)).find((folder) => existsSync(join(folder, "package.json"))) ?? dirname(file);
 }
@@ -50,7 +50,7 @@ function existingFile(file: string): string {
   throw new PluginError(`${file} is a folder`, { hint: "name the plugin's file in it, such as index.ts" });
 }
 
-// Asked before Bun is: where there is no node_modules, it would fetch whatever has that name and run it.
+// Checked before Bun resolves the name: without node_modules Bun would download and run any package of that name.
 function isInstalled(name: string, directory: string): boolean {
   return ancestors(directory).some((folder) => existsSync(join(folder, "node_modules", packageName(name))));
 }
@@ -67,7 +67,7 @@ function meantBy(name: string): string {
   return `write ./${name}.ts for a file in the folder of gateway.yaml, or install the package there`;
 }
 
-/** The names of the plugins that come with the gateway. */
+/** Returns the names of the built-in plugins. */
 function builtIns(): string[] {
   return readdirSync(BUILT_IN, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())

@@ -6,11 +6,11 @@ import type { Redactor } from "../secrets/redactor.ts";
 import type { Storage } from "../storage/storage.ts";
 import { Scope, within } from "./scope.ts";
 
-// open() neither waits for the network nor writes, so one that takes this long hangs.
+// open() neither uses the network nor writes, so one that takes this long hangs.
 const OPEN_DEADLINE_MS = 10_000;
 const OPEN_ADVICE = ": open() may only check and build; what waits belongs in start()";
 
-/** An upstream whose plugin is loaded and whose options are checked. */
+/** An upstream with its loaded plugin and validated options. */
 export interface PlannedUpstream {
   readonly id: string;
   readonly plugin: UpstreamPlugin;
@@ -18,22 +18,22 @@ export interface PlannedUpstream {
   readonly settings: UpstreamSettings;
 }
 
-/** What upstreams are lent by the process that opens them. */
+/** Dependencies that the process provides to upstreams. */
 export interface HostDeps {
   readonly log: GatewayLogger;
   readonly storage: Storage;
   readonly redactor: Redactor;
-  /** What an upstream makes its requests by, with the patience that its `timeouts` set. */
+  /** Returns the fetch function of an upstream, with the connect and idle timeouts of its settings. */
   readonly fetchWithin: (patience: TimeoutSettings) => typeof fetch;
 }
 
-/** Opens one upstream; rejects with what its plugin threw, after its clean-ups have run. */
-export async function openUpstream(planned: PlannedUpstream, around: HostDeps): Promise<OpenUpstream> {
+/** Opens one upstream. If its plugin throws, runs the deferred clean-ups and rejects with that error. */
+export async function openUpstream(planned: PlannedUpstream, deps: HostDeps): Promise<OpenUpstream> {
   const { id, plugin, options, settings } = planned;
-  const log = around.log.child({ upstream: id });
+  const log = deps.log.child({ upstream: id });
   const scope = new Scope(log);
   const closing = new AbortController();
-  // The signal first: what still waits for the upstream must not hold up its clean-ups.
+  // The signal comes first, so that pending calls of the upstream don't delay its clean-ups.
   const close = async () => {
     closing.abort(new Error(`the upstream "${id}" is being closed`));
     await scope.close();
@@ -41,10 +41,10 @@ export async function openUpstream(planned: PlannedUpstream, around: HostDeps): 
   const host: Host = {
     id,
     log,
-    fetch: around.fetchWithin(settings.timeouts),
+    fetch: deps.fetchWithin(settings.timeouts),
     signal: closing.signal,
-    storage: around.storage.stateOf(id),
-    secret: (value) => around.redactor.add(value),
+    storage: deps.storage.stateOf(id),
+    secret: (value) => deps.redactor.add(value),
     defer: scope.defer,
   };
   try {
@@ -60,7 +60,7 @@ export async function openUpstream(planned: PlannedUpstream, around: HostDeps): 
   }
 }
 
-/** Types don't hold a plugin that nobody compiled to anything. */
+/** Checks at run time what a plugin that was never type-checked may violate. */
 function checkedUpstream(opened: unknown, plugin: string): Upstream {
   if (typeof opened !== "object" || opened === null) {
     throw new Error(`open() of the plugin "${plugin}" must return an object with models and chat`);

@@ -7,22 +7,22 @@ import { openUpstream } from "./open-upstream.ts";
 import type { PlannedUpstreams } from "./plan-upstreams.ts";
 import { thrownAt } from "./thrown-at.ts";
 
-/** The upstreams of a gateway, all that can be opened. */
+/** The upstreams of a gateway that could be opened. */
 export interface OpenUpstreams {
-  /** In the order of the file. */
+  /** In the order of gateway.yaml. */
   readonly byId: ReadonlyMap<string, OpenUpstream>;
-  /** Lets them begin their background work. Throws a StartupError when one that isn't optional can't. */
+  /** Starts the background work of all upstreams. Rejects with a StartupError if a required one fails. */
   start(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Opens every upstream of a plan. Throws a StartupError, with none left open, when one can't be; one that is
- * optional is an error in the log instead.
+ * Opens every upstream of a plan. If a required one fails, closes the others and rejects with a StartupError. The
+ * failure of an optional one is logged.
  */
 export async function openUpstreams(
   { upstreams, unloadable }: Pick<PlannedUpstreams, "upstreams" | "unloadable">,
-  around: HostDeps,
+  deps: HostDeps,
 ): Promise<OpenUpstreams> {
   const byId = new Map<string, OpenUpstream>();
   const close = async () => {
@@ -30,31 +30,31 @@ export async function openUpstreams(
   };
   for (const { id, problem } of unloadable) {
     const fields = { upstream: id, ...fieldsOf(problem) };
-    around.log.error("an optional upstream's plugin can't be loaded; the others serve", fields);
+    deps.log.error("an optional upstream's plugin can't be loaded; the others serve", fields);
   }
   for (const planned of upstreams) {
     try {
-      byId.set(planned.id, await openUpstream(planned, around));
+      byId.set(planned.id, await openUpstream(planned, deps));
     } catch (cause) {
-      if (reported("opened", planned, { cause, around })) continue;
+      if (reported("opened", planned, { cause, deps })) continue;
       await close();
-      throw failure("opened", planned, { cause, around });
+      throw failure("opened", planned, { cause, deps });
     }
   }
-  return { byId, close, start: () => startAll(upstreams, byId, around) };
+  return { byId, close, start: () => startAll(upstreams, byId, deps) };
 }
 
 async function startAll(
   planned: readonly PlannedUpstream[],
   byId: ReadonlyMap<string, OpenUpstream>,
-  around: HostDeps,
+  deps: HostDeps,
 ): Promise<void> {
   const start = async (upstream: PlannedUpstream) => {
     try {
       await byId.get(upstream.id)?.upstream.start?.();
     } catch (cause) {
-      if (!reported("started", upstream, { cause, around }))
-        throw failure("started", upstream, { cause, around });
+      if (!reported("started", upstream, { cause, deps }))
+        throw failure("started", upstream, { cause, deps });
     }
   };
   await Promise.all(planned.map(start));
@@ -66,14 +66,14 @@ function fieldsOf({ file, line, column, message, hint }: Problem) {
 
 interface Failed {
   readonly cause: unknown;
-  readonly around: HostDeps;
+  readonly deps: HostDeps;
 }
 
-/** True if the upstream is optional: its failure is written to the log, and nothing else comes of it. */
+/** Logs the failure of an optional upstream. Returns false for a required one. */
 function reported(what: string, { id, settings }: PlannedUpstream, failed: Failed): boolean {
   if (!settings.optional) return false;
   const fields = { upstream: id, error: reasonOf(failed) };
-  failed.around.log.error(`an optional upstream can't be ${what}; the others serve`, fields);
+  failed.deps.log.error(`an optional upstream can't be ${what}; the others serve`, fields);
   return true;
 }
 
@@ -83,8 +83,8 @@ function failure(what: string, { id }: PlannedUpstream, failed: Failed): Startup
   });
 }
 
-function reasonOf({ cause, around }: Failed): string {
+function reasonOf({ cause, deps }: Failed): string {
   const place = thrownAt(cause);
   const reason = messageOf(cause);
-  return around.redactor.redact(place === undefined ? reason : `${reason} (${place})`);
+  return deps.redactor.redact(place === undefined ? reason : `${reason} (${place})`);
 }

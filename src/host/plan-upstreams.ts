@@ -6,25 +6,25 @@ import type { PlannedUpstream } from "./open-upstream.ts";
 import { PluginError } from "./plugin-error.ts";
 import { loadPlugin } from "./resolve.ts";
 
-/** What became of the upstreams of a configuration. */
+/** The upstreams of a configuration after their plugins were loaded and their options checked. */
 export interface PlannedUpstreams {
-  /** Those whose plugin is loaded and whose options fit. */
+  /** Upstreams with a loaded plugin and valid options. */
   readonly upstreams: readonly PlannedUpstream[];
-  /** The optional ones whose plugin can't be loaded. */
+  /** Optional upstreams whose plugin can't be loaded. */
   readonly unloadable: readonly UnloadableUpstream[];
-  /** What keeps the gateway from starting. */
+  /** Errors that prevent the gateway from starting. */
   readonly problems: readonly Problem[];
-  /** Values of the options that must never be seen. */
+  /** Option values that must not appear in logs or answers. */
   readonly secrets: readonly string[];
 }
 
-/** An optional upstream without its plugin. */
+/** An optional upstream whose plugin can't be loaded, with the reason. */
 export interface UnloadableUpstream {
   readonly id: string;
   readonly problem: Problem;
 }
 
-/** Loads the plugins of a configuration and checks their options. */
+/** Loads the plugins of a configuration and validates their options. */
 export async function planUpstreams(config: LoadedConfig): Promise<PlannedUpstreams> {
   const upstreams: PlannedUpstream[] = [];
   const unloadable: UnloadableUpstream[] = [];
@@ -54,7 +54,7 @@ interface Named {
   readonly plugin: UpstreamPlugin;
 }
 
-/** The plugin of an upstream, if it can be loaded and its name is no other plugin's. */
+/** Loads the plugin of an upstream. Returns a problem if it can't be loaded or has the name of another plugin. */
 async function loadNamed(
   { plugin: source, path }: LoadedUpstream,
   loaded: readonly Named[],
@@ -70,7 +70,7 @@ async function loadNamed(
   }
 }
 
-/** One plugin may serve many upstreams; two of one name couldn't be told apart in logs and errors. */
+/** Throws a PluginError for a second plugin of one name, which logs and errors couldn't distinguish. */
 function refuseNamesake(plugin: UpstreamPlugin, loaded: readonly Named[]): void {
   const other = loaded.find((earlier) => earlier.plugin.name === plugin.name && earlier.plugin !== plugin);
   if (!other) return;

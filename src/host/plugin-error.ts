@@ -1,4 +1,4 @@
-/** Why a plugin can't be loaded, in words for whoever wrote `plugin:`. */
+/** Thrown if a plugin can't be loaded. The message is for the author of the `plugin:` line in gateway.yaml. */
 export class PluginError extends Error {
   readonly hint: string | undefined;
 

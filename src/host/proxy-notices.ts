@@ -4,13 +4,13 @@ import type { PlannedUpstream } from "./open-upstream.ts";
 
 interface Planned {
   readonly upstreams: readonly Pick<PlannedUpstream, "id" | "options">[];
-  /** Values of options that aren't looked at: an upstream's own proxy is one. */
+  /** Secret option values, which are ignored: an upstream's own proxy URL is one. */
   readonly secrets: readonly string[];
 }
 
 /**
- * Says which upstreams the environment's proxy stands in front of, as far as their options name their addresses, and
- * what else goes through it. Shows no password. Empty where the environment names no proxy.
+ * Returns notices about the upstreams that are reached through the environment's proxy, as far as their options contain
+ * their URLs, and about other traffic. Passwords are removed. Returns nothing if the environment sets no proxy.
  */
 export function proxyNotices(
   { upstreams, secrets }: Planned,
@@ -28,7 +28,7 @@ export function proxyNotices(
 
 const SCHEMES = ["http", "https"] as const;
 
-/** Of a host that no exception names: presets have their addresses in code. */
+/** Returns the notice for hosts without an exception; plugins with presets have their URLs in code. */
 function generalNotice(scheme: (typeof SCHEMES)[number], proxyFor: ProxyResolver): string[] {
   const proxy = proxyFor(new URL(`${scheme}://somewhere.invalid`));
   if (!proxy) return [];
@@ -37,7 +37,7 @@ function generalNotice(scheme: (typeof SCHEMES)[number], proxyFor: ProxyResolver
   ];
 }
 
-/** The HTTP addresses among an upstream's options. */
+/** Returns the HTTP URLs in an upstream's options. */
 function addressesIn(value: unknown): string[] {
   if (typeof value === "string") return /^https?:\/\//i.test(value) && URL.canParse(value) ? [value] : [];
   if (typeof value !== "object" || value === null) return [];

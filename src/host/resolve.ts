@@ -8,12 +8,12 @@ import { provideSpecifiers } from "./specifiers.ts";
 
 const API_VERSION = 1;
 
-// A file is read and run in milliseconds: one that takes this long waits at its top level for something.
+// A module loads in milliseconds: one that takes this long awaits something at its top level.
 const LOAD_DEADLINE_MS = 10_000;
 
 /**
- * Loads what `plugin:` names: a file (`./`, `../` or absolute, from `directory`), a built-in, or an npm
- * package that is installed in `directory` or above it. Throws a PluginError.
+ * Loads the plugin that `plugin:` names, as `locate` finds it, and checks its shape and `apiVersion`. Rejects with a
+ * PluginError.
  */
 export async function loadPlugin(name: string, directory: string): Promise<UpstreamPlugin> {
   provideSpecifiers();

@@ -3,10 +3,10 @@ import { messageOf } from "../log.ts";
 
 type Cleanup = () => void | Promise<void>;
 
-// A clean-up that hangs must not keep the process from ending.
+// A clean-up that hangs must not prevent the process from exiting.
 const CLEANUP_DEADLINE_MS = 5_000;
 
-/** Clean-ups to be run once, the last registered first. One that fails or hangs doesn't keep the others back. */
+/** Runs registered clean-ups once, the last first. One that fails or hangs doesn't affect the others. */
 export class Scope {
   readonly #cleanups: Cleanup[] = [];
   readonly #log: GatewayLogger;
@@ -35,7 +35,7 @@ export class Scope {
   }
 }
 
-/** The promise's outcome, or an error when it takes longer than `ms`, which ends with `advice`. */
+/** Returns the result of a promise. Rejects after `ms` with an error whose message ends with `advice`. */
 export async function within<T>(ms: number, promise: T | Promise<T>, advice = ""): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`it took longer than ${ms / 1000} s${advice}`)), ms);

@@ -2,14 +2,14 @@ import * as contract from "../contract/index.ts";
 import * as credentials from "../kit/credentials/index.ts";
 import * as kit from "../kit/index.ts";
 
-/** What plugins may import of the gateway. */
+/** The module specifiers of the gateway that plugins may import. */
 export const SPECIFIERS: readonly string[] = ["modelyard/plugin", "modelyard/kit", "modelyard/credentials"];
 
 let provided = false;
 
 /**
- * Makes this gateway's own modules known to plugins, wherever their files lie and whatever copy of the package
- * lies beside them.
+ * Resolves these specifiers to this gateway's own modules for all plugins, wherever their files are and whichever copy of
+ * the package is installed beside them.
  */
 export function provideSpecifiers(): void {
   if (provided) return;

@@ -4,8 +4,8 @@ const FRAME = /\(?(\/[^()]+):(\d+):(\d+)\)?$/;
 const OURS = ["src", "toolkit", "plugins"].map((folder) => join(import.meta.dir, "../..", folder, "/"));
 
 /**
- * Where in a plugin's own files an error was made, as `FILE:LINE:COLUMN`. Undefined when its stack doesn't tell,
- * and for the gateway's own code and built-ins: there the message is for the user, and the place is of no use.
+ * Returns the first location of an error's stack in a plugin's own files, as `FILE:LINE:COLUMN`. Returns undefined if
+ * there is none; locations in the gateway and its built-in plugins don't count, since they don't help the user.
  */
 export function thrownAt(error: unknown): string | undefined {
   const stack = error instanceof Error ? (error.stack ?? "") : "";

@@ -98,11 +98,11 @@ export interface AuditReport {
   readonly dropped: number;
 }
 
-/** Reads the ledger without writing it. Whatever is a matter of days goes by days in UTC. */
+/** Reads the ledger. Days are in UTC. */
 export interface LedgerReader {
-  /** Sums of the ended requests, sorted by what they are grouped by: days by time, all else by requests, most first. */
+  /** Resolves with sums of the ended requests. Days are sorted by time, other groups by requests, most first. */
   usage(query: UsageQuery): Promise<readonly UsageRow[]>;
-  /** Compares all rows with the totals; takes seconds for millions of rows. */
+  /** Compares all rows with the totals, which takes seconds for millions of rows. */
   audit(): Promise<AuditReport>;
 }
 
@@ -119,8 +119,8 @@ export interface LedgerBeginning {
 }
 
 /**
- * Writes the ledger. It is synchronous because it is always a file of this machine, which no write waits for: a ledger
- * elsewhere is given its batches from there.
+ * Writes the ledger. It is synchronous because it is always local: a ledger on another machine is filled from the local
+ * one, so that no request ever waits for the network.
  */
 export interface LedgerWriter {
   /**
@@ -141,11 +141,11 @@ export interface LedgerWriter {
   prune(before: number): number;
 }
 
-/** The usage ledger of a gateway: written, read, and asked for what limits and budgets must know of the past. */
+/** Stores the usage ledger, and reads from it the past usage that limits and budgets need. */
 export interface LedgerStore extends LedgerReader, LedgerWriter {
-  /** What a key was charged for since the beginning of the day that `since` (ms since 1970) is in. */
+  /** Resolves with what a key was charged since the start of the day of `since` (ms since 1970). */
   spentSince(key: string, since: number): Promise<Spent>;
-  /** The admissions since then (ms since 1970), oldest first. */
+  /** Returns the admissions since a time (ms since 1970), oldest first. */
   admissionsSince(since: number): AsyncIterable<PastAdmission>;
 }
 
