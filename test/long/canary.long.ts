@@ -83,7 +83,7 @@ describe("an upstream of Socket.IO", () => {
     emulator.script = { renamed: { content: "text", status: "state" }, end: "status" };
     const { code, stdout } = await modelyard(folder, "canary", "langfast");
     expect(stdout).toContain('socket message 2 "execution:chunk" .content: string → missing\n');
-    expect(stdout).toContain("and the plugin no longer understands it: ");
+    expect(stdout).toContain("and the plugin failed: ");
     expect(code).toBe(3);
   });
 
@@ -91,7 +91,7 @@ describe("an upstream of Socket.IO", () => {
     await record(folder, "langfast");
     emulator.script = { signup: { status: 429 } };
     const { code, stdout, stderr } = await modelyard(folder, "canary", "langfast");
-    expect(stderr).toContain(`the upstream "langfast" couldn't be asked: `);
+    expect(stderr).toContain(`the call of the upstream "langfast" failed: `);
     expect([code, stdout]).toEqual([1, ""]);
   });
 });
@@ -160,13 +160,13 @@ describe("an upstream of server-sent events", () => {
       exchange.send(sseAnswer(openaiChunks("The sea", { finish: null, done: false })));
     const { code, stdout, stderr } = await modelyard(folder, "canary", "sea");
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toContain(`"sea" couldn't be asked: `);
+    expect(stderr).toContain(`"sea" failed: `);
   });
 
   test("that doesn't answer is not recorded", async () => {
     upstream.respond = (exchange) => exchange.close();
     const { code, stderr } = await modelyard(folder, "plugin", "record", "sea", "--prompt", PROMPT);
-    expect(stderr).toContain(`nothing is written: the upstream "sea" didn't answer: `);
+    expect(stderr).toContain(`nothing is written: the call of the upstream "sea" failed: `);
     expect(code).toBe(1);
     expect(existsSync(join(folder.path, "recordings"))).toBe(false);
   });

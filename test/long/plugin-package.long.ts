@@ -35,14 +35,13 @@ const AUTHORS_TYPES = {
 const POOLED = `
 import { credentialPool } from "modelyard/credentials";
 import type { CredentialSource } from "modelyard/credentials";
-import { UpstreamError } from "modelyard/plugin";
+import { LosslessNumber } from "modelyard/plugin";
+import { parseJson } from "modelyard/kit";
 import { test, expect } from "bun:test";
 export type Source = CredentialSource<string>;
-test("entries share their classes", async () => {
-  const { errorFromFetch } = await import("modelyard/kit");
+test("entries share their classes", () => {
   expect(typeof credentialPool).toBe("function");
-  expect(typeof errorFromFetch).toBe("function");
-  expect(new UpstreamError("failed", "no")).toBeInstanceOf(UpstreamError);
+  expect(parseJson("2512292042121000001")).toBeInstanceOf(LosslessNumber);
 });
 `;
 

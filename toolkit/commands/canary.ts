@@ -14,10 +14,10 @@ const CHANGED = 3;
 
 const USAGE = `usage: bun run modelyard canary NAME [--recording FILE] [--config PATH]
 
-  NAME      an upstream of gateway.yaml, which is really asked
+  NAME      an upstream of gateway.yaml, which is really called
   FILE      what \`plugin record\` wrote; default: recordings/NAME.json beside gateway.yaml
 
-exit code: 0 the same, 3 changed, 1 it couldn't be asked, 2 bad arguments`;
+exit code: 0 the same, 3 changed, 1 the call failed, 2 bad arguments`;
 
 /**
  * `canary NAME`: repeats a recorded call and compares the shape of what the upstream sends. Returns 0 when it is the
@@ -67,7 +67,7 @@ function isInconclusive({ failure, differences }: Comparison): boolean {
 function printResult(recorded: Recording, compared: Comparison): number {
   const { upstream, failure, differences } = compared;
   if (isInconclusive(compared)) {
-    console.error(`the upstream "${upstream}" couldn't be asked: ${failure}`);
+    console.error(`the call of the upstream "${upstream}" failed: ${failure}`);
     return 1;
   }
   const since = `the recording of ${recorded.recorded.slice(0, 10)} (${recorded.model})`;
@@ -77,7 +77,7 @@ function printResult(recorded: Recording, compared: Comparison): number {
   }
   console.log(`"${upstream}" has changed since ${since}:`);
   for (const difference of differences) console.log(`  ${formatDifference(difference)}`);
-  if (failure !== undefined) console.log(`  and the plugin no longer understands it: ${failure}`);
+  if (failure !== undefined) console.log(`  and the plugin failed: ${failure}`);
   return CHANGED;
 }
 

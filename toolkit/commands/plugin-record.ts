@@ -9,7 +9,7 @@ import { recordCall, recordingFile } from "./record-call.ts";
 
 const USAGE = `usage: bun run modelyard plugin record NAME --prompt TEXT [--model MODEL] [--out FILE] [--config PATH]
 
-  NAME      an upstream of gateway.yaml, which is really asked
+  NAME      an upstream of gateway.yaml, which is really called
   TEXT      what it is asked; a short answer is enough
   MODEL     default: the first that the upstream lists
   FILE      default: recordings/NAME.json beside gateway.yaml`;
@@ -30,7 +30,7 @@ export async function pluginRecord(argv: readonly string[]): Promise<number> {
   await expectWritable(out);
   const { recording, failure } = await recordCall(argv, given);
   if (failure !== undefined) {
-    console.error(`nothing is written: the upstream "${given.upstream}" didn't answer: ${failure}`);
+    console.error(`nothing is written: the call of the upstream "${given.upstream}" failed: ${failure}`);
     return 1;
   }
   await writing(out, async () => {
@@ -69,7 +69,7 @@ function parseArguments(argv: readonly string[]) {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
     const [upstream, ...others] = positionals;
     if (!upstream || others.length > 0) return "name one upstream of gateway.yaml";
-    if (!values.prompt) return "say what it is asked with --prompt";
+    if (!values.prompt) return "give the prompt with --prompt";
     const out = values.out === undefined ? undefined : resolve(values.out);
     return { upstream, prompt: values.prompt, model: values.model, out };
   } catch (error) {
