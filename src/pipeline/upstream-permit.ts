@@ -1,4 +1,4 @@
-import type { Batches, ChatEvent, NextBatch, Usage } from "../contract/index.ts";
+import type { Batches, NextBatch } from "../contract/index.ts";
 import type { Continuation } from "../runtime/reusable-deferred.ts";
 import { ReusableDeferred } from "../runtime/reusable-deferred.ts";
 import { isPending, subscribeOnce } from "../runtime/reusable-deferred.ts";
@@ -6,6 +6,7 @@ import type { Gateway } from "../gateway.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
 import type { LimitRefusal, Permit } from "../limits/rate-limiter.ts";
 import type { RequestEstimate } from "../usage/token-estimate.ts";
+import { UsageObserver } from "../usage/usage-observer.ts";
 import { TokenTally, within } from "../usage/token-estimate.ts";
 
 /** What a call takes of its upstream's limits; undefined where it has none, which is nearly always. */
@@ -35,7 +36,7 @@ class SettlingBatches implements Batches, Continuation<NextBatch> {
   readonly #estimated: number;
   readonly #later = new ReusableDeferred<NextBatch>();
   readonly #said = new TokenTally();
-  #told: Usage = {};
+  readonly #usage = new UsageObserver(this.#said);
 
   constructor(events: Batches, slot: Permit, estimated: number) {
     this.#events = events;
@@ -74,18 +75,12 @@ class SettlingBatches implements Batches, Continuation<NextBatch> {
 
   #count(next: NextBatch): NextBatch {
     if (next.done) this.#settle(true);
-    else for (const event of next.value) this.#countEvent(event);
+    else this.#usage.observe(next.value);
     return next;
   }
 
-  #countEvent(event: ChatEvent): void {
-    if (event.type === "usage") this.#told = { ...this.#told, ...event.usage };
-    else if (event.type === "text" || event.type === "reasoning") this.#said.add(event.text);
-    else if (event.type === "tool-call") this.#said.add((event.name ?? "") + (event.arguments ?? ""));
-  }
-
   #settle(isComplete = false): void {
-    const { input = this.#estimated, output } = this.#told;
+    const { input = this.#estimated, output } = this.#usage.reported;
     const said = this.#said.tokens;
     // Of an answer that broke off the upstream may not have said yet how long it was.
     this.#slot.settle(input + (isComplete ? (output ?? said) : Math.max(output ?? 0, said)));

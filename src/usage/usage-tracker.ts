@@ -2,6 +2,7 @@ import type { ChatEvent, Usage } from "../contract/index.ts";
 import type { AnswerEvent, CountedUsage } from "../answer/answer-event.ts";
 import { sanitizeUsage } from "../answer/sanitize-usage.ts";
 import type { RequestMembers } from "../json/request-members.ts";
+import { UsageObserver } from "./usage-observer.ts";
 import type { CountedText, TokenCounter } from "./token-counter.ts";
 import { promptTokens, roughPromptTokens } from "./prompt-tokens.ts";
 
@@ -9,33 +10,26 @@ import { promptTokens, roughPromptTokens } from "./prompt-tokens.ts";
  * What one answer has used so far: what the upstream reports, and what was delivered, in case it reports
  * nothing or the answer doesn't come to its end.
  */
-export class UsageTracker {
+export class UsageTracker extends UsageObserver {
   readonly #request: RequestMembers;
   readonly #tokens: TokenCounter;
   readonly #delivered: CountedText;
-  #reported: Usage = {};
   #isComplete = false;
   #counting: Promise<CountedUsage> | undefined;
   #counted: CountedUsage | undefined;
 
   constructor(request: RequestMembers, tokens: TokenCounter) {
+    const delivered = tokens.text();
+    super(delivered);
     this.#request = request;
     this.#tokens = tokens;
-    this.#delivered = tokens.text();
+    this.#delivered = delivered;
   }
 
   /** Takes in what is on its way to the client, and gives what the client is to see of it: all but the usage. */
   take(batch: readonly ChatEvent[]): readonly AnswerEvent[] {
-    let reports = 0;
-    for (const event of batch) {
-      if (event.type === "usage") {
-        reports += 1;
-        this.#reported = sanitizeUsage({ ...this.#reported, ...event.usage });
-      } else if (event.type === "text" || event.type === "reasoning") this.#delivered.add(event.text);
-      else if (event.type === "tool-call") this.#delivered.add((event.name ?? "") + (event.arguments ?? ""));
-    }
-    // Nearly always there is none, and the batch goes on as it is.
-    return reports === 0
+    // Nearly always there is no report, and the batch goes on as it is.
+    return this.observe(batch) === 0
       ? (batch as readonly AnswerEvent[])
       : batch.filter((event) => event.type !== "usage");
   }
@@ -48,14 +42,14 @@ export class UsageTracker {
   /** The usage where it can be told now; undefined where words must be counted first. */
   get known(): CountedUsage | undefined {
     if (this.#counted) return this.#counted;
-    const { input, output } = this.#reported;
+    const { input, output } = this.reported;
     const isTold = this.#isComplete && input !== undefined && output !== undefined;
-    return isTold ? fromUpstream(this.#reported) : undefined;
+    return isTold ? fromUpstream(this.reported) : undefined;
   }
 
   /** The usage where it can be told, and else a rough one. */
   estimate(): CountedUsage {
-    const input = this.#reported.input ?? roughPromptTokens(this.#request);
+    const input = this.reported.input ?? roughPromptTokens(this.#request);
     return this.known ?? this.#estimated(input, this.#delivered.roughTokens());
   }
 
@@ -65,7 +59,7 @@ export class UsageTracker {
   }
 
   async #count(): Promise<CountedUsage> {
-    const { input, output } = this.#reported;
+    const { input, output } = this.reported;
     const [countedInput, delivered] = await Promise.all([
       input ?? promptTokens(this.#request, this.#tokens),
       this.#isComplete && output !== undefined ? output : this.#delivered.tokens(),
@@ -74,10 +68,10 @@ export class UsageTracker {
   }
 
   #estimated(countedInput: number, delivered: number): CountedUsage {
-    const { input, output } = this.#reported;
+    const { input, output } = this.reported;
     // Of an answer that broke off the upstream may not have said yet how long it was.
     const isTold = output !== undefined && output >= delivered;
-    const told = isTold ? this.#reported : { ...ofPrompt(this.#reported), output: delivered };
+    const told = isTold ? this.reported : { ...ofPrompt(this.reported), output: delivered };
     const usage = sanitizeUsage({ ...told, input: countedInput });
     return { type: "usage", usage, source: isTold && input !== undefined ? "upstream" : "estimated" };
   }
