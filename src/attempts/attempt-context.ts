@@ -21,7 +21,7 @@ export interface AttemptContextOptions {
   readonly target: Target;
   /** 1 for the first of this request. */
   readonly number: number;
-  readonly visit: AttemptPermit;
+  readonly permit: AttemptPermit;
   readonly call: DispatchContext;
   /** Removes secrets from what an upstream or its plugin says, and cuts it to what is shown. */
   readonly redact: (text: string) => string;
@@ -37,7 +37,7 @@ interface Abortable {
 
 /**
  * What an upstream is lent for one attempt. It ends with `ended()`, or when the request does: then the
- * signal is aborted, the deadlines are off, and the target's visit is over.
+ * signal is aborted, the deadlines are off, and the target's permit is given back.
  */
 export class AttemptContext implements Call, AnswerFollower {
   readonly id: string;
@@ -129,8 +129,8 @@ export class AttemptContext implements Call, AnswerFollower {
     this.#isTold = true;
     this.#deadlines.committed(answer);
     this.#noteQueue();
-    const { course, visit } = this.#options;
-    visit.answered(course === STREAMING ? performance.now() - this.#began : undefined);
+    const { course, permit } = this.#options;
+    permit.firstEvent(course === STREAMING ? performance.now() - this.#began : undefined);
   }
 
   /** Once: before the answer's headers, or at the end. */
@@ -211,7 +211,7 @@ export class AttemptContext implements Call, AnswerFollower {
     this.#noteQueue();
     this.#deadlines[Symbol.dispose]();
     this.#options.call.cancellation.forget(this.#requestEnded);
-    this.#options.visit.ended(this.#outcomeOf(error));
+    this.#options.permit.end(this.#outcomeOf(error));
   }
 
   /** What an attempt's end says about its target. */

@@ -8,13 +8,13 @@ import type { DispatchContext } from "./dispatch-context.ts";
 import { STREAMING, UNARY } from "./deadlines.ts";
 import { AttemptContext } from "./attempt-context.ts";
 
-/** One try of one target. Whoever gets it says by `visit` how it ended. */
+/** One try of one target. Its holder says by `permit` how it ended. */
 export interface Attempt {
   readonly target: Target;
   /** How many calls to upstreams this request has made, this one included. */
   readonly number: number;
-  readonly visit: AttemptPermit;
-  /** What it has taken of the upstream's limits, where it has any. The end of the visit gives it back. */
+  readonly permit: AttemptPermit;
+  /** What it has taken of the upstream's limits, where it has any. The end of the permit gives it back. */
   readonly slot: Permit | undefined;
 }
 
@@ -46,12 +46,12 @@ export interface BegunAnswer {
  */
 export async function attempt(
   question: UpstreamCall,
-  { target, number, visit }: Attempt,
+  { target, number, permit }: Attempt,
   { call, redact }: AttemptDeps,
 ): Promise<BegunAnswer> {
   const { alwaysStreams } = target.upstream.upstream;
   const course = question.stream || alwaysStreams ? STREAMING : UNARY;
-  const lent = new AttemptContext({ target, number, visit, course, call, redact });
+  const lent = new AttemptContext({ target, number, permit, course, call, redact });
   try {
     const opening = question.ask(target.upstream.upstream, target.model, lent);
     const stream = isPromise(opening) ? await opened(opening, lent) : opening;

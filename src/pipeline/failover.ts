@@ -8,9 +8,7 @@ import { ofUpstream } from "../errors/gateway-error.ts";
 import { pause } from "../runtime/pause.ts";
 import type { DispatchContext } from "../attempts/dispatch-context.ts";
 import type { Gateway } from "../gateway.ts";
-import type { Permit } from "../limits/rate-limiter.ts";
 import type { Target } from "../targets/route-table.ts";
-import type { AttemptPermit } from "../targets/attempt-permit.ts";
 import { concernsUpstream } from "../targets/attempt-permit.ts";
 import type { RequestEstimate } from "../usage/token-estimate.ts";
 import { estimateRequest } from "../usage/token-estimate.ts";
@@ -167,19 +165,20 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
       target: this.#asked?.has(target) ?? false,
       upstream: this.#failed?.has(target.upstream.id) ?? false,
     };
-    const visit = this.gateway.targets.enter(target, { again, last: this.#isLast, body: this.#body });
-    if (!visit) slot?.[Symbol.dispose]();
-    return visit && { target, slot, number: ++this.#calls, visit: slot ? releasing(slot, visit) : visit };
+    const entry = { again, last: this.#isLast, body: this.#body, held: slot };
+    const permit = this.gateway.targets.enter(target, entry);
+    if (!permit) slot?.[Symbol.dispose]();
+    return permit && { target, slot, number: ++this.#calls, permit };
   }
 
   /** Tells request bodies apart. */
   readonly #body = (): number | bigint => this.request.hash();
 
   /** Notes a failure; throws it when no other target could do better. */
-  #note({ target, visit }: Attempt, error: unknown): void {
+  #note({ target, permit }: Attempt, error: unknown): void {
     if (!UpstreamError.is(error)) throw error;
     const { id } = target.upstream;
-    const isUnasked = visit.outcome === "unasked";
+    const isUnasked = permit.outcome === "unasked";
     this.#failure = moreTelling(this.#failure, { error, from: id, telling: telling(error, isUnasked) });
     if (error.code === "unsupported" || isUnasked) this.#calls -= 1;
     else this.#report(target, error);
@@ -250,18 +249,4 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     const told = (this.#told?.get(target) ?? 0) - this.call.age;
     return Math.max(told, this.gateway.targets.wait(target));
   }
-}
-
-/** A visit at whose end the slot is free. */
-function releasing(slot: Permit, visit: AttemptPermit): AttemptPermit {
-  return {
-    get outcome() {
-      return visit.outcome;
-    },
-    answered: (ms) => visit.answered(ms),
-    ended: (outcome) => {
-      slot[Symbol.dispose]();
-      visit.ended(outcome);
-    },
-  };
 }

@@ -66,7 +66,7 @@ test("states of circuits and pools are read when somebody asks, and a status tha
     throw new Error("no");
   });
   const targets = new TargetStates({ health: { window: 1e4, failures: 1, cooldown: 1e4 }, retryShare: 0.2 });
-  targets.enter({ upstream: pooled, model: "m", weight: 1 }, FIRST)?.ended({ code: "unavailable" });
+  targets.enter({ upstream: pooled, model: "m", weight: 1 }, FIRST)?.end({ code: "unavailable" });
   const upstreams = new Map([
     ["pooled", pooled],
     ["broken", broken],

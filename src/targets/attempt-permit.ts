@@ -22,36 +22,37 @@ export interface TargetState {
   readonly load: Load;
 }
 
-/** One request's stay at a target; it must say how it ended, and only the first word counts. */
-export interface AttemptPermit {
-  /** How it ended, once it has. */
-  readonly outcome: Outcome | undefined;
-  /** The answer has begun; after so many ms where its first event was waited for, and not its end. */
-  answered(ms?: number): void;
-  ended(outcome: Outcome): void;
-}
-
-interface TargetAttemptOptions {
+interface AttemptPermitOptions {
   readonly pass: CircuitPermit;
   readonly upstreamPass: CircuitPermit;
   readonly now: () => number;
   readonly changed: ((change: CircuitChange) => void) | undefined;
+  readonly held: Disposable | undefined;
 }
 
-/** A visit in the circuits of a target and of its upstream, and in the target's load. */
-export class TargetAttempt implements AttemptPermit {
+/**
+ * The right to ask a target once: counted in the circuits of the target and of its upstream, in the target's load and in
+ * the upstream's limits. Its holder must say how the attempt ended; only the first `end` counts.
+ */
+export class AttemptPermit {
   readonly #target: Target;
   readonly #state: TargetState;
-  readonly #options: TargetAttemptOptions;
-  outcome: Outcome | undefined;
+  readonly #options: AttemptPermitOptions;
+  #outcome: Outcome | undefined;
 
-  constructor(target: Target, state: TargetState, options: TargetAttemptOptions) {
+  constructor(target: Target, state: TargetState, options: AttemptPermitOptions) {
     this.#target = target;
     this.#state = state;
     this.#options = options;
   }
 
-  answered(ms?: number): void {
+  /** How the attempt ended, once it has. */
+  get outcome(): Outcome | undefined {
+    return this.#outcome;
+  }
+
+  /** The answer has begun; after so many ms where its first event was waited for, and not its end. */
+  firstEvent(ms?: number): void {
     const { circuit, upstream, load } = this.#state;
     const { pass, upstreamPass, now } = this.#options;
     const at = now();
@@ -64,11 +65,12 @@ export class TargetAttempt implements AttemptPermit {
     if (ms !== undefined) load.answeredAfter(ms, at);
   }
 
-  ended(outcome: Outcome): void {
-    if (this.outcome !== undefined) return;
-    this.outcome = outcome;
+  end(outcome: Outcome): void {
+    if (this.#outcome !== undefined) return;
+    this.#outcome = outcome;
     const { circuit, upstream, load } = this.#state;
-    const { pass, upstreamPass, now } = this.#options;
+    const { pass, upstreamPass, now, held } = this.#options;
+    held?.[Symbol.dispose]();
     load.ended();
     const at = now();
     const before = circuit.state(at);

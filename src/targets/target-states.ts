@@ -4,8 +4,8 @@ import { Circuit } from "./circuit.ts";
 import { Load } from "./load.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import type { Target } from "./route-table.ts";
-import type { CircuitChange, TargetState, AttemptPermit } from "./attempt-permit.ts";
-import { targetName, TargetAttempt } from "./attempt-permit.ts";
+import type { CircuitChange, TargetState } from "./attempt-permit.ts";
+import { targetName, AttemptPermit } from "./attempt-permit.ts";
 
 // `upstream/model` can name any model, so what is known of targets must not grow with what clients think of.
 const MAX_TARGETS = 2_000;
@@ -26,6 +26,8 @@ export interface Arrival {
   readonly last: boolean;
   /** Tells request bodies apart; asked only after a failure. */
   readonly body: () => string | number | bigint;
+  /** What the attempt holds of the upstream's limits: disposed of at its end. */
+  readonly held?: Disposable | undefined;
 }
 
 /** The health and the load of every target, and the health and the retry budget of every upstream. */
@@ -85,7 +87,7 @@ export class TargetStates {
   }
 
   /** Lets a request go there; undefined while the circuit of the target or of its upstream is open. */
-  enter(target: Target, { again, last, body }: Arrival): AttemptPermit | undefined {
+  enter(target: Target, { again, last, body, held }: Arrival): AttemptPermit | undefined {
     const state = this.of(target);
     const now = this.#now();
     if (last && !state.upstream.allowsLast(now)) return undefined;
@@ -94,9 +96,10 @@ export class TargetStates {
     const upstreamPass = pass && state.upstream.enter(now, { again: again.upstream, last, body });
     if (!upstreamPass) return undefined;
     state.load.began();
-    return new TargetAttempt(target, state, {
+    return new AttemptPermit(target, state, {
       pass,
       upstreamPass,
+      held,
       now: this.#now,
       changed: this.#settings.changed,
     });
