@@ -1,7 +1,7 @@
 import type { Batches, ChatEvent } from "../../contract/index.ts";
 import type { ByteBuffer } from "./byte-buffer.ts";
-import type { ActivityListener, ByteSource } from "./byte-source.ts";
-import { activityListenerOf, byteSourceOf } from "./byte-source.ts";
+import type { ActivityListener, ByteSource } from "../../runtime/byte-source.ts";
+import { activityListenerOf, byteSourceOf } from "../../runtime/byte-source.ts";
 
 /** Reads a response body chunk by chunk; it can be cancelled at any time. */
 export class Body {

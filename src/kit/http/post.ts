@@ -8,7 +8,7 @@ import { ByteBuffer } from "./byte-buffer.ts";
 import { systemClock } from "../clock.ts";
 import type { Clock } from "../clock.ts";
 import { errorFromResponse } from "./errors.ts";
-import { PIECES, reportActivity } from "./byte-source.ts";
+import { PIECES, reportActivity } from "../../runtime/byte-source.ts";
 import { errorFromFetch } from "./error-from-fetch.ts";
 
 export interface GetOptions {

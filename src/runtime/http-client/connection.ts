@@ -5,7 +5,7 @@ import { boundReceiveBuffer } from "../socket-buffers.ts";
 import { TickBatcher } from "../tick-batcher.ts";
 import type { ConnectionControl } from "./exchange.ts";
 import { Exchange } from "./exchange.ts";
-import { LengthRepair } from "./length-mender.ts";
+import { LengthRepair } from "./length-repair.ts";
 import type { AnswerHead, AnswerParser, ParserEvents, ParserMaker } from "./llhttp.ts";
 
 /** Where a connection leads. */

@@ -1,6 +1,6 @@
 import type { CancelToken, Renewable } from "../cancel-token.ts";
 import { ReusableDeferred } from "../reusable-deferred.ts";
-import type { ByteSource } from "../../kit/http/byte-source.ts";
+import type { ByteSource } from "../byte-source.ts";
 import type { AnswerHead } from "./llhttp.ts";
 
 /** Bytes that wait for their reader before the connection is told to hold back. */

@@ -9,8 +9,8 @@ import type { Peer } from "../../../test/support/wire-server.ts";
 import { whole, WireServer } from "../../../test/support/wire-server.ts";
 import { CANCELLING } from "../cancel-token.ts";
 import { CancelSource } from "../cancel-source.ts";
-import type { ByteSource } from "../../kit/http/byte-source.ts";
-import { PIECES, byteSourceOf } from "../../kit/http/byte-source.ts";
+import type { ByteSource } from "../byte-source.ts";
+import { PIECES, byteSourceOf } from "../byte-source.ts";
 import { clientFetch } from "./fetch.ts";
 
 const authority = new Authority();

@@ -1,6 +1,6 @@
 import type { CancelToken } from "../cancel-token.ts";
 import { cancelTokenOf } from "../cancel-token.ts";
-import { PIECES } from "../../kit/http/byte-source.ts";
+import { PIECES } from "../byte-source.ts";
 import type { Origin } from "./connection.ts";
 
 type FetchArguments = Parameters<typeof fetch>;

@@ -1,6 +1,6 @@
 import { HeadersCache } from "../headers-cache.ts";
-import type { ByteSource } from "../../kit/http/byte-source.ts";
-import { PIECES } from "../../kit/http/byte-source.ts";
+import type { ByteSource } from "../byte-source.ts";
+import { PIECES } from "../byte-source.ts";
 import { codingsOf, decoded } from "./decoding.ts";
 import type { Exchange } from "./exchange.ts";
 import type { AnswerHead, RawHeaders } from "./llhttp.ts";

@@ -1,4 +1,4 @@
-import type { Call } from "../../contract/index.ts";
+import type { Call } from "../contract/index.ts";
 
 /** Key under which a response, and its body stream, offer their bytes as a `ByteSource` until they are read otherwise. */
 export const PIECES: unique symbol = Symbol.for("modelyard.pieces");
