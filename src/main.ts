@@ -15,7 +15,7 @@ import { listen } from "./server/app.ts";
 import { onNpmGone } from "./launcher.ts";
 import type { GatewayLogger } from "./log.ts";
 import { createLogger, flushLog, logUnforeseen } from "./log.ts";
-import { clientFetch } from "./runtime/http-client/fetch.ts";
+import { upstreamFetch } from "./host/upstream-fetch.ts";
 import { Redactor } from "./secrets/redactor.ts";
 import { StartupError } from "./errors/startup-error.ts";
 import type { Storage } from "./storage/storage.ts";
@@ -56,7 +56,7 @@ async function start(): Promise<Running> {
   const storage = await openStorage(settings.storage, config.directory);
   const proxyFor = proxyResolver();
   for (const notice of proxyNotices(planned, proxyFor)) log.info(notice);
-  const fetchWithin = clientFetch({ ownClient: usesOwnClient(), proxyFor });
+  const fetchWithin = upstreamFetch({ ownClient: usesOwnClient(), proxyFor });
   const gateway = await build(planned, { log, storage, redactor, fetchWithin });
   const server = listen(gateway, settings.server);
   const key = await keyNotice(planned, storage.keys);

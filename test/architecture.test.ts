@@ -142,6 +142,8 @@ describe("a planted violation is found:", () => {
     ["src/contract/a.ts", "../kit/a.ts", "src/kit/a.ts"],
     ["src/contract/a.ts", "../../config/schema.ts", "config/schema.ts"],
     ["src/kit/a.ts", "../answer/a.ts", "src/answer/a.ts"],
+    ["src/runtime/a.ts", "../contract/index.ts", "src/contract/index.ts"],
+    ["src/runtime/http-client/a.ts", "../../kit/a.ts", "src/kit/a.ts"],
     ["src/kit/http/a.ts", "../sse/a.ts", "src/kit/sse/a.ts"],
     ["src/answer/a.ts", "modelyard/kit", "src/kit/index.ts"],
     ["src/dialects/chat/a.ts", "../../targets/a.ts", "src/targets/a.ts"],

@@ -6,7 +6,7 @@ import { GatewayError } from "../errors/gateway-error.ts";
 import type { BuiltGateway, Plan } from "../build-gateway.ts";
 import { build, plan } from "../build-gateway.ts";
 import { createLogger, flushLog } from "../log.ts";
-import { clientFetch } from "../runtime/http-client/fetch.ts";
+import { upstreamFetch } from "../host/upstream-fetch.ts";
 import type { Caller } from "../keys/keyring.ts";
 import { Redactor } from "../secrets/redactor.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
@@ -38,7 +38,7 @@ export async function explain(argv: readonly string[]): Promise<number> {
   const request = { model, ...(await describeCaller(key, planned, config.directory)) };
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
-  const fetchWithin = clientFetch({ ownClient: httpClient() === "own", proxyFor: proxyResolver() });
+  const fetchWithin = upstreamFetch({ ownClient: httpClient() === "own", proxyFor: proxyResolver() });
   const gateway = await build(planned, { log, storage: openTemporaryStorage(), redactor, fetchWithin });
   try {
     return await explainRequest(request, planned, gateway);

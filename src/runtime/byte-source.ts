@@ -1,5 +1,3 @@
-import type { Call } from "../contract/index.ts";
-
 /** Key under which a response, and its body stream, offer their bytes as a `ByteSource` until they are read otherwise. */
 export const PIECES: unique symbol = Symbol.for("modelyard.pieces");
 
@@ -7,7 +5,9 @@ export const PIECES: unique symbol = Symbol.for("modelyard.pieces");
 export const CALL: unique symbol = Symbol.for("modelyard.call");
 
 /** A call that is notified of upstream activity. */
-export type ActivityListener = Partial<Pick<Call, "alive">>;
+export interface ActivityListener {
+  alive?(): void;
+}
 
 /** A response body that is read chunk by chunk without a `ReadableStream`. */
 export interface ByteSource {

@@ -1,5 +1,3 @@
-import { isHighSurrogate } from "../json/surrogate.ts";
-
 /*
  * What is written to a socket while Bun (1.4.5) gathers it leaves in one system call and one packet, up to 16 KiB with
  * the headers. A single write beyond that has every header, and each of their colons and line ends, sent by itself: 60
@@ -28,7 +26,8 @@ export function endOfPiece(text: string, from: number): number {
   // Within the piece alone: in a text without lines this would come back to its beginning for each piece.
   const line = text.slice(from, most).lastIndexOf("\n") + 1;
   if (line > 0) return from + line;
-  return isHighSurrogate(text.charCodeAt(most - 1)) ? most - 1 : most;
+  const isPair = (text.codePointAt(most - 1) ?? 0) > 0xffff;
+  return isPair ? most - 1 : most;
 }
 
 /** What a response is made from that has this body: itself, or where it is large, a stream of small pieces. */

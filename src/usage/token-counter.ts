@@ -1,4 +1,3 @@
-import { isHighSurrogate } from "../json/surrogate.ts";
 import type { GatewayLogger } from "../log.ts";
 import type { CountOrder, CountResult } from "./token-worker.ts";
 
@@ -130,7 +129,8 @@ export function cut(text: string): string[] {
     if (to < text.length) {
       const space = text.lastIndexOf(" ", to);
       if (space > from) to = space;
-      else if (isHighSurrogate(text.charCodeAt(to - 1))) to -= 1;
+      // A character that takes two units stays whole.
+      else if ((text.codePointAt(to - 1) ?? 0) > 0xffff) to -= 1;
     }
     pieces.push(text.slice(from, to));
     from = to;

@@ -4,7 +4,7 @@ import { createServer } from "node:tls";
 import type { Socket } from "bun";
 import { UpstreamError } from "../../src/contract/index.ts";
 import { get } from "../../src/kit/http/post.ts";
-import { clientFetch } from "../../src/runtime/http-client/fetch.ts";
+import { upstreamFetch } from "../../src/host/upstream-fetch.ts";
 import { Authority } from "../support/certificates.ts";
 import { GatewayFolder, startMain } from "../support/gateway-process.ts";
 import { startGateway } from "../support/gateway.ts";
@@ -37,7 +37,7 @@ const CERTIFICATES = {
 
 /** What the log is told of a server that can't be reached. */
 async function reasonOf(url: string, client: "own" | "fetch"): Promise<string> {
-  const outbound = clientFetch({ ownClient: client === "own", authorities: authority.certificate });
+  const outbound = upstreamFetch({ ownClient: client === "own", authorities: authority.certificate });
   const by = outbound({ connect: 5_000, first_event: 5_000 });
   const asked = get({ fetch: by, url }, new AbortController().signal);
   const { message, detail } = await rejection(asked, UpstreamError);
@@ -111,7 +111,7 @@ test("a server is told the name it is asked for, and HTTP/1.1, but no address", 
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const outbound = clientFetch({ ownClient: true, authorities: authority.certificate });
+  const outbound = upstreamFetch({ ownClient: true, authorities: authority.certificate });
   for (const host of ["localhost", "127.0.0.1"]) {
     const asked = outbound({ connect: 5_000, first_event: 5_000 })(`https://${host}:${port}/`, {
       redirect: "manual",

@@ -9,7 +9,7 @@ import { listen } from "../../src/server/app.ts";
 import { createLogger } from "../../src/log.ts";
 import type { GatewayLimits } from "../../src/gateway.ts";
 import type { ClientOptions } from "../../src/runtime/http-client/fetch.ts";
-import { clientFetch } from "../../src/runtime/http-client/fetch.ts";
+import { upstreamFetch } from "../../src/host/upstream-fetch.ts";
 import { Redactor } from "../../src/secrets/redactor.ts";
 import { TokenCounter } from "../../src/usage/token-counter.ts";
 import { openStorage } from "../../src/storage/open-storage.ts";
@@ -59,7 +59,7 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
   const redactor = new Redactor();
   const log = createLogger({ ...planned.settings.telemetry, redact: redactor.redact });
   const storage = await openStorage(planned.settings.storage, directory);
-  const fetchWithin = clientFetch({ ownClient: true, ...options.outbound });
+  const fetchWithin = upstreamFetch({ ownClient: true, ...options.outbound });
   const built = await build(planned, { log, storage, redactor, fetchWithin }, TOKENS);
   const gateway = { ...built, limits: { ...built.limits, ...options.limits } };
   const listening = listen(gateway, planned.settings.server, options.dialects);

@@ -1,7 +1,7 @@
 import { TestStorage } from "../../toolkit/conformance/harness/test-call.ts";
 import { originalBody } from "../../src/json/source.ts";
 import type { Call, Host, JsonObject, KeyValue, Logger } from "modelyard/plugin";
-import { clientFetch } from "../../src/runtime/http-client/fetch.ts";
+import { upstreamFetch } from "../../src/host/upstream-fetch.ts";
 
 /** One line that was logged. */
 export interface LogLine {
@@ -46,7 +46,7 @@ export function testHost(overrides: Partial<Host> = {}): TestHost {
   const host: Host = {
     id: "test",
     log: collectingLogger(logs),
-    fetch: clientFetch({ ownClient: true })(PATIENCE),
+    fetch: upstreamFetch({ ownClient: true })(PATIENCE),
     signal: closing.signal,
     storage: memoryStorage(),
     secret: (value) => void secrets.add(value),

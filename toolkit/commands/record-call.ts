@@ -9,7 +9,7 @@ import { openUpstream } from "../../src/host/open-upstream.ts";
 import type { PlannedUpstream } from "../../src/host/open-upstream.ts";
 import { within } from "../../src/host/scope.ts";
 import { createLogger, flushLog, messageOf } from "../../src/log.ts";
-import { clientFetch } from "../../src/runtime/http-client/fetch.ts";
+import { upstreamFetch } from "../../src/host/upstream-fetch.ts";
 import { recordingFetch } from "../capture/record-fetch.ts";
 import { recordSockets } from "../capture/record-sockets.ts";
 import type { Recording } from "../capture/recording.ts";
@@ -58,7 +58,7 @@ export async function recordCall(argv: readonly string[], question: RecordOption
   const log = createLogger({ log: "pretty", level: "error", redact: redactor.redact });
   const frameLog = new FrameLog();
   using _sockets = await recordSockets(frameLog);
-  const outbound = clientFetch({ ownClient: false, proxyFor: proxyResolver() });
+  const outbound = upstreamFetch({ ownClient: false, proxyFor: proxyResolver() });
   const fetchWithin = (patience: TimeoutSettings) => recordingFetch(outbound(patience), frameLog);
   const around = { log, redactor, storage: openTemporaryStorage(), fetchWithin };
   const open = await openUpstream(upstream, around).catch((cause: unknown) => {

@@ -4,7 +4,7 @@ import { FakeClock } from "../../../test/support/fake-clock.ts";
 import { testCall } from "../../../test/support/plugin-host.ts";
 import { rawServer, silentServer } from "../../../test/support/silent-server.ts";
 import { until } from "../../../test/support/until.ts";
-import { clientFetch } from "../../runtime/http-client/fetch.ts";
+import { upstreamFetch } from "../../host/upstream-fetch.ts";
 import { openaiStream } from "../openai-stream/openai-stream.ts";
 import { post } from "./post.ts";
 import { errorFromFetch } from "./error-from-fetch.ts";
@@ -180,7 +180,7 @@ const READERS: Readonly<Record<string, (response: Response) => unknown>> = {
   "application/json": (response) => readJson(response, new AbortController().signal),
 };
 
-describe.each([fetch, clientFetch({ ownClient: true })({ connect: 10_000, first_event: 60_000 })])(
+describe.each([fetch, upstreamFetch({ ownClient: true })({ connect: 10_000, first_event: 60_000 })])(
   "by %p",
   (by) => {
     test.each(Object.keys(READERS))("what is read of %s is a sign of life", async (type) => {

@@ -1,6 +1,7 @@
 import { cancelTokenOf } from "../cancel-token.ts";
 import type { Renewable } from "../cancel-token.ts";
 import type { ClientTimeouts } from "./client.ts";
+import type { DecodingError } from "./decoding.ts";
 import { codingsOf, decoded } from "./decoding.ts";
 import type { ClientRequest } from "./request.ts";
 import { FetchedResponse } from "./response.ts";
@@ -21,6 +22,7 @@ interface BunFetchOptions {
   readonly proxyFor: ((url: URL) => URL | undefined) | undefined;
   /** Certificates (PEM) to trust in place of the usual ones. */
   readonly authorities: string | undefined;
+  readonly decodingError: DecodingError;
 }
 
 /** Bun's `fetch` with a pool of connections of its own. */
@@ -62,7 +64,7 @@ export class BunFetch {
       const response = await this.#ask(request, patience, whole);
       if (proxy && response.status === 407) throw await refused(response);
       this.#noteAnswer(server);
-      return undone(response, url);
+      return this.#decoded(response, url);
     } catch (error) {
       throw proxy ? named(error, proxy) : error;
     }
@@ -92,6 +94,17 @@ export class BunFetch {
     }
     this.#session.close();
     return this.#session.fetch(url, { ...init, keepalive: false });
+  }
+
+  #decoded(response: Response, url: string): Response {
+    const codings = codingsOf(response.headers.get("content-encoding") ?? "");
+    if (codings.length === 0 || !response.body) return response;
+    const headers = Object.fromEntries(response.headers);
+    delete headers["content-encoding"];
+    delete headers["content-length"];
+    const { status, statusText } = response;
+    const body = decoded(response.body, codings, this.#options.decodingError);
+    return new FetchedResponse(body, { status, statusText, headers }, url);
   }
 
   #noteAnswer(server: string): void {
@@ -141,14 +154,4 @@ function named(error: unknown, proxy: FetchProxyChoice): unknown {
 async function refused(response: Response): Promise<Error> {
   await response.body?.cancel();
   return Object.assign(new Error("the proxy refused the request"), { code: "status 407" });
-}
-
-function undone(response: Response, url: string): Response {
-  const codings = codingsOf(response.headers.get("content-encoding") ?? "");
-  if (codings.length === 0 || !response.body) return response;
-  const headers = Object.fromEntries(response.headers);
-  delete headers["content-encoding"];
-  delete headers["content-length"];
-  const { status, statusText } = response;
-  return new FetchedResponse(decoded(response.body, codings), { status, statusText, headers }, url);
 }

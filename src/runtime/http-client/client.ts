@@ -4,7 +4,8 @@ import type { Exchange } from "./exchange.ts";
 import type { AnswerHead } from "./llhttp.ts";
 import type { ClientRequest } from "./request.ts";
 import { requestBytes } from "./request.ts";
-import { responseOf } from "./response.ts";
+import type { DecodingError } from "./decoding.ts";
+import { ResponseFactory } from "./response.ts";
 
 /** For how long a request waits, in ms. */
 export interface ClientTimeouts {
@@ -25,8 +26,11 @@ export class Client {
   readonly #means: ConnectionMeans;
   readonly #servers = new Map<string, Connections>();
 
-  constructor(means: ConnectionMeans) {
+  readonly #responses: ResponseFactory;
+
+  constructor(means: ConnectionMeans, decodingError: DecodingError) {
     this.#means = means;
+    this.#responses = new ResponseFactory(decodingError);
   }
 
   /**
@@ -46,7 +50,7 @@ export class Client {
     const head = exchange.head();
     connection.send(requestBytes(request));
     return head.then(
-      (came) => answerOf(came, exchange, request),
+      (came) => this.#respond(came, exchange, request),
       (error: unknown) => {
         if (!exchange.isUnheard) throw error;
         const isCancelled = cancelling?.reason !== undefined;
@@ -69,7 +73,17 @@ export class Client {
     const exchange = connection.ask(cancelling);
     const head = exchange.head();
     connection.send(requestBytes(request));
-    return answerOf(await head, exchange, request);
+    return this.#respond(await head, exchange, request);
+  }
+
+  #respond(head: AnswerHead, exchange: Exchange, request: ClientRequest): Response {
+    try {
+      return this.#responses.of(head, exchange, request);
+    } catch (error) {
+      // Without a response nothing else would cancel it.
+      exchange.cancel();
+      throw error;
+    }
   }
 
   #server({ server: key, origin }: ClientRequest): Connections {
@@ -109,14 +123,4 @@ async function opened(
 /** As the system says it after its own two minutes. */
 function tooLate(): Error {
   return Object.assign(new Error("the server did not take the connection in time"), { code: "ETIMEDOUT" });
-}
-
-function answerOf(head: AnswerHead, exchange: Exchange, request: ClientRequest): Response {
-  try {
-    return responseOf(head, exchange, request);
-  } catch (error) {
-    // Nobody else will: there is no response by which to leave it.
-    exchange.cancel();
-    throw error;
-  }
 }

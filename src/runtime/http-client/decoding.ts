@@ -1,5 +1,3 @@
-import { UpstreamError } from "../../contract/index.ts";
-
 /**
  * Undoes content codings. RFC 9110, section 8.4; https://www.iana.org/assignments/http-parameters has their names.
  * @module
@@ -22,14 +20,17 @@ export function codingsOf(header: string): readonly string[] {
   return names.filter((name) => !NOTHING.has(name));
 }
 
+/** Makes the error of a body that is not in the codings that its header names. */
+export type DecodingError = (codings: readonly string[]) => Error;
+
 /**
- * The body with its codings undone, the last first. Servers and proxies often claim what they didn't do (`utf-8`, or
- * `gzip` over a plain text): a text is taken as it is. What can't be undone breaks off with an `UpstreamError` that
- * names the codings.
+ * Returns the body with its codings undone, the last first. Servers and proxies often name codings that they didn't
+ * apply (`utf-8`, or `gzip` over a plain text), so a text is taken as it is. Where a coding can't be undone, this
+ * throws or the stream fails with the error that `makeError` makes.
  */
-export function decoded(body: Stream, codings: readonly string[]): Stream {
+export function decoded(body: Stream, codings: readonly string[], makeError: DecodingError): Stream {
   const known = codings.filter((name) => name in CODINGS).toReversed() as CodingName[];
-  const undecodable = (): UpstreamError => cannotDecode(codings);
+  const undecodable = (): Error => makeError(codings);
   if (known.length > MAX_CODINGS) throw undecodable();
   const plain = known.reduce(
     (stream, name) => rewritten(stream, undecodable, (first) => CODINGS[name](first)),
@@ -40,14 +41,6 @@ export function decoded(body: Stream, codings: readonly string[]): Stream {
     if (!isText(first)) throw undecodable();
     return undefined;
   });
-}
-
-function cannotDecode(codings: readonly string[]): UpstreamError {
-  const name = codings.join(", ").slice(0, 100);
-  return new UpstreamError(
-    "bad-response",
-    `the upstream's answer can't be read: it is not in its content-encoding, or that is unknown (${JSON.stringify(name)})`,
-  );
 }
 
 /** How a body that begins so is decompressed; undefined: not at all. */
@@ -91,7 +84,7 @@ function isText(bytes: Bytes): boolean {
  * The body, decompressed as `choose` says when it knows how it begins. A body without a byte stays so. The source's
  * own failure is passed on, what the decompression says becomes `undecodable`.
  */
-function rewritten(source: Stream, undecodable: () => UpstreamError, choose: Choice): Stream {
+function rewritten(source: Stream, undecodable: () => Error, choose: Choice): Stream {
   const reader = source.getReader();
   let broken: { readonly error: unknown } | undefined;
   const read = async (): Promise<Bytes | undefined> => {
@@ -117,9 +110,9 @@ function rewritten(source: Stream, undecodable: () => UpstreamError, choose: Cho
           const { value } = await inner.read();
           if (value) controller.enqueue(value);
           else controller.close();
-        } catch (error) {
+        } catch {
           void reader.cancel().catch(() => undefined);
-          throw broken ? broken.error : UpstreamError.is(error) ? error : undecodable();
+          throw broken ? broken.error : undecodable();
         }
       },
       cancel: (reason) => (inner ?? reader).cancel(reason),

@@ -11,12 +11,12 @@ import { CANCELLING } from "../cancel-token.ts";
 import { CancelSource } from "../cancel-source.ts";
 import type { ByteSource } from "../byte-source.ts";
 import { PIECES, byteSourceOf } from "../byte-source.ts";
-import { clientFetch } from "./fetch.ts";
+import { upstreamFetch } from "../../host/upstream-fetch.ts";
 
 const authority = new Authority();
 const certificate = authority.issue();
 const PATIENCE = { connect: 10_000, first_event: 60_000 };
-const outbound = clientFetch({ ownClient: true, authorities: authority.certificate })(PATIENCE);
+const outbound = upstreamFetch({ ownClient: true, authorities: authority.certificate })(PATIENCE);
 afterAll(() => authority[Symbol.dispose]());
 
 /** What reads a response without its methods. */

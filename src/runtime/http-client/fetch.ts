@@ -2,6 +2,7 @@ import { TAKES_CANCELLING } from "../cancel-token.ts";
 import { BunFetch } from "./bun-fetch.ts";
 import type { ClientTimeouts } from "./client.ts";
 import { Client } from "./client.ts";
+import type { DecodingError } from "./decoding.ts";
 import { findParser } from "./llhttp.ts";
 import { Addresses, fastPathRequest } from "./request.ts";
 
@@ -14,6 +15,7 @@ export interface ClientOptions {
   readonly proxyFor?: ((url: URL) => URL | undefined) | undefined;
   /** Certificates (PEM) to trust in place of the usual ones. */
   readonly authorities?: string | undefined;
+  readonly decodingError: DecodingError;
 }
 
 /** A `fetch` that has so much patience. */
@@ -25,11 +27,11 @@ export type FetchWithin = (patience: ClientTimeouts) => Fetch;
  * none of Bun's bound on requests at once. All else, and what goes through a proxy, is sent by Bun's `fetch`.
  */
 export function clientFetch(options: ClientOptions): FetchWithin {
-  const { proxyFor, authorities } = options;
+  const { proxyFor, authorities, decodingError } = options;
   const parser = options.ownClient ? findParser() : undefined;
-  const own = parser && new Client({ parser, authorities });
+  const own = parser && new Client({ parser, authorities }, decodingError);
   const addresses = new Addresses();
-  const bun = new BunFetch({ proxyFor, authorities });
+  const bun = new BunFetch({ proxyFor, authorities, decodingError });
   return (patience) => {
     const outbound = (...sent: Parameters<Fetch>): Promise<Response> => {
       const request = fastPathRequest(addresses, ...sent);

@@ -1,6 +1,7 @@
 import { HeadersCache } from "../headers-cache.ts";
 import type { ByteSource } from "../byte-source.ts";
 import { PIECES } from "../byte-source.ts";
+import type { DecodingError } from "./decoding.ts";
 import { codingsOf, decoded } from "./decoding.ts";
 import type { Exchange } from "./exchange.ts";
 import type { AnswerHead, RawHeaders } from "./llhttp.ts";
@@ -17,41 +18,45 @@ interface RequestedUrl {
   readonly takesPieces: boolean;
 }
 
-const HEADERS = new HeadersCache();
-
 /** Those of which `Response` says that they have no body. https://fetch.spec.whatwg.org/#null-body-status */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
-/**
- * The response that begins with this head. Throws an error with a `code` if it can't be one. Content codings are
- * undone as `decoded` says.
- */
-export function responseOf(
-  head: AnswerHead,
-  exchange: Exchange,
-  { url, takesPieces }: RequestedUrl,
-): Response {
-  const { status, statusText } = head;
-  if (status < 200 || status > 599) {
-    throw Object.assign(new Error(`the server answered with status ${status}`), {
-      code: "HPE_INVALID_STATUS",
-    });
+/** Makes the responses of one client. */
+export class ResponseFactory {
+  readonly #headers = new HeadersCache();
+  readonly #decodingError: DecodingError;
+
+  constructor(decodingError: DecodingError) {
+    this.#decodingError = decodingError;
   }
-  const headers = recordOf(head.headers);
-  const init = { status, statusText, headers };
-  if (WITHOUT_BODY.has(status)) {
-    exchange.drain();
-    return new FetchedResponse(null, init, url);
+
+  /**
+   * Returns the response that begins with `head`. Throws an error with a `code` if it can't be one. Content codings are
+   * undone as by `decoded`.
+   */
+  of(head: AnswerHead, exchange: Exchange, { url, takesPieces }: RequestedUrl): Response {
+    const { status, statusText } = head;
+    if (status < 200 || status > 599) {
+      throw Object.assign(new Error(`the server answered with status ${status}`), {
+        code: "HPE_INVALID_STATUS",
+      });
+    }
+    const headers = recordOf(head.headers);
+    const init = { status, statusText, headers };
+    if (WITHOUT_BODY.has(status)) {
+      exchange.drain();
+      return new FetchedResponse(null, init, url);
+    }
+    const coding = headers["content-encoding"];
+    const codings = coding === undefined ? NONE : codingsOf(coding);
+    if (codings.length === 0)
+      return takesPieces
+        ? new PiecesResponse(exchange, { ...init, sent: this.#headers.of(headers) }, url)
+        : new FetchedResponse(streamOf(exchange), init, url);
+    delete headers["content-encoding"];
+    delete headers["content-length"];
+    return new FetchedResponse(decoded(streamOf(exchange), codings, this.#decodingError), init, url);
   }
-  const coding = headers["content-encoding"];
-  const codings = coding === undefined ? NONE : codingsOf(coding);
-  if (codings.length === 0)
-    return takesPieces
-      ? new PiecesResponse(exchange, init, url)
-      : new FetchedResponse(streamOf(exchange), init, url);
-  delete headers["content-encoding"];
-  delete headers["content-length"];
-  return new FetchedResponse(decoded(streamOf(exchange), codings), init, url);
 }
 
 const NONE: readonly string[] = [];
@@ -98,8 +103,9 @@ export class PiecesResponse extends Response {
   readonly #url: string;
   #whole: Response | undefined;
 
-  constructor(pieces: ByteSource, init: ResponseInit, url: string) {
-    super(null, { ...init, headers: HEADERS.of(init.headers) });
+  /** `sent` are `init.headers` as a `Headers`, which is copied. */
+  constructor(pieces: ByteSource, { sent, ...init }: ResponseInit & { readonly sent: Headers }, url: string) {
+    super(null, { ...init, headers: sent });
     this.#pieces = pieces;
     this.#init = init;
     this.#url = url;

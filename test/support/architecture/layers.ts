@@ -15,6 +15,8 @@ const FOR_PLUGINS: ReadonlySet<string> = new Set([
 /** Which rooms each room may import besides itself: only such as stand above it in this table, so that there is no circle. */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/contract": [],
+  "src/runtime": [],
+  "src/runtime/http-client": ["src/runtime"],
   "config/problem.ts": [],
   "config/nearest.ts": [],
   "config/document": ["config/problem.ts"],
@@ -24,7 +26,6 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/launcher.ts": [],
   "src/json": ["src/contract"],
   "src/errors": ["src/contract"],
-  "src/runtime": ["src/contract", "src/json"],
   "src/kit/clock.ts": ["src/contract"],
   "src/kit/json": ["src/contract", "src/json"],
   "src/kit/messages": ["src/contract", "src/kit/json"],
@@ -32,7 +33,6 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/kit/sse": ["src/contract", "src/kit/json", "src/kit/http"],
   "src/kit/openai-stream": ["src/contract", "src/runtime", "src/kit/json", "src/kit/http", "src/kit/sse"],
   "src/kit": ["src/contract", "src/json", "src/runtime"],
-  "src/runtime/http-client": ["src/contract", "src/kit", "src/runtime"],
   "src/answer": ["src/contract", "src/json", "src/runtime"],
   "src/ledger": ["src/contract", "src/log.ts", "src/answer"],
   "src/telemetry": ["src/errors", "src/ledger"],
@@ -81,6 +81,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/contract",
     "src/log.ts",
     "src/errors",
+    "src/runtime",
     "src/kit",
     "src/secrets",
     "src/targets",
