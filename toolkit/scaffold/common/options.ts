@@ -1,6 +1,6 @@
 import { Secret, Type } from "modelyard/plugin";
 
-/** What stands under `options` in gateway.yaml. */
+/** The plugin's `options` in gateway.yaml. */
 export const options = Type.Object(
   {
     base_url: Type.String({

@@ -1,14 +1,14 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 
-/** What of a request the upstream takes as it is. */
+/** Request fields that are sent unchanged. */
 const SENT = ["model", "messages", "temperature", "max_tokens"];
-/** What it can't do. Another upstream may: the gateway asks it next. */
+/** Fields that the upstream doesn't support. The gateway tries the next upstream, which may. */
 const REFUSED = ["tools", "functions", "response_format"];
-/** The form that every answer has, so that asking for it asks for nothing. */
+/** The format of every answer, so that requesting it has no effect. */
 const AS_TEXT = { type: "text" };
 
-/** What to send for a request. Every field is sent, refused, or named to the client as ignored: none gets lost. */
+/** Returns the body to send. Every field is sent, refused, or reported to the client as ignored. */
 export function bodyOf(request: ChatRequest, call: Call): JsonObject {
   if ((request.n ?? 1) > 1) throw unsupported("n", "it gives one answer at a time");
   const body: Record<string, Json> = {};

@@ -1,6 +1,6 @@
 import { httpFixtures } from "modelyard/conformance";
 
-/** The upstream as the conformance kit plays it. */
+/** The test upstream for the conformance kit. */
 export default httpFixtures({
   model: "small",
   options: (url) => ({ base_url: url, api_key: "key-for-tests-0123456789" }),

@@ -3,14 +3,14 @@ import { definePlugin, UpstreamError } from "modelyard/plugin";
 import { options } from "./options.ts";
 import { bodyOf } from "./request.ts";
 
-/** What the upstream says. */
+/** The upstream's answer. */
 interface Answer {
   readonly text?: string;
   readonly end?: "stop" | "length" | "content_filter";
   readonly tokens?: { readonly read: number; readonly written: number };
 }
 
-/** An upstream that takes a conversation with one POST and gives the whole answer as JSON. */
+/** An upstream that takes a conversation with one POST and returns the complete answer as JSON. */
 export default definePlugin({
   apiVersion: 1,
   name: "new-plugin",

@@ -4,7 +4,7 @@ import type { Job } from "./server.ts";
 
 const KEY = "key-for-tests-0123456789";
 
-/** The upstream as the conformance kit plays it. */
+/** The test upstream for the conformance kit. */
 const fixtures: Fixtures = {
   model: "small",
   upstream: start,
@@ -73,7 +73,7 @@ function play({ name, answer, errorMessage }: Scenario, { shown }: Job): void {
   shown.tokens = { read: answer.usage.input, written: answer.usage.output };
 }
 
-/** The first look shows what there is; what then breaks shows in the next one. */
+/** Sets the state of the first poll; a failure shows in the next one. */
 const looked = new WeakSet<Job>();
 
 function look({ name, answer }: Scenario, job: Job): string {

@@ -4,20 +4,20 @@ import { definePlugin, UpstreamError } from "modelyard/plugin";
 import { options } from "./options.ts";
 import { bodyOf } from "./request.ts";
 
-// What the upstream's documents ask for; fewer looks make the answer less fluent.
+// The interval that the upstream recommends. A longer one makes the answer less fluent.
 const PAUSE_MS = 200;
 
-/** What a look at a job shows. */
+/** The state of a job, as polling returns it. */
 interface Look {
   readonly state?: "running" | "done";
-  /** All of the answer so far. */
+  /** The answer so far. */
   readonly text?: string;
   readonly end?: "stop" | "length" | "content_filter";
   readonly tokens?: { readonly read: number; readonly written: number };
   readonly error?: string;
 }
 
-/** An upstream where a job is posted and looked at again and again; it goes on until it is told to stop. */
+/** An upstream with jobs that are posted, polled, and run until they are cancelled. */
 export default definePlugin({
   apiVersion: 1,
   name: "new-plugin",
@@ -26,7 +26,7 @@ export default definePlugin({
     const headers = { authorization: `Bearer ${api_key}` };
     const to = (path: string) => ({ fetch: host.fetch, url: base_url + path, headers });
 
-    /** Tells the upstream that nobody wants the job any more: not with the call's signal, which has ended. */
+    /** Cancels a job, without the call's signal, which is already aborted. */
     async function cancel(job: string): Promise<void> {
       const { url } = to(`/jobs/${job}`);
       await host
@@ -35,7 +35,7 @@ export default definePlugin({
     }
 
     return {
-      // Every answer comes in pieces, so that the deadlines between events count for plain requests, too.
+      // Every answer arrives in pieces, so that the timeouts between events apply to plain requests, too.
       alwaysStreams: true,
       async models(signal) {
         const list = await readJson(await get(to("/models"), signal), signal);
@@ -63,7 +63,7 @@ export default definePlugin({
             await sleep(PAUSE_MS, undefined, { signal: call.signal });
           }
         } finally {
-          // Nobody waits for it: whoever left has left.
+          // Not awaited: the client has disconnected.
           if (!isDone) void cancel(job);
         }
       },

@@ -1,4 +1,4 @@
-/** What the upstream shows of a job. */
+/** The state of a job that the upstream returns. */
 export interface Shown {
   state: "running" | "done";
   text: string;
@@ -11,24 +11,24 @@ export interface Question {
   readonly messages: readonly { readonly content: string }[];
 }
 
-/** A job under way. */
+/** A running job. */
 export interface Job {
   readonly question: Question;
   readonly shown: Shown;
   readonly stopping: AbortController;
 }
 
-/** How the stand-in for the upstream behaves. */
+/** The behaviour of the emulated upstream. */
 export interface Behaviour {
-  /** Refuses a request, or lets it through by giving nothing. */
+  /** Returns the response that refuses a request, or undefined to accept it. */
   readonly refuse?: (request: Request) => Response | undefined;
-  /** Works on a job: changes what it shows, until it is stopped. */
+  /** Runs a job: changes its state until it is stopped. */
   readonly work: (job: Job) => void | Promise<void>;
-  /** What a look gives; without it, the job as JSON. */
+  /** Returns the response to a poll. Default: the job as JSON. */
   readonly look?: (job: Job) => Response;
 }
 
-/** Serves the upstream's protocol on 127.0.0.1; port 0 is any that is free. */
+/** Serves the upstream's protocol on 127.0.0.1. Port 0 picks a free one. */
 export function serve(port: number, { refuse, work, look = ({ shown }) => Response.json(shown) }: Behaviour) {
   const jobs = new Map<string, Job>();
   const running = (): number =>

@@ -5,7 +5,7 @@ import type { Line } from "./server.ts";
 
 const KEY = "key-for-tests-0123456789";
 
-/** The upstream as the conformance kit plays it. */
+/** The test upstream for the conformance kit. */
 const fixtures: Fixtures = {
   model: "small",
   upstream: start,
@@ -78,7 +78,7 @@ function play({ name, answer, errorMessage }: Scenario, line: Line): void {
   if (name === "failing") line.say({ error: errorMessage });
 }
 
-/** A round at each turn of the loop, so that others get theirs. */
+/** Sends one round per event loop turn, so that others are not starved. */
 function talkOn(pieces: readonly Piece[], line: Line): void {
   if (line.signal.aborted) return;
   pieces.forEach(line.say);

@@ -4,35 +4,35 @@ import type { JsonObject, Static } from "modelyard/plugin";
 import { io } from "socket.io-client";
 import type { options } from "./options.ts";
 
-/** What the upstream says at a time. `end` comes with the last piece of an answer only. */
+/** One message of the upstream. Only the last one of an answer has `end`. */
 export interface Piece {
   readonly models?: readonly string[];
   readonly text?: string;
   readonly error?: string;
-  /** Of an error: what it is, where it has a name. */
+  /** The code of an error, if it has one. */
   readonly code?: "improper" | "too-large";
   readonly end?: "stop" | "length" | "content_filter";
   readonly tokens?: { readonly read: number; readonly written: number };
 }
 
-/** What is sent once the socket stands. */
+/** The event that is sent when the socket is open. */
 export interface Question {
   readonly event: string;
   readonly body?: JsonObject;
 }
 
-/** Who asks: a call, or whoever lists the models. */
+/** The caller: a call, or a request for the list of models. */
 export interface Asker {
   readonly signal: AbortSignal;
   connected?(): void;
 }
 
-// A socket can't be paused, so a reader that falls behind further than this loses its answer.
+// A socket can't be paused: an answer fails when its reader falls behind further than this.
 const MOST_WAITING = { maxItems: 10_000, maxSize: 8 * 1024 * 1024 };
 
 /**
- * Asks on a socket of its own, and gives what is said until the reader leaves. Throws UpstreamError when the
- * upstream doesn't let us in or the socket closes, and the reason of the asker's signal.
+ * Sends a request on a socket of its own, and yields messages until the reader returns. Throws UpstreamError when the
+ * upstream refuses the connection or the socket closes, and the reason of the caller's signal.
  */
 export async function* ask(
   upstream: Static<typeof options>,
@@ -51,7 +51,7 @@ export async function* ask(
     sizeOf: ({ text = "" }) => text.length,
     signal: asker.signal,
     onCancel() {
-      // Closing alone would do here; where answers share a socket, only this ends one of them.
+      // Closing the socket suffices here. Where answers share a socket, this ends one of them.
       if (socket.connected) socket.emit("cancel");
       socket.disconnect();
     },
@@ -61,7 +61,8 @@ export async function* ask(
     socket.emit(event, body);
   });
   socket.on("piece", (said: unknown) => {
-    if (!isPiece(said)) return heard.fail(new UpstreamError("bad-response", "the upstream said no piece"));
+    if (!isPiece(said))
+      return heard.fail(new UpstreamError("bad-response", "the upstream sent an invalid message"));
     heard.push(said);
     if (isLast(said)) heard.end();
   });
@@ -82,7 +83,7 @@ function isLast({ end, error, models }: Piece): boolean {
   return [end, error, models].some((said) => said !== undefined);
 }
 
-/** What the upstream gives as `data` with a connection that it refuses. */
+/** The `data` of a refused connection. */
 interface Refusal {
   readonly code?: "bad-key" | "too-many" | "no-credit";
   readonly wait_seconds?: number;

@@ -1,5 +1,5 @@
 /**
- * A stand-in for the upstream, to try the plugin with: `bun emulator.ts`. It repeats what it is told.
+ * An emulator of the upstream, to try the plugin: `bun emulator.ts`. It repeats the last message.
  * @module
  */
 import { serve } from "./server.ts";

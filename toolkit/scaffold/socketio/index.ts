@@ -3,10 +3,10 @@ import { ask } from "./connection.ts";
 import { options } from "./options.ts";
 import { bodyOf } from "./request.ts";
 
-/** The names of the upstream's errors; every other one says that it failed. */
+/** The upstream's error codes. Any other one means `failed`. */
 const CODES = { improper: "content-filter", "too-large": "too-large" } as const;
 
-/** An upstream that is asked, and answers piece by piece, over Socket.IO. */
+/** An upstream that streams its answers over Socket.IO. */
 export default definePlugin({
   apiVersion: 1,
   name: "new-plugin",

@@ -5,11 +5,11 @@ import { Server } from "socket.io";
 import type { Socket } from "socket.io";
 import type { Piece } from "./connection.ts";
 
-/** How the stand-in for the upstream behaves. */
+/** The behaviour of the emulated upstream. */
 export interface Behaviour {
-  /** Lets a socket in, or throws what it is told. */
+  /** Accepts a socket, or throws the error that it gets. */
   admit?(key: unknown): void;
-  /** Answers one question by pieces. `signal` aborts when the asker cancels or has gone. */
+  /** Answers one request. `signal` aborts when the client cancels or disconnects. */
   answer(question: Question, line: Line): void | Promise<void>;
 }
 
@@ -17,21 +17,21 @@ export interface Question {
   readonly messages: readonly { readonly content: string }[];
 }
 
-/** The way back to who asked. */
+/** The connection to the client. */
 export interface Line {
   readonly socket: Socket;
   readonly signal: AbortSignal;
   readonly say: (piece: Piece) => void;
 }
 
-/** A server that runs. */
+/** A running server. */
 export interface Running extends AsyncDisposable {
   readonly url: string;
-  /** Sockets that are open now. */
+  /** The number of open sockets. */
   readonly sockets: number;
 }
 
-/** Serves the upstream's protocol on 127.0.0.1; port 0 is any that is free. */
+/** Serves the upstream's protocol on 127.0.0.1. Port 0 picks a free one. */
 export async function serve(port: number, behaviour: Behaviour): Promise<Running> {
   const http = createServer();
   const server = new Server(http, { transports: ["websocket"], serveClient: false });

@@ -1,7 +1,7 @@
 import { httpFixtures } from "modelyard/conformance";
 import type { JsonObject } from "modelyard/plugin";
 
-/** The upstream as the conformance kit plays it. */
+/** The test upstream for the conformance kit. */
 export default httpFixtures({
   model: "small",
   options: (url) => ({ base_url: url, api_key: "key-for-tests-0123456789" }),

@@ -3,7 +3,7 @@ import { definePlugin, UpstreamError } from "modelyard/plugin";
 import { options } from "./options.ts";
 import { bodyOf } from "./request.ts";
 
-/** The data of one event. `end` comes with the last one only. */
+/** The data of one event. Only the last one has `end`. */
 interface Piece {
   readonly text?: string;
   readonly error?: string;
@@ -26,7 +26,7 @@ export default definePlugin({
       },
       async *chat(request, call) {
         const response = await post(call, { ...to("/answers"), body: bodyOf(request, call) });
-        // An answer that ends before its `end` has no finish, which makes it a failure.
+        // An answer without `end` has no finish event, so the gateway reports it as truncated.
         for await (const { data } of sse(response.body)) {
           const { text, error, end, tokens } = pieceOf(data);
           if (error !== undefined) throw new UpstreamError("failed", error);

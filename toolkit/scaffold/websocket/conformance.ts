@@ -5,7 +5,7 @@ import type { Line } from "./server.ts";
 
 const KEY = "key-for-tests-0123456789";
 
-/** The upstream as the conformance kit plays it. */
+/** The test upstream for the conformance kit. */
 const fixtures: Fixtures = {
   model: "small",
   upstream: start,
@@ -81,7 +81,7 @@ function play({ name, answer, errorMessage, retryAfterSeconds }: Scenario, line:
   if (name === "failing") line.say(error("crashed"));
 }
 
-/** A round at each turn of the loop, so that others get theirs, unless the one before still waits to be read. */
+/** Sends one round per event loop turn, unless the one before is still buffered. */
 function talkOn(frames: readonly Frame[], line: Line): void {
   if (line.signal.aborted) return;
   if (line.socket.getBufferedAmount() === 0) for (const frame of frames) line.say(frame);

@@ -1,20 +1,20 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { ChatEvent, JsonObject, UpstreamErrorCode } from "modelyard/plugin";
 
-/** What the upstream says, one JSON text a frame. `end` comes with the last frame of an answer only. */
+/** One JSON frame of the upstream. Only the last one of an answer has `end`. */
 export interface Frame {
   readonly text?: string;
   readonly error?: { readonly code: string; readonly message: string; readonly wait_seconds?: number };
   readonly end?: "stop" | "length" | "content_filter";
   readonly tokens?: { readonly read: number; readonly written: number };
-  /** The upstream's own ping, which wants an answer. */
+  /** The upstream's ping, which requires an answer. */
   readonly ping?: number;
 }
 
-/** What the plugin sends. */
+/** A frame that the plugin sends. */
 export type Sent = { readonly ask: JsonObject } | { readonly pong: number };
 
-/** The upstream's own codes; every other one says that it failed. */
+/** The upstream's error codes. Any other one means `failed`. */
 const CODES = new Map<string, UpstreamErrorCode>([
   ["bad-key", "rejected"],
   ["too-many", "rate-limited"],
@@ -23,7 +23,7 @@ const CODES = new Map<string, UpstreamErrorCode>([
   ["too-large", "too-large"],
 ]);
 
-/** Throws `bad-response` for what is no frame. */
+/** Parses a frame. Throws `bad-response` for an invalid one. */
 export function parseFrame(text: string): Frame {
   try {
     return JSON.parse(text) as Frame;
@@ -32,7 +32,7 @@ export function parseFrame(text: string): Frame {
   }
 }
 
-/** What a frame adds to the answer. Throws what an `error` says. */
+/** Yields the events of a frame. Throws the error of an `error` frame. */
 export function* eventsOf({ text, error, end, tokens }: Frame): Generator<ChatEvent> {
   if (error) {
     const { code, message, wait_seconds: wait } = error;

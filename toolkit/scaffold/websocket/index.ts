@@ -5,10 +5,10 @@ import type { Sent } from "./frames.ts";
 import { options } from "./options.ts";
 import { bodyOf } from "./request.ts";
 
-// A socket can't be paused, so a reader that falls behind further than this loses its answer.
+// A socket can't be paused: an answer fails when its reader falls behind further than this.
 const BOUNDS = { maxItems: 10_000, maxSize: 8 * 1024 * 1024, sizeOf: (text: string) => text.length };
 
-/** An upstream that is asked on a WebSocket of its own, and answers frame by frame. */
+/** An upstream that answers each request on a WebSocket of its own. */
 export default definePlugin({
   apiVersion: 1,
   name: "new-plugin",
@@ -18,7 +18,7 @@ export default definePlugin({
     return {
       // `call.connected()` is called below: `timeouts.connect` holds until then.
       reportsConnection: true,
-      // Every answer comes event by event, so that the deadlines between events count for plain requests, too.
+      // Every answer arrives in frames, so that the timeouts between events apply to plain requests, too.
       alwaysStreams: true,
       async models(signal) {
         const list = await readJson(
@@ -32,7 +32,7 @@ export default definePlugin({
         call.signal.throwIfAborted();
         const socket = new WebSocket(`${base_url.replace(/^http/, "ws")}/answers`, { headers });
         const send = (sent: Sent) => socket.send(JSON.stringify(sent));
-        // However the answer is left, the socket is closed; the upstream takes that as the word to stop.
+        // Closing the socket cancels the answer upstream, however it ends here.
         using heard = new Channel<string>({ ...BOUNDS, signal: call.signal, onCancel: () => socket.close() });
         let isOpen = false;
         socket.onopen = () => {
@@ -44,7 +44,7 @@ export default definePlugin({
         socket.onclose = () => heard.fail(closed(isOpen));
         for await (const text of heard) {
           const frame = parseFrame(text);
-          // A ping says nothing to the client; it does say that the upstream is at work.
+          // A ping has no content; it shows that the upstream is working.
           call.alive();
           if (frame.ping !== undefined) send({ pong: frame.ping });
           yield* eventsOf(frame);

@@ -5,12 +5,12 @@ export interface Question {
   readonly messages: readonly { readonly content: string }[];
 }
 
-/** The way back to who asked. */
+/** The connection to the client. */
 export interface Line {
-  /** Aborts when the asker has gone. */
+  /** Aborts when the client disconnects. */
   readonly signal: AbortSignal;
   readonly socket: ServerWebSocket<Asker>;
-  /** Sends a frame; gives its bytes, or 0 when nobody takes them any more. */
+  /** Sends a frame. Returns its size in bytes, or 0 when the socket is closed. */
   readonly say: (frame: Frame) => number;
 }
 
@@ -19,10 +19,10 @@ interface Asker {
   readonly leaving: AbortController;
 }
 
-/** How the stand-in for the upstream behaves: what it says to a question that was asked with this key. */
+/** The behaviour of the emulated upstream: answers one request that was sent with this key. */
 export type Behaviour = (question: Question, line: Line, key: string) => void | Promise<void>;
 
-/** Serves the upstream's protocol on 127.0.0.1; port 0 is any that is free. */
+/** Serves the upstream's protocol on 127.0.0.1. Port 0 picks a free one. */
 export function serve(port: number, behave: Behaviour) {
   return Bun.serve({
     hostname: "127.0.0.1",
@@ -41,7 +41,7 @@ export function serve(port: number, behave: Behaviour) {
         const { key, leaving } = socket.data;
         const say = (frame: Frame) => {
           const text = JSON.stringify(frame);
-          // A frame that has to wait for its turn gives -1, and is sent all the same.
+          // A buffered frame returns -1, and is sent, too.
           return socket.send(text) === 0 ? 0 : Buffer.byteLength(text);
         };
         void behave(sent.ask as unknown as Question, { signal: leaving.signal, socket, say }, key);
