@@ -7,10 +7,10 @@ import { UNARY } from "../attempts/deadlines.ts";
 import type { Batches, EmbedRequest, EmbedResult } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import type { GenerateRequest, ModelRequest, VectorRequest } from "../dialects/model-request.ts";
-import type { Ticket } from "./admit.ts";
+import type { Ticket } from "./admission/admit.ts";
 import { FailoverLoop } from "./failover.ts";
 import type { Lookup } from "./lookup.ts";
-import { settling } from "./upstream-permit.ts";
+import { settling } from "../attempts/upstream-permit.ts";
 
 /**
  * Asks the targets of a request until one commits to an answer; what others may join or have again later is asked for

@@ -12,9 +12,9 @@ import type { Target } from "../targets/route-table.ts";
 import { concernsUpstream } from "../targets/attempt-permit.ts";
 import type { RequestEstimate } from "../usage/token-estimate.ts";
 import { estimateRequest } from "../usage/token-estimate.ts";
-import { outputBounds } from "./output-bounds.ts";
-import type { Plan } from "./route.ts";
-import { takeUpstreamPermit } from "./upstream-permit.ts";
+import { outputBounds } from "../usage/output-bounds.ts";
+import type { Plan } from "./admission/route.ts";
+import { takeUpstreamPermit } from "../attempts/upstream-permit.ts";
 import type { ReportedFailure } from "../attempts/verdict.ts";
 import { forClient, moreTelling, telling, tooLarge, whileResting } from "../attempts/verdict.ts";
 
@@ -155,7 +155,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   }
 
   #enter(target: Target): Attempt | undefined {
-    const slot = takeUpstreamPermit(target.upstream, () => this.needed(), this.gateway);
+    const slot = takeUpstreamPermit(target.upstream, () => this.needed(), this.gateway.upstreamLimiter);
     if (slot && "limit" in slot) {
       (this.#limited ??= new Set()).add(target);
       this.#tell(target, this.call.age + (slot.retryAfterMs ?? Infinity));

@@ -4,15 +4,15 @@ import type {
   ModelEndpoint,
   ModelListEndpoint,
 } from "../dialects/dialect.ts";
-import { admit } from "./admit.ts";
-import type { Authenticated } from "./authenticate.ts";
+import { admit } from "./admission/admit.ts";
+import type { Authenticated } from "./intake/authenticate.ts";
 import { dispatched, dispatchVectors } from "./dispatch.ts";
 import { cached, joined, lookup } from "./lookup.ts";
 import { meter, meterVectors } from "./meter.ts";
-import { read, shownModel } from "./read.ts";
+import { read, shownModel } from "./intake/read.ts";
 import { reply, replyAlone, replyVectors } from "./reply.ts";
-import { refuseUnknown, route, routeModel } from "./route.ts";
-import { servedModel, servedModels } from "./served-models.ts";
+import { refuseUnknown, route, routeModel } from "./admission/route.ts";
+import { servedModel, servedModels } from "./admission/served-models.ts";
 
 /**
  * A request as a list of steps, each in a file of its own. What a step returns is what the next one takes, and nothing else

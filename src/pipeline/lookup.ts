@@ -8,7 +8,7 @@ import type { ResponseCache } from "../cache/response-cache.ts";
 import { isWorthKeeping } from "../cache/worth-keeping.ts";
 import { isNumber } from "../contract/index.ts";
 import type { GenerateRequest } from "../dialects/model-request.ts";
-import type { Ticket } from "./admit.ts";
+import type { Ticket } from "./admission/admit.ts";
 
 /** A request whose answer may be kept and shared, and the key that it has in the cache. Only `lookup` makes one. */
 class Lookup {

@@ -6,7 +6,7 @@ import { isPending } from "../runtime/reusable-deferred.ts";
 import type { GenerateRequest, VectorRequest } from "../dialects/model-request.ts";
 import { promptTokens } from "../usage/prompt-tokens.ts";
 import { UsageTracker } from "../usage/usage-tracker.ts";
-import type { Ticket } from "./admit.ts";
+import type { Ticket } from "./admission/admit.ts";
 
 /** An answer whose usage is tracked for the ledger. Only `meter` and `meterVectors` make one. */
 class Metered<Content> {

@@ -12,10 +12,10 @@ import { logUnforeseen } from "../log.ts";
 import type { Chunks, NextChunk } from "../runtime/readable.ts";
 import { readable } from "../runtime/readable.ts";
 import { responseBody } from "../runtime/write-chunks.ts";
-import type { Ticket } from "./admit.ts";
+import type { Ticket } from "./admission/admit.ts";
 import { headersOf } from "./answer-headers.ts";
-import type { Authenticated } from "./authenticate.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Authenticated } from "./intake/authenticate.ts";
+import type { Exchange } from "./intake/exchange.ts";
 import type { MeteredAnswer, MeteredEvents, MeteredVectors } from "./meter.ts";
 
 const encoder = new TextEncoder();

@@ -1,6 +1,6 @@
 import { jsonAnswer } from "../dialects/operation-document.ts";
 import type { Caller } from "../keys/keyring.ts";
-import type { Authenticated } from "../pipeline/authenticate.ts";
+import type { Authenticated } from "../pipeline/intake/authenticate.ts";
 
 /** What a key has used, a row for each day (as 2026-01-31). */
 export interface DailyUsage {

@@ -1,7 +1,7 @@
 import type { Dialect } from "../dialects/dialect.ts";
 import type { OperationDocument } from "../dialects/operation-document.ts";
 import type { Gateway } from "../gateway.ts";
-import type { Authenticated } from "../pipeline/authenticate.ts";
+import type { Authenticated } from "../pipeline/intake/authenticate.ts";
 
 interface EndpointBase {
   readonly method: "GET" | "POST";

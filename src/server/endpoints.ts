@@ -1,6 +1,6 @@
 import type { Dialect, DialectEndpoint } from "../dialects/dialect.ts";
 import { jsonAnswer } from "../dialects/operation-document.ts";
-import type { Authenticated } from "../pipeline/authenticate.ts";
+import type { Authenticated } from "../pipeline/intake/authenticate.ts";
 import { embed, generate, listModels, showModel } from "../pipeline/generate.ts";
 import { SUBSCRIPTION, USAGE } from "./billing.ts";
 import { docsAsset, docsPage } from "./docs/docs.ts";

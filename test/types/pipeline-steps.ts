@@ -1,15 +1,15 @@
 import type { EmbedEndpoint, GenerateEndpoint } from "../../src/dialects/dialect.ts";
 import type { Caller } from "../../src/keys/keyring.ts";
-import { admit } from "../../src/pipeline/admit.ts";
-import type { Authenticated } from "../../src/pipeline/authenticate.ts";
+import { admit } from "../../src/pipeline/admission/admit.ts";
+import type { Authenticated } from "../../src/pipeline/intake/authenticate.ts";
 import { dispatched } from "../../src/pipeline/dispatch.ts";
-import type { Exchange } from "../../src/pipeline/exchange.ts";
+import type { Exchange } from "../../src/pipeline/intake/exchange.ts";
 import { generate } from "../../src/pipeline/generate.ts";
 import { lookup } from "../../src/pipeline/lookup.ts";
 import { meter } from "../../src/pipeline/meter.ts";
-import { read } from "../../src/pipeline/read.ts";
+import { read } from "../../src/pipeline/intake/read.ts";
 import { reply } from "../../src/pipeline/reply.ts";
-import { route } from "../../src/pipeline/route.ts";
+import { route } from "../../src/pipeline/admission/route.ts";
 
 /**
  * Pipelines with a step left out, or not waited for. None of them may compile: `bun run types` fails where an expected error

@@ -12,6 +12,18 @@ const FOR_PLUGINS: ReadonlySet<string> = new Set([
   "modelyard/credentials",
 ]);
 
+/** What every step of a request may import. */
+const REQUEST = [
+  "src/contract",
+  "src/log.ts",
+  "src/json",
+  "src/errors",
+  "src/runtime",
+  "src/answer",
+  "src/dialects",
+  "src/gateway.ts",
+];
+
 /** Which rooms each room may import besides itself: only such as stand above it in this table, so that there is no circle. */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/contract": [],
@@ -100,15 +112,10 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/usage",
     "src/cache",
   ],
-  "src/pipeline": [
+  "src/pipeline/intake": [...REQUEST, "src/ledger", "src/keys", "src/limits"],
+  "src/pipeline/admission": [
+    ...REQUEST,
     "config",
-    "src/contract",
-    "src/log.ts",
-    "src/json",
-    "src/errors",
-    "src/runtime",
-    "src/answer",
-    "src/dialects",
     "src/ledger",
     "src/telemetry",
     "src/keys",
@@ -117,8 +124,9 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
     "src/usage",
     "src/attempts",
     "src/cache",
-    "src/gateway.ts",
+    "src/pipeline/intake",
   ],
+  "src/pipeline": [...REQUEST, "src/targets", "src/usage", "src/attempts", "src/cache"],
   "src/build-gateway.ts": [
     "config",
     "src/contract",

@@ -1,5 +1,5 @@
-import type { Gateway } from "../gateway.ts";
-import type { OutputBounds } from "../usage/token-estimate.ts";
+import type { ModelCatalog } from "../targets/model-catalog.ts";
+import type { OutputBounds } from "./token-estimate.ts";
 import type { Target } from "../targets/route-table.ts";
 
 /**
@@ -8,8 +8,18 @@ import type { Target } from "../targets/route-table.ts";
  */
 const LONGEST_UNKNOWN = 32_768;
 
+/** What bounds answers whose requests don't bound them. */
+interface OutputLimits {
+  readonly catalog: ModelCatalog;
+  /** The tokens that are reserved for such an answer. */
+  readonly outputEstimate: number;
+}
+
 /** How long an answer to a request may be, whichever of the targets gives it. */
-export function outputBounds(targets: readonly Target[], { catalog, outputEstimate }: Gateway): OutputBounds {
+export function outputBounds(
+  targets: readonly Target[],
+  { catalog, outputEstimate }: OutputLimits,
+): OutputBounds {
   let longest = 0;
   for (const { upstream, model } of targets) {
     const { output } = catalog.capabilities(upstream, model);

@@ -1,11 +1,11 @@
-import type { Json, JsonObject } from "../contract/index.ts";
-import { parseLossless } from "../json/lossless.ts";
-import { MAX_NESTING } from "../json/nesting.ts";
-import type { Source } from "../json/source.ts";
-import { retainSource } from "../json/source.ts";
-import { splice } from "../json/splice.ts";
-import { scanTopLevel } from "../json/top-level.ts";
-import { GatewayError } from "../errors/gateway-error.ts";
+import type { Json, JsonObject } from "../../contract/index.ts";
+import { parseLossless } from "../../json/lossless.ts";
+import { MAX_NESTING } from "../../json/nesting.ts";
+import type { Source } from "../../json/source.ts";
+import { retainSource } from "../../json/source.ts";
+import { splice } from "../../json/splice.ts";
+import { scanTopLevel } from "../../json/top-level.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
 
 /** Skips a byte order mark, and throws on what is not UTF-8 instead of replacing it. */
 const decoder = new TextDecoder("utf-8", { fatal: true });

@@ -1,7 +1,7 @@
-import type { Json } from "../contract/index.ts";
-import { GatewayError } from "../errors/gateway-error.ts";
-import type { BytesTaken } from "../limits/byte-budget.ts";
-import type { Gateway } from "../gateway.ts";
+import type { Json } from "../../contract/index.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { BytesTaken } from "../../limits/byte-budget.ts";
+import type { Gateway } from "../../gateway.ts";
 import type { Exchange } from "./exchange.ts";
 import { parseBody } from "./parse-body.ts";
 

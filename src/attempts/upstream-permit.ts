@@ -2,9 +2,8 @@ import type { Batches, NextBatch } from "../contract/index.ts";
 import type { Continuation } from "../runtime/reusable-deferred.ts";
 import { ReusableDeferred } from "../runtime/reusable-deferred.ts";
 import { isPending, subscribeOnce } from "../runtime/reusable-deferred.ts";
-import type { Gateway } from "../gateway.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
-import type { LimitRefusal, Permit } from "../limits/rate-limiter.ts";
+import type { LimitRefusal, Permit, RateLimiter } from "../limits/rate-limiter.ts";
 import type { RequestEstimate } from "../usage/token-estimate.ts";
 import { UsageObserver } from "../usage/usage-observer.ts";
 import { TokenTally, within } from "../usage/token-estimate.ts";
@@ -13,12 +12,12 @@ import { TokenTally, within } from "../usage/token-estimate.ts";
 export function takeUpstreamPermit(
   { id, limits }: OpenUpstream,
   needed: () => RequestEstimate,
-  { upstreamLimiter }: Gateway,
+  limiter: RateLimiter,
 ): Permit | LimitRefusal | undefined {
   if (!limits) return undefined;
   const { tokens_per_minute: limit } = limits;
   const { input, output } = limit === undefined ? NOTHING : within(limit, needed());
-  const slot = upstreamLimiter.admit({ id, limits }, input + output);
+  const slot = limiter.admit({ id, limits }, input + output);
   if (!("limit" in slot)) slot.guard();
   return slot;
 }

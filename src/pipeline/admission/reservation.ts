@@ -1,16 +1,16 @@
-import type { CountedUsage } from "../answer/answer-event.ts";
-import type { Answer } from "../attempts/answer.ts";
-import type { AttemptUsage, SharedBill } from "../attempts/dispatch-context.ts";
-import type { Usage } from "../contract/index.ts";
-import type { GatewayError } from "../errors/gateway-error.ts";
-import type { Gateway } from "../gateway.ts";
-import type { RequestMembers } from "../json/request-members.ts";
-import type { Admitted, LedgerEntry, Outcome } from "../ledger/ledger.ts";
-import type { BudgetHold } from "../limits/budgets.ts";
-import type { Permit } from "../limits/rate-limiter.ts";
-import type { MeasuredRequest } from "../telemetry/request-metrics.ts";
-import type { Cost } from "../usage/prices.ts";
-import { promptTokens, roughPromptTokens } from "../usage/prompt-tokens.ts";
+import type { CountedUsage } from "../../answer/answer-event.ts";
+import type { Answer } from "../../attempts/answer.ts";
+import type { AttemptUsage, SharedBill } from "../../attempts/dispatch-context.ts";
+import type { Usage } from "../../contract/index.ts";
+import type { GatewayError } from "../../errors/gateway-error.ts";
+import type { Gateway } from "../../gateway.ts";
+import type { RequestMembers } from "../../json/request-members.ts";
+import type { Admitted, LedgerEntry, Outcome } from "../../ledger/ledger.ts";
+import type { BudgetHold } from "../../limits/budgets.ts";
+import type { Permit } from "../../limits/rate-limiter.ts";
+import type { MeasuredRequest } from "../../telemetry/request-metrics.ts";
+import type { Cost } from "../../usage/prices.ts";
+import { promptTokens, roughPromptTokens } from "../../usage/prompt-tokens.ts";
 import type { Plan } from "./route.ts";
 
 /** Says what an answer used. */

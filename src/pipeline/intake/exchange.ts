@@ -1,12 +1,12 @@
-import { UpstreamError } from "../contract/index.ts";
-import type { Dialect } from "../dialects/dialect.ts";
-import { GatewayError } from "../errors/gateway-error.ts";
-import type { GatewayLogger } from "../log.ts";
-import type { CountedUsage } from "../answer/answer-event.ts";
-import { CancelSource } from "../runtime/cancel-source.ts";
-import type { Gateway } from "../gateway.ts";
-import type { Caller } from "../keys/keyring.ts";
-import type { CacheState } from "../ledger/ledger.ts";
+import { UpstreamError } from "../../contract/index.ts";
+import type { Dialect } from "../../dialects/dialect.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { GatewayLogger } from "../../log.ts";
+import type { CountedUsage } from "../../answer/answer-event.ts";
+import { CancelSource } from "../../runtime/cancel-source.ts";
+import type { Gateway } from "../../gateway.ts";
+import type { Caller } from "../../keys/keyring.ts";
+import type { CacheState } from "../../ledger/ledger.ts";
 
 // What may stand in a log line and in a header without further thought.
 const SANE_ID = /^[\w.:-]{1,128}$/;

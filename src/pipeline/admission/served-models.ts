@@ -1,10 +1,10 @@
-import type { OfferedModel } from "../dialects/dialect.ts";
-import type { Gateway } from "../gateway.ts";
-import type { Caller } from "../keys/keyring.ts";
-import type { Offer } from "../targets/model-catalog.ts";
-import { matchesAny } from "../targets/pattern.ts";
-import type { Target } from "../targets/route-table.ts";
-import { combined } from "../targets/needs.ts";
+import type { OfferedModel } from "../../dialects/dialect.ts";
+import type { Gateway } from "../../gateway.ts";
+import type { Caller } from "../../keys/keyring.ts";
+import type { Offer } from "../../targets/model-catalog.ts";
+import { matchesAny } from "../../targets/pattern.ts";
+import type { Target } from "../../targets/route-table.ts";
+import { combined } from "../../targets/needs.ts";
 
 /**
  * The models a caller may ask for by name and be answered: those of exact routes, and all that upstreams list. Those

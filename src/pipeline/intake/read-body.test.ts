@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
-import { requestOf } from "../../test/support/request-of.ts";
-import type { ChatRequest } from "../contract/index.ts";
-import { sourceOf } from "../json/source.ts";
-import { CancelSource } from "../runtime/cancel-source.ts";
-import { ByteBudget } from "../limits/byte-budget.ts";
-import type { Gateway } from "../gateway.ts";
-import { estimateRequest } from "../usage/token-estimate.ts";
+import { requestOf } from "../../../test/support/request-of.ts";
+import type { ChatRequest } from "../../contract/index.ts";
+import { sourceOf } from "../../json/source.ts";
+import { CancelSource } from "../../runtime/cancel-source.ts";
+import { ByteBudget } from "../../limits/byte-budget.ts";
+import type { Gateway } from "../../gateway.ts";
+import { estimateRequest } from "../../usage/token-estimate.ts";
 import type { Exchange } from "./exchange.ts";
 import { readBody } from "./read-body.ts";
 

@@ -1,6 +1,6 @@
-import type { Json } from "../contract/index.ts";
-import type { ModelRequest } from "../dialects/model-request.ts";
-import type { Caller } from "../keys/keyring.ts";
+import type { Json } from "../../contract/index.ts";
+import type { ModelRequest } from "../../dialects/model-request.ts";
+import type { Caller } from "../../keys/keyring.ts";
 import type { Authenticated } from "./authenticate.ts";
 import type { Exchange, Stage } from "./exchange.ts";
 import { readBody } from "./read-body.ts";

@@ -1,8 +1,8 @@
-import { GatewayError } from "../errors/gateway-error.ts";
-import type { Caller } from "../keys/keyring.ts";
-import type { BudgetRefusal } from "../limits/budgets.ts";
-import type { LimitRefusal } from "../limits/rate-limiter.ts";
-import type { RequestEstimate } from "../usage/token-estimate.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import type { Caller } from "../../keys/keyring.ts";
+import type { BudgetRefusal } from "../../limits/budgets.ts";
+import type { LimitRefusal } from "../../limits/rate-limiter.ts";
+import type { RequestEstimate } from "../../usage/token-estimate.ts";
 
 /** `60 requests per minute`, as the limit's name says it. */
 function limitText({ limit, of }: LimitRefusal): string {

@@ -1,26 +1,26 @@
-import type { BudgetSettings } from "../../config/settings.ts";
-import type { GatewayError } from "../errors/gateway-error.ts";
-import type { CountedUsage } from "../answer/answer-event.ts";
-import type { Answer } from "../attempts/answer.ts";
+import type { BudgetSettings } from "../../../config/settings.ts";
+import type { GatewayError } from "../../errors/gateway-error.ts";
+import type { CountedUsage } from "../../answer/answer-event.ts";
+import type { Answer } from "../../attempts/answer.ts";
 import type {
   AttemptUsage,
   DispatchContext,
   DispatchFacts,
   SharedBill,
-} from "../attempts/dispatch-context.ts";
-import type { Subscriber } from "../cache/shared-call.ts";
-import type { ModelRequest } from "../dialects/model-request.ts";
-import type { Caller } from "../keys/keyring.ts";
-import type { CacheState } from "../ledger/ledger.ts";
-import type { BudgetHold } from "../limits/budgets.ts";
-import type { Limited, LimitRefusal, Permit } from "../limits/rate-limiter.ts";
-import type { GatewayLogger } from "../log.ts";
-import type { CancelSource } from "../runtime/cancel-source.ts";
-import type { RequestEstimate } from "../usage/token-estimate.ts";
-import { estimateRequest, within } from "../usage/token-estimate.ts";
-import type { AdmittedRequest, Exchange, Stage } from "./exchange.ts";
+} from "../../attempts/dispatch-context.ts";
+import type { Subscriber } from "../../cache/shared-call.ts";
+import type { ModelRequest } from "../../dialects/model-request.ts";
+import type { Caller } from "../../keys/keyring.ts";
+import type { CacheState } from "../../ledger/ledger.ts";
+import type { BudgetHold } from "../../limits/budgets.ts";
+import type { Limited, LimitRefusal, Permit } from "../../limits/rate-limiter.ts";
+import type { GatewayLogger } from "../../log.ts";
+import type { CancelSource } from "../../runtime/cancel-source.ts";
+import type { RequestEstimate } from "../../usage/token-estimate.ts";
+import { estimateRequest, within } from "../../usage/token-estimate.ts";
+import type { AdmittedRequest, Exchange, Stage } from "../intake/exchange.ts";
 import { beyondBudget, beyondLimit } from "./limit-refusals.ts";
-import { outputBounds } from "./output-bounds.ts";
+import { outputBounds } from "../../usage/output-bounds.ts";
 import type { Held, UsageReport } from "./reservation.ts";
 import { NOTHING_USED, Reservation } from "./reservation.ts";
 import type { Plan } from "./route.ts";

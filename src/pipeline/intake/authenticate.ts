@@ -1,6 +1,6 @@
-import { GatewayError } from "../errors/gateway-error.ts";
-import { KeysUnreadable } from "../keys/key-cache.ts";
-import type { Caller, Keyring } from "../keys/keyring.ts";
+import { GatewayError } from "../../errors/gateway-error.ts";
+import { KeysUnreadable } from "../../keys/key-cache.ts";
+import type { Caller, Keyring } from "../../keys/keyring.ts";
 import type { Exchange, Stage } from "./exchange.ts";
 
 // `Bearer Bearer KEY` is what the predecessor's README taught people to type.
