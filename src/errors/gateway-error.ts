@@ -1,7 +1,7 @@
 import type { UpstreamErrorCode } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 
-/** Every code a client can read in `error.code`, with its HTTP status. DESIGN of the HTTP interface: README, "Errors". */
+/** Every code a client can read in `error.code`, with its HTTP status; docs/errors.md explains each. */
 export const ERROR_CODES = {
   invalid_json: 400,
   invalid_value: 400,

@@ -5,11 +5,54 @@ import { embed, generate, listModels, showModel } from "../pipeline/generate.ts"
 import { SUBSCRIPTION, USAGE } from "./billing.ts";
 import { docsAsset, docsPage } from "./docs/docs.ts";
 import { metricsPage } from "./metrics.ts";
-import type { ClientEndpoint, Endpoint } from "./endpoint.ts";
+import type { ClientEndpoint, Endpoint, OpenEndpoint } from "./endpoint.ts";
 import { describeApi } from "./openapi.ts";
 import { frontPage, health, liveness, readiness } from "./pages.ts";
 
 const STATUS = { type: "object", properties: { status: { type: "string" } } };
+
+/** Pages and probes that need no key. */
+const OPEN: readonly OpenEndpoint[] = [
+  {
+    method: "GET",
+    path: "/metrics",
+    auth: "none",
+    document: {
+      summary: "Counters and states for Prometheus",
+      answer: {
+        description: "Text format 0.0.4",
+        content: { "text/plain": { schema: { type: "string" } } },
+      },
+    },
+    page: metricsPage,
+  },
+  {
+    method: "GET",
+    path: "/health",
+    auth: "none",
+    document: { summary: "State and version; no upstream is asked", answer: jsonAnswer("Serving", STATUS) },
+    unavailable: jsonAnswer("Shutting down", STATUS),
+    page: health,
+  },
+  {
+    method: "GET",
+    path: "/health/live",
+    auth: "none",
+    document: { summary: "The process answers", answer: jsonAnswer("Alive", STATUS) },
+    page: liveness,
+  },
+  {
+    method: "GET",
+    path: "/health/ready",
+    auth: "none",
+    document: { summary: "Requests may be sent here", answer: jsonAnswer("Ready", STATUS) },
+    unavailable: jsonAnswer("Shutting down", STATUS),
+    page: readiness,
+  },
+  { method: "GET", path: "/docs", auth: "none", page: docsPage },
+  { method: "GET", path: "/docs/*", auth: "none", page: docsAsset },
+  { method: "GET", path: "/", auth: "none", page: frontPage },
+];
 
 /** Returns all that the gateway serves. */
 export function endpointsOf(dialects: readonly [Dialect, ...Dialect[]]): readonly Endpoint[] {
@@ -24,46 +67,8 @@ export function endpointsOf(dialects: readonly [Dialect, ...Dialect[]]): readonl
       ...SUBSCRIPTION,
     },
     { method: "GET", path: "/dashboard/billing/usage", auth: "client", dialect: first, ...USAGE },
-    {
-      method: "GET",
-      path: "/metrics",
-      auth: "none",
-      document: {
-        summary: "Counters and states for Prometheus",
-        answer: {
-          description: "Text format 0.0.4",
-          content: { "text/plain": { schema: { type: "string" } } },
-        },
-      },
-      page: metricsPage,
-    },
-    {
-      method: "GET",
-      path: "/health",
-      auth: "none",
-      document: { summary: "State and version; no upstream is asked", answer: jsonAnswer("Serving", STATUS) },
-      unavailable: jsonAnswer("Shutting down", STATUS),
-      page: health,
-    },
-    {
-      method: "GET",
-      path: "/health/live",
-      auth: "none",
-      document: { summary: "The process answers", answer: jsonAnswer("Alive", STATUS) },
-      page: liveness,
-    },
-    {
-      method: "GET",
-      path: "/health/ready",
-      auth: "none",
-      document: { summary: "Requests may be sent here", answer: jsonAnswer("Ready", STATUS) },
-      unavailable: jsonAnswer("Shutting down", STATUS),
-      page: readiness,
-    },
+    ...OPEN,
     { method: "GET", path: "/openapi.json", auth: "none", page: () => Response.json(describeApi(served)) },
-    { method: "GET", path: "/docs", auth: "none", page: docsPage },
-    { method: "GET", path: "/docs/*", auth: "none", page: docsAsset },
-    { method: "GET", path: "/", auth: "none", page: frontPage },
   ];
   return served;
 }
