@@ -46,3 +46,16 @@ test("leaves time to others when there is much to be done", async () => {
   expect(numbers).toEqual(Array.from({ length: 50 }, (_, item) => String(item)));
   expect(seen.indexOf("another's turn")).toBeLessThan(20);
 });
+
+test("visits no more in one turn than it may, and those that are left in order", async () => {
+  const seen: string[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const gathering = new TickBatcher((item: number) => {
+    seen.push(String(item));
+    if (item === 4) resolve();
+  }, 2);
+  for (let item = 0; item < 5; item++) gathering.add(item);
+  setImmediate(() => seen.push("another's turn"));
+  await promise;
+  expect(seen).toEqual(["0", "1", "another's turn", "2", "3", "4"]);
+});

@@ -11,14 +11,16 @@ const TURN_MS = 5;
  */
 export class TickBatcher<T> {
   readonly #visit: (item: T) => void;
+  readonly #most: number;
   #items: T[] = [];
   /** Those that had no time in the last turn. */
   #left: T[] = [];
   #isDue = false;
 
-  /** `visit` must not throw. */
-  constructor(visit: (item: T) => void) {
+  /** `visit` must not throw. Where it only begins what goes on behind this turn, `most` bounds how many it visits. */
+  constructor(visit: (item: T) => void, most = Infinity) {
     this.#visit = visit;
+    this.#most = most;
   }
 
   /** Has the item visited when all that has arrived is read, after those that were added before it. */
@@ -42,7 +44,7 @@ export class TickBatcher<T> {
     let done = 0;
     while (done < items.length) {
       this.#visit(items[done++] as T);
-      if (performance.now() > end) break;
+      if (done === this.#most || performance.now() > end) break;
     }
     if (done === items.length) return;
     this.#left = items.slice(done);

@@ -14,13 +14,16 @@ import { canonicalPath, pathOf } from "./paths.ts";
 
 const ANY_METHOD = ["GET", "HEAD", "POST"];
 
+/** So many requests begin in one turn: two hundred cold ones at once held up every stream for 116 to 245 ms. */
+const ARRIVALS_PER_TURN = 32;
+
 /** Answers requests: the one place where errors become responses and where every response gets its headers. */
 export class RequestHandler {
   readonly #gateway: Gateway;
   readonly #endpoints: EndpointTable;
   readonly #cors: Cors;
   /** Requests that have arrived in this turn of the event loop. */
-  readonly #arrivals = new TickBatcher((goOn: () => void) => goOn());
+  readonly #arrivals = new TickBatcher((goOn: () => void) => goOn(), ARRIVALS_PER_TURN);
 
   constructor(gateway: Gateway, endpoints: EndpointTable, cors: Cors) {
     this.#gateway = gateway;
