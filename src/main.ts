@@ -46,7 +46,7 @@ interface Running {
   readonly drain: number;
 }
 
-async function start(): Promise<Running> {
+async function start(): Promise<void> {
   const config = await loadConfig(configPath(argumentsOfStart()));
   const planned = await plan(config);
   const { settings } = planned;
@@ -66,8 +66,9 @@ async function start(): Promise<Running> {
   const { keys: made } = await storage.keys.snapshot();
   for (const warning of unpricedWarnings([...settings.keys, ...made], gateway)) log.warn(warning);
   for (const warning of weakSecretWarnings(settings)) log.warn(warning);
+  // Before anybody is told that it listens: whoever reads that may end it at once.
+  stopOnSignals({ gateway, server, storage, log, drain: settings.server.drain });
   process.stdout.write(text);
-  return { gateway, server, storage, log, drain: settings.server.drain };
 }
 
 /** What follows the command; nothing is passed over that somebody has meant. */
@@ -171,7 +172,7 @@ function stopOnSignals(running: Running): void {
 }
 
 try {
-  stopOnSignals(await start());
+  await start();
 } catch (error) {
   const isExpected = error instanceof ConfigError || error instanceof StartupError;
   process.stderr.write(`${isExpected ? error.message : Bun.inspect(error)}\n`);
