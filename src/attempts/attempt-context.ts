@@ -25,7 +25,7 @@ export interface AttemptContextOptions {
   readonly call: DispatchContext;
   /** Removes secrets from what an upstream or its plugin says, and cuts it to what is shown. */
   readonly redact: (text: string) => string;
-  readonly course: TimeoutProfile;
+  readonly profile: TimeoutProfile;
 }
 
 /** What can be left before its time, for a reason. */
@@ -36,7 +36,7 @@ interface Abortable {
 }
 
 /**
- * What an upstream is lent for one attempt. It ends with `ended()`, or when the request does: then the
+ * Per-attempt context passed to a plugin: signal, deadlines, log. It ends with `ended()`, or when the request does: then the
  * signal is aborted, the deadlines are off, and the target's permit is given back.
  */
 export class AttemptContext implements Call, AnswerFollower {
@@ -58,7 +58,7 @@ export class AttemptContext implements Call, AnswerFollower {
   #isTold = false;
 
   constructor(options: AttemptContextOptions) {
-    const { target, call, number, course } = options;
+    const { target, call, number, profile } = options;
     const { upstream } = target;
     this.#options = options;
     this.id = call.id;
@@ -67,7 +67,7 @@ export class AttemptContext implements Call, AnswerFollower {
     this.#deadlines = new Deadlines({
       upstream: upstream.id,
       timeouts: upstream.timeouts,
-      course,
+      profile,
       connects: upstream.upstream.reportsConnection === true,
       renew: () => this.#cancellation.renewable?.renew() ?? false,
       passed: (error) => this.#abort(error),
@@ -125,12 +125,12 @@ export class AttemptContext implements Call, AnswerFollower {
 
   /** The first event is there; `answer` tells for how many ms the next one has been waited for. */
   committed(answer: AwaitedAnswer): void {
-    // From now on whoever is given the answer keeps account of it.
+    // From now on the holder of the answer tracks its usage.
     this.#isTold = true;
     this.#deadlines.committed(answer);
     this.#noteQueue();
-    const { course, permit } = this.#options;
-    permit.firstEvent(course === STREAMING ? performance.now() - this.#began : undefined);
+    const { profile, permit } = this.#options;
+    permit.firstEvent(profile === STREAMING ? performance.now() - this.#began : undefined);
   }
 
   /** Once: before the answer's headers, or at the end. */

@@ -15,7 +15,7 @@ export interface Attempt {
   readonly number: number;
   readonly permit: AttemptPermit;
   /** What it has taken of the upstream's limits, where it has any. The end of the permit gives it back. */
-  readonly slot: Permit | undefined;
+  readonly limitPermit: Permit | undefined;
 }
 
 /** What is asked of an upstream that answers in events. */
@@ -45,25 +45,25 @@ export interface BegunAnswer {
  * UpstreamError, or the RequestError with which the request was aborted.
  */
 export async function attempt(
-  question: UpstreamCall,
+  request: UpstreamCall,
   { target, number, permit }: Attempt,
   { call, redact }: AttemptDeps,
 ): Promise<BegunAnswer> {
   const { alwaysStreams } = target.upstream.upstream;
-  const course = question.stream || alwaysStreams ? STREAMING : UNARY;
-  const lent = new AttemptContext({ target, number, permit, course, call, redact });
+  const profile = request.stream || alwaysStreams ? STREAMING : UNARY;
+  const context = new AttemptContext({ target, number, permit, profile, call, redact });
   try {
-    const opening = question.ask(target.upstream.upstream, target.model, lent);
-    const stream = isPromise(opening) ? await opened(opening, lent) : opening;
-    const answer = new AnswerGuard(batchesOf(stream), question.choices, lent);
-    lent.waitsIn(answer);
+    const opening = request.ask(target.upstream.upstream, target.model, context);
+    const stream = isPromise(opening) ? await opened(opening, context) : opening;
+    const answer = new AnswerGuard(batchesOf(stream), request.choices, context);
+    context.waitsIn(answer);
     const beginning = answer.begin();
     if (beginning) await beginning;
-    lent.committed(answer);
-    return { ignored: lent.ignoredNames, events: answer };
+    context.committed(answer);
+    return { ignored: context.ignoredNames, events: answer };
   } catch (error) {
-    const failure = lent.explain(error);
-    lent.ended(failure);
+    const failure = context.explain(error);
+    context.ended(failure);
     throw failure;
   }
 }
@@ -73,9 +73,9 @@ function isPromise<T extends object>(value: T | Promise<T>): value is Promise<T>
   return value instanceof Promise || "then" in value;
 }
 
-async function opened(opening: Promise<ChatStream>, lent: AttemptContext): Promise<ChatStream> {
+async function opened(opening: Promise<ChatStream>, context: AttemptContext): Promise<ChatStream> {
   try {
-    return await lent.orAborted(opening);
+    return await context.orAborted(opening);
   } catch (error) {
     // One that comes too late is left at once.
     opening.then(leave).then(undefined, () => undefined);

@@ -38,7 +38,7 @@ export interface AwaitedAnswer {
 export interface DeadlineOptions {
   readonly upstream: string;
   readonly timeouts: TimeoutSettings;
-  readonly course: TimeoutProfile;
+  readonly profile: TimeoutProfile;
   /** Whether the upstream reports its connection. */
   readonly connects: boolean;
   /** Makes the call once more on a new connection, if its connection may be dead; returns whether it did. */
@@ -72,7 +72,7 @@ export class Deadlines implements Disposable {
 
   constructor(options: DeadlineOptions) {
     this.#options = options;
-    this.#open = options.connects ? options.course.connecting : options.course.opening;
+    this.#open = options.connects ? options.profile.connecting : options.profile.opening;
     this.#idle = options.timeouts.idle;
     this.#set();
   }
@@ -108,7 +108,7 @@ export class Deadlines implements Disposable {
   }
 
   connected(): void {
-    const { connecting, opening } = this.#options.course;
+    const { connecting, opening } = this.#options.profile;
     if (this.#open === connecting) this.#open = opening;
   }
 
@@ -140,7 +140,7 @@ export class Deadlines implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    // No timer is set any more, whoever is told late.
+    // A late call sets no timer any more.
     this.#due = 0;
     this.#open = NONE;
   }

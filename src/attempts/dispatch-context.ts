@@ -36,15 +36,15 @@ export interface AttemptUsage {
   readonly wasLeft: boolean;
 }
 
-/** Who pays for the attempts of an errand. */
+/** Which of several requests pays for shared attempts. */
 export interface SharedBill {
   /** The attempts so far whose answers went to nobody. */
   readonly used: readonly AttemptUsage[];
-  /** Whether it is this request that pays for the errand, now. */
+  /** Whether it is this request that pays, as things stand now. */
   pays(): boolean;
 }
 
-/** What becomes known of an errand on its way; what is left out stays as it was. */
+/** What becomes known while upstreams are asked; a member that is absent stays as it was. */
 export interface DispatchFacts {
   /** Who was asked last. */
   readonly upstream?: string;

@@ -17,29 +17,29 @@ export function takeUpstreamPermit(
   if (!limits) return undefined;
   const { tokens_per_minute: limit } = limits;
   const { input, output } = limit === undefined ? NOTHING : within(limit, needed());
-  const slot = limiter.admit({ id, limits }, input + output);
-  if (!("limit" in slot)) slot.guard();
-  return slot;
+  const permit = limiter.admit({ id, limits }, input + output);
+  if (!("limit" in permit)) permit.trackLeak();
+  return permit;
 }
 
 const NOTHING = { input: 0, output: 0 };
 
-/** The answer's events as they are; at their end the slot is settled with the tokens that they told of, or were. */
-export function settling(events: Batches, slot: Permit, { input: estimated }: RequestEstimate): Batches {
-  return new SettlingBatches(events, slot, estimated);
+/** The answer's events as they are; at their end the permit is settled with the tokens that they told of, or were. */
+export function settling(events: Batches, permit: Permit, { input: estimated }: RequestEstimate): Batches {
+  return new SettlingBatches(events, permit, estimated);
 }
 
 class SettlingBatches implements Batches, Continuation<NextBatch> {
   readonly #events: Batches;
-  readonly #slot: Permit;
+  readonly #permit: Permit;
   readonly #estimated: number;
   readonly #later = new ReusableDeferred<NextBatch>();
   readonly #said = new TokenTally();
   readonly #usage = new UsageObserver(this.#said);
 
-  constructor(events: Batches, slot: Permit, estimated: number) {
+  constructor(events: Batches, permit: Permit, estimated: number) {
     this.#events = events;
-    this.#slot = slot;
+    this.#permit = permit;
     this.#estimated = estimated;
   }
 
@@ -82,6 +82,6 @@ class SettlingBatches implements Batches, Continuation<NextBatch> {
     const { input = this.#estimated, output } = this.#usage.reported;
     const said = this.#said.tokens;
     // Of an answer that broke off the upstream may not have said yet how long it was.
-    this.#slot.settle(input + (isComplete ? (output ?? said) : Math.max(output ?? 0, said)));
+    this.#permit.settle(input + (isComplete ? (output ?? said) : Math.max(output ?? 0, said)));
   }
 }

@@ -15,7 +15,7 @@ export interface Permit extends Disposable {
    * From now on it is freed, and told, when it was forgotten undisposed. Not from its beginning: that costs a quick
    * request more than all else of a slot.
    */
-  guard(): void;
+  trackLeak(): void;
 }
 
 /** Whose places slots are. */
@@ -93,7 +93,7 @@ export class TakenPermit implements Permit {
     this.#taken.leave();
   }
 
-  guard(): void {
+  trackLeak(): void {
     if (this.#isGuarded) return;
     this.#isGuarded = true;
     this.#forgotten.register(this, this.#taken, this.#taken);

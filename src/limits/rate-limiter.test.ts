@@ -159,7 +159,7 @@ test("a slot that was forgotten is freed, and told", async () => {
   const who = key({ concurrent_requests: 50, tokens_per_minute: 5_000 });
   const kept = admitted(limiter.admit(who, 100));
   const leak = () => {
-    for (let i = 0; i < 49; i++) admitted(limiter.admit(who, 100)).guard();
+    for (let i = 0; i < 49; i++) admitted(limiter.admit(who, 100)).trackLeak();
   };
   leak();
   expect("limit" in limiter.admit(who, 100)).toBe(true);

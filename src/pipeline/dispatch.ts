@@ -43,8 +43,9 @@ class GenerateLoop extends FailoverLoop<GenerateRequest, Batches> {
     const { events, ignored } = await attempt(request, attempted, { call, redact: gateway.redact });
     // From here on no other upstream is asked.
     request.forgetBytes();
-    const { slot } = attempted;
-    const content = slot && slot.reserved > 0 ? settling(events, slot, this.needed()) : events;
+    const { limitPermit } = attempted;
+    const content =
+      limitPermit && limitPermit.reserved > 0 ? settling(events, limitPermit, this.needed()) : events;
     return answerOf(attempted, content, named(ignored, request));
   }
 }
@@ -52,15 +53,15 @@ class GenerateLoop extends FailoverLoop<GenerateRequest, Batches> {
 class VectorLoop extends FailoverLoop<VectorRequest, EmbedResult> {
   protected override async attempt(attempted: Attempt): Promise<Answer<EmbedResult>> {
     const { call, gateway, request } = this;
-    const { target, slot } = attempted;
-    const context = new AttemptContext({ ...attempted, call, redact: gateway.redact, course: UNARY });
+    const { target, limitPermit } = attempted;
+    const context = new AttemptContext({ ...attempted, call, redact: gateway.redact, profile: UNARY });
     const { id, upstream } = target.upstream;
     try {
       if (!upstream.embed) throw noEmbeddings(id);
       const result = await context.orAborted(upstream.embed(request.forUpstream(target.model), context));
       checkVectors(result, request);
       context.ended();
-      slot?.settle(sanitizeUsage(result.usage ?? {}).input ?? slot.reserved);
+      limitPermit?.settle(sanitizeUsage(result.usage ?? {}).input ?? limitPermit.reserved);
       return answerOf(attempted, result, named(context.ignoredNames, request));
     } catch (error) {
       const failure = context.explain(error);

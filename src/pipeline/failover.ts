@@ -155,20 +155,24 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   }
 
   #enter(target: Target): Attempt | undefined {
-    const slot = takeUpstreamPermit(target.upstream, () => this.needed(), this.gateway.upstreamLimiter);
-    if (slot && "limit" in slot) {
+    const limitPermit = takeUpstreamPermit(
+      target.upstream,
+      () => this.needed(),
+      this.gateway.upstreamLimiter,
+    );
+    if (limitPermit && "limit" in limitPermit) {
       (this.#limited ??= new Set()).add(target);
-      this.#tell(target, this.call.age + (slot.retryAfterMs ?? Infinity));
+      this.#tell(target, this.call.age + (limitPermit.retryAfterMs ?? Infinity));
       return undefined;
     }
     const again = {
       target: this.#asked?.has(target) ?? false,
       upstream: this.#failed?.has(target.upstream.id) ?? false,
     };
-    const entry = { again, last: this.#isLast, body: this.#body, held: slot };
+    const entry = { again, last: this.#isLast, body: this.#body, held: limitPermit };
     const permit = this.gateway.targets.enter(target, entry);
-    if (!permit) slot?.[Symbol.dispose]();
-    return permit && { target, slot, number: ++this.#calls, permit };
+    if (!permit) limitPermit?.[Symbol.dispose]();
+    return permit && { target, limitPermit, number: ++this.#calls, permit };
   }
 
   /** Tells request bodies apart. */

@@ -68,7 +68,7 @@ const END: NextAnswerBatch = { done: true, value: undefined };
 
 /** An answer's events, whose usage is tracked, and one usage behind them if that is `told`. */
 export class MeteredEvents implements AnswerBatches {
-  /** The events as they come. Whoever reads them here hands each batch to `take`, which saves a promise for each. */
+  /** The events as they come. Their reader hands each batch to `take`, which saves a promise for each. */
   readonly source: Batches;
   readonly #tracker: UsageTracker;
   readonly #ticket: Ticket;

@@ -25,7 +25,7 @@ function shares(draws: number, draw: () => string | undefined): Record<string, n
   return counts;
 }
 
-const choosing = { sticker: "alice", random: dice(1) };
+const choosing = { stickyKey: "alice", random: dice(1) };
 const names = (targets: Candidate[]) => targets.map(({ name }) => name);
 
 test("failover keeps the order of the file", () => {
@@ -35,7 +35,7 @@ test("failover keeps the order of the file", () => {
 test("weighted takes targets first as often as their share, and keeps the others for failover", () => {
   const targets = [target("a", { weight: 3 }), target("b", { weight: 1 }), target("never", { weight: 0 })];
   const random = dice(2);
-  const first = shares(20_000, () => order("weighted", targets, { sticker: "", random })[0]?.name);
+  const first = shares(20_000, () => order("weighted", targets, { stickyKey: "", random })[0]?.name);
   expect(first["a"]).toBeCloseTo(0.75, 1);
   expect(first["never"]).toBeUndefined();
   expect(names(order("weighted", targets, choosing)).toSorted()).toEqual(["a", "b", "never"]);
@@ -57,7 +57,7 @@ test("fastest prefers the quicker of two, tries the unknown, and doesn't send ev
     target("mid", { firstEvent: 300 }),
   ];
   const random = dice(3);
-  const first = shares(9_000, () => order("fastest", targets, { sticker: "", random })[0]?.name);
+  const first = shares(9_000, () => order("fastest", targets, { stickyKey: "", random })[0]?.name);
   expect(first["quick"]).toBeCloseTo(2 / 3, 1);
   expect(first["mid"]).toBeCloseTo(1 / 3, 1);
   expect(first["slow"]).toBeUndefined();
@@ -80,8 +80,8 @@ test("only one request waits for a target that was never measured", () => {
 test("sticky keeps everybody where they are, and moves only those whose target is gone", () => {
   const targets = [target("a"), target("b"), target("c")];
   const users = Array.from({ length: 3_000 }, (_, i) => `user-${i}`);
-  const home = (among: Candidate[], sticker: string) =>
-    order("sticky", among, { sticker, random: dice(1) })[0]?.name;
+  const home = (among: Candidate[], stickyKey: string) =>
+    order("sticky", among, { stickyKey, random: dice(1) })[0]?.name;
   const homes = users.map((user) => home(targets, user));
   for (const name of ["a", "b", "c"]) {
     expect(homes.filter((each) => each === name).length / users.length).toBeCloseTo(1 / 3, 1);

@@ -16,7 +16,7 @@ export interface Candidate {
 
 export interface Choosing {
   /** Whom `sticky` keeps with one target: the request's user, or the key. */
-  readonly sticker: string;
+  readonly stickyKey: string;
   /** From 0 up to 1, as Math.random. */
   readonly random: () => number;
 }
@@ -41,7 +41,7 @@ export function order<T extends Candidate>(
       return fastest(targets, choosing.random);
     case "sticky":
       return byKey(targets, ({ name, weight }) =>
-        weightedKey(weight, hashed(`${choosing.sticker}\n${name}`)),
+        weightedKey(weight, hashed(`${choosing.stickyKey}\n${name}`)),
       );
   }
 }

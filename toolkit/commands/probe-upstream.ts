@@ -29,7 +29,7 @@ export async function probeUpstream(
   using deadlines = new Deadlines({
     upstream: id,
     timeouts,
-    course: STREAMING,
+    profile: STREAMING,
     connects: upstream.reportsConnection === true,
     renew: () => false,
     passed: (error) => leaving.abort(error),

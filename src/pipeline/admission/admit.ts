@@ -160,10 +160,10 @@ export function admit<R extends ModelRequest>(plan: Plan<R>): Ticket<R> | Promis
   // The budget first: what was only held can be given back, and a request that was counted can't.
   const hold = caller.budget && takeHold(caller.budget, needed, plan);
   if (hold instanceof Promise) return hold.then(() => admit(plan));
-  const slot = takePermit(needed, plan);
-  if ("limit" in slot) {
+  const permit = takePermit(needed, plan);
+  if ("limit" in permit) {
     hold?.settle(NOTHING);
-    throw beyondLimit(slot, needed, caller);
+    throw beyondLimit(permit, needed, caller);
   }
   const admitted = {
     request: exchange.id,
@@ -171,10 +171,10 @@ export function admit<R extends ModelRequest>(plan: Plan<R>): Ticket<R> | Promis
     model: plan.request.model,
     endpoint: exchange.path,
     at: Date.now(),
-    reserved: slot.reserved,
+    reserved: permit.reserved,
   };
   const entry = exchange.gateway.ledger.open(admitted);
-  return new Ticket(plan, { admitted, slot, hold, entry });
+  return new Ticket(plan, { admitted, permit, hold, entry });
 }
 
 const NOTHING = { usd: 0, tokens: 0 };

@@ -40,7 +40,7 @@ export interface Ending {
 /** What a request holds while it is answered. */
 export interface Held {
   readonly admitted: Admitted;
-  readonly slot: Permit;
+  readonly permit: Permit;
   readonly hold: BudgetHold | undefined;
   readonly entry: LedgerEntry;
 }
@@ -78,12 +78,12 @@ export class Reservation {
 
   /** Its place is freed if it should ever be forgotten. */
   trackLeak(): void {
-    this.#held.slot.guard();
+    this.#held.permit.trackLeak();
   }
 
   /** Gives its place back at once, and books the rest as soon as the usage is known. The end outlives the process. */
   protected settle(ending: Ending): void {
-    this.#held.slot.leave();
+    this.#held.permit.leave();
     // Asked now: of those who share an answer, the others may go on, and another one pay.
     const pays = (this.answer ?? this.bill)?.pays() ?? true;
     const lost = pays ? (this.bill?.used ?? this.lost) : [];
@@ -110,10 +110,10 @@ export class Reservation {
   }
 
   #book(ending: Ending, used: Used): void {
-    const { admitted, entry, slot, hold } = this.#held;
+    const { admitted, entry, permit, hold } = this.#held;
     const closed = this.#closedBy(ending, used);
-    slot.settle(closed.settled);
-    slot[Symbol.dispose]();
+    permit.settle(closed.settled);
+    permit[Symbol.dispose]();
     hold?.settle({ usd: closed.cost ?? 0, tokens: tokensOf(closed.paid) });
     entry.close(closed);
     this.#gateway.metrics.closed(admitted, closed);
@@ -138,7 +138,7 @@ export class Reservation {
       cost: paid.usd,
       priceVersion: paid.version,
       cache: this.answer?.cache ?? "bypass",
-      settled: this.#held.slot.reserved > 0 ? tokensOf(paid.usage) : 0,
+      settled: this.#held.permit.reserved > 0 ? tokensOf(paid.usage) : 0,
       totalMs: ending.totalMs,
       firstEventMs: ending.firstEventMs,
       queuedMs: ending.queuedMs,

@@ -169,7 +169,7 @@ function inOrder(
     weight: target.weight,
     ...gateway.targets.loadOf(target),
   }));
-  return order(strategy, candidates, { sticker: stickyKey, random: Math.random }).map(({ target }) => target);
+  return order(strategy, candidates, { stickyKey, random: Math.random }).map(({ target }) => target);
 }
 
 /** Throws `model_not_found` with the nearest names. */

@@ -130,7 +130,7 @@ class BodyTimeouts {
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
-    // Whoever has all that he wanted looks no more.
+    // It may reject when nothing waits for it any more.
     this.#over.promise.catch(() => undefined);
     exchange.cancellation.listen(this.#left);
   }
