@@ -69,6 +69,20 @@ test("a revoked key is refused after half a second", async () => {
   expect(state.versions).toBe(2);
 });
 
+test("a cache that is closed while the store is being asked asks it no more", async () => {
+  jest.useFakeTimers();
+  const { cache, state } = await cacheOver();
+  const answer = Promise.withResolvers<void>();
+  state.answer = answer.promise;
+  cache.watch();
+  jest.advanceTimersByTime(500);
+  cache.close();
+  answer.resolve();
+  await settled();
+  jest.advanceTimersByTime(5_000);
+  expect(state.versions).toBe(1);
+});
+
 test("a key that is made after it was refused is good at once, also while the store is being asked for another", async () => {
   const { cache, keys, state } = await cacheOver();
   expect(await cache.lookUp("late")).toBeUndefined();

@@ -50,6 +50,7 @@ export class KeyCache {
   #failed: { readonly error: KeysUnreadable; readonly until: number } | undefined;
   #toldAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
 
   constructor({ version, keys }: KeySnapshot, options: KeyCacheOptions) {
     this.#options = options;
@@ -80,6 +81,7 @@ export class KeyCache {
 
   /** Begins to refresh by itself, every half a second, until `close`. */
   watch(): void {
+    if (this.#isClosed) return;
     const again = () => this.watch();
     // What failed is in the log.
     this.#timer = setTimeout(() => void this.refresh().then(again, again), CHECK_MS);
@@ -87,6 +89,7 @@ export class KeyCache {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#timer);
   }
 
