@@ -11,67 +11,67 @@ export const ANSWER_RULES = {
   "1.1 text": {
     title: "a streamed answer's text arrives in full, each piece once and in order",
     why: "clients concatenate the pieces; nothing downstream can repair duplicated, lost or repeated text",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "1.2 plain": {
     title: "a request without `stream` gets the same text",
     why: "many clients never stream, and the gateway builds both forms from the same events",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "1.3 finish": {
     title: "the finish reason is the upstream's own: `length` stays `length`",
     why: "a client that reads `stop` takes a truncated answer for a complete one",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "1.4 usage": {
     title: "the tokens that the upstream reports arrive, streamed and not",
     why: "budgets and bills use them; missing counts are estimated",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "1.5 split": {
     title: "characters that the network splits are put together again",
     why: "most languages have multi-byte characters, and packets may end anywhere",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "1.6 reasoning": {
     title: "reasoning arrives as `reasoning`, separate from the text",
     why: "users would see it as part of the answer, or not at all",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "1.7 many": {
     title: "many answers at once don't mix",
     why: "a client would receive another client's answer",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "1.8 withheld": {
     title: "an answer that a filter stopped ends with `content_filter`, or fails with it",
     why: "with `stop` a truncated answer passes for a complete one, without a reason for its end",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "2.1 events": {
     title: "every event is one of the contract's",
     why: "the gateway ends an answer with an error at the first invalid event",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "2.2 finish-once": {
     title: "each choice has one `finish`, followed by `usage` only, and the stream ends",
     why: "clients stop reading at the finish; an answer that doesn't end holds its connection and its credential",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "2.3 cut": {
     title: "a connection that breaks makes the answer fail, without a `finish`",
     why: "a truncated answer would be taken for a complete one, cached and paid for",
-    part: "honest-ends",
+    part: "ends-of-an-answer",
   },
   "2.4 truncated": {
     title: "a closed connection without the upstream's end mark is a truncated answer",
     why: "proxies and crashing servers close connections normally; only the end mark shows a complete answer",
-    part: "honest-ends",
+    part: "ends-of-an-answer",
   },
   "2.5 garbage": {
     title: "data that isn't in the upstream's format makes the answer fail",
     why: "it would be skipped without notice, and a part of the answer with it",
-    part: "honest-ends",
+    part: "ends-of-an-answer",
   },
   "2.6 failing": {
     title: "a failure within a stream is thrown with the upstream's message, and isn't text",
@@ -87,32 +87,32 @@ export const ANSWER_RULES = {
   "2.8 incremental": {
     title: "the first piece arrives before the upstream has ended",
     why: "users watch the answer grow; a buffered stream is only a slow plain answer",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "2.9 bounded": {
     title: "an upstream that sends faster than the client reads is slowed down or disconnected",
     why: "one slow client would fill the gateway's memory",
-    part: "when-somebody-leaves",
+    part: "cancellation",
   },
   "2.10 plain-ends": {
     title: "a plain answer that is truncated or invalid makes the request fail",
     why: "an empty or truncated answer would be sent with status 200",
-    part: "honest-ends",
+    part: "ends-of-an-answer",
   },
   "2.11 alive": {
     title: "the upstream's keep-alive messages are reported by `call.alive()`",
     why: "a model that thinks for minutes sends only pings; without them the gateway's idle timeout ends the answer",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "2.12 late-text": {
     title: "what an upstream sends after its finish reason isn't lost",
     why: "some servers send a reason with every piece: the rest would be dropped, and the beginning pass for a complete answer",
-    part: "honest-ends",
+    part: "ends-of-an-answer",
   },
   "2.13 last-text": {
     title: "text in the same piece as the finish reason arrives once",
     why: "many servers end like that: the last words would be dropped or repeated",
-    part: "what-chat-says",
+    part: "events-of-chat",
   },
   "2.14 filtered": {
     title:

@@ -5,82 +5,82 @@ export const CONDUCT_RULES = {
   "4.1 silent": {
     title: "a request that is cancelled before the upstream has sent anything ends at once, on both sides",
     why: "timeouts and disconnects would have no effect: connections and credentials stay in use",
-    part: "when-somebody-leaves",
+    part: "cancellation",
   },
   "4.2 begun": {
     title: "so does one that is cancelled before its first event",
     why: "models think for minutes; most disconnects happen then",
-    part: "when-somebody-leaves",
+    part: "cancellation",
   },
   "4.3 mid-stream": {
     title: "so does one that is cancelled in the middle",
     why: "the upstream would continue, and be paid, for nothing",
-    part: "when-somebody-leaves",
+    part: "cancellation",
   },
   "4.4 paused": {
     title: "so does one that is cancelled while its consumer pauses",
     why: "slow clients often disconnect, and no read is pending then",
-    part: "when-somebody-leaves",
+    part: "cancellation",
   },
   "4.5 plain": {
     title: "so does one without `stream`",
     why: "a plain answer takes just as long",
-    part: "when-somebody-leaves",
+    part: "cancellation",
   },
   "4.6 return": {
     title: "return() ends the upstream's work, too",
     why: "the gateway cancels an answer that it no longer needs by return()",
-    part: "when-somebody-leaves",
+    part: "cancellation",
   },
   "4.7 reopen": {
     title: "an upstream can be opened, closed and opened again",
     why: "every reload does that; leftovers of the first break the second",
-    part: "the-life-of-an-upstream",
+    part: "lifecycle",
   },
   "4.8 open-network": {
     title: "`open` uses no network",
     why: "`modelyard check` opens every upstream, offline and in build machines; a gateway must start when an upstream is down",
-    part: "the-life-of-an-upstream",
+    part: "lifecycle",
   },
   "4.9 open-writes": {
     title: "`open` writes nothing to the storage",
     why: "checking a configuration would change the state of the gateway that runs",
-    part: "the-life-of-an-upstream",
+    part: "lifecycle",
   },
   "4.10 timers": {
     title: "no timer is left after closing",
     why: "each reload would add one more timer of a closed upstream",
-    part: "the-life-of-an-upstream",
+    part: "lifecycle",
   },
   "4.11 descriptors": {
     title: "no socket and no file is left open after closing",
     why: "each reload would leak more, up to the limit of the process",
-    part: "the-life-of-an-upstream",
+    part: "lifecycle",
   },
   "4.12 closed": {
     title: "after closing the upstream gets no request, and every clean-up has run",
     why: "a connection of a removed upstream would keep using its credential",
-    part: "the-life-of-an-upstream",
+    part: "lifecycle",
   },
   "4.13 rejections": {
     title: "no rejection is unhandled",
     why: "an unhandled rejection ends the process or hides a failure",
-    part: "when-somebody-leaves",
+    part: "cancellation",
   },
   "4.14 listeners": {
     title: "requests leave no listener on `host.signal`",
     why: "each listener keeps its request in memory until the gateway ends",
-    part: "when-somebody-leaves",
+    part: "cancellation",
   },
   "4.15 instances": {
     title: "two upstreams of one plugin don't interfere",
     why: "gateway.yaml may use a plugin twice; both then share the module's variables",
-    part: "the-life-of-an-upstream",
+    part: "lifecycle",
   },
   "4.16 late": {
     title: "a prompt isn't sent after the client has disconnected",
     why: "a run that begins then is paid for, and nothing ends it",
-    part: "when-somebody-leaves",
+    part: "cancellation",
   },
   "5.1 refused": {
     title: "a refused credential fails with `rejected`",
@@ -130,7 +130,7 @@ export const CONDUCT_RULES = {
   "6.1 manifest": {
     title: "name, apiVersion and options are well-formed",
     why: "logs and the gateway's status show the name",
-    part: "the-life-of-an-upstream",
+    part: "lifecycle",
   },
   "6.2 strict": {
     title: "an option that doesn't exist is refused",

@@ -19,7 +19,7 @@ export type Level = 1 | 2 | 3 | 4 | 5 | 6;
 /** The subject of each level. */
 export const LEVELS: Readonly<Record<Level, string>> = {
   1: "answers",
-  2: "stream rules and honest ends",
+  2: "stream rules and ends of answers",
   3: "tools and parameters",
   4: "cancelling and leaks",
   5: "credentials",
