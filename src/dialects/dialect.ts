@@ -46,10 +46,10 @@ export interface GenerateEndpoint extends EndpointBase {
   readonly comment: string;
   /** Checks a body; throws a GatewayError that names the member at fault. */
   parse(body: unknown): GenerateRequest;
-  /** Writes one streamed answer. */
-  writer(options: WriterOptions): FrameWriter;
-  /** Collects a whole answer. */
-  collect(answer: AnswerBatches, model: string): Promise<Collected>;
+  /** Writes the streamed answer to a request that `parse` has returned. */
+  writer(request: GenerateRequest): FrameWriter;
+  /** Collects the whole answer to a request that `parse` has returned. */
+  collect(answer: AnswerBatches, request: GenerateRequest): Promise<Collected>;
 }
 
 /** POST: a model turns texts into vectors. */

@@ -55,7 +55,7 @@ async function plain(
     ticket.deliveredAs(answer, sent.usage);
     return whole(ticket, sent.bytes, { answer, usage: sent.usage });
   }
-  const { body, usage } = await endpoint.collect(content, model);
+  const { body, usage } = await endpoint.collect(content, ticket.request);
   const text = stringifyJson(body);
   forms?.keep(form, { bytes: encoder.encode(text), usage });
   return whole(ticket, text, { answer, usage });

@@ -20,5 +20,5 @@ export const chat: GenerateEndpoint = {
   comment: COMMENT_FRAME,
   parse: parseChatRequest,
   writer: (options) => new ChunkWriter(options),
-  collect,
+  collect: (answer, { model }) => collect(answer, model),
 };

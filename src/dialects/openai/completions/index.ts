@@ -28,7 +28,7 @@ export const completions: GenerateEndpoint = {
   comment: COMMENT_FRAME,
   parse: parseCompletionsRequest,
   writer: (options) => new CompletionWriter(options),
-  collect,
+  collect: (answer, { model }) => collect(answer, model),
 };
 
 const ID_PREFIX = "cmpl";
