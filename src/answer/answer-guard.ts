@@ -1,71 +1,69 @@
 import type { Batches, ChatEvent, NextBatch, Usage } from "../contract/index.ts";
-import type { Continuation } from "../runtime/reusable-deferred.ts";
 import { UpstreamError } from "../contract/index.ts";
-import { ReusableDeferred } from "../runtime/reusable-deferred.ts";
-import { isPending, subscribeOnce } from "../runtime/reusable-deferred.ts";
+import { isPending } from "../runtime/reusable-deferred.ts";
+import { Stage } from "../runtime/stage.ts";
 import { END_OF_BATCHES } from "./batches.ts";
 import { AnswerState } from "./answer-state.ts";
 import { sanitizeUsage } from "./sanitize-usage.ts";
 
-/** More empty batches than these at one moment would keep everybody else waiting. */
+/** Limit of consecutive empty batches, so that one stream can't starve the event loop. */
 const MAX_EMPTY = 1_000;
 
-/** More batches without a word than these before the first word are no answer. */
+/** Limit of the batches before the first event that commits an answer. */
 const MAX_BEFORE_WORD = 1_000;
 
-/** Who follows an answer to its end. */
+/** Is notified of an answer's beginning and end. */
 export interface AnswerFollower {
-  /** Called when something came of the source before the first event that commits the answer. */
+  /** Called when the source has sent something before the first event that commits the answer. */
   alive(): void;
   /** Called when more is waited for after every expected choice has had its finish: only usage can follow. */
   finished(): void;
   /** Called when more is waited for after all, because the answer went on behind its finish. */
   wentOn(): void;
-  /** Told of a failure that came after the end and cost at most the usage. */
+  /** Called with a failure after the end, which costs at most the usage. */
   failedLate(error: unknown): void;
-  /** Told once when the answer is over, well or left; what it makes of a failure is thrown in its place. */
+  /** Called once when the answer is over, complete, failed or cancelled; what it returns for a failure is thrown in its place. */
   over(failure?: unknown): unknown;
 }
 
 /**
- * One upstream's answer, which ends in exactly one of two ways: it returns when each of its choices has had the
- * upstream's own terminal mark, and throws otherwise. A source that merely stops is an UpstreamError `truncated`; an
- * event that is none in the contract's sense is a TypeError.
+ * Guards one upstream's answer, which ends in exactly one of two ways: it returns when each of its choices has had the
+ * upstream's own terminal mark, and throws otherwise. A source that merely stops is an `UpstreamError` `truncated`; an
+ * event that breaks the contract is a `TypeError`.
  *
- * The wait for the source ends the moment it is aborted, and the source is told to return. The source itself may go
- * on awaiting (a generator can't be interrupted), but nobody waits for it any more.
- *
- * Each batch of each stream comes this way: hence one object for all of this, and no promise.
+ * `abort` ends the wait for the source at once and calls the source's `return`. The source itself may go on awaiting (a
+ * generator can't be interrupted); what it gives later is dropped.
  */
-export class AnswerGuard implements Batches, Continuation<NextBatch> {
+export class AnswerGuard extends Stage<NextBatch, NextBatch> implements Batches {
   readonly #source: Batches;
   readonly #follower: AnswerFollower;
   readonly #progress: AnswerState;
-  /** What came before the first word, and with it. */
+  /** The batches up to the first event that commits the answer. */
   #beginning: (readonly ChatEvent[])[] = [];
-  readonly #later = new ReusableDeferred<NextBatch>();
-  #isAwaited = false;
+  /** Consecutive batches without an event to deliver and without a wait between them. */
+  #empty = 0;
   #waitingSince: number | undefined;
   #isFinishTold = false;
-  /** What was held until the end, and goes out last. */
+  /** Events that were held until the end, and are delivered last. */
   #last: readonly ChatEvent[] = [];
-  /** What is thrown once the events before it are delivered. */
+  /** Thrown once the events before it are delivered. */
   #failure: { readonly error: unknown } | undefined;
   #isOver = false;
 
-  /** `choices` answers were asked for. */
+  /** `choices` is the number of choices that were requested. */
   constructor(source: Batches, choices: number, follower: AnswerFollower) {
+    super();
     this.#source = source;
     this.#follower = follower;
     this.#progress = new AnswerState(choices);
   }
 
-  /** How long the source has been keeping us waiting, in ms; 0 while it is the reader who takes his time. */
+  /** For how long a read of the source has been pending, in ms; 0 while none is. */
   get waiting(): number {
     return this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince;
   }
 
-  /** What the source has told of its usage, as long as the answer hasn't begun; afterwards its events tell so. */
+  /** The usage that was reported before the answer began; afterwards its events are delivered. */
   get told(): Usage {
     let told: Usage = {};
     if (this.#progress.hasBegun) return told;
@@ -75,42 +73,41 @@ export class AnswerGuard implements Batches, Continuation<NextBatch> {
     return sanitizeUsage(told);
   }
 
-  /**
-   * Reads until an event has come that commits the answer: at once where it is there already. Throws or rejects
-   * where none comes.
-   */
+  /** Reads up to the first event that commits the answer, at once where it has arrived. Throws or rejects without one. */
   begin(): undefined | Promise<void> {
     while (!this.#progress.hasBegun) {
-      const next = this.#read();
-      if (next instanceof ReusableDeferred) return this.#goOnBeginning(next);
+      const next = super.next();
+      if (isPending(next)) return this.#goOnBeginning(next);
       this.#keep(next);
     }
     return undefined;
   }
 
-  next(): NextBatch | ReusableDeferred<NextBatch> {
+  override next(): ReturnType<Stage<NextBatch, NextBatch>["next"]> {
     const first = this.#beginning.shift();
-    return first ? { done: false, value: first } : this.#read();
+    return first ? { done: false, value: first } : super.next();
   }
 
-  /** Whoever leaves before the end lets the source clean up. */
+  /** Leaves the answer before its end and calls the source's `return`. */
   return(): Promise<unknown> {
     if (this.#isOver) return Promise.resolve();
     this.#over();
-    this.#settle(END_OF_BATCHES);
+    this.#waitingSince = undefined;
+    this.resolve(END_OF_BATCHES);
     this.#leave();
     return Promise.resolve();
   }
 
-  /** Nobody is to wait for the source any more, for this reason. */
+  /** Ends the answer, and a pending read, with `reason`. */
   abort(reason: unknown): void {
     if (this.#isOver) return;
     this.#fail(reason);
-    if (this.#failure) this.#reject(this.#failure.error);
-    else if (this.#isAwaited) this.#settle(this.#takeLast());
+    this.#waitingSince = undefined;
+    if (this.#failure) this.reject(this.#failure.error);
+    else if (this.isAwaited) this.resolve(this.#takeLast());
   }
 
-  async #goOnBeginning(coming: ReusableDeferred<NextBatch>): Promise<void> {
+  async #goOnBeginning(coming: PromiseLike<NextBatch>): Promise<void> {
     this.#keep(await coming);
     await this.begin();
   }
@@ -122,34 +119,14 @@ export class AnswerGuard implements Batches, Continuation<NextBatch> {
     this.#fail(new UpstreamError("bad-response", "the upstream's answer doesn't begin"));
   }
 
-  #read(): NextBatch | ReusableDeferred<NextBatch> {
-    for (let empty = 0; ; empty++) {
-      if (empty > MAX_EMPTY)
-        this.#fail(new UpstreamError("bad-response", "the upstream goes on saying nothing"));
-      if (this.#failure) throw this.#failure.error;
-      if (this.#isOver) return this.#takeLast();
-      const came = this.#ask();
-      if (isPending(came)) return this.#wait(came);
-      const shown = this.#take(came);
-      if (shown) return shown;
-    }
+  protected override read(): NextBatch | PromiseLike<NextBatch> {
+    return this.#isOver ? END_OF_BATCHES : this.#source.next();
   }
 
-  /** What the source says next; a source that throws at once fails like any other. */
-  #ask(): NextBatch | PromiseLike<NextBatch> {
-    try {
-      return this.#source.next();
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #wait(coming: PromiseLike<NextBatch>): ReusableDeferred<NextBatch> {
+  protected override onWait(): void {
+    this.#empty = 0;
     if (this.#isFinishTold !== this.#progress.isWhole) this.#tellFinish();
     this.#waitingSince = performance.now();
-    this.#isAwaited = true;
-    subscribeOnce(coming, this);
-    return this.#later;
   }
 
   #tellFinish(): void {
@@ -158,56 +135,46 @@ export class AnswerGuard implements Batches, Continuation<NextBatch> {
     else this.#follower.wentOn();
   }
 
-  /** Of the source. */
-  onValue(came: NextBatch): void {
-    if (this.#isOver) return;
+  protected override map(next: NextBatch): NextBatch | undefined {
+    const hasWaited = this.#waitingSince !== undefined;
     this.#waitingSince = undefined;
-    let next: NextBatch | ReusableDeferred<NextBatch>;
-    try {
-      next = this.#take(came) ?? this.#read();
-    } catch (error) {
-      return this.#reject(error);
-    }
-    if (!this.#progress.hasBegun) this.#follower.alive();
-    // Else the same wait goes on.
-    if (!(next instanceof ReusableDeferred)) this.#settle(next);
-  }
-
-  /** Of the source. */
-  onError(error: unknown): void {
-    this.abort(error);
-  }
-
-  #settle(next: NextBatch): void {
-    if (this.#endWait()) this.#later.resolve(next);
-  }
-
-  #reject(error: unknown): void {
-    if (this.#endWait()) this.#later.reject(error);
-  }
-
-  /** Whether somebody has been waiting. */
-  #endWait(): boolean {
-    const wasAwaited = this.#isAwaited;
-    this.#isAwaited = false;
-    this.#waitingSince = undefined;
-    return wasAwaited;
-  }
-
-  /** What the reader gets of what came; undefined where that is nothing. Throws the failure that it is. */
-  #take(came: NextBatch): NextBatch | undefined {
-    if (typeof came !== "object" || came === null) {
-      this.#fail(new TypeError("what came from next() is no iterator result"));
-    } else if (came.done) this.#end();
-    else {
-      const { hasBegun } = this.#progress;
-      const { events, failure } = this.#progress.take(came.value);
-      if (failure) this.#fail(failure);
-      // An answer that begins with its finish has begun though there is nothing to show of it.
-      if (events.length > 0 || (!hasBegun && this.#progress.hasBegun)) return { done: false, value: events };
-    }
+    const shown = this.#isOver ? undefined : this.#take(next);
+    if (shown) return shown;
     if (this.#failure) throw this.#failure.error;
-    return this.#isOver ? this.#takeLast() : undefined;
+    if (this.#isOver) return this.#takeLast();
+    if (hasWaited) this.#follower.alive();
+    return undefined;
+  }
+
+  protected override fail(error: unknown): NextBatch {
+    this.#waitingSince = undefined;
+    this.#fail(error);
+    if (this.#failure) throw this.#failure.error;
+    return this.#takeLast();
+  }
+
+  #take(next: NextBatch): NextBatch | undefined {
+    if (typeof next !== "object" || next === null) {
+      this.#fail(new TypeError("what came from next() is no iterator result"));
+      return undefined;
+    }
+    if (next.done) {
+      this.#end();
+      return undefined;
+    }
+    const { hasBegun } = this.#progress;
+    const { events, failure } = this.#progress.take(next.value);
+    if (failure) this.#fail(failure);
+    // An answer that begins with its finish has begun though there is nothing to show of it.
+    if (events.length > 0 || (!hasBegun && this.#progress.hasBegun)) {
+      this.#empty = 0;
+      return { done: false, value: events };
+    }
+    this.#empty += 1;
+    if (this.#empty > MAX_EMPTY) {
+      this.#fail(new UpstreamError("bad-response", "the upstream goes on saying nothing"));
+    }
+    return undefined;
   }
 
   #takeLast(): NextBatch {
@@ -221,7 +188,7 @@ export class AnswerGuard implements Batches, Continuation<NextBatch> {
     else this.#fail(truncated(this.#progress.hasBegun));
   }
 
-  /** The answer is whole: what was held goes out last. Returns false where it can't. */
+  /** Ends a complete answer with the events that were held. Returns false where they are invalid. */
   #finish(): boolean {
     try {
       this.#last = this.#progress.release();
@@ -233,15 +200,15 @@ export class AnswerGuard implements Batches, Continuation<NextBatch> {
     return true;
   }
 
-  /** The source is left. What it failed with is thrown to whoever reads on, unless the answer is there already. */
+  /** Fails the answer and leaves the source. A failure of an answer that is complete is only reported. */
   #fail(error: unknown): void {
     if (this.#progress.isWhole) {
       if (this.#finish()) this.#follower.failedLate(error);
     } else {
-      // Whoever throws nothing has failed all the same.
+      // `throw undefined` is a failure too.
       this.#failure = { error: this.#over(error ?? new TypeError("undefined was thrown")) };
     }
-    // Last: the source may end at once, and tell so.
+    // Last: the source may end at once, and notify us.
     this.#leave();
   }
 
@@ -250,7 +217,7 @@ export class AnswerGuard implements Batches, Continuation<NextBatch> {
     return this.#follower.over(failure);
   }
 
-  /** Not awaited: it settles only when the source's own wait does. Its errors interest nobody now. */
+  /** Not awaited: it settles only when the source's own wait does. Its errors are of no use by then. */
   #leave(): void {
     Promise.try(() => this.#source.return?.()).then(undefined, () => undefined);
   }

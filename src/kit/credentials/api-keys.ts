@@ -1,8 +1,6 @@
 import { FAILURES, Secret, Type, UpstreamError } from "../../contract/index.ts";
-import { ReusableDeferred } from "../../runtime/reusable-deferred.ts";
 import type { Batches, Call, ChatEvent, ChatStream, Host, Json, NextBatch } from "../../contract/index.ts";
-import type { Continuation } from "../../runtime/reusable-deferred.ts";
-import { isPending, subscribeOnce } from "../../runtime/reusable-deferred.ts";
+import { Stage } from "../../runtime/stage.ts";
 import type { Clock } from "../clock.ts";
 import { credentialPool } from "./pool.ts";
 import type { CredentialPool, Lease, LeaseCall } from "./types.ts";
@@ -177,42 +175,34 @@ function rethrowing(stream: ChatStream, change: Change): ChatStream {
   const batches = stream.batches?.bind(stream);
   return {
     [Symbol.asyncIterator]: () => iterating(stream[Symbol.asyncIterator](), change),
-    ...(batches && { batches: () => new Rethrowing(batches(), change) }),
+    ...(batches && { batches: () => new RethrowingStage(batches(), change) }),
   };
 }
 
-class Rethrowing implements Batches, Continuation<NextBatch> {
+class RethrowingStage extends Stage<NextBatch, NextBatch> implements Batches {
   readonly #inner: Batches;
   readonly #change: Change;
-  readonly #later = new ReusableDeferred<NextBatch>();
 
   constructor(inner: Batches, change: Change) {
+    super();
     this.#inner = inner;
     this.#change = change;
-  }
-
-  next(): NextBatch | ReusableDeferred<NextBatch> {
-    let next: NextBatch | PromiseLike<NextBatch>;
-    try {
-      next = this.#inner.next();
-    } catch (error) {
-      throw this.#change(error);
-    }
-    if (!isPending(next)) return next;
-    subscribeOnce(next, this);
-    return this.#later;
   }
 
   async return(): Promise<unknown> {
     return this.#inner.return?.();
   }
 
-  onValue(next: NextBatch): void {
-    this.#later.resolve(next);
+  protected override read(): NextBatch | PromiseLike<NextBatch> {
+    return this.#inner.next();
   }
 
-  onError(error: unknown): void {
-    this.#later.reject(this.#change(error));
+  protected override map(next: NextBatch): NextBatch {
+    return next;
+  }
+
+  protected override fail(error: unknown): never {
+    throw this.#change(error);
   }
 }
 

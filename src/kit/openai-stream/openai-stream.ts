@@ -1,8 +1,6 @@
-import { ReusableDeferred } from "../../runtime/reusable-deferred.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import type { Continuation } from "../../runtime/reusable-deferred.ts";
 import type { Batches, Call, ChatEvent, ChatStream, NextBatch } from "../../contract/index.ts";
-import { isPending, subscribeOnce } from "../../runtime/reusable-deferred.ts";
+import { Stage } from "../../runtime/stage.ts";
 import { Body, eventsOf } from "../http/body.ts";
 import { networkErrorCode } from "../http/errors.ts";
 import { parseAsWritten } from "../json/parse.ts";
@@ -40,12 +38,11 @@ export function openaiStream(response: Response, options: OpenAiStreamOptions = 
  * Reads an answer in the batches in which it arrives. An iterator, because a generator costs several promises a batch;
  * iterator and stream in one object, because there is one for each open stream.
  */
-class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | undefined> {
+class OpenAiStream extends Stage<Uint8Array | undefined, NextBatch> implements ChatStream, Batches {
   readonly #body: Body;
   readonly #expected: number;
   readonly #call: OpenAiStreamOptions["call"];
   readonly #chunks: ChunkReader;
-  readonly #later = new ReusableDeferred<NextBatch>();
   /** Set once the body is known to be an event stream. */
   #stream: ChunkStream | undefined;
   /** Set once the body is known to be one JSON document. */
@@ -54,6 +51,7 @@ class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | und
   #brokenBy = "";
 
   constructor(body: Body, options: OpenAiStreamOptions) {
+    super();
     this.#body = body;
     this.#expected = options.choices ?? 1;
     this.#call = options.call;
@@ -72,47 +70,38 @@ class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | und
     return this.#body.cancel();
   }
 
-  next(): NextBatch | ReusableDeferred<NextBatch> {
+  protected override read(): Uint8Array | undefined | PromiseLike<Uint8Array | undefined> {
+    return this.#hasEnded ? undefined : this.#body.next();
+  }
+
+  protected override map(piece: Uint8Array | undefined): NextBatch | undefined {
     try {
-      return this.#next();
+      const events = this.#hasEnded ? NONE : this.#take(piece);
+      if (events.length > 0) return { done: false, value: events };
+      if (!this.#hasEnded) return undefined;
+      if (this.#end && !this.#body.isCancelled) this.#close(this.#end);
+      return END;
     } catch (error) {
       void this.#body.cancel();
       throw error;
     }
   }
 
-  #next(): NextBatch | ReusableDeferred<NextBatch> {
-    while (!this.#body.isCancelled && !this.#end) {
-      const piece = this.#read();
-      if (isPending(piece)) {
-        subscribeOnce(piece, this);
-        return this.#later;
-      }
-      const events = this.#take(piece);
-      if (events.length > 0) return { done: false, value: events };
-    }
-    if (this.#end && !this.#body.isCancelled) {
-      this.#endedWith(this.#end);
-      this.#body.drain();
-    }
-    return END;
-  }
-
-  /** Of the body. */
-  onValue(piece: Uint8Array | undefined): void {
-    let next: NextBatch | ReusableDeferred<NextBatch>;
+  /** A broken connection counts as the end of the body, because the answer may be complete. */
+  protected override fail(error: unknown): NextBatch | undefined {
     try {
-      const events = this.#body.isCancelled ? NONE : this.#take(piece);
-      next = events.length > 0 ? { done: false, value: events } : this.#next();
-    } catch (error) {
-      return this.#fail(error);
+      this.#call?.signal.throwIfAborted();
+      if (UpstreamError.is(error)) throw error;
+    } catch (failure) {
+      void this.#body.cancel();
+      throw failure;
     }
-    if (!(next instanceof ReusableDeferred)) this.#later.resolve(next);
+    this.#brokenBy = networkErrorCode(error);
+    return this.map(undefined);
   }
 
-  #fail(error: unknown): void {
-    void this.#body.cancel();
-    this.#later.reject(error);
+  get #hasEnded(): boolean {
+    return this.#end !== undefined || this.#body.isCancelled;
   }
 
   /** Returns the events of the next chunk; undefined stands for the end of the body. */
@@ -165,41 +154,16 @@ class OpenAiStream implements ChatStream, Batches, Continuation<Uint8Array | und
   }
 
   /** Throws also when the connection broke after the finish reasons: the gateway decides whether the answer is complete. */
-  #endedWith({ choices, failure, isMarked }: Ending): void {
+  #close({ choices, failure, isMarked }: Ending): void {
     if (failure) throw failure;
     if (this.#brokenBy !== "" || !this.#chunks.isFinished(choices)) throw this.#truncated();
     if (!isMarked && this.#chunks.hasOutputAfterFinish) throw this.#truncated();
+    this.#body.drain();
   }
 
   #truncated(): UpstreamError {
     const why = this.#brokenBy === "" ? "" : ` (${this.#brokenBy})`;
     return new UpstreamError("truncated", `the upstream's answer broke off before its end${why}`);
-  }
-
-  /** Returns the next chunk; a broken connection counts as the end, because the answer may be complete. */
-  #read(): Uint8Array | undefined | PromiseLike<Uint8Array | undefined> {
-    try {
-      return this.#body.next();
-    } catch (error) {
-      this.#recordBreak(error);
-      return undefined;
-    }
-  }
-
-  /** Of the body. */
-  onError(error: unknown): void {
-    try {
-      this.#recordBreak(error);
-    } catch (failure) {
-      return this.#fail(failure);
-    }
-    this.onValue(undefined);
-  }
-
-  #recordBreak(error: unknown): void {
-    this.#call?.signal.throwIfAborted();
-    if (UpstreamError.is(error)) throw error;
-    this.#brokenBy = networkErrorCode(error);
   }
 }
 
