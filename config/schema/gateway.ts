@@ -33,15 +33,15 @@ const Server = Type.Object(
     max_bodies: Size({
       default: "256MiB",
       minimum: 1,
-      description: "All request bodies in memory at one time; beyond it new requests get 503.",
+      description: "The sum of all request bodies in memory; beyond it new requests get 503.",
     }),
     early_headers: wait(
       "15s",
-      "How long a stream's headers wait for the answer's first event; from then on a 200 and comment lines are sent.",
+      "How long a stream's headers are held back for the answer's first event; then a 200 and comment lines are sent.",
     ),
     drain: wait("30s", "How long running requests may go on after SIGTERM."),
   },
-  { ...strict, default: {}, description: "Where the gateway listens, and what it takes in." },
+  { ...strict, default: {}, description: "Where the gateway listens, and the bounds of requests." },
 );
 
 const Storage = Type.Object(
@@ -58,34 +58,34 @@ const Storage = Type.Object(
         sentAs: "text",
         minLength: 16,
         description:
-          "Encrypts what plugins store; at least 16 characters, such as `openssl rand -hex 32` makes. Without it a random one is made at the first start and kept beside the database.",
+          "Encrypts what plugins store; at least 16 characters, such as `openssl rand -hex 32` makes. Default: a random one, made at the first start and kept beside the database.",
       }),
     ),
     retention: Duration({
       default: "90d",
       minimum: 3_600_000,
-      description: "How long the ledger keeps what was asked, by whom and at what cost; at least `1h`.",
+      description: "How long rows of the usage ledger are kept; at least `1h`.",
     }),
   },
-  { ...strict, default: {}, description: "What outlives a restart." },
+  { ...strict, default: {}, description: "What survives a restart." },
 );
 
 const Telemetry = Type.Object(
   {
     log: Type.Union([Type.Literal("pretty"), Type.Literal("json")], {
       default: "pretty",
-      description: "How log lines look.",
+      description: "The format of log lines.",
     }),
     level: Type.Union(
       [Type.Literal("debug"), Type.Literal("info"), Type.Literal("warn"), Type.Literal("error")],
       {
         default: "info",
         description:
-          "The least important level that is logged. At `debug` upstreams' own words are, too, which may repeat a prompt.",
+          "The lowest level that is logged. At `debug` the log has upstreams' own messages, which may repeat a prompt.",
       },
     ),
   },
-  { ...strict, default: {}, description: "What the gateway says about itself." },
+  { ...strict, default: {}, description: "The log." },
 );
 
 const Cache = Type.Object(
@@ -94,26 +94,25 @@ const Cache = Type.Object(
       default: "64MiB",
       minimum: 0,
       description:
-        "All answers in the cache, in memory; those used least recently go first. Answers that are still coming may take as much again. 0 turns it off.",
+        "The memory for cached answers; the least recently used are evicted. Answers in progress may take as much again. 0 turns the cache off.",
     }),
     max_entry: Size({
       default: "1MiB",
       minimum: 1,
       description:
-        "The largest answer that is kept; not more than `max_size`, which is also its default where that is less. Of those who share the call of a larger one, the fastest sets the pace: who is more than 256 KiB behind him gets an error in place of the rest.",
+        "The largest answer that is kept; at most `max_size`, which is the default where it is less. Requests that share the call of a larger answer follow the fastest reader: one that is more than 256 KiB behind gets an error in place of the rest.",
     }),
-    ttl: Duration({ default: "10m", minimum: 1, description: "How long an answer is good." }),
+    ttl: Duration({ default: "10m", minimum: 1, description: "How long an answer is kept." }),
     mode: Type.Union([Type.Literal("off"), Type.Literal("deterministic"), Type.Literal("all")], {
       default: "deterministic",
-      description:
-        "Which requests use it: none, those with `temperature: 0` or a `seed`, or all that don't refuse it.",
+      description: "Which requests use it: none, those with `temperature: 0` or a `seed`, or all.",
     }),
     scope: Type.Union([Type.Literal("key"), Type.Literal("shared")], {
       default: "key",
-      description: "Whether each key has answers of its own, or all keys share them.",
+      description: "Whether each key has its own answers, or all keys share them.",
     }),
   },
-  { ...strict, default: {}, description: "Answers that are given again when the same is asked." },
+  { ...strict, default: {}, description: "The response cache: identical requests get the same answer." },
 );
 
 /** The schema of gateway.yaml. Its descriptions become config/reference.md, its whole config/schema.json. */
@@ -123,7 +122,7 @@ export const GatewaySchema = Type.Object(
     keys: Type.Array(Key, {
       default: [],
       description:
-        "Who may call the gateway. Without a usable entry a key is made at the first start and printed once.",
+        "The client keys. Without a usable entry a key is made at the first start and printed once.",
     }),
     key_defaults: KeyDefaults,
     upstreams: Type.Record(Type.String({ pattern: "^(?!\\d+$)[a-z0-9][a-z0-9_-]*$" }), Upstream, {
@@ -132,12 +131,12 @@ export const GatewaySchema = Type.Object(
       propertyNames: {
         description: "small letters, digits, - and _, with a letter or a digit first and not digits alone",
       },
-      description: "Who answers: each upstream is a plugin with its options, under a name of your own.",
+      description: "The upstreams: each is a plugin with its options, under a name of your own.",
     }),
     routes: Type.Array(Route, {
       default: [],
       description:
-        "Which model leads to which upstreams. Without a route a model leads to the upstreams that list it, in the order of this file.",
+        "Which model goes to which upstreams. Without a route it goes to the upstreams that list it, in the order of this file.",
     }),
     retry: Retry,
     health: Health,
@@ -147,7 +146,7 @@ export const GatewaySchema = Type.Object(
       Type.String({
         minLength: 1,
         description:
-          "A file of your own prices in USD per million tokens, in the form of Modelyard's `config/prices.yaml`, before which they go; the path is from this file's folder.",
+          "A file of your own prices in USD per million tokens, in the format of Modelyard's `config/prices.yaml`; they take precedence over it. The path is from this file's folder.",
       }),
     ),
     telemetry: Telemetry,

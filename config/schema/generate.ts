@@ -6,29 +6,29 @@ import { joinWithOr, describeExpected } from "./describe.ts";
 
 const INTRODUCTION = `# gateway.yaml
 
-All that can stand in the file. \`modelyard check\` reports every mistake with its line: an unknown key is one.
-Another file than \`gateway.yaml\` in the working directory is named by \`--config PATH\` or \`GATEWAY_CONFIG\`.
-Made from the schema by \`bun run docs\`.
+Every key of the file. \`modelyard check\` reports every mistake with its line; an unknown key is a mistake.
+Without \`--config PATH\` or \`GATEWAY_CONFIG\` it is \`gateway.yaml\` in the working directory.
+Generated from the schema by \`bun run docs\`.
 
 ## Values from the environment
 
-Inside values, after the YAML was read:
+Expanded inside values, after the YAML was parsed:
 
-| written | means |
+| written | value |
 | --- | --- |
-| \`\${NAME}\` | what \`NAME\` holds; an error if it is not set |
-| \`\${NAME:-text}\` | what \`NAME\` holds, or the text if it is not set or empty |
+| \`\${NAME}\` | the variable; an error if it is not set |
+| \`\${NAME:-text}\` | the variable, or the text if it is not set or empty |
 | \`\${NAME:+text}\` | the text if \`NAME\` is set and not empty, otherwise nothing |
 | \`$\${\` | a plain \`\${\` |
 
-The result becomes what the key wants: with \`PORT=80\`, \`port: \${PORT}\` is the number 80. An empty result is \`false\` where
-true or false is wanted; any other key that may be left out then counts as left out. Inside \`{ }\` and \`[ ]\` an expansion
-needs quotes. Bun also reads the environment from \`.env\`.
+The result is converted to the key's type: with \`PORT=80\`, \`port: \${PORT}\` is the number 80. An empty result is \`false\`
+for a boolean; any other optional key then counts as left out. Inside \`{ }\` and \`[ ]\` an expansion needs quotes. Bun also
+reads the environment from \`.env\`.
 
-## Forms
+## Formats
 
 Durations: \`250ms\`, \`30s\`, \`10m\`, \`24h\`, \`7d\`. Sizes: \`512KiB\`, \`64MiB\`, \`1GiB\`, \`10MB\`, or a number of bytes. The file is
-YAML 1.2 in UTF-8, with anchors, aliases and merge keys (\`<<\`); a key stands only once.
+YAML 1.2 in UTF-8, with anchors, aliases and merge keys (\`<<\`); each key only once.
 `;
 
 /** Returns the page that describes every key of gateway.yaml. */

@@ -7,13 +7,13 @@ const Timeouts = Type.Object(
     queue: wait("60s", "While the request waits for a free credential of the upstream."),
     connect: wait(
       "10s",
-      "Until the connection stands, TLS included, where that can be told: by the plugin, or if the server is not reached through a proxy.",
+      "Until the connection is established, TLS included. Counts where the plugin reports it, or if no proxy is in between.",
     ),
     first_event: wait(
       "60s",
-      "Until the first event of an answer that comes event by event; it begins when the credential is there.",
+      "Until the first event of an answer that arrives event by event; starts when a credential is available.",
     ),
-    idle: wait("60s", "Between two signs of life within an answer: events, pings, or pieces of a plain one."),
+    idle: wait("60s", "Between two events, keep-alive pings or pieces of an answer."),
     total: wait("10m", "For the whole answer."),
   },
   { ...strict, default: {}, description: "The deadlines of one attempt to answer a request." },
@@ -29,19 +29,18 @@ export const Upstream = Type.Object(
     }),
     enabled: Type.Boolean({
       default: true,
-      description:
-        "Whether it is used; empty is false. The options of a disabled upstream are not looked at.",
+      description: "Whether it is used; empty is false. The options of a disabled upstream are not checked.",
     }),
     optional: Type.Boolean({
       default: false,
       description: "Whether the gateway serves the other upstreams when this one can't be opened.",
     }),
-    options: Type.Unknown({ default: {}, description: "What the plugin needs; see the plugin's own page." }),
+    options: Type.Unknown({ default: {}, description: "The plugin's options; see the plugin's own page." }),
     models: Type.Optional(
       patterns("Offer only these of the upstream's models: names and patterns. Without it, all of them."),
     ),
     timeouts: Timeouts,
-    limits: Limits("How much the gateway asks of it, for all keys together."),
+    limits: Limits("The limits of this upstream, for all keys together."),
   },
   strict,
 );
@@ -54,13 +53,14 @@ const Target = Type.Union([
       model: Type.Optional(
         Type.String({
           minLength: 1,
-          description: "That upstream's own name for the model; without it, the asked one.",
+          description: "That upstream's own name for the model; default: the requested name.",
         }),
       ),
       weight: Type.Number({
         minimum: 0,
         default: 1,
-        description: "Its share under `weighted`, `least_busy` and `sticky`; 0 for a mere stand-in.",
+        description:
+          "Its share under `weighted`, `least_busy` and `sticky`; with 0 it is only used when the others fail.",
       }),
     },
     { ...strict, title: "{upstream, model, weight}" },
@@ -72,7 +72,7 @@ export const Route = Type.Object(
   {
     model: Type.String({
       minLength: 1,
-      description: "The name a client asks for, or a pattern in which `*` stands for any characters.",
+      description: "The requested name, or a pattern in which `*` stands for any characters.",
     }),
     strategy: Type.Union(
       [
@@ -85,7 +85,7 @@ export const Route = Type.Object(
       {
         default: "failover",
         description:
-          "Which target is tried first: `failover` in the order written, `weighted` by chance and weight, `least_busy` the one with the fewest requests under way, `fastest` the quicker to its first event of two taken by chance, `sticky` always the same for a request's `user`, or else for its key. The others follow if it fails.",
+          "Which target is tried first: `failover` in the order written, `weighted` at random by weight, `least_busy` the one with the fewest running requests, `fastest` of two random ones the faster to its first event, `sticky` always the same for a request's `user`, or else for its key. The others follow if it fails.",
       },
     ),
     targets: Type.Array(Target, {
@@ -95,7 +95,7 @@ export const Route = Type.Object(
     on_context_length: Type.Union([Type.Literal("fail"), Type.Literal("next")], {
       default: "fail",
       description:
-        "What to do when a target says that the conversation is too long for it: tell the client, or try the next target.",
+        "What to do when a conversation is too long for a target: return the error, or try the next target.",
     }),
   },
   strict,
@@ -110,35 +110,35 @@ export const Retry = Type.Object(
       default: 3,
       description: "The most calls to upstreams for one request, before the first event of an answer.",
     }),
-    backoff: wait("200ms", "The pause before the same target is tried again; it doubles each time."),
+    backoff: wait("200ms", "The pause before the same target is retried; it doubles each time."),
     budget: Share({
       default: "20%",
       description:
-        "How many of an upstream's calls within 10 s may be such repetitions; 3 of them are always allowed.",
+        "The share of an upstream's calls within 10 s that may be retries; 3 of them are always allowed.",
     }),
   },
   {
     ...strict,
     default: {},
-    description: "When a request is tried again. What has begun to be answered never is.",
+    description: "When a failed request is retried. After the first event of an answer it never is.",
   },
 );
 
 /** The schema of `health`. */
 export const Health = Type.Object(
   {
-    window: wait("30s", "How far back failures count."),
+    window: wait("30s", "The period in which failures are counted."),
     failures: Type.Integer({
       minimum: 1,
       default: 5,
       description:
-        "So many failures within the window, and at least half of all calls, and the target is rested.",
+        "Failed requests within the window that open the circuit, if they are at least half of all.",
     }),
-    cooldown: wait("30s", "How long it is rested, before one request may try it again."),
+    cooldown: wait("30s", "How long an open circuit gets no requests, before one may try the target."),
   },
   {
     ...strict,
     default: {},
-    description: "When a target that fails is left alone (a circuit breaker per target).",
+    description: "The circuit breaker of each target.",
   },
 );
