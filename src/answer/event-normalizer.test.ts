@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { ChatEvent } from "../contract/index.ts";
+import type { CanonicalEvent } from "../contract/index.ts";
 import { EventNormalizer } from "./event-normalizer.ts";
 
-function tidied(...events: ChatEvent[]): ChatEvent[] {
+function tidied(...events: CanonicalEvent[]): CanonicalEvent[] {
   const tidy = new EventNormalizer();
   return [...events.flatMap((event) => tidy.push(event) ?? []), ...tidy.release()];
 }
@@ -46,7 +46,7 @@ test("a call without an id gets one, and arguments that come before the name wai
 });
 
 test("a call that never gets a name is an error and not a call lost", () => {
-  const unnamed: ChatEvent = { type: "tool-call", index: 0, id: "a", arguments: "{}" };
+  const unnamed: CanonicalEvent = { type: "tool-call", index: 0, id: "a", arguments: "{}" };
   expect(() => tidied(unnamed, { type: "finish", reason: "tool_calls" })).toThrow("without naming it");
   const endless = Array.from({ length: 20 }, () => ({ ...unnamed, arguments: "x".repeat(100_000) }));
   expect(() => tidied(...endless)).toThrow("without naming it");
@@ -65,8 +65,8 @@ test("an answer that called tools ends with tool_calls", () => {
 });
 
 test("what comes behind a finish comes before it, and the last finish counts", () => {
-  const late: ChatEvent = { type: "text", text: "late" };
-  const logprobs: ChatEvent = { type: "extra", at: "choice", fields: { logprobs: {} } };
+  const late: CanonicalEvent = { type: "text", text: "late" };
+  const logprobs: CanonicalEvent = { type: "extra", at: "choice", fields: { logprobs: {} } };
   expect(
     tidied({ type: "finish", reason: "stop" }, late, logprobs, { type: "finish", reason: "length" }),
   ).toEqual([late, logprobs, { type: "finish", reason: "length" }]);
@@ -86,9 +86,9 @@ test("choices are finished one by one", () => {
 });
 
 test("a finish is reliable unless its choice went on behind one, or stopped before its first word", () => {
-  const stop: ChatEvent = { type: "finish", reason: "stop" };
-  const text: ChatEvent = { type: "text", text: "a" };
-  const reliable = (...events: ChatEvent[]): boolean => {
+  const stop: CanonicalEvent = { type: "finish", reason: "stop" };
+  const text: CanonicalEvent = { type: "text", text: "a" };
+  const reliable = (...events: CanonicalEvent[]): boolean => {
     const tidy = new EventNormalizer();
     for (const event of events) tidy.push(event);
     return tidy.isReliable;
@@ -102,8 +102,8 @@ test("a finish is reliable unless its choice went on behind one, or stopped befo
 });
 
 test("the calls of all choices have different ids", () => {
-  const call: ChatEvent = { type: "tool-call", index: 0, id: "a", name: "f", arguments: "{}" };
-  const stop: ChatEvent = { type: "finish", reason: "stop" };
+  const call: CanonicalEvent = { type: "tool-call", index: 0, id: "a", name: "f", arguments: "{}" };
+  const stop: CanonicalEvent = { type: "finish", reason: "stop" };
   const events = tidied(call, { ...call, index: 1 }, { ...call, choice: 1 }, stop, { ...stop, choice: 1 });
   const ids = events.flatMap((event) => (event.type === "tool-call" ? [event.id] : []));
   expect([ids[0], new Set(ids).size]).toEqual(["a", 3]);
@@ -123,7 +123,7 @@ test("a call without arguments gets an empty object at the end, in its own choic
 test("arguments of more than 64 MiB are the upstream's fault", () => {
   const tidy = new EventNormalizer();
   tidy.push({ type: "tool-call", index: 0, id: "a", name: "f", arguments: '"' });
-  const piece: ChatEvent = { type: "tool-call", index: 0, arguments: "x".repeat(2 ** 24) };
+  const piece: CanonicalEvent = { type: "tool-call", index: 0, arguments: "x".repeat(2 ** 24) };
   expect(() => {
     for (let count = 0; count < 5; count++) tidy.push(piece);
   }).toThrow("64 MiB");
@@ -146,7 +146,7 @@ test("any split and any interleaving of calls re-assembles to the same calls", (
       (calls, choose) => {
         const left = calls.map(({ arguments: text }) => Array.from(text));
         const begun = new Set<number>();
-        const events: ChatEvent[] = [];
+        const events: CanonicalEvent[] = [];
         const dice = choose[Symbol.iterator]();
         const roll = (): number => dice.next().value ?? 0;
         while (begun.size < calls.length || left.some((rest) => rest.length > 0)) {

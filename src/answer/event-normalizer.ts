@@ -1,4 +1,4 @@
-import type { ChatEvent, ExtraEvent, FinishEvent, UsageEvent } from "../contract/index.ts";
+import type { CanonicalEvent, ExtraEvent, FinishEvent, UsageEvent } from "../contract/index.ts";
 import { GrowingText } from "../runtime/growing-text.ts";
 import { sanitizeUsage } from "./sanitize-usage.ts";
 import { CallIds, expectJson, ToolCalls } from "./tool-calls.ts";
@@ -52,7 +52,7 @@ export class EventNormalizer {
   }
 
   /** Returns the event as clients should see it; undefined where there is nothing, or not yet anything, to show. */
-  push(event: ChatEvent): ChatEvent | undefined {
+  push(event: CanonicalEvent): CanonicalEvent | undefined {
     if (event.type === "usage") return withSanitizedUsage(event);
     if (event.type === "extra" && event.at === "chunk") return event;
     const choice = this.#choice(event.choice ?? 0);
@@ -70,7 +70,7 @@ export class EventNormalizer {
    * Returns what was held, and what is missing before it, at the end of the answer. Throws `bad-response` where a
    * choice that was not cut short has a call that can't be run.
    */
-  release(): ChatEvent[] {
+  release(): CanonicalEvent[] {
     return this.#choices.flatMap((choice, index) =>
       choice?.finish ? ended(choice, choice.finish, index) : [],
     );
@@ -104,9 +104,9 @@ function newChoice(): Choice {
   };
 }
 
-function ended(choice: Choice, finish: FinishEvent, index: number): ChatEvent[] {
+function ended(choice: Choice, finish: FinishEvent, index: number): CanonicalEvent[] {
   const isCut = finish.reason === "length" || finish.reason === "content_filter";
-  const missing: ChatEvent[] = choice.calls?.end(isCut) ?? [];
+  const missing: CanonicalEvent[] = choice.calls?.end(isCut) ?? [];
   if (choice.functionCall && !isCut) {
     if (choice.functionCall.isBlank)
       missing.push({ type: "extra", at: "delta", fields: { function_call: { arguments: "{}" } } });

@@ -1,3 +1,5 @@
+import type { NativeErrorWords } from "./native.ts";
+
 /**
  * What a failure says something of. It decides what is tried next and what is taken out of use: `request`: this
  * request; `credential` and `connection`: every model of the upstream; `model` and `upstream`: this model there.
@@ -184,6 +186,8 @@ export interface UpstreamErrorOptions {
   readonly otherCredential?: boolean | undefined;
   /** The upstream's own code for it, as `invalid_image`; clients get it as `error.code` of a `bad-request`. */
   readonly upstreamCode?: string | undefined;
+  /** The upstream's own words, which a client of the same API reads in place of the gateway's. */
+  readonly native?: NativeErrorWords | undefined;
   /** What only the log may have: an address, a page, a part of a body. */
   readonly detail?: string | undefined;
 }
@@ -200,6 +204,7 @@ export class UpstreamError extends Error {
   readonly param: string | undefined;
   readonly otherCredential: boolean;
   readonly upstreamCode: string | undefined;
+  readonly native: NativeErrorWords | undefined;
   readonly detail: string | undefined;
   // A plugin may carry its own copy of this module, so errors are known by a mark, not by their class.
   readonly [BRAND] = true;
@@ -212,6 +217,7 @@ export class UpstreamError extends Error {
     this.param = options.param;
     this.otherCredential = options.otherCredential ?? false;
     this.upstreamCode = options.upstreamCode;
+    this.native = options.native;
     this.detail = options.detail;
   }
 
@@ -223,6 +229,6 @@ export class UpstreamError extends Error {
 
 /** What an error was made with, to make another of it. */
 export function optionsOf(error: UpstreamError): UpstreamErrorOptions {
-  const { cause, retryAfterMs, param, otherCredential, upstreamCode, detail } = error;
-  return { cause, retryAfterMs, param, otherCredential, upstreamCode, detail };
+  const { cause, retryAfterMs, param, otherCredential, upstreamCode, native, detail } = error;
+  return { cause, retryAfterMs, param, otherCredential, upstreamCode, native, detail };
 }

@@ -13,7 +13,16 @@ export type FinishReason = "stop" | "length" | "tool_calls" | "content_filter";
  * says behind one isn't lost. Every event except `usage` and an `extra` at chunk level commits the answer: from
  * then on no other upstream can be tried.
  */
-export type ChatEvent = TextEvent | ReasoningEvent | ToolCallEvent | ExtraEvent | FinishEvent | UsageEvent;
+export type ChatEvent = CanonicalEvent | NativeEvent;
+
+/** What an answer says, in the one form that the core knows of every upstream. */
+export type CanonicalEvent =
+  | TextEvent
+  | ReasoningEvent
+  | ToolCallEvent
+  | ExtraEvent
+  | FinishEvent
+  | UsageEvent;
 
 /** A piece of the answer's text: what was added, never what was said so far. */
 export interface TextEvent {
@@ -80,6 +89,21 @@ export interface FinishEvent {
 export interface UsageEvent {
   readonly type: "usage";
   readonly usage: Usage;
+}
+
+/**
+ * A frame as the upstream wrote it, for a client of the same API, with the events that it stands for; only what
+ * `Upstream.native` returns may hold any. The client gets the frame and not the events, by which the core does all
+ * else: commit, limits, ledger, cache, honest ends. The frame goes out once all its events are found good; that of a
+ * `finish`, and what follows it, at the answer's end. A ping is given as no event at all, and an error is thrown.
+ */
+export interface NativeEvent {
+  readonly type: "native";
+  /** The server-sent event's name; `document` for a plain answer, whose `data` is then the whole body. */
+  readonly name: string;
+  readonly data: string;
+  /** None where the frame says nothing of the answer. */
+  readonly events: readonly CanonicalEvent[];
 }
 
 /** Token counts as the upstream measured them. Absent means unknown; never put a zero that wasn't measured. */

@@ -5,6 +5,7 @@
 export { foldExtra } from "./event.ts";
 export type {
   Batches,
+  CanonicalEvent,
   ChatEvent,
   ChatStream,
   EmbedResult,
@@ -12,6 +13,7 @@ export type {
   FinishEvent,
   FinishReason,
   FoldedFields,
+  NativeEvent,
   NextBatch,
   ReasoningEvent,
   TextEvent,
@@ -23,6 +25,7 @@ export { FAILURES, UpstreamError } from "./error.ts";
 export type { Blame, Failure, UpstreamErrorCode, UpstreamErrorOptions } from "./error.ts";
 export type { Json, JsonObject } from "./json.ts";
 export { isNumber, LosslessNumber } from "./lossless-number.ts";
+export type { NativeDialect, NativeErrorWords, NativeRequest } from "./native.ts";
 export { Duration, HeaderMap, HeaderValue, Secret, Type } from "./options.ts";
 export type { SecretOptions, Static, TSchema } from "./options.ts";
 export type {

@@ -1,5 +1,6 @@
 import type { ChatStream, EmbedResult } from "./event.ts";
 import type { Json, JsonObject } from "./json.ts";
+import type { NativeDialect, NativeRequest } from "./native.ts";
 import type { Static, TSchema } from "./options.ts";
 import type { ChatRequest, CompletionRequest, EmbedRequest } from "./request.ts";
 
@@ -42,6 +43,20 @@ export interface Upstream {
    * ends without a `finish` for each choice is an answer that broke off.
    */
   chat(request: ChatRequest, call: Call): ChatStream | Promise<ChatStream>;
+  /**
+   * The client APIs that the upstream speaks itself: a request of one of them is given to it as its client wrote it, in
+   * place of `chat`, and the answer's frames go out as they come (`NativeEvent`). An answer whose form is not what the
+   * client asked for (a document in place of a stream) is given as events alone. What is thrown as `unsupported` before
+   * the stream is returned leads to `chat` at the same upstream.
+   */
+  readonly native?: Readonly<
+    Partial<Record<NativeDialect, (request: NativeRequest, call: Call) => ChatStream | Promise<ChatStream>>>
+  >;
+  /**
+   * Counts the tokens of a request without answering it, by the upstream's own tokenizer. Throws `unsupported` for a
+   * request or dialect that it can't count.
+   */
+  countTokens?(request: NativeRequest, call: Call): Promise<number>;
   /**
    * Continues a text (OpenAI's legacy completions), as text events. Without it the core asks `chat` with the
    * prompt as a user's message.

@@ -1,4 +1,4 @@
-import type { UpstreamErrorCode } from "../contract/index.ts";
+import type { NativeErrorWords, UpstreamErrorCode } from "../contract/index.ts";
 import { optionsOf } from "../contract/error.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 
@@ -13,13 +13,21 @@ export function clientError(
 ): UpstreamError {
   const own = OWN_WORDS[error.code]?.(upstream);
   const options = optionsOf(error);
-  const { param, upstreamCode, detail = own && error.message } = options;
+  const { param, upstreamCode, native, detail = own && error.message } = options;
   return new UpstreamError(error.code, own ?? messageFor(error, upstream, redact), {
     ...options,
     param: param && redact(param),
     upstreamCode: upstreamCode && redact(upstreamCode),
+    native: own === undefined && native ? wordsFor(native, redact) : undefined,
     detail: detail && redact(detail),
   });
+}
+
+function wordsFor(
+  { dialect, type, code }: NativeErrorWords,
+  redact: (text: string) => string,
+): NativeErrorWords {
+  return { dialect, type: type && redact(type), code: code && redact(code) };
 }
 
 const OWN_WORDS: Partial<Record<UpstreamErrorCode, (upstream: string) => string>> = {

@@ -1,4 +1,4 @@
-import type { UpstreamErrorCode } from "../contract/index.ts";
+import type { NativeErrorWords, UpstreamErrorCode } from "../contract/index.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 
 /** Every code a client can read in `error.code`, with its HTTP status; docs/errors.md explains each. */
@@ -42,6 +42,8 @@ export interface GatewayErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** The upstream's own code, in place of ours, for the client alone. */
   readonly upstreamCode?: string | undefined;
+  /** The upstream's own words in a client API, which only that API's clients read. */
+  readonly native?: NativeErrorWords | undefined;
   /** Headers that belong to this answer alone, as `allow` to a 405. */
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -55,6 +57,7 @@ export class GatewayError extends Error {
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly upstreamCode: string | undefined;
+  readonly native: NativeErrorWords | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
@@ -65,6 +68,7 @@ export class GatewayError extends Error {
     const comesBack = ERROR_CODES[code] === 429 || ERROR_CODES[code] === 503;
     this.retryAfterMs = options.retryAfterMs ?? (comesBack ? DEFAULT_RETRY_AFTER_MS : undefined);
     this.upstreamCode = options.upstreamCode;
+    this.native = options.native;
     this.headers = options.headers ?? {};
   }
 
@@ -94,11 +98,12 @@ export function ofUpstream(
   error: UpstreamError,
   { from, retryAfterMs = error.retryAfterMs }: FailureOrigin = {},
 ): GatewayError {
-  const { code, message, param, upstreamCode } = error;
+  const { code, message, param, upstreamCode, native } = error;
   return new GatewayError(FAILURES[code].wire, message, {
     cause: error,
     param,
     retryAfterMs,
+    native,
     ...(code === "bad-request" && { upstreamCode }),
     headers: {
       ...(from !== undefined && { "x-modelyard-upstream": from }),

@@ -1,10 +1,10 @@
-import type { ChatEvent, Json, JsonObject, UsageEvent } from "../../contract/index.ts";
+import type { CanonicalEvent, Json, JsonObject, UsageEvent } from "../../contract/index.ts";
 import { emptyObject, asArray, asObject, asString } from "../json/values.ts";
 import type { MaybeJson } from "../json/values.ts";
 import { toolCallEvents } from "./tool-calls.ts";
 
 /** An event that belongs to a choice. */
-export type ChoiceEvent = Exclude<ChatEvent, UsageEvent>;
+export type ChoiceEvent = Exclude<CanonicalEvent, UsageEvent>;
 
 /** Where a server writes reasoning: in one of two members, or in parts of the content (Mistral). */
 export type ReasoningForm = "reasoning_content" | "reasoning" | "thinking";
