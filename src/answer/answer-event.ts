@@ -1,4 +1,4 @@
-import type { ChatEvent, Usage, UsageEvent } from "../contract/index.ts";
+import type { CanonicalEvent, NativeEvent, Usage, UsageEvent } from "../contract/index.ts";
 
 /** An answer's usage, once and complete, and where its counts come from. */
 export interface CountedUsage {
@@ -10,13 +10,16 @@ export interface CountedUsage {
 export type UsageSource = "upstream" | "estimated";
 
 /** What a dialect has to say to its client: an upstream's events, with one usage, at the end. */
-export type AnswerEvent = Exclude<ChatEvent, UsageEvent> | CountedUsage;
+export type AnswerEvent = Exclude<CanonicalEvent, UsageEvent> | CountedUsage;
 
-/** The same in batches: an async iterator that may also give at once, without a promise, what is there already. */
-export interface AnswerBatches {
-  next(): NextAnswerBatch | PromiseLike<NextAnswerBatch>;
+/** What goes to a client: what its dialect writes, and frames that the upstream wrote in it. */
+export type DeliveredEvent = AnswerEvent | NativeEvent;
+
+/** Events in batches: an async iterator that may also give at once, without a promise, what is there already. */
+export interface AnswerBatches<Event = AnswerEvent> {
+  next(): NextAnswerBatch<Event> | PromiseLike<NextAnswerBatch<Event>>;
   return(value?: undefined): Promise<unknown>;
 }
 
 /** A batch of them, or the end. */
-export type NextAnswerBatch = IteratorResult<readonly AnswerEvent[], void>;
+export type NextAnswerBatch<Event = AnswerEvent> = IteratorResult<readonly Event[], void>;

@@ -38,7 +38,7 @@ async function run(
       failedLate: (error: unknown) => seen.late.push(error),
       over: (error: unknown) => error,
     };
-    for await (const batch of iterating(new AnswerGuard(source(), choices, follower)))
+    for await (const batch of iterating(new AnswerGuard(source(), { ...ONE, choices }, follower)))
       seen.events.push(...batch);
   } catch (error) {
     seen.error = error;
@@ -46,6 +46,7 @@ async function run(
   return seen;
 }
 
+const ONE = { choices: 1, mayBeNative: false };
 const text: ChatEvent = { type: "text", text: "a" };
 const finish: ChatEvent = { type: "finish", reason: "stop" };
 
@@ -108,7 +109,7 @@ test("an upstream that goes on and on after its end is left, and the answer is w
   }
   const late: unknown[] = [];
   const follower = { ...UNTOLD, failedLate: (error: unknown) => late.push(error) };
-  const events = (await Array.fromAsync(iterating(new AnswerGuard(endless(), 1, follower)))).flat();
+  const events = (await Array.fromAsync(iterating(new AnswerGuard(endless(), ONE, follower)))).flat();
   expect([events[0], events.at(-1)]).toEqual([text, finish]);
   expect(told).toBeLessThan(200);
   expect(late).toHaveLength(1);
@@ -130,7 +131,7 @@ test("what is no event is an error, and the source is left", async () => {
       left = true;
     }
   }
-  await expect(Array.fromAsync(iterating(new AnswerGuard(source(), 1, UNTOLD)))).rejects.toThrow(
+  await expect(Array.fromAsync(iterating(new AnswerGuard(source(), ONE, UNTOLD)))).rejects.toThrow(
     "its `type` is unknown",
   );
   expect(left).toBe(true);
@@ -140,7 +141,7 @@ test("what came before a broken event in the same packet is still said", async (
   async function* source(): AsyncGenerator<ChatEvent[], void> {
     yield [text, { type: "thought" } as never];
   }
-  const answer = new AnswerGuard(source(), 1, UNTOLD);
+  const answer = new AnswerGuard(source(), ONE, UNTOLD);
   expect((await answer.next()).value).toEqual([text]);
   await expect(nextOf(answer)).rejects.toThrow("its `type` is unknown");
 });
@@ -152,7 +153,7 @@ test("whoever leaves is told of once, and leaves the source", async () => {
     next: async () => ({ done: false as const, value: [text] }),
     return: async () => (left += 1),
   };
-  const answer = new AnswerGuard(source, 1, { ...UNTOLD, over: () => (ended += 1) });
+  const answer = new AnswerGuard(source, ONE, { ...UNTOLD, over: () => (ended += 1) });
   expect((await answer.next()).value).toEqual([text]);
   await answer.return();
   expect(await answer.next()).toEqual({ done: true, value: undefined });
@@ -169,7 +170,7 @@ describe("the beginning", () => {
       yield [text];
       yield [finish];
     }
-    const answer = new AnswerGuard(source(), 1, UNTOLD);
+    const answer = new AnswerGuard(source(), ONE, UNTOLD);
     await answer.begin();
     expect(await Array.fromAsync(iterating(answer))).toEqual([[usage], [text], [finish]]);
   });
@@ -180,7 +181,7 @@ describe("the beginning", () => {
       const value = batches.shift();
       return value ? { done: false, value } : { done: true, value: undefined };
     };
-    const answer = new AnswerGuard({ next }, 1, UNTOLD);
+    const answer = new AnswerGuard({ next }, ONE, UNTOLD);
     expect(answer.begin()).toBeUndefined();
     expect([answer.next(), answer.next(), answer.next()]).toEqual([
       { done: false, value: [usage, text] },
@@ -193,7 +194,7 @@ describe("the beginning", () => {
     async function* source(): AsyncGenerator<ChatEvent[], void> {
       yield [usage];
     }
-    await expect(new AnswerGuard(source(), 1, UNTOLD).begin()).rejects.toThrow("ended without an answer");
+    await expect(new AnswerGuard(source(), ONE, UNTOLD).begin()).rejects.toThrow("ended without an answer");
   });
 
   test("that doesn't come though the source goes on and on is an error, and the source is left", async () => {
@@ -205,7 +206,7 @@ describe("the beginning", () => {
         left = true;
       }
     }
-    await expect(new AnswerGuard(source(), 1, UNTOLD).begin()).rejects.toThrow("doesn't begin");
+    await expect(new AnswerGuard(source(), ONE, UNTOLD).begin()).rejects.toThrow("doesn't begin");
     expect(left).toBe(true);
   });
 });
@@ -223,7 +224,7 @@ describe("an abort", () => {
         return new Promise(() => undefined);
       },
     };
-    return { answer: new AnswerGuard(source, 1, { ...UNTOLD, ...follower }), seen };
+    return { answer: new AnswerGuard(source, ONE, { ...UNTOLD, ...follower }), seen };
   }
 
   test("ends the wait for a source that doesn't answer, and tells it to return once", async () => {
@@ -266,7 +267,7 @@ describe("an abort", () => {
 
   test("is why it ends, whatever the source throws because of it", async () => {
     const broken = Promise.withResolvers<never>();
-    const answer = new AnswerGuard({ next: () => broken.promise }, 1, UNTOLD);
+    const answer = new AnswerGuard({ next: () => broken.promise }, ONE, UNTOLD);
     const waiting = nextOf(answer);
     answer.abort(new Error("deadline"));
     broken.reject(new Error("aborted, said the library"));
@@ -279,7 +280,7 @@ test("time counts as waiting only while the source is asked", async () => {
   let asked = 0;
   const next = (): NextBatch | Promise<NextBatch> =>
     asked++ === 0 ? { done: false, value: [text] } : held.promise;
-  const answer = new AnswerGuard({ next }, 1, UNTOLD);
+  const answer = new AnswerGuard({ next }, ONE, UNTOLD);
   await answer.next();
   expect(answer.waiting).toBe(0);
   const waiting = nextOf(answer);
@@ -295,15 +296,15 @@ test("a source that throws at once, or gives no result, fails like any other", a
       throw new Error("at once");
     },
   };
-  await expect(nextOf(new AnswerGuard(throwing, 1, UNTOLD))).rejects.toThrow("at once");
+  await expect(nextOf(new AnswerGuard(throwing, ONE, UNTOLD))).rejects.toThrow("at once");
   for (const nothing of [undefined, Promise.resolve(undefined)]) {
-    const answer = new AnswerGuard({ next: () => nothing as never }, 1, UNTOLD);
+    const answer = new AnswerGuard({ next: () => nothing as never }, ONE, UNTOLD);
     await expect(nextOf(answer)).rejects.toThrow(TypeError);
   }
 });
 
 test("a source that says nothing at once, again and again, keeps nobody else waiting", () => {
-  const answer = new AnswerGuard({ next: () => ({ done: false, value: [] }) }, 1, UNTOLD);
+  const answer = new AnswerGuard({ next: () => ({ done: false, value: [] }) }, ONE, UNTOLD);
   expect(() => answer.next()).toThrow("saying nothing");
 });
 
@@ -313,7 +314,7 @@ test("a source whose return throws, or is no promise, is left all the same", asy
     throw new Error("in return");
   };
   for (const leave of [inReturn, () => ({ done: true }) as never]) {
-    const answer = new AnswerGuard({ next, return: leave }, 1, UNTOLD);
+    const answer = new AnswerGuard({ next, return: leave }, ONE, UNTOLD);
     const waiting = nextOf(answer);
     answer.abort(new Error("the client left"));
     await expect(waiting).rejects.toThrow("the client left");

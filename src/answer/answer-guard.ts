@@ -3,6 +3,8 @@ import { UpstreamError } from "../contract/index.ts";
 import { isPending } from "../runtime/reusable-deferred.ts";
 import { Stage } from "../runtime/stage.ts";
 import { END_OF_BATCHES } from "./batches.ts";
+import { canonicalEvents } from "./canonical-events.ts";
+import type { ExpectedAnswer } from "./answer-state.ts";
 import { AnswerState } from "./answer-state.ts";
 import { sanitizeUsage } from "./sanitize-usage.ts";
 
@@ -50,12 +52,11 @@ export class AnswerGuard extends Stage<NextBatch, NextBatch> implements Batches 
   #failure: { readonly error: unknown } | undefined;
   #isOver = false;
 
-  /** `choices` is the number of choices that were requested. */
-  constructor(source: Batches, choices: number, follower: AnswerFollower) {
+  constructor(source: Batches, expected: ExpectedAnswer, follower: AnswerFollower) {
     super();
     this.#source = source;
     this.#follower = follower;
-    this.#progress = new AnswerState(choices);
+    this.#progress = new AnswerState(expected);
   }
 
   /** For how long a read of the source has been pending, in ms; 0 while none is. */
@@ -68,7 +69,8 @@ export class AnswerGuard extends Stage<NextBatch, NextBatch> implements Batches 
     let told: Usage = {};
     if (this.#progress.hasBegun) return told;
     for (const batch of this.#beginning) {
-      for (const event of batch) if (event.type === "usage") told = { ...told, ...event.usage };
+      for (const event of canonicalEvents(batch))
+        if (event.type === "usage") told = { ...told, ...event.usage };
     }
     return sanitizeUsage(told);
   }

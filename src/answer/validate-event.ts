@@ -1,4 +1,4 @@
-import type { ChatEvent, FinishReason } from "../contract/index.ts";
+import type { CanonicalEvent, ChatEvent, FinishReason, NativeEvent } from "../contract/index.ts";
 import { isObject } from "../contract/json.ts";
 
 /** More answers than these to one request are a mistake. */
@@ -17,12 +17,28 @@ const PLACES = ["delta", "choice", "chunk"];
  * Throws a TypeError that says what is wrong with a thing that a plugin gave as an event: plugins need not be
  * written in TypeScript, and what goes on from here is written to clients without another look.
  */
-export function validateEvent(event: ChatEvent): void {
-  const fault = typeof event === "object" && event !== null ? faultIn(event) : "it is no object";
+export function validateEvent(event: ChatEvent, mayBeNative = false): void {
+  const fault = mayBeNative && isNative(event) ? faultInFrame(event) : faultIn(event as CanonicalEvent);
   if (fault) throw new TypeError(`an event that is not in the contract: ${fault}`);
 }
 
-function faultIn(event: ChatEvent): string | undefined {
+/** Whether an event is, or says that it is, a frame as the upstream wrote it. */
+function isNative(event: ChatEvent | null): event is NativeEvent {
+  return event?.type === "native";
+}
+
+function faultInFrame({ name, data, events }: NativeEvent): string | undefined {
+  if (typeof name !== "string" || name.includes("\n")) return "`name` is no name";
+  if (typeof data !== "string" || !Array.isArray(events)) return "`data` is no string, or `events` no list";
+  for (const event of events) {
+    const fault = faultIn(event);
+    if (fault) return fault;
+  }
+  return undefined;
+}
+
+function faultIn(event: CanonicalEvent): string | undefined {
+  if (typeof event !== "object" || event === null) return "it is no object";
   if (event.type !== "usage" && !isIndex(event.choice ?? 0)) return "`choice` is no index";
   switch (event.type) {
     case "text":

@@ -3,6 +3,7 @@ import type { AttemptPermit } from "../targets/attempt-permit.ts";
 import type { Target } from "../targets/route-table.ts";
 import type { Batches, Call, ChatStream, Upstream } from "../contract/index.ts";
 import { batchesOf } from "../answer/batches.ts";
+import type { ExpectedAnswer } from "../answer/answer-state.ts";
 import { AnswerGuard } from "../answer/answer-guard.ts";
 import type { DispatchContext } from "./dispatch-context.ts";
 import { STREAMING, UNARY } from "./deadlines.ts";
@@ -19,10 +20,8 @@ export interface Attempt {
 }
 
 /** What is asked of an upstream that answers in events. */
-export interface UpstreamCall {
+export interface UpstreamCall extends ExpectedAnswer {
   readonly stream: boolean;
-  /** How many answers are expected. */
-  readonly choices: number;
   ask(upstream: Upstream, model: string, call: Call): ChatStream | Promise<ChatStream>;
 }
 
@@ -55,7 +54,7 @@ export async function attempt(
   try {
     const opening = request.ask(target.upstream.upstream, target.model, context);
     const stream = isPromise(opening) ? await opened(opening, context) : opening;
-    const answer = new AnswerGuard(batchesOf(stream), request.choices, context);
+    const answer = new AnswerGuard(batchesOf(stream), request, context);
     context.waitsIn(answer);
     const beginning = answer.begin();
     if (beginning) await beginning;

@@ -43,10 +43,23 @@ export interface KeyParts {
 export function cacheKey(request: RequestMembers, parts: KeyParts): string {
   const { endpoint, target, sharedBy, headers } = parts;
   const { id, plugin } = target.upstream;
-  const names = request.names().filter((name) => !NEVER_IN_THE_ANSWER.has(name) && !isLeftOut(request, name));
-  const asked = members(names, (name) => request.member(name));
+  const { ownBody } = request;
+  const asked = ownBody ? membersOfOwn(ownBody) : membersOfChat(request);
   const all = [endpoint, id, plugin, target.model, sharedBy ?? null, headers, asked];
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(all)).digest("base64");
+}
+
+function membersOfChat(request: RequestMembers): JsonObject {
+  const names = request.names().filter((name) => !NEVER_IN_THE_ANSWER.has(name) && !isLeftOut(request, name));
+  return members(names, (name) => request.member(name));
+}
+
+/** All but the model: other APIs' answers repeat much of what was asked, and have another form where it is streamed. */
+function membersOfOwn(body: JsonObject): JsonObject {
+  return members(
+    Object.keys(body).filter((name) => name !== "model"),
+    (name) => body[name],
+  );
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { ChatEvent, FinishReason } from "../contract/index.ts";
+import { canonicalEvents } from "../answer/canonical-events.ts";
+import type { CanonicalEvent, FinishReason } from "../contract/index.ts";
 import type { EventBuffer } from "./event-buffer.ts";
 import { BEGINNING } from "./event-buffer.ts";
 
@@ -16,7 +17,7 @@ export function isWorthKeeping(events: EventBuffer): boolean {
   for (let place = BEGINNING; ;) {
     const { batch, to } = events.read(place);
     if (batch.length === 0) return choices.size > 0;
-    for (const event of batch) {
+    for (const event of canonicalEvents(batch)) {
       if (event.type === "finish") {
         if (!KEPT.has(event.reason) || !choices.has(event.choice ?? 0)) return false;
       } else if (hasContent(event)) choices.add(event.choice ?? 0);
@@ -25,7 +26,7 @@ export function isWorthKeeping(events: EventBuffer): boolean {
   }
 }
 
-function hasContent(event: ChatEvent): event is Exclude<ChatEvent, { type: "usage" }> {
+function hasContent(event: CanonicalEvent): event is Exclude<CanonicalEvent, { type: "usage" }> {
   if (event.type === "text") return event.text !== "";
   if (event.type === "tool-call") return true;
   return (

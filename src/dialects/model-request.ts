@@ -2,26 +2,26 @@ import type {
   Call,
   ChatRequest,
   ChatStream,
-  CompletionRequest,
   EmbedRequest,
   EmbedResult,
   Json,
   JsonObject,
   Upstream,
 } from "../contract/index.ts";
+import { UpstreamError } from "../contract/index.ts";
 import type { CountedUsage } from "../answer/answer-event.ts";
 import type { RequestMembers } from "../json/request-members.ts";
 import { forgetSource, sourceOf } from "../json/source.ts";
 import { asksForNothing } from "./neutral.ts";
 
+/** A body that names a model. */
+export interface ModelBody extends JsonObject {
+  readonly model: string;
+}
+
 /** A request for a model, checked by its dialect. */
-export abstract class ModelRequest<
-  Body extends ChatRequest | CompletionRequest | EmbedRequest =
-    | ChatRequest
-    | CompletionRequest
-    | EmbedRequest,
-> implements RequestMembers {
-  /** The body in the form of the plugin contract. */
+export abstract class ModelRequest<Body extends ModelBody = ModelBody> implements RequestMembers {
+  /** The body as its client wrote it, or what means the same. */
   protected readonly body: Body;
 
   constructor(body: Body) {
@@ -34,7 +34,7 @@ export abstract class ModelRequest<
   }
 
   member(name: string): Json | undefined {
-    return (this.body as JsonObject)[name];
+    return this.body[name];
   }
 
   names(): string[] {
@@ -78,9 +78,7 @@ export interface Delivery {
 }
 
 /** A request whose answer is words. */
-export abstract class GenerateRequest<
-  Body extends ChatRequest | CompletionRequest = ChatRequest | CompletionRequest,
-> extends ModelRequest<Body> {
+export abstract class GenerateRequest<Body extends ModelBody = ModelBody> extends ModelRequest<Body> {
   readonly stream: boolean;
   readonly includeUsage: boolean;
 
@@ -92,7 +90,13 @@ export abstract class GenerateRequest<
 
   /** How many answers are expected. */
   get choices(): number {
-    return this.body.n ?? 1;
+    const count = this.member("n");
+    return typeof count === "number" ? count : 1;
+  }
+
+  /** Whether its answer may come in frames of the client's own API. */
+  get mayBeNative(): boolean {
+    return false;
   }
 
   /** Asks an upstream, in the form that it and the dialect have in common. */
@@ -103,6 +107,19 @@ export abstract class GenerateRequest<
 export class ConversationRequest extends GenerateRequest<ChatRequest> {
   ask(upstream: Upstream, model: string, call: Call): ChatStream | Promise<ChatStream> {
     return upstream.chat(this.bodyFor(model), call);
+  }
+}
+
+/** Asks an upstream in the first way, and in the second where the first is `unsupported`. */
+export async function unlessUnsupported(
+  first: () => ChatStream | Promise<ChatStream>,
+  second: () => ChatStream | Promise<ChatStream>,
+): Promise<ChatStream> {
+  try {
+    return await first();
+  } catch (error) {
+    if (!UpstreamError.is(error) || error.code !== "unsupported") throw error;
+    return second();
   }
 }
 

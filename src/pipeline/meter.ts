@@ -1,4 +1,4 @@
-import type { AnswerBatches, CountedUsage, NextAnswerBatch } from "../answer/answer-event.ts";
+import type { AnswerBatches, CountedUsage, DeliveredEvent, NextAnswerBatch } from "../answer/answer-event.ts";
 import { sanitizeUsage } from "../answer/sanitize-usage.ts";
 import type { Answer } from "../attempts/answer.ts";
 import type { Batches, EmbedResult, NextBatch } from "../contract/index.ts";
@@ -64,10 +64,13 @@ export async function meterVectors(
   return new Metered(answer, { result: answer.content, usage });
 }
 
-const END: NextAnswerBatch = { done: true, value: undefined };
+/** What goes to the client next, or the end. */
+type Delivered = NextAnswerBatch<DeliveredEvent>;
+
+const END: Delivered = { done: true, value: undefined };
 
 /** An answer's events, whose usage is tracked, and one usage behind them if that is `told`. */
-export class MeteredEvents implements AnswerBatches {
+export class MeteredEvents implements AnswerBatches<DeliveredEvent> {
   /** The events as they come. Their reader hands each batch to `take`, which saves a promise for each. */
   readonly source: Batches;
   readonly #tracker: UsageTracker;
@@ -85,7 +88,7 @@ export class MeteredEvents implements AnswerBatches {
     this.#told = told;
   }
 
-  next(): NextAnswerBatch | PromiseLike<NextAnswerBatch> {
+  next(): Delivered | PromiseLike<Delivered> {
     for (;;) {
       const next = this.source.next();
       if (isPending(next)) return next.then(this.#came);
@@ -98,18 +101,17 @@ export class MeteredEvents implements AnswerBatches {
     return this.source.return?.();
   }
 
-  readonly #came = (next: NextBatch): NextAnswerBatch | PromiseLike<NextAnswerBatch> =>
-    this.take(next) ?? this.next();
+  readonly #came = (next: NextBatch): Delivered | PromiseLike<Delivered> => this.take(next) ?? this.next();
 
   /** What the client gets of what came of the source; undefined where that is nothing. */
-  take(next: NextBatch): NextAnswerBatch | Promise<NextAnswerBatch> | undefined {
+  take(next: NextBatch): Delivered | Promise<Delivered> | undefined {
     if (next.done) return this.#end();
     this.#ticket.delivering();
     const said = this.#tracker.take(next.value);
     return said.length > 0 ? { done: false, value: said } : undefined;
   }
 
-  #end(): NextAnswerBatch | Promise<NextAnswerBatch> {
+  #end(): Delivered | Promise<Delivered> {
     this.#tracker.complete();
     if (!this.#told) return END;
     this.#told = false;
@@ -118,6 +120,6 @@ export class MeteredEvents implements AnswerBatches {
   }
 }
 
-function batchOf(usage: CountedUsage): NextAnswerBatch {
+function batchOf(usage: CountedUsage): Delivered {
   return { done: false, value: [usage] };
 }

@@ -1,9 +1,11 @@
-import type { CountedUsage, NextAnswerBatch } from "../answer/answer-event.ts";
+import type { CountedUsage, DeliveredEvent, NextAnswerBatch } from "../answer/answer-event.ts";
+import { PlainAnswer } from "../answer/plain-answer.ts";
 import type { Answer } from "../attempts/answer.ts";
 import type { NextBatch } from "../contract/index.ts";
 import type { Continuation } from "../runtime/reusable-deferred.ts";
 import { isPending, ReusableDeferred, subscribeOnce } from "../runtime/reusable-deferred.ts";
-import type { FrameWriter, GenerateEndpoint } from "../dialects/dialect.ts";
+import { AnswerFrames } from "../dialects/answer-frames.ts";
+import type { GenerateEndpoint } from "../dialects/dialect.ts";
 import type { GenerateRequest, VectorRequest } from "../dialects/model-request.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";
 import { toGatewayError } from "../errors/gateway-error.ts";
@@ -55,8 +57,9 @@ async function plain(
     ticket.deliveredAs(answer, sent.usage);
     return whole(ticket, sent.bytes, { answer, usage: sent.usage });
   }
-  const { body, usage } = await endpoint.collect(content, ticket.request);
-  const text = stringifyJson(body);
+  const events = new PlainAnswer(content);
+  const { body, usage } = await endpoint.collect(events, ticket.request);
+  const text = events.document ?? stringifyJson(body);
   forms?.keep(form, { bytes: encoder.encode(text), usage });
   return whole(ticket, text, { answer, usage });
 }
@@ -151,6 +154,9 @@ function knownWithin(answer: Promise<MeteredAnswer>, ms: number): Promise<Metere
   });
 }
 
+/** What goes to the client next, or the end. */
+type Delivered = NextAnswerBatch<DeliveredEvent>;
+
 /** An answer that has begun, or will. */
 type Begun = MeteredAnswer | Promise<MeteredAnswer>;
 
@@ -158,7 +164,7 @@ type Begun = MeteredAnswer | Promise<MeteredAnswer>;
 class Frames implements Chunks, Continuation<NextBatch> {
   readonly #answer: Begun;
   readonly #exchange: Exchange;
-  readonly #writer: FrameWriter;
+  readonly #writer: AnswerFrames;
   readonly #later = new ReusableDeferred<NextChunk>();
   #events: MeteredEvents | undefined;
   #isOver = false;
@@ -166,7 +172,7 @@ class Frames implements Chunks, Continuation<NextBatch> {
   constructor({ exchange, request }: Ticket<GenerateRequest>, endpoint: GenerateEndpoint, answer: Begun) {
     this.#answer = answer;
     this.#exchange = exchange;
-    this.#writer = endpoint.writer(request);
+    this.#writer = new AnswerFrames(endpoint.writer(request));
   }
 
   next(): NextChunk | ReusableDeferred<NextChunk> {
@@ -236,7 +242,7 @@ class Frames implements Chunks, Continuation<NextBatch> {
 
   /** The frames of what was said; undefined where there are none. */
   #write(
-    said: NextAnswerBatch | Promise<NextAnswerBatch> | undefined,
+    said: Delivered | Promise<Delivered> | undefined,
   ): NextChunk | ReusableDeferred<NextChunk> | undefined {
     if (said === undefined) return undefined;
     if (!(said instanceof Promise)) return this.#frames(said);
@@ -247,7 +253,7 @@ class Frames implements Chunks, Continuation<NextBatch> {
     return this.#later;
   }
 
-  #writeCounted(said: NextAnswerBatch): NextChunk | ReusableDeferred<NextChunk> {
+  #writeCounted(said: Delivered): NextChunk | ReusableDeferred<NextChunk> {
     try {
       return this.#frames(said) ?? this.next();
     } catch (error) {
@@ -255,10 +261,9 @@ class Frames implements Chunks, Continuation<NextBatch> {
     }
   }
 
-  #frames({ done, value: batch }: NextAnswerBatch): NextChunk | ReusableDeferred<NextChunk> | undefined {
+  #frames({ done, value: batch }: Delivered): NextChunk | ReusableDeferred<NextChunk> | undefined {
     if (done) return this.#last(this.#writer.end());
-    let text = "";
-    for (const event of batch) text += this.#writer.write(event);
+    const text = this.#writer.write(batch);
     return text === "" ? undefined : { done: false, value: text };
   }
 

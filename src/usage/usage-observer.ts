@@ -24,7 +24,9 @@ export class UsageObserver {
   observe(batch: readonly ChatEvent[]): number {
     let reports = 0;
     for (const event of batch) {
-      if (event.type === "usage") {
+      // What is reported in a frame stays there.
+      if (event.type === "native") this.observe(event.events);
+      else if (event.type === "usage") {
         reports += 1;
         this.#reported = sanitizeUsage({ ...this.#reported, ...event.usage });
       } else if (event.type === "text" || event.type === "reasoning") this.#texts.add(event.text);

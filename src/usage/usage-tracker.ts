@@ -1,5 +1,5 @@
 import type { ChatEvent, Usage } from "../contract/index.ts";
-import type { AnswerEvent, CountedUsage } from "../answer/answer-event.ts";
+import type { CountedUsage, DeliveredEvent } from "../answer/answer-event.ts";
 import { sanitizeUsage } from "../answer/sanitize-usage.ts";
 import type { RequestMembers } from "../json/request-members.ts";
 import { UsageObserver } from "./usage-observer.ts";
@@ -27,10 +27,10 @@ export class UsageTracker extends UsageObserver {
   }
 
   /** Takes in what is on its way to the client, and gives what the client is to see of it: all but the usage. */
-  take(batch: readonly ChatEvent[]): readonly AnswerEvent[] {
+  take(batch: readonly ChatEvent[]): readonly DeliveredEvent[] {
     // Nearly always there is no report, and the batch goes on as it is.
     return this.observe(batch) === 0
-      ? (batch as readonly AnswerEvent[])
+      ? (batch as readonly DeliveredEvent[])
       : batch.filter((event) => event.type !== "usage");
   }
 

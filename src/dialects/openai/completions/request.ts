@@ -6,7 +6,7 @@ import { keepMeaning } from "../../../json/source.ts";
 import { COUNTS } from "../../counts.ts";
 import { explain } from "../../explain.ts";
 import { GatewayError } from "../../../errors/gateway-error.ts";
-import { GenerateRequest } from "../../model-request.ts";
+import { GenerateRequest, unlessUnsupported } from "../../model-request.ts";
 import { DELIVERY, deliveryOf } from "../delivery.ts";
 
 /** https://platform.openai.com/docs/api-reference/completions/create */
@@ -38,14 +38,10 @@ class TextRequest extends GenerateRequest<CompletionRequest> {
   /** Upstreams or models that only hold conversations are asked in one. */
   async ask(upstream: Upstream, model: string, call: Call): Promise<ChatStream> {
     const asked = this.bodyFor(model);
-    if (!upstream.complete) return upstream.chat(asChat(asked), call);
-    try {
-      return await upstream.complete(asked, call);
-    } catch (error) {
-      // A server may have the endpoint for some of its models only.
-      if (!UpstreamError.is(error) || error.code !== "unsupported") throw error;
-      return upstream.chat(asChat(asked), call);
-    }
+    const chat = () => upstream.chat(asChat(asked), call);
+    const complete = upstream.complete?.bind(upstream);
+    // A server may have the endpoint for some of its models only.
+    return complete ? unlessUnsupported(() => complete(asked, call), chat) : chat();
   }
 }
 
