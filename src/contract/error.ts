@@ -178,8 +178,10 @@ export type UpstreamErrorCode = keyof typeof FAILURES;
 
 export interface UpstreamErrorOptions {
   readonly cause?: unknown;
-  /** When the upstream may be asked again, in milliseconds from now. */
+  /** When the upstream may be asked again, in milliseconds from now; 31 days at most, after which quotas are renewed. */
   readonly retryAfterMs?: number | undefined;
+  /** The HTTP status of the upstream's answer, for the log. */
+  readonly status?: number | undefined;
   /** The request field that is at fault, as `messages[1].content`. */
   readonly param?: string | undefined;
   /** The failure is one credential's, and the same upstream can be asked again at once with another. */
@@ -192,6 +194,9 @@ export interface UpstreamErrorOptions {
   readonly detail?: string | undefined;
 }
 
+/** Longest wait that an upstream's word is taken for, in ms: no quota or credit is renewed less often than by the month. */
+const LONGEST_RETRY_AFTER_MS = 31 * 24 * 60 * 60_000;
+
 const BRAND = Symbol.for("modelyard.UpstreamError");
 
 /**
@@ -201,6 +206,7 @@ const BRAND = Symbol.for("modelyard.UpstreamError");
 export class UpstreamError extends Error {
   readonly code: UpstreamErrorCode;
   readonly retryAfterMs: number | undefined;
+  readonly status: number | undefined;
   readonly param: string | undefined;
   readonly otherCredential: boolean;
   readonly upstreamCode: string | undefined;
@@ -213,7 +219,11 @@ export class UpstreamError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "UpstreamError";
     this.code = code;
-    this.retryAfterMs = options.retryAfterMs;
+    const { retryAfterMs = NaN } = options;
+    // Headers and dates make NaN, Infinity and negative waits, which say nothing.
+    const isWait = retryAfterMs >= 0 && retryAfterMs < Infinity;
+    this.retryAfterMs = isWait ? Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) : undefined;
+    this.status = options.status;
     this.param = options.param;
     this.otherCredential = options.otherCredential ?? false;
     this.upstreamCode = options.upstreamCode;
@@ -229,6 +239,6 @@ export class UpstreamError extends Error {
 
 /** What an error was made with, to make another of it. */
 export function optionsOf(error: UpstreamError): UpstreamErrorOptions {
-  const { cause, retryAfterMs, param, otherCredential, upstreamCode, native, detail } = error;
-  return { cause, retryAfterMs, param, otherCredential, upstreamCode, native, detail };
+  const { cause, retryAfterMs, status, param, otherCredential, upstreamCode, native, detail } = error;
+  return { cause, retryAfterMs, status, param, otherCredential, upstreamCode, native, detail };
 }

@@ -226,10 +226,11 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     return age + Math.max(backoff, error.retryAfterMs ?? 0);
   }
 
-  #report({ upstream }: Target, { code, message, detail }: UpstreamError): void {
+  #report({ upstream }: Target, { code, status, message, detail }: UpstreamError): void {
     this.call.log.warn("an upstream did not answer", {
       upstream: upstream.id,
       code,
+      status,
       // Where it is the connection that failed. What an upstream says, or a body, may repeat the client's words.
       ...(FAILURES[code].blame === "connection" && { said: detail }),
     });

@@ -30,7 +30,10 @@ import { retryAfterMs } from "./retry-after.ts";
 export function errorFromResponse(status: number, headers: Headers, body: string): UpstreamError {
   const error = parseErrorBody(parseJson(body) ?? body);
   const retryMs = retryAfterMs(headers) ?? error.retryAfterMs;
-  return upstreamError({ status, error, retryMs }, `the upstream answered with status ${status}`);
+  return upstreamError(
+    { status, error, retryMs, httpStatus: status },
+    `the upstream answered with status ${status}`,
+  );
 }
 
 /**
@@ -66,15 +69,18 @@ export function truncatedError(error: unknown): UpstreamError {
 }
 
 interface ErrorAnswer {
+  /** The HTTP status, or the one that the body stands for. */
   readonly status: number;
+  readonly httpStatus?: number;
   readonly error: ErrorBody;
   readonly retryMs: number | undefined;
 }
 
-function upstreamError({ status, error, retryMs }: ErrorAnswer, what: string): UpstreamError {
+function upstreamError({ status, error, retryMs, httpStatus }: ErrorAnswer, what: string): UpstreamError {
   const { message, body, param, code } = error;
   return new UpstreamError(classify(status, error), message || `${what} and no message`, {
     retryAfterMs: retryMs ?? accessRegainedMs(message),
+    status: httpStatus,
     param,
     upstreamCode: code,
     detail: body || undefined,
