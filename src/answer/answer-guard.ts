@@ -24,6 +24,8 @@ export interface AnswerFollower {
   wentOn(): void;
   /** Called with a failure after the end, which costs at most the usage. */
   failedLate(error: unknown): void;
+  /** Returns an upstream's own words as a client may see them: without secrets, and cut. */
+  redact(words: string): string;
   /** Called once when the answer is over, complete, failed or cancelled; what it returns for a failure is thrown in its place. */
   over(failure?: unknown): unknown;
 }
@@ -193,7 +195,7 @@ export class AnswerGuard extends Stage<NextBatch, NextBatch> implements Batches 
   /** Ends a complete answer with the events that were held. Returns false where they are invalid. */
   #finish(): boolean {
     try {
-      this.#last = this.#progress.release();
+      this.#last = this.#progress.release().map((event) => redacted(event, this.#follower));
     } catch (error) {
       this.#failure = { error: this.#over(error) };
       return false;
@@ -223,6 +225,12 @@ export class AnswerGuard extends Stage<NextBatch, NextBatch> implements Batches 
   #leave(): void {
     Promise.try(() => this.#source.return?.()).then(undefined, () => undefined);
   }
+}
+
+/** Returns the event with the upstream's own words for the end of a choice redacted. */
+function redacted(event: ChatEvent, follower: AnswerFollower): ChatEvent {
+  if (event.type !== "finish" || event.native === undefined) return event;
+  return { ...event, native: follower.redact(event.native) };
 }
 
 function truncated(hasBegun: boolean): UpstreamError {

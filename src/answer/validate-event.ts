@@ -51,7 +51,10 @@ function faultIn(event: CanonicalEvent): string | undefined {
     case "extra":
       return PLACES.includes(event.at) && isObject(event.fields) ? undefined : "`at` or `fields` is wrong";
     case "finish":
-      return Object.hasOwn(REASONS, event.reason) ? undefined : "`reason` is none";
+      if (!Object.hasOwn(REASONS, event.reason)) return "`reason` is none";
+      return areStrings(event.native, event.stopSequence)
+        ? undefined
+        : "`native` or `stopSequence` is no string";
     case "usage":
       return isObject(event.usage) ? undefined : "`usage` is no object";
     default:

@@ -89,6 +89,10 @@ export class AttemptContext implements Call, AnswerFollower {
     return this.#cancellation.signal;
   }
 
+  redact(words: string): string {
+    return this.#options.redact(words);
+  }
+
   get [CANCELLING](): CancelToken {
     this.#isAsked = true;
     return this.#cancellation;
