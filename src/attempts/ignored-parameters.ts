@@ -29,6 +29,12 @@ export class IgnoredParameters {
   }
 }
 
+/** Returns entries as one text of at most `longest` characters. */
+export function joinedEntries(entries: readonly string[], longest: number): string {
+  const list = entries.join(",");
+  return list.length <= longest ? list : `${list.slice(0, longest)}...`;
+}
+
 /** `messages[3].name` is of one kind with `messages[5].name`. */
 function kindOf(name: string): string {
   return name.replaceAll(/\[\d+\]/g, "[]");

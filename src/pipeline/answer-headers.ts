@@ -1,4 +1,5 @@
 import type { Answer } from "../attempts/answer.ts";
+import { joinedEntries } from "../attempts/ignored-parameters.ts";
 
 /** Proxies refuse headers that are much longer. */
 const LONGEST_LIST = 1_000;
@@ -17,11 +18,6 @@ export function headersOf({
     "x-modelyard-cache": cache,
   };
   if (age !== undefined) headers["age"] = String(age);
-  if (ignored.length > 0) headers["x-modelyard-ignored"] = listed(ignored);
+  if (ignored.length > 0) headers["x-modelyard-ignored"] = joinedEntries(ignored, LONGEST_LIST);
   return headers;
-}
-
-function listed(entries: readonly string[]): string {
-  const list = entries.join(",");
-  return list.length <= LONGEST_LIST ? list : `${list.slice(0, LONGEST_LIST)}...`;
 }

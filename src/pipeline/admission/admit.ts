@@ -2,6 +2,7 @@ import type { BudgetSettings } from "../../../config/settings.ts";
 import type { GatewayError } from "../../errors/gateway-error.ts";
 import type { CountedUsage } from "../../answer/answer-event.ts";
 import type { Answer } from "../../attempts/answer.ts";
+import { joinedEntries } from "../../attempts/ignored-parameters.ts";
 import type {
   AttemptUsage,
   DispatchContext,
@@ -24,6 +25,9 @@ import { outputBounds } from "../../usage/output-bounds.ts";
 import type { Held, UsageReport } from "./reservation.ts";
 import { NOTHING_USED, Reservation } from "./reservation.ts";
 import type { Plan } from "./route.ts";
+
+/** Characters of the request's record that name ignored parameters; clients may make up any number of them. */
+const LONGEST_IGNORED = 4_000;
 
 /** What becomes known of a request on its way. */
 interface Facts extends DispatchFacts {
@@ -96,6 +100,11 @@ class Ticket<R extends ModelRequest = ModelRequest>
 
   get age(): number {
     return this.exchange.age;
+  }
+
+  get ignored(): string | undefined {
+    const ignored = this.answer?.ignored ?? [];
+    return ignored.length > 0 ? joinedEntries(ignored, LONGEST_IGNORED) : undefined;
   }
 
   note({ upstream, upstreamModel, attempts, queuedMs, cache }: Facts): void {

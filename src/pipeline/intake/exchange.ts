@@ -58,6 +58,8 @@ export interface RequestFacts {
   /** For how many ms attempts waited for a turn at their upstreams. */
   readonly queuedMs: number | undefined;
   readonly cache: CacheState | undefined;
+  /** The parameters that the upstream could not honour, where there are any. */
+  readonly ignored: string | undefined;
 }
 
 const NOTHING_ASKED: Partial<RequestFacts> = {};
@@ -187,7 +189,8 @@ export class Exchange {
     if (error && isUpstreams) this.log.debug("what the client is told", { error: error.message });
     const failed = error && !isUpstreams ? `request failed: ${error.message}` : "request failed";
     const { caller, shownModel: model, admitted } = this.#stage ?? {};
-    const { upstream, upstreamModel, attempts, cache }: Partial<RequestFacts> = admitted ?? NOTHING_ASKED;
+    const facts: Partial<RequestFacts> = admitted ?? NOTHING_ASKED;
+    const { upstream, upstreamModel, attempts, cache, ignored } = facts;
     const known = admitted?.knownUsage;
     // One form for all requests, and no logger of its own for a line that each of them writes.
     this.gateway.log[level](error ? failed : "request answered", {
@@ -199,6 +202,7 @@ export class Exchange {
       upstreamModel,
       attempts,
       cache,
+      ignored,
       input: known?.usage.input,
       output: known?.usage.output,
       usage: known?.source,
