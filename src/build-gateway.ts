@@ -178,8 +178,8 @@ function limitsOf({ server }: Settings): Gateway["limits"] {
 }
 
 function reportCircuit(log: GatewayLogger, { target, state, cause, ms }: CircuitChange): void {
-  if (state === "open") log.warn("a target is left alone for a while", { target, cause, ms });
-  else log.info("a target is back", { target });
+  if (state === "open") log.warn("circuit opened", { target, cause, ms });
+  else log.info("circuit closed", { target });
 }
 
 /** The limits of keys as they stand: a restart gives nobody a new day. */
@@ -202,7 +202,7 @@ async function limiterOf(
 }
 
 function reportForgotten(log: GatewayLogger, of: JsonObject): void {
-  log.error("a request never gave back its place, which was freed; please report this", of);
+  log.error("a concurrency permit leaked and was reclaimed; please report this", of);
 }
 
 function warnOfBudget(

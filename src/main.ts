@@ -114,7 +114,7 @@ async function stop(
   { gateway, server, storage, log, drain }: Running,
   hurried: Promise<void>,
 ): Promise<void> {
-  log.info("shutting down; asked again, it cuts running answers", {
+  log.info("shutting down; a second signal ends running requests at once", {
     running: gateway.calls.running,
   });
   const end = performance.now() + drain;
@@ -123,7 +123,7 @@ async function stop(
   const drained = gateway.calls.drain();
   await Promise.race([drained, Bun.sleep(drain), hurried]);
   if (gateway.calls.running > 0) {
-    log.warn("requests took longer than server.drain and are cut", { running: gateway.calls.running });
+    log.warn("ending requests that took longer than server.drain", { running: gateway.calls.running });
     gateway.calls.abort(new GatewayError("shutting_down", "this gateway is shutting down"));
     await Promise.race([drained, Bun.sleep(lastWords)]);
   }

@@ -45,26 +45,22 @@ export function metricsPage(_: Request, gateway: MetricsSources): Response {
 }
 
 function* work({ bodies, settlements, calls, ledger }: MetricsSources): Generator<string> {
-  yield* single("modelyard_requests_in_flight", "Requests that are being answered.", calls.running);
+  yield* single("modelyard_requests_in_flight", "Requests in flight.", calls.running);
   yield* single("modelyard_request_bodies_bytes", "Request bodies in memory.", bodies.used);
-  yield* single(
-    "modelyard_ledger_pending_rows",
-    "Rows of the ledger that wait to be written.",
-    ledger.pending,
-  );
+  yield* single("modelyard_ledger_pending_rows", "Ledger rows that are not written yet.", ledger.pending);
   yield* single(
     "modelyard_ledger_dropped_rows",
-    "Requests for whose rows there was no room.",
+    "Requests without a ledger row, because too many were pending.",
     ledger.dropped,
   );
   const failed = {
     name: "modelyard_ledger_failed_writes_total",
-    help: "Writes that failed of what a killed process must not lose.",
+    help: "Failed writes of the ledger's write-ahead log.",
   };
   yield* counterLines(failed, [{ labels: {}, value: ledger.failures }]);
   yield* single(
     "modelyard_pending_bookings",
-    "Ended requests whose tokens are still to be counted.",
+    "Ended requests whose tokens are not counted yet.",
     settlements.pending,
   );
   yield* single("process_resident_memory_bytes", "Resident memory.", process.memoryUsage.rss());
@@ -72,12 +68,12 @@ function* work({ bodies, settlements, calls, ledger }: MetricsSources): Generato
 
 function* limiters({ limiter, upstreamLimiter }: MetricsSources): Generator<string> {
   const both = Object.entries({ keys: limiter, upstreams: upstreamLimiter });
-  const open = { name: "modelyard_limit_open_slots", help: "Requests that count as concurrent ones." };
+  const open = { name: "modelyard_limit_open_slots", help: "Concurrency permits that are held." };
   yield* gaugeLines(
     open,
     both.map(([of, { running }]) => ({ labels: { of }, value: running })),
   );
-  const known = { name: "modelyard_limit_subjects", help: "Keys and upstreams whose past is remembered." };
+  const known = { name: "modelyard_limit_subjects", help: "Keys and upstreams with recent requests." };
   yield* gaugeLines(
     known,
     both.map(([of, { size }]) => ({ labels: { of }, value: size })),
@@ -86,21 +82,21 @@ function* limiters({ limiter, upstreamLimiter }: MetricsSources): Generator<stri
 
 function* contents({ count, evicted, coalescer, size }: ResponseCache): Generator<string> {
   yield* single("modelyard_cache_entries", "Answers in the response cache.", count);
-  yield* single("modelyard_cache_bytes", "What they take.", size);
+  yield* single("modelyard_cache_bytes", "Memory of the response cache.", size);
   const evictions = {
     name: "modelyard_cache_evictions_total",
-    help: "Answers that went because others needed their room.",
+    help: "Answers that were evicted from the response cache.",
   };
   yield* counterLines(evictions, [{ labels: {}, value: evicted }]);
-  yield* single("modelyard_flights", "Answers under way that may be shared.", coalescer.running);
-  yield* single("modelyard_flights_bytes", "What is kept of answers under way.", coalescer.size);
+  yield* single("modelyard_flights", "Running upstream calls that requests can share.", coalescer.running);
+  yield* single("modelyard_flights_bytes", "Memory of the answers of running shared calls.", coalescer.size);
 }
 
 function* upstreamStates(measured: MetricsSources): Generator<string> {
   const { targets, upstreams } = measured;
   const circuits = {
     name: "modelyard_circuit_state",
-    help: "The circuit of a target: 1 for the state that it is in.",
+    help: "State of a target's circuit breaker: 1 for the current state.",
   };
   // Clients make names up: a closed circuit is told only where the model is known.
   const states = [...targets.circuits()]
@@ -117,7 +113,7 @@ function* upstreamStates(measured: MetricsSources): Generator<string> {
   yield* gaugeLines(pools, readings("states", "state"));
   const retired = {
     name: "modelyard_pool_retired_credentials_total",
-    help: "Credentials that an upstream refused for good; configured ones are tried again when they are configured anew.",
+    help: "Credentials that an upstream rejected permanently.",
   };
   yield* counterLines(retired, readings("retired", "origin"));
 }

@@ -42,12 +42,12 @@ export class RequestMetrics {
   });
   readonly #refused = new Counter({
     name: "modelyard_refused_requests_total",
-    help: "Requests that were refused before they were admitted, by error code.",
+    help: "Requests that were refused before admission, by error code.",
     labels: ["code", "key"],
   });
   readonly #cache = new Counter({
     name: "modelyard_cache_requests_total",
-    help: "Admitted requests by what the response cache had to do with them.",
+    help: "Admitted requests by cache result.",
     labels: ["state"],
   });
   readonly #tokens = new Counter({
@@ -57,12 +57,12 @@ export class RequestMetrics {
   });
   readonly #cost = new Counter({
     name: "modelyard_cost_usd_total",
-    help: "USD, of the requests whose price is known.",
+    help: "Cost in USD of requests with a known price.",
     labels: BY_KEY,
   });
   readonly #unpriced = new Counter({
     name: "modelyard_unpriced_requests_total",
-    help: "Ended requests whose price is not known.",
+    help: "Ended requests without a known price.",
     labels: BY_KEY,
   });
   readonly #duration = new Histogram(
@@ -84,7 +84,7 @@ export class RequestMetrics {
   readonly #tokenUsage = new Histogram(
     {
       name: "gen_ai_client_token_usage",
-      help: "Tokens of a request and of its answer, where an upstream told them.",
+      help: "Tokens of a request and of its answer, as reported by upstreams.",
       labels: ["gen_ai_token_type", ...TARGET],
     },
     TOKEN_BOUNDS,
@@ -100,7 +100,7 @@ export class RequestMetrics {
   readonly #queue = new Histogram(
     {
       name: "modelyard_queue_seconds",
-      help: "How long requests waited for a free credential of the upstream that was asked last, where they did.",
+      help: "Time that requests waited for a free credential, by the last upstream that was tried.",
       labels: ["upstream"],
     },
     QUEUE_BOUNDS,
