@@ -1,10 +1,11 @@
+import { isPending } from "../runtime/reusable-deferred.ts";
 import type { AnswerBatches, AnswerEvent } from "./answer-event.ts";
 
-/** Hands each event of an answer to `take`. Rejects with what the answer, or `take`, fails with; then the answer is left. */
+/** Passes each event of an answer to `take`. Rejects with what the answer or `take` fails with; `take`'s failure leaves it. */
 export async function readAll(answer: AnswerBatches, take: (event: AnswerEvent) => void): Promise<void> {
   for (;;) {
-    const coming = answer.next();
-    const next = coming instanceof Promise ? await coming : coming;
+    const pending = answer.next();
+    const next = isPending(pending) ? await pending : pending;
     if (next.done) return;
     try {
       for (const event of next.value) take(event);

@@ -1,7 +1,5 @@
 import type { Batches, NextBatch } from "../contract/index.ts";
-import type { Continuation } from "../runtime/reusable-deferred.ts";
-import { ReusableDeferred } from "../runtime/reusable-deferred.ts";
-import { isPending, subscribeOnce } from "../runtime/reusable-deferred.ts";
+import { Stage } from "../runtime/stage.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
 import type { LimitRefusal, Permit, RateLimiter } from "../limits/rate-limiter.ts";
 import type { RequestEstimate } from "../usage/token-estimate.ts";
@@ -26,34 +24,21 @@ const NOTHING = { input: 0, output: 0 };
 
 /** The answer's events as they are; at their end the permit is settled with the tokens that they told of, or were. */
 export function settling(events: Batches, permit: Permit, { input: estimated }: RequestEstimate): Batches {
-  return new SettlingBatches(events, permit, estimated);
+  return new SettlingStage(events, permit, estimated);
 }
 
-class SettlingBatches implements Batches, Continuation<NextBatch> {
+class SettlingStage extends Stage<NextBatch, NextBatch> implements Batches {
   readonly #events: Batches;
   readonly #permit: Permit;
   readonly #estimated: number;
-  readonly #later = new ReusableDeferred<NextBatch>();
   readonly #said = new TokenTally();
   readonly #usage = new UsageObserver(this.#said);
 
   constructor(events: Batches, permit: Permit, estimated: number) {
+    super();
     this.#events = events;
     this.#permit = permit;
     this.#estimated = estimated;
-  }
-
-  next(): NextBatch | ReusableDeferred<NextBatch> {
-    let next: NextBatch | PromiseLike<NextBatch>;
-    try {
-      next = this.#events.next();
-    } catch (error) {
-      this.#settle();
-      throw error;
-    }
-    if (!isPending(next)) return this.#count(next);
-    subscribeOnce(next, this);
-    return this.#later;
   }
 
   async return(): Promise<unknown> {
@@ -61,21 +46,19 @@ class SettlingBatches implements Batches, Continuation<NextBatch> {
     return this.#events.return?.();
   }
 
-  /** Of the events. */
-  onValue(next: NextBatch): void {
-    this.#later.resolve(this.#count(next));
+  protected override read(): NextBatch | PromiseLike<NextBatch> {
+    return this.#events.next();
   }
 
-  /** Of the events. */
-  onError(error: unknown): void {
-    this.#settle();
-    this.#later.reject(error);
-  }
-
-  #count(next: NextBatch): NextBatch {
+  protected override map(next: NextBatch): NextBatch {
     if (next.done) this.#settle(true);
     else this.#usage.observe(next.value);
     return next;
+  }
+
+  protected override fail(error: unknown): never {
+    this.#settle();
+    throw error;
   }
 
   #settle(isComplete = false): void {

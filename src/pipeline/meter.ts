@@ -2,7 +2,7 @@ import type { AnswerBatches, CountedUsage, DeliveredEvent, NextAnswerBatch } fro
 import { sanitizeUsage } from "../answer/sanitize-usage.ts";
 import type { Answer } from "../attempts/answer.ts";
 import type { Batches, EmbedResult, NextBatch } from "../contract/index.ts";
-import { isPending } from "../runtime/reusable-deferred.ts";
+import { Stage } from "../runtime/stage.ts";
 import type { GenerateRequest, VectorRequest } from "../dialects/model-request.ts";
 import { promptTokens } from "../usage/prompt-tokens.ts";
 import { UsageTracker } from "../usage/usage-tracker.ts";
@@ -70,7 +70,7 @@ type Delivered = NextAnswerBatch<DeliveredEvent>;
 const END: Delivered = { done: true, value: undefined };
 
 /** An answer's events, whose usage is tracked, and one usage behind them if that is `told`. */
-export class MeteredEvents implements AnswerBatches<DeliveredEvent> {
+export class MeteredEvents extends Stage<NextBatch, Delivered> implements AnswerBatches<DeliveredEvent> {
   /** The events as they come. Their reader hands each batch to `take`, which saves a promise for each. */
   readonly source: Batches;
   readonly #tracker: UsageTracker;
@@ -82,28 +82,26 @@ export class MeteredEvents implements AnswerBatches<DeliveredEvent> {
     tracker: UsageTracker,
     { ticket, told }: { readonly ticket: Ticket; readonly told: boolean },
   ) {
+    super();
     this.source = events;
     this.#tracker = tracker;
     this.#ticket = ticket;
     this.#told = told;
   }
 
-  next(): Delivered | PromiseLike<Delivered> {
-    for (;;) {
-      const next = this.source.next();
-      if (isPending(next)) return next.then(this.#came);
-      const said = this.take(next);
-      if (said) return said;
-    }
-  }
-
   async return(): Promise<unknown> {
     return this.source.return?.();
   }
 
-  readonly #came = (next: NextBatch): Delivered | PromiseLike<Delivered> => this.take(next) ?? this.next();
+  protected override read(): NextBatch | PromiseLike<NextBatch> {
+    return this.source.next();
+  }
 
-  /** What the client gets of what came of the source; undefined where that is nothing. */
+  protected override map(next: NextBatch): Delivered | Promise<Delivered> | undefined {
+    return this.take(next);
+  }
+
+  /** Returns what the client gets of a batch of the source; undefined where that is nothing. */
   take(next: NextBatch): Delivered | Promise<Delivered> | undefined {
     if (next.done) return this.#end();
     this.#ticket.delivering();

@@ -1,9 +1,8 @@
 import type { CountedUsage, DeliveredEvent, NextAnswerBatch } from "../answer/answer-event.ts";
+import { END_OF_BATCHES } from "../answer/batches.ts";
 import { PlainAnswer } from "../answer/plain-answer.ts";
 import type { Answer } from "../attempts/answer.ts";
 import type { NextBatch } from "../contract/index.ts";
-import type { Continuation } from "../runtime/reusable-deferred.ts";
-import { isPending, ReusableDeferred, subscribeOnce } from "../runtime/reusable-deferred.ts";
 import { AnswerFrames } from "../dialects/answer-frames.ts";
 import type { GenerateEndpoint } from "../dialects/dialect.ts";
 import type { GenerateRequest, VectorRequest } from "../dialects/model-request.ts";
@@ -13,6 +12,7 @@ import { stringifyJson } from "../json/json-text.ts";
 import { logUnforeseen } from "../log.ts";
 import type { Chunks, NextChunk } from "../runtime/readable.ts";
 import { readable } from "../runtime/readable.ts";
+import { Stage } from "../runtime/stage.ts";
 import { responseBody } from "../runtime/write-chunks.ts";
 import type { Ticket } from "./admission/admit.ts";
 import { headersOf } from "./answer-headers.ts";
@@ -161,29 +161,18 @@ type Delivered = NextAnswerBatch<DeliveredEvent>;
 type Begun = MeteredAnswer | Promise<MeteredAnswer>;
 
 /** The body of a stream: it ends with `[DONE]`, or with an error frame, and never throws. */
-class Frames implements Chunks, Continuation<NextBatch> {
+class Frames extends Stage<NextBatch, NextChunk> implements Chunks {
   readonly #answer: Begun;
   readonly #exchange: Exchange;
   readonly #writer: AnswerFrames;
-  readonly #later = new ReusableDeferred<NextChunk>();
   #events: MeteredEvents | undefined;
   #isOver = false;
 
   constructor({ exchange, request }: Ticket<GenerateRequest>, endpoint: GenerateEndpoint, answer: Begun) {
+    super();
     this.#answer = answer;
     this.#exchange = exchange;
     this.#writer = new AnswerFrames(endpoint.writer(request));
-  }
-
-  next(): NextChunk | ReusableDeferred<NextChunk> {
-    if (this.#isOver) return END;
-    if (this.#events) return this.#read(this.#events);
-    if (!(this.#answer instanceof Promise)) return this.#begin(this.#answer);
-    this.#answer.then(
-      (answer) => this.#tell(this.#begin(answer)),
-      (error: unknown) => this.onError(error),
-    );
-    return this.#later;
   }
 
   async return(): Promise<unknown> {
@@ -191,83 +180,40 @@ class Frames implements Chunks, Continuation<NextBatch> {
     return this.#events?.return();
   }
 
-  #begin({ content: events }: MeteredAnswer): NextChunk | ReusableDeferred<NextChunk> {
+  protected override read(): NextBatch | PromiseLike<NextBatch> {
+    if (this.#isOver) return END_OF_BATCHES;
+    if (this.#events) return this.#events.source.next();
+    const answer = this.#answer;
+    return answer instanceof Promise ? answer.then((begun) => this.#begin(begun)) : this.#begin(answer);
+  }
+
+  #begin({ content: events }: MeteredAnswer): NextBatch | PromiseLike<NextBatch> {
     this.#events = events;
-    return this.#read(events);
+    return events.source.next();
   }
 
-  #read(events: MeteredEvents): NextChunk | ReusableDeferred<NextChunk> {
+  protected override map(next: NextBatch): NextChunk | Promise<NextChunk> | undefined {
+    if (this.#isOver || this.#exchange.hasLeft) return END;
     try {
-      for (;;) {
-        const next = events.source.next();
-        if (isPending(next)) {
-          subscribeOnce(next, this);
-          return this.#later;
-        }
-        const written = this.#write(events.take(next));
-        if (written) return written;
-      }
+      const said = this.#events?.take(next);
+      if (!(said instanceof Promise)) return said && this.#frames(said);
+      return said
+        .then((counted) => this.#frames(counted) ?? EMPTY)
+        .catch((error: unknown) => this.fail(error));
     } catch (error) {
-      return this.#fail(error);
+      return this.fail(error);
     }
   }
 
-  /** Of the answer. */
-  onValue(next: NextBatch): void {
-    this.#tell(this.#writeNext(next));
-  }
-
-  /** Of the answer. */
-  onError(error: unknown): void {
-    this.#tell(this.#isLeft ? END : this.#fail(error));
-  }
-
-  get #isLeft(): boolean {
-    return this.#isOver || this.#exchange.hasLeft;
-  }
-
-  /** Else the same wait goes on. */
-  #tell(chunk: NextChunk | ReusableDeferred<NextChunk>): void {
-    if (!(chunk instanceof ReusableDeferred)) this.#later.resolve(chunk);
-  }
-
-  #writeNext(next: NextBatch): NextChunk | ReusableDeferred<NextChunk> {
-    if (this.#isLeft) return END;
-    try {
-      return this.#write(this.#events?.take(next)) ?? this.next();
-    } catch (error) {
-      return this.#fail(error);
-    }
-  }
-
-  /** The frames of what was said; undefined where there are none. */
-  #write(
-    said: Delivered | Promise<Delivered> | undefined,
-  ): NextChunk | ReusableDeferred<NextChunk> | undefined {
-    if (said === undefined) return undefined;
-    if (!(said instanceof Promise)) return this.#frames(said);
-    said.then(
-      (counted) => this.#tell(this.#writeCounted(counted)),
-      (error: unknown) => this.onError(error),
-    );
-    return this.#later;
-  }
-
-  #writeCounted(said: Delivered): NextChunk | ReusableDeferred<NextChunk> {
-    try {
-      return this.#frames(said) ?? this.next();
-    } catch (error) {
-      return this.#fail(error);
-    }
-  }
-
-  #frames({ done, value: batch }: Delivered): NextChunk | ReusableDeferred<NextChunk> | undefined {
+  /** Returns the frames of a batch; undefined where there are none. */
+  #frames({ done, value: batch }: Delivered): NextChunk | undefined {
     if (done) return this.#last(this.#writer.end());
     const text = this.#writer.write(batch);
     return text === "" ? undefined : { done: false, value: text };
   }
 
-  #fail(error: unknown): NextChunk {
+  protected override fail(error: unknown): NextChunk {
+    if (this.#isOver || this.#exchange.hasLeft) return END;
     const failure = toGatewayError(error);
     if (failure.code === "internal_error") {
       logUnforeseen(this.#exchange.log, "an answer broke in the gateway itself", error);
@@ -287,3 +233,4 @@ class Frames implements Chunks, Continuation<NextBatch> {
 }
 
 const END: NextChunk = { done: true, value: undefined };
+const EMPTY: NextChunk = { done: false, value: "" };
