@@ -14,6 +14,7 @@ import { answerOf } from "./answer/answer.ts";
 import { fetchModels, modelOf } from "./models.ts";
 import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";
+import { EXTENSIONS } from "./request/extensions.ts";
 import { mapRequest } from "./request/request.ts";
 import { TOOL_NAMES } from "./request/tools.ts";
 import { traitsOf } from "./traits.ts";
@@ -32,6 +33,10 @@ export class Anthropic implements Upstream {
     this.#host = host;
     this.#keys = new ApiKeys(keysOf(options), host);
     this.#url = `${options.base_url.replace(/\/+$/, "").replace(/\/v1$/, "")}/v1`;
+  }
+
+  get extensions(): readonly string[] {
+    return EXTENSIONS;
   }
 
   start(): void {

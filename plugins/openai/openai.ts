@@ -31,6 +31,7 @@ const CHAT_ONLY_MESSAGE = /chat model|chat\/completions/i;
 
 /** A server with OpenAI's API as an upstream. Requests are forwarded as the client wrote them. */
 export class OpenAi implements Upstream {
+  readonly extensions: readonly string[];
   readonly #options: Options;
   readonly #address: Address;
   readonly #fetch: typeof fetch;
@@ -46,6 +47,8 @@ export class OpenAi implements Upstream {
     this.#fetch = options.proxy === undefined ? host.fetch : withProxy(options.proxy, host.fetch);
     this.#keys = new ApiKeys(keys, host);
     const preset: Partial<Preset> = options.preset ? PRESETS[options.preset] : {};
+    // Reasoning goes back in the form in which the server gave it.
+    this.extensions = ["reasoning_content", ...(preset.extensions ?? [])];
     this.#history = new HistoryAdapter({
       reasoning: preset.reasoning,
       system: options.developer === "system",

@@ -6,6 +6,8 @@ export interface Preset {
   readonly needsKey: boolean;
   /** The documented form of its reasoning; without it the first answer shows the form. */
   readonly reasoning?: ReasoningForm;
+  /** What it understands beyond OpenAI's chat completions. */
+  readonly extensions?: readonly string[];
 }
 
 const hosted = (url: string, reasoning?: ReasoningForm): Preset => ({
@@ -13,12 +15,19 @@ const hosted = (url: string, reasoning?: ReasoningForm): Preset => ({
   needsKey: true,
   ...(reasoning && { reasoning }),
 });
-const local = (port: number): Preset => ({ url: `http://127.0.0.1:${port}/v1`, needsKey: false });
+const local = (port: number): Preset => ({
+  url: `http://127.0.0.1:${port}/v1`,
+  needsKey: false,
+  extensions: ["top_k"],
+});
 
 /** The well-known servers by name, with the URLs of their own documentation. */
 export const PRESETS = {
   openai: hosted("https://api.openai.com/v1"),
-  openrouter: hosted("https://openrouter.ai/api/v1", "reasoning"),
+  openrouter: {
+    ...hosted("https://openrouter.ai/api/v1", "reasoning"),
+    extensions: ["cache_control", "reasoning_details", "top_k"],
+  },
   groq: hosted("https://api.groq.com/openai/v1", "reasoning"),
   deepseek: hosted("https://api.deepseek.com/v1", "reasoning_content"),
   mistral: hosted("https://api.mistral.ai/v1", "thinking"),

@@ -31,6 +31,13 @@ export interface Upstream {
    * `idle` count for plain requests, too. Leave it out where a plain answer comes in one piece.
    */
   readonly alwaysStreams?: boolean;
+  /**
+   * What `chat` understands beyond OpenAI's chat completions. A request that was translated from another API is given without
+   * everything else of that API's own. Each is the name of a member (`cache_control`, `is_error`, `reasoning_details`,
+   * `thinking`, `top_k` …), the type of a content part (`document`, `search_result` …), or one of: `server_tools`, tools that
+   * the upstream runs itself; `tool_media`, pictures and files in the content of a `tool` message.
+   */
+  readonly extensions?: readonly string[];
   /** Begins background work. Called once, and only when the gateway really serves. */
   start?(): void | Promise<void>;
   /**

@@ -28,7 +28,7 @@ const MAPPED_ELSEWHERE = new Set([
 /**
  * Anthropic's own parameters, which are passed on unchanged: https://platform.claude.com/docs/en/api/messages/create
  */
-const NATIVE = new Set([
+export const NATIVE = new Set([
   "billing_policy",
   "cache_control",
   "compaction",

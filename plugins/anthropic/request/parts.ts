@@ -95,7 +95,7 @@ const BUILDERS = new Map<string, readonly [string, (part: ContentPart, place: st
 ]);
 
 /** Anthropic's own members of OpenAI's parts. */
-const NATIVE_MEMBERS = new Set(["cache_control", "citations", "context"]);
+export const NATIVE_MEMBERS = new Set(["cache_control", "citations", "context"]);
 
 function textBlock(part: ContentPart, place: string): Block {
   const { text } = part;

@@ -47,7 +47,7 @@ export function isForcedChoice(choice: JsonObject | undefined): boolean {
 }
 
 /** Anthropic's own members of a tool, accepted beside `function` and in it. */
-const NATIVE_MEMBERS = [
+export const NATIVE_MEMBERS = [
   "cache_control",
   "defer_loading",
   "eager_input_streaming",
