@@ -1,5 +1,5 @@
 import type { AnswerBatches, AnswerEvent, CountedUsage } from "../answer/answer-event.ts";
-import type { Capabilities, JsonObject } from "../contract/index.ts";
+import type { Capabilities, JsonObject, Usage } from "../contract/index.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";
 import type { Standing } from "../limits/rate-limiter.ts";
 import type { GenerateRequest, VectorRequest } from "./model-request.ts";
@@ -12,6 +12,10 @@ export interface Dialect {
   readonly endpoints: readonly DialectEndpoint[];
   /** The request headers in which clients send their key, in the order in which they are tried. */
   readonly keyHeaders: readonly string[];
+  /** The answer header, beside `x-request-id`, in which clients look for the request's id. */
+  readonly requestIdHeader?: string;
+  /** Its own answer headers, which browsers let a page read, as one text. */
+  readonly exposedHeaders?: string;
   /** The request headers that upstreams are given, by their names in lower case. */
   readonly forwardedHeaders: readonly string[];
   /** The schema of an error's body, for openapi.json. */
@@ -46,8 +50,11 @@ export interface GenerateEndpoint extends EndpointBase {
   readonly comment: string;
   /** Checks a body; throws a GatewayError that names the member at fault. */
   parse(body: unknown): GenerateRequest;
-  /** Writes the streamed answer to a request that `parse` has returned. */
-  writer(request: GenerateRequest): FrameWriter;
+  /**
+   * Writes the streamed answer to a request that `parse` has returned. `usage` returns the tokens used so far, as far as
+   * they are known, and an estimate of the others.
+   */
+  writer(request: GenerateRequest, usage: () => Usage): FrameWriter;
   /** Collects the whole answer to a request that `parse` has returned. */
   collect(answer: AnswerBatches, request: GenerateRequest): Promise<Collected>;
 }

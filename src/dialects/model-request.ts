@@ -54,6 +54,11 @@ export abstract class ModelRequest<Body extends ModelBody = ModelBody> implement
     return !asksForNothing(this, name);
   }
 
+  /** Returns what the client calls a member that the upstream names, as `stop` or `messages[].name`. */
+  clientName(member: string): string {
+    return member;
+  }
+
   /** Lets go of the bytes: no other upstream will be asked. */
   forgetBytes(): void {
     forgetSource(this.body);

@@ -71,9 +71,11 @@ class VectorLoop extends FailoverLoop<VectorRequest, EmbedResult> {
   }
 }
 
-/** The parameters that an upstream ignored, of those that ask for something. */
+/** The parameters that an upstream ignored, of those that ask for something, as the client calls them. */
 function named(ignored: readonly string[], request: ModelRequest): readonly string[] {
-  return ignored.length === 0 ? ignored : ignored.filter((name) => request.asksFor(name));
+  if (ignored.length === 0) return ignored;
+  const asked = ignored.filter((name) => request.asksFor(name));
+  return [...new Set(asked.map((name) => request.clientName(name)))];
 }
 
 /** An answer that is shared with no other request. */

@@ -168,11 +168,12 @@ class Frames extends Stage<NextBatch, NextChunk> implements Chunks {
   #events: MeteredEvents | undefined;
   #isOver = false;
 
-  constructor({ exchange, request }: Ticket<GenerateRequest>, endpoint: GenerateEndpoint, answer: Begun) {
+  constructor(ticket: Ticket<GenerateRequest>, endpoint: GenerateEndpoint, answer: Begun) {
     super();
+    const { exchange, request } = ticket;
     this.#answer = answer;
     this.#exchange = exchange;
-    this.#writer = new AnswerFrames(endpoint.writer(request));
+    this.#writer = new AnswerFrames(endpoint.writer(request, () => ticket.usageSoFar));
   }
 
   async return(): Promise<unknown> {

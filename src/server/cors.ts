@@ -29,13 +29,13 @@ export class Cors {
     this.#origins = new Set(origins.map((origin) => origin.toLowerCase()));
   }
 
-  /** What a browser needs on any answer, a stream's or an error's too. */
-  addHeaders(request: Request, headers: Record<string, string>): void {
+  /** What a browser needs on any answer, a stream's or an error's too. `exposed` are more headers for it to read. */
+  addHeaders(request: Request, headers: Record<string, string>, exposed = ""): void {
     const allowed = this.#allowed(request);
     if (!this.#any) headers["vary"] = "Origin";
     if (allowed === undefined) return;
     headers["access-control-allow-origin"] = allowed;
-    headers["access-control-expose-headers"] = EXPOSED;
+    headers["access-control-expose-headers"] = exposed === "" ? EXPOSED : `${EXPOSED}, ${exposed}`;
   }
 
   /** The answer to an OPTIONS request, which needs no key. */

@@ -109,12 +109,14 @@ export class RequestHandler {
 
   readonly #addExchangeHeaders = (headers: Record<string, string>, exchange: Exchange): void => {
     headers["x-request-id"] = exchange.id;
+    const { requestIdHeader } = exchange.dialect;
+    if (requestIdHeader !== undefined) headers[requestIdHeader] = exchange.id;
     const { caller, admitted } = exchange.stage ?? {};
     const queuedMs = admitted?.queuedMs ?? 0;
     if (queuedMs > 0) headers["x-modelyard-queue-ms"] = String(Math.round(queuedMs));
     // What is left to the key, on every answer to it.
     if (caller) exchange.dialect.addLimitHeaders(this.#gateway.limiter.standing(limited(caller)), headers);
-    this.#cors.addHeaders(exchange.http, headers);
+    this.#cors.addHeaders(exchange.http, headers, exchange.dialect.exposedHeaders);
   };
 
   #explain(error: unknown): GatewayError {

@@ -76,6 +76,11 @@ export class Reservation {
     return this.usage?.known;
   }
 
+  /** What is known of the answer's tokens while it goes on; what isn't known is estimated. */
+  get usageSoFar(): Usage {
+    return this.usage?.estimate().usage ?? {};
+  }
+
   /** Its place is freed if it should ever be forgotten. */
   trackLeak(): void {
     this.#held.permit.trackLeak();

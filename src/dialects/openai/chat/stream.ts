@@ -2,6 +2,7 @@ import type { FinishEvent, JsonObject } from "../../../contract/index.ts";
 import type { AnswerEvent, CountedUsage } from "../../../answer/answer-event.ts";
 import { flattenString } from "../../../runtime/flatten-string.ts";
 import type { FrameWriter, WriterOptions } from "../../dialect.ts";
+import { inOneLine } from "../../one-line.ts";
 import type { GatewayError } from "../../../errors/gateway-error.ts";
 import { errorFrame } from "../error.ts";
 import { DONE_FRAME } from "../sse.ts";
@@ -19,18 +20,6 @@ const NOT_ONCE = new Set([...NOT_EXTRA, "system_fingerprint", "service_tier"]);
  * halves, and what ends a line for some clients to `inOneLine`.
  */
 const PLAIN = /^[ !#-[\]-\u0084\u0086-\u2027\u202a-\ud7ff\ue000-\uffff]*$/;
-
-/** Where Python's `splitlines` also splits, and with it clients that read by lines. Event streams know no such line end. */
-const LINE_ENDS = /[\u0085\u2028\u2029]/g;
-
-/** JSON whose texts have no line end in them. */
-function inOneLine(json: string): string {
-  return json.search(LINE_ENDS) < 0 ? json : json.replace(LINE_ENDS, escaped);
-}
-
-function escaped(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
-}
 
 /** What follows the text in a frame that has nothing else to say. */
 const BEHIND_TEXT = `"},"finish_reason":null}]`;
