@@ -1,0 +1,43 @@
+import { TypeCompiler } from "@sinclair/typebox/compiler";
+import type { Call, ChatRequest, ChatStream, Upstream } from "../../../contract/index.ts";
+import { explain } from "../../explain.ts";
+import type { ModelBody } from "../../model-request.ts";
+import { NativeConversation } from "../../native-conversation.ts";
+import { chatRequest } from "./chat.ts";
+import { chatFor } from "../../fitting/chat-for.ts";
+import { clientName } from "./client-name.ts";
+import { Refusals } from "../../fitting/refusals.ts";
+import { MessagesRequestSchema } from "./schema.ts";
+
+const compiled = TypeCompiler.Compile(MessagesRequestSchema);
+
+/** Returns the client's body, checked. Throws a GatewayError that names the member at fault. */
+export function parseMessagesRequest(body: unknown): MessagesRequest {
+  if (!compiled.Check(body)) throw explain(compiled, body);
+  return new MessagesRequest(body as ModelBody);
+}
+
+/** What is learnt of upstreams holds for all requests. */
+const refusals = new Refusals();
+
+/** A Messages request. Upstreams that speak another API are asked for a chat, without what they don't know. */
+export class MessagesRequest extends NativeConversation {
+  readonly dialect = "anthropic-messages";
+
+  constructor(body: ModelBody) {
+    super(body, { stream: body["stream"] === true, includeUsage: true });
+  }
+
+  override clientName(member: string): string {
+    return clientName(member);
+  }
+
+  protected override toChat(): ChatRequest {
+    return chatRequest(this.body);
+  }
+
+  protected override async askChat(upstream: Upstream, chat: ChatRequest, call: Call): Promise<ChatStream> {
+    const fitted = chatFor(chat, { extensions: new Set(upstream.extensions), call });
+    return refusals.ask(upstream, fitted, call);
+  }
+}

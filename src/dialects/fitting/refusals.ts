@@ -1,0 +1,86 @@
+import type { Call, ChatRequest, ChatStream, Upstream } from "../../contract/index.ts";
+import { UpstreamError } from "../../contract/index.ts";
+
+/** What was learnt of one model of an upstream. */
+interface Learnt {
+  /** The members that it refuses. */
+  readonly refused: Set<string>;
+  /** Whether it knows `max_tokens` by its newer name alone. */
+  renamed: boolean;
+}
+
+/** Models of one upstream that are remembered, as clients name them. */
+const MAX_MODELS = 200;
+
+/** The members that the translation writes, and that not every server or model takes. The answer is the same kind without. */
+const DISPENSABLE = [
+  "reasoning_effort",
+  "parallel_tool_calls",
+  "safety_identifier",
+  "service_tier",
+  "metadata",
+];
+
+const OLD_NAME = "max_tokens";
+const NEW_NAME = "max_completion_tokens";
+
+/** Remembers for each model of an upstream which of the members that a translation writes it refuses. */
+export class Refusals {
+  readonly #known = new WeakMap<Upstream, Map<string, Learnt>>();
+
+  /** Asks for a chat; once more without the members that are refused, if the answer can do without. */
+  async ask(upstream: Upstream, chat: ChatRequest, call: Call): Promise<ChatStream> {
+    const onOmitted = (name: string) => call.ignored(name, "the upstream refuses it");
+    for (;;) {
+      const sent = this.#apply(upstream, chat, onOmitted);
+      try {
+        return await upstream.chat(sent, call);
+      } catch (error) {
+        if (!this.#learn(upstream, sent, error)) throw error;
+      }
+    }
+  }
+
+  /** Learns from a failure. Returns false where the same request would fail in the same way again. */
+  #learn(upstream: Upstream, sent: ChatRequest, error: unknown): boolean {
+    if (!UpstreamError.is(error) || (error.code !== "bad-request" && error.code !== "unsupported"))
+      return false;
+    const words = new Set(`${error.param ?? ""} ${error.message}`.match(/\w+/g));
+    const refused = DISPENSABLE.filter((name) => sent[name] !== undefined && words.has(name));
+    const isRenamed = sent[OLD_NAME] !== undefined && words.has(OLD_NAME) && words.has(NEW_NAME);
+    if (refused.length === 0 && !isRenamed) return false;
+    const learnt = this.#of(upstream, sent.model);
+    for (const name of refused) learnt.refused.add(name);
+    learnt.renamed ||= isRenamed;
+    return true;
+  }
+
+  /** Returns the request as the model takes it. `onOmitted` is called with the name of each member that is left out. */
+  #apply(upstream: Upstream, chat: ChatRequest, onOmitted: (name: string) => void): ChatRequest {
+    const learnt = this.#known.get(upstream)?.get(chat.model);
+    if (!learnt) return chat;
+    const fitted = { ...chat } as Record<string, ChatRequest[string]>;
+    for (const name of learnt.refused) {
+      if (fitted[name] === undefined) continue;
+      delete fitted[name];
+      onOmitted(name);
+    }
+    if (learnt.renamed && fitted[OLD_NAME] !== undefined) {
+      fitted[NEW_NAME] = fitted[OLD_NAME];
+      delete fitted[OLD_NAME];
+    }
+    return fitted as unknown as ChatRequest;
+  }
+
+  #of(upstream: Upstream, model: string): Learnt {
+    const models = this.#known.get(upstream) ?? new Map<string, Learnt>();
+    this.#known.set(upstream, models);
+    let learnt = models.get(model);
+    if (!learnt) {
+      if (models.size >= MAX_MODELS) models.clear();
+      learnt = { refused: new Set(), renamed: false };
+      models.set(model, learnt);
+    }
+    return learnt;
+  }
+}
