@@ -25,11 +25,11 @@ import {
 
 /** What plugins may lean on. A name that leaves is a new `apiVersion`; one that comes is for ever: think twice. */
 const CONTRACT = `
-  Duration FAILURES HeaderMap HeaderValue LosslessNumber Secret Type UpstreamError definePlugin foldExtra isNumber
+  Duration FAILURES HeaderMap HeaderValue LosslessNumber Secret Type UpstreamError definePlugin foldExtra isNumber promptsOf
   type Batches, type Blame, type Call, type CanonicalEvent, type Capabilities, type ChatEvent, type ChatRequest, type ChatStream, type CompletionRequest,
   type ContentPart, type EmbedInput, type EmbedRequest, type EmbedResult, type ExtraEvent, type Failure, type FinishEvent,
   type FinishReason, type FoldedFields, type Host, type Json, type JsonObject, type KeyValue, type Logger,
-  type Message, type Model, type NativeDialect, type NativeErrorWords, type NativeEvent, type NativeRequest, type NextBatch, type ReasoningEvent, type SecretOptions, type SetOptions, type Static, type StoredValue, type TSchema, type TextEvent,
+  type Message, type Model, type NativeDialect, type NativeErrorWords, type NativeEvent, type NativeRequest, type NextBatch, type Prompt, type ReasoningEvent, type SecretOptions, type SetOptions, type Static, type StoredValue, type TSchema, type TextEvent,
   type ToolCallEvent, type Upstream, type UpstreamErrorCode, type UpstreamErrorOptions, type UpstreamPlugin,
   type Usage, type UsageEvent`;
 

@@ -1,4 +1,4 @@
-import { UpstreamError } from "modelyard/plugin";
+import { promptsOf, UpstreamError } from "modelyard/plugin";
 import type {
   Call,
   ChatRequest,
@@ -37,6 +37,7 @@ export class OpenAi implements Upstream {
   readonly #fetch: typeof fetch;
   readonly #keys: ApiKeys;
   readonly #history: HistoryAdapter;
+  readonly completesLists = true;
   /** False after the server has rejected `stream_options`. */
   #requestsUsage = true;
 
@@ -99,7 +100,7 @@ export class OpenAi implements Upstream {
         target.call.ignored(name, "the server refuses it"),
       );
       try {
-        return this.#stream(await this.#postGeneration(target, sent), target, sent);
+        return this.#stream(await this.#postGeneration(target, sent), target, sent.n ?? 1);
       } catch (error) {
         if (!UpstreamError.is(error) || !this.#history.learnRefusal(error, sent)) throw error;
       }
@@ -107,12 +108,13 @@ export class OpenAi implements Upstream {
   }
 
   async #complete(target: EndpointCall, request: CompletionRequest): Promise<ChatStream> {
-    return this.#stream(await this.#postGeneration(target, request), target, request);
+    const choices = promptsOf(request.prompt).length * (request.n ?? 1);
+    return this.#stream(await this.#postGeneration(target, request), target, choices);
   }
 
-  #stream(response: Response, { call }: EndpointCall, { n }: ChatRequest | CompletionRequest): ChatStream {
+  #stream(response: Response, { call }: EndpointCall, choices: number): ChatStream {
     const { learnReasoning: onReasoning } = this.#history;
-    return openaiStream(response, { choices: n ?? 1, call, onReasoning });
+    return openaiStream(response, { choices, call, onReasoning });
   }
 
   #postGeneration(target: EndpointCall, request: ChatRequest | CompletionRequest): Promise<Response> {

@@ -28,6 +28,7 @@ export { isNumber, LosslessNumber } from "./lossless-number.ts";
 export type { NativeDialect, NativeErrorWords, NativeRequest } from "./native.ts";
 export { Duration, HeaderMap, HeaderValue, Secret, Type } from "./options.ts";
 export type { SecretOptions, Static, TSchema } from "./options.ts";
+export { promptsOf } from "./request.ts";
 export type {
   ChatRequest,
   CompletionRequest,
@@ -35,6 +36,7 @@ export type {
   EmbedInput,
   EmbedRequest,
   Message,
+  Prompt,
 } from "./request.ts";
 export { definePlugin } from "./upstream.ts";
 export type {

@@ -35,11 +35,23 @@ export interface ContentPart extends JsonObject {
  */
 export interface CompletionRequest {
   readonly model: string;
-  readonly prompt: string;
+  readonly prompt: Prompt;
   readonly stream?: boolean | null;
   readonly stream_options?: { readonly include_usage?: boolean | null } | null;
   readonly n?: number | null;
   readonly [field: string]: Json | undefined;
+}
+
+/**
+ * A text to be continued, several, or the same as token numbers. Only an upstream that says `completesLists` is given
+ * another one than a string.
+ */
+export type Prompt = string | readonly string[] | readonly number[] | readonly (readonly number[])[];
+
+/** Returns the prompts of a request one by one. Prompt `p` is answered by the choices from `p × n` on. */
+export function promptsOf(prompt: Prompt): readonly (string | readonly number[])[] {
+  const isOne = typeof prompt === "string" || typeof prompt[0] === "number";
+  return isOne ? [prompt as string | readonly number[]] : (prompt as readonly string[]);
 }
 
 /**

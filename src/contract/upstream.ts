@@ -69,6 +69,11 @@ export interface Upstream {
    * prompt as a user's message.
    */
   complete?(request: CompletionRequest, call: Call): ChatStream | Promise<ChatStream>;
+  /**
+   * True if `complete` takes every form of `prompt`: it is then given a list of prompts as it is, and its choices count
+   * on from prompt to prompt. Otherwise it is asked once for each text of a list.
+   */
+  readonly completesLists?: boolean;
   /** Turns texts into vectors. */
   embed?(request: EmbedRequest, call: Call): Promise<EmbedResult>;
   /** What people should see of its state: a pool's credentials by state, a socket's health. No secrets. */

@@ -1,8 +1,9 @@
 import type { EmbedRequest, Message } from "../contract/index.ts";
 import type { RequestMembers } from "../json/request-members.ts";
-import { estimateRequest } from "./token-estimate.ts";
+import { promptsOf } from "../contract/index.ts";
+import type { UncheckedInput } from "./token-estimate.ts";
+import { estimateRequest, isPrompt, isTokens } from "./token-estimate.ts";
 import type { TokenCounter } from "./token-counter.ts";
-import { isTokens } from "./token-estimate.ts";
 
 // What OpenAI's format adds to each message, and to begin the answer.
 const TOKENS_PER_MESSAGE = 3;
@@ -12,7 +13,7 @@ export async function promptTokens(request: RequestMembers, counter: TokenCounte
   const [messages, prompt] = [request.member("messages"), request.member("prompt")];
   const text = counter.text();
   let others = 0;
-  if (typeof prompt === "string") text.add(prompt);
+  if (isPrompt(prompt)) others = addInputs(promptsOf(prompt), text);
   else if (Array.isArray(messages)) others = addMessages(messages as readonly Message[], text);
   else others = addInputs(request.member("input") as EmbedRequest["input"], text);
   const tools = request.member("tools");
@@ -37,12 +38,12 @@ function addMessages(messages: readonly Message[], text: Text): number {
 }
 
 /** Token numbers are tokens. */
-function addInputs(inputs: EmbedRequest["input"], text: Text): number {
+function addInputs(inputs: readonly UncheckedInput[], text: Text): number {
   let numbers = 0;
   for (const input of inputs) {
     if (isTokens(input)) numbers += input.length;
     else if (typeof input === "string") text.add(input);
-    else if (typeof input["text"] === "string") text.add(input["text"]);
+    else if (typeof input?.["text"] === "string") text.add(input["text"]);
   }
   return numbers;
 }

@@ -92,6 +92,14 @@ test("the output is what is asked for, or else the estimate, for each of n answe
   });
 });
 
+test.each([
+  [["four", "four"], 2, 1_000],
+  [[1, 2, 3], 3, 500],
+  [[[1, 2], [3]], 3, 1_000],
+])("each prompt of a list is counted: %j", (prompt, input, output) => {
+  expect(estimate({ model: "m", prompt }, bounds(500))).toEqual({ input, output, outputAsked: false });
+});
+
 test("embeddings have no output, and tokens that are given as numbers are counted", () => {
   const none = { output: 0, outputAsked: false };
   expect(estimate({ model: "m", input: ["four", "fourfour"] }, bounds(500))).toEqual({

@@ -1,5 +1,6 @@
 import type { RequestMembers } from "../json/request-members.ts";
-import type { ContentPart, EmbedInput, EmbedRequest, Message } from "../contract/index.ts";
+import { promptsOf } from "../contract/index.ts";
+import type { ContentPart, EmbedInput, EmbedRequest, Json, Message, Prompt } from "../contract/index.ts";
 
 /** What a request may need, in whole tokens. */
 export interface RequestEstimate {
@@ -71,11 +72,18 @@ export function estimateRequest(request: RequestMembers, bounds: OutputBounds): 
     return { input: Math.ceil(input), ...outputOf(request, bounds) };
   }
   const prompt = request.member("prompt");
-  if (typeof prompt === "string") {
-    return { input: Math.ceil(estimateTokens(prompt)), ...outputOf(request, bounds) };
+  if (isPrompt(prompt)) {
+    const prompts = promptsOf(prompt);
+    const { output, outputAsked } = outputOf(request, bounds);
+    return { input: Math.ceil(inputTokens(prompts)), output: output * prompts.length, outputAsked };
   }
-  const input = embedTokens(request.member("input") as EmbedRequest["input"]);
+  const input = inputTokens(request.member("input") as EmbedRequest["input"]);
   return { input: Math.ceil(input), output: 0, outputAsked: false };
+}
+
+/** Whether a request has a prompt; what stands there in another kind of request was not checked. */
+export function isPrompt(prompt: Json | undefined): prompt is Prompt {
+  return typeof prompt === "string" || Array.isArray(prompt);
 }
 
 function outputOf(
@@ -131,20 +139,23 @@ function jsonTokens(value: unknown): number {
   return value === undefined || value === null ? 0 : estimateTokens(JSON.stringify(value));
 }
 
-function embedTokens(input: EmbedRequest["input"]): number {
+function inputTokens(inputs: readonly UncheckedInput[]): number {
   let tokens = 0;
-  for (const each of input) {
+  for (const each of inputs) {
     if (isTokens(each)) tokens += each.length;
     else {
-      const text = typeof each === "string" ? each : each["text"];
+      const text = typeof each === "string" ? each : each?.["text"];
       tokens += typeof text === "string" ? estimateTokens(text) : IMAGE;
     }
   }
   return tokens;
 }
 
+/** What stands in a list of texts; null where another kind of request has such a member, which nobody has checked. */
+export type UncheckedInput = EmbedInput | null;
+
 /** Whether an input is a text as token numbers. */
-export function isTokens(input: EmbedInput): input is readonly number[] {
+export function isTokens(input: UncheckedInput): input is readonly number[] {
   return Array.isArray(input);
 }
 
