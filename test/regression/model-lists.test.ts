@@ -78,6 +78,17 @@ describe("beside an upstream that never gives its list", () => {
     expect(await response.text()).toContain('\\"hung\\" can\'t be asked for models');
     expect(isGone).toBe(false);
   });
+
+  test("a misspelt name is told the nearest ones, too", async () => {
+    await using hung = silentServer();
+    await using fine = serverOf([{ id: "gpt-mini" }, { id: "opus" }]);
+    await using gateway = await start({ hung: hung.url, fine: fine.url.href });
+    const response = await ask(gateway, "gpt-mino");
+    expect(response.status).toBe(503);
+    const text = await response.text();
+    expect(text).toContain('can\'t be asked for models just now; did you mean \\"gpt-mini\\"?');
+    expect(text).not.toContain("opus");
+  });
 });
 
 describe("a gateway that is there before its upstream", () => {

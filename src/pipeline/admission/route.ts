@@ -97,10 +97,7 @@ function chooseFrom(
   request: Routed,
   { caller, gateway }: RouteDeps,
 ): Choice | Promise<Choice> {
-  if (!resolution) {
-    refuseWhileUnlisted(request.model, gateway);
-    return refuseUnknown(request.model, caller, gateway);
-  }
+  if (!resolution) return refuseUnlisted(request.model, caller, gateway);
   const { via, targets, strategy, onContextLength } = resolution;
   if (targets.length === 0)
     throw new GatewayError("upstream_unavailable", `${via} leads to no upstream that is open now`);
@@ -110,11 +107,12 @@ function chooseFrom(
   return { targets: inOrder(strategy, able, { stickyKey, gateway }), onContextLength };
 }
 
-/** Nobody can say that a model isn't there while an upstream that may have it can't be asked. */
-function refuseWhileUnlisted(asked: string, { catalog }: Gateway): void {
-  const silent = catalog.unreachable().map(({ id }) => `"${id}"`);
-  if (silent.length === 0) return;
-  const message = `no upstream lists "${shownModel(asked)}"; ${silent.join(", ")} can't be asked for models just now`;
+/** Throws `upstream_unavailable` while an upstream that may have the model can't be asked, else `model_not_found`. */
+async function refuseUnlisted(asked: string, caller: Caller, gateway: Gateway): Promise<never> {
+  const silent = gateway.catalog.unreachable().map(({ id }) => `"${id}"`);
+  if (silent.length === 0) return refuseUnknown(asked, caller, gateway);
+  const near = await nearestModels(asked, caller, gateway);
+  const message = `no upstream lists "${shownModel(asked)}"; ${silent.join(", ")} can't be asked for models just now${near}`;
   throw new GatewayError("upstream_unavailable", message, { retryAfterMs: COME_BACK_MS });
 }
 
@@ -174,15 +172,14 @@ function inOrder(
 
 /** Throws `model_not_found` with the nearest names. */
 export async function refuseUnknown(asked: string, caller: Caller, gateway: Gateway): Promise<never> {
-  throw new GatewayError("model_not_found", await notFound(asked, caller, gateway), { param: "model" });
+  const near = await nearestModels(asked, caller, gateway);
+  const message = `there is no model "${shownModel(asked)}"${near || "; GET /v1/models lists them"}`;
+  throw new GatewayError("model_not_found", message, { param: "model" });
 }
 
-async function notFound(asked: string, caller: Caller, gateway: Gateway): Promise<string> {
+/** Returns the end of a message that proposes the nearest names; empty where none is near. */
+async function nearestModels(asked: string, caller: Caller, gateway: Gateway): Promise<string> {
   const names = (await servedModels(caller, gateway)).map(({ id }) => id);
-  const near = nearestNames(asked, names, SUGGESTIONS);
-  const hint =
-    near.length > 0
-      ? `; did you mean ${near.map((name) => `"${name}"`).join(", ")}?`
-      : "; GET /v1/models lists them";
-  return `there is no model "${shownModel(asked)}"${hint}`;
+  const near = nearestNames(asked, names, SUGGESTIONS).map((name) => `"${name}"`);
+  return near.length > 0 ? `; did you mean ${near.join(", ")}?` : "";
 }
