@@ -16,6 +16,36 @@ function bodyFor(request: string): string {
   return answer(request).split(/\r\n\r\n(.*)/s)[1] ?? "";
 }
 
+describe.each(["http", "https"] as const)("over %s", (scheme) => {
+  test.each([
+    ["a part of a status line", "HTTP/1.1 2"],
+    ["a part of a head", "HTTP/1.1 200 OK\r\ncontent-type: app"],
+  ])("a connection that was used before and falls silent after %s breaks off", async (_, wire) => {
+    const yaml = "retry: { attempts: 1 }\n";
+    const timeouts = "{ connect: 100ms, first_event: 150ms, total: 20s }";
+    await using up = await startWireUpstreams({ scheme, client: "own" }, { authority, yaml, timeouts });
+    up.server.respond = (request, socket) =>
+      void socket.write(socket.data.requests === 1 ? answer(request) : wire);
+    expect(await up.ask("openai", false)).toBe("answered");
+    expect(await up.ask("openai", false)).toMatch(/^503 .*closed the connection without an answer/);
+    // A byte of an answer had come: the server may be at work for it.
+    expect(up.server.requests.length).toBe(2);
+  });
+
+  test("interim answers over one tell that the server is at work", async () => {
+    const timeouts = "{ connect: 100ms, first_event: 150ms, total: 20s }";
+    await using up = await startWireUpstreams({ scheme, client: "own" }, { authority, timeouts });
+    up.server.respond = (request, socket) => {
+      if (socket.data.requests === 1) return void socket.write(answer(request));
+      socket.write("HTTP/1.1 102 Processing\r\n\r\n");
+      void Bun.sleep(400).then(() => socket.write(answer(request)));
+    };
+    expect(await up.ask("openai", false)).toBe("answered");
+    expect(await up.ask("openai", false)).toBe("answered");
+    expect(up.server.requests.length).toBe(2);
+  });
+});
+
 describe.each(NAMED_WAYS)("over %s", (_, way) => {
   let up: WireUpstreams;
   beforeAll(async () => {

@@ -179,6 +179,7 @@ export class Connection implements ConnectionControl, ParserEvents {
     const isSwitching = head.status === 101;
     this.#isInterim = head.status < 200 && !isSwitching;
     this.#keepsAlive = keepsAlive && !isSwitching;
+    this.#exchange?.trust();
     if (!this.#isInterim && !this.#exchange?.isOver) this.#exchange?.begin(head);
   }
 

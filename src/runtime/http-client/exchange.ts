@@ -64,12 +64,12 @@ export class Exchange implements ByteSource, Renewable {
   }
 
   /**
-   * The request goes over a connection that was used before: if no byte comes back within so many ms, or until somebody
-   * asks for it by `renew`, the answer fails while it `isUnheard`.
+   * The request goes over a connection that was used before: without the head of an answer within so many ms the answer
+   * fails. Until a byte has come, `renew` lets it fail earlier; it then `isUnheard`.
    */
   distrust(silenceMs: number): void {
     this.#askedAt = performance.now();
-    this.#silence = setTimeout(renew, silenceMs, this);
+    this.#silence = setTimeout(breakOff, silenceMs, this);
     if (this.#cancelling) this.#cancelling.renewable = this;
   }
 
@@ -84,21 +84,26 @@ export class Exchange implements ByteSource, Renewable {
   }
 
   renew(): boolean {
-    if (!this.#silence || this.#isOver) return false;
-    this.end(new Error("a connection that was used before fell silent"));
+    if (!this.#silence || this.#isOver || this.#isHeard) return false;
+    this.breakOff();
+    return true;
+  }
+
+  /** Fails the answer, because its connection fell silent. */
+  breakOff(): void {
+    const error = new Error("a connection that was used before fell silent");
+    this.end(Object.assign(error, { code: "ECONNRESET" }));
     this.#line.drop();
     this.flush();
-    return true;
   }
 
   /** Of the connection: a byte came. */
   heard(): void {
-    if (this.#isHeard) return;
     this.#isHeard = true;
-    this.#trust();
   }
 
-  #trust(): void {
+  /** Of the connection: a head came, be it of an interim answer. */
+  trust(): void {
     clearTimeout(this.#silence);
     this.#silence = undefined;
   }
@@ -155,7 +160,7 @@ export class Exchange implements ByteSource, Renewable {
     this.#isOver = true;
     this.#failure = failure;
     clearTimeout(this.#drop);
-    this.#trust();
+    this.trust();
     this.#cancelling?.forget(this.#cancelled);
     this.#cancelling = undefined;
   }
@@ -219,6 +224,6 @@ export class Exchange implements ByteSource, Renewable {
   };
 }
 
-function renew(exchange: Exchange): void {
-  exchange.renew();
+function breakOff(exchange: Exchange): void {
+  exchange.breakOff();
 }
