@@ -17,6 +17,11 @@ export function httpClient(environment: Environment = PROCESS_ENVIRONMENT): stri
   return environment["MODELYARD_HTTP_CLIENT"] || "own";
 }
 
+/** Returns whether a script of package.json started this process, as `bun run start` does. */
+export function isRunByScript(environment: Environment = PROCESS_ENVIRONMENT): boolean {
+  return environment["npm_lifecycle_event"] !== undefined;
+}
+
 /** Returns the proxy for an address, with its password, or undefined where the address is reached directly. */
 export type ProxyResolver = (url: URL) => URL | undefined;
 

@@ -2,7 +2,7 @@
  * The process: arguments, configuration, build, listen, signals.
  * @module
  */
-import { maxHttpRequests, proxyResolver, httpClient } from "../config/environment.ts";
+import { maxHttpRequests, proxyResolver, httpClient, isRunByScript } from "../config/environment.ts";
 import { configPath, loadConfig, unexpectedArgument } from "../config/load.ts";
 import { ConfigError } from "../config/problem.ts";
 import { banner, keyNotice } from "./server/banner.ts";
@@ -32,10 +32,10 @@ const HURRIED_WORDS_MS = 100;
 const LAST_CHANCE_MS = 1_000;
 
 /**
- * `bun run` passes a Ctrl-C on that the terminal has already sent to the whole group: what comes again within
- * this time is the same one.
+ * `bun run` passes a Ctrl-C on that the terminal has already sent to the whole group, in about a tenth of a ms. One
+ * signal that follows the first within this time is taken for it.
  */
-const ECHO_MS = 1_000;
+const ECHO_MS = 250;
 
 interface Running {
   readonly gateway: BuiltGateway;
@@ -145,11 +145,14 @@ function exit(code: number): never {
  */
 function stopOnSignals(running: Running): void {
   let since: number | undefined;
+  let mayBeRepeated = isRunByScript();
   let code = 0;
   const hurried = Promise.withResolvers<void>();
   const onSignal = () => {
     if (since !== undefined) {
-      if (performance.now() - since <= ECHO_MS) return;
+      const isEcho = mayBeRepeated && performance.now() - since <= ECHO_MS;
+      mayBeRepeated = false;
+      if (isEcho) return;
       code = 1;
       hurried.resolve();
       setTimeout(exit, LAST_CHANCE_MS, 1);
@@ -168,7 +171,10 @@ function stopOnSignals(running: Running): void {
   process.on("SIGINT", onSignal);
   // A terminal that is closed.
   process.on("SIGHUP", onSignal);
-  onNpmGone(onSignal);
+  // npm ends by the signal that the gateway has been sent, too.
+  onNpmGone(() => {
+    if (since === undefined) onSignal();
+  });
 }
 
 try {

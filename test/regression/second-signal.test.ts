@@ -57,11 +57,9 @@ test.each([false, true])(
     gateway.signal("SIGTERM");
     await until(async () => (await fetch(`${url}/health/ready`)).status === 503, "the draining to begin");
     expect(told).toEqual([]);
-    // Within a second it would be taken for the first one, passed on by \`bun run\`.
-    const insisting = setInterval(() => gateway.signal("SIGTERM"), 50);
+    gateway.signal("SIGTERM");
     const text = await answer.text();
     const { code } = await gateway.ended(10_000);
-    clearInterval(insisting);
     expect(text).toContain("shutting_down");
     expect(told).toEqual(["/ended"]);
     expect(code).toBe(1);
