@@ -4,6 +4,7 @@ import { plan } from "../build-gateway.ts";
 import { proxyNotices } from "../host/proxy-notices.ts";
 import { flushLog } from "../log.ts";
 import { StartupError } from "../errors/startup-error.ts";
+import { readStoredKeys } from "../storage/open-storage.ts";
 import { unpricedWarnings } from "../usage/unpriced.ts";
 import { buildOffline } from "./build-offline.ts";
 
@@ -17,7 +18,9 @@ export async function check(argv: readonly string[]): Promise<number> {
   const { gateway, log } = await buildOffline(planned);
   const opened = [...gateway.upstreams.keys()];
   // Only the routes' models: no upstream is asked for its own.
-  for (const warning of unpricedWarnings(planned.settings.keys, gateway)) log.warn(warning);
+  const { keys, storage } = planned.settings;
+  const made = readStoredKeys(storage, config.directory);
+  for (const warning of unpricedWarnings([...keys, ...made], gateway)) log.warn(warning);
   for (const notice of proxyNotices(planned, proxyResolver())) console.log(notice);
   await gateway.close();
   flushLog();

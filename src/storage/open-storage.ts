@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { StorageSettings } from "../../config/settings.ts";
+import type { ListedKey } from "../keys/keyring.ts";
 import type { LedgerReader } from "../ledger/ledger-store.ts";
 import type { Storage } from "./storage.ts";
+import { readKeys } from "./sqlite/keys.ts";
 import { WorkerLedgerReader } from "./sqlite/ledger/worker-reader.ts";
 import { openSqlite, openSqliteInMemory } from "./sqlite/sqlite.ts";
 
@@ -35,6 +37,11 @@ export function openLedgerReader(
   return hasStorage(settings, directory)
     ? new WorkerLedgerReader(databaseFile(settings, directory))
     : undefined;
+}
+
+/** Returns the keys made at run time, without changing the storage; none if it doesn't exist. */
+export function readStoredKeys(settings: StorageSettings, directory: string): readonly ListedKey[] {
+  return hasStorage(settings, directory) ? readKeys(databaseFile(settings, directory)) : [];
 }
 
 function databaseFile({ database }: StorageSettings, directory: string): string {

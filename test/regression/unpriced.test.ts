@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { CodeProcess, GatewayFolder, startMain } from "../support/gateway-process.ts";
 import { HELLO, SCRIPTED_PLUGIN } from "../support/scripted-gateway.ts";
 import { severalUpstreams } from "../support/several-gateway.ts";
@@ -63,6 +65,23 @@ test("by check, for the routes of the file", async () => {
     0,
     ['the key "dollars" has a budget in USD, but no price is known for partly'],
   ]);
+  expect(existsSync(join(home.path, "data"))).toBe(false);
+});
+
+test("by check, for keys made at run time, without changing the database", async () => {
+  using home = folder();
+  const database = join(home.path, "data/modelyard.db");
+  expect((await command(home, "keys", "create", "made", "--budget-usd", "5")).code).toBe(0);
+  const bytes = readFileSync(database);
+  const { code, stdout, stderr } = await command(home, "check");
+  expect([code, warned(stdout + stderr)]).toEqual([
+    0,
+    [
+      'the key "dollars" has a budget in USD, but no price is known for partly',
+      'the key "made" has a budget in USD, but no price is known for partly',
+    ],
+  ]);
+  expect(readFileSync(database).equals(bytes)).toBe(true);
 });
 
 test("by explain, for each target", async () => {

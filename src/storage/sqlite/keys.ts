@@ -1,7 +1,8 @@
-import type { Database } from "bun:sqlite";
+import { Database } from "bun:sqlite";
 import type { BudgetSettings, LimitSettings } from "../../../config/settings.ts";
 import type { KeySnapshot, KeySource, ListedKey, StoredKey } from "../../keys/keyring.ts";
 import { NameTaken } from "../../keys/keyring.ts";
+import { unusable } from "./check.ts";
 
 interface KeyRow {
   readonly hash: string;
@@ -30,7 +31,7 @@ export class SqliteKeys implements KeySource {
   async snapshot(): Promise<KeySnapshot> {
     return this.#database.transaction(() => ({
       version: this.#version(),
-      keys: this.#database.query<KeyRow, []>("SELECT * FROM keys ORDER BY made, name").all().map(listed),
+      keys: listedKeys(this.#database),
     }))();
   }
 
@@ -62,6 +63,25 @@ export class SqliteKeys implements KeySource {
     if (!found) throw new Error("the version of the keys is missing in the database");
     return found.version;
   }
+}
+
+/**
+ * Reads the keys of a database without changing it; a gateway may be writing to it. Returns none if an older version,
+ * without budgets, made it. Throws a StartupError if it can't be read.
+ */
+export function readKeys(file: string): readonly ListedKey[] {
+  try {
+    using database = new Database(file, { readonly: true, strict: true });
+    database.run("PRAGMA busy_timeout = 2000");
+    const budget = database.query("SELECT 1 FROM pragma_table_info('keys') WHERE name = 'budget'").get();
+    return budget ? listedKeys(database) : [];
+  } catch (cause) {
+    throw unusable(file, cause);
+  }
+}
+
+function listedKeys(database: Database): readonly ListedKey[] {
+  return database.query<KeyRow, []>("SELECT * FROM keys ORDER BY made, name").all().map(listed);
 }
 
 function listed({ models, limits, budget, expires, ...row }: KeyRow): ListedKey {
