@@ -37,7 +37,7 @@ const KIT = `
   asArray asNumber asObject asObjects asString isAbsent isObject member otherMembers type MaybeJson,
   answerStream Channel SseParser ToolNames cleanBase64 describeLimits errorFromBody errorFromFetch errorFromResponse get
   isBlankContent openaiStream parseAsWritten parseJson post readConversation readInlineData readJson readModelList readFinishReason sse stringifyJson systemClock wellFormedSchema
-  type AnswerPiece, type ChannelOptions, type Clock, type ConversationMessage, type ConversationOptions,
+  type AnswerPiece, type AnswerReader, type ChannelOptions, type Clock, type ConversationMessage, type ConversationOptions,
   type GetOptions, type InlineData, type InlineDataOptions, type OpenAiStreamOptions, type PostOptions,
   type ReasoningForm,
   type SseEvent, type SseOptions, type SseParserOptions, type ToolCall, type ToolNameRule, type WellFormedSchema`;

@@ -6,18 +6,29 @@ import type {
   Json,
   JsonObject,
   Model,
+  NativeRequest,
   Upstream,
 } from "modelyard/plugin";
+import { UpstreamError } from "modelyard/plugin";
 import { ApiKeys } from "modelyard/credentials";
-import { asString, post, ToolNames } from "modelyard/kit";
+import { asNumber, asString, member, post, readJson, ToolNames } from "modelyard/kit";
 import { answerOf } from "./answer/answer.ts";
+import { nativeAnswerOf } from "./answer/native-answer.ts";
 import { fetchModels, modelOf } from "./models.ts";
+import { unsupported } from "./request/errors.ts";
 import { keysOf } from "./options.ts";
 import type { Options } from "./options.ts";
 import { EXTENSIONS } from "./request/extensions.ts";
 import { mapRequest } from "./request/request.ts";
 import { TOOL_NAMES } from "./request/tools.ts";
 import { traitsOf } from "./traits.ts";
+
+/** A request of a client that speaks the API itself, and what it is sent with. */
+interface NativeCall {
+  readonly request: NativeRequest;
+  readonly key: string | undefined;
+  readonly call: Call;
+}
 
 /** Anthropic's Messages API as an upstream. */
 export class Anthropic implements Upstream {
@@ -64,6 +75,32 @@ export class Anthropic implements Upstream {
     return names.toClient(answer);
   }
 
+  readonly native = {
+    "anthropic-messages": (request: NativeRequest, call: Call): Promise<ChatStream> =>
+      this.#keys.lendFor(call, async (key) => {
+        const response = await this.#post("messages", { request, key, call });
+        return nativeAnswerOf(response, call, request.stream);
+      }),
+  };
+
+  async countTokens(request: NativeRequest, call: Call): Promise<number> {
+    if (request.dialect !== "anthropic-messages")
+      throw unsupported("counts the tokens of its own requests only", "model");
+    return this.#keys.lend(call, async (key) => {
+      const response = await this.#post("messages/count_tokens", { request, key, call });
+      const count = asNumber(member(await readJson(response, call.signal), "input_tokens"));
+      if (count !== undefined) return count;
+      throw new UpstreamError("bad-response", "the upstream sent something that is no count of tokens");
+    });
+  }
+
+  /** Sends a request as its client wrote it. */
+  #post(path: string, { request, key, call }: NativeCall): Promise<Response> {
+    const { fetch } = this.#host;
+    const headers = this.#headers(key, asked(call.headers["anthropic-beta"]), call.headers);
+    return post(call, { fetch, url: `${this.#url}/${path}`, headers, body: request.json() });
+  }
+
   status(): Json {
     return this.#keys.status();
   }
@@ -76,14 +113,26 @@ export class Anthropic implements Upstream {
     return this.#keys.askWithAny(ask, signal);
   }
 
-  #headers(key: string | undefined, betas: readonly string[]): Record<string, string> {
+  #headers(
+    key: string | undefined,
+    betas: readonly string[],
+    client: Call["headers"] = {},
+  ): Record<string, string> {
     const { version, beta, headers } = this.#options;
     const features = [...new Set([...beta, ...betas])];
     return {
       ...(key !== undefined && { "x-api-key": key }),
-      "anthropic-version": version,
+      "anthropic-version": client["anthropic-version"] ?? version,
       ...(features.length > 0 && { "anthropic-beta": features.join(",") }),
       ...Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     };
   }
+}
+
+/** Returns the names in a client's `anthropic-beta` header. */
+function asked(header = ""): string[] {
+  return header
+    .split(",")
+    .map((name) => name.trim())
+    .filter(Boolean);
 }

@@ -11,7 +11,7 @@ type Batch = readonly ChatEvent[];
 export interface ExpectedAnswer {
   /** How many answers were asked for. */
   readonly choices: number;
-  /** Whether it may come in frames of the client's own API. */
+  /** Whether the upstream may give frames of the client's own API. */
   readonly mayBeNative: boolean;
 }
 

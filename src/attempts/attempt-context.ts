@@ -26,6 +26,8 @@ export interface AttemptContextOptions {
   /** Removes secrets from what an upstream or its plugin says, and cuts it to what is shown. */
   readonly redact: (text: string) => string;
   readonly profile: TimeoutProfile;
+  /** Whether the upstream speaks the client's API: then its own words of an error are the client's. */
+  readonly isNative?: boolean;
 }
 
 /** What can be left before its time, for a reason. */
@@ -197,10 +199,11 @@ export class AttemptContext implements Call, AnswerFollower {
   /** Whatever a plugin threw, as an error that may be shown: secrets removed, and blamed on the right one. */
   explain(error: unknown): UpstreamError | GatewayError {
     if (error instanceof GatewayError) return error;
-    const { redact, target } = this.#options;
+    const { redact, target, isNative } = this.#options;
     const { id, plugin } = target.upstream;
     // A code that isn't in the table may come from a plugin's own copy of the contract.
-    if (UpstreamError.is(error) && Object.hasOwn(FAILURES, error.code)) return clientError(error, id, redact);
+    if (UpstreamError.is(error) && Object.hasOwn(FAILURES, error.code))
+      return clientError(error, { upstream: id, redact, keepsWords: isNative === true });
     logUnforeseen(this.log, `the plugin ${plugin} threw what is no UpstreamError`, error);
     return new UpstreamError("bad-response", `the plugin "${plugin}" of upstream "${id}" failed`, {
       cause: error,

@@ -1,9 +1,8 @@
 import type { Permit } from "../limits/rate-limiter.ts";
 import type { AttemptPermit } from "../targets/attempt-permit.ts";
 import type { Target } from "../targets/route-table.ts";
-import type { Batches, Call, ChatStream, Upstream } from "../contract/index.ts";
+import type { Batches, Call, ChatStream, NativeDialect, Upstream } from "../contract/index.ts";
 import { batchesOf } from "../answer/batches.ts";
-import type { ExpectedAnswer } from "../answer/answer-state.ts";
 import { AnswerGuard } from "../answer/answer-guard.ts";
 import type { DispatchContext } from "./dispatch-context.ts";
 import { STREAMING, UNARY } from "./deadlines.ts";
@@ -20,8 +19,12 @@ export interface Attempt {
 }
 
 /** What is asked of an upstream that answers in events. */
-export interface UpstreamCall extends ExpectedAnswer {
+export interface UpstreamCall {
   readonly stream: boolean;
+  /** The number of choices that were requested. */
+  readonly choices: number;
+  /** The client's API, if upstreams may speak it themselves. */
+  readonly dialect: NativeDialect | undefined;
   ask(upstream: Upstream, model: string, call: Call): ChatStream | Promise<ChatStream>;
 }
 
@@ -48,13 +51,15 @@ export async function attempt(
   { target, number, permit }: Attempt,
   { call, redact }: AttemptDeps,
 ): Promise<BegunAnswer> {
-  const { alwaysStreams } = target.upstream.upstream;
+  const { choices, dialect } = request;
+  const { alwaysStreams, native } = target.upstream.upstream;
+  const isNative = dialect !== undefined && native?.[dialect] !== undefined;
   const profile = request.stream || alwaysStreams ? STREAMING : UNARY;
-  const context = new AttemptContext({ target, number, permit, profile, call, redact });
+  const context = new AttemptContext({ target, number, permit, profile, call, redact, isNative });
   try {
     const opening = request.ask(target.upstream.upstream, target.model, context);
     const stream = isPromise(opening) ? await opened(opening, context) : opening;
-    const answer = new AnswerGuard(batchesOf(stream), request, context);
+    const answer = new AnswerGuard(batchesOf(stream), { choices, mayBeNative: isNative }, context);
     context.waitsIn(answer);
     const beginning = answer.begin();
     if (beginning) await beginning;

@@ -188,7 +188,10 @@ export interface UpstreamErrorOptions {
   readonly otherCredential?: boolean | undefined;
   /** The upstream's own code for it, as `invalid_image`; clients get it as `error.code` of a `bad-request`. */
   readonly upstreamCode?: string | undefined;
-  /** The upstream's own words, which a client of the same API reads in place of the gateway's. */
+  /**
+   * The upstream's own words, as the kit reads them of any error. A client gets them in place of the gateway's if the
+   * upstream speaks its API (`Upstream.native`).
+   */
   readonly native?: NativeErrorWords | undefined;
   /** What only the log may have: an address, a page, a part of a body. */
   readonly detail?: string | undefined;

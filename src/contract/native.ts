@@ -21,10 +21,8 @@ export interface NativeRequest {
   chat(): ChatRequest;
 }
 
-/** An error's own words in a client API, as the upstream said them. */
+/** An error's own words in the API that the upstream speaks. */
 export interface NativeErrorWords {
-  /** The API that they belong to: clients of no other read them. */
-  readonly dialect: NativeDialect;
   /** As `overloaded_error`. */
   readonly type?: string | undefined;
   readonly code?: string | undefined;

@@ -6,6 +6,7 @@ import type {
   EmbedResult,
   Json,
   JsonObject,
+  NativeDialect,
   Upstream,
 } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
@@ -99,9 +100,9 @@ export abstract class GenerateRequest<Body extends ModelBody = ModelBody> extend
     return typeof count === "number" ? count : 1;
   }
 
-  /** Whether its answer may come in frames of the client's own API. */
-  get mayBeNative(): boolean {
-    return false;
+  /** The client's API, if upstreams may speak it themselves. */
+  get dialect(): NativeDialect | undefined {
+    return undefined;
   }
 
   /** Asks an upstream, in the form that it and the dialect have in common. */

@@ -18,7 +18,7 @@ import { GenerateRequest, unlessUnsupported } from "./model-request.ts";
  * and the core, get what it means as a conversation, which is made when it is first asked for.
  */
 export abstract class NativeConversation extends GenerateRequest<ModelBody> {
-  abstract readonly dialect: NativeDialect;
+  abstract override get dialect(): NativeDialect;
   #chat: ChatRequest | undefined;
 
   /** Returns what the body means, as far as a conversation can say it. */
@@ -33,10 +33,6 @@ export abstract class NativeConversation extends GenerateRequest<ModelBody> {
 
   get ownBody(): JsonObject {
     return this.body;
-  }
-
-  override get mayBeNative(): boolean {
-    return true;
   }
 
   override member(name: string): Json | undefined {

@@ -2,14 +2,21 @@ import type { NativeErrorWords, UpstreamErrorCode } from "../contract/index.ts";
 import { optionsOf } from "../contract/error.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 
+interface ErrorOrigin {
+  /** The upstream's name in gateway.yaml. */
+  readonly upstream: string;
+  readonly redact: (text: string) => string;
+  /** Whether the client reads the upstream's own words in place of the gateway's. */
+  readonly keepsWords: boolean;
+}
+
 /**
  * An error as a client may see it: secrets, pages and addresses removed. What is wrong with the gateway's own credentials
  * is said in the gateway's words; the upstream's are for the log.
  */
 export function clientError(
   error: UpstreamError,
-  upstream: string,
-  redact: (text: string) => string,
+  { upstream, redact, keepsWords }: ErrorOrigin,
 ): UpstreamError {
   const own = OWN_WORDS[error.code]?.(upstream);
   const options = optionsOf(error);
@@ -18,16 +25,13 @@ export function clientError(
     ...options,
     param: param && redact(param),
     upstreamCode: upstreamCode && redact(upstreamCode),
-    native: own === undefined && native ? wordsFor(native, redact) : undefined,
+    native: keepsWords && own === undefined && native ? redacted(native, redact) : undefined,
     detail: detail && redact(detail),
   });
 }
 
-function wordsFor(
-  { dialect, type, code }: NativeErrorWords,
-  redact: (text: string) => string,
-): NativeErrorWords {
-  return { dialect, type: type && redact(type), code: code && redact(code) };
+function redacted({ type, code }: NativeErrorWords, redact: (text: string) => string): NativeErrorWords {
+  return { type: type && redact(type), code: code && redact(code) };
 }
 
 const OWN_WORDS: Partial<Record<UpstreamErrorCode, (upstream: string) => string>> = {

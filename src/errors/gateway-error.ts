@@ -42,7 +42,7 @@ export interface GatewayErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** The upstream's own code, in place of ours, for the client alone. */
   readonly upstreamCode?: string | undefined;
-  /** The upstream's own words in a client API, which only that API's clients read. */
+  /** The upstream's own words, where it speaks the client's API. */
   readonly native?: NativeErrorWords | undefined;
   /** Headers that belong to this answer alone, as `allow` to a 405. */
   readonly headers?: Readonly<Record<string, string>>;

@@ -3,7 +3,7 @@
  * @module
  */
 export { answerStream } from "./sse/answer-stream.ts";
-export type { AnswerPiece } from "./sse/answer-stream.ts";
+export type { AnswerPiece, AnswerReader } from "./sse/answer-stream.ts";
 export { Channel } from "./channel.ts";
 export type { ChannelOptions } from "./channel.ts";
 export { systemClock } from "./clock.ts";

@@ -1,10 +1,11 @@
 import { UpstreamError } from "modelyard/plugin";
-import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
+import type { Call, CanonicalEvent, ChatStream } from "modelyard/plugin";
 import { answerStream, asObject, asString, errorFromBody } from "modelyard/kit";
-import type { AnswerPiece } from "modelyard/kit";
+import type { AnswerPiece, AnswerReader } from "modelyard/kit";
 import { MessageReader } from "./message-reader.ts";
 
-type AnswerCall = Pick<Call, "signal"> & Partial<Pick<Call, "log">>;
+/** What an answer needs of its call. */
+export type AnswerCall = Pick<Call, "signal"> & Partial<Pick<Call, "log">>;
 
 /**
  * Returns the events of an answer, an event stream or one JSON document as its body shows. Rejects with `truncated` if
@@ -12,23 +13,39 @@ type AnswerCall = Pick<Call, "signal"> & Partial<Pick<Call, "log">>;
  * closes the connection at once.
  */
 export function answerOf(response: Response, call: AnswerCall): ChatStream {
-  return answerStream(response, call, (pieces) => eventsOf(pieces, call));
+  return answerStream(response, call, new Answer(call));
 }
 
-async function* eventsOf(
-  pieces: AsyncIterable<AnswerPiece>,
-  call: AnswerCall,
-): AsyncGenerator<ChatEvent, void> {
-  const reader = new MessageReader();
-  for await (const piece of pieces) {
-    if (piece.kind === "document") return yield* documentEvents(piece, reader, call);
-    yield* eventsOfPiece(piece, reader);
-    if (reader.isFinished) return;
+/** Reads an answer piece by piece. */
+export class Answer implements AnswerReader {
+  readonly #message = new MessageReader();
+  readonly #call: AnswerCall;
+
+  constructor(call: AnswerCall) {
+    this.#call = call;
   }
-  yield* reader.end();
+
+  get isFinished(): boolean {
+    return this.#message.isFinished;
+  }
+
+  read(piece: AnswerPiece): Iterable<CanonicalEvent> {
+    return piece.kind === "document"
+      ? documentEvents(piece, this.#message, this.#call)
+      : this.readEvent(piece);
+  }
+
+  /** Returns the events of a piece of a stream. */
+  readEvent(piece: AnswerPiece): CanonicalEvent[] {
+    return eventsOfPiece(piece, this.#message);
+  }
+
+  end(): CanonicalEvent[] {
+    return this.#message.end();
+  }
 }
 
-function eventsOfPiece(piece: AnswerPiece, reader: MessageReader): ChatEvent[] {
+function eventsOfPiece(piece: AnswerPiece, reader: MessageReader): CanonicalEvent[] {
   const { kind, event, data, json } = piece;
   if (kind === "event" && data.trim() === "") return [];
   // Not an event of Anthropic's; servers that also offer OpenAI's API end with it.
@@ -49,7 +66,7 @@ function* documentEvents(
   { data, json }: AnswerPiece,
   reader: MessageReader,
   call: AnswerCall,
-): Generator<ChatEvent, void> {
+): Generator<CanonicalEvent, void> {
   const message = asObject(json);
   if (message?.["type"] === "error" || message?.["error"]) throw errorFromBody(json);
   if (!message || !Array.isArray(message["content"])) throw malformed(data);

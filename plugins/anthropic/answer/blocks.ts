@@ -1,7 +1,7 @@
 import type { MaybeJson } from "modelyard/kit";
 import { asArray, asObject, asObjects, asString, otherMembers, parseAsWritten } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
-import type { ChatEvent, Json, JsonObject } from "modelyard/plugin";
+import type { CanonicalEvent, Json, JsonObject } from "modelyard/plugin";
 
 /** A block of the answer that isn't complete yet. */
 interface OpenBlock {
@@ -26,7 +26,7 @@ export class ContentBlocks {
   #calls = 0;
 
   /** Begins a block. Whole blocks of a plain answer are begun with their content and ended. */
-  begin(index: number, block: JsonObject): ChatEvent[] {
+  begin(index: number, block: JsonObject): CanonicalEvent[] {
     const type = asString(block["type"]);
     const isCall = type === "tool_use";
     const [id, name] = isCall ? [asString(block["id"]), asString(block["name"])] : ["", ""];
@@ -52,7 +52,7 @@ export class ContentBlocks {
   }
 
   /** Adds a piece to the block at this index. */
-  add(index: number, delta: JsonObject): ChatEvent[] {
+  add(index: number, delta: JsonObject): CanonicalEvent[] {
     switch (asString(delta["type"])) {
       case "text_delta":
         return textEvents(index, delta);
@@ -70,7 +70,7 @@ export class ContentBlocks {
   }
 
   /** Ends the block at this index. */
-  end(index: number): ChatEvent[] {
+  end(index: number): CanonicalEvent[] {
     const block = this.#open.get(index);
     this.#open.delete(index);
     if (!block) return [];
@@ -82,11 +82,11 @@ export class ContentBlocks {
   }
 
   /** Ends all blocks at the answer's end. */
-  endAll(): ChatEvent[] {
+  endAll(): CanonicalEvent[] {
     return [...this.#open.keys()].flatMap((index) => this.end(index));
   }
 
-  #input(index: number, piece: string): ChatEvent[] {
+  #input(index: number, piece: string): CanonicalEvent[] {
     const block = this.#open.get(index);
     if (!block || (block.call === undefined && !block.whole))
       throw new UpstreamError("bad-response", "the upstream sent arguments of a call that it didn't begin");
@@ -101,7 +101,7 @@ export class ContentBlocks {
   }
 
   /** Merges a piece into a block without events: strings are appended, other values replaced. */
-  #other(index: number, delta: JsonObject): ChatEvent[] {
+  #other(index: number, delta: JsonObject): CanonicalEvent[] {
     const { type: _, ...members } = delta;
     const whole = this.#open.get(index)?.whole;
     // An unknown kind of piece of a block with events of its own; it can't be restored from history.
@@ -118,7 +118,7 @@ const WITH_EVENTS = new Set(["text", "thinking", "redacted_thinking"]);
 const CALL_MEMBERS = new Set(["type", "id", "name", "input"]);
 const MEMBERS_OF_DIRECT_CALLS = new Set([...CALL_MEMBERS, "caller"]);
 
-function blockEvents(index: number, block: JsonObject): ChatEvent[] {
+function blockEvents(index: number, block: JsonObject): CanonicalEvent[] {
   const type = asString(block["type"]);
   if (type === "text") return textEvents(index, block);
   if (type === "thinking")
@@ -127,7 +127,7 @@ function blockEvents(index: number, block: JsonObject): ChatEvent[] {
   return [{ type: "reasoning", text: "", block: index, redacted: asString(block["data"]) }];
 }
 
-function toolCall(index: number, block: JsonObject): ChatEvent {
+function toolCall(index: number, block: JsonObject): CanonicalEvent {
   const isDirect = asObject(block["caller"])?.["type"] === "direct";
   const fields = otherMembers(block, isDirect ? MEMBERS_OF_DIRECT_CALLS : CALL_MEMBERS);
   return {
@@ -151,22 +151,22 @@ function jsonOf(value: MaybeJson): string {
   return members && Object.keys(members).length === 0 ? "" : JSON.stringify(value);
 }
 
-function textEvents(index: number, block: JsonObject): ChatEvent[] {
+function textEvents(index: number, block: JsonObject): CanonicalEvent[] {
   const text = asString(block["text"]);
-  const events: ChatEvent[] = text === "" ? [] : [{ type: "text", text }];
+  const events: CanonicalEvent[] = text === "" ? [] : [{ type: "text", text }];
   return [...events, ...citationEvents(index, asArray(block["citations"]))];
 }
 
-function thinkingEvents(block: number, text: string, signature: string): ChatEvent[] {
+function thinkingEvents(block: number, text: string, signature: string): CanonicalEvent[] {
   if (text === "" && signature === "") return [];
   return [{ type: "reasoning", text, block, ...(signature !== "" && { signature }) }];
 }
 
-function citationEvents(index: number, citations: readonly Json[]): ChatEvent[] {
+function citationEvents(index: number, citations: readonly Json[]): CanonicalEvent[] {
   const pieces = asObjects(citations).map((citation) => ({ index, ...citation }));
   return pieces.length === 0 ? [] : [extra("text_citations", ...pieces)];
 }
 
-function extra(name: string, ...pieces: readonly JsonObject[]): ChatEvent {
+function extra(name: string, ...pieces: readonly JsonObject[]): CanonicalEvent {
   return { type: "extra", at: "delta", fields: { [name]: pieces } };
 }

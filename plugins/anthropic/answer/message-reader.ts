@@ -1,5 +1,5 @@
 import type { MaybeJson } from "modelyard/kit";
-import type { ChatEvent, FinishReason, JsonObject } from "modelyard/plugin";
+import type { CanonicalEvent, FinishReason, JsonObject } from "modelyard/plugin";
 import { UpstreamError } from "modelyard/plugin";
 import { asArray, asNumber, asObject, errorFromBody, otherMembers, readFinishReason } from "modelyard/kit";
 import { ContentBlocks } from "./blocks.ts";
@@ -30,7 +30,7 @@ export class MessageReader {
   }
 
   /** Maps one event of a stream. Throws the `UpstreamError` of an `error` event. */
-  read(type: string, data: JsonObject): ChatEvent[] {
+  read(type: string, data: JsonObject): CanonicalEvent[] {
     switch (type) {
       case "ping":
         return [];
@@ -57,7 +57,7 @@ export class MessageReader {
   }
 
   /** Maps a plain answer. Yields its usage before it throws the error of an invalid end. */
-  *readWhole(message: JsonObject): Generator<ChatEvent, void> {
+  *readWhole(message: JsonObject): Generator<CanonicalEvent, void> {
     const blocks = asArray(message["content"]).flatMap((each, index) => {
       const block = asObject(each);
       return block ? [...this.#blocks.begin(index, block), ...this.#blocks.end(index)] : [];
@@ -76,23 +76,25 @@ export class MessageReader {
       : this.stop();
   }
 
-  #start(message: JsonObject): ChatEvent[] {
+  #start(message: JsonObject): CanonicalEvent[] {
     this.#rememberEnd(message);
     const fields = otherMembers(message, MESSAGE_MEMBERS);
-    const extra: ChatEvent[] = Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
+    const extra: CanonicalEvent[] =
+      Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
     return [...extra, ...this.#usageEvents(message["usage"])];
   }
 
-  #delta(data: JsonObject): ChatEvent[] {
+  #delta(data: JsonObject): CanonicalEvent[] {
     const delta = asObject(data["delta"]) ?? {};
     this.#rememberEnd(delta);
     if (readFinishReason(delta["stop_reason"]) !== "") this.#hasEnd = true;
     const fields = { ...otherMembers(delta, END_MEMBERS), ...otherMembers(data, DELTA_MEMBERS) };
-    const extra: ChatEvent[] = Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
+    const extra: CanonicalEvent[] =
+      Object.keys(fields).length > 0 ? [{ type: "extra", at: "chunk", fields }] : [];
     return [...extra, ...this.#usageEvents(data["usage"])];
   }
 
-  #usageEvents(usage: MaybeJson): ChatEvent[] {
+  #usageEvents(usage: MaybeJson): CanonicalEvent[] {
     if (!asObject(usage)) return [];
     this.#usage = mergeUsage(this.#usage, usage);
     return [{ type: "usage", usage: usageOf(this.#usage) }];
@@ -107,13 +109,13 @@ export class MessageReader {
   }
 
   /** Returns the last events of a stream without end mark. Throws `truncated` if no `stop_reason` ended it. */
-  end(): ChatEvent[] {
+  end(): CanonicalEvent[] {
     if (!this.#hasEnd) throw new UpstreamError("truncated", "the upstream's answer broke off before its end");
     return this.stop();
   }
 
   /** Returns the events of the end mark. Throws `truncated` if there was no `stop_reason`. */
-  stop(): ChatEvent[] {
+  stop(): CanonicalEvent[] {
     const { stop_sequence: sequence, stop_details: details } = this.#end;
     const native = this.#reason;
     if (native === "")

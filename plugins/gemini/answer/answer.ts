@@ -1,7 +1,7 @@
 import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatEvent, ChatStream } from "modelyard/plugin";
 import { answerStream, asArray, errorFromBody, isObject } from "modelyard/kit";
-import type { AnswerPiece } from "modelyard/kit";
+import type { AnswerPiece, AnswerReader } from "modelyard/kit";
 import { ChunkReader } from "./chunk-reader.ts";
 
 export interface AnswerOptions {
@@ -17,10 +17,12 @@ export interface AnswerOptions {
  * `truncated`, with `bad-response` if it is malformed, or with the error in it.
  */
 export function answerOf(response: Response, options: AnswerOptions): ChatStream {
-  return answerStream(response, options.call, (pieces) => new Answer(options).events(pieces));
+  return answerStream(response, options.call, new Answer(options));
 }
 
-class Answer {
+class Answer implements AnswerReader {
+  // What a candidate says behind its reason is read, too.
+  readonly isFinished = false;
   readonly #options: AnswerOptions;
   readonly #chunks: ChunkReader;
   #isMarked = false;
@@ -30,13 +32,9 @@ class Answer {
     this.#chunks = new ChunkReader(options.choices);
   }
 
-  async *events(pieces: AsyncIterable<AnswerPiece>): AsyncGenerator<ChatEvent, void> {
-    for await (const piece of pieces) {
-      if (piece.kind === "document") return yield* this.#document(piece);
-      if (piece.kind === "stray") this.#stray(piece);
-      else yield* this.#event(piece);
-    }
-    this.#expectEnd();
+  read(piece: AnswerPiece): Iterable<ChatEvent> {
+    if (piece.kind === "document") return this.#document(piece);
+    return piece.kind === "stray" ? this.#stray(piece) : this.#event(piece);
   }
 
   *#event({ data, json }: AnswerPiece): Generator<ChatEvent, void> {
@@ -65,17 +63,19 @@ class Answer {
   }
 
   /** Reads an error in mid-stream, which is bare JSON, not an event. */
-  #stray({ json, data }: AnswerPiece): void {
+  #stray({ json, data }: AnswerPiece): ChatEvent[] {
     const first = Array.isArray(json) ? asArray(json)[0] : json;
     if (isObject(first) && first["error"]) throw errorFromBody(first);
     if (!this.#chunks.isFinished()) throw malformed(data);
+    return [];
   }
 
-  #expectEnd(): void {
+  end(): ChatEvent[] {
     const { choices } = this.#options;
     if (!this.#chunks.hasAnswer && this.#chunks.hasRead) throw noAnswer();
     if (!this.#chunks.isFinished(this.#isMarked ? 1 : choices) || (!this.#isMarked && this.#chunks.isOutrun))
       throw new UpstreamError("truncated", "Gemini's answer broke off before its end");
+    return [];
   }
 }
 

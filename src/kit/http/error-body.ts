@@ -10,6 +10,8 @@ export interface ErrorBody {
   readonly body: string;
   /** The `code` as it was written, where it is a word. */
   readonly code: string | undefined;
+  /** The `type` as it was written, where it is a word. */
+  readonly type: string | undefined;
   /** The `code`, `type` and `status` where they are words, and the details' `reason`s, in lower case. */
   readonly words: readonly string[];
   /** The `code` or `status` where it is an HTTP error status. */
@@ -34,10 +36,8 @@ export function parseErrorBody(body: MaybeJson): ErrorBody {
   return {
     message,
     body: message === "" ? singleLine(typeof body === "string" ? body : textOfMembers(members)) : "",
-    code: codes
-      .slice(0, 1)
-      .map(asString)
-      .find((code) => CODE.test(code)),
+    code: wordIn(inner?.["code"]),
+    type: wordIn(inner?.["type"]),
     words: [...codes, ...details.map((detail) => detail?.["reason"])]
       .map((code) => asString(code).toLowerCase())
       .filter((word) => word !== ""),
@@ -76,6 +76,11 @@ function findMessage(value: MaybeJson, depth: number): string {
     if (message !== "") return path === "" ? message : `${path}: ${message}`;
   }
   return "";
+}
+
+function wordIn(value: MaybeJson): string | undefined {
+  const word = asString(value);
+  return CODE.test(word) ? word : undefined;
 }
 
 /** A code that may be forwarded as `error.code`. */

@@ -77,12 +77,13 @@ interface ErrorAnswer {
 }
 
 function upstreamError({ status, error, retryMs, httpStatus }: ErrorAnswer, what: string): UpstreamError {
-  const { message, body, param, code } = error;
+  const { message, body, param, code, type } = error;
   return new UpstreamError(classify(status, error), message || `${what} and no message`, {
     retryAfterMs: retryMs ?? accessRegainedMs(message),
     status: httpStatus,
     param,
     upstreamCode: code,
+    native: { type, code },
     detail: body || undefined,
   });
 }

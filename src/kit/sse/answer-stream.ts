@@ -1,6 +1,7 @@
-import type { Call, ChatEvent, ChatStream, Json } from "../../contract/index.ts";
+import type { Batches, Call, ChatEvent, ChatStream, Json, NextBatch } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
-import { Body, cancellingIterator } from "../http/body.ts";
+import { Stage } from "../../runtime/stage.ts";
+import { Body, eventsOf } from "../http/body.ts";
 import { truncatedError, isNetworkError } from "../http/errors.ts";
 import { parseAsWritten } from "../json/parse.ts";
 import { singleLine } from "../json/values.ts";
@@ -18,8 +19,18 @@ export interface AnswerPiece {
   readonly json: Json | undefined;
 }
 
+/** Makes events of an answer's pieces. */
+export interface AnswerReader {
+  /** True once the answer is complete: the rest of the body is discarded. */
+  readonly isFinished: boolean;
+  /** Returns the events of the next piece. What it throws ends the answer, after the events that came before. */
+  read(piece: AnswerPiece): Iterable<ChatEvent>;
+  /** Returns the last events of a stream that has ended, or throws; not called after a document. */
+  end(): Iterable<ChatEvent>;
+}
+
 /**
- * Iterates over the events that `read` makes of a 2xx response, be it an event stream or one JSON document: the body
+ * Returns the events that a reader makes of a 2xx response, be it an event stream or one JSON document: the body
  * decides, whatever its content type. Text in a stream that belongs to no event, such as the bare JSON of an error, is
  * the last piece.
  *
@@ -29,27 +40,85 @@ export interface AnswerPiece {
 export function answerStream(
   response: Response,
   call: Pick<Call, "signal">,
-  read: (pieces: AsyncIterable<AnswerPiece>) => AsyncGenerator<ChatEvent, void>,
+  reader: AnswerReader,
 ): ChatStream {
-  const body = new Body(response);
-  return cancellingIterator(body, read(readPieces(body, call.signal)));
+  return new AnswerStream(new Body(response), call, reader);
 }
 
-async function* readPieces(body: Body, signal: AbortSignal): AsyncGenerator<AnswerPiece, void> {
-  const reader = new PieceReader();
-  let broken: UpstreamError | undefined;
-  try {
-    try {
-      for (let bytes = await body.read(); bytes; bytes = await body.read()) yield* reader.push(bytes);
-    } catch (error) {
-      signal.throwIfAborted();
+/** Reads an answer in the batches in which it arrives; iterator and stream in one object. */
+class AnswerStream extends Stage<Uint8Array | undefined, NextBatch> implements ChatStream, Batches {
+  readonly #body: Body;
+  readonly #call: Pick<Call, "signal">;
+  readonly #reader: AnswerReader;
+  readonly #pieces = new PieceReader();
+  #hasEnded = false;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(body: Body, call: Pick<Call, "signal">, reader: AnswerReader) {
+    super();
+    this.#body = body;
+    this.#call = call;
+    this.#reader = reader;
+  }
+
+  batches(): Batches {
+    return this;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<ChatEvent, void> {
+    return eventsOf(this, this.#body);
+  }
+
+  return(): Promise<unknown> {
+    return this.#body.cancel();
+  }
+
+  protected override read(): Uint8Array | undefined | PromiseLike<Uint8Array | undefined> {
+    return this.#isOver ? undefined : this.#body.next();
+  }
+
+  protected override map(bytes: Uint8Array | undefined): NextBatch | undefined {
+    return this.#next(() => (bytes ? this.#pieces.push(bytes) : this.#pieces.finish(undefined)), !bytes);
+  }
+
+  protected override fail(error: unknown): NextBatch | undefined {
+    return this.#next(() => {
+      this.#call.signal.throwIfAborted();
       if (!isNetworkError(error)) throw error;
-      broken = truncatedError(error);
+      return this.#pieces.finish(truncatedError(error));
+    }, true);
+  }
+
+  get #isOver(): boolean {
+    return this.#hasEnded || this.#failure !== undefined || this.#body.isCancelled;
+  }
+
+  #next(pieces: () => Iterable<AnswerPiece>, isLast: boolean): NextBatch | undefined {
+    const events: ChatEvent[] = [];
+    if (!this.#isOver) this.#take(pieces, isLast, events);
+    if (events.length > 0) return { done: false, value: events };
+    if (this.#failure) throw this.#failure.error;
+    return this.#isOver ? END : undefined;
+  }
+
+  #take(pieces: () => Iterable<AnswerPiece>, isLast: boolean, events: ChatEvent[]): void {
+    try {
+      for (const piece of pieces()) {
+        for (const event of this.#reader.read(piece)) events.push(event);
+        if (this.#reader.isFinished || piece.kind === "document") return this.#end();
+      }
+      if (!isLast) return;
+      for (const event of this.#reader.end()) events.push(event);
+      this.#end();
+    } catch (error) {
+      this.#failure = { error };
+      void this.#body.cancel();
     }
-    if (body.isCancelled) return;
-    yield* reader.finish(broken);
-  } finally {
-    await body.cancel();
+  }
+
+  #end(): void {
+    this.#hasEnded = true;
+    this.#body.drain();
   }
 }
 
@@ -58,17 +127,20 @@ class PieceReader {
   #parser: SseParser | undefined;
   #document: JsonDocument | undefined;
 
-  *push(bytes: Uint8Array): Generator<AnswerPiece, void> {
-    if (this.#parser) return yield* this.#parser.push(bytes).map(eventPiece);
-    if (this.#document) return this.#document.append(bytes);
+  push(bytes: Uint8Array): readonly AnswerPiece[] {
+    if (this.#parser) return this.#parser.push(bytes).map(eventPiece);
+    if (this.#document) {
+      this.#document.append(bytes);
+      return NONE;
+    }
     const first = trimStart(bytes);
-    if (first.length === 0) return;
+    if (first.length === 0) return NONE;
     if (startsAsJson(first)) {
       this.#document = new JsonDocument(first);
-      return;
+      return NONE;
     }
     this.#parser = new SseParser();
-    yield* this.#parser.push(first).map(eventPiece);
+    return this.#parser.push(first).map(eventPiece);
   }
 
   /** Gives the remaining pieces after the body has ended, or failed with `broken`. */
@@ -85,6 +157,9 @@ class PieceReader {
     if (broken) throw broken;
   }
 }
+
+const NONE: readonly AnswerPiece[] = [];
+const END: NextBatch = { done: true, value: undefined };
 
 function eventPiece({ event, data }: SseEvent): AnswerPiece {
   return { kind: "event", event, data, json: parseAsWritten(data) };

@@ -42,7 +42,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/kit/json": ["src/contract", "src/json"],
   "src/kit/messages": ["src/contract", "src/kit/json"],
   "src/kit/http": ["src/contract", "src/json", "src/runtime", "src/kit/clock.ts", "src/kit/json"],
-  "src/kit/sse": ["src/contract", "src/kit/json", "src/kit/http"],
+  "src/kit/sse": ["src/contract", "src/runtime", "src/kit/json", "src/kit/http"],
   "src/kit/openai-stream": ["src/contract", "src/runtime", "src/kit/json", "src/kit/http", "src/kit/sse"],
   "src/kit": ["src/contract", "src/json", "src/runtime"],
   "src/answer": ["src/contract", "src/json", "src/runtime"],

@@ -1,0 +1,195 @@
+import { describe, expect, test } from "bun:test";
+import * as fc from "fast-check";
+import type { ChatEvent, NativeEvent, NativeRequest } from "modelyard/plugin";
+import { anthropicAt, answering, recorded } from "../../test/support/anthropic-upstream.ts";
+import type { Exchange } from "../../test/support/fault-upstream.ts";
+import { startFaultUpstream } from "../../test/support/fault-upstream.ts";
+import { nativeRequest } from "../../test/support/native-request.ts";
+import { cutAt, outcomeOf, streamOf } from "../../test/support/pieces.ts";
+import { testCall } from "../../test/support/plugin-host.ts";
+import { answerOf } from "./answer/answer.ts";
+import { nativeAnswerOf } from "./answer/native-answer.ts";
+
+/**
+ * Messages requests that are given to the server as their client wrote them.
+ * @module
+ */
+
+const STREAMS = ["text.sse", "tools.sse", "server-tools.sse", "refusal.sse"];
+
+const read = (body: BodyInit, isStream = true) =>
+  outcomeOf(nativeAnswerOf(answering(body), testCall().call, isStream));
+
+/** The frames among events, as they go to a client. */
+function framesIn(events: readonly ChatEvent[]): string {
+  const frames = events.filter((event): event is NativeEvent => event.type === "native");
+  return frames.map(({ name, data }) => `event: ${name}\ndata: ${data}\n\n`).join("");
+}
+
+/** The same events without the frames that they stand in. */
+function flat(events: readonly ChatEvent[]): ChatEvent[] {
+  return events.flatMap((event) => (event.type === "native" ? event.events : event));
+}
+
+function withoutPings(stream: string): string {
+  return stream.replaceAll(/event: ping\n.*\n\n/g, "");
+}
+
+function event(type: string, fields: object = {}): string {
+  return `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+}
+
+function answer(exchange: Exchange, status: number, body: string): void {
+  exchange.head(status, {});
+  exchange.chunk(body);
+  exchange.end();
+}
+
+describe("a streamed answer", () => {
+  test.each(STREAMS)(
+    "%s gives its frames as they came, cut anywhere, and the events of the chat",
+    async (name) => {
+      const bytes = recorded(name);
+      const chat = await outcomeOf(answerOf(answering(bytes), testCall().call));
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.nat({ max: bytes.length })), async (places) => {
+          const { items, error } = await read(streamOf(cutAt(bytes, places)));
+          expect(error).toBeUndefined();
+          expect(framesIn(items)).toBe(withoutPings(new TextDecoder().decode(bytes)));
+          expect(flat(items)).toEqual(chat.items);
+        }),
+        { numRuns: 20 },
+      );
+    },
+  );
+
+  test("keeps what the API may add: events, blocks, deltas and fields", async () => {
+    const stream =
+      event("message_start", { message: { id: "m", model: "c", novel: { deep: [1.0] } } }) +
+      event("content_block_start", { index: 0, content_block: { type: "hologram", data: "x" } }) +
+      event("content_block_delta", { index: 0, delta: { type: "hologram_delta", data: "y" } }) +
+      event("content_block_stop", { index: 0 }) +
+      event("weather", { sun: true }) +
+      event("message_delta", { delta: { stop_reason: "end_turn", mood: 1 }, usage: { output_tokens: 1 } }) +
+      event("message_stop", { note: "bye" });
+    const { items, error } = await read(stream);
+    expect(error).toBeUndefined();
+    expect(framesIn(items)).toBe(stream);
+  });
+
+  test("that fails is thrown with the API's own word, and its error is no frame", async () => {
+    const { items, error } = await read(recorded("overloaded.sse"));
+    expect(error).toMatchObject({ code: "unavailable", native: { type: "overloaded_error" } });
+    expect(framesIn(items)).not.toContain("overloaded");
+  });
+
+  test("that breaks off is thrown, with every frame before", async () => {
+    const whole = new TextDecoder().decode(recorded("text.sse"));
+    const half = whole.slice(0, whole.indexOf("event: message_delta"));
+    const { items, error } = await read(half);
+    expect(error).toMatchObject({ code: "truncated" });
+    expect(framesIn(items)).toBe(withoutPings(half));
+  });
+
+  test("without an end mark, or with another API's, gets the one that clients wait for", async () => {
+    const whole = new TextDecoder().decode(recorded("text.sse"));
+    const unmarked = whole.slice(0, whole.indexOf("event: message_stop"));
+    for (const end of ["", "data: [DONE]\n\n"]) {
+      const { items, error } = await read(unmarked + end);
+      expect(error).toBeUndefined();
+      expect(framesIn(items)).toBe(withoutPings(unmarked) + event("message_stop"));
+    }
+  });
+
+  test("whose events have no names gets them", async () => {
+    const whole = new TextDecoder().decode(recorded("text.sse"));
+    const { items } = await read(whole.replaceAll(/event: .*\n/g, ""));
+    expect(framesIn(items)).toBe(withoutPings(whole));
+  });
+});
+
+describe("a plain answer", () => {
+  test("is its document and the events of the chat", async () => {
+    const bytes = recorded("tools.json");
+    const { items } = await read(bytes, false);
+    const chat = await outcomeOf(answerOf(answering(bytes), testCall().call));
+    const data = new TextDecoder().decode(bytes).trim();
+    expect(items).toEqual([{ type: "native", name: "document", data, events: chat.items as never }]);
+  });
+
+  test("that is an error is thrown", async () => {
+    const failed = await read(
+      JSON.stringify({ type: "error", error: { type: "api_error", message: "x" } }),
+      false,
+    );
+    expect(failed).toMatchObject({ items: [], error: { code: "failed", native: { type: "api_error" } } });
+  });
+});
+
+test.each([
+  [true, "tools.json"],
+  [false, "text.sse"],
+] as const)(
+  "asked for a stream: %p, an answer in the other form (%s) has events alone",
+  async (isStream, name) => {
+    const { items, error } = await read(recorded(name), isStream);
+    const chat = await outcomeOf(answerOf(answering(recorded(name)), testCall().call));
+    expect({ items, error }).toEqual(chat);
+  },
+);
+
+describe("a request", () => {
+  const BODY = `{ "model" : "mine","max_tokens":1e2, "stream":true,"novel":2512292042121000001,"messages":[{"role":"user","content":"\\u00e9"}]}`;
+
+  /** The upstream's frames for a request, and what it was sent. */
+  async function sent(request: NativeRequest, headers: Record<string, string> = {}) {
+    await using upstream = await startFaultUpstream();
+    upstream.respond = (exchange) => answer(exchange, 200, new TextDecoder().decode(recorded("text.sse")));
+    const anthropic = anthropicAt(upstream.url, { beta: ["own-beta"], headers: { "x-team": "blue" } });
+    const { call } = testCall({ headers });
+    const { items, error } = await outcomeOf(await anthropic.native["anthropic-messages"](request, call));
+    expect(error).toBeUndefined();
+    return { items, request: upstream.requests[0] };
+  }
+
+  test("is sent as its client wrote it, with the upstream's name for the model", async () => {
+    const { request } = await sent(nativeRequest(BODY, "claude-sonnet-4-5", "anthropic-messages"));
+    expect(request?.path).toBe("/v1/messages");
+    expect(new TextDecoder().decode(request?.body)).toBe(BODY.replace(`"mine"`, `"claude-sonnet-4-5"`));
+  });
+
+  test("carries the client's version and features beside the configured ones, and the gateway's key", async () => {
+    const headers = { "anthropic-version": "2024-01-01", "anthropic-beta": "one, two,own-beta" };
+    const { request } = await sent(nativeRequest(BODY, "c", "anthropic-messages"), headers);
+    expect(Object.fromEntries(request?.headers ?? [])).toMatchObject({
+      "x-api-key": "sk-ant-test",
+      "anthropic-version": "2024-01-01",
+      "anthropic-beta": "own-beta,one,two",
+      "x-team": "blue",
+      "accept-encoding": "identity",
+    });
+  });
+
+  test("is counted by the server's own endpoint", async () => {
+    await using upstream = await startFaultUpstream();
+    const anthropic = anthropicAt(upstream.url);
+    const count = () =>
+      anthropic.countTokens(nativeRequest(BODY, "c", "anthropic-messages"), testCall().call);
+    upstream.respond = (exchange) => answer(exchange, 200, `{"input_tokens":12}`);
+    expect(await count()).toBe(12);
+    expect(upstream.requests[0]?.path).toBe("/v1/messages/count_tokens");
+    expect(new TextDecoder().decode(upstream.requests[0]?.body)).toContain(`"novel":2512292042121000001`);
+    upstream.respond = (exchange) => answer(exchange, 200, `{"tokens":12}`);
+    await expect(count()).rejects.toMatchObject({ code: "bad-response" });
+    upstream.respond = (exchange) =>
+      answer(exchange, 429, `{"type":"error","error":{"type":"rate_limit_error","message":"slow down"}}`);
+    await expect(count()).rejects.toMatchObject({
+      code: "rate-limited",
+      native: { type: "rate_limit_error" },
+    });
+    const other = nativeRequest(BODY, "c", "openai-responses");
+    await expect(anthropic.countTokens(other, testCall().call)).rejects.toMatchObject({
+      code: "unsupported",
+    });
+  });
+});
