@@ -15,7 +15,7 @@ const LIFE_MS = 20_000;
 
 /** The plugin of the page for authors, with configured accounts in place of sign-ups. */
 async function ticketsPlugin(accounts: readonly string[]): Promise<string> {
-  const page = await Bun.file(join(import.meta.dir, "../../docs/plugins.md")).text();
+  const page = await Bun.file(join(import.meta.dir, "../../docs/plugins-credentials.md")).text();
   const create = 'create: (signal) => ticketFrom("/tickets/new", signal),';
   const opened = accounts.map(
     (id) => `{ id: "${id}", open: (signal) => ticketFrom("/tickets/${id}", signal) }`,
