@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { ERROR_CODES } from "../../src/errors/gateway-error.ts";
+import { anthropic } from "../../src/dialects/anthropic/index.ts";
+import type { ErrorCode } from "../../src/errors/gateway-error.ts";
+import { ERROR_CODES, GatewayError } from "../../src/errors/gateway-error.ts";
+import { table } from "../docs/page.ts";
 import { startGateway } from "../support/gateway.ts";
 import { readFrames } from "../support/sse-frames.ts";
 
@@ -68,6 +71,17 @@ test("the translation has the same headings and tables", () => {
 test("docs/errors.md names every code of an error, with its status", () => {
   const known = Object.entries(ERROR_CODES).map(([code, status]) => `${status} ${code}`);
   expect(errorTable(ERRORS).toSorted()).toEqual(known.toSorted());
+});
+
+test("docs/errors.md names every type of an error that Anthropic's clients read, with its statuses", () => {
+  const told = (Object.keys(ERROR_CODES) as ErrorCode[])
+    .filter((code) => code !== "client_closed_request")
+    .map((code) => anthropic.error(new GatewayError(code, "words"), "req_1"))
+    .map(({ status, body }) => `${(body["error"] as { type: string }).type} ${status}`);
+  const named = table(ERRORS, "type", "status").flatMap(([type = "", statuses = ""]) =>
+    statuses.split(", ").map((status) => `${type.replaceAll("`", "")} ${status}`),
+  );
+  expect(named.toSorted()).toEqual([...new Set(told)].toSorted());
 });
 
 test("the first request of the front page is answered", async () => {
