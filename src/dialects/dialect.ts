@@ -12,6 +12,8 @@ export interface Dialect {
   readonly endpoints: readonly DialectEndpoint[];
   /** The request headers in which clients send their key, in the order in which they are tried. */
   readonly keyHeaders: readonly string[];
+  /** The request header by which its clients are known at an address that several APIs have. */
+  readonly marker?: string;
   /** The answer header, beside `x-request-id`, in which clients look for the request's id. */
   readonly requestIdHeader?: string;
   /** Its own answer headers, which browsers let a page read, as one text. */
@@ -69,7 +71,8 @@ export interface EmbedEndpoint extends EndpointBase {
 /** GET: the models that a key may use. */
 export interface ModelListEndpoint extends EndpointBase {
   readonly kind: "models";
-  write(models: readonly OfferedModel[]): JsonObject;
+  /** Returns the list's body. `query` is that of the address. */
+  write(models: readonly OfferedModel[], query: URLSearchParams): JsonObject;
 }
 
 /** GET: one model, whose id is the rest of the path. */

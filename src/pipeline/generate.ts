@@ -43,8 +43,9 @@ export async function embed(client: Authenticated, endpoint: EmbedEndpoint): Pro
 
 /** GET: the models that the caller may ask for. */
 export async function listModels(client: Authenticated, endpoint: ModelListEndpoint): Promise<Response> {
-  const models = await servedModels(client.caller, client.exchange.gateway);
-  return replyAlone(client, endpoint.write(models));
+  const { gateway, http } = client.exchange;
+  const models = await servedModels(client.caller, gateway);
+  return replyAlone(client, endpoint.write(models, queryOf(http.url)));
 }
 
 /** GET: one model, in whose id there may be slashes. */
@@ -56,6 +57,10 @@ export async function showModel(client: Authenticated, endpoint: ModelEndpoint):
   const { targets } = await routeModel(id, { caller, gateway }); // 403, 404 with the nearest names
   const model = await servedModel(id, targets, gateway);
   return replyAlone(client, endpoint.write(model ?? (await refuseUnknown(id, caller, gateway))));
+}
+
+function queryOf(url: string): URLSearchParams {
+  return new URLSearchParams(url.split("?", 2)[1]);
 }
 
 /** The id in an address, with or without a slash at its end; an escape that is none stands for itself. */

@@ -16,6 +16,8 @@ export interface ClientEndpoint extends EndpointBase {
   readonly auth: "client";
   /** In whose form errors are told, and how the key is sent. */
   readonly dialect: Dialect;
+  /** The same address in other APIs, each for requests with its dialect's marker. */
+  readonly others?: readonly ClientEndpoint[];
   readonly answer: (client: Authenticated) => Response | Promise<Response>;
 }
 

@@ -58,7 +58,7 @@ const OPEN: readonly OpenEndpoint[] = [
 export function endpointsOf(dialects: readonly [Dialect, ...Dialect[]]): readonly Endpoint[] {
   const [first] = dialects;
   const served: Endpoint[] = [
-    ...dialects.flatMap((dialect) => dialect.endpoints.map((endpoint) => servedBy(dialect, endpoint))),
+    ...servedByAll(dialects),
     {
       method: "GET",
       path: "/dashboard/billing/subscription",
@@ -71,6 +71,16 @@ export function endpointsOf(dialects: readonly [Dialect, ...Dialect[]]): readonl
     { method: "GET", path: "/openapi.json", auth: "none", page: () => Response.json(describeApi(served)) },
   ];
   return served;
+}
+
+/** The endpoints of all dialects, those at one address as one. */
+function servedByAll(dialects: readonly Dialect[]): ClientEndpoint[] {
+  const all = dialects.flatMap((dialect) => dialect.endpoints.map((endpoint) => servedBy(dialect, endpoint)));
+  const byAddress = Map.groupBy(all, ({ method, path }) => `${method} ${path}`);
+  return [...byAddress.values()].flatMap(([first, ...others]) => {
+    if (!first) return [];
+    return others.length > 0 ? { ...first, others } : first;
+  });
 }
 
 function servedBy(dialect: Dialect, endpoint: DialectEndpoint): ClientEndpoint {
@@ -130,14 +140,21 @@ export class EndpointTable {
     return this.#all.filter(({ path: own }) => own.endsWith("/*") && path.startsWith(own.slice(0, -1)));
   }
 
-  /** Returns the dialect in which an error at a path is told: that of the endpoint which the path begins with. */
-  dialectAt(path: string): Dialect {
+  /** Returns the dialect in which an error at a path is told: of those that have endpoints there, else of all. */
+  dialectAt(path: string, headers: Headers): Dialect {
     const isHere = ({ path: own }: DialectEndpoint) => path === own || path.startsWith(`${own}/`);
-    return this.#dialects.find(({ endpoints }) => endpoints.some(isHere)) ?? this.#dialects[0];
+    const here = this.#dialects.filter(({ endpoints }) => endpoints.some(isHere));
+    const among = here.length > 0 ? here : this.#dialects;
+    return among.find((dialect) => isMarked(headers, dialect)) ?? among[0] ?? this.#dialects[0];
   }
 
   /** Whether an address that lacks `/v1` means one below it. */
   lacksVersion(path: string): boolean {
     return this.#versioned.some((own) => path === own || path.startsWith(`${own}/`));
   }
+}
+
+/** Whether a request says that it is one of this API's clients. */
+export function isMarked(headers: Headers, { marker }: Dialect): boolean {
+  return marker !== undefined && headers.has(marker);
 }

@@ -24,7 +24,7 @@ export function describeApi(endpoints: readonly Endpoint[]) {
     info: {
       title: "Modelyard",
       version,
-      description: "One OpenAI-compatible API in front of many AI upstreams.",
+      description: "The APIs of OpenAI and Anthropic in front of many AI upstreams.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     // Relative to this document's own address: the gateway may lie below a path that a proxy strips.
@@ -50,7 +50,7 @@ function operation(
     const failed = endpoint.unavailable && { 503: endpoint.unavailable };
     return { tags: ["Probes"], summary, security: [], responses: { 200: answer, ...failed } };
   }
-  const { dialect, path } = endpoint;
+  const { dialect, path, others = [] } = endpoint;
   const statuses = body ? WITH_BODY : path.endsWith("/*") ? [...WITHOUT_BODY, 404] : WITHOUT_BODY;
   return {
     tags: ["API"],
@@ -58,10 +58,15 @@ function operation(
     ...(description !== undefined && {
       description: `${description} Fields that are not listed here travel on to the upstream; those it can't honour are named in \`x-modelyard-ignored\` or refused.`,
     }),
+    ...(others.length > 0 && { description: others.map(({ dialect: other }) => formOf(other)).join(" ") }),
     ...(parameters && { parameters }),
     ...(body && { requestBody: { required: true, content: { "application/json": body } } }),
     responses: { 200: answer, ...failures(statuses, dialect, nameOf(dialect)) },
   };
+}
+
+function formOf({ name, marker }: Dialect): string {
+  return `Requests with the header \`${marker}\` are answered in the form of ${name}'s API.`;
 }
 
 /** One response for each status that the dialect has for these of ours, with the codes that it may carry. */

@@ -10,6 +10,7 @@ import { TickBatcher } from "../runtime/tick-batcher.ts";
 import type { Cors } from "./cors.ts";
 import type { ClientEndpoint, Endpoint, OpenEndpoint } from "./endpoint.ts";
 import type { EndpointTable } from "./endpoints.ts";
+import { isMarked } from "./endpoints.ts";
 import { canonicalPath, pathOf } from "./paths.ts";
 
 const ANY_METHOD = ["GET", "HEAD", "POST"];
@@ -44,7 +45,9 @@ export class RequestHandler {
   }
 
   #endpoint(endpoint: Endpoint, http: Request): Promise<Response> {
-    return endpoint.auth === "client" ? this.#exchange(endpoint, http) : this.#page(endpoint, http);
+    if (endpoint.auth === "none") return this.#page(endpoint, http);
+    const other = endpoint.others?.find(({ dialect }) => isMarked(http.headers, dialect));
+    return this.#exchange(other ?? endpoint, http);
   }
 
   /** The answer at any other address: what the client meant, a preflight, or an error. */
@@ -62,7 +65,7 @@ export class RequestHandler {
   }
 
   #refusal(http: Request, path: string, error: GatewayError): Response {
-    const dialect = this.#endpoints.dialectAt(path);
+    const dialect = this.#endpoints.dialectAt(path, http.headers);
     return this.#addHeaders(http, refusal(error, dialect, { "x-request-id": requestId(http) }));
   }
 
