@@ -12,6 +12,8 @@ for (const character of "\\%&") VALUES[character.charCodeAt(0)] = ESCAPE;
 
 const BACKSLASH = 0x5c;
 const PERCENT = 0x25;
+/** Where Unicode has ASCII in full width, from the space on. */
+export const FULL_WIDTH = 0xff00;
 const HEX = /^[0-9a-fA-F]+$/;
 /** A character reference of HTML, its ampersand escaped any number of times. */
 const REFERENCE = /&(?:amp;)*(?:#(\d{1,7});?|#[xX]([0-9a-fA-F]{1,6});?|[A-Za-z]{2,8};)/y;
@@ -53,7 +55,7 @@ export function canonicalText(original: string): CanonicalText {
  */
 export function readAt(text: string, at: number): number {
   const unit = text.charCodeAt(at);
-  const value = unit < 128 ? (VALUES[unit] ?? 0) : 0;
+  const value = unit < 128 ? (VALUES[unit] ?? 0) : decoded(unit);
   return value === ESCAPE ? escapeAt(text, at, unit) : packed(value, 1);
 }
 
@@ -108,7 +110,9 @@ function referenceAt(text: string, at: number): number {
   return packed(decoded(code), whole.length);
 }
 
-function decoded(code: number): number {
-  const value = code < 128 ? (VALUES[code] ?? 0) : 0;
+/** Returns the value of a character that is written by its code, or outside of ASCII: full-width forms have one. */
+export function decoded(code: number): number {
+  const ascii = code < FULL_WIDTH ? code : code - FULL_WIDTH + 0x20;
+  const value = ascii < 128 ? (VALUES[ascii] ?? 0) : 0;
   return value === ESCAPE ? 0 : value;
 }

@@ -3,7 +3,7 @@ import { canonicalText } from "../json/canonical-text.ts";
 
 /** How a secret may be written. */
 export interface SecretForm extends CanonicalText {
-  readonly encoding: "plain" | "base64" | "hex";
+  readonly encoding: "plain" | "turned" | "base64" | "hex" | "codes";
 }
 
 /** A part of a secret of fewer characters says nothing of it, and may be an ordinary word. */
@@ -12,19 +12,40 @@ const SHORTEST_PART = 12;
 /** How long a part of each form is that is masked; of an encoded one a little less than `SHORTEST_PART` makes. */
 export const SHORTEST: Readonly<Record<SecretForm["encoding"], number>> = {
   plain: SHORTEST_PART,
+  turned: SHORTEST_PART,
   base64: 14,
   hex: 20,
+  codes: 28,
 };
 
-/** Returns the canonical forms of a secret: as it is, in base64 wherever it may stand in what is encoded, and in hex. */
+/**
+ * Returns the canonical forms of a secret: as it is, reversed, by rot13, in base64 wherever it may stand in what is
+ * encoded, in base64 of base64, in hex, and as decimal and octal codes of its bytes. Other encodings, such as gzip, are
+ * not known: each form costs memory, and an upstream that means to tell a client its own key can always find one.
+ */
 export function formsOf(secret: string): readonly SecretForm[] {
   const bytes = new TextEncoder().encode(secret);
   const encoded = [0, 1, 2].map((before) => base64Within(bytes, before));
   return [
     { ...canonicalText(secret), encoding: "plain" },
     ...encoded.map((text): SecretForm => ({ ...canonicalText(text), encoding: "base64" })),
+    { ...canonicalText(base64Within(new TextEncoder().encode(bytes.toBase64()), 0)), encoding: "base64" },
     { ...canonicalText(bytes.toHex()), encoding: "hex" },
+    { ...canonicalText(secret.split("").toReversed().join("")), encoding: "turned" },
+    { ...canonicalText(secret.replaceAll(/[a-z]/gi, rot13)), encoding: "turned" },
+    { ...canonicalText(bytes.join(" ")), encoding: "codes" },
+    { ...canonicalText(Array.from(bytes, octal).join(" ")), encoding: "codes" },
   ];
+}
+
+function rot13(letter: string): string {
+  const position = Number.parseInt(letter, 36) - 10;
+  return (((position + 13) % 26) + 10).toString(36);
+}
+
+/** A byte as C and `od` write it. */
+function octal(byte: number): string {
+  return byte.toString(8).padStart(3, "0");
 }
 
 /** The characters of a base64 text that depend on these bytes alone, where `before` bytes (mod 3) come before them. */

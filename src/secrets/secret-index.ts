@@ -1,5 +1,14 @@
 import type { CanonicalText } from "../json/canonical-text.ts";
-import { canonicalText, ESCAPE, lengthOf, readAt, VALUES, valueOf } from "../json/canonical-text.ts";
+import {
+  canonicalText,
+  decoded,
+  ESCAPE,
+  FULL_WIDTH,
+  lengthOf,
+  readAt,
+  VALUES,
+  valueOf,
+} from "../json/canonical-text.ts";
 import type { SecretForm } from "./secret-forms.ts";
 import { formsOf, isAlphanumeric, isLeak, SHORTEST } from "./secret-forms.ts";
 
@@ -77,7 +86,9 @@ export class SecretIndex {
     let hash = 0;
     for (let at = 0; at < text.length;) {
       const unit = text.charCodeAt(at);
-      let value = unit < 128 ? (VALUES[unit] ?? 0) : 0;
+      let value = 0;
+      if (unit < 128) value = VALUES[unit] ?? 0;
+      else if (unit >= FULL_WIDTH) value = decoded(unit);
       if (value === ESCAPE) {
         const read = readAt(text, at);
         value = valueOf(read);

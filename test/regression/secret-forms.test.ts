@@ -40,6 +40,17 @@ const FORMS: Readonly<Record<string, string>> = {
   "html-names": KEY.replaceAll("+", "&plus;").replaceAll("=", "&equals;").replaceAll("/", "&sol;"),
   "json-twice": JSON.stringify(JSON.stringify(KEY)),
   "unicode-escapes": units.map((unit) => `\\u00${code(unit).toString(16)}`).join(""),
+  reversed: units.toReversed().join(""),
+  rot13: KEY.replace(/[a-z]/gi, (letter) => {
+    const base = letter < "a" ? 65 : 97;
+    return String.fromCharCode(((code(letter) - base + 13) % 26) + base);
+  }),
+  "full-width": units.map((unit) => String.fromCharCode(code(unit) + 0xfee0)).join(""),
+  "base64-twice": base64(base64(KEY)),
+  bytes: JSON.stringify([...Buffer.from(KEY)]),
+  "bytes-spaced": units.map((unit) => code(unit)).join(" "),
+  "octal-escapes": units.map((unit) => `\\${code(unit).toString(8).padStart(3, "0")}`).join(""),
+  "octal-list": units.map((unit) => code(unit).toString(8).padStart(3, "0")).join(", "),
   "first-12": KEY.slice(0, 12),
   "first-20": KEY.slice(0, 20),
   "last-12": KEY.slice(-12),
