@@ -60,6 +60,9 @@ export abstract class ModelRequest<Body extends ModelBody = ModelBody> implement
     return member;
   }
 
+  /** Throws a GatewayError if none of the upstreams can be asked. */
+  expectAskable(_upstreams: readonly Upstream[]): void {}
+
   /** Lets go of the bytes: no other upstream will be asked. */
   forgetBytes(): void {
     forgetSource(this.body);

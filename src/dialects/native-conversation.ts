@@ -8,6 +8,7 @@ import type {
   NativeRequest,
   Upstream,
 } from "../contract/index.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 import { stringifyJson } from "../json/json-text.ts";
 import { originalBody } from "../json/source.ts";
 import type { ModelBody } from "./model-request.ts";
@@ -20,8 +21,10 @@ import { GenerateRequest, unlessUnsupported } from "./model-request.ts";
 export abstract class NativeConversation extends GenerateRequest<ModelBody> {
   abstract override get dialect(): NativeDialect;
   #chat: ChatRequest | undefined;
+  /** Why it can't be said in a conversation. */
+  #fault: GatewayError | undefined;
 
-  /** Returns what the body means, as far as a conversation can say it. */
+  /** Returns what the body means, as far as a conversation can say it. Throws a GatewayError that names what can't be read. */
   protected abstract toChat(): ChatRequest;
 
   /** Asks an upstream that doesn't speak the API itself. `chat` has its own name for the model. */
@@ -43,9 +46,16 @@ export abstract class NativeConversation extends GenerateRequest<ModelBody> {
     return Object.keys(this.#conversation);
   }
 
-  /** Returns the same as a conversation, with this name for the model. */
+  /** Returns the same as a conversation, with this name for the model; throws what `toChat` throws. */
   chat(model: string): ChatRequest {
-    return { ...this.#conversation, model };
+    const chat = this.#conversation;
+    if (this.#fault) throw this.#fault;
+    return { ...chat, model };
+  }
+
+  /** What can't be said in a conversation is for an upstream to judge that speaks the API. */
+  override expectAskable(upstreams: readonly Upstream[]): void {
+    if (!upstreams.some(({ native }) => native?.[this.dialect])) this.chat(this.model);
   }
 
   /** Returns what an upstream is given that speaks the API itself and knows the model by this name. */
@@ -60,7 +70,24 @@ export abstract class NativeConversation extends GenerateRequest<ModelBody> {
   }
 
   get #conversation(): ChatRequest {
-    return (this.#chat ??= this.toChat());
+    return (this.#chat ??= this.#translated());
+  }
+
+  #translated(): ChatRequest {
+    try {
+      return this.toChat();
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#fault = error;
+      // What limits go by.
+      const content = stringifyJson(this.body);
+      const { model, max_tokens } = this.body;
+      return {
+        model,
+        messages: [{ role: "user", content }],
+        ...(max_tokens !== undefined && { max_tokens }),
+      };
+    }
   }
 }
 

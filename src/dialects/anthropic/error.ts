@@ -38,8 +38,14 @@ function errorBody(error: GatewayError, request?: string): JsonObject {
   return { type: "error", error: { type: typeOf(error), message: messageOf(error) }, request_id: request };
 }
 
-function typeOf({ code, status }: GatewayError): string {
-  return TYPES[code] ?? TYPES_BY_STATUS[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
+/** An upstream that speaks the API itself has said the type. */
+function typeOf({ code, status, native }: GatewayError): string {
+  return (
+    native?.type ??
+    TYPES[code] ??
+    TYPES_BY_STATUS[status] ??
+    (status < 500 ? "invalid_request_error" : "api_error")
+  );
 }
 
 function messageOf({ code, message }: GatewayError): string {

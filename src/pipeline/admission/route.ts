@@ -70,8 +70,13 @@ export function route<R extends ModelRequest>(received: Received<R>): Plan<R> | 
   const { exchange, caller, request } = received;
   const choice = choose(request, { caller, gateway: exchange.gateway });
   return choice instanceof Promise
-    ? choice.then((found) => new Plan(received, found))
-    : new Plan(received, choice);
+    ? choice.then((found) => planned(received, found))
+    : planned(received, choice);
+}
+
+function planned<R extends ModelRequest>(received: Received<R>, choice: Choice): Plan<R> {
+  received.request.expectAskable(choice.targets.map(({ upstream }) => upstream.upstream));
+  return new Plan(received, choice);
 }
 
 /** Returns where a request goes that asks for nothing but a model; leaves with what `route` does. */
