@@ -200,11 +200,29 @@ function foldMembers(
   const before = collected[name];
   const folded: FoldedFields = isObject(before) ? (before as FoldedFields) : {};
   for (const member of Object.keys(more.value)) {
-    if (more.pieces.includes(member)) append(folded, member, more.value[member]);
-    else define(folded, member, more.value[member]);
+    const value = more.value[member];
+    if (member === "data") define(folded, member, joinBase64(folded[member], value));
+    else if (more.pieces.includes(member)) append(folded, member, value);
+    else define(folded, member, value);
   }
   define(collected, name, folded as JsonObject);
 }
+
+/** Joins sound, of which each piece may be encoded by itself, or be a part of one text. */
+function joinBase64(before: Json | undefined, piece: Json | undefined): Json | undefined {
+  if (typeof before !== "string" || typeof piece !== "string") return piece ?? before;
+  // Only what has its padding is a text of its own.
+  const end = before.slice(-4);
+  if (!end.endsWith("=") || !IS_BASE64.test(end) || !IS_BASE64.test(piece)) return before + piece;
+  const last = Uint8Array.fromBase64(end);
+  const more = Uint8Array.fromBase64(piece);
+  const joined = new Uint8Array(last.length + more.length);
+  joined.set(last);
+  joined.set(more, last.length);
+  return before.slice(0, -4) + joined.toBase64();
+}
+
+const IS_BASE64 = /^(?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/;
 
 /** Appends arrays in place, so that a long answer's logprobs are not copied for each token. */
 function append(collected: FoldedFields, name: string, value: Json | undefined): void {
