@@ -4,6 +4,7 @@ import { startForward, tries } from "../support/forward-gateway.ts";
 import { fullServer } from "../support/full-server.ts";
 import type { RunningGateway } from "../support/gateway.ts";
 import { startGateway } from "../support/gateway.ts";
+import { withOwnClient } from "../support/http-client.ts";
 import type { Step } from "../support/scripted-gateway.ts";
 import { HELLO, say } from "../support/scripted-gateway.ts";
 import { startSeveral } from "../support/several-gateway.ts";
@@ -191,7 +192,12 @@ describe("a server over HTTP whose queue of connections is full", () => {
       options: { base_url: `${full.url}/v1`, models: ["m"] },
       timeouts: { connect: "200ms", first_event: "20s", total: "20s" },
     };
-    await using gateway = await startGateway(`${tries(1)}upstreams: { full: ${JSON.stringify(upstream)} }\n`);
+    await using gateway = await startGateway(
+      `${tries(1)}upstreams: { full: ${JSON.stringify(upstream)} }\n`,
+      {
+        outbound: withOwnClient("connect"),
+      },
+    );
     await expectTimeout(
       await ask(gateway, stream),
       "the upstream did not accept a connection in time (timeouts.connect)",

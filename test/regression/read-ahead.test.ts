@@ -5,6 +5,7 @@ import { boundSendBuffers } from "../../src/runtime/socket-buffers.ts";
 import type { Exchange } from "../support/fault-upstream.ts";
 import { openaiChunks, startFaultUpstream } from "../support/fault-upstream.ts";
 import { startForward } from "../support/forward-gateway.ts";
+import { withOwnClient } from "../support/http-client.ts";
 
 const KIB = 1024;
 /**
@@ -17,7 +18,7 @@ test("an answer is read ahead by little for a client that reads nothing", async 
   await using upstream = await startFaultUpstream();
   // Or else 4 MB would fit into the upstream's own.
   boundSendBuffers(upstream.port);
-  await using gateway = await startForward(upstream.url);
+  await using gateway = await startForward(upstream.url, "", { outbound: withOwnClient("readAhead") });
   const chunk = openaiChunks("x".repeat(1_000), { units: 1_000 })[1]?.repeat(16) ?? "";
   for (let nth = 0; nth < 3; nth++) {
     const asked = Promise.withResolvers<Exchange>();

@@ -1,3 +1,4 @@
+import { httpClient } from "../../config/environment.ts";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -38,7 +39,10 @@ export class CodeProcess implements AsyncDisposable {
   stdout = "";
   stderr = "";
 
-  /** `script` from the project's folder unless it is absolute; of the environment it gets only PATH and `environment`. */
+  /**
+   * Runs `script`, from the project's folder unless it is absolute. Its environment is PATH, the HTTP client of the test
+   * run and `environment`.
+   */
   constructor(
     script: string,
     parameters: readonly string[],
@@ -46,7 +50,7 @@ export class CodeProcess implements AsyncDisposable {
   ) {
     this.#process = Bun.spawn([process.execPath, resolve(ROOT, script), ...parameters], {
       cwd,
-      env: { PATH: process.env["PATH"] ?? "", ...environment },
+      env: { PATH: process.env["PATH"] ?? "", MODELYARD_HTTP_CLIENT: httpClient(), ...environment },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../config/load.ts";
+import { usesOwnClient } from "./http-client.ts";
 import type { BuiltGateway } from "../../src/build-gateway.ts";
 import { build, plan } from "../../src/build-gateway.ts";
 import type { Dialect } from "../../src/dialects/dialect.ts";
@@ -40,7 +41,7 @@ export interface GatewayOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Bounds that no configuration sets, made shorter for a test. */
   readonly limits?: Partial<GatewayLimits>;
-  /** How it sends requests to upstreams; by its own client and without a proxy unless told otherwise. */
+  /** How it sends requests to upstreams; by the client of the test run and without a proxy unless set. */
   readonly outbound?: Partial<ClientOptions>;
   /** The client APIs that it serves, in place of all. */
   readonly dialects?: readonly [Dialect, ...Dialect[]];
@@ -59,7 +60,7 @@ export async function startGateway(yaml: string, options: GatewayOptions = {}): 
   const redactor = new Redactor();
   const log = createLogger({ ...planned.settings.telemetry, redact: redactor.redact });
   const storage = await openStorage(planned.settings.storage, directory);
-  const fetchWithin = upstreamFetch({ ownClient: true, ...options.outbound });
+  const fetchWithin = upstreamFetch({ ownClient: usesOwnClient(), ...options.outbound });
   const built = await build(planned, { log, storage, redactor, fetchWithin }, TOKENS);
   const gateway = { ...built, limits: { ...built.limits, ...options.limits } };
   const listening = listen(gateway, planned.settings.server, options.dialects);

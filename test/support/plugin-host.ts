@@ -1,6 +1,7 @@
 import { TestStorage } from "../../toolkit/conformance/harness/test-call.ts";
 import { originalBody } from "../../src/json/source.ts";
 import type { Call, Host, JsonObject, KeyValue, Logger } from "modelyard/plugin";
+import { usesOwnClient } from "./http-client.ts";
 import { upstreamFetch } from "../../src/host/upstream-fetch.ts";
 
 /** One line that was logged. */
@@ -46,7 +47,7 @@ export function testHost(overrides: Partial<Host> = {}): TestHost {
   const host: Host = {
     id: "test",
     log: collectingLogger(logs),
-    fetch: upstreamFetch({ ownClient: true })(PATIENCE),
+    fetch: upstreamFetch({ ownClient: usesOwnClient() })(PATIENCE),
     signal: closing.signal,
     storage: memoryStorage(),
     secret: (value) => void secrets.add(value),
