@@ -67,14 +67,14 @@ export class AnswerGuard extends Stage<NextBatch, NextBatch> implements Batches 
   }
 
   /** The usage that was reported before the answer began; afterwards its events are delivered. */
-  get told(): Usage {
-    let told: Usage = {};
-    if (this.#progress.hasBegun) return told;
+  get usage(): Usage {
+    let usage: Usage = {};
+    if (this.#progress.hasBegun) return usage;
     for (const batch of this.#beginning) {
       for (const event of canonicalEvents(batch))
-        if (event.type === "usage") told = { ...told, ...event.usage };
+        if (event.type === "usage") usage = { ...usage, ...event.usage };
     }
-    return sanitizeUsage(told);
+    return sanitizeUsage(usage);
   }
 
   /** Reads up to the first event that commits the answer, at once where it has arrived. Throws or rejects without one. */
@@ -159,7 +159,7 @@ export class AnswerGuard extends Stage<NextBatch, NextBatch> implements Batches 
 
   #take(next: NextBatch): NextBatch | undefined {
     if (typeof next !== "object" || next === null) {
-      this.#fail(new TypeError("what came from next() is no iterator result"));
+      this.#fail(new TypeError("next() returned no iterator result"));
       return undefined;
     }
     if (next.done) {

@@ -24,10 +24,9 @@ class Singles implements Batches {
 }
 
 function batchOf(next: IteratorResult<ChatEvent>): NextBatch {
-  if (typeof next !== "object" || next === null)
-    throw new TypeError("what came from next() is no iterator result");
+  if (typeof next !== "object" || next === null) throw new TypeError("next() returned no iterator result");
   return next.done ? END_OF_BATCHES : { done: false, value: [next.value] };
 }
 
-/** The end of any answer. */
+/** The end of an answer. */
 export const END_OF_BATCHES: NextBatch = { done: true, value: undefined };

@@ -58,7 +58,7 @@ test("a frame without a word commits nothing, and waits for the one that does", 
   const failure = new UpstreamError("unavailable", "busy");
   const waiting = guarded([frame("start", usage), frame("mark")], failure);
   await expect(async () => waiting.begin()).toThrow("busy");
-  expect(waiting.told).toEqual({ input: 1 });
+  expect(waiting.usage).toEqual({ input: 1 });
   const begun = guarded([frame("start", usage), frame("word", text)], failure);
   await begun.begin();
   expect((await read(begun)).events).toEqual([frame("start", usage), frame("word", text)]);

@@ -33,8 +33,8 @@ export interface AttemptContextOptions {
 /** What can be left before its time, for a reason. */
 interface Abortable {
   abort(reason: unknown): void;
-  /** What the upstream has told of its usage so far. */
-  readonly told?: Usage;
+  /** The usage that the upstream has reported so far. */
+  readonly usage?: Usage;
 }
 
 /**
@@ -237,7 +237,7 @@ export class AttemptContext implements Call, AnswerFollower {
     this.#isTold = true;
     if (!error) return;
     const { call, target } = this.#options;
-    const told = this.#waiting?.told ?? {};
+    const told = this.#waiting?.usage ?? {};
     const wasSent = this.#isConnected && !this.#deadlines.isQueued;
     const wasLeft = wasSent && (error instanceof GatewayError || error.code === "timeout");
     if (!wasLeft && told.input === undefined && told.output === undefined) return;

@@ -13,7 +13,7 @@ const NEVER_IN_THE_ANSWER: ReadonlySet<string> = new Set([
   // The form; every kept answer has all of them.
   "stream",
   "stream_options",
-  // Who it is for, and how the upstream is to file it.
+  // The end user, and how the upstream files the request.
   "user",
   "safety_identifier",
   "metadata",
@@ -28,7 +28,7 @@ const NEVER_IN_THE_ANSWER: ReadonlySet<string> = new Set([
 export interface KeyParts {
   /** As `/v1/chat/completions`. */
   readonly endpoint: string;
-  /** Who is asked first. */
+  /** The target that is asked first. */
   readonly target: Target;
   /** Among whom answers are shared: a key's name, or undefined for all keys. */
   readonly sharedBy: string | undefined;

@@ -102,7 +102,7 @@ export class EventBuffer {
   }
 }
 
-/** Whether a text of this length may be added to: of an empty one nobody could say whether it was read. */
+/** Returns whether a text of this length may be appended to; an empty one has no position that tells whether it was read. */
 function mayGoOn(length: number): boolean {
   return length > 0 && length < LONG_TEXT;
 }
@@ -134,7 +134,7 @@ function isPlain({ signature, redacted }: Extract<ChatEvent, { type: "reasoning"
   return signature === undefined && redacted === undefined;
 }
 
-/** The event without the first characters of its text; who has read these has read everything else of it. */
+/** The event without the first characters of its text; a reader of these has read everything else of it. */
 function behind(event: ChatEvent, offset: number): ChatEvent {
   if (offset === 0) return event;
   const piece = pieceOf(event).slice(offset);

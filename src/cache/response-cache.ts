@@ -8,7 +8,7 @@ import { Coalescer } from "./coalescer.ts";
 import type { EncodedAnswer, EncodedForms, Provenance } from "../attempts/answer.ts";
 import { RepeatedRequests } from "./cache-key.ts";
 
-/** About what an entry takes beside its events, in bytes: its key, who answered, and its place in the cache. */
+/** About what an entry takes beside its events, in bytes: its key, the upstream's name, and its place in the cache. */
 const ENTRY_SIZE = 768;
 
 /** One answer that was given before. */

@@ -9,8 +9,8 @@ const KEPT: ReadonlySet<FinishReason> = new Set<FinishReason>(["stop", "tool_cal
 const NO_CONTENT = new Set(["extra_content", "reasoning_details"]);
 
 /**
- * Whether an answer may be given again: each of its choices has content and was neither filtered nor blocked. Whoever
- * got nothing asks again to get something.
+ * Returns whether an answer may be given again: each of its choices has content and was neither filtered nor blocked. A
+ * client that got nothing repeats its request to get something.
  */
 export function isWorthKeeping(events: EventBuffer): boolean {
   const choices = new Set<number>();

@@ -1,4 +1,4 @@
-/** More levels of lists and objects in one another than these are nobody's request, and nobody's answer. */
+/** Limit of the levels of nested lists and objects in a request or an answer. */
 export const MAX_NESTING = 500;
 
 /**

@@ -17,7 +17,7 @@ export interface TopLevel {
   readonly members: readonly TopMember[];
   /** The first name that stands there twice, after its escapes are resolved. */
   readonly doubled: string | undefined;
-  /** Whether there are more levels than `MAX_NESTING`; then nothing else is told. */
+  /** True if there are more levels than `MAX_NESTING`; nothing else is set then. */
   readonly isTooDeep: boolean;
   /** Whether there are numbers, at any level, that JavaScript can't hold. */
   readonly hasLongNumbers: boolean;

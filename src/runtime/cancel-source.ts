@@ -1,12 +1,12 @@
 import type { CancelToken, Renewable } from "./cancel-token.ts";
 import { standFor } from "./cancel-token.ts";
 
-/** Told once. */
+/** Called once. */
 type Listener = () => void;
 
 /**
- * What an AbortSignal is to strangers, among ourselves: the end of work before its time, for a reason. Each request
- * has one, hardly any is ever cancelled, and this one costs next to nothing until then.
+ * Cancels work for a reason. The plain way is an `AbortController`, which each request would pay for though hardly any
+ * is ever cancelled; this makes one only for code that asks for its `signal`.
  */
 export class CancelSource<Reason extends Error> implements CancelToken {
   #listeners: Listener[] = [];
@@ -14,7 +14,7 @@ export class CancelSource<Reason extends Error> implements CancelToken {
   #controller: AbortController | undefined;
   renewable: Renewable | undefined;
 
-  /** Why; undefined as long as it isn't cancelled. */
+  /** The reason of the cancellation; undefined before it. */
   get reason(): Reason | undefined {
     return this.#reason;
   }
@@ -31,7 +31,7 @@ export class CancelSource<Reason extends Error> implements CancelToken {
     return controller;
   }
 
-  /** Throws the reason once there is one. */
+  /** Throws the reason if this is cancelled. */
   throwIfCancelled(): void {
     if (this.#reason !== undefined) throw this.#reason;
   }
@@ -46,7 +46,7 @@ export class CancelSource<Reason extends Error> implements CancelToken {
     if (index >= 0) this.#listeners.splice(index, 1);
   }
 
-  /** Only the first reason counts. */
+  /** Cancels with `reason`. Does nothing if this is cancelled already. */
   cancel(reason: Reason): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;

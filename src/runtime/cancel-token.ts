@@ -1,34 +1,34 @@
 /**
- * Under this name a call, and the options of a `fetch`, may have what their `signal` stands for. Only a `fetch` that
- * says by `TAKES_CANCELLING` that it looks there may be given it instead of a signal.
+ * Key under which a call, and the options of a `fetch`, hold the cancel token that their `signal` stands for. Only a
+ * `fetch` with the member `TAKES_CANCELLING` reads it in place of a signal.
  */
 export const CANCELLING: unique symbol = Symbol("cancelling");
 
-/** A `fetch` that takes it. */
+/** Marks a `fetch` that takes a cancel token under `CANCELLING`. */
 export const TAKES_CANCELLING: unique symbol = Symbol("takes cancelling");
 
 /**
- * What ends a call before its time, without an AbortSignal: that, its controller and its listeners cost a request more
- * than all that is done with them, and hardly any is ever aborted.
+ * Tells that work was cancelled. The plain way is an `AbortSignal`, whose controller and listeners cost a request more
+ * than all that is done with them.
  */
 export interface CancelToken {
-  /** Why; undefined as long as nobody has cancelled. */
+  /** The reason of the cancellation; undefined before it. */
   readonly reason: unknown;
-  /** The same for those who want a signal; made when it is first asked for. */
+  /** The same as an `AbortSignal`, made when it is first read. */
   readonly signal: AbortSignal;
-  /** `listener` is called once when it is cancelled; at once if it is already. */
+  /** Calls `listener` once on cancellation, at once if that has happened. */
   listen(listener: () => void): void;
-  /** `listener` need not be called any more. */
+  /** Removes a listener. */
   forget(listener: () => void): void;
-  /** The request that was sent last on behalf of the call, where its sender can make it once more. */
+  /** The request that was sent last for the call, where its sender can send it again. */
   renewable?: Renewable | undefined;
 }
 
-/** A request that may wait in vain for a connection that was used before. */
+/** A request over a connection that was used before, and may be dead. */
 export interface Renewable {
   /**
-   * Sends it once more over a new connection, if it went over one that was used before and no byte has come back.
-   * Returns whether it did so: then the answer may be waited for as long again.
+   * Sends the request again over a new connection if no byte has come back. Returns whether it did: then the deadline
+   * for the answer starts again.
    */
   renew(): boolean;
 }
@@ -38,20 +38,20 @@ interface Cancelled {
   readonly signal?: AbortSignal | null | undefined;
 }
 
-/** What the signals stand for that were made of one. */
+/** The tokens that signals were made of. */
 const BY_SIGNAL = new WeakMap<AbortSignal, CancelToken>();
 
-/** From now on `cancellingOf` finds it by its signal, too: a plugin that calls `fetch` itself has nothing else. */
+/** Has `cancelTokenOf` find a token by its signal: a plugin that calls `fetch` itself has nothing else. */
 export function standFor(signal: AbortSignal, cancelling: CancelToken): void {
   BY_SIGNAL.set(signal, cancelling);
 }
 
-/** What cancels a call, or a request. */
+/** Returns the token that cancels a call or a request, if it has one. */
 export function cancelTokenOf(from: object): CancelToken | undefined {
   const cancelled = from as Cancelled;
   const own = cancelled[CANCELLING];
   if (own) return own;
-  // Only now: a call makes its signal when it is first asked for.
+  // Last: reading it makes the signal of a call.
   const { signal } = cancelled;
   return signal ? BY_SIGNAL.get(signal) : undefined;
 }

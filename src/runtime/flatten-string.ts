@@ -1,10 +1,9 @@
 /**
- * The same text, put together in memory. Of a text that was added up the engine only notes down its parts until
- * somebody looks into it: kept for long, these take more memory than the text, with the whole chunks that they were
- * cut from; and whoever adds to it again and again has them all walked through each time.
+ * Returns a text in one block of memory. JSC keeps a concatenated text as a rope of its parts until its characters are
+ * read; the parts retain the chunks that they were cut from, and each further concatenation walks through them.
  */
 export function flattenString(text: string): string {
-  // Nothing else makes it so little: what counts bytes must look at each character.
+  // The cheapest call that reads each character.
   Buffer.byteLength(text);
   return text;
 }

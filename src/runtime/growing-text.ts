@@ -1,9 +1,9 @@
 import { flattenString } from "./flatten-string.ts";
 
-/** Characters that are put together at once: each piece added to a text is an object of its own until then. */
+/** Characters that are flattened at once; until then each added piece is an object of its own. */
 const BLOCK = 4_096;
 
-/** A text that comes in pieces, kept in little more memory than its characters need. */
+/** Collects a text that arrives in pieces, in little more memory than its characters need. The plain way is `+=`. */
 export class GrowingText {
   #blocks: string[] | undefined;
   #rest = "";
@@ -14,12 +14,12 @@ export class GrowingText {
     return this.#length;
   }
 
-  /** True while nothing but JSON's white space has come. */
+  /** True while the text is empty or white space of JSON. */
   get isBlank(): boolean {
     return this.#isBlank;
   }
 
-  /** Its last characters, at least one where there is any. */
+  /** The last characters, at least one if there is any. */
   get ending(): string {
     return this.#rest === "" ? (this.#blocks?.at(-1) ?? "").slice(-16) : this.#rest.slice(-16);
   }
@@ -38,7 +38,7 @@ export class GrowingText {
   }
 }
 
-/** True for a text of JSON's white space. */
+/** Returns whether a text is empty or white space of JSON. */
 export function isBlank(text: string): boolean {
   return /^[ \t\n\r]*$/.test(text);
 }

@@ -1,26 +1,25 @@
-/** Who is to give a sign of life. */
-interface Beating {
+/** Sends keep-alive frames while a stream is silent. */
+interface HeartbeatOwner {
   beat(): void;
 }
 
 /**
- * Calls `beat` whenever nothing was noted for `interval` ms. The timer is moved on lazily: an event notes
- * only the time, and a timer that fires early waits for what is left; so a busy stream sets one timer an
- * interval and not one an event.
+ * Calls `beat` whenever nothing was noted for `interval` ms. An event notes only the time, and a timer that fires early
+ * waits for the rest: so a busy stream sets one timer an interval. The plain way sets one an event.
  */
 export class Heartbeat implements Disposable {
   readonly #interval: number;
-  readonly #owner: Beating;
+  readonly #owner: HeartbeatOwner;
   #last = performance.now();
   #timer: ReturnType<typeof setTimeout>;
 
-  constructor(interval: number, owner: Beating) {
+  constructor(interval: number, owner: HeartbeatOwner) {
     this.#interval = interval;
     this.#owner = owner;
     this.#timer = setTimeout(fire, interval, this);
   }
 
-  /** Something was sent just now. */
+  /** Notes that something was sent. */
   note(): void {
     this.#last = performance.now();
   }
@@ -29,7 +28,7 @@ export class Heartbeat implements Disposable {
     clearTimeout(this.#timer);
   }
 
-  /** Of the timer. */
+  /** Called by the timer. */
   fired(): void {
     const left = this.#last + this.#interval - performance.now();
     if (left < 1) {
@@ -40,7 +39,7 @@ export class Heartbeat implements Disposable {
   }
 }
 
-/** Of all hearts: there is one for each open stream. */
+/** One function for all streams: a closure each would cost memory. */
 function fire(heart: Heartbeat): void {
   heart.fired();
 }

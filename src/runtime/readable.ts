@@ -3,32 +3,31 @@ import { isPending, subscribeOnce } from "./reusable-deferred.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { endOfPiece } from "./write-chunks.ts";
 
-/** An async iterator that need not make a promise. */
+/** An async iterator that may give a value without a promise. */
 export interface Chunks {
   next(): NextChunk | PromiseLike<NextChunk>;
   return(value?: undefined): Promise<unknown>;
 }
 
-/** Some text, or the end. */
+/** A chunk of text, or the end. */
 export type NextChunk = IteratorResult<string, void>;
 
 export interface ReadableOptions {
-  /** Told once when the reader leaves before the end. */
+  /** Called once when the reader leaves before the end. */
   readonly left: () => void;
-  /** Sent after each `interval` ms of silence, so that nothing on the way takes silence for death. */
+  /** Sent after each `interval` ms of silence, so that no proxy closes the connection as idle. */
   readonly beat: string;
   readonly interval: number;
 }
 
 /**
- * Turns an iterator of chunks into the body of a response. They are written straight into the socket, without the
- * queues of a stream, as texts: Bun encodes them on their way, and an array of bytes for each of them would cost more
- * than all that is done with it. What is there at once leaves with the headers, in one write. When the socket is full
- * nothing more is asked for, so a slow reader stops the reading of the source. A reader who leaves ends in `left()`
- * and in the iterator's `return()`. The iterator must not throw: how a failure looks on the wire is not known here.
+ * Returns a response body that writes chunks of text straight into the socket: the plain way, a `ReadableStream` of
+ * bytes with `pull`, costs its queue and an array of bytes for each chunk. What is available at once leaves with the
+ * headers, in one write. While the socket is full nothing is read, so a slow reader stops the reading of the source.
+ * When the reader leaves, `left()` and the iterator's `return()` are called. The iterator must not throw.
  */
 export function readable(chunks: Chunks, options: ReadableOptions): ReadableStream<string> {
-  // Not before somebody reads: a body that nobody ever reads is never cancelled, and its timer would go on.
+  // Made by the first read: a body that is never read is never cancelled, and its timer would go on.
   let sending: Sending | undefined;
   const source: Bun.DirectUnderlyingSource<string> = {
     type: "direct",
@@ -40,25 +39,25 @@ export function readable(chunks: Chunks, options: ReadableOptions): ReadableStre
     cancel() {
       sending?.stop();
       options.left();
-      // Not awaited: it settles only when the wait for the source has been ended by `left`.
+      // Not awaited: it settles only when `left` has ended the wait for the source.
       chunks.return().then(undefined, () => undefined);
     },
   };
-  // What the types of lib.dom, which count here, know nothing of.
+  // The types of lib.dom, which apply here, lack direct streams.
   return new ReadableStream<string>(source as unknown as UnderlyingSource<string>);
 }
 
-/** The way of chunks into one socket. */
+/** Writes chunks into one socket. */
 class Sending implements Continuation<NextChunk> {
   readonly #chunks: Chunks;
   readonly #controller: ReadableStreamDirectController;
   readonly #beat: string;
   readonly #heart: Heartbeat;
   readonly #over = Promise.withResolvers<void>();
-  /** What is being sent, and how much of it was. */
+  /** The text that is being sent, and how many characters of it were. */
   #text = "";
   #sent = 0;
-  /** While the socket is full. */
+  /** Pending while the socket is full. */
   #full: Promise<unknown> | undefined;
   #isOver = false;
 
@@ -69,19 +68,19 @@ class Sending implements Continuation<NextChunk> {
     this.#heart = new Heartbeat(options.interval, this);
   }
 
-  /** Resolves when nothing more is to be sent: until then Bun asks for nothing more. */
+  /** Resolves after the last write: until then Bun does not pull again. */
   get over(): Promise<void> {
     return this.#over.promise;
   }
 
-  /** Sends nothing more. */
+  /** Stops sending. */
   stop(): void {
     this.#isOver = true;
     this.#heart[Symbol.dispose]();
     this.#over.resolve();
   }
 
-  /** Sends what is there, until the next chunk has to be waited for, or room for it. */
+  /** Sends until a chunk, or room in the socket, has to be waited for. */
   goOn(): void {
     while (!this.#isOver) {
       if (this.#full) return this.#goOnAfter(this.#full);
@@ -99,19 +98,19 @@ class Sending implements Continuation<NextChunk> {
     full.then(goOn, goOn);
   }
 
-  /** Of the chunks. */
+  /** Called with the next chunk. */
   onValue(next: NextChunk): void {
     this.#take(next);
     this.goOn();
   }
 
-  /** Of the chunks. Never, if they keep their word. */
+  /** Called if the iterator fails, which it must not. */
   onError(): void {
     this.#end();
   }
 
   #take(next: NextChunk): void {
-    // Who has left needs nothing more.
+    // The reader has left.
     if (this.#isOver) return;
     if (next.done) return this.#end();
     this.#heart.note();
@@ -124,7 +123,7 @@ class Sending implements Continuation<NextChunk> {
     const to = endOfPiece(this.#text, from);
     this.#sent = to;
     this.#write(this.#text.slice(from, to));
-    // It may be long until there is more.
+    // Freed now: the next chunk may be far off.
     if (to === this.#text.length) this.#text = "";
   }
 
@@ -136,7 +135,7 @@ class Sending implements Continuation<NextChunk> {
   #write(text: string): void {
     const written = this.#controller.write(text);
     if (!(written instanceof Promise)) return;
-    // Full, until all of it has been taken.
+    // The socket is full until it has taken all of it.
     this.#full = written;
     const emptied = (): void => {
       if (this.#full === written) this.#full = undefined;
@@ -144,9 +143,9 @@ class Sending implements Continuation<NextChunk> {
     written.then(emptied, emptied);
   }
 
-  /** Of the heart. */
+  /** Called by the heartbeat. */
   beat(): void {
-    // Whoever doesn't read needs no sign of life.
+    // A client that doesn't read needs no keep-alive.
     if (!this.#full) this.#write(this.#beat);
   }
 }

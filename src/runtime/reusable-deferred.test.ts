@@ -51,7 +51,7 @@ test("a second waiter is refused, and the first one keeps its turn", () => {
   const later = new ReusableDeferred<string>();
   const { all, waiter } = heard();
   later.wait(waiter);
-  expect(() => later.wait(heard().waiter)).toThrow("somebody waits for this already");
+  expect(() => later.wait(heard().waiter)).toThrow("only one waiter");
   later.resolve("a");
   expect(all).toEqual(["a"]);
 });

@@ -6,16 +6,16 @@ export interface Continuation<T> {
 
 /**
  * A promise-like value that is settled again and again, for one waiter at a time. Its waiter is called at once, without a
- * microtask: each piece of a stream would otherwise make several promises and wait for their turn in the queue.
+ * microtask. The plain way is a promise each: six for each event of a stream, with their turns in the queue.
  */
 export class ReusableDeferred<T> implements PromiseLike<T> {
   #waiter: Continuation<T> | undefined;
-  /** The outcome that nobody has waited for yet. */
+  /** The outcome that no waiter has taken yet. */
   #outcome: { readonly value: T } | { readonly error: unknown } | undefined;
 
-  /** Calls `waiter` once with the next outcome, at once if there is one. Throws if somebody waits already. */
+  /** Calls `waiter` once with the next outcome, at once if there is one. Throws if there is a waiter already. */
   wait(waiter: Continuation<T>): void {
-    if (this.#waiter) throw new Error("somebody waits for this already");
+    if (this.#waiter) throw new Error("a ReusableDeferred can have only one waiter");
     const outcome = this.#outcome;
     this.#outcome = undefined;
     if (!outcome) this.#waiter = waiter;
@@ -52,13 +52,13 @@ export class ReusableDeferred<T> implements PromiseLike<T> {
   }
 }
 
-/** Whether a value has to be waited for. */
+/** Returns whether a value has to be awaited. */
 export function isPending<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   if (value instanceof ReusableDeferred || value instanceof Promise) return true;
   return typeof (value as { readonly then?: unknown } | null | undefined)?.then === "function";
 }
 
-/** Calls `waiter` once, as soon as the outcome is there. */
+/** Calls `waiter` once with the outcome, at once where it is available. */
 export function subscribeOnce<T>(pending: PromiseLike<T>, waiter: Continuation<T>): void {
   if (pending instanceof ReusableDeferred) return pending.wait(waiter);
   pending.then(

@@ -2,12 +2,13 @@ import { dlopen, ptr } from "bun:ffi";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /*
- * What the kernel keeps of an answer for those who don't read it. By itself it takes up to 4 MB on the way to a client
- * (net.ipv4.tcp_wmem) and 6 MB from an upstream (tcp_rmem), which a fast upstream fills at once: for 200 slow readers
- * 800 MB, and two seconds of work. Bun has no option for these bounds, so they are set on the descriptors, on Linux.
+ * Bounds the kernel's buffers for clients that don't read. Its defaults are up to 4 MB towards a client
+ * (net.ipv4.tcp_wmem) and 6 MB from an upstream (tcp_rmem), which a fast upstream fills at once: 800 MB and two seconds
+ * of work for 200 slow readers. Bun has no option for them, so they are set on the descriptors, on Linux. The plain way
+ * is to leave the defaults.
  */
 
-/** The kernel doubles it. 128 KiB still allow 1 MB/s over a path of 120 ms. */
+/** Doubled by the kernel: 128 KiB still allow 1 MB/s over a path of 120 ms. */
 const BUFFER_BYTES = 64 * 1024;
 
 const SOL_SOCKET = 1;
@@ -17,7 +18,7 @@ const SO_RCVBUF = 8;
 const LISTENING = "0A";
 const LIBRARIES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1"];
 
-/** Bounds what is kept for the clients that connect to a port: they inherit it from the listener. */
+/** Bounds the send buffers of connections to a port, which inherit them from the listener. */
 export function boundSendBuffers(port: number): void {
   if (!setOption) return;
   const sockets = listenersOn(port);
@@ -26,12 +27,12 @@ export function boundSendBuffers(port: number): void {
   }
 }
 
-/** Bounds what is kept of an upstream's answer whose reader has fallen behind. */
+/** Bounds the receive buffer of an upstream's answer whose reader has fallen behind. */
 export function boundReceiveBuffer(descriptor: number): void {
   setOption?.(descriptor, SO_RCVBUF);
 }
 
-/** The listening sockets at a port, as /proc/self/fd names them. */
+/** Returns the listening sockets at a port, as /proc/self/fd names them. */
 function listenersOn(port: number): ReadonlySet<string> {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
   const sockets = new Set<string>();
@@ -44,7 +45,7 @@ function listenersOn(port: number): ReadonlySet<string> {
   return sockets;
 }
 
-/** None where there is no such file: a kernel without IPv6 has no table of it. */
+/** Returns no lines where the file is missing: a kernel without IPv6 has no table of it. */
 function linesOf(file: string): readonly string[] {
   try {
     return readFileSync(file, "utf8").split("\n");
@@ -66,7 +67,7 @@ type SetOption = (descriptor: number, option: number) => void;
 
 const setOption = findSetOption();
 
-/** Undefined where the system isn't Linux, or its C library is another one. */
+/** Returns undefined where the system isn't Linux, or its C library is unknown. */
 function findSetOption(): SetOption | undefined {
   if (process.platform !== "linux") return undefined;
   const bytes = new Int32Array([BUFFER_BYTES]);
@@ -78,7 +79,7 @@ function findSetOption(): SetOption | undefined {
       return (descriptor, option) =>
         void symbols.setsockopt(descriptor, SOL_SOCKET, option, ptr(bytes), bytes.byteLength);
     } catch {
-      // Another one.
+      // Try the next one.
     }
   }
   return undefined;

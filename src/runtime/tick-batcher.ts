@@ -1,13 +1,11 @@
-/** How long one turn goes on with what was gathered, in ms, before others have theirs: timers, and what arrives. */
+/** Time after which a turn yields to timers and sockets, in ms. */
 const TURN_MS = 5;
 
 /**
- * Gathers what arrives in one turn of the event loop, and has it gone on with together behind it.
- *
- * Whoever reads from one socket, does all the work, writes to another, and only then turns to the next socket wakes
- * a sleeping process for each write, and has the processor fetch all of the code anew for each request. What goes on
- * together does each step for all of them. It delays nothing: no time is waited, only what is there is read first. What
- * would take longer than a short time goes on in the next turn, in the same order, behind what has arrived meanwhile.
+ * Collects the items that arrive in one turn of the event loop and visits them together at its end. The plain way is to
+ * visit each at once: then each write wakes another process, and code leaves the processor's caches before it runs
+ * again (plain request 160 µs instead of 100). No timer is waited for. What takes longer than `TURN_MS` goes on in the
+ * next turn, in the same order.
  */
 export class TickBatcher<T> {
   readonly #visit: (item: T) => void;

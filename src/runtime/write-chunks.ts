@@ -1,7 +1,6 @@
 /*
- * What is written to a socket while Bun (1.4.5) gathers it leaves in one system call and one packet, up to 16 KiB with
- * the headers. A single write beyond that has every header, and each of their colons and line ends, sent by itself: 60
- * calls for an answer of ours. Smaller ones that follow one another leave together, however many they are.
+ * Bun (1.4.5) sends writes of one turn in one system call, up to 16 KiB with the headers. A single larger write has each
+ * header, colon and line end sent by itself: 60 calls for a large answer. The plain way is one write.
  */
 
 /** Characters of a piece: three bytes each at most. */
@@ -9,7 +8,7 @@ const MOST_CHARACTERS = 5_000;
 /** Bytes of a piece, and of a body that needs no pieces: they leave room for the headers. */
 const MOST_BYTES = 12 * 1024;
 
-/** Gives a text in pieces that Bun sends together. They end with a line where they can, and never within a character. */
+/** Passes a text on in chunks that Bun sends together; they end with a line where possible, and never within a character. */
 export function inChunks(text: string, give: (piece: string) => void): void {
   if (text.length <= MOST_CHARACTERS) return give(text);
   for (let from = 0; from < text.length;) {
@@ -19,7 +18,7 @@ export function inChunks(text: string, give: (piece: string) => void): void {
   }
 }
 
-/** Where the piece ends that begins at `from`. */
+/** Returns where the chunk ends that begins at `from`. */
 export function endOfPiece(text: string, from: number): number {
   const most = from + MOST_CHARACTERS;
   if (most >= text.length) return text.length;
@@ -30,7 +29,7 @@ export function endOfPiece(text: string, from: number): number {
   return isPair ? most - 1 : most;
 }
 
-/** What a response is made from that has this body: itself, or where it is large, a stream of small pieces. */
+/** Returns the body of a response: as it is, or as a stream of small chunks if it is large. */
 export function responseBody(body: string | Uint8Array<ArrayBuffer>): BodyInit {
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
   if (length <= MOST_BYTES) return body;

@@ -11,10 +11,10 @@ type Init = BunFetchRequestInit;
 
 /** Idle connections are closed after these seconds, or up to eight more: Bun's timer is coarse. */
 const IDLE_S = 4;
-/** For how long after an answer its connection may be used again, in ms. */
+/** Time after an answer in which its connection may be reused, in ms. */
 const KEPT_MS = (IDLE_S + 8) * 1000;
 
-/** Servers whose last answer is remembered; upstreams are a handful. */
+/** Limit of the servers whose last answer is remembered; upstreams are a handful. */
 const MAX_SERVERS = 256;
 
 interface BunFetchOptions {
@@ -29,7 +29,7 @@ interface BunFetchOptions {
 export class BunFetch {
   readonly #options: BunFetchOptions;
   readonly #session: Bun.FetchSession;
-  /** When a server last answered, by `Date.now()`: Bun doesn't tell whether it uses a connection again. */
+  /** When a server last answered, by `Date.now()`: Bun doesn't tell whether it reuses a connection. */
   readonly #answered = new Map<string, number>();
 
   constructor(options: BunFetchOptions) {
@@ -50,18 +50,18 @@ export class BunFetch {
   }
 
   /**
-   * Sends a plain request. It is sent once more over a new connection when it ends, or is silent for too long, without
-   * the head of an answer, and its connection may have been used before. Content codings are undone as `decoded` says.
-   * What it rejects with for a proxy's sake has that as its `proxy`.
+   * Sends a plain request. It is sent again over a new connection if its connection may have been used before and ends,
+   * or is silent for too long, before the head of an answer. Content codings are undone as by `decoded`. A network error
+   * of a proxy has the proxy as its `proxy`.
    */
-  async ask(request: ClientRequest, patience: ClientTimeouts, init: Init = {}): Promise<Response> {
+  async ask(request: ClientRequest, timeouts: ClientTimeouts, init: Init = {}): Promise<Response> {
     const { url, server, cancelling } = request;
-    // The choice is made here: Bun's own would be another for this machine's addresses.
+    // Chosen here: Bun would choose otherwise for this machine's own addresses.
     const proxy = request.proxy ?? this.#proxyFor(URL.parse(url));
     const signal = cancelling?.signal;
     const whole: Init = { ...init, proxy, decompress: false, ...(signal && { signal }) };
     try {
-      const response = await this.#ask(request, patience, whole);
+      const response = await this.#ask(request, timeouts, whole);
       if (proxy && response.status === 407) throw await refused(response);
       this.#noteAnswer(server);
       return this.#decoded(response, url);
@@ -70,18 +70,18 @@ export class BunFetch {
     }
   }
 
-  #ask(request: ClientRequest, patience: ClientTimeouts, init: Init): Promise<Response> {
+  #ask(request: ClientRequest, timeouts: ClientTimeouts, init: Init): Promise<Response> {
     const mayBeUsed = (this.#answered.get(request.server) ?? 0) + KEPT_MS > Date.now();
-    return mayBeUsed ? this.#askTwice(request, patience, init) : this.#session.fetch(request.url, init);
+    return mayBeUsed ? this.#askTwice(request, timeouts, init) : this.#session.fetch(request.url, init);
   }
 
   async #askTwice(
     { url, cancelling }: ClientRequest,
-    patience: ClientTimeouts,
+    timeouts: ClientTimeouts,
     init: Init,
   ): Promise<Response> {
     const first = new FirstTry();
-    const timer = setTimeout(() => first.renew(), patience.connect + patience.first_event);
+    const timer = setTimeout(() => first.renew(), timeouts.connect + timeouts.first_event);
     if (cancelling) cancelling.renewable = first;
     const signals = [first.signal, ...(init.signal ? [init.signal] : [])];
     try {
@@ -120,7 +120,7 @@ export class BunFetch {
 
 type FetchProxyChoice = Exclude<Init["proxy"], undefined>;
 
-/** A request that may wait for a connection that is dead. */
+/** The first attempt of a request, whose connection may be dead. */
 class FirstTry implements Renewable {
   readonly #controller = new AbortController();
   isOver = false;
@@ -144,7 +144,7 @@ function isClosed(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ECONNRESET";
 }
 
-/** A network error is marked with its proxy, without the password; who cancelled has said why already. */
+/** Marks a network error with its proxy, without the password. The reason of a cancellation stays as it is. */
 function named(error: unknown, proxy: FetchProxyChoice): unknown {
   if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return error;
   const url = URL.parse(String(typeof proxy === "object" && "url" in proxy ? proxy.url : proxy));

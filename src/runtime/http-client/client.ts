@@ -7,18 +7,18 @@ import { requestBytes } from "./request.ts";
 import type { DecodingError } from "./decoding.ts";
 import { ResponseFactory } from "./response.ts";
 
-/** For how long a request waits, in ms. */
+/** Deadlines of a request, in ms. */
 export interface ClientTimeouts {
-  /** For a connection. */
+  /** For establishing a connection. */
   readonly connect: number;
-  /** For the beginning of an answer, before a connection that was used before is given up. */
+  /** For the beginning of an answer, after which a reused connection is given up. */
   readonly first_event: number;
 }
 
-/** Servers whose connections are kept; upstreams are a handful. */
+/** Limit of the servers whose connections are kept; upstreams are a handful. */
 const MAX_SERVERS = 256;
 
-/** A silence that is long enough to suspect the other connections to that server, in ms. */
+/** Silence after which the other connections to the server are suspected, too, in ms. */
 const SUSPICIOUS_MS = 4_000;
 
 /** Sends requests to any number of servers over sockets of this thread. */
@@ -34,39 +34,39 @@ export class Client {
   }
 
   /**
-   * Resolves with the answer once its head has come. A request whose connection was used before and ends, or is
-   * silent for too long, without a byte of an answer is sent once more over a new one: servers, NATs and firewalls
-   * drop idle connections, often without a word. Rejects with what cancelled the request, with an error whose `code`
-   * is the system's, or with `ETIMEDOUT` when no connection was made in time.
+   * Resolves to the response once its head has arrived. A request whose reused connection ends, or is silent for too
+   * long, without a byte of an answer is sent again over a new one: servers, NATs and firewalls drop idle connections,
+   * often silently. Rejects with the reason of a cancellation, with an error that has the system's `code`, or with
+   * `ETIMEDOUT` if no connection was established in time.
    */
-  ask(request: ClientRequest, patience: ClientTimeouts): Promise<Response> {
+  ask(request: ClientRequest, timeouts: ClientTimeouts): Promise<Response> {
     const { cancelling } = request;
     if (cancelling?.reason !== undefined) return Promise.reject(cancelling.reason);
     const server = this.#server(request);
     const connection = server.take();
-    if (!connection) return this.#askAnew(server, request, patience);
+    if (!connection) return this.#askAnew(server, request, timeouts);
     const exchange = connection.ask(cancelling);
-    exchange.distrust(patience.connect + patience.first_event);
+    exchange.distrust(timeouts.connect + timeouts.first_event);
     const head = exchange.head();
     connection.send(requestBytes(request));
     return head.then(
-      (came) => this.#respond(came, exchange, request),
+      (begun) => this.#respond(begun, exchange, request),
       (error: unknown) => {
         if (!exchange.isUnheard) throw error;
         const isCancelled = cancelling?.reason !== undefined;
         if (!isCancelled || exchange.distrustedMs > SUSPICIOUS_MS) server.dropIdle();
         if (isCancelled) throw error;
-        return this.#askAnew(server, request, patience);
+        return this.#askAnew(server, request, timeouts);
       },
     );
   }
 
   /** Asks over a new connection. */
-  async #askAnew(server: Connections, request: ClientRequest, patience: ClientTimeouts): Promise<Response> {
+  async #askAnew(server: Connections, request: ClientRequest, timeouts: ClientTimeouts): Promise<Response> {
     const { cancelling } = request;
-    const connection = await opened(server, request, patience.connect);
+    const connection = await opened(server, request, timeouts.connect);
     if (cancelling?.reason !== undefined) {
-      // It was left since: who is cancelled tells nobody again.
+      // Cancelled meanwhile: the exchange would not be notified any more.
       connection.close();
       throw cancelling.reason as Error;
     }
@@ -89,7 +89,7 @@ export class Client {
   #server({ server: key, origin }: ClientRequest): Connections {
     let server = this.#servers.get(key);
     if (!server) {
-      // Those that are forgotten still close what is idle.
+      // Connections that are dropped here still close when they are idle.
       if (this.#servers.size >= MAX_SERVERS) this.#servers.clear();
       this.#servers.set(key, (server = new Connections(origin, this.#means)));
     }
@@ -120,7 +120,7 @@ async function opened(
   }
 }
 
-/** As the system says it after its own two minutes. */
+/** The error that the system reports after its own two minutes. */
 function tooLate(): Error {
   return Object.assign(new Error("the server did not take the connection in time"), { code: "ETIMEDOUT" });
 }

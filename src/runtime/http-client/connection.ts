@@ -17,7 +17,7 @@ export interface Origin {
   readonly isSecure: boolean;
 }
 
-/** What Bun's types don't tell of a socket. */
+/** A member of a socket that Bun's types lack. */
 interface Descriptor {
   readonly fd: number;
 }
@@ -30,9 +30,9 @@ export interface ConnectionMeans {
 }
 
 export interface ConnectionOptions extends ConnectionMeans {
-  /** Told when its answer is whole and it can take another request. */
+  /** Called when an answer is complete and the connection can take another request. */
   readonly idle: (connection: Connection) => void;
-  /** Told once when it can't be used any more. */
+  /** Called once when the connection can't be used any more. */
   readonly closed: (connection: Connection) => void;
 }
 
@@ -51,11 +51,11 @@ export class Connection implements ConnectionControl, ParserEvents {
   readonly #parser: AnswerParser;
   #socket: Socket<Connection> | undefined;
   #exchange: Exchange | undefined;
-  /** What the socket hasn't taken yet. */
+  /** Bytes that the socket hasn't taken yet. */
   #unsent: Uint8Array | undefined;
   #isInterim = false;
   #keepsAlive = false;
-  /** False once the server has spoken without being asked. */
+  /** False once the server has sent something without a request. */
   #isTrusted = true;
   #isClosed = false;
   /** The kernel keeps little of what comes over it: too little for a large answer to a quick reader. */
@@ -92,7 +92,7 @@ export class Connection implements ConnectionControl, ParserEvents {
     await handshake;
   }
 
-  /** Of the socket: the TLS handshake is done. No byte of a request was sent before. */
+  /** Called by the socket after the TLS handshake. No byte of a request was sent before. */
   secured(isVerified: boolean, error: Error | null): void {
     if (isVerified) this.#handshake?.resolve();
     else this.#handshake?.reject(error ?? brokenOff(undefined));
@@ -135,9 +135,9 @@ export class Connection implements ConnectionControl, ParserEvents {
     ANSWERS.add(exchange);
   }
 
-  /** Of the socket. */
+  /** Called by the socket with bytes. */
   received(bytes: Uint8Array): void {
-    // A server that speaks without being asked can't be trusted with another request.
+    // A server that sends without a request can't be trusted with another one.
     if (!this.#exchange) return this.close();
     this.#exchange.heard();
     const error = this.#parser.take(bytes);
@@ -149,12 +149,12 @@ export class Connection implements ConnectionControl, ParserEvents {
     if (exchange) this.flushLater(exchange);
   }
 
-  /** Of the socket: it has room again. */
+  /** Called by the socket when it has room again. */
   drained(): void {
     this.#unsent = this.#unsent && this.#write(this.#unsent);
   }
 
-  /** Of the socket: the server has closed it, or it broke. */
+  /** Called by the socket when the server has closed it, or it broke. */
   ended(error?: Error): void {
     this.#handshake?.reject(brokenOff(error));
     const exchange = this.#exchange;
@@ -167,15 +167,15 @@ export class Connection implements ConnectionControl, ParserEvents {
     this.close();
   }
 
-  /** Of the parser. */
+  /** Called by the parser at the first byte of an answer. */
   begins(): void {
-    // Nobody has asked for another answer.
+    // An answer without a request.
     if (this.#exchange?.isOver) this.#isTrusted = false;
   }
 
-  /** Of the parser. */
+  /** Called by the parser with a head. */
   head(head: AnswerHead, keepsAlive: boolean): void {
-    // Nobody has asked for another protocol; any other interim answer is followed by the one that counts.
+    // No other protocol was requested; any other interim answer is followed by the final one.
     const isSwitching = head.status === 101;
     this.#isInterim = head.status < 200 && !isSwitching;
     this.#keepsAlive = keepsAlive && !isSwitching;
@@ -183,17 +183,17 @@ export class Connection implements ConnectionControl, ParserEvents {
     if (!this.#isInterim && !this.#exchange?.isOver) this.#exchange?.begin(head);
   }
 
-  /** Of the parser. */
+  /** Called by the parser with a piece of the body. */
   body(piece: Uint8Array): void {
     this.#exchange?.push(piece);
   }
 
-  /** Of the parser. */
+  /** Called by the parser at the end of an answer. */
   end(): void {
     if (!this.#isInterim) this.#exchange?.end();
   }
 
-  /** What the socket didn't take. */
+  /** Returns the bytes that the socket didn't take. */
   #write(bytes: Uint8Array): Uint8Array | undefined {
     const written = this.#socket?.write(bytes) ?? 0;
     return written < bytes.length ? bytes.subarray(Math.max(written, 0)) : undefined;
@@ -206,7 +206,7 @@ export class Connection implements ConnectionControl, ParserEvents {
     this.#options.idle(this);
   }
 
-  /** Ends it, if that hasn't happened yet. */
+  /** Closes the connection, if it is open. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -215,10 +215,10 @@ export class Connection implements ConnectionControl, ParserEvents {
   }
 }
 
-/** Those of whose answers something has arrived. */
+/** Exchanges whose answers have received bytes in this turn of the event loop. */
 const ANSWERS = new TickBatcher((exchange: Exchange) => exchange.flush());
 
-/** Of all connections: each socket carries its own. */
+/** Shared by all connections: each socket carries its own. */
 const HANDLERS: SocketHandler<Connection> = {
   data: ({ data: connection }, bytes) => connection.received(bytes),
   drain: ({ data: connection }) => connection.drained(),
@@ -233,7 +233,7 @@ const TLS_HANDLERS: SocketHandler<Connection> = {
   handshake: (socket, isVerified, error) => socket.data.secured(isVerified && socket.authorized, error),
 };
 
-/** An address has no name to be told to the server (RFC 6066, section 3); it is verified all the same. */
+/** An IP address is sent as no server name (RFC 6066, section 3); the certificate is verified all the same. */
 function nameOf(hostname: string): TLSOptions {
   return isIP(hostname) === 0 ? {} : { serverName: "" };
 }

@@ -5,16 +5,16 @@
 type Bytes = Uint8Array<ArrayBuffer>;
 type Stream = ReadableStream<Bytes>;
 
-/** Names that say that nothing was done. */
+/** Names that stand for no coding. */
 const NOTHING: ReadonlySet<string> = new Set(["", "identity", "none"]);
 
-/** Further codings are somebody's attack. */
+/** Limit of the codings of one body; more are an attack. */
 const MAX_CODINGS = 5;
 
-/** A compressed text of fewer bytes may look like a text by chance. */
+/** Compressed data of fewer bytes may look like text by chance. */
 const TELLING_BYTES = 16;
 
-/** What a `content-encoding` says was done to a body, in that order; empty: nothing. */
+/** Returns the codings that a `content-encoding` names, in the order of their application. */
 export function codingsOf(header: string): readonly string[] {
   const names = header.split(",").map((name) => name.trim().toLowerCase());
   return names.filter((name) => !NOTHING.has(name));
@@ -43,7 +43,7 @@ export function decoded(body: Stream, codings: readonly string[], makeError: Dec
   });
 }
 
-/** How a body that begins so is decompressed; undefined: not at all. */
+/** Returns the format for a body that begins so; undefined if it isn't compressed. */
 type Choice = (first: Bytes) => CompressionFormat | undefined;
 
 const gzip: Choice = (first) => unless(first, first[0] === 0x1f && first[1] === 0x8b, "gzip");
@@ -69,7 +69,7 @@ function isZlib([method = 0, flags = 0]: Bytes): boolean {
   return (method & 0x0f) === 8 && ((method << 8) | flags) % 31 === 0;
 }
 
-/** Whether these bytes are UTF-8 without control characters; the last character may be cut. */
+/** Returns whether bytes are UTF-8 without control characters; the last character may be cut. */
 function isText(bytes: Bytes): boolean {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });

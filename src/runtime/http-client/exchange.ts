@@ -3,21 +3,21 @@ import { ReusableDeferred } from "../reusable-deferred.ts";
 import type { ByteSource } from "../byte-source.ts";
 import type { AnswerHead } from "./llhttp.ts";
 
-/** Bytes that wait for their reader before the connection is told to hold back. */
+/** Bytes that wait for their reader before the socket is paused. */
 const MAX_WAITING = 32 * 1024;
 
-/** Bytes that a reader is given in one turn of the event loop, so that a fast answer holds nobody else up. */
+/** Bytes that a reader gets in one turn of the event loop, so that a fast answer can't starve the others. */
 const MAX_A_TURN = 32 * 1024;
 
-/** How long a server may take to end an answer of which nobody needs the rest, in ms. */
+/** Time in which a server may end an answer whose rest is discarded, in ms. */
 const REST_MS = 500;
 
-/** What an exchange does to the connection that it is held over. */
+/** Controls the connection of an exchange. */
 export interface ConnectionControl {
-  /** Stops or goes on reading from the socket. `isBehind`: since the reader is slower than the server. */
+  /** Stops reading from the socket. `isBehind` is true if the reader is slower than the server. */
   pause(isBehind: boolean): void;
   resume(): void;
-  /** Nobody wants the rest of the answer. */
+  /** Closes the connection, since the rest of the answer is not wanted. */
   drop(): void;
   /** Has the exchange's `flush` called in the next turn of the event loop. */
   flushLater(exchange: Exchange): void;
@@ -64,8 +64,8 @@ export class Exchange implements ByteSource, Renewable {
   }
 
   /**
-   * The request goes over a connection that was used before: without the head of an answer within so many ms the answer
-   * fails. Until a byte has come, `renew` lets it fail earlier; it then `isUnheard`.
+   * Marks the connection as reused: the answer fails if its head has not arrived after `silenceMs`. Until the first byte
+   * `renew` fails it earlier; it then `isUnheard`.
    */
   distrust(silenceMs: number): void {
     this.#askedAt = performance.now();
@@ -73,7 +73,7 @@ export class Exchange implements ByteSource, Renewable {
     if (this.#cancelling) this.#cancelling.renewable = this;
   }
 
-  /** Whether no byte of an answer has come. */
+  /** True while no byte of an answer has arrived. */
   get isUnheard(): boolean {
     return !this.#isHeard;
   }
@@ -97,28 +97,28 @@ export class Exchange implements ByteSource, Renewable {
     this.flush();
   }
 
-  /** Of the connection: a byte came. */
+  /** Called by the connection with the first byte. */
   heard(): void {
     this.#isHeard = true;
   }
 
-  /** Of the connection: a head came, be it of an interim answer. */
+  /** Called by the connection with any head, also of an interim answer. */
   trust(): void {
     clearTimeout(this.#silence);
     this.#silence = undefined;
   }
 
-  /** Whether the answer is whole, or nothing more of it can come. */
+  /** True when the answer is complete or has failed. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Of the connection: the head is there. `flush` follows. */
+  /** Called by the connection with the head. `flush` follows. */
   begin(head: AnswerHead): void {
     this.#begun = head;
   }
 
-  /** Of the connection: a piece of the body is there. `flush` follows when all that came together is. */
+  /** Called by the connection with a piece of the body. `flush` follows after the last one that arrived with it. */
   push(piece: Uint8Array): void {
     if (this.#skipped !== undefined) return this.#skip(piece);
     this.#pieces.push(piece);
@@ -130,7 +130,7 @@ export class Exchange implements ByteSource, Renewable {
     }
   }
 
-  /** Of the connection: what came together is complete. Hands it to whoever waits for it. */
+  /** Called by the connection once a turn: passes what has arrived to the pending read. */
   flush(): void {
     this.isQueued = false;
     this.#room = MAX_A_TURN;
@@ -152,8 +152,8 @@ export class Exchange implements ByteSource, Renewable {
   }
 
   /**
-   * Of the connection: the answer is whole, or with a `failure` it has broken off. Only the first word counts.
-   * `flush` follows.
+   * Called by the connection when the answer is complete, or with a `failure` when it broke off. Does nothing after the
+   * first call. `flush` follows.
    */
   end(failure?: unknown): void {
     if (this.#isOver) return;
@@ -202,7 +202,7 @@ export class Exchange implements ByteSource, Renewable {
     if (this.#skipped > MAX_WAITING) this.cancel();
   }
 
-  /** What waits, as far as there is room for it in this turn. */
+  /** Returns the waiting bytes, as far as this turn allows. */
   #take(): Uint8Array | undefined {
     const pieces = this.#pieces;
     const length = Math.min(this.#waiting, this.#room);
@@ -216,7 +216,7 @@ export class Exchange implements ByteSource, Renewable {
   readonly #cancelled = (): void => {
     const reason = this.#cancelling?.reason;
     this.end(reason);
-    // What waits is not wanted any more either.
+    // Bytes that wait are not wanted any more either.
     this.#pieces = [];
     this.#waiting = 0;
     this.#line.drop();

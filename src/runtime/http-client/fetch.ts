@@ -18,8 +18,8 @@ export interface ClientOptions {
   readonly decodingError: DecodingError;
 }
 
-/** A `fetch` that has so much patience. */
-export type FetchWithin = (patience: ClientTimeouts) => Fetch;
+/** Returns a `fetch` with these deadlines. */
+export type FetchWithin = (timeouts: ClientTimeouts) => Fetch;
 
 /**
  * A `fetch` for plain requests to upstreams: GET or POST with a whole body, whose redirects aren't followed. It sends
@@ -32,13 +32,13 @@ export function clientFetch(options: ClientOptions): FetchWithin {
   const own = parser && new Client({ parser, authorities }, decodingError);
   const addresses = new Addresses();
   const bun = new BunFetch({ proxyFor, authorities, decodingError });
-  return (patience) => {
+  return (timeouts) => {
     const outbound = (...sent: Parameters<Fetch>): Promise<Response> => {
       const request = fastPathRequest(addresses, ...sent);
       if (!request) return bun.send(...sent);
       const proxy = request.proxy ?? proxyFor?.(new URL(request.url));
-      if (own && !proxy) return own.ask(request, patience);
-      return bun.ask(request, patience, sent[1]);
+      if (own && !proxy) return own.ask(request, timeouts);
+      return bun.ask(request, timeouts, sent[1]);
     };
     return Object.assign(outbound, { preconnect: fetch.preconnect, [TAKES_CANCELLING]: true });
   };

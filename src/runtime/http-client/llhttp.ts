@@ -14,9 +14,9 @@ export interface AnswerHead {
   readonly headers: RawHeaders;
 }
 
-/** What a parser tells, in the order in which it does. */
+/** The events of a parser, in their order. */
 export interface ParserEvents {
-  /** The first byte of an answer is there. */
+  /** Called at the first byte of an answer. */
   begins(): void;
   /** The head of an answer. Interim answers (1xx) have one, too. `keepsAlive`: the connection outlasts the answer. */
   head(head: AnswerHead, keepsAlive: boolean): void;
@@ -65,7 +65,7 @@ interface LlhttpClass {
   readonly kLenientChunkedLength: number;
 }
 
-/** Makes a parser that tells these events. */
+/** Makes a parser that reports to `events`. */
 export type ParserMaker = (events: ParserEvents) => HeadParser;
 
 /** A maker of parsers; undefined where this Bun has none. */
@@ -97,7 +97,7 @@ function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => HeadPar
   return class extends llhttp implements HeadParser {
     readonly #events: ParserEvents;
     heads = 0;
-    /** Headers that were told before the rest of theirs, because there are many. */
+    /** Headers of a long head that the parser reported before its end. */
     #early: RawHeaders = [];
     hasHead = false;
 
@@ -121,7 +121,7 @@ function parserClass(llhttp: LlhttpClass): new (events: ParserEvents) => HeadPar
     }
 
     [llhttp.kOnHeaders](headers: RawHeaders): void {
-      // Behind the body these are trailers, which nobody asks for.
+      // After the body these are trailers, which are ignored.
       if (!this.hasHead) this.#early = [...this.#early, ...headers];
     }
 

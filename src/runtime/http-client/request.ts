@@ -12,13 +12,13 @@ export interface ClientRequest extends Address {
   readonly head: string;
   readonly body: string | Uint8Array | undefined;
   readonly cancelling: CancelToken | undefined;
-  /** Whether who asks takes the answer's body by its pieces. */
+  /** True if the caller reads the answer's body as a `ByteSource`. */
   readonly takesPieces: boolean;
-  /** The proxy that who asks has chosen. */
+  /** The proxy that the caller has chosen. */
   readonly proxy: URL | undefined;
 }
 
-/** A server, and a place on it. */
+/** A server and a resource on it. */
 interface Address {
   readonly origin: Origin;
   /** The same as a text: scheme, host and port. */
@@ -30,7 +30,7 @@ interface Address {
   readonly path: string;
 }
 
-/** What a request can be made from; whoever asks for more (`tls`, `credentials` …) needs all of `fetch`. */
+/** The options that are understood here; a request with another one (`tls`, `credentials` …) is sent by `fetch`. */
 const UNDERSTOOD: ReadonlySet<string> = new Set([
   "method",
   "headers",
@@ -49,7 +49,7 @@ const METHODS: ReadonlySet<unknown> = new Set(["GET", "POST"]);
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const VISIBLE = /^[\t\x20-\x7e]*$/;
-/** Those that are ours to set. */
+/** Headers that the client sets itself. */
 const OWN: ReadonlySet<string> = new Set([
   "host",
   "connection",
@@ -59,7 +59,7 @@ const OWN: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** Addresses that are remembered; upstreams have a handful each. */
+/** Limit of the addresses that are kept; upstreams have a handful each. */
 const MAX_ADDRESSES = 512;
 
 const encoder = new TextEncoder();
@@ -96,7 +96,7 @@ export function fastPathRequest(
   return { ...address, head, body, cancelling, takesPieces: PIECES in init, proxy };
 }
 
-/** What a signal cancels. */
+/** A cancel token for a signal. */
 class Aborting implements CancelToken {
   readonly signal: AbortSignal;
 
@@ -137,7 +137,7 @@ function text(whole: string): Uint8Array {
   return scratch.subarray(0, encoder.encodeInto(whole, scratch).written);
 }
 
-/** Undefined for headers that `fetch` must look at: it says best what is wrong with them. */
+/** Returns undefined for headers that are left to `fetch`, which reports best what is wrong with them. */
 function headerLines(headers: Init["headers"] = {}): string | undefined {
   if (Array.isArray(headers) || headers instanceof Headers) return undefined;
   let lines = "";

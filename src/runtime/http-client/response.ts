@@ -12,13 +12,13 @@ interface ResponseInit {
   readonly headers: Record<string, string>;
 }
 
-/** What was asked for, and how the answer is to be read. */
+/** The URL of the request, and how its answer is read. */
 interface RequestedUrl {
   readonly url: string;
   readonly takesPieces: boolean;
 }
 
-/** Those of which `Response` says that they have no body. https://fetch.spec.whatwg.org/#null-body-status */
+/** Statuses without a body. https://fetch.spec.whatwg.org/#null-body-status */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** Makes the responses of one client. */
@@ -73,7 +73,7 @@ function recordOf(raw: RawHeaders): Record<string, string> {
   return headers;
 }
 
-/** A response that knows where it comes from. */
+/** A response with the URL of its request. */
 export class FetchedResponse extends Response {
   readonly #url: string;
 
@@ -94,8 +94,8 @@ export class FetchedResponse extends Response {
 }
 
 /**
- * A response for who takes its pieces: its body becomes a stream only when somebody asks for one, which costs more than
- * all the rest of it. What takes a response natively (`Bun.write`) would find it empty, so nobody else is given one.
+ * A response for callers that read a `ByteSource`: its body becomes a stream, which costs more than all the rest, only
+ * when a member asks for it. Native readers of a response (`Bun.write`) would find it empty, so no other caller gets one.
  */
 export class PiecesResponse extends Response {
   readonly #pieces: ByteSource;
@@ -115,7 +115,7 @@ export class PiecesResponse extends Response {
     return this.#url;
   }
 
-  /** The bytes, as long as nobody has asked for them in another way. */
+  /** The byte source, until the body is read in another way. */
   get [PIECES](): ByteSource | undefined {
     return this.#whole ? undefined : this.#pieces;
   }
@@ -171,7 +171,7 @@ export function streamOf(pieces: ByteSource): ReadableStream<Uint8Array<ArrayBuf
     {
       async pull(controller) {
         const piece = await pieces.next();
-        // Memory of a socket's is never shared.
+        // A socket's memory is never shared.
         if (piece) controller.enqueue(piece as Uint8Array<ArrayBuffer>);
         else controller.close();
       },
@@ -179,6 +179,6 @@ export function streamOf(pieces: ByteSource): ReadableStream<Uint8Array<ArrayBuf
     },
     { highWaterMark: 0 },
   );
-  // Who is given the stream alone, as `sse` is, needs not pay for it either.
+  // Readers that get the stream alone, such as `sse`, avoid its cost, too.
   return Object.assign(stream, { [PIECES]: pieces });
 }
