@@ -1,6 +1,6 @@
 import type { CanonicalEvent, NativeEvent, Usage, UsageEvent } from "../contract/index.ts";
 
-/** An answer's usage, once and complete, and where its counts come from. */
+/** The final usage of an answer, and the source of its counts. */
 export interface CountedUsage {
   readonly type: "usage";
   readonly usage: Usage;
@@ -15,11 +15,11 @@ export type AnswerEvent = Exclude<CanonicalEvent, UsageEvent> | CountedUsage;
 /** What goes to a client: what its dialect writes, and frames that the upstream wrote in it. */
 export type DeliveredEvent = AnswerEvent | NativeEvent;
 
-/** Events in batches: an async iterator that may also give at once, without a promise, what is there already. */
+/** Events in batches: an async iterator that may give a batch without a promise. */
 export interface AnswerBatches<Event = AnswerEvent> {
   next(): NextAnswerBatch<Event> | PromiseLike<NextAnswerBatch<Event>>;
   return(value?: undefined): Promise<unknown>;
 }
 
-/** A batch of them, or the end. */
+/** A batch of events, or the end. */
 export type NextAnswerBatch<Event = AnswerEvent> = IteratorResult<readonly Event[], void>;

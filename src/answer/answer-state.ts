@@ -2,20 +2,20 @@ import type { CanonicalEvent, ChatEvent, NativeEvent } from "../contract/index.t
 import { validateEvent } from "./validate-event.ts";
 import { EventNormalizer } from "./event-normalizer.ts";
 
-/** More events than these behind the end are no usage: the upstream goes on, and is left. */
+/** Limit of the events after the end of an answer; more can't be usage. */
 const MAX_AFTER_END = 100;
 
 type Batch = readonly ChatEvent[];
 
 /** What an answer should be. */
 export interface ExpectedAnswer {
-  /** How many answers were asked for. */
+  /** The number of choices that were requested. */
   readonly choices: number;
   /** Whether the upstream may give frames of the client's own API. */
   readonly mayBeNative: boolean;
 }
 
-/** What one answer has said so far, as far as its beginning and its end depend on it. */
+/** Tracks the beginning and the end of one answer. */
 export class AnswerState {
   readonly #expected: ExpectedAnswer;
   readonly #tidy = new EventNormalizer();
@@ -29,23 +29,23 @@ export class AnswerState {
     this.#expected = expected;
   }
 
-  /** Something has come that is part of an answer: it can't be taken back any more. */
+  /** True once an event has committed the answer. */
   get hasBegun(): boolean {
     return this.#hasBegun;
   }
 
-  /** Every choice that has begun has had its finish: if the source ends now, the answer is whole. */
+  /** True if every choice that has begun has its finish: the answer is complete if the source ends now. */
   get hasEnded(): boolean {
     return this.#tidy.complete;
   }
 
-  /** So has every choice that was asked for, and nothing speaks against it: only usage can follow. */
+  /** True if every requested choice has a reliable finish: only usage can follow. */
   get isWhole(): boolean {
     const { complete, finished } = this.#tidy;
     return complete && finished >= this.#expected.choices && this.#tidy.isReliable;
   }
 
-  /** The last events of an answer that is whole. Throws `bad-response` where one of them can't be said. */
+  /** Returns the last events of a complete answer. Throws `bad-response` where one of them is invalid. */
   release(): Batch {
     this.#hasBegun = true;
     const released = this.#tidy.release();
@@ -53,9 +53,9 @@ export class AnswerState {
     return last ? [...this.#held, { ...last, events: [...last.events, ...released] }] : released;
   }
 
-  /** The events as clients should see them; on a failure, those before it. */
+  /** Returns the events as clients should see them; on a failure, those before it. */
   take(batch: Batch): { readonly events: Batch; readonly failure: Error | undefined } {
-    // Nearly always all of them are good as they are, and nothing is copied.
+    // Nearly always all events stay as they are, and nothing is copied.
     let events: ChatEvent[] | undefined;
     let at = 0;
     try {
@@ -111,7 +111,7 @@ export class AnswerState {
   }
 }
 
-/** Whether an event is part of an answer that can't be taken back; of a finish its choices decide. */
+/** Returns whether an event commits an answer; for a finish its choices decide. */
 function commits(event: CanonicalEvent): boolean {
   return (
     event.type !== "usage" && event.type !== "finish" && !(event.type === "extra" && event.at === "chunk")

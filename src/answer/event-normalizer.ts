@@ -4,11 +4,11 @@ import { sanitizeUsage } from "./sanitize-usage.ts";
 import { CallIds, expectJson, ToolCalls } from "./tool-calls.ts";
 
 interface Choice {
-  /** What it ends with, held until the end of the whole answer. */
+  /** The finish, held until the end of the whole answer. */
   finish: FinishEvent | undefined;
-  /** True once it said anything but its finish. */
+  /** True once the choice had an event other than its finish. */
   hasContent: boolean;
-  /** True once it said more behind a finish: then its finishes mark no end. */
+  /** True once an event followed a finish: then its finishes mark no end. */
   wentOn: boolean;
   /** True while there is more behind the last finish. */
   isOutrun: boolean;
@@ -31,7 +31,7 @@ export class EventNormalizer {
   #begun = 0;
   #finished = 0;
 
-  /** How many choices have had their finish. */
+  /** The number of choices with a finish. */
   get finished(): number {
     return this.#finished;
   }

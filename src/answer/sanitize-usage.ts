@@ -6,10 +6,9 @@ type Count = Exclude<keyof Usage, "raw">;
 const COUNTS: readonly Count[] = ["input", "cachedInput", "cacheWrite", "output", "reasoning"];
 
 /**
- * A usage by which limits, prices and books can go, whatever an upstream or a plugin takes for one: a count that is
- * none (a negative one, `NaN`, a text) is unknown, and what is a part is not more than the whole. The same object
- * where nothing is wrong, which is nearly always. Where a count was wrong, the upstream's own object goes too: it says
- * the same.
+ * Returns a usage that limits, prices and the ledger can rely on: an invalid count (negative, `NaN`, a string) is
+ * absent, and a part is not more than its whole. Returns the same object if nothing is wrong, which is nearly always;
+ * otherwise the upstream's own object (`raw`) is left out.
  */
 export function sanitizeUsage(usage: Usage): Usage {
   const isSound = COUNTS.every((name) => usage[name] === undefined || isCount(usage[name]));

@@ -3,15 +3,15 @@ import { UpstreamError } from "../contract/index.ts";
 import { isNestedTooDeep } from "../json/nesting.ts";
 import { GrowingText, isBlank } from "../runtime/growing-text.ts";
 
-/** Characters of the arguments of one choice: nothing grows without a bound. */
+/** Limit of the arguments of one choice, in characters. */
 const MAX_ARGUMENTS = 64 * 1024 * 1024;
-/** Characters of arguments that come before a call's name. */
+/** Limit of the arguments before a call's name, in characters. */
 const MAX_EARLY = 1024 * 1024;
 
 interface ToolCall {
   /** The place in the answer, counted from 0 in the order in which calls begin. */
   readonly index: number;
-  /** The id that clients are told. */
+  /** The id that clients get. */
   readonly id: string;
   /** The upstream's own index when it began. */
   readonly ownIndex: number;
@@ -19,13 +19,13 @@ interface ToolCall {
   ownId: string;
   /** Empty until the upstream gives one. */
   name: string;
-  /** True once clients were told of it. */
+  /** True once its first event was delivered. */
   isTold: boolean;
   /** True for custom tools and other kinds that are no functions: their input need not be JSON. */
   isText: boolean;
   /** True when its name was said again behind whole arguments: more arguments are another call's. */
   mayBeOver: boolean;
-  /** What came before the name. */
+  /** The arguments before the name. */
   early: JsonObject | undefined;
   readonly arguments: GrowingText;
 }
@@ -45,7 +45,7 @@ export class CallIds {
 /**
  * The tool calls of one choice, put together from their pieces: numbered from 0 in the order in which they begin, each
  * with an id and a name in its first event and only there. Calls that an upstream all gives index 0, or no ids, or
- * equal ones, are told apart as far as their pieces allow; where they don't, the joined arguments are no JSON.
+ * equal ones, are distinguished as far as their pieces allow; where they don't, the joined arguments are no JSON.
  */
 export class ToolCalls {
   readonly #ids: CallIds;
@@ -81,7 +81,7 @@ export class ToolCalls {
   }
 
   /**
-   * Returns what is missing at the end of the choice: `{}` for each call that came without arguments. Throws
+   * Returns what is missing at the end of the choice: `{}` for each call without arguments. Throws
    * `bad-response` for a call without a name or with arguments that are no JSON. A choice that was cut short
    * (`isCut`) may leave its last call open.
    */

@@ -1,7 +1,7 @@
 import type { CanonicalEvent, ChatEvent, FinishReason, NativeEvent } from "../contract/index.ts";
 import { isObject } from "../contract/json.ts";
 
-/** More answers than these to one request are a mistake. */
+/** Limit of the choices of one answer. */
 const MAX_CHOICES = 1_024;
 
 const REASONS: Readonly<Record<FinishReason, true>> = {
@@ -14,8 +14,8 @@ const REASONS: Readonly<Record<FinishReason, true>> = {
 const PLACES = ["delta", "choice", "chunk"];
 
 /**
- * Throws a TypeError that says what is wrong with a thing that a plugin gave as an event: plugins need not be
- * written in TypeScript, and what goes on from here is written to clients without another look.
+ * Throws a `TypeError` for a plugin's event that breaks the contract: plugins need not be written in TypeScript, and
+ * later stages don't check events again.
  */
 export function validateEvent(event: ChatEvent, mayBeNative = false): void {
   const fault = mayBeNative && isNative(event) ? faultInFrame(event) : faultIn(event as CanonicalEvent);

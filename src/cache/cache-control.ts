@@ -1,16 +1,16 @@
-/** What a client says about cached answers; see RFC 9111, section 5.2.1. */
+/** The directives of a request for cached answers; see RFC 9111, section 5.2.1. */
 export interface CacheDirectives {
-  /** Wants a new answer. */
+  /** True for `no-cache`: no stored answer may be given. */
   readonly noCache: boolean;
-  /** Wants none of it to be kept, and none that was. */
+  /** True for `no-store`: no stored answer may be given, and none may be stored. */
   readonly noStore: boolean;
-  /** The oldest answer it takes, in ms. */
+  /** The highest age of an answer that may be given, in ms. */
   readonly maxAge: number;
 }
 
 const NO_DIRECTIVES: CacheDirectives = { noCache: false, noStore: false, maxAge: Infinity };
 
-/** What a request's `cache-control` header says; directives that don't belong to a request count nothing. */
+/** Parses a request's `cache-control` header; directives that don't belong to a request are ignored. */
 export function cacheDirectives(header: string | null): CacheDirectives {
   if (!header) return NO_DIRECTIVES;
   const directives = header.split(",").map((directive) => directive.trim().toLowerCase());
@@ -18,7 +18,7 @@ export function cacheDirectives(header: string | null): CacheDirectives {
   return {
     noCache: directives.includes("no-cache"),
     noStore: directives.includes("no-store"),
-    // Of several the strictest.
+    // The strictest of several counts.
     maxAge: Math.min(...ages.map((seconds) => Number(seconds) * 1000)),
   };
 }

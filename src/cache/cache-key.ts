@@ -24,21 +24,21 @@ const NEVER_IN_THE_ANSWER: ReadonlySet<string> = new Set([
   "prompt_cache_options",
 ]);
 
-/** What an answer depends on beside the request's own fields. */
+/** What an answer depends on besides the fields of its request. */
 export interface KeyParts {
-  /** As `/v1/chat/completions`. */
+  /** Such as `/v1/chat/completions`. */
   readonly endpoint: string;
   /** The target that is asked first. */
   readonly target: Target;
-  /** Among whom answers are shared: a key's name, or undefined for all keys. */
+  /** The name of the key whose requests share answers; undefined if all keys do. */
   readonly sharedBy: string | undefined;
   /** The client's headers that upstreams are given. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
- * A key that two requests have in common only if they ask the same thing of the same model of the same upstream,
- * on behalf of the same clients: the SHA-256 of all of it, in which the order of an object's members counts nothing.
+ * Returns the key of a request: a SHA-256 that two requests share only if they ask the same of the same model of the
+ * same upstream, for the same clients. The order of an object's members doesn't matter.
  */
 export function cacheKey(request: RequestMembers, parts: KeyParts): string {
   const { endpoint, target, sharedBy, headers } = parts;
@@ -77,7 +77,7 @@ interface Repeated {
   readonly key: string;
 }
 
-/** What of them is remembered at most: 4 MiB together. */
+/** Limit of the remembered requests: 4 MiB together. */
 const MAX_REPEATED = 256;
 const MAX_SOURCE = 16 * 1024;
 

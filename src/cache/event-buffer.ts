@@ -2,7 +2,7 @@ import type { ChatEvent } from "../contract/index.ts";
 import { flattenString } from "../runtime/flatten-string.ts";
 import { memorySize } from "./memory-size.ts";
 
-/** How far a list has been read: so many events, and so many characters of the one after them. */
+/** A reading position: whole events, and characters of the one after them. */
 export interface BufferPosition {
   readonly event: number;
   readonly offset: number;
@@ -10,31 +10,31 @@ export interface BufferPosition {
 
 export const BEGINNING: BufferPosition = { event: 0, offset: 0 };
 
-/** From this length on, in characters, a text isn't added to any more. */
+/** Length in characters from which on a text isn't appended to. */
 const LONG_TEXT = 1_024;
-/** About so many bytes are read at once. */
+/** Rough limit of the bytes of one read. */
 const MOST_AT_ONCE = 16 * 1024;
 
 type Piecewise = Extract<ChatEvent, { type: "text" | "reasoning" | "tool-call" }>;
 
 /**
- * What an answer has said so far, kept in little room: neighbouring pieces of one text are put together. Nothing
- * that was read is read again, wherever a reader stood when the list grew.
+ * Buffers the events of an answer in little memory: adjacent pieces of one text are merged. A reader gets each character
+ * once, wherever it stood when the buffer grew.
  */
 export class EventBuffer {
   readonly #events: ChatEvent[] = [];
-  /** Of each event, in bytes. */
+  /** The size of each event, in bytes. */
   readonly #sizes: number[] = [];
-  /** Events that have been let go. */
+  /** The number of events that were dropped. */
   #dropped = 0;
   #size = 0;
 
-  /** What is kept, in bytes of memory. */
+  /** The size of the buffered events, in bytes of memory. */
   get size(): number {
     return this.#size;
   }
 
-  /** Behind the last event. */
+  /** The position after the last event. */
   get end(): BufferPosition {
     const last = this.#events.at(-1);
     const length = last ? pieceOf(last).length : 0;
@@ -48,7 +48,7 @@ export class EventBuffer {
     }
   }
 
-  /** Some of what stands behind `from`, and how far that goes; nothing when `from` is the end. */
+  /** Returns some of the events after `from`, and the position after them; none if `from` is the end. */
   read(from: BufferPosition): { readonly batch: readonly ChatEvent[]; readonly to: BufferPosition } {
     const batch: ChatEvent[] = [];
     let at = from.event - this.#dropped;
@@ -63,7 +63,7 @@ export class EventBuffer {
     return { batch, to: at < this.#events.length ? { event: at + this.#dropped, offset: 0 } : this.end };
   }
 
-  /** Lets go of the events before a place. */
+  /** Drops the events before a position. */
   drop({ event }: BufferPosition): void {
     const count = event - this.#dropped;
     if (count <= 0) return;
@@ -72,7 +72,7 @@ export class EventBuffer {
     this.#dropped = event;
   }
 
-  /** Puts the last text together, to be kept for long; others may still be added. */
+  /** Flattens the last text, so that it can be kept for long; more events may follow. */
   settle(): void {
     const last = this.#events.at(-1);
     if (last) flattenString(pieceOf(last));
@@ -86,7 +86,7 @@ export class EventBuffer {
     this.#size += size;
   }
 
-  /** Adds a piece to the last event if it goes on with that one's text. */
+  /** Appends a piece to the last event if it continues that one's text. */
   #extend(event: ChatEvent): boolean {
     const at = this.#events.length - 1;
     const last = this.#events[at];
@@ -107,7 +107,7 @@ function mayGoOn(length: number): boolean {
   return length > 0 && length < LONG_TEXT;
 }
 
-/** The part of an event that other events may go on with. */
+/** The part of an event that later events may continue. */
 function pieceOf(event: ChatEvent): string {
   if (event.type === "text" || event.type === "reasoning") return event.text;
   return event.type === "tool-call" ? (event.arguments ?? "") : "";
@@ -117,7 +117,7 @@ function withPiece(event: Piecewise, piece: string): Piecewise {
   return event.type === "tool-call" ? { ...event, arguments: piece } : { ...event, text: piece };
 }
 
-/** Whether `event` says nothing but how the text of `last` goes on. */
+/** Returns whether `event` only continues the text of `last`. */
 function goesOn(last: ChatEvent, event: ChatEvent): last is Piecewise {
   if (last.type !== event.type || !mayGoOn(pieceOf(last).length)) return false;
   if (last.type === "text" && event.type === "text") return last.choice === event.choice;
@@ -134,7 +134,7 @@ function isPlain({ signature, redacted }: Extract<ChatEvent, { type: "reasoning"
   return signature === undefined && redacted === undefined;
 }
 
-/** The event without the first characters of its text; a reader of these has read everything else of it. */
+/** Returns the event without the first characters of its text, and without the members that were read with them. */
 function behind(event: ChatEvent, offset: number): ChatEvent {
   if (offset === 0) return event;
   const piece = pieceOf(event).slice(offset);

@@ -1,13 +1,13 @@
 import { isNumber } from "../contract/index.ts";
 
-/** What an object or array costs by itself, and each of its members beside its value, in bytes. */
+/** Bytes of an empty object or array, and of each member beside its value. */
 const OBJECT = 48;
 const MEMBER = 16;
 const TEXT = 24;
 
 /**
- * About how many bytes a value takes in memory: enough to keep a bound by it. Texts count by their UTF-8 length;
- * the names of members are shared by all objects of their kind and count nothing.
+ * Returns roughly how many bytes a value takes in memory, precise enough for a limit. Strings count by their UTF-8
+ * length; names of members are shared by all objects of their kind and don't count.
  */
 export function memorySize(value: unknown): number {
   if (typeof value === "string") return TEXT + Buffer.byteLength(value);

@@ -8,13 +8,13 @@ import { Coalescer } from "./coalescer.ts";
 import type { EncodedAnswer, EncodedForms, Provenance } from "../attempts/answer.ts";
 import { RepeatedRequests } from "./cache-key.ts";
 
-/** About what an entry takes beside its events, in bytes: its key, the upstream's name, and its place in the cache. */
+/** Rough size of an entry without its events, in bytes: its key, the upstream's name, and its place in the cache. */
 const ENTRY_SIZE = 768;
 
-/** One answer that was given before. */
+/** A cached answer. */
 export interface CachedAnswer {
   readonly answered: Provenance;
-  /** How old it is, in ms. */
+  /** The age, in ms. */
   readonly age: number;
   /** The answer's events, from the beginning on and at the reader's pace. */
   events(): Batches;
@@ -24,7 +24,7 @@ export interface CachedAnswer {
 interface Entry {
   readonly answered: Provenance;
   readonly events: EventBuffer;
-  /** By the cache's clock. */
+  /** By the clock of the cache, in ms. */
   readonly stored: number;
   readonly encoded: ReadonlyMap<string, EncodedAnswer>;
 }
@@ -63,22 +63,22 @@ export class ResponseCache {
     });
   }
 
-  /** How many answers are kept. */
+  /** The number of cached answers. */
   get count(): number {
     return this.#entries.size;
   }
 
-  /** What they take, in bytes. */
+  /** The size of the cached answers, in bytes. */
   get size(): number {
     return this.#entries.calculatedSize;
   }
 
-  /** How many had to go because others needed their room. */
+  /** The number of answers that were evicted for others. */
   get evicted(): number {
     return this.#evicted;
   }
 
-  /** The answer under this key, if there is one that isn't older than `maxAge` ms. */
+  /** Returns the answer under a key, if there is one that isn't older than `maxAge` ms. */
   get(key: string, maxAge = Infinity): CachedAnswer | undefined {
     const entry = this.#entries.get(key);
     if (!entry) return undefined;
@@ -96,7 +96,7 @@ export class ResponseCache {
     };
   }
 
-  /** Keeps an answer, complete and successful, in place of an older one; one that is too large isn't kept. */
+  /** Stores a complete, successful answer in place of an older one, unless it is too large. */
   set(key: string, answered: Provenance, events: EventBuffer): void {
     events.settle();
     this.#entries.set(key, { answered, events, stored: this.#now(), encoded: new Map() });
@@ -112,7 +112,7 @@ export class ResponseCache {
   }
 }
 
-/** A cache as configured; undefined where it is turned off. */
+/** Returns the cache of a configuration; undefined where it is off. */
 export function openResponseCache(settings: CacheSettings): ResponseCache | undefined {
   return settings.mode === "off" || settings.max_size === 0 ? undefined : new ResponseCache(settings);
 }
@@ -123,7 +123,7 @@ function sizeOf({ events, encoded }: Entry): number {
   return size;
 }
 
-/** Reads a kept answer; nothing is read before it is asked for. */
+/** Reads a cached answer, at its reader's pace. */
 class Replay implements Batches {
   readonly #events: EventBuffer;
   #place = BEGINNING;

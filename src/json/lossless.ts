@@ -1,7 +1,7 @@
 import type { Json } from "../contract/json.ts";
 import { LosslessNumber } from "../contract/lossless-number.ts";
 
-/** As ECMAScript 2026 has it, which TypeScript's library doesn't know yet. */
+/** The reviver's third parameter of ECMAScript 2026, which TypeScript's library lacks. */
 interface JsonWithSource {
   parse(text: string, reviver: (name: string, value: Json, context: { source?: string }) => Json): Json;
 }
@@ -21,7 +21,7 @@ export function parseWithSpellings(text: string): Json {
   return parse(text, isSpelledOtherwise);
 }
 
-/** Whether a JSON number stands for one that JavaScript can't hold; no fraction counts as one that loses digits. */
+/** Returns whether JavaScript can't hold a JSON number; a fraction that loses digits doesn't count. */
 export function isBeyondNumbers(value: number, source: string): boolean {
   if (value === 0) return /^-?[0.]*[1-9]/.test(source);
   return Math.abs(value) > Number.MAX_SAFE_INTEGER && String(value) !== source;

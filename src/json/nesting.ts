@@ -2,8 +2,8 @@
 export const MAX_NESTING = 500;
 
 /**
- * Whether a JSON text has more levels than `MAX_NESTING`. Asked before it is parsed: of millions of levels the parser
- * makes gigabytes, and from some 50,000 on `JSON.stringify` takes a second to fail.
+ * Returns whether a JSON text has more levels than `MAX_NESTING`. Called before parsing: millions of levels would take
+ * gigabytes, and from some 50,000 on `JSON.stringify` takes a second to fail.
  */
 export function isNestedTooDeep(text: string): boolean {
   if (text.length <= MAX_NESTING || !hasManyBeginnings(text)) return false;

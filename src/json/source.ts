@@ -5,16 +5,16 @@ import type { TopMember } from "./top-level.ts";
 
 const SOURCE = Symbol("source");
 
-/** What a body was parsed from, in which no name stands twice at the top. */
+/** The text that a body was parsed from, in which no top-level name occurs twice. */
 export interface Source extends WrittenObject {
-  /** Whether all texts in it, and names, are of ASCII. */
+  /** True if all its strings and names are ASCII. */
   readonly ascii: boolean;
 }
 
 interface Kept {
   /** The object whose values are those of the source. */
   readonly body: JsonObject;
-  /** Undefined once it was let go. */
+  /** Undefined once it was released. */
   source: Source | undefined;
 }
 
@@ -23,26 +23,26 @@ interface Sourced {
 }
 
 /**
- * Keeps with a parsed body what it was parsed from. Copies made with `{...body}` know it too, so that the members that
- * they share with it can be sent as they were written.
+ * Retains the source of a parsed body. Copies made with `{...body}` have it, too, so that the members that they share
+ * with it are sent as they were written.
  */
 export function retainSource(body: JsonObject, source: Source): void {
   (body as Sourced)[SOURCE] = { body, source };
 }
 
-/** Says of a copy of a body that its values mean what its client wrote, though some have another form. */
+/** Marks a copy of a body whose values mean what its client wrote, though some have another form. */
 export function keepMeaning<T extends JsonObject>(copy: T): T {
   const source = sourceOf(copy);
   if (source) (copy as Sourced)[SOURCE] = { body: { ...copy }, source };
   return copy;
 }
 
-/** What a body, or the one of which it is a copy, was parsed from, if it is still kept. */
+/** Returns the source of a body, or of the one that it is a copy of, while it is retained. */
 export function sourceOf(body: JsonObject): Source | undefined {
   return (body as Sourced)[SOURCE]?.source;
 }
 
-/** Lets go of it, for all copies. */
+/** Releases the source, for all copies. */
 export function forgetSource(body: JsonObject): void {
   const kept = (body as Sourced)[SOURCE];
   if (kept) kept.source = undefined;

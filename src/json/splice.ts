@@ -2,7 +2,7 @@ import type { Json } from "../contract/json.ts";
 import { stringifyJson } from "./json-text.ts";
 import type { TopMember } from "./top-level.ts";
 
-/** A JSON object in UTF-8, and where the members at its top are. */
+/** A JSON object in UTF-8, and the positions of its top-level members. */
 export interface WrittenObject {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly members: readonly TopMember[];
@@ -11,7 +11,7 @@ export interface WrittenObject {
 /** The new value of a member; undefined leaves it out. */
 export type Edits = ReadonlyMap<TopMember, Json | undefined>;
 
-/** The object with other values of some members, and with more members at its end. All else is as it was written. */
+/** Returns the object with new values of some members and with new members at its end. The rest stays as it was written. */
 export function splice(
   { bytes, members }: WrittenObject,
   edits: Edits,
@@ -40,7 +40,7 @@ export function splice(
   return pieces.joined();
 }
 
-/** Parts of a text's bytes, and of others; neighbours become one. */
+/** Collects ranges of a text's bytes and other bytes; adjacent ranges become one. */
 class Pieces {
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #pieces: Uint8Array[] = [];

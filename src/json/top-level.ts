@@ -1,7 +1,7 @@
 import { MAX_NESTING } from "./nesting.ts";
 import { isBeyondNumbers } from "./lossless.ts";
 
-/** A member at the top of a JSON object, by its places among the text's bytes. */
+/** A top-level member of a JSON object, by its positions in bytes. */
 export interface TopMember {
   readonly name: string;
   /** Where the name's quote is. */
@@ -11,15 +11,15 @@ export interface TopMember {
   readonly to: number;
 }
 
-/** What one pass over a JSON text tells. Of a text that is no JSON it says anything. */
+/** The findings of one pass over a JSON text; arbitrary for a text that is no JSON. */
 export interface TopLevel {
-  /** Of an object, in the order of the text; none of anything else. */
+  /** The members of an object, in the order of the text; empty for any other value. */
   readonly members: readonly TopMember[];
-  /** The first name that stands there twice, after its escapes are resolved. */
+  /** The first name that occurs twice, its escapes resolved. */
   readonly doubled: string | undefined;
   /** True if there are more levels than `MAX_NESTING`; nothing else is set then. */
   readonly isTooDeep: boolean;
-  /** Whether there are numbers, at any level, that JavaScript can't hold. */
+  /** True if there are numbers, at any level, that JavaScript can't hold. */
   readonly hasLongNumbers: boolean;
 }
 
@@ -58,7 +58,7 @@ interface Place {
   readonly seen: Seen;
 }
 
-/** Stops at what no JSON has there: the parser will say what it is. */
+/** Stops at invalid JSON: the parser will report it. */
 function addMembers(members: TopMember[], { text, at: start, seen }: Place): void {
   for (let next = start; ;) {
     const at = afterBlanks(text, next);
@@ -105,7 +105,7 @@ function afterBlanks(text: string, from: number): number {
   return at;
 }
 
-/** Where the value ends that begins here, at the top or as a member there. */
+/** Returns the end of the value that begins here, at the top level or as a member of it. */
 function afterValue(text: string, from: number, seen: Seen): number {
   const { length } = text;
   let depth = 0;
@@ -147,7 +147,7 @@ function afterNumber(text: string, from: number, seen: Seen): number {
   return at;
 }
 
-/** Where the string ends whose first quote is here. */
+/** Returns the end of the string whose first quote is here. */
 function afterString(text: string, from: number): number {
   for (let at = from + 1; ;) {
     const quote = text.indexOf('"', at);
