@@ -97,7 +97,7 @@ export class Exchange implements ByteSource, Renewable {
     this.flush();
   }
 
-  /** Called by the connection with the first byte. */
+  /** Called by the connection when bytes arrive. */
   heard(): void {
     this.#isHeard = true;
   }
