@@ -3,6 +3,7 @@ import type { Capabilities, JsonObject, Usage } from "../contract/index.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";
 import type { Standing } from "../limits/rate-limiter.ts";
 import type { GenerateRequest, VectorRequest } from "./model-request.ts";
+import type { NativeConversation } from "./native-conversation.ts";
 import type { OperationDocument } from "./operation-document.ts";
 
 /** One client API: its endpoints, and what they have in common. A folder of its own, and one line in `index.ts`. */
@@ -36,7 +37,12 @@ export interface ErrorReply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type DialectEndpoint = GenerateEndpoint | EmbedEndpoint | ModelListEndpoint | ModelEndpoint;
+export type DialectEndpoint =
+  | GenerateEndpoint
+  | CountEndpoint
+  | EmbedEndpoint
+  | ModelListEndpoint
+  | ModelEndpoint;
 
 interface EndpointBase {
   /** As `/v1/chat/completions`. A path that ends in `/*` stands for all paths below it. */
@@ -59,6 +65,14 @@ export interface GenerateEndpoint extends EndpointBase {
   writer(request: GenerateRequest, usage: () => Usage): FrameWriter;
   /** Collects the whole answer to a request that `parse` has returned. */
   collect(answer: AnswerBatches, request: GenerateRequest): Promise<Collected>;
+}
+
+/** POST: how many tokens a request would take. */
+export interface CountEndpoint extends EndpointBase {
+  readonly kind: "count";
+  /** Checks a body; throws a GatewayError that names the member at fault. */
+  parse(body: unknown): NativeConversation;
+  write(tokens: number): JsonObject;
 }
 
 /** POST: a model turns texts into vectors. */

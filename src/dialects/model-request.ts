@@ -50,6 +50,11 @@ export abstract class ModelRequest<Body extends ModelBody = ModelBody> implement
     return sourceOf(this.body)?.ascii === true;
   }
 
+  /** Whether its answer takes of a key's tokens and budget. */
+  get usesTokens(): boolean {
+    return true;
+  }
+
   /** Whether a member asks for something else than what is done without it. */
   asksFor(name: string): boolean {
     return !asksForNothing(this, name);

@@ -72,14 +72,14 @@ class VectorLoop extends FailoverLoop<VectorRequest, EmbedResult> {
 }
 
 /** The parameters that an upstream ignored, of those that ask for something, as the client calls them. */
-function named(ignored: readonly string[], request: ModelRequest): readonly string[] {
+export function named(ignored: readonly string[], request: ModelRequest): readonly string[] {
   if (ignored.length === 0) return ignored;
   const asked = ignored.filter((name) => request.asksFor(name));
   return [...new Set(asked.map((name) => request.clientName(name)))];
 }
 
 /** An answer that is shared with no other request. */
-function answerOf<Content>(
+export function answerOf<Content>(
   { target, number }: Attempt,
   content: Content,
   ignored: readonly string[],

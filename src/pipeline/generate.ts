@@ -1,4 +1,5 @@
 import type {
+  CountEndpoint,
   EmbedEndpoint,
   GenerateEndpoint,
   ModelEndpoint,
@@ -6,11 +7,12 @@ import type {
 } from "../dialects/dialect.ts";
 import { admit } from "./admission/admit.ts";
 import type { Authenticated } from "./intake/authenticate.ts";
+import { counted } from "./count.ts";
 import { dispatched, dispatchVectors } from "./dispatch.ts";
 import { cached, joined, lookup } from "./lookup.ts";
 import { meter, meterVectors } from "./meter.ts";
 import { read, shownModel } from "./intake/read.ts";
-import { reply, replyAlone, replyVectors } from "./reply.ts";
+import { reply, replyAlone, replyCount, replyVectors } from "./reply.ts";
 import { refuseUnknown, route, routeModel } from "./admission/route.ts";
 import { servedModel, servedModels } from "./admission/served-models.ts";
 
@@ -30,6 +32,14 @@ export async function generate(client: Authenticated, endpoint: GenerateEndpoint
   const answer = cached(found) ?? joined(found) ?? dispatched(ticket, found); // until an upstream commits
   const metered = meter(ticket, answer);
   return reply(ticket, endpoint, metered); // SSE or JSON
+}
+
+/** POST: how many tokens a request would take. */
+export async function countTokens(client: Authenticated, endpoint: CountEndpoint): Promise<Response> {
+  const received = await read(client, endpoint);
+  const plan = await route(received);
+  const ticket = await admit(plan);
+  return replyCount(ticket, endpoint, await counted(ticket));
 }
 
 /** POST: vectors. */

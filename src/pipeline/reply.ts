@@ -4,8 +4,9 @@ import { PlainAnswer } from "../answer/plain-answer.ts";
 import type { Answer } from "../attempts/answer.ts";
 import type { NextBatch } from "../contract/index.ts";
 import { AnswerFrames } from "../dialects/answer-frames.ts";
-import type { GenerateEndpoint } from "../dialects/dialect.ts";
+import type { CountEndpoint, GenerateEndpoint } from "../dialects/dialect.ts";
 import type { GenerateRequest, VectorRequest } from "../dialects/model-request.ts";
+import type { NativeConversation } from "../dialects/native-conversation.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";
 import { toGatewayError } from "../errors/gateway-error.ts";
 import { stringifyJson } from "../json/json-text.ts";
@@ -16,6 +17,7 @@ import { Stage } from "../runtime/stage.ts";
 import { responseBody } from "../runtime/write-chunks.ts";
 import type { Ticket } from "./admission/admit.ts";
 import { headersOf } from "./answer-headers.ts";
+import type { CountedTokens } from "./count.ts";
 import type { Authenticated } from "./intake/authenticate.ts";
 import type { Exchange } from "./intake/exchange.ts";
 import type { MeteredAnswer, MeteredEvents, MeteredVectors } from "./meter.ts";
@@ -70,6 +72,18 @@ export function replyVectors(
   { answer, content: { result, usage } }: MeteredVectors,
 ): Response {
   return whole(ticket, stringifyJson(ticket.request.answer(result, usage)), { answer, usage });
+}
+
+/** Writes a count of tokens, which uses none itself. */
+export function replyCount(
+  ticket: Ticket<NativeConversation>,
+  endpoint: CountEndpoint,
+  answer: Answer<CountedTokens>,
+): Response {
+  const { tokens, source } = answer.content;
+  const usage: CountedUsage = { type: "usage", usage: { input: 0, output: 0 }, source };
+  ticket.deliveredAs(answer, usage);
+  return whole(ticket, stringifyJson(endpoint.write(tokens)), { answer, usage });
 }
 
 /** Writes an answer in JSON that no upstream is asked for. */

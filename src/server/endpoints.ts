@@ -1,7 +1,7 @@
 import type { Dialect, DialectEndpoint } from "../dialects/dialect.ts";
 import { jsonAnswer } from "../dialects/operation-document.ts";
 import type { Authenticated } from "../pipeline/intake/authenticate.ts";
-import { embed, generate, listModels, showModel } from "../pipeline/generate.ts";
+import { countTokens, embed, generate, listModels, showModel } from "../pipeline/generate.ts";
 import { SUBSCRIPTION, USAGE } from "./billing.ts";
 import { docsAsset, docsPage } from "./docs/docs.ts";
 import { metricsPage } from "./metrics.ts";
@@ -85,9 +85,9 @@ function servedByAll(dialects: readonly Dialect[]): ClientEndpoint[] {
 
 function servedBy(dialect: Dialect, endpoint: DialectEndpoint): ClientEndpoint {
   const { path, document } = endpoint;
-  const isPost = endpoint.kind === "generate" || endpoint.kind === "embed";
+  const isGet = endpoint.kind === "models" || endpoint.kind === "model";
   return {
-    method: isPost ? "POST" : "GET",
+    method: isGet ? "GET" : "POST",
     path,
     document,
     auth: "client",
@@ -100,6 +100,8 @@ function answered(client: Authenticated, endpoint: DialectEndpoint): Promise<Res
   switch (endpoint.kind) {
     case "generate":
       return generate(client, endpoint);
+    case "count":
+      return countTokens(client, endpoint);
     case "embed":
       return embed(client, endpoint);
     case "models":

@@ -1,3 +1,4 @@
+import { isObject } from "../contract/json.ts";
 import type { RequestMembers } from "../json/request-members.ts";
 import { promptsOf } from "../contract/index.ts";
 import type { ContentPart, EmbedInput, EmbedRequest, Json, Message, Prompt } from "../contract/index.ts";
@@ -28,6 +29,7 @@ const TOKENS_OF_PARTS: Readonly<Record<string, number>> = {
   input_audio: 300,
   file: 2000,
   input_file: 2000,
+  document: 2000,
 };
 
 /** The tokens of a text, roughly and fast: within a factor of 2 for usual texts. May be a fraction. */
@@ -124,9 +126,25 @@ function textTokens(text: string, ascii: boolean): number {
 }
 
 function partTokens(part: ContentPart, ascii: boolean): number {
-  const tokens = TOKENS_OF_PARTS[part.type];
-  if (tokens === undefined) return typeof part["text"] === "string" ? textTokens(part["text"], ascii) : 0;
+  const tokens = tokensOfMedia(part);
+  if (tokens !== undefined) return tokens;
+  if (typeof part["text"] === "string") return textTokens(part["text"], ascii);
+  return WITH_TEXTS.has(part.type) ? jsonTokens(part) : 0;
+}
+
+/** Parts that hold texts within. */
+const WITH_TEXTS = new Set(["document", "search_result"]);
+
+/** Returns the tokens of a part that isn't text; undefined for one that is. */
+export function tokensOfMedia(part: ContentPart): number | undefined {
+  const isText = part.type === "document" && isTextSource(part["source"]);
+  const tokens = isText ? undefined : TOKENS_OF_PARTS[part.type];
   return tokens === IMAGE && isLowDetail(part) ? LOW_DETAIL_IMAGE : tokens;
+}
+
+function isTextSource(source: ContentPart[string]): boolean {
+  const type = isObject(source) ? source["type"] : undefined;
+  return type === "text" || type === "content";
 }
 
 function isLowDetail({ detail, image_url }: ContentPart): boolean {

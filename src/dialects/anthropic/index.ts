@@ -1,4 +1,5 @@
 import type { Dialect } from "../dialect.ts";
+import { countTokens } from "./count-tokens.ts";
 import { ERROR_SCHEMA, errorReply } from "./error.ts";
 import { addLimitHeaders, LIMIT_HEADERS } from "./limit-headers.ts";
 import { messages } from "./messages.ts";
@@ -7,7 +8,7 @@ import { model, models } from "./models.ts";
 /** Anthropic's API. */
 export const anthropic: Dialect = {
   name: "Anthropic",
-  endpoints: [messages, models, model],
+  endpoints: [messages, countTokens, models, model],
   marker: "anthropic-version",
   keyHeaders: ["x-api-key", "authorization"],
   forwardedHeaders: ["anthropic-version", "anthropic-beta"],

@@ -167,11 +167,11 @@ export function admit<R extends ModelRequest>(plan: Plan<R>): Ticket<R> | Promis
   exchange.cancellation.throwIfCancelled();
   const needed = neededTokens(plan);
   // The budget first: what was only held can be given back, and a request that was counted can't.
-  const hold = caller.budget && takeHold(caller.budget, needed, plan);
+  const hold = plan.request.usesTokens && caller.budget && takeHold(caller.budget, needed, plan);
   if (hold instanceof Promise) return hold.then(() => admit(plan));
   const permit = takePermit(needed, plan);
   if ("limit" in permit) {
-    hold?.settle(NOTHING);
+    if (hold) hold.settle(NOTHING);
     throw beyondLimit(permit, needed, caller);
   }
   const admitted = {
@@ -183,7 +183,7 @@ export function admit<R extends ModelRequest>(plan: Plan<R>): Ticket<R> | Promis
     reserved: permit.reserved,
   };
   const entry = exchange.gateway.ledger.open(admitted);
-  return new Ticket(plan, { admitted, permit, hold, entry });
+  return new Ticket(plan, { admitted, permit, hold: hold || undefined, entry });
 }
 
 const NOTHING = { usd: 0, tokens: 0 };
@@ -196,7 +196,7 @@ export function limited({ name, limits }: Caller): Limited {
 /** What is counted against limits and budgets; nothing is estimated for a key that has neither of tokens. */
 function neededTokens({ exchange, caller, request, targets }: Plan): RequestEstimate {
   const { tokens_per_minute: limit } = caller.limits;
-  if (limit === undefined && !caller.budget) return NONE;
+  if (!request.usesTokens || (limit === undefined && !caller.budget)) return NONE;
   return within(limit, estimateRequest(request, outputBounds(targets, exchange.gateway)));
 }
 
