@@ -73,7 +73,7 @@ async function describeCaller(
 ): Promise<Omit<ExplainedRequest, "model">> {
   if (name === undefined) {
     const { limits } = settings.key_defaults;
-    const caller = { name: "", models: ["*"], expires: undefined, limits, budget: undefined };
+    const caller = { name: "", hash: "", models: ["*"], expires: undefined, limits, budget: undefined };
     return { by: "any key", caller };
   }
   const known = await knownKeys(settings, { directory });

@@ -3,6 +3,8 @@ import type { BudgetSettings, LimitSettings } from "../../config/settings.ts";
 /** A client's virtual key: what it may do. The key itself is known only by its SHA-256. */
 export interface Caller {
   readonly name: string;
+  /** SHA-256 of the key, in lower case hex: no other key has it, not even a later one of the same name. */
+  readonly hash: string;
   /** Patterns of the model names it may ask for. */
   readonly models: readonly string[];
   /** Milliseconds since 1970; undefined: never. */
@@ -13,10 +15,7 @@ export interface Caller {
 }
 
 /** A key of gateway.yaml or of the database, with its own limits only. */
-export interface StoredKey extends Caller {
-  /** SHA-256 of the key, in lower case hex. */
-  readonly hash: string;
-}
+export type StoredKey = Caller;
 
 /** Another key has the name that a new one was to have. */
 export class NameTaken extends Error {
@@ -103,8 +102,8 @@ export class Keyring {
 
 /** What a key may do, with the limits of `defaults` where it has none of its own. */
 export function callerOf(key: Caller, defaults: LimitSettings): Caller {
-  const { name, models, expires, limits, budget } = key;
-  return { name, models, expires, limits: { ...defaults, ...limits }, budget };
+  const { name, hash, models, expires, limits, budget } = key;
+  return { name, hash, models, expires, limits: { ...defaults, ...limits }, budget };
 }
 
 /** The key's SHA-256 in lower case hex. */

@@ -3,7 +3,14 @@ import type { Caller } from "../keys/keyring.ts";
 import { subscriptionPage, usagePage } from "./billing.ts";
 import type { DailyUsage } from "./billing.ts";
 
-const CALLER: Caller = { name: "alice", models: ["*"], expires: undefined, limits: {}, budget: undefined };
+const CALLER: Caller = {
+  name: "alice",
+  hash: "a1",
+  models: ["*"],
+  expires: undefined,
+  limits: {},
+  budget: undefined,
+};
 const LEDGER: DailyUsage = {
   usage: async ({ key }) =>
     key === "alice"

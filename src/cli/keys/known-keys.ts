@@ -1,7 +1,7 @@
 import type { LoadedConfig } from "../../../config/load.ts";
 import type { Settings } from "../../../config/settings.ts";
 import type { Caller, ListedKey } from "../../keys/keyring.ts";
-import { callerOf } from "../../keys/keyring.ts";
+import { callerOf, hashKey } from "../../keys/keyring.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { hasStorage, openStorage } from "../../storage/open-storage.ts";
 
@@ -20,6 +20,7 @@ export interface KnownKey extends Caller {
 export async function knownKeys(settings: Settings, config: ConfigFolder): Promise<readonly KnownKey[]> {
   const configured = settings.keys.map((key) => ({
     ...key,
+    hash: key.key_sha256 ?? hashKey(key.key ?? ""),
     expires: key.expires,
     budget: key.budget,
     prefix: undefined,
