@@ -38,6 +38,9 @@ export type RetrySettings = File["retry"];
 /** Which answers are cached; a `max_size` of 0 turns the cache off. */
 export type CacheSettings = File["cache"];
 
+/** What is kept between the requests of a conversation; a `max_size` of 0 keeps nothing. */
+export type ResponsesSettings = File["responses"];
+
 /** What outlives a restart, with the database as `sqlite:PATH`, the path as written. */
 export type StorageSettings = File["storage"];
 

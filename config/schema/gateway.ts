@@ -115,6 +115,28 @@ const Cache = Type.Object(
   { ...strict, default: {}, description: "The response cache: identical requests get the same answer." },
 );
 
+const Responses = Type.Object(
+  {
+    max_size: Size({
+      default: "64MiB",
+      minimum: 0,
+      description:
+        "The memory for answers and what they answered; the least recently used of the key that has most are evicted. 0 keeps nothing: a request must then have its whole conversation.",
+    }),
+    ttl: Duration({
+      default: "1h",
+      minimum: 1,
+      description: "How long an answer is kept after its last use.",
+    }),
+  },
+  {
+    ...strict,
+    default: {},
+    description:
+      "What `POST /v1/responses` keeps for `previous_response_id` and `item_reference`, for each key by itself. A restart forgets it.",
+  },
+);
+
 /** The schema of gateway.yaml. Its descriptions become config/reference.md, its whole config/schema.json. */
 export const GatewaySchema = Type.Object(
   {
@@ -141,6 +163,7 @@ export const GatewaySchema = Type.Object(
     retry: Retry,
     health: Health,
     cache: Cache,
+    responses: Responses,
     storage: Storage,
     prices: Type.Optional(
       Type.String({
