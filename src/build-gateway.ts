@@ -26,6 +26,7 @@ import { ModelCatalog } from "./targets/model-catalog.ts";
 import { PriceBook } from "./usage/prices.ts";
 import { RateLimiter } from "./limits/rate-limiter.ts";
 import { openResponseCache } from "./cache/response-cache.ts";
+import { openTextStore } from "./cache/text-store.ts";
 import { HeadersCache } from "./runtime/headers-cache.ts";
 import { RouteTable } from "./targets/route-table.ts";
 import type { CircuitChange } from "./targets/attempt-permit.ts";
@@ -89,11 +90,8 @@ export async function build(
     catalog.lists(upstream, model),
   );
   const snapshot = await storage.keys.snapshot();
-  const made = new KeyCache(snapshot, {
-    source: storage.keys,
-    defaults: settings.key_defaults.limits,
-    log,
-  });
+  const { limits: defaults } = settings.key_defaults;
+  const made = new KeyCache(snapshot, { source: storage.keys, defaults, log });
   const ledger = new Ledger(storage.ledger, { log, retention: settings.storage.retention });
   const settlements = new PendingSettlements(log);
   return {
@@ -110,6 +108,7 @@ export async function build(
     retry: settings.retry,
     bodies: new ByteBudget(settings.server.max_bodies),
     cache: openResponseCache(settings.cache),
+    kept: openTextStore(settings.responses),
     calls: new InFlightRequests(),
     limiter: await limiterOf(settings, snapshot, around),
     upstreamLimiter: new RateLimiter({ forgotten: (upstream) => reportForgotten(log, { upstream }) }),

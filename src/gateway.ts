@@ -13,6 +13,7 @@ import type { OpenUpstream } from "./targets/open-upstream.ts";
 import type { PriceBook } from "./usage/prices.ts";
 import type { RateLimiter } from "./limits/rate-limiter.ts";
 import type { ResponseCache } from "./cache/response-cache.ts";
+import type { TextStore } from "./cache/text-store.ts";
 import type { HeadersCache } from "./runtime/headers-cache.ts";
 import type { RouteTable } from "./targets/route-table.ts";
 import type { TargetStates } from "./targets/target-states.ts";
@@ -30,6 +31,8 @@ export interface Gateway {
   readonly bodies: ByteBudget;
   /** Undefined where it is turned off. */
   readonly cache: ResponseCache | undefined;
+  /** What is kept for `previous_response_id`; undefined where that is turned off. */
+  readonly kept: TextStore | undefined;
   /** The limits of keys, by their names. */
   readonly limiter: RateLimiter;
   /** The limits of upstreams, by their names. */

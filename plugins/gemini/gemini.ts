@@ -26,7 +26,7 @@ const MAX_PAGES = 20;
 
 /** Google's Gemini API as an upstream. */
 export class Gemini implements Upstream {
-  readonly extensions = ["is_error", "tool_media", "top_k"];
+  readonly extensions = ["is_error", "tool_media", "top_k", "extra_content"];
   readonly #options: Options;
   readonly #host: Host;
   readonly #base: string;

@@ -2,6 +2,7 @@ import type { AnswerBatches, AnswerEvent, CountedUsage } from "../answer/answer-
 import type { Capabilities, JsonObject, Usage } from "../contract/index.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";
 import type { Standing } from "../limits/rate-limiter.ts";
+import type { ClientState } from "./kept-texts.ts";
 import type { GenerateRequest, VectorRequest } from "./model-request.ts";
 import type { NativeConversation } from "./native-conversation.ts";
 import type { OperationDocument } from "./operation-document.ts";
@@ -52,19 +53,19 @@ interface EndpointBase {
 }
 
 /** POST: a model answers in words. */
-export interface GenerateEndpoint extends EndpointBase {
+export interface GenerateEndpoint<Request extends GenerateRequest = GenerateRequest> extends EndpointBase {
   readonly kind: "generate";
   /** The frame that fills silence in a stream. */
   readonly comment: string;
   /** Checks a body; throws a GatewayError that names the member at fault. */
-  parse(body: unknown): GenerateRequest;
+  parse(body: unknown, client: ClientState): Request;
   /**
    * Writes the streamed answer to a request that `parse` has returned. `usage` returns the tokens used so far, as far as
    * they are known, and an estimate of the others.
    */
-  writer(request: GenerateRequest, usage: () => Usage): FrameWriter;
+  writer(request: Request, usage: () => Usage): FrameWriter;
   /** Collects the whole answer to a request that `parse` has returned. */
-  collect(answer: AnswerBatches, request: GenerateRequest): Promise<Collected>;
+  collect(answer: AnswerBatches, request: Request): Promise<Collected>;
 }
 
 /** POST: how many tokens a request would take. */

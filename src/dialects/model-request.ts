@@ -108,6 +108,11 @@ export abstract class GenerateRequest<Body extends ModelBody = ModelBody> extend
     return typeof count === "number" ? count : 1;
   }
 
+  /** Whether it refers to what was said before, or its answer is to be referred to: then no two answers are alike. */
+  get keepsState(): boolean {
+    return false;
+  }
+
   /** The client's API, if upstreams may speak it themselves. */
   get dialect(): NativeDialect | undefined {
     return undefined;

@@ -72,6 +72,7 @@ export function lookup(ticket: Ticket<GenerateRequest>): Lookup | undefined {
 
 /** Whether the same request may get the same answer again. */
 function mayKeep(request: GenerateRequest, { mode }: ResponseCache): boolean {
+  if (request.keepsState) return false;
   return mode === "all" || request.member("temperature") === 0 || isNumber(request.member("seed"));
 }
 

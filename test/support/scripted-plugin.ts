@@ -57,6 +57,10 @@ export default definePlugin({
   options: Type.Object(
     {
       answers: Type.Record(Type.String(), Type.Array(Type.Unknown()), { description: "the steps, by model" }),
+      extensions: Type.Array(Type.String(), {
+        description: "what it says that it knows beyond chat completions",
+        default: [],
+      }),
       capabilities: Type.Record(Type.String(), Type.Unknown(), {
         description: "what it says that a model can do, by model",
         default: {},
@@ -64,7 +68,7 @@ export default definePlugin({
     },
     { additionalProperties: false },
   ),
-  open({ answers, capabilities }, host) {
+  open({ answers, extensions, capabilities }, host) {
     const scripts = answers as Readonly<Record<string, readonly Step[]>>;
     const failures = new Map<Step, number>();
     const past = new Set<Step>();
@@ -114,6 +118,7 @@ export default definePlugin({
     }
 
     return {
+      extensions,
       models: async () => Object.keys(scripts).map(modelOf),
       async *chat(request, call) {
         begun++;

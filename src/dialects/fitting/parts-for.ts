@@ -28,6 +28,9 @@ function partFor(part: ContentPart, known: Known): ContentPart[] {
     case "image":
     case "container_upload":
       throw unsupported("has no access to files that were uploaded elsewhere");
+    case "file":
+    case "input_audio":
+      return [part];
     default:
       leaveOut(`${PLACE}.${part.type}`, known);
       return [];

@@ -19,6 +19,9 @@ const DISPENSABLE = [
   "safety_identifier",
   "service_tier",
   "metadata",
+  "verbosity",
+  "prompt_cache_key",
+  "prompt_cache_retention",
 ];
 
 const OLD_NAME = "max_tokens";

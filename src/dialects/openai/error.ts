@@ -1,6 +1,5 @@
 import type { ErrorCode, GatewayError } from "../../errors/gateway-error.ts";
 import { ERROR_CODES } from "../../errors/gateway-error.ts";
-import type { JsonObject } from "../../contract/index.ts";
 import { stringifyJson } from "../../json/json-text.ts";
 import type { ErrorReply } from "../dialect.ts";
 
@@ -22,7 +21,8 @@ export function errorFrame(error: GatewayError): string {
   return `data: ${stringifyJson(errorBody(error))}\n\n`;
 }
 
-function errorBody(error: GatewayError): JsonObject {
+/** Returns the body that an error has by itself, or in a frame. */
+export function errorBody(error: GatewayError) {
   const { message, status, param = null, code, upstreamCode } = error;
   const type = TYPES[code] ?? (status < 500 ? "invalid_request_error" : "server_error");
   return { error: { message, type, param, code: upstreamCode ?? code } };

@@ -1,3 +1,4 @@
+import type { ClientState, KeptTexts } from "../../dialects/kept-texts.ts";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import { KeysUnreadable } from "../../keys/key-cache.ts";
 import type { Caller, Keyring } from "../../keys/keyring.ts";
@@ -9,7 +10,7 @@ const SCHEMES = /^(?:bearer\s+)+/i;
 const NO_KEY = /^bearer$/i;
 
 /** A request whose caller is known. Only `authenticate` makes one. */
-class Authenticated implements Stage {
+class Authenticated implements Stage, ClientState {
   declare protected readonly step: "authenticated";
   readonly exchange: Exchange;
   readonly caller: Caller;
@@ -17,6 +18,10 @@ class Authenticated implements Stage {
   constructor(exchange: Exchange, caller: Caller) {
     this.exchange = exchange;
     this.caller = caller;
+  }
+
+  get kept(): KeptTexts | undefined {
+    return this.exchange.gateway.kept?.of(this.caller.hash);
   }
 }
 

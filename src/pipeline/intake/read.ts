@@ -1,4 +1,5 @@
 import type { Json } from "../../contract/index.ts";
+import type { ClientState } from "../../dialects/kept-texts.ts";
 import type { ModelRequest } from "../../dialects/model-request.ts";
 import type { Caller } from "../../keys/keyring.ts";
 import type { Authenticated } from "./authenticate.ts";
@@ -9,7 +10,7 @@ const LONGEST_SHOWN = 100;
 
 /** Checks the bodies of an endpoint; throws a GatewayError that names the member at fault. */
 export interface BodyParser<R extends ModelRequest> {
-  parse(body: Json): R;
+  parse(body: Json, client: ClientState): R;
 }
 
 /** A request whose body was read and checked. Only `read` makes one. */
@@ -41,8 +42,8 @@ export function read<R extends ModelRequest>(
 ): Received<R> | Promise<Received<R>> {
   const body = readBody(client.exchange);
   return body instanceof Promise
-    ? body.then((there) => new Received(client, endpoint.parse(there)))
-    : new Received(client, endpoint.parse(body));
+    ? body.then((there) => new Received(client, endpoint.parse(there, client)))
+    : new Received(client, endpoint.parse(body, client));
 }
 
 /** A model's name as it may stand in a message: nobody is helped by ten thousand letters of it. */

@@ -1,0 +1,112 @@
+import type { JsonObject } from "../../../../contract/index.ts";
+import { isObject } from "../../../../contract/json.ts";
+import { picked, textIn } from "../../../fitting/values.ts";
+import type { ResponsesBody } from "./schema.ts";
+
+/** What a function of the canonical request stands for. */
+export interface RaisedTool {
+  readonly type: "function" | "custom";
+  readonly name: string;
+  readonly namespace: string | undefined;
+}
+
+/** The longest name that upstreams take for a function. */
+const MAX_NAME = 64;
+
+/**
+ * The tools of a request as functions, which is all that every upstream knows, and the way back from a function's name to
+ * the tool that it stands for.
+ */
+export class Tools {
+  /** For `tools` of the canonical request. */
+  readonly functions: JsonObject[] = [];
+  /** The types of tools that the gateway can't have run, which are left out. */
+  readonly hosted = new Set<string>();
+  /** Whether a grammar became words. */
+  hasGrammar = false;
+  readonly #byName = new Map<string, RaisedTool>();
+
+  constructor(tools: ResponsesBody["tools"]) {
+    for (const tool of tools ?? []) this.#add(tool as JsonObject, undefined);
+  }
+
+  /** Returns what a call of a function is a call of. */
+  raise(name: string): RaisedTool {
+    return this.#byName.get(name) ?? { type: "function", name, namespace: undefined };
+  }
+
+  /** Returns the function that stands for a tool; also for one that is in the history only. */
+  nameOf(name: string, namespace: string | undefined): string {
+    return namespace === undefined ? name : joined(name, namespace);
+  }
+
+  #add(tool: JsonObject, namespace: string | undefined): void {
+    const { type, name } = tool;
+    if (type === "namespace" && typeof name === "string" && Array.isArray(tool["tools"])) {
+      for (const each of tool["tools"]) if (isObject(each)) this.#add(each, name);
+    } else if ((type === "function" || type === "custom") && typeof name === "string") {
+      this.functions.push({ type: "function", function: this.#lower(tool, { type, name, namespace }) });
+    } else if (typeof type === "string") this.hosted.add(type);
+  }
+
+  #lower(tool: JsonObject, raised: RaisedTool): JsonObject {
+    const name = this.nameOf(raised.name, raised.namespace);
+    this.#byName.set(name, raised);
+    if (raised.type === "custom") return { name, ...this.#textTool(tool) };
+    return { name, ...picked(tool, ["description", "parameters", "strict"]) };
+  }
+
+  /** A custom tool takes a text as it is: as a function, the text is its one parameter. */
+  #textTool({ description, format }: JsonObject): JsonObject {
+    const said = typeof description === "string" ? [description] : [];
+    if (isObject(format) && format["type"] === "grammar") {
+      const { syntax, definition } = format;
+      this.hasGrammar = true;
+      said.push(`\`input\` must match this ${textIn(syntax)} grammar:\n${textIn(definition)}`);
+    }
+    return {
+      ...(said.length > 0 && { description: said.join("\n\n") }),
+      parameters: {
+        type: "object",
+        properties: { input: { type: "string", description: "The tool's whole input, as plain text" } },
+        required: ["input"],
+        additionalProperties: false,
+      },
+    };
+  }
+
+  /** Returns `tool_choice` and the `tools` that it leaves; undefined for one that asks for a hosted tool. */
+  choose(choice: ResponsesBody["tool_choice"]): JsonObject | undefined {
+    const tools = this.functions.length > 0 ? { tools: this.functions } : {};
+    if (choice === undefined || choice === null) return tools;
+    if (typeof choice === "string") return { ...tools, tool_choice: choice };
+    const { type, mode, tools: allowed } = choice as JsonObject;
+    if (type === "allowed_tools" && Array.isArray(allowed)) {
+      const names = new Set(allowed.filter(isObject).map((each) => this.#chosen(each)));
+      const left = this.functions.filter((tool) => names.has(nameIn(tool)));
+      return { ...(left.length > 0 && { tools: left, tool_choice: mode ?? "auto" }) };
+    }
+    const name = type === "function" || type === "custom" ? this.#chosen(choice as JsonObject) : undefined;
+    return name === undefined
+      ? undefined
+      : { ...tools, tool_choice: { type: "function", function: { name } } };
+  }
+
+  #chosen({ name, namespace }: JsonObject): string | undefined {
+    if (typeof name !== "string") return undefined;
+    return this.nameOf(name, typeof namespace === "string" ? namespace : undefined);
+  }
+}
+
+function nameIn({ function: invoked }: JsonObject): string | undefined {
+  const name = isObject(invoked) ? invoked["name"] : undefined;
+  return typeof name === "string" ? name : undefined;
+}
+
+/** Depends on nothing but both names, so that a conversation's later requests use the same one. */
+function joined(name: string, namespace: string): string {
+  const whole = `${namespace}__${name}`;
+  if (whole.length <= MAX_NAME) return whole;
+  const hash = Bun.hash(whole).toString(36);
+  return `${whole.slice(0, MAX_NAME - hash.length - 1)}_${hash}`;
+}

@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type OpenAI from "openai";
+import { TEST_KEY } from "../support/gateway.ts";
+import { checkResponsesStream } from "../support/responses-stream.ts";
+import type { ScriptedGateway } from "../support/scripted-gateway.ts";
+import { HELLO, spent, startScripted, stop } from "../support/scripted-gateway.ts";
+
+/**
+ * What is kept between the requests of a conversation.
+ * @module
+ */
+
+const OTHER_KEY = "sk-test-other-12345678";
+const KEYS = `keys: [{ name: test, key: ${TEST_KEY} }, { name: other, key: ${OTHER_KEY} }]\n`;
+const ANSWERS = {
+  hello: HELLO,
+  mirror: [{ mirror: true }, stop(), spent(3, 2)],
+  signed: [
+    { type: "reasoning", text: "Hm.", block: 0 },
+    { type: "reasoning", text: "", block: 0, signature: "signed" },
+    { type: "text", text: "So." },
+    { type: "tool-call", index: 0, id: "c1", name: "f", arguments: "{}" },
+    { type: "finish", reason: "tool_calls" },
+    spent(3, 2),
+  ],
+  cut: [{ type: "text", text: "Half" }, { type: "finish", reason: "length" }, spent(3, 2)],
+  broken: [
+    { type: "text", text: "Half" },
+    { fail: "truncated", message: "it broke off" },
+  ],
+} as const;
+
+let gateway: ScriptedGateway;
+beforeAll(async () => {
+  const upstream = { options: { answers: ANSWERS, extensions: ["reasoning_details"] } };
+  gateway = await startScripted(ANSWERS, { yaml: KEYS, upstream });
+});
+afterAll(() => gateway[Symbol.asyncDispose]());
+
+type ResponseObject = OpenAI.Responses.Response & { readonly store: boolean };
+
+interface Asked {
+  readonly messages: readonly Record<string, unknown>[];
+}
+
+function post(body: object, { key = TEST_KEY, of = gateway } = {}): Promise<Response> {
+  const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
+  return fetch(`${of.baseURL}/responses`, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function answer(body: object, options?: Parameters<typeof post>[1]): Promise<ResponseObject> {
+  const response = await post(body, options);
+  expect(response.status).toBe(200);
+  return (await response.json()) as ResponseObject;
+}
+
+async function streamed(body: object): Promise<ResponseObject> {
+  return checkResponsesStream(await (await post({ ...body, stream: true })).text())
+    .response as ResponseObject;
+}
+
+/** What the upstream is asked. */
+async function asked(body: object): Promise<Asked["messages"]> {
+  const { output } = await answer({ ...body, model: "mirror" });
+  const [message] = output as [OpenAI.Responses.ResponseOutputMessage];
+  const [part] = message.content as [OpenAI.Responses.ResponseOutputText];
+  return (JSON.parse(part.text) as Asked).messages;
+}
+
+async function errorOf(response: Response): Promise<unknown> {
+  const { error } = (await response.json()) as { error: object };
+  return { status: response.status, ...error };
+}
+
+const user = (content: string) => ({ role: "user", content });
+
+describe("previous_response_id", () => {
+  test.each([
+    ["plain", answer],
+    ["streamed", streamed],
+  ])("goes on from a %s answer, over several turns, without its instructions", async (_, ask) => {
+    const first = await ask({ model: "hello", input: "One", instructions: "Be brief." });
+    const second = await ask({ model: "hello", input: [user("Two")], previous_response_id: first.id });
+    expect([first.store, second.previous_response_id]).toEqual([true, first.id]);
+    expect(
+      await asked({ input: "Three", previous_response_id: second.id, instructions: "Now long." }),
+    ).toEqual([
+      { role: "system", content: "Now long." },
+      user("One"),
+      { role: "assistant", content: "Hello, world" },
+      user("Two"),
+      { role: "assistant", content: "Hello, world" },
+      user("Three"),
+    ]);
+  });
+
+  test("gives signed reasoning back that the client wasn't shown", async () => {
+    const { id, output } = await answer({ model: "signed", input: "One" });
+    expect(JSON.stringify(output)).not.toContain("mdy1");
+    const result = { type: "function_call_output", call_id: "c1", output: "1" };
+    expect(await asked({ input: [result], previous_response_id: id })).toMatchObject([
+      user("One"),
+      {
+        role: "assistant",
+        content: "So.",
+        reasoning_details: [{ text: "Hm.", signature: "signed" }],
+        tool_calls: [{ id: "c1" }],
+      },
+      { role: "tool", tool_call_id: "c1", content: "1" },
+    ]);
+  });
+
+  test("goes on from an answer that was cut short, and from none that broke off", async () => {
+    const cut = await streamed({ model: "cut", input: "One" });
+    expect(await asked({ input: "Two", previous_response_id: cut.id })).toHaveLength(3);
+    const broken = await streamed({ model: "broken", input: "One" });
+    expect((await post({ model: "hello", input: "Two", previous_response_id: broken.id })).status).toBe(400);
+  });
+
+  test("is another key's or nobody's: then the request is refused, never answered without its history", async () => {
+    const { id } = await answer({ model: "hello", input: "One" });
+    const body = { model: "hello", input: "Two" };
+    const refusal = { status: 400, code: "previous_response_not_found", param: "previous_response_id" };
+    expect(
+      await errorOf(await post({ ...body, previous_response_id: id }, { key: OTHER_KEY })),
+    ).toMatchObject(refusal);
+    for (const unknown of ["resp_1", id.replace(/.$/, "z"), ""]) {
+      expect(await errorOf(await post({ ...body, previous_response_id: unknown }))).toMatchObject(refusal);
+    }
+  });
+
+  test("isn't kept where the request says so", async () => {
+    const { id, store } = await answer({ model: "hello", input: "One", store: false });
+    expect(store).toBe(false);
+    expect((await post({ model: "hello", input: "Two", previous_response_id: id })).status).toBe(400);
+  });
+
+  test("isn't kept where the configuration says so, and no answer says that it was", async () => {
+    await using without = await startScripted(ANSWERS, { yaml: "responses: { max_size: 0 }\n" });
+    const { id, store } = await answer({ model: "hello", input: "One" }, { of: without });
+    expect(store).toBe(false);
+    const response = await post({ model: "hello", input: "Two", previous_response_id: id }, { of: without });
+    expect(await errorOf(response)).toMatchObject({ status: 400, code: "previous_response_not_found" });
+  });
+
+  test("isn't kept beyond its bound, which the answer says", async () => {
+    await using small = await startScripted(ANSWERS, { yaml: "responses: { max_size: 4KiB }\n" });
+    const kept = await answer({ model: "hello", input: "One" }, { of: small });
+    const large = await answer({ model: "hello", input: "x".repeat(5000) }, { of: small });
+    expect([kept.store, large.store]).toEqual([true, false]);
+  });
+});
+
+describe("item_reference", () => {
+  test("is replaced by the item", async () => {
+    const { output } = await answer({ model: "signed", input: "One" });
+    const [reasoning, message, call] = output as { id: string }[];
+    const input = [
+      user("One"),
+      { type: "item_reference", id: reasoning?.id },
+      { type: "item_reference", id: message?.id },
+      call,
+      { type: "function_call_output", call_id: "c1", output: "1" },
+    ];
+    expect(await asked({ input })).toMatchObject([
+      user("One"),
+      {
+        content: "So.",
+        reasoning_details: [{ signature: "signed" }],
+        tool_calls: [{ id: "c1" }],
+      },
+      { role: "tool" },
+    ]);
+  });
+
+  test("to what isn't there is refused", async () => {
+    const input = [user("One"), { type: "item_reference", id: "msg_1" }];
+    expect(await errorOf(await post({ model: "hello", input }))).toMatchObject({
+      status: 400,
+      code: "item_not_found",
+      param: "input[1].id",
+    });
+  });
+});
+
+test("an answer that is kept, or refers to one, is never the cached one of another request", async () => {
+  await using cached = await startScripted(ANSWERS, { yaml: "cache: { mode: all, scope: shared }\n" });
+  const state = async (body: object) => {
+    const response = await post({ model: "hello", input: "One", ...body }, { of: cached });
+    const { id } = (await response.json()) as ResponseObject;
+    return { id, cache: response.headers.get("x-modelyard-cache") };
+  };
+  const [one, two] = [await state({}), await state({})];
+  expect(one.id).not.toBe(two.id);
+  expect([one.cache, two.cache]).toEqual(["bypass", "bypass"]);
+  await state({ store: false });
+  expect((await state({ store: false })).cache).toBe("hit");
+  expect((await state({ store: false, metadata: { a: "b" } })).cache).not.toBe("hit");
+  expect((await state({ store: false, previous_response_id: one.id })).cache).toBe("bypass");
+  expect((await state({ store: false, tools: [{ type: "web_search" }] })).cache).toBe("bypass");
+});
