@@ -208,7 +208,7 @@ function warnOfBudget(
   log: GatewayLogger,
   { key, budget, share }: { readonly key: string; readonly budget: BudgetSettings; readonly share: number },
 ): void {
-  log.warn(`a key has ${share < 1 ? "nearly " : ""}spent its budget`, {
+  log.warn(share < 1 ? "budget of a key nearly spent" : "budget of a key spent", {
     key,
     ...budget,
     spent: `${Math.floor(share * 100)}%`,

@@ -35,8 +35,8 @@ export function createLogger({ log, level, redact }: LogSettings): GatewayLogger
  * a client has said.
  */
 export function logUnforeseen(log: GatewayLogger, message: string, error: unknown): void {
-  log.error(`${message}; at the level debug the log says what`, { error: stackOf(error) });
-  log.debug(`${message}, and this is what`, { error: messageOf(error) });
+  log.error(`${message}; its message is logged at the level debug`, { error: stackOf(error) });
+  log.debug(`${message}: its message`, { error: messageOf(error) });
 }
 
 /** What whatever was thrown says of itself, with what only the log may have. Never throws, even where that can't be asked. */

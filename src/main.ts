@@ -87,8 +87,7 @@ function argumentsOfStart(): readonly string[] {
  * it has forgotten) must not end the answers of all others.
  */
 function surviveStrays(log: GatewayLogger): void {
-  const goOn = (error: unknown): void =>
-    logUnforeseen(log, "an error came where nobody could catch it; the gateway goes on", error);
+  const goOn = (error: unknown): void => logUnforeseen(log, "uncaught error; the gateway continues", error);
   process.on("uncaughtException", goOn);
   process.on("unhandledRejection", goOn);
   // Nor must a log that nobody reads any more, and there is nobody to tell of it.

@@ -126,7 +126,7 @@ export class AttemptContext implements Call, AnswerFollower {
   ignored(parameter: string, why: string): void {
     // A plugin need not be written in TypeScript, and what stands here goes into a header.
     (this.#ignored ??= new IgnoredParameters()).add(this.#options.redact(String(parameter)));
-    this.log.debug("a parameter is not honoured", { parameter, why });
+    this.log.debug("parameter ignored", { parameter, why });
   }
 
   /** The first event is there; `answer` tells for how many ms the next one has been waited for. */
@@ -166,7 +166,7 @@ export class AttemptContext implements Call, AnswerFollower {
 
   failedLate(error: unknown): void {
     this.log.warn("the upstream failed after its answer was complete");
-    this.log.debug("what the upstream said after its answer", { error: messageOf(error) });
+    this.log.debug("upstream error after a complete answer", { error: messageOf(error) });
   }
 
   over(error?: unknown): UpstreamError | GatewayError | undefined {

@@ -29,7 +29,7 @@ export class Scope {
       try {
         await within(CLEANUP_DEADLINE_MS, cleanup());
       } catch (error) {
-        this.#log.error("a clean-up failed", { error: messageOf(error) });
+        this.#log.error("clean-up failed", { error: messageOf(error) });
       }
     }
   }

@@ -124,11 +124,8 @@ export class KeyCache {
     const now = this.#now();
     if (now - this.#toldAt < AGAIN_MS) return;
     this.#toldAt = now;
-    this.#options.log.error(
-      "keys made at run time can't be read; the ones already in memory are still good",
-      {
-        error: messageOf(cause),
-      },
-    );
+    this.#options.log.error("reading keys made at run time failed; those in memory stay valid", {
+      error: messageOf(cause),
+    });
   }
 }

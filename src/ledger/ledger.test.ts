@@ -148,7 +148,7 @@ test("what a full database doesn't take when closing is stored by the next start
   ledger.close();
   expect(told.at(-1)).toMatchObject({
     level: "warn",
-    message: "rows couldn't be stored; they are in the write-ahead file, and the next start stores them",
+    message: "storing rows failed; they are in the write-ahead file, and the next start stores them",
     fields: { rows: 1_000 },
   });
   store.close();
@@ -166,7 +166,7 @@ test("what a full disk doesn't take when closing stands in the log, row by row, 
   const { store, ledger } = await withoutRoom(folder, log, (disk) => new FullDisk(disk, folder.file));
   expect(ledger).toMatchObject({ isDegraded: true, failures: 1_999 });
   expect(() => ledger.close()).toThrow("1000 rows of the usage ledger couldn't be written");
-  const lost = told.filter(({ message }) => message === "a row of the usage ledger is lost");
+  const lost = told.filter(({ message }) => message === "row of the usage ledger lost");
   expect(lost).toHaveLength(1_000);
   expect(JSON.parse(lost[0]?.fields["row"] as string)).toMatchObject({
     key: "alice",

@@ -82,10 +82,9 @@ export class Ledger {
     const { log, now } = this.#options;
     this.#trouble = new LedgerHealth(TROUBLE, { log, now });
     const { crashed, recovered, damaged, ahead } = store.begin();
-    if (recovered > 0) log.warn("rows of a gateway that was killed were recovered", { rows: recovered });
-    for (const file of damaged)
-      log.warn("a file of a gateway that was killed couldn't be read in full and was set aside", { file });
-    if (crashed > 0) log.warn("requests were cut off when a gateway crashed", { requests: crashed });
+    if (recovered > 0) log.warn("rows of a killed gateway recovered", { rows: recovered });
+    for (const file of damaged) log.warn("damaged write-ahead file of a killed gateway set aside", { file });
+    if (crashed > 0) log.warn("requests cut off by a crash", { requests: crashed });
     this.#ahead = ahead && new WriteAhead(ahead, { logger: log, now });
     this.#pruneIn(0);
   }
@@ -141,7 +140,7 @@ export class Ledger {
     if (rows === 0) return;
     if (this.#ahead?.isFailing === false) {
       this.#options.log.warn(
-        "rows couldn't be stored; they are in the write-ahead file, and the next start stores them",
+        "storing rows failed; they are in the write-ahead file, and the next start stores them",
         { rows },
       );
       return;
@@ -166,7 +165,7 @@ export class Ledger {
     const { raw: _, ...told } = usage;
     const { raw: __, ...charged } = paid;
     const row = { ...admitted, ...end, usage: told, paid: charged };
-    this.#options.log.error("a row of the usage ledger is lost", { row: JSON.stringify(row) });
+    this.#options.log.error("row of the usage ledger lost", { row: JSON.stringify(row) });
   }
 
   #add(entry: Entry): LedgerPage {
@@ -257,7 +256,7 @@ export class Ledger {
     try {
       deleted = this.#store.prune(this.#options.now() - this.#options.retention);
     } catch (error) {
-      this.#options.log.warn("old rows of the usage ledger can't be deleted now", { error: String(error) });
+      this.#options.log.warn("deleting old rows of the usage ledger failed", { error: String(error) });
     }
     this.#pruneIn(deleted > 0 ? RETRY_MS : PRUNE_MS);
   };

@@ -13,7 +13,7 @@ export class PendingSettlements {
   /** Follows a booking to its end. One that fails is told in the log, and brings nothing else down. */
   add(booking: Promise<void>): void {
     const followed = booking
-      .catch((error: unknown) => logUnforeseen(this.#log, "a request could not be booked", error))
+      .catch((error: unknown) => logUnforeseen(this.#log, "booking a request failed", error))
       .finally(() => this.#pending.delete(followed));
     this.#pending.add(followed);
   }

@@ -227,14 +227,14 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   }
 
   #report({ upstream }: Target, { code, status, message, detail }: UpstreamError): void {
-    this.call.log.warn("an upstream did not answer", {
+    this.call.log.warn("upstream attempt failed", {
       upstream: upstream.id,
       code,
       status,
       // Where it is the connection that failed. What an upstream says, or a body, may repeat the client's words.
       ...(FAILURES[code].blame === "connection" && { said: detail }),
     });
-    this.call.log.debug("what the upstream said", { upstream: upstream.id, error: message, detail });
+    this.call.log.debug("upstream error message", { upstream: upstream.id, error: message, detail });
   }
 
   /** What the client gets when nothing is left to try. */

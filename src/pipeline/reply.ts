@@ -231,7 +231,7 @@ class Frames extends Stage<NextBatch, NextChunk> implements Chunks {
     if (this.#isOver || this.#exchange.hasLeft) return END;
     const failure = toGatewayError(error);
     if (failure.code === "internal_error") {
-      logUnforeseen(this.#exchange.log, "an answer broke in the gateway itself", error);
+      logUnforeseen(this.#exchange.log, "an answer broke off by a fault of the gateway", error);
     }
     return this.#last(this.#writer.failed(failure), failure);
   }

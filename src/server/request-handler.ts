@@ -125,7 +125,7 @@ export class RequestHandler {
   #explain(error: unknown): GatewayError {
     const failure = toGatewayError(error);
     if (failure.code === "internal_error") {
-      logUnforeseen(this.#gateway.log, "a request failed in the gateway itself", error);
+      logUnforeseen(this.#gateway.log, "a request failed by a fault of the gateway", error);
     }
     return failure;
   }

@@ -229,7 +229,7 @@ export class ModelCatalog {
       if (!catalog.isListed) catalog.failure = messageOf(error);
       catalog.isSilent = deadline.aborted || (UpstreamError.is(error) && OUT_OF_REACH.has(error.code));
       catalog.due = this.#now() + RETRY_MS;
-      this.#log.warn("an upstream did not list its models", {
+      this.#log.warn("listing an upstream's models failed", {
         upstream: upstream.id,
         error: messageOf(error),
       });
@@ -238,7 +238,7 @@ export class ModelCatalog {
 
   #warnOfBounds({ id }: OpenUpstream, { byId, leftOut }: ListedModels, before: ListedModels): void {
     if (leftOut === 0 || leftOut === before.leftOut) return;
-    const message = "an upstream lists more models than are taken over, or some with ids that can't be used";
+    const message = "model list cut: it has too many models, or ids that can't be used";
     this.#log.warn(message, { upstream: id, taken: byId.size, left_out: leftOut });
   }
 }

@@ -56,7 +56,7 @@ export class TokenCounter implements Disposable {
       this.#orders.get(message.data.id)?.(message.data.tokens);
     };
     worker.onerror = (event) => {
-      this.#log.error("the token counter failed; counts are rough until it is up again", {
+      this.#log.error("token counter failed; tokens are estimated until it has restarted", {
         error: event.message,
       });
       this[Symbol.dispose]();

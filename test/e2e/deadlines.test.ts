@@ -11,7 +11,7 @@ import { startSeveral } from "../support/several-gateway.ts";
 import { readFrames } from "../support/sse-frames.ts";
 
 /**
- * Each deadline of `timeouts`: what it ends, and what the client is told.
+ * Each deadline of `timeouts`: what it ends, and error message sent to the client.
  * @module
  */
 const HANG: Step = { hang: true };

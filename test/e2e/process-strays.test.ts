@@ -34,7 +34,7 @@ test("the process goes on, and so do all answers; the log tells", async () => {
   // At the level info it says where, and not what: that may be a client's.
   const lines = gateway.stderr
     .split("\n")
-    .filter((line) => line.includes("nobody could catch it; the gateway"));
+    .filter((line) => line.includes("uncaught error; the gateway continues"));
   expect(lines.filter((line) => line.includes('"level":"error"') && line.includes("stray.ts"))).toHaveLength(
     3,
   );

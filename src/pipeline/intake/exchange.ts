@@ -186,7 +186,7 @@ export class Exchange {
     const level = status === 500 ? "error" : status > 500 ? "warn" : "info";
     // An upstream's own words may repeat the client's.
     const isUpstreams = UpstreamError.is(error?.cause);
-    if (error && isUpstreams) this.log.debug("what the client is told", { error: error.message });
+    if (error && isUpstreams) this.log.debug("error message sent to the client", { error: error.message });
     const failed = error && !isUpstreams ? `request failed: ${error.message}` : "request failed";
     const { caller, shownModel: model, admitted } = this.#stage ?? {};
     const facts: Partial<RequestFacts> = admitted ?? NOTHING_ASKED;
