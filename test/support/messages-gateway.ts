@@ -22,7 +22,6 @@ export interface MessagesGateway extends AsyncDisposable {
 export async function startMessages(yaml = "", timeouts = "{}"): Promise<MessagesGateway> {
   const [anthropic, openai] = [await startFaultUpstream(), await startFaultUpstream()];
   const gateway = await startGateway(`${yaml}
-retry: { backoff: 1ms }
 upstreams:
   first:
     plugin: anthropic
