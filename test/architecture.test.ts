@@ -49,7 +49,7 @@ const CREDENTIALS = `
 
 const CONFORMANCE = `
   LEVELS RULES SCENARIOS describeUpstream httpFixtures httpUpstream messageOf reportText testUpstream unknownNames
-  type Answer, type AnswerEvent, type Fixtures, type HttpReply, type HttpRequest, type HttpSetup,
+  type Answer, type AnswerEvent, type Fixtures, type NativeFixtures, type NativeSetup, type HttpReply, type HttpRequest, type HttpSetup,
   type HttpUpstreamSetup, type Level, type Report, type Result, type Rule, type RuleId, type RuleOutcome, type Scenario,
   type ScenarioName, type TestOptions, type TestUpstream`;
 

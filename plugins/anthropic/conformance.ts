@@ -11,6 +11,15 @@ export default httpFixtures({
   model: MODEL,
   options: (url) => ({ base_url: url, api_key: "sk-ant-conformance-0123456789" }),
   models: { data: [{ type: "model", id: MODEL, display_name: "Sonnet" }], has_more: false },
+  native: {
+    dialect: "anthropic-messages",
+    request: {
+      max_tokens: 64,
+      messages: [{ role: "user", content: "Say something." }],
+      novel: { kept: [1] },
+    },
+    count: { path: "/v1/messages/count_tokens", body: (tokens) => ({ input_tokens: tokens }) },
+  },
   stream: (answer) => [
     start(answer),
     ...answer.events.flatMap(framesOf(answer)),

@@ -16,6 +16,9 @@ import { LINE, REJECTING } from "../conformance/line-mutants.ts";
 import { WIRE } from "../conformance/mutants.ts";
 import type { Mutant } from "../conformance/mutants.ts";
 import { REFUSALS } from "../conformance/refusal-mutants.ts";
+import spokenFixtures from "../conformance/spoken-fixtures.ts";
+import { SPOKEN } from "../conformance/spoken-mutants.ts";
+import spoken from "../conformance/spoken.ts";
 import wholeFixtures from "../conformance/whole-fixtures.ts";
 import { WHOLE } from "../conformance/whole-mutants.ts";
 import whole from "../conformance/whole.ts";
@@ -28,7 +31,7 @@ const HERE = join(import.meta.dir, "../conformance");
 /** What hangs needs not be waited for long: it is known to hang. */
 const PATIENCE_MS = 700;
 
-const ALL = [...WIRE, ...DIGITS, ...CALLS, ...REFUSALS, ...LINE, ...WHOLE, ...JOBS, REJECTING];
+const ALL = [...WIRE, ...DIGITS, ...CALLS, ...REFUSALS, ...LINE, ...WHOLE, ...JOBS, ...SPOKEN, REJECTING];
 
 const folder = mkdtempSync(join(tmpdir(), "mutants-"));
 const caught: string[] = [];
@@ -43,12 +46,14 @@ afterAll(() => {
 describeUpstream(wire, wireFixtures);
 describeUpstream(line, lineFixtures);
 describeUpstream(whole, wholeFixtures);
+describeUpstream(spoken, spokenFixtures);
 
 describe.each([
   ["wire", [...WIRE, ...DIGITS, ...CALLS, ...REFUSALS], wireFixtures],
   ["line", LINE, lineFixtures],
   ["whole", WHOLE, wholeFixtures],
   ["jobs", JOBS, jobFixtures],
+  ["spoken", SPOKEN, spokenFixtures],
 ] as const)("a fault in the plugin %s is found by the rule meant for it:", (name, mutants, fixtures) => {
   test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("%s", async (_, mutant) => {
     await expectCaught(name, mutant, fixtures);

@@ -3,9 +3,9 @@
  * @module
  */
 export { describeUpstream } from "./describe.ts";
-export type { Fixtures, TestUpstream } from "./upstreams/fixtures.ts";
+export type { Fixtures, NativeFixtures, TestUpstream } from "./upstreams/fixtures.ts";
 export { httpFixtures } from "./upstreams/http-fixtures.ts";
-export type { HttpSetup } from "./upstreams/http-fixtures.ts";
+export type { HttpSetup, NativeSetup } from "./upstreams/http-fixtures.ts";
 export { httpUpstream } from "./upstreams/http-upstream.ts";
 export type { HttpReply, HttpRequest, HttpUpstreamSetup } from "./upstreams/http-upstream.ts";
 export { messageOf, reportText } from "./report.ts";

@@ -7,6 +7,7 @@ import { CREDENTIALS } from "./checks/credentials.ts";
 import { ENDS } from "./checks/ends.ts";
 import type { Fixtures } from "./upstreams/fixtures.ts";
 import { LATE_CANCEL } from "./checks/late-cancel.ts";
+import { NATIVE } from "./checks/native.ts";
 import { LEAKS } from "./checks/leaks.ts";
 import { HISTORY } from "./parameters/history.ts";
 import { PARAMETERS } from "./parameters/parameters.ts";
@@ -34,6 +35,7 @@ const CHECKS = new Map<string, Check>(
     CREDENTIALS,
     SECRETS,
     SURFACE,
+    NATIVE,
   ].flatMap((checks) => checks.map((check) => [check.rule, check] as const)),
 );
 

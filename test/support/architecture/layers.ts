@@ -83,7 +83,7 @@ export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "toolkit/conformance/rules": [],
   "toolkit/conformance/upstreams": ["src/contract"],
   "toolkit/conformance/harness": CONFORMANCE,
-  "toolkit/conformance/checks": CHECKS,
+  "toolkit/conformance/checks": [...CHECKS, "src/kit"],
   "toolkit/conformance/parameters": [...CHECKS, "toolkit/conformance/checks"],
   "toolkit/conformance": ["src/contract"],
   "toolkit/capture": ["src/contract", "src/kit"],

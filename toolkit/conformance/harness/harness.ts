@@ -3,6 +3,7 @@ import { checkValue } from "../../../config/check.ts";
 import type { CheckResult } from "../../../config/check.ts";
 import type {
   ChatRequest,
+  ChatStream,
   JsonObject,
   Model,
   Upstream,
@@ -10,7 +11,9 @@ import type {
 } from "../../../src/contract/index.ts";
 import { TestRequest } from "./test-request.ts";
 import type { CollectedAnswer } from "./test-request.ts";
-import type { Fixtures, TestUpstream } from "../upstreams/fixtures.ts";
+import type { TestBody } from "./test-native-request.ts";
+import { TestNativeRequest } from "./test-native-request.ts";
+import type { Fixtures, NativeFixtures, TestUpstream } from "../upstreams/fixtures.ts";
 import { TestCall, TestHost, TestStorage } from "./test-call.ts";
 import { scenarioOf } from "../upstreams/scenarios.ts";
 import type { Scenario, ScenarioName } from "../upstreams/scenarios.ts";
@@ -160,7 +163,18 @@ export class OpenedUpstream {
     const chat: ChatRequest = { model: fixtures.model, messages, stream: true, ...more };
     const call = new TestCall(this.host.lines);
     if (hasLeft) call.abort();
-    const request = new TestRequest(this.upstream, chat, { call, patience });
+    return this.#track(new TestRequest(() => this.upstream.chat(chat, call.call), { call, patience }));
+  }
+
+  /** Sends a request in the upstream's own API. */
+  askNatively(body: TestBody, { dialect }: NativeFixtures): TestRequest {
+    const call = new TestCall(this.host.lines, body);
+    const { native } = this.upstream;
+    const ask = () => native?.[dialect]?.(new TestNativeRequest(body, dialect), call.call) ?? NOTHING;
+    return this.#track(new TestRequest(ask, { call, patience: this.#harness.patience }));
+  }
+
+  #track(request: TestRequest): TestRequest {
     this.#requests.push(request);
     return request;
   }
@@ -173,6 +187,11 @@ export class OpenedUpstream {
     }
   }
 }
+
+/** The answer of an upstream without `native`. */
+const NOTHING: ChatStream = {
+  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+};
 
 /** Throws unless an answer is complete, without an error, and has this text. */
 export function expectText({ text, error, finishes }: CollectedAnswer, expected: string): void {

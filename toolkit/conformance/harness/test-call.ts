@@ -8,6 +8,7 @@ import type {
   SetOptions,
   StoredValue,
 } from "../../../src/contract/index.ts";
+import type { TestBody } from "./test-native-request.ts";
 import { describeError } from "./verdict.ts";
 import { TIMED_OUT, withTimeout } from "./timing.ts";
 
@@ -111,7 +112,8 @@ export class TestCall {
   onQueued: () => void = () => undefined;
   readonly #leaving = new AbortController();
 
-  constructor(lines: string[]) {
+  /** `own`: the body of the client's request, which the kit's own requests don't have. */
+  constructor(lines: string[], own?: TestBody) {
     this.call = {
       id: "test-request",
       headers: {},
@@ -125,8 +127,7 @@ export class TestCall {
         return { [Symbol.dispose]: () => undefined };
       },
       alive: () => void (this.signals.alive += 1),
-      // The kit's requests have no client.
-      originalBody: () => undefined,
+      originalBody: (body) => (body === own?.json ? new TextEncoder().encode(own?.text) : undefined),
       ignored: (parameter, why) => void this.ignored.set(parameter, why),
     };
   }

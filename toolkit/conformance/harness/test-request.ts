@@ -1,11 +1,12 @@
 import type {
   Batches,
   ChatEvent,
-  ChatRequest,
+  ChatStream,
   FinishEvent,
-  Upstream,
+  NativeEvent,
   Usage,
 } from "../../../src/contract/index.ts";
+import { canonicalEvents } from "../../../src/answer/canonical-events.ts";
 import { batchesOf } from "../../../src/answer/batches.ts";
 import type { TestCall } from "./test-call.ts";
 import { RuleViolation } from "./verdict.ts";
@@ -27,6 +28,11 @@ export class CollectedAnswer {
   /** True when the stream has ended without an error. */
   hasEnded = false;
 
+  /** The frames of the upstream's own API. */
+  get frames(): readonly NativeEvent[] {
+    return this.events.filter((event) => event?.type === "native");
+  }
+
   get text(): string {
     return this.#all("text");
   }
@@ -36,17 +42,17 @@ export class CollectedAnswer {
   }
 
   get finishes(): readonly FinishEvent[] {
-    return this.events.filter((event) => event?.type === "finish");
+    return this.#canonical.filter((event) => event?.type === "finish");
   }
 
   /** The last value of each usage count. */
   get usage(): Usage {
-    const usages = this.events.map((event) => (event?.type === "usage" ? event.usage : {}));
+    const usages = this.#canonical.map((event) => (event?.type === "usage" ? event.usage : {}));
     return Object.assign({}, ...usages) as Usage;
   }
 
   get toolCalls(): readonly CollectedToolCall[] {
-    const pieces = this.events.filter((event) => event?.type === "tool-call");
+    const pieces = this.#canonical.filter((event) => event?.type === "tool-call");
     return [...new Set(pieces.map(({ index }) => index))].map((index) => {
       const own = pieces.filter((piece) => piece.index === index);
       return {
@@ -59,7 +65,12 @@ export class CollectedAnswer {
   }
 
   #all(type: "text" | "reasoning"): string {
-    return this.events.map((event) => (event?.type === type ? event.text : "")).join("");
+    return this.#canonical.map((event) => (event?.type === type ? event.text : "")).join("");
+  }
+
+  /** The events, with those of frames in place of them. A plugin may give anything. */
+  get #canonical(): ReturnType<typeof canonicalEvents> {
+    return canonicalEvents(this.events.filter((event) => Boolean(event)));
   }
 }
 
@@ -72,13 +83,12 @@ export class TestRequest {
   #step: Promise<void> | undefined;
 
   constructor(
-    upstream: Upstream,
-    request: ChatRequest,
+    ask: () => ChatStream | Promise<ChatStream>,
     { call, patience }: { call: TestCall; patience: number },
   ) {
     this.call = call;
     this.#patience = patience;
-    this.#events = (async () => batchesOf(checkedStream(await upstream.chat(request, call.call))))();
+    this.#events = (async () => batchesOf(checkedStream(await ask())))();
     this.#events.catch(() => undefined);
   }
 

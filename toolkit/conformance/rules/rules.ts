@@ -1,5 +1,6 @@
 import { ANSWER_RULES } from "./answer-rules.ts";
 import { CONDUCT_RULES } from "./conduct-rules.ts";
+import { NATIVE_RULES } from "./native-rules.ts";
 
 /** A rule that every plugin must keep. */
 export interface Rule {
@@ -14,7 +15,7 @@ export interface Rule {
   readonly look: string;
 }
 
-export type Level = 1 | 2 | 3 | 4 | 5 | 6;
+export type Level = 1 | 2 | 3 | 4 | 5 | 6 | 7;
 
 /** The subject of each level. */
 export const LEVELS: Readonly<Record<Level, string>> = {
@@ -24,9 +25,10 @@ export const LEVELS: Readonly<Record<Level, string>> = {
   4: "cancelling and leaks",
   5: "credentials",
   6: "options, models, status",
+  7: "clients of the upstream's own API",
 };
 
-const TEXTS = { ...ANSWER_RULES, ...CONDUCT_RULES } as const;
+const TEXTS = { ...ANSWER_RULES, ...CONDUCT_RULES, ...NATIVE_RULES } as const;
 
 export type RuleId = keyof typeof TEXTS;
 
