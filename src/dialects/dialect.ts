@@ -43,7 +43,8 @@ export type DialectEndpoint =
   | CountEndpoint
   | EmbedEndpoint
   | ModelListEndpoint
-  | ModelEndpoint;
+  | ModelEndpoint
+  | StateEndpoint;
 
 interface EndpointBase {
   /** As `/v1/chat/completions`. A path that ends in `/*` stands for all paths below it. */
@@ -94,6 +95,14 @@ export interface ModelListEndpoint extends EndpointBase {
 export interface ModelEndpoint extends EndpointBase {
   readonly kind: "model";
   write(model: OfferedModel): JsonObject;
+}
+
+/** What is kept of a key's earlier requests; no upstream is asked. */
+export interface StateEndpoint extends EndpointBase {
+  readonly kind: "state";
+  readonly method: "GET" | "POST" | "DELETE";
+  /** Answers a request by the rest of its path. Throws a GatewayError where there is nothing. */
+  answer(rest: string, client: ClientState, query: URLSearchParams): JsonObject;
 }
 
 /** A model as the gateway offers it. */

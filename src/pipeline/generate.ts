@@ -4,6 +4,7 @@ import type {
   GenerateEndpoint,
   ModelEndpoint,
   ModelListEndpoint,
+  StateEndpoint,
 } from "../dialects/dialect.ts";
 import { admit } from "./admission/admit.ts";
 import type { Authenticated } from "./intake/authenticate.ts";
@@ -62,21 +63,30 @@ export async function listModels(client: Authenticated, endpoint: ModelListEndpo
 export async function showModel(client: Authenticated, endpoint: ModelEndpoint): Promise<Response> {
   const { caller, exchange } = client;
   const { gateway } = exchange;
-  const id = modelId(exchange.http.url);
+  const id = restOf(exchange.http.url, "/models/");
   exchange.reached({ caller, shownModel: shownModel(id) });
   const { targets } = await routeModel(id, { caller, gateway }); // 403, 404 with the nearest names
   const model = await servedModel(id, targets, gateway);
   return replyAlone(client, endpoint.write(model ?? (await refuseUnknown(id, caller, gateway))));
 }
 
+/** What is kept of a key's earlier requests. */
+export async function answerState(client: Authenticated, endpoint: StateEndpoint): Promise<Response> {
+  const { url } = client.exchange.http;
+  // Some clients leave the version out.
+  const rest = restOf(url, endpoint.path.replaceAll(/^\/v1|\*$/g, ""));
+  return replyAlone(client, endpoint.answer(rest, client, queryOf(url)));
+}
+
 function queryOf(url: string): URLSearchParams {
   return new URLSearchParams(url.split("?", 2)[1]);
 }
 
-/** The id in an address, with or without a slash at its end; an escape that is none stands for itself. */
-function modelId(url: string): string {
+/** What stands behind this part of an address, without a slash at its end; an escape that is none stands for itself. */
+function restOf(url: string, before: string): string {
   // Not by `new URL`: a client that names no host, or a strange one, leaves an address without its beginning.
-  const id = url.replace(/^(?:https?:\/\/[^/]*)?.*?\/models\//, "").replace(/\/?(?:\?.*)?$/, "");
+  const path = url.replace(/^https?:\/\/[^/]*/, "");
+  const id = path.slice(path.indexOf(before) + before.length).replace(/\/?(?:\?.*)?$/, "");
   try {
     return decodeURIComponent(id);
   } catch {

@@ -4,7 +4,7 @@ import type { Gateway } from "../gateway.ts";
 import type { Authenticated } from "../pipeline/intake/authenticate.ts";
 
 interface EndpointBase {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** A path that ends in `/*` stands for all paths below it. */
   readonly path: string;
   /** What openapi.json says of it; absent where it says nothing. */

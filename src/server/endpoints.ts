@@ -1,7 +1,7 @@
 import type { Dialect, DialectEndpoint } from "../dialects/dialect.ts";
 import { jsonAnswer } from "../dialects/operation-document.ts";
 import type { Authenticated } from "../pipeline/intake/authenticate.ts";
-import { countTokens, embed, generate, listModels, showModel } from "../pipeline/generate.ts";
+import { answerState, countTokens, embed, generate, listModels, showModel } from "../pipeline/generate.ts";
 import { SUBSCRIPTION, USAGE } from "./billing.ts";
 import { docsAsset, docsPage } from "./docs/docs.ts";
 import { metricsPage } from "./metrics.ts";
@@ -85,15 +85,19 @@ function servedByAll(dialects: readonly Dialect[]): ClientEndpoint[] {
 
 function servedBy(dialect: Dialect, endpoint: DialectEndpoint): ClientEndpoint {
   const { path, document } = endpoint;
-  const isGet = endpoint.kind === "models" || endpoint.kind === "model";
   return {
-    method: isGet ? "GET" : "POST",
+    method: methodOf(endpoint),
     path,
     document,
     auth: "client",
     dialect,
     answer: (client) => answered(client, endpoint),
   };
+}
+
+function methodOf(endpoint: DialectEndpoint): Endpoint["method"] {
+  if (endpoint.kind === "state") return endpoint.method;
+  return endpoint.kind === "models" || endpoint.kind === "model" ? "GET" : "POST";
 }
 
 function answered(client: Authenticated, endpoint: DialectEndpoint): Promise<Response> {
@@ -108,6 +112,8 @@ function answered(client: Authenticated, endpoint: DialectEndpoint): Promise<Res
       return listModels(client, endpoint);
     case "model":
       return showModel(client, endpoint);
+    case "state":
+      return answerState(client, endpoint);
   }
 }
 

@@ -60,7 +60,7 @@ export class RequestHandler {
     const method = http.method === "HEAD" ? "GET" : http.method;
     const endpoint = here.find((candidate) => candidate.method === method);
     if (endpoint) return this.#endpoint(endpoint, http);
-    const error = here.length > 0 ? wrongMethod(http, path, methods) : unknownUrl(http, path);
+    const error = here.length > 0 ? notHere(http, path, methods) : unknownUrl(http, path);
     return this.#refusal(http, path, error);
   }
 
@@ -152,6 +152,13 @@ function unknownUrl(http: Request, path: string): GatewayError {
   }
   const message = `there is nothing at ${http.method} ${path}; GET /docs lists what this gateway serves`;
   return new GatewayError("unknown_url", message);
+}
+
+function notHere(http: Request, path: string, methods: readonly string[]): GatewayError {
+  // Codex goes on by HTTP within the same turn if it is told so with this status.
+  if (http.headers.get("upgrade")?.toLowerCase() !== "websocket") return wrongMethod(http, path, methods);
+  const message = `${path} is not served by WebSocket; send an ordinary ${methods.join(" or ")} request`;
+  return new GatewayError("upgrade_required", message, { headers: { upgrade: "HTTP/1.1" } });
 }
 
 function wrongMethod(http: Request, path: string, methods: readonly string[]): GatewayError {

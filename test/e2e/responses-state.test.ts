@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type OpenAI from "openai";
+import OpenAI from "openai";
 import { TEST_KEY } from "../support/gateway.ts";
 import { checkResponsesStream } from "../support/responses-stream.ts";
 import type { ScriptedGateway } from "../support/scripted-gateway.ts";
@@ -198,4 +198,81 @@ test("an answer that is kept, or refers to one, is never the cached one of anoth
   expect((await state({ store: false, metadata: { a: "b" } })).cache).not.toBe("hit");
   expect((await state({ store: false, previous_response_id: one.id })).cache).toBe("bypass");
   expect((await state({ store: false, tools: [{ type: "web_search" }] })).cache).toBe("bypass");
+});
+
+describe("an answer that is kept", () => {
+  const at = (path: string, method = "GET", { key = TEST_KEY, of = gateway } = {}) =>
+    fetch(`${of.baseURL}/responses/${path}`, { method, headers: { authorization: `Bearer ${key}` } });
+
+  test("is shown as it was given, and is forgotten when asked", async () => {
+    const given = await answer({ model: "signed", input: "One", metadata: { a: "b" } });
+    const shown = await at(given.id);
+    expect([shown.status, await shown.json()]).toEqual([200, JSON.parse(JSON.stringify(given))]);
+    expect(
+      (await fetch(`${gateway.url}/responses/${given.id}/`, { headers: { "x-api-key": TEST_KEY } })).status,
+    ).toBe(200);
+    const forgotten = await at(given.id, "DELETE");
+    expect(await forgotten.json()).toEqual({ id: given.id, object: "response", deleted: true });
+    expect(await errorOf(await at(given.id))).toMatchObject({ status: 404, code: "response_not_found" });
+    expect((await at(given.id, "DELETE")).status).toBe(404);
+    expect((await post({ model: "hello", input: "Two", previous_response_id: given.id })).status).toBe(400);
+  });
+
+  test("has the items that it answered, in pages", async () => {
+    const { id } = await answer({ model: "hello", input: [user("One"), user("Two"), user("Three")] });
+    const page = async (query: string) =>
+      (await (await at(`${id}/input_items${query}`)).json()) as { data: object[] };
+    expect(await page("?order=asc&limit=2")).toMatchObject({
+      data: [user("One"), user("Two")],
+      first_id: "item_0",
+      last_id: "item_1",
+      has_more: true,
+    });
+    expect(await page("?order=asc&after=item_1")).toMatchObject({ data: [user("Three")], has_more: false });
+    expect((await page("")).data).toMatchObject([user("Three"), user("Two"), user("One")]);
+  });
+
+  test("is nobody else's, and can't be cancelled", async () => {
+    const { id } = await answer({ model: "hello", input: "One" });
+    for (const path of [id, `${id}/input_items`]) {
+      expect((await at(path, "GET", { key: OTHER_KEY })).status).toBe(404);
+    }
+    expect((await at(id, "DELETE", { key: OTHER_KEY })).status).toBe(404);
+    expect(await errorOf(await at(`${id}/cancel`, "POST"))).toMatchObject({
+      status: 400,
+      code: "invalid_value",
+    });
+    expect((await at(`${id}/cancel`, "POST", { key: OTHER_KEY })).status).toBe(404);
+    expect((await at(id)).status).toBe(200);
+  });
+
+  test.each(["input_tokens", "compact"])("%s isn't served, which a 404 says in words", async (path) => {
+    expect(await errorOf(await at(path, "POST"))).toMatchObject({
+      status: 404,
+      code: "unknown_url",
+      message: expect.stringContaining(path),
+    });
+  });
+
+  test("is found by the openai package", async () => {
+    const client = new OpenAI({ baseURL: gateway.baseURL, apiKey: gateway.key, maxRetries: 0 });
+    const { id } = await client.responses.create({ model: "hello", input: "One" });
+    expect((await client.responses.retrieve(id)).output_text).toBe("Hello, world");
+    const items = [];
+    for await (const item of client.responses.inputItems.list(id)) items.push(item);
+    expect(items).toHaveLength(1);
+    await client.responses.delete(id);
+    expect(await client.responses.retrieve(id).catch((error: unknown) => error)).toMatchObject({
+      status: 404,
+    });
+  });
+});
+
+test("a WebSocket is refused with a status by which Codex goes on by HTTP", async () => {
+  const headers = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" };
+  const response = await fetch(`${gateway.baseURL}/responses`, { headers });
+  expect([response.headers.get("upgrade"), await errorOf(response)]).toMatchObject([
+    "HTTP/1.1",
+    { status: 426, code: "upgrade_required" },
+  ]);
 });

@@ -1,0 +1,120 @@
+import type { JsonObject } from "../../../contract/index.ts";
+import { GatewayError } from "../../../errors/gateway-error.ts";
+import type { StateEndpoint } from "../../dialect.ts";
+import type { ClientState } from "../../kept-texts.ts";
+import { jsonAnswer } from "../../operation-document.ts";
+import type { KeptResponse } from "./request/kept.ts";
+import { keptAt, stemOf } from "./request/kept.ts";
+
+const PATH = "/v1/responses/*";
+const PARAMETERS = [{ name: "id", in: "path", required: true, schema: { type: "string" } }];
+const LONGEST_PAGE = 100;
+
+/** A kept answer, or the items that it answered. */
+export const show: StateEndpoint = {
+  kind: "state",
+  method: "GET",
+  path: PATH,
+  document: {
+    summary: "Show an answer that is kept, or with `/input_items` behind its id what it answered",
+    parameters: PARAMETERS,
+    answer: jsonAnswer("The Responses object, or a list of items", { type: "object" }),
+  },
+  answer(rest, client, query) {
+    const { id, action } = partsOf(rest);
+    if (action === "input_items") return page(found(id, client).input, query);
+    if (action !== "") throw unknownAction(action);
+    if (query.get("stream") === "true") {
+      const message = "stream: an answer that is kept comes whole";
+      throw new GatewayError("unsupported_parameter", message, { param: "stream" });
+    }
+    const { response, output } = found(id, client);
+    return { ...response, output: output.map(shown) };
+  },
+};
+
+/** Forgets an answer. */
+export const forget: StateEndpoint = {
+  kind: "state",
+  method: "DELETE",
+  path: PATH,
+  document: {
+    summary: "Forget an answer that is kept",
+    parameters: PARAMETERS,
+    answer: jsonAnswer("That it is forgotten", { type: "object" }),
+  },
+  answer(rest, client) {
+    const { id, action } = partsOf(rest);
+    if (action !== "") throw unknownAction(action);
+    found(id, client);
+    client.kept?.delete(stemOf(id) ?? "");
+    return { id, object: "response", deleted: true };
+  },
+};
+
+/** What clients of background jobs ask, of which there are none here. */
+export const act: StateEndpoint = {
+  kind: "state",
+  method: "POST",
+  path: PATH,
+  document: {
+    summary: "Cancel an answer: refused, because only background jobs can be cancelled",
+    parameters: PARAMETERS,
+    answer: jsonAnswer("Never", { type: "object" }),
+  },
+  answer(rest, client) {
+    const { id, action } = partsOf(rest);
+    if (action !== "cancel") throw unknownAction(action || id);
+    found(id, client);
+    const message = "an answer that came at once can't be cancelled; close its connection while it comes";
+    throw new GatewayError("invalid_value", message, { param: "response_id" });
+  },
+};
+
+interface AddressParts {
+  readonly id: string;
+  /** What stands behind the id; empty where nothing does. */
+  readonly action: string;
+}
+
+function partsOf(rest: string): AddressParts {
+  const [id = "", ...others] = rest.split("/");
+  return { id, action: others.join("/") };
+}
+
+/** Returns the kept answer with exactly this id. */
+function found(id: string, { kept }: ClientState): KeptResponse {
+  const response = kept && keptAt(id, kept);
+  if (response && response.response["id"] === id) return response;
+  throw new GatewayError("response_not_found", `no answer "${id}" is kept for this key`, {
+    param: "response_id",
+  });
+}
+
+/** Reasoning without what is kept for the upstream, which the client may not have asked for. */
+function shown(item: JsonObject): JsonObject {
+  if (item["type"] !== "reasoning") return item;
+  return Object.fromEntries(Object.entries(item).filter(([name]) => name !== "encrypted_content"));
+}
+
+/** https://platform.openai.com/docs/api-reference/responses/input-items */
+function page(items: readonly JsonObject[], query: URLSearchParams): JsonObject {
+  const named = items.map((item, index) => ({ id: `item_${index}`, ...item }));
+  if (query.get("order") !== "asc") named.reverse();
+  const asked = Number(query.get("limit") ?? 20);
+  const limit = asked >= 1 && asked <= LONGEST_PAGE ? Math.floor(asked) : 20;
+  const from = named.findIndex(({ id }) => id === query.get("after")) + 1;
+  const data = named.slice(from, from + limit);
+  return {
+    object: "list",
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: from + limit < named.length,
+  };
+}
+
+function unknownAction(name: string): GatewayError {
+  const message = `this gateway has no ${name} for answers; it answers POST /v1/responses, and keeps answers by their ids`;
+  return new GatewayError("unknown_url", message);
+}
