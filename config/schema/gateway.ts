@@ -105,7 +105,8 @@ const Cache = Type.Object(
     ttl: Duration({ default: "10m", minimum: 1, description: "How long an answer is kept." }),
     mode: Type.Union([Type.Literal("off"), Type.Literal("deterministic"), Type.Literal("all")], {
       default: "deterministic",
-      description: "Which requests use it: none, those with `temperature: 0` or a `seed`, or all.",
+      description:
+        "Which requests use it: none, embeddings and those with `temperature: 0` or a `seed`, or all.",
     }),
     scope: Type.Union([Type.Literal("key"), Type.Literal("shared")], {
       default: "key",

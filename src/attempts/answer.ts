@@ -19,6 +19,8 @@ export interface Answer<Content = Batches> extends Provenance {
   /** Its events, those together that arrived together. */
   readonly content: Content;
   readonly cache: CacheState;
+  /** The tokens of its input for which nobody pays, since what they gave came from the cache. */
+  readonly reused?: number;
   /** How old a cached answer is, in whole seconds. */
   readonly age?: number;
   /** The bytes in which a cached answer was sent before. */

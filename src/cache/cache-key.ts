@@ -49,6 +49,16 @@ export function cacheKey(request: RequestMembers, parts: KeyParts): string {
   return new Bun.CryptoHasher("sha256").update(JSON.stringify(all)).digest("base64");
 }
 
+/** Returns the keys of the inputs of a request for vectors, whose own key is that of the request without any. */
+export function inputKeys(key: string, inputs: readonly Json[]): readonly string[] {
+  return inputs.map((input) =>
+    new Bun.CryptoHasher("sha256")
+      .update(key)
+      .update(JSON.stringify(ordered(input)))
+      .digest("base64"),
+  );
+}
+
 function membersOfChat(request: RequestMembers): JsonObject {
   const names = request.names().filter((name) => !NEVER_IN_THE_ANSWER.has(name) && !isLeftOut(request, name));
   return members(names, (name) => request.member(name));

@@ -156,3 +156,39 @@ test("an answer takes no more memory than is counted, though its pieces were cut
   // The engine frees and takes memory in larger units.
   expect(bytes).toBeLessThan(1.5 * made.size);
 });
+
+describe("a vector", () => {
+  const numbers = Array.from({ length: 1_000 }, (_, nth) => nth / 3);
+  const kept = { answered: BY, model: { model: "m-v2" }, tokens: 3, isExact: true };
+
+  test.each([[numbers], [new Float32Array(numbers)], ["AAAA"]])("comes back as it was", (vector) => {
+    const { cache, clock } = clocked();
+    cache.setVector("key", { ...kept, vector });
+    clock.now += 7;
+    const found = cache.vector("key");
+    expect(found).toMatchObject({ ...kept, age: 7 });
+    expect(found?.vector()).toEqual(vector);
+    expect(cache.vector("key", 6)).toBeUndefined();
+    expect(cache.get("key")).toBeUndefined();
+    clock.now += 60_000;
+    expect(cache.vector("key")).toBeUndefined();
+  });
+
+  test("is not changed with the plugin's own array", () => {
+    const { cache } = clocked();
+    const own = new Float32Array([1, 2]);
+    cache.setVector("key", { ...kept, vector: own });
+    own[0] = 9;
+    expect(cache.vector("key")?.vector()).toEqual(new Float32Array([1, 2]));
+  });
+
+  test("takes its room from the answers", () => {
+    const { cache } = clocked();
+    for (let nth = 0; nth < 20; nth++) cache.setVector(`key ${nth}`, { ...kept, vector: numbers });
+    expect(cache.size).toBeLessThanOrEqual(100 * KIB);
+    expect(cache.count).toBe(11);
+    expect(cache.evicted).toBe(9);
+    cache.setVector("large", { ...kept, vector: [...numbers, ...numbers, ...numbers] });
+    expect(cache.vector("large")).toBeUndefined();
+  });
+});

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { CacheSettings } from "../../config/settings.ts";
-import type { Batches, NextBatch } from "../contract/index.ts";
+import type { Batches, EmbedResult, NextBatch } from "../contract/index.ts";
 import { END_OF_BATCHES } from "../answer/batches.ts";
 import type { EventBuffer } from "./event-buffer.ts";
 import { BEGINNING } from "./event-buffer.ts";
@@ -21,13 +21,42 @@ export interface CachedAnswer {
   readonly encoded: EncodedForms;
 }
 
-interface Entry {
+/** A vector, and what is known of the answer in which it came. */
+export interface KeptVector {
+  readonly answered: Provenance;
+  /** The upstream's own name of the model, where it told one. */
+  readonly model: { readonly model?: string };
+  readonly vector: Vector;
+  /** The tokens of its input. */
+  readonly tokens: number;
+  /** Whether the upstream has told these tokens of this input alone. */
+  readonly isExact: boolean;
+}
+
+type Vector = EmbedResult["vectors"][number];
+
+/** A cached vector. */
+export interface CachedVector extends Omit<KeptVector, "vector"> {
+  /** The age, in ms. */
+  readonly age: number;
+  vector(): Vector;
+}
+
+/** Numbers take a third of the memory of a list of them. */
+interface VectorEntry extends Omit<KeptVector, "vector"> {
+  readonly packed: Float64Array | Float32Array | string;
+  readonly stored: number;
+}
+
+interface AnswerEntry {
   readonly answered: Provenance;
   readonly events: EventBuffer;
   /** By the clock of the cache, in ms. */
   readonly stored: number;
   readonly encoded: ReadonlyMap<string, EncodedAnswer>;
 }
+
+type Entry = AnswerEntry | VectorEntry;
 
 /**
  * Answers that were given before and may be given again, and those that are under way and may be shared. Both
@@ -80,11 +109,8 @@ export class ResponseCache {
 
   /** Returns the answer under a key, if there is one that isn't older than `maxAge` ms. */
   get(key: string, maxAge = Infinity): CachedAnswer | undefined {
-    const entry = this.#entries.get(key);
-    if (!entry) return undefined;
-    const age = this.#now() - entry.stored;
-    if (age > this.#ttl) this.#entries.delete(key);
-    if (age > Math.min(maxAge, this.#ttl)) return undefined;
+    const { entry, age } = this.#find(key, maxAge) ?? {};
+    if (!entry || age === undefined || !("events" in entry)) return undefined;
     return {
       answered: entry.answered,
       age,
@@ -102,10 +128,35 @@ export class ResponseCache {
     this.#entries.set(key, { answered, events, stored: this.#now(), encoded: new Map() });
   }
 
-  #keep(key: string, events: EventBuffer, encoded: Entry["encoded"]): void {
+  /** Returns the vector under a key, if there is one that isn't older than `maxAge` ms. */
+  vector(key: string, maxAge = Infinity): CachedVector | undefined {
+    const { entry, age } = this.#find(key, maxAge) ?? {};
+    if (!entry || age === undefined || !("packed" in entry)) return undefined;
+    const { packed, ...kept } = entry;
+    return { ...kept, age, vector: () => (packed instanceof Float64Array ? Array.from(packed) : packed) };
+  }
+
+  /** Stores a vector in place of an older one, unless it is too large. */
+  setVector(key: string, { vector, ...kept }: KeptVector): void {
+    // A plugin's own array may be a part of a larger one, or written to again.
+    const packed = Array.isArray(vector)
+      ? Float64Array.from(vector)
+      : (vector as Float32Array | string).slice();
+    this.#entries.set(key, { ...kept, packed, stored: this.#now() });
+  }
+
+  #find(key: string, maxAge: number): { readonly entry: Entry; readonly age: number } | undefined {
+    const entry = this.#entries.get(key);
+    if (!entry) return undefined;
+    const age = this.#now() - entry.stored;
+    if (age > this.#ttl) this.#entries.delete(key);
+    return age > Math.min(maxAge, this.#ttl) ? undefined : { entry, age };
+  }
+
+  #keep(key: string, events: EventBuffer, encoded: AnswerEntry["encoded"]): void {
     const entry = this.#entries.peek(key);
     // Another answer may have come in its place.
-    if (entry?.events !== events) return;
+    if (!entry || !("events" in entry) || entry.events !== events) return;
     const longer = { ...entry, encoded };
     // What grows beyond the bound would be thrown out whole.
     if (sizeOf(longer) <= this.#entries.maxEntrySize) this.#entries.set(key, longer);
@@ -117,10 +168,16 @@ export function openResponseCache(settings: CacheSettings): ResponseCache | unde
   return settings.mode === "off" || settings.max_size === 0 ? undefined : new ResponseCache(settings);
 }
 
-function sizeOf({ events, encoded }: Entry): number {
+function sizeOf(entry: Entry): number {
+  if ("packed" in entry) return ENTRY_SIZE + memorySizeOf(entry.packed);
+  const { events, encoded } = entry;
   let size = ENTRY_SIZE + events.size;
   for (const { bytes } of encoded.values()) size += bytes.byteLength;
   return size;
+}
+
+function memorySizeOf(packed: VectorEntry["packed"]): number {
+  return typeof packed === "string" ? packed.length * 2 : packed.byteLength;
 }
 
 /** Reads a cached answer, at its reader's pace. */

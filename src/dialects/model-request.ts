@@ -144,6 +144,13 @@ export async function unlessUnsupported(
 
 /** A request for vectors. */
 export abstract class VectorRequest extends ModelRequest<EmbedRequest> {
+  get inputs(): EmbedRequest["input"] {
+    return this.body.input;
+  }
+
+  /** Returns the same request for other inputs. */
+  abstract withInputs(inputs: EmbedRequest["input"]): VectorRequest;
+
   /** Returns the body with an upstream's own name for the model. */
   forUpstream(model: string): EmbedRequest {
     return { ...this.body, model };

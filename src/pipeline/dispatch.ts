@@ -4,12 +4,13 @@ import { AttemptContext } from "../attempts/attempt-context.ts";
 import type { Attempt } from "../attempts/attempt.ts";
 import { attempt } from "../attempts/attempt.ts";
 import { UNARY } from "../attempts/deadlines.ts";
-import type { Batches, EmbedRequest, EmbedResult } from "../contract/index.ts";
+import type { Batches, EmbedResult } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import type { GenerateRequest, ModelRequest, VectorRequest } from "../dialects/model-request.ts";
 import type { Ticket } from "./admission/admit.ts";
 import { FailoverLoop } from "./failover.ts";
 import type { Lookup } from "./lookup.ts";
+import type { VectorLookup } from "./vector-lookup.ts";
 import { settling } from "../attempts/upstream-permit.ts";
 
 /**
@@ -33,8 +34,9 @@ export function dispatched(ticket: Ticket<GenerateRequest>, found: Lookup | unde
 }
 
 /** Asks the targets of a request for vectors, which come whole or not at all; leaves with what `dispatched` does. */
-export function dispatchVectors(ticket: Ticket<VectorRequest>): Promise<Answer<EmbedResult>> {
-  return new VectorLoop(ticket.plan, ticket).run();
+export async function dispatchVectors({ ticket, asked, state }: VectorLookup): Promise<Answer<EmbedResult>> {
+  ticket.note({ cache: state });
+  return { ...(await new VectorLoop(ticket.plan, ticket, asked).run()), cache: state };
 }
 
 class GenerateLoop extends FailoverLoop<GenerateRequest, Batches> {
@@ -105,10 +107,10 @@ function noEmbeddings(id: string): UpstreamError {
 
 /** A vector of another length than was asked for would break a store of vectors far away. */
 function checkVectors({ vectors }: EmbedResult, request: VectorRequest): void {
-  const input = request.member("input") as EmbedRequest["input"];
+  const { inputs } = request;
   const [dimensions, own] = [request.member("dimensions"), request.member("encoding_format")];
-  if (vectors.length !== input.length)
-    throw badVectors(`${vectors.length} embeddings for ${input.length} inputs`);
+  if (vectors.length !== inputs.length)
+    throw badVectors(`${vectors.length} embeddings for ${inputs.length} inputs`);
   // An encoding of the upstream's own may be a text, and may hold several dimensions in one number.
   const all = own === undefined ? vectors : vectors.filter((vector) => typeof vector !== "string");
   for (const [index, vector] of all.entries()) {

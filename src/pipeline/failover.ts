@@ -68,8 +68,9 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   #calls = 0;
   #failure: ReportedFailure | undefined;
 
-  constructor(plan: Plan<R>, call: DispatchContext) {
-    this.request = plan.request;
+  /** `request` is what targets are asked for, where that is not all of the plan's. */
+  constructor(plan: Plan<R>, call: DispatchContext, request: R = plan.request) {
+    this.request = request;
     this.call = call;
     this.gateway = plan.exchange.gateway;
     this.#plan = plan;

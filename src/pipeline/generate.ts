@@ -12,6 +12,7 @@ import { counted } from "./count.ts";
 import { dispatched, dispatchVectors } from "./dispatch.ts";
 import { cached, joined, lookup } from "./lookup.ts";
 import { meter, meterVectors } from "./meter.ts";
+import { lookupVectors } from "./vector-lookup.ts";
 import { read, shownModel } from "./intake/read.ts";
 import { reply, replyAlone, replyCount, replyVectors } from "./reply.ts";
 import { refuseUnknown, route, routeModel } from "./admission/route.ts";
@@ -48,8 +49,9 @@ export async function embed(client: Authenticated, endpoint: EmbedEndpoint): Pro
   const received = await read(client, endpoint);
   const plan = await route(received);
   const ticket = await admit(plan);
-  const answer = await dispatchVectors(ticket);
-  return replyVectors(ticket, await meterVectors(ticket, answer));
+  const found = lookupVectors(ticket);
+  const answer = found.answer ?? (await dispatchVectors(found));
+  return replyVectors(ticket, await meterVectors(found, answer));
 }
 
 /** GET: the models that the caller may ask for. */

@@ -20,7 +20,7 @@ class Lookup {
   readonly #parts: KeyParts;
   readonly #isRemembered: boolean;
 
-  constructor(ticket: Ticket<GenerateRequest>, cache: ResponseCache, { parts, directives }: Asked) {
+  constructor(ticket: Ticket<GenerateRequest>, { cache, parts, directives }: CachePlace) {
     this.ticket = ticket;
     this.cache = cache;
     this.directives = directives;
@@ -52,22 +52,28 @@ class Lookup {
 
 export type { Lookup };
 
-interface Asked {
+/** Where the answer to a request is in the cache, and what its client says of that. */
+export interface CachePlace {
+  readonly cache: ResponseCache;
   readonly parts: KeyParts;
   readonly directives: CacheDirectives;
 }
 
 /** Returns the place of a request in the cache; undefined where its answer is neither kept nor shared. */
 export function lookup(ticket: Ticket<GenerateRequest>): Lookup | undefined {
-  const { exchange, plan, request } = ticket;
-  const { cache } = exchange.gateway;
+  const { cache } = ticket.exchange.gateway;
+  const place = cache && mayKeep(ticket.request, cache) ? placeInCache(ticket, cache) : undefined;
+  return place && new Lookup(ticket, place);
+}
+
+/** Returns undefined where the client wants nothing kept. */
+export function placeInCache(ticket: Ticket, cache: ResponseCache): CachePlace | undefined {
+  const { exchange, plan, headers } = ticket;
   const [target] = plan.targets;
-  if (!cache || !target || !mayKeep(request, cache)) return undefined;
   const directives = cacheDirectives(exchange.http.headers.get("cache-control"));
-  if (directives.noStore) return undefined;
+  if (!target || directives.noStore) return undefined;
   const sharedBy = cache.scope === "key" ? ticket.caller.name : undefined;
-  const parts = { endpoint: exchange.path, target, sharedBy, headers: ticket.headers };
-  return new Lookup(ticket, cache, { parts, directives });
+  return { cache, directives, parts: { endpoint: exchange.path, target, sharedBy, headers } };
 }
 
 /** Whether the same request may get the same answer again. */
@@ -95,7 +101,8 @@ export function cached(found: Lookup | undefined): Answer | undefined {
   };
 }
 
-function neverPays(): boolean {
+/** What comes from the cache costs nothing. */
+export function neverPays(): boolean {
   return false;
 }
 

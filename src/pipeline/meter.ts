@@ -3,10 +3,12 @@ import { sanitizeUsage } from "../answer/sanitize-usage.ts";
 import type { Answer } from "../attempts/answer.ts";
 import type { Batches, EmbedResult, NextBatch } from "../contract/index.ts";
 import { Stage } from "../runtime/stage.ts";
-import type { GenerateRequest, VectorRequest } from "../dialects/model-request.ts";
+import type { GenerateRequest } from "../dialects/model-request.ts";
 import { promptTokens } from "../usage/prompt-tokens.ts";
 import { UsageTracker } from "../usage/usage-tracker.ts";
 import type { Ticket } from "./admission/admit.ts";
+import { NOTHING_USED } from "./admission/reservation.ts";
+import type { VectorLookup } from "./vector-lookup.ts";
 
 /** An answer whose usage is tracked for the ledger. Only `meter` and `meterVectors` make one. */
 class Metered<Content> {
@@ -46,22 +48,34 @@ function meterBegun(ticket: Ticket<GenerateRequest>, answer: Answer): MeteredAns
   return new Metered(answer, events);
 }
 
-/** Returns vectors with their usage, estimated where the upstream told none. */
+/** Returns all vectors with their usage, estimated where the upstream told none, and keeps those that came. */
 export async function meterVectors(
-  ticket: Ticket<VectorRequest>,
+  found: VectorLookup,
   answer: Answer<EmbedResult>,
 ): Promise<MeteredVectors> {
-  const told = sanitizeUsage(answer.content.usage ?? {});
-  const usage: CountedUsage =
-    told.input === undefined
-      ? {
-          type: "usage",
-          usage: { ...told, input: await promptTokens(ticket.request, ticket.exchange.gateway.tokens) },
-          source: "estimated",
-        }
-      : { type: "usage", usage: told, source: "upstream" };
-  ticket.deliveredAs(answer, usage);
-  return new Metered(answer, { result: answer.content, usage });
+  const { ticket, reused } = found;
+  const used = answer.cache === "hit" ? NOTHING_USED : await usageOf(answer.content, found);
+  if (answer.cache !== "hit") found.keep(answer, answer.content, used);
+  const usage = found.asked === ticket.request ? used : together(used, reused);
+  const metered = { ...answer, reused: reused.tokens };
+  ticket.deliveredAs(metered, usage);
+  return new Metered(metered, { result: found.complete(answer.content), usage });
+}
+
+/** What an upstream used for the vectors that it was asked for. */
+async function usageOf({ usage }: EmbedResult, { ticket, asked }: VectorLookup): Promise<CountedUsage> {
+  const told = sanitizeUsage(usage ?? {});
+  if (told.input !== undefined) return { type: "usage", usage: told, source: "upstream" };
+  const input = await promptTokens(asked, ticket.exchange.gateway.tokens);
+  return { type: "usage", usage: { ...told, input }, source: "estimated" };
+}
+
+function together({ usage, source }: CountedUsage, reused: VectorLookup["reused"]): CountedUsage {
+  return {
+    type: "usage",
+    usage: { input: (usage.input ?? 0) + reused.tokens },
+    source: reused.isExact ? source : "estimated",
+  };
 }
 
 /** What goes to the client next, or the end. */

@@ -157,7 +157,8 @@ function jsonTokens(value: unknown): number {
   return value === undefined || value === null ? 0 : estimateTokens(JSON.stringify(value));
 }
 
-function inputTokens(inputs: readonly UncheckedInput[]): number {
+/** The tokens of texts and token numbers, roughly. May be a fraction. */
+export function inputTokens(inputs: readonly UncheckedInput[]): number {
   let tokens = 0;
   for (const each of inputs) {
     if (isTokens(each)) tokens += each.length;

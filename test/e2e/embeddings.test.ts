@@ -46,7 +46,7 @@ beforeAll(async () => {
   ];
   gateway = await startSeveral(
     { talker: { answers: { "chat-only": HELLO } } },
-    `  maker: { plugin: openai, options: ${models} }\nroutes: ${JSON.stringify(routes)}\n`,
+    `  maker: { plugin: openai, options: ${models} }\ncache: { mode: off }\nroutes: ${JSON.stringify(routes)}\n`,
   );
   client = new OpenAI({ baseURL: gateway.baseURL, apiKey: KEY, maxRetries: 0 });
 });

@@ -56,7 +56,7 @@ export class Reservation {
   readonly #gateway: Gateway;
   readonly #held: Held;
   /** Its prompt is counted where no upstream has told how long it was. */
-  readonly #request: RequestMembers;
+  #request: RequestMembers;
   /** Its own attempts whose answers went to nobody. */
   protected readonly lost: AttemptUsage[] = [];
   /** Set where the attempts are made on behalf of several requests. */
@@ -79,6 +79,11 @@ export class Reservation {
   /** What is known of the answer's tokens while it goes on; what isn't known is estimated. */
   get usageSoFar(): Usage {
     return this.usage?.estimate().usage ?? {};
+  }
+
+  /** Upstreams are asked for less than the request does. */
+  asks(request: RequestMembers): void {
+    this.#request = request;
   }
 
   /** Its place is freed if it should ever be forgotten. */
@@ -155,7 +160,7 @@ export class Reservation {
   #paid({ said, lost, pays }: Used): Paid {
     const { answer } = this;
     if (!pays) return UNPAID;
-    const paid = answer ? this.#priced(answer, said.usage) : UNPAID;
+    const paid = answer ? this.#priced(answer, withoutReused(said.usage, answer)) : UNPAID;
     // Nearly always there is one attempt, which answered.
     return lost.reduce((sum, attempt) => added(sum, this.#priced(attempt, attempt.usage)), paid);
   }
@@ -199,6 +204,10 @@ function counted(attempt: AttemptUsage, prompt: number): LostUsage {
   if (isTold(attempt)) return asTold(attempt);
   const { told, ...place } = attempt;
   return { ...place, usage: { output: 0, ...told, input: prompt }, source: "estimated" };
+}
+
+function withoutReused(usage: Usage, { reused = 0 }: Answer<unknown>): Usage {
+  return reused === 0 ? usage : { ...usage, input: (usage.input ?? 0) - reused };
 }
 
 /** What several attempts cost together: as much of it as is known, or null where nothing is. */

@@ -38,8 +38,12 @@ class EmbeddingsRequest extends VectorRequest {
   readonly #encoding: VectorEncoding;
 
   constructor(body: EmbedRequest, encoding: VectorEncoding) {
-    super(keepMeaning(body));
+    super(body);
     this.#encoding = encoding;
+  }
+
+  withInputs(inputs: EmbedRequest["input"]): EmbeddingsRequest {
+    return new EmbeddingsRequest({ ...this.body, input: inputs }, this.#encoding);
   }
 
   answer(result: EmbedResult, usage: CountedUsage): JsonObject {
@@ -53,8 +57,8 @@ export function parseEmbeddingsRequest(body: unknown): EmbeddingsRequest {
   const { encoding_format: encoding = "float", input, ...rest } = body;
   const asked = { ...rest, input: listed(input as EmbedInput | EmbedInput[]) };
   if (encoding === null || encoding === "float" || encoding === "base64")
-    return new EmbeddingsRequest(asked, encoding ?? "float");
-  return new EmbeddingsRequest({ ...asked, encoding_format: encoding }, "own");
+    return new EmbeddingsRequest(keepMeaning(asked), encoding ?? "float");
+  return new EmbeddingsRequest(keepMeaning({ ...asked, encoding_format: encoding }), "own");
 }
 
 function listed(input: EmbedInput | readonly EmbedInput[]): readonly EmbedInput[] {
