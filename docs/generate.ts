@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { GatewaySchema } from "../config/schema/gateway.ts";
-import { editorSchema, referencePage } from "../config/schema/generate.ts";
+import { editorSchema, referencePage } from "./gateway-yaml.ts";
 import { pluginReferencePage } from "./plugin-reference.ts";
 
 const ROOT = join(import.meta.dir, "..");

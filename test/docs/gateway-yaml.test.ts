@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { parse } from "yaml";
-import schema from "../schema.json";
-import { GatewaySchema } from "./gateway.ts";
+import schema from "../../config/schema.json";
+import { GatewaySchema } from "../../config/schema/gateway.ts";
 
 interface JsonSchema {
   readonly type?: string | readonly string[];
@@ -63,9 +63,9 @@ test("schema.json, reference.md and the page of the plugins' types are those of 
 
 test.each([
   "../../gateway.yaml",
-  "../examples/minimal.yaml",
-  "../examples/keys.yaml",
-  "../examples/failover.yaml",
+  "../../config/examples/minimal.yaml",
+  "../../config/examples/keys.yaml",
+  "../../config/examples/failover.yaml",
 ])("an editor accepts %s", async (file) => {
   const value: unknown = parse(await Bun.file(`${import.meta.dir}/${file}`).text(), { merge: true });
   expect(accepts(schema as JsonSchema, value)).toBe(true);

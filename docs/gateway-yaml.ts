@@ -1,8 +1,8 @@
 import type { TSchema } from "@sinclair/typebox";
-import { toCheckable } from "./checkable.ts";
-import { numberFormatOf } from "./value-types.ts";
-import { isMap, propertiesOf, variantsOf } from "./walk.ts";
-import { joinWithOr, describeExpected } from "./describe.ts";
+import { toCheckable } from "../config/schema/checkable.ts";
+import { numberFormatOf } from "../config/schema/value-types.ts";
+import { isMap, propertiesOf, variantsOf } from "../config/schema/walk.ts";
+import { joinWithOr, describeExpected } from "../config/schema/describe.ts";
 
 const INTRODUCTION = `# gateway.yaml
 
