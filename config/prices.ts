@@ -83,7 +83,6 @@ export interface Prices {
 }
 
 /** An entry of prices with the version that the ledger keeps beside each cost. */
-/** An entry of prices with the version that the ledger keeps beside each cost. */
 export interface VersionedEntry extends PriceEntry {
   /** The versions of all files that were read, the user's own first: `mine+2026-11-24`. */
   readonly version: string;

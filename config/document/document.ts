@@ -14,7 +14,6 @@ export interface Position {
 export type ConfigNode = ScalarNode | ListNode | MapNode;
 
 /** A text, number, boolean or null. */
-/** A text, number, boolean or null. */
 export interface ScalarNode {
   readonly kind: "scalar";
   readonly position: Position;
@@ -28,7 +27,6 @@ export interface ScalarNode {
 }
 
 /** The expansion that a value came from. */
-/** The expansion that a value came from. */
 export interface ExpansionOrigin {
   /** The text in the file. */
   readonly source: string;
@@ -37,7 +35,6 @@ export interface ExpansionOrigin {
 }
 
 /** A list. */
-/** A list. */
 export interface ListNode {
   readonly kind: "list";
   readonly position: Position;
@@ -45,14 +42,12 @@ export interface ListNode {
 }
 
 /** A map, with its keys in the order of the file. */
-/** A map, with its keys in the order of the file. */
 export interface MapNode {
   readonly kind: "map";
   readonly position: Position;
   readonly entries: ReadonlyMap<string, MapEntry>;
 }
 
-/** The position of a key of a map, and its value. */
 /** The position of a key of a map, and its value. */
 export interface MapEntry {
   readonly key: Position;

@@ -15,7 +15,6 @@ export interface Expansion {
 }
 
 /** A mistake in an expansion. */
-/** A mistake in an expansion. */
 export interface ExpansionMistake {
   readonly message: string;
   readonly hint: string;
