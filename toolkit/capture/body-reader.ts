@@ -1,4 +1,4 @@
-import { SseParser } from "../../src/kit/sse/parser.ts";
+import { SseParser } from "../../src/kit/sse/sse.ts";
 import type { ResponseFrame } from "./recording.ts";
 import { parseJson } from "./socket-packet.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Json } from "../../src/contract/index.ts";
 import { compare, commonDifferences, formatDifference, showsChange } from "./compare.ts";
-import { placesOf } from "./shape.ts";
+import { placesOf } from "./wire-messages.ts";
 import type { WireMessage } from "./wire-messages.ts";
 
 function saying(kind: string, ...values: readonly Json[]): WireMessage[] {

@@ -74,14 +74,10 @@ function comparePlaces(
   return [...new Set([...before.keys(), ...now.keys()])].flatMap((path) => {
     const [old, current] = [before.get(path), now.get(path)];
     if (old && current && current.isSubsetOf(old)) return [];
-    if (told.some((parent) => isWithin(path, parent))) return [];
+    if (told.some((parent) => path.startsWith(`${parent}.`) || path.startsWith(`${parent}[]`))) return [];
     told.push(path);
     return [{ kind, path, before: old && typesOf(old), now: current && typesOf(current), isRefusal: false }];
   });
-}
-
-function isWithin(path: string, parent: string): boolean {
-  return path.startsWith(`${parent}.`) || path.startsWith(`${parent}[]`);
 }
 
 function typesOf(types: Types): string {

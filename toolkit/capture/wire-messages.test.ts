@@ -1,9 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { Json } from "../../src/contract/index.ts";
-import { pathTemplate } from "./path-template.ts";
+import { pathTemplate, wireMessagesOf } from "./wire-messages.ts";
 import type { Frame } from "./recording.ts";
 import type { WireMessage } from "./wire-messages.ts";
-import { wireMessagesOf } from "./wire-messages.ts";
 
 function kindsOf(...frames: Frame[]): string[] {
   return wireMessagesOf({ frames, answer: [] }).map(({ kind }) => kind);

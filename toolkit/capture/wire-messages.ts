@@ -1,8 +1,5 @@
 import type { Json } from "../../src/contract/index.ts";
-import { pathTemplate } from "./path-template.ts";
 import type { Frame, Recording, ResponseFrame } from "./recording.ts";
-import type { Place } from "./shape.ts";
-import { placesOf } from "./shape.ts";
 import { isEngineUrl, parseJson, parsePacket } from "./socket-packet.ts";
 
 // Sent by a timer, independent of the request: Engine.IO's, and usual names in event streams.
@@ -82,4 +79,42 @@ function discriminatorOf(data: Json): readonly string[] {
 
 function message(kind: string, places: readonly Place[]): WireMessage {
   return { kind, places, isRefusal: false };
+}
+
+/** A path within a value and the JSON type there: `.choices[].delta.content`, `string`. */
+type Place = readonly [path: string, type: string];
+
+/** Returns every path of a JSON value, the value itself first. Keys that are ids become `:id`. */
+export function placesOf(value: Json, path = ""): Place[] {
+  const here: Place = [path, typeName(value)];
+  if (Array.isArray(value)) {
+    return [here, ...value.flatMap((item: Json) => placesOf(item, `${path}[]`))];
+  }
+  if (typeof value !== "object" || value === null) return [here];
+  const members = Object.entries(value).flatMap(([key, member]) =>
+    member === undefined ? [] : placesOf(member, `${path}.${isId(key) ? ":id" : key}`),
+  );
+  return [here, ...members];
+}
+
+function typeName(value: Json): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "array" : typeof value;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const NUMBER = /^\d+$/;
+const HEX = /^[0-9a-f]{12,}$/i;
+// Names of models are long and have digits, too, but no letters of both cases.
+const RANDOM = /^(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[\w-]{16,}$/;
+
+/** Returns whether a word is a generated id, which differs from call to call. */
+function isId(word: string): boolean {
+  return [UUID, NUMBER, HEX, RANDOM].some((form) => form.test(word));
+}
+
+/** Returns the path of a URL, without query, with `:id` in place of ids. */
+export function pathTemplate(url: string): string {
+  const words = new URL(url).pathname.split("/");
+  return words.map((word) => (isId(word) ? ":id" : word)).join("/");
 }

@@ -1,9 +1,9 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { Fixtures } from "../conformance/index.ts";
+import * as conformance from "../conformance/index.ts";
 import { reportText, testUpstream, unknownNames } from "../conformance/index.ts";
-import { provideConformance } from "../conformance/provide.ts";
+import type { Fixtures } from "../conformance/index.ts";
 import { loadPlugin } from "../../src/host/resolve.ts";
 import { printHelp, isHelp } from "./plugin-help.ts";
 
@@ -81,4 +81,14 @@ function usageError(why: string): number {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Resolves `modelyard/conformance` to this kit in every module that is loaded afterwards, wherever its file is. */
+function provideConformance(): void {
+  Bun.plugin({
+    name: "modelyard/conformance",
+    setup(build) {
+      build.module("modelyard/conformance", () => ({ exports: conformance, loader: "object" }));
+    },
+  });
 }

@@ -6,7 +6,6 @@ import type { Check } from "./checks/check.ts";
 import { CREDENTIALS } from "./checks/credentials.ts";
 import { ENDS } from "./checks/ends.ts";
 import type { Fixtures } from "./upstreams/fixtures.ts";
-import { LATE_CANCEL } from "./checks/late-cancel.ts";
 import { NATIVE } from "./checks/native.ts";
 import { LEAKS } from "./checks/leaks.ts";
 import { HISTORY } from "./parameters/history.ts";
@@ -29,7 +28,6 @@ const CHECKS = new Map<string, Check>(
     PARAMETERS,
     HISTORY,
     CANCELLING,
-    LATE_CANCEL,
     LEAKS,
     ERROR_CODES,
     CREDENTIALS,

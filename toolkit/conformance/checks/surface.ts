@@ -3,10 +3,9 @@ import { parseYaml } from "../../../config/document/parse.ts";
 import { checkValue } from "../../../config/check.ts";
 import { isSecret } from "../../../src/contract/options.ts";
 import type { Capabilities, Model } from "../../../src/contract/index.ts";
-import type { Harness } from "../harness/harness.ts";
 import { receivesRequest } from "../harness/harness.ts";
+import type { Harness } from "../harness/harness.ts";
 import type { Check } from "./check.ts";
-import { propertiesIn } from "./schema.ts";
 import { RuleViolation, describeError, NotApplicable, quoted } from "../harness/verdict.ts";
 import { TIMED_OUT, withTimeout } from "../harness/timing.ts";
 
@@ -179,4 +178,35 @@ async function pages(harness: Harness): Promise<string> {
       throw new RuleViolation(`models() lacks models of the upstream's list: ${lost.join(", ")}`);
     return `${scenario.pages.length} pages`;
   });
+}
+
+/** A part of a schema, and where it stands. */
+interface Part {
+  /** As `options.keys[].weight`. */
+  readonly path: string;
+  readonly name: string;
+  /** True for a property that users write by its name. */
+  readonly isNamed: boolean;
+  readonly schema: TSchema;
+}
+
+/** All parts of a schema, at every depth. */
+function propertiesIn(schema: TSchema, path = "options"): Part[] {
+  return partsOf(schema, path).flatMap((part) => [part, ...propertiesIn(part.schema, part.path)]);
+}
+
+function partsOf(schema: TSchema, path: string): Part[] {
+  const named = Object.entries((schema["properties"] ?? {}) as Record<string, TSchema>).map(
+    ([name, part]): Part => ({ path: `${path}.${name}`, name, isNamed: true, schema: part }),
+  );
+  const values = Object.values((schema["patternProperties"] ?? {}) as Record<string, TSchema>);
+  const inner = [schema["additionalProperties"], ...values].map((part) => [`${path}.*`, part] as const);
+  const items = [schema["items"]].flat().map((part) => [`${path}[]`, part] as const);
+  const variants = [schema["anyOf"], schema["allOf"]].flat().map((part) => [path, part] as const);
+  const unnamed = [...inner, ...items, ...variants].flatMap(([place, part]): Part[] =>
+    typeof part === "object" && part !== null
+      ? [{ path: place, name: "", isNamed: false, schema: part }]
+      : [],
+  );
+  return [...named, ...unnamed];
 }

@@ -1,13 +1,11 @@
-import type { ChatRequest, Message } from "../../../src/contract/index.ts";
-import { arrivalIn } from "./arrival.ts";
-import type { Arrival } from "./arrival.ts";
+import type { Message } from "../../../src/contract/index.ts";
+import { arrivalIn, deliver, isReported } from "./delivery.ts";
+import type { Arrival } from "./delivery.ts";
 import type { Harness, Play } from "../harness/harness.ts";
-import { isSameJson, openCall, sameId } from "./tool-calls.ts";
+import { isSameJson, openCall, sameId, digits } from "./tool-calls.ts";
 import { CHAT_FIELDS, COMPANIONS, EXACT } from "./chat-fields.ts";
 import type { ChatField } from "./chat-fields.ts";
 import type { Check } from "../checks/check.ts";
-import { digits } from "./digits.ts";
-import { deliver, isReported } from "./delivery.ts";
 import { MESSAGES } from "./messages.ts";
 import { scenarioOf } from "../upstreams/scenarios.ts";
 import { RuleViolation, describeError } from "../harness/verdict.ts";
@@ -96,7 +94,7 @@ function namesWithReasons(handled: readonly (readonly [string, string])[]): stri
 
 /** Returns whether a field arrived. Reporting it as ignored or refused counts as arrival. */
 async function arrivalOf(play: Play, name: ChatField, wanted: readonly string[]): Promise<Arrival> {
-  const companions = companionsOf(name);
+  const companions = Object.fromEntries((COMPANIONS[name] ?? []).map((field) => [field, CHAT_FIELDS[field]]));
   const without = await deliver(play, companions);
   const again = await deliver(play, companions);
   const delivery = await deliver(play, { ...companions, [name]: CHAT_FIELDS[name] });
@@ -107,10 +105,6 @@ async function arrivalOf(play: Play, name: ChatField, wanted: readonly string[])
     holds(delivery.received, value) && ![without, again].some(({ received }) => holds(received, value));
   if (wanted.length > 0 && wanted.every(isNew)) return "arrived";
   return arrivalIn(delivery.received, [without.received, again.received]);
-}
-
-function companionsOf(name: ChatField): Partial<ChatRequest> {
-  return Object.fromEntries((COMPANIONS[name] ?? []).map((field) => [field, CHAT_FIELDS[field]]));
 }
 
 async function values(harness: Harness): Promise<string> {

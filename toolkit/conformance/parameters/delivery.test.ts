@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { arrivalIn } from "./arrival.ts";
+import { arrivalIn } from "./delivery.ts";
 
 const WAITS = ["POST /ask\n{}\nGET /wait?ticket=t1", "POST /ask\n{}\nGET /wait?ticket=t2"] as const;
 const NUMBERED = ['{"id":"t1","heat":7}', '{"id":"t2","heat":7}'] as const;
