@@ -41,7 +41,7 @@ export function proxyResolver(environment: Environment = PROCESS_ENVIRONMENT): P
     .split(/[\s,]+/)
     .filter(Boolean);
   return (url) => {
-    const host = hostOf(url);
+    const host = url.hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
     if (isLoopback(host)) return undefined;
     const port = url.port || (url.protocol === "https:" ? "443" : "80");
     return exceptions.some((exception) => isExcepted(exception, host, port))
@@ -60,11 +60,6 @@ function proxyIn(environment: Environment, name: string): URL | undefined {
   const value = environment[name] || environment[name.toUpperCase()] || "";
   const url = URL.parse(/^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`);
   return url && /^https?:$/.test(url.protocol) ? url : undefined;
-}
-
-/** Returns the host without the brackets of an IPv6 address and without a final dot. */
-function hostOf({ hostname }: URL): string {
-  return hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "");
 }
 
 const LOOPBACK = new BlockList();

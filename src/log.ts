@@ -148,17 +148,8 @@ function timeText(): string {
 }
 
 function shown(value: Json): string {
-  if (typeof value === "string") return quoteIfNeeded(value);
+  if (typeof value === "string") return /^[\w.:/*@+-]+$/.test(value) ? value : JSON.stringify(value);
   return typeof value === "number" ? String(value) : JSON.stringify(value);
-}
-
-function quoteIfNeeded(value: string): string {
-  return /^[\w.:/*@+-]+$/.test(value) ? value : JSON.stringify(value);
-}
-
-// What an upstream or a client said must not be able to forge a line of its own.
-function singleLine(message: string): string {
-  return /[\r\n]/.test(message) ? message.replace(/[\r\n]+/g, " ") : message;
 }
 
 /** Lines that wait, and who takes the secrets out of them: all at once, which costs little more than one of them. */
@@ -186,4 +177,9 @@ export function flushLog(): void {
   const pending = queue;
   queue = [];
   for (const { redact, lines } of pending) process.stderr.write(redact(lines));
+}
+
+// What an upstream or a client said must not be able to forge a line of its own.
+function singleLine(message: string): string {
+  return /[\r\n]/.test(message) ? message.replace(/[\r\n]+/g, " ") : message;
 }

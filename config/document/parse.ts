@@ -107,7 +107,8 @@ class NodeBuilder {
       const key = this.#key(pair.key, { path: context.path, position });
       if (key === undefined) continue;
       const inner = { path: [...context.path, key], position };
-      if (isMergeKey(pair.key)) merges.push(...this.#merge(this.build(pair.value, inner), inner));
+      if (isScalar(pair.key) && (pair.key as Scalar).type === "PLAIN" && pair.key.value === "<<")
+        merges.push(...this.#merge(this.build(pair.value, inner), inner));
       else this.#addEntry(entries, { key, value: this.build(pair.value, inner), ...inner });
     }
     for (const [key, entry] of merges.flatMap((merged) => [...merged.entries])) {
@@ -185,10 +186,6 @@ class NodeBuilder {
 function childrenOf(node: ConfigNode): readonly ConfigNode[] {
   if (node.kind === "scalar") return [];
   return node.kind === "list" ? node.items : [...node.entries.values()].map(({ value }) => value);
-}
-
-function isMergeKey(key: Node): boolean {
-  return isScalar(key) && (key as Scalar).type === "PLAIN" && key.value === "<<";
 }
 
 function positionAt(lines: LineCounter, offset: number): Position {

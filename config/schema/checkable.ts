@@ -25,7 +25,10 @@ const PARTS: Readonly<Record<string, object>> = {
 export function toCheckable(schema: TSchema): TSchema {
   const copy: Record<string | symbol, unknown> = { ...withKind(schema) };
   for (const keyword of ["properties", "patternProperties", "$defs"]) {
-    if (isRecord(copy[keyword])) copy[keyword] = mapValues(copy[keyword], toCheckable);
+    if (isRecord(copy[keyword]))
+      copy[keyword] = Object.fromEntries(
+        Object.entries(copy[keyword]).map(([name, schema]) => [name, toCheckable(schema as TSchema)]),
+      );
   }
   for (const keyword of ["items", "additionalProperties", "not", "contains", "anyOf", "allOf"]) {
     const part = copy[keyword];
@@ -49,15 +52,6 @@ function withKind(schema: TSchema): TSchema {
   if (Array.isArray(schema["anyOf"])) return { ...schema, [Kind]: "Union" };
   const named = KINDS[String(schema["type"])] ?? "Unknown";
   return { ...PARTS[named], ...schema, [Kind]: named };
-}
-
-function mapValues(
-  schemas: Record<string, unknown>,
-  change: (schema: TSchema) => unknown,
-): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(schemas).map(([name, schema]) => [name, change(schema as TSchema)]),
-  );
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

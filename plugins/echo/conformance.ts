@@ -1,4 +1,4 @@
-import type { Answer, AnswerEvent, Fixtures, Scenario, ScenarioName } from "modelyard/conformance";
+import type { AnswerEvent, Fixtures, Scenario, ScenarioName } from "modelyard/conformance";
 import type { JsonObject } from "modelyard/plugin";
 
 const NO_NETWORK = "it has no network that could do that";
@@ -50,15 +50,11 @@ function stepsOf({ name, answer, errorMessage, retryAfterSeconds }: Scenario): J
     spent: [failure("out-of-credit", { retry_after: `${retryAfterSeconds}s` })],
     limited: [failure("rate-limited", { retry_after: `${retryAfterSeconds}s` })],
   };
-  return steps[name] ?? [...eventSteps, ...endOf(answer)];
+  return steps[name] ?? [...eventSteps, { finish: answer.finish }, { usage: { ...answer.usage } }];
 }
 
 function stepOf(event: AnswerEvent): JsonObject {
   if (event.type === "text") return { text: event.text };
   if (event.type === "reasoning") return { reasoning: event.text };
   return { tool_call: { id: event.id, name: event.name, arguments: event.arguments } };
-}
-
-function endOf({ finish, usage }: Answer): JsonObject[] {
-  return [{ finish }, { usage: { ...usage } }];
 }

@@ -14,7 +14,8 @@ export function locate(name: string, directory: string): string {
     return existingFile(resolve(directory, name));
   }
   if (builtIns().includes(name)) return join(BUILT_IN, name, "index.ts");
-  if (!isInstalled(name, directory)) {
+  // Without node_modules Bun would download and run any package of that name.
+  if (!ancestors(directory).some((folder) => existsSync(join(folder, "node_modules", packageName(name))))) {
     throw new PluginError(
       `"${name}" is neither a built-in plugin (${builtIns().join(", ")}) nor an installed package`,
       { hint: meantBy(name) },
@@ -48,11 +49,6 @@ function existingFile(file: string): string {
   if (found?.isFile()) return file;
   if (!found) throw new PluginError(`there is no plugin file ${file}`);
   throw new PluginError(`${file} is a folder`, { hint: "name the plugin's file in it, such as index.ts" });
-}
-
-// Checked before Bun resolves the name: without node_modules Bun would download and run any package of that name.
-function isInstalled(name: string, directory: string): boolean {
-  return ancestors(directory).some((folder) => existsSync(join(folder, "node_modules", packageName(name))));
 }
 
 function ancestors(folder: string): string[] {

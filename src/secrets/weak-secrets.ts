@@ -40,7 +40,7 @@ const WEAK_HASHES = new Set(
 
 /** Warnings about keys that can be guessed, where not only this machine can try them. */
 export function weakSecretWarnings({ server, keys, storage }: Settings): string[] {
-  if (isLoopback(server.host)) return [];
+  if (server.host === "localhost" || server.host === "::1" || server.host.startsWith("127.")) return [];
   const warnings = keys
     .filter(({ key, key_sha256: hash }) => (key === undefined ? WEAK_HASHES.has(hash ?? "") : isWeak(key)))
     .map(
@@ -69,8 +69,4 @@ function partsOf(sequence: string): string[] {
   for (let length = sequence.length; length >= 4; length--)
     for (let at = 0; at + length <= sequence.length; at++) parts.push(sequence.slice(at, at + length));
   return parts;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }

@@ -1,4 +1,5 @@
 import { Elysia } from "elysia";
+import type { Context } from "elysia";
 import type { ServerSettings } from "../../config/settings.ts";
 import type { Dialect } from "../dialects/dialect.ts";
 import { DIALECTS } from "../dialects/index.ts";
@@ -60,36 +61,18 @@ export function listen(
 
 function createApp(answerer: RequestHandler, endpoints: readonly Endpoint[]): Elysia {
   const app = new Elysia();
-  // Before the routes: a hook applies only to those that are registered after it.
-  app.onError(({ request, code, server }) => {
-    if (code !== "NOT_FOUND") return undefined;
-    patient(server, request);
+  const answer = ({ request, server }: Pick<Context, "request" | "server">) => {
+    // Bun would cut a stream, or a handler, that is silent for as long as an idle connection may be.
+    server?.timeout(request, 0);
     return answerer.answer(request);
-  });
-  for (const endpoint of endpoints) addRoute(app, endpoint, answerer);
+  };
+  // Before the routes: a hook applies only to those that are registered after it.
+  app.onError((context) => (context.code === "NOT_FOUND" ? answer(context) : undefined));
+  // Elysia only serves: it neither parses bodies nor sets headers, so that streams go out as we made them. Its routes
+  // make Bun match known paths natively; which endpoint answers is the answerer's decision, because Elysia 1.4.30 looks
+  // for the path from the URL's eleventh character on, and so misreads it when the host's name is shorter than four.
+  for (const { method, path } of endpoints) app.route(method, path, answer, { parse: "none" });
   return app;
-}
-
-/**
- * Elysia only serves: it neither parses bodies nor sets headers, so that streams go out as we made them. Its routes make
- * Bun match known paths natively; which endpoint answers is the answerer's decision, because Elysia 1.4.30 looks for
- * the path from the URL's eleventh character on, and so misreads it when the host's name is shorter than four.
- */
-function addRoute(app: Elysia, { method, path }: Endpoint, answerer: RequestHandler): void {
-  app.route(
-    method,
-    path,
-    ({ request, server }) => {
-      patient(server, request);
-      return answerer.answer(request);
-    },
-    { parse: "none" },
-  );
-}
-
-/** Bun would cut a stream, or a handler, that is silent for as long as an idle connection may be. */
-function patient(server: Elysia["server"], request: Request): void {
-  server?.timeout(request, 0);
 }
 
 function hostOf(host: string): string {

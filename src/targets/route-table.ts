@@ -76,18 +76,14 @@ export class RouteTable {
     const absent = targets.map(({ upstream }) => upstream).filter((id) => !this.#upstreams.has(id));
     return {
       via: `route ${model}`,
-      targets: this.#targetsOf(route, asked),
+      targets: route.targets.flatMap((target) => {
+        const upstream = this.#upstreams.get(target.upstream);
+        return upstream ? [{ upstream, model: target.model ?? asked, weight: target.weight }] : [];
+      }),
       absent: [...new Set(absent)],
       strategy,
       onContextLength,
     };
-  }
-
-  #targetsOf(route: RouteSettings, asked: string): Target[] {
-    return route.targets.flatMap((target) => {
-      const upstream = this.#upstreams.get(target.upstream);
-      return upstream ? [{ upstream, model: target.model ?? asked, weight: target.weight }] : [];
-    });
   }
 
   /** Where a name leads that is read as `upstream/model`; undefined when it is no such address. */

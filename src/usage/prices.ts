@@ -91,7 +91,7 @@ function costAt(entry: PriceEntry, usage: Usage): number | null {
 function promptCost(rates: PriceEntry, input: number, { cachedInput, cacheWrite, raw }: Usage): number {
   const cached = within(cachedInput, input);
   const written = within(cacheWrite, input - cached);
-  const anHour = within(anHourIn(raw), written);
+  const anHour = within(numberOf(objectOf(raw?.["cache_creation"])?.["ephemeral_1h_input_tokens"]), written);
   const sound = within(tokensIn(raw, INPUT_AUDIO), input - cached - written);
   const writing = rates.cache_write ?? rates.input;
   return (
@@ -148,11 +148,6 @@ function tokensIn(raw: JsonObject | undefined, { field: [outer, inner], list, mo
   if (named !== undefined || !Array.isArray(listed)) return named ?? 0;
   const part = listed.map(objectOf).find((candidate) => candidate?.["modality"] === modality);
   return numberOf(part?.["tokenCount"]) ?? 0;
-}
-
-/** Anthropic says how long what was written to its cache is kept. */
-function anHourIn(raw: JsonObject | undefined): number | undefined {
-  return numberOf(objectOf(raw?.["cache_creation"])?.["ephemeral_1h_input_tokens"]);
 }
 
 function numberOf(value: Json | undefined): number | undefined {

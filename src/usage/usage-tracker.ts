@@ -44,7 +44,7 @@ export class UsageTracker extends UsageObserver {
     if (this.#counted) return this.#counted;
     const { input, output } = this.reported;
     const isTold = this.#isComplete && input !== undefined && output !== undefined;
-    return isTold ? fromUpstream(this.reported) : undefined;
+    return isTold ? { type: "usage", usage: this.reported, source: "upstream" } : undefined;
   }
 
   /** The usage where it can be told, and else a rough one. */
@@ -80,8 +80,4 @@ export class UsageTracker extends UsageObserver {
 function ofPrompt(usage: Usage): Usage {
   const { output: _, reasoning: __, raw: ___, ...rest } = usage;
   return rest;
-}
-
-function fromUpstream(usage: Usage): CountedUsage {
-  return { type: "usage", usage, source: "upstream" };
 }

@@ -72,7 +72,8 @@ class Answer implements AnswerReader {
 
   end(): ChatEvent[] {
     const { choices } = this.#options;
-    if (!this.#chunks.hasAnswer && this.#chunks.hasRead) throw noAnswer();
+    if (!this.#chunks.hasAnswer && this.#chunks.hasRead)
+      throw new UpstreamError("bad-response", "Gemini sent an answer without candidates");
     if (!this.#chunks.isFinished(this.#isMarked ? 1 : choices) || (!this.#isMarked && this.#chunks.isOutrun))
       throw new UpstreamError("truncated", "Gemini's answer broke off before its end");
     return [];
@@ -88,10 +89,6 @@ const RESPONSE_MEMBERS = [
   "responseId",
   "error",
 ];
-
-function noAnswer(): UpstreamError {
-  return new UpstreamError("bad-response", "Gemini sent an answer without candidates");
-}
 
 function malformed(text: string): UpstreamError {
   return new UpstreamError("bad-response", "Gemini sent something that is no answer", { detail: text });

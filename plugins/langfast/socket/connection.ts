@@ -87,7 +87,8 @@ export class Connection {
   detach(run: RunSink): void {
     this.#demux.detach(run);
     if (this.runCount > 0 || this.#state === "closed") return;
-    if (this.#state === "connecting" || this.#isUsedUp()) this.close();
+    if (this.#state === "connecting" || this.#isRetired || this.#demux.isTainted || this.#demux.lacksIds)
+      this.close();
     else this.#closeLater();
   }
 
@@ -127,10 +128,6 @@ export class Connection {
     this.#cancelTimer();
     for (const run of this.#demux.runs) run.onOpen();
     if (this.runCount === 0) this.#closeLater();
-  }
-
-  #isUsedUp(): boolean {
-    return this.#isRetired || this.#demux.isTainted || this.#demux.lacksIds;
   }
 
   #closeLater(): void {

@@ -21,7 +21,6 @@ import {
   WRONG_KEY_PHRASES,
 } from "./error-words.ts";
 import { parseJson } from "../json/parse.ts";
-import { retryAfterMs } from "./retry-after.ts";
 
 /**
  * Returns the error for an HTTP response other than 2xx: its code by the status and the body, its message as the
@@ -125,4 +124,31 @@ function classifyClientError(
 
 function hasWord(words: readonly string[], known: ReadonlySet<string>): boolean {
   return words.some((word) => known.has(word));
+}
+
+/**
+ * When an answer says that the upstream may be asked again, in milliseconds from now: `retry-after-ms`, else
+ * `retry-after` in seconds or as a date (RFC 9110 section 10.2.3). Undefined if it says nothing sensible.
+ */
+function retryAfterMs(headers: Headers): number | undefined {
+  return (
+    positive(headers.get("retry-after-ms"), 1) ??
+    positive(headers.get("retry-after"), 1000) ??
+    untilDate(headers)
+  );
+}
+
+function positive(value: string | null, factor: number): number | undefined {
+  const text = value?.trim() ?? "";
+  return /^\d{1,12}(\.\d+)?$/.test(text) ? Math.ceil(Number(text) * factor) : undefined;
+}
+
+function untilDate(headers: Headers): number | undefined {
+  const date = headers.get("retry-after") ?? "";
+  const until = Date.parse(date);
+  // Date.parse also makes something of "-1".
+  if (Number.isNaN(until) || !date.endsWith("GMT")) return undefined;
+  // The upstream's own clock, where it tells it: ours may differ.
+  const sent = Date.parse(headers.get("date") ?? "");
+  return Math.max(0, until - (Number.isNaN(sent) ? Date.now() : sent));
 }

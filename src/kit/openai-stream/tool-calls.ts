@@ -11,7 +11,7 @@ export function toolCallEvents(pieces: readonly Json[], isWhole: boolean): ToolC
   for (let place = 0; place < pieces.length; place++) {
     const call = asObject(pieces[place]);
     const event = call && eventOf(call, isWhole ? place : indexOf(call["index"], place));
-    if (event && hasContent(event)) events.push(event);
+    if (event && Boolean(event.id ?? event.name ?? event.fields ?? event.arguments)) events.push(event);
   }
   return events;
 }
@@ -64,7 +64,3 @@ function fieldsOf(
 const CALL_MEMBERS = new Set(["index", "id", "type", "function", "custom"]);
 const FUNCTION_MEMBERS = new Set(["name", "arguments"]);
 const CUSTOM_MEMBERS = new Set(["name", "input"]);
-
-function hasContent(event: ToolCallEvent): boolean {
-  return Boolean(event.id ?? event.name ?? event.fields ?? event.arguments);
-}

@@ -6,8 +6,8 @@ import { truncatedError, isNetworkError } from "../http/errors.ts";
 import { parseAsWritten } from "../json/parse.ts";
 import { singleLine } from "../json/values.ts";
 import { JsonDocument, startsAsJson, trimStart } from "../http/json-document.ts";
-import { SseParser } from "./parser.ts";
-import type { SseEvent } from "./parser.ts";
+import { SseParser } from "./sse.ts";
+import type { SseEvent } from "./sse.ts";
 
 /** A part of an answer: an event of a stream, a whole JSON document, or text in a stream that belongs to no event. */
 export interface AnswerPiece {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { cutAt } from "../../../test/support/pieces.ts";
-import { SseParser } from "./parser.ts";
-import type { SseEvent } from "./parser.ts";
+import { SseParser } from "./sse.ts";
+import type { SseEvent } from "./sse.ts";
 
 const encoder = new TextEncoder();
 

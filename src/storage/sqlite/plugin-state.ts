@@ -37,7 +37,9 @@ export class SqlitePluginState implements KeyValue {
     const sealed = this.#seal.close(JSON.stringify(value), this.#place(key));
     return this.#database
       .transaction(() => {
-        if (expiresIn !== undefined) this.#deleteOld();
+        // By then nobody holds the versions of what expired.
+        if (expiresIn !== undefined)
+          this.#database.query("DELETE FROM plugin_state WHERE expires < ?").run(Date.now() - DAY_MS);
         const row = this.#row(key);
         const before = row && !isOver(row) ? row.version : 0;
         if (ifVersion !== undefined && ifVersion !== before) return undefined;
@@ -65,11 +67,6 @@ export class SqlitePluginState implements KeyValue {
       .all(this.#upstream, Date.now())
       .map(({ key }) => key)
       .filter((key) => key.startsWith(prefix));
-  }
-
-  /** Deletes values that expired a day ago or earlier; by then nobody holds their versions. */
-  #deleteOld(): void {
-    this.#database.query("DELETE FROM plugin_state WHERE expires < ?").run(Date.now() - DAY_MS);
   }
 
   #row(key: string): Row | null {
