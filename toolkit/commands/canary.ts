@@ -8,6 +8,7 @@ import type { Recording } from "../capture/recording.ts";
 import { parseRecording } from "../capture/recording.ts";
 import { wireMessagesOf } from "../capture/wire-messages.ts";
 import type { RecordedCall } from "./record-call.ts";
+import { usageError } from "./plugin-help.ts";
 import { recordCall, recordingFile } from "./record-call.ts";
 
 const CHANGED = 3;
@@ -26,7 +27,7 @@ exit code: 0 the same, 3 changed, 1 the call failed, 2 bad arguments`;
 export async function canary(argv: readonly string[]): Promise<number> {
   const given = parseArguments(argv);
   if (typeof given === "string") return usageError(`${given}\n${USAGE}`);
-  const recorded = await readRecording(given.file).catch((cause: unknown) => messageOf(cause));
+  const recorded = await readFile(given.file, "utf8").then(parseRecording).catch(messageOf);
   if (typeof recorded === "string") {
     return usageError(
       `the recording ${given.file} can't be read: ${recorded}\nmake one with \`plugin record\``,
@@ -82,9 +83,7 @@ function printResult(recorded: Recording, compared: Comparison): number {
 }
 
 /** Returns the arguments, or a message about what is wrong with them. */
-function parseArguments(
-  argv: readonly string[],
-): { readonly upstream: string; readonly file: string } | string {
+function parseArguments(argv: readonly string[]) {
   const options = { recording: { type: "string" }, config: { type: "string" } } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
@@ -95,13 +94,4 @@ function parseArguments(
   } catch (error) {
     return messageOf(error);
   }
-}
-
-async function readRecording(file: string): Promise<Recording> {
-  return parseRecording(await readFile(file, "utf8"));
-}
-
-function usageError(why: string): number {
-  console.error(why);
-  return 2;
 }

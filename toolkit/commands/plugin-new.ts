@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../src/log.ts";
 import { StartupError } from "../../src/errors/startup-error.ts";
-import { printHelp, isHelp } from "./plugin-help.ts";
+import { isHelp, printHelp, usageError } from "./plugin-help.ts";
 import { filesOf, kinds } from "../scaffold/files.ts";
 
 const GATEWAY = join(import.meta.dir, "../..");
@@ -17,10 +17,7 @@ export async function pluginNew(argv: readonly string[]): Promise<number> {
   const usage = `usage: bun run modelyard plugin new NAME [--kind ${kinds().join("|")}] [--dir PATH]`;
   if (argv.some(isHelp)) return printHelp(usage);
   const asked = parseArguments(argv);
-  if (!asked) {
-    console.error(usage);
-    return 2;
-  }
+  if (!asked) return usageError(usage);
   const { name, kind, folder } = asked;
   expectPossible(asked);
   try {
@@ -52,7 +49,7 @@ function parseArguments(argv: readonly string[]): NewPlugin | undefined {
     if (name === undefined || more.length > 0) return undefined;
     return { name, kind: values.kind, folder: resolve(values.dir ?? name) };
   } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
+    console.error(messageOf(error));
     return undefined;
   }
 }

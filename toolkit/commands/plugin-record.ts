@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../../src/log.ts";
 import { StartupError } from "../../src/errors/startup-error.ts";
-import { printHelp, isHelp } from "./plugin-help.ts";
+import { isHelp, printHelp, usageError } from "./plugin-help.ts";
 import { recordCall, recordingFile } from "./record-call.ts";
 
 const USAGE = `usage: bun run modelyard plugin record NAME --prompt TEXT [--model MODEL] [--out FILE] [--config PATH]
@@ -21,10 +21,7 @@ const USAGE = `usage: bun run modelyard plugin record NAME --prompt TEXT [--mode
 export async function pluginRecord(argv: readonly string[]): Promise<number> {
   if (argv.some(isHelp)) return printHelp(USAGE);
   const given = parseArguments(argv);
-  if (typeof given === "string") {
-    console.error(`${given}\n${USAGE}`);
-    return 2;
-  }
+  if (typeof given === "string") return usageError(`${given}\n${USAGE}`);
   const out = given.out ?? recordingFile(argv, given.upstream);
   // Before a call that may cost money.
   await expectWritable(out);

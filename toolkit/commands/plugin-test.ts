@@ -5,7 +5,8 @@ import * as conformance from "../conformance/index.ts";
 import { reportText, testUpstream, unknownNames } from "../conformance/index.ts";
 import type { Fixtures } from "../conformance/index.ts";
 import { loadPlugin } from "../../src/host/resolve.ts";
-import { printHelp, isHelp } from "./plugin-help.ts";
+import { messageOf } from "../../src/log.ts";
+import { isHelp, printHelp, usageError } from "./plugin-help.ts";
 
 /** The file beside a plugin whose default export are its fixtures. */
 const FIXTURES = "conformance.ts";
@@ -35,13 +36,7 @@ export async function pluginTest(argv: readonly string[]): Promise<number> {
   return report.passed ? 0 : 1;
 }
 
-interface TestArguments {
-  readonly plugin: string;
-  readonly fixtures: string;
-  readonly only: string;
-}
-
-function parseArguments(argv: readonly string[]): TestArguments | undefined {
+function parseArguments(argv: readonly string[]) {
   const options = { fixtures: { type: "string" }, only: { type: "string", default: "" } } as const;
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
@@ -72,15 +67,6 @@ async function loadFixtures(file: string): Promise<Fixtures | string> {
   } catch (error) {
     return `the fixtures ${file} can't be loaded: ${messageOf(error)}`;
   }
-}
-
-function usageError(why: string): number {
-  console.error(why);
-  return 2;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** Resolves `modelyard/conformance` to this kit in every module that is loaded afterwards, wherever its file is. */

@@ -1,10 +1,8 @@
-import { printHelp, isHelp } from "./plugin-help.ts";
+import { isHelp, printHelp, usageError } from "./plugin-help.ts";
 import { pluginNew } from "./plugin-new.ts";
 
-type Action = (argv: readonly string[]) => Promise<number>;
-
 // The conformance kit is loaded for `test` alone.
-const ACTIONS: Readonly<Record<string, Action>> = {
+const ACTIONS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
   new: pluginNew,
   record: async (argv) => (await import("./plugin-record.ts")).pluginRecord(argv),
   test: async (argv) => (await import("./plugin-test.ts")).pluginTest(argv),
@@ -18,7 +16,5 @@ const USAGE = `usage: bun run modelyard plugin new NAME [--kind http|polling|soc
 export async function plugin([action = "", ...argv]: readonly string[]): Promise<number> {
   if (isHelp(action)) return printHelp(USAGE);
   const act = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : undefined;
-  if (act) return act(argv);
-  console.error(USAGE);
-  return 2;
+  return act ? act(argv) : usageError(USAGE);
 }

@@ -1,6 +1,6 @@
-import type { Call, ChatEvent } from "../../src/contract/index.ts";
+import type { Call, ChatEvent, Logger, Upstream } from "../../src/contract/index.ts";
 import { UpstreamError } from "../../src/contract/index.ts";
-import type { Logger } from "../../src/contract/index.ts";
+import type { Recording } from "../capture/recording.ts";
 import type { OpenUpstream } from "../../src/targets/open-upstream.ts";
 import { Deadlines, STREAMING } from "../../src/attempts/deadlines.ts";
 
@@ -12,17 +12,13 @@ export interface ProbeResult {
   readonly failure: unknown;
 }
 
-interface ProbeRequest {
-  readonly model: string;
-  readonly prompt: string;
-}
-
 /** Sends one streamed request to a started upstream, within the upstream's timeouts, and reads the answer to its end. */
 export async function probeUpstream(
   open: OpenUpstream,
-  asking: ProbeRequest,
+  asking: Pick<Recording, "model" | "prompt">,
   log: Logger,
 ): Promise<ProbeResult> {
+  const request = { model: asking.model, messages: [{ role: "user", content: asking.prompt }] } as const;
   const types = new Set<ChatEvent["type"]>();
   const leaving = new AbortController();
   const { id, upstream, timeouts } = open;
@@ -47,7 +43,7 @@ export async function probeUpstream(
     ignored: () => undefined,
   };
   try {
-    await unlessAborted(readAnswer(open, { asking, call, deadlines, types }), leaving.signal);
+    await unlessAborted(readAnswer(upstream.chat(request, call), deadlines, types), leaving.signal);
     if (types.has("finish")) return { types: [...types], failure: undefined };
     throw new UpstreamError("truncated", "the answer stopped without an end");
   } catch (failure) {
@@ -56,26 +52,18 @@ export async function probeUpstream(
   }
 }
 
-interface Probe {
-  readonly asking: ProbeRequest;
-  readonly call: Call;
-  readonly deadlines: Deadlines;
-  readonly types: Set<ChatEvent["type"]>;
-}
-
 async function readAnswer(
-  { upstream }: OpenUpstream,
-  { asking, call, deadlines, types }: Probe,
+  stream: ReturnType<Upstream["chat"]>,
+  deadlines: Deadlines,
+  types: Set<ChatEvent["type"]>,
 ): Promise<void> {
-  const { model, prompt } = asking;
-  const request = { model, messages: [{ role: "user", content: prompt }] } as const;
   let last = performance.now();
   const answer = {
     get waiting() {
       return performance.now() - last;
     },
   };
-  for await (const { type } of await upstream.chat(request, call)) {
+  for await (const { type } of await stream) {
     last = performance.now();
     if (types.size === 0) deadlines.committed(answer);
     if (type === "finish") deadlines.finished();

@@ -63,7 +63,7 @@ export async function recordCall(argv: readonly string[], question: RecordOption
   const around = { log, redactor, storage: openTemporaryStorage(), fetchWithin };
   const open = await openUpstream(upstream, around).catch((cause: unknown) => {
     throw new StartupError(
-      `the upstream "${upstream.id}" can't be opened: ${redactor.redact(textOf(cause))}`,
+      `the upstream "${upstream.id}" can't be opened: ${redactor.redact(messageOf(cause))}`,
     );
   });
   try {
@@ -80,7 +80,7 @@ export async function recordCall(argv: readonly string[], question: RecordOption
       redactor.addLasting(secret);
     return {
       recording: redactRecording(recording, redactor.redact),
-      failure: failure === undefined ? undefined : redactor.redact(textOf(failure)),
+      failure: failure === undefined ? undefined : redactor.redact(messageOf(failure)),
     };
   } finally {
     await open.close();
@@ -102,7 +102,7 @@ async function start({ id, upstream, timeouts }: OpenUpstream): Promise<void> {
   try {
     await waitFor(`"${id}" to start`, within(timeouts.first_event, upstream.start?.()));
   } catch (cause) {
-    throw new StartupError(`the upstream "${id}" can't be started: ${textOf(cause)}`);
+    throw new StartupError(`the upstream "${id}" can't be started: ${messageOf(cause)}`);
   }
 }
 
@@ -110,13 +110,11 @@ async function firstModel({ id, upstream, timeouts }: OpenUpstream): Promise<str
   const advice = "name one with --model";
   const listed = upstream.models(AbortSignal.timeout(timeouts.first_event));
   const models = await waitFor(`the list of models of "${id}"`, listed).catch((cause: unknown) => {
-    throw new StartupError(`the upstream "${id}" gives no list of its models (${textOf(cause)}): ${advice}`);
+    throw new StartupError(
+      `the upstream "${id}" gives no list of its models (${messageOf(cause)}): ${advice}`,
+    );
   });
   const [first] = models;
   if (first) return first.id;
   throw new StartupError(`the upstream "${id}" lists no models: ${advice}`);
-}
-
-function textOf(cause: unknown): string {
-  return messageOf(cause);
 }

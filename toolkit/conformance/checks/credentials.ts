@@ -100,16 +100,11 @@ async function queued(harness: Harness): Promise<void> {
   await using played = await harness.startUpstream("text");
   if (played.signUps === undefined)
     throw new NotApplicable("it makes no credentials (the fixtures have no `signUps`)");
-  const opened = await harness.open(played);
-  try {
-    await opened.start();
-    const before = played.signUps;
-    const request = opened.ask();
-    expectText(await request.readAll(), scenarioOf("text").answer.text);
-    if (before > 0 || request.call.signals.queued > 0) return;
-    throw new RuleViolation("a request waited for a new credential, and `call.queued()` was not called");
-  } finally {
-    await opened.cancelAll();
-    await opened.host.close();
-  }
+  await using opened = await harness.open(played);
+  await opened.start();
+  const before = played.signUps;
+  const request = opened.ask();
+  expectText(await request.readAll(), scenarioOf("text").answer.text);
+  if (before > 0 || request.call.signals.queued > 0) return;
+  throw new RuleViolation("a request waited for a new credential, and `call.queued()` was not called");
 }

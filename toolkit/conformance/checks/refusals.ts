@@ -30,19 +30,12 @@ async function unreachable(harness: Harness): Promise<void> {
   const played = await harness.startUpstream("text");
   await played[Symbol.asyncDispose]();
   if (played.signUps !== undefined) throw new NotApplicable("it needs its upstream to get a credential");
-  const opened = await harness.open(played);
-  try {
-    await opened.start();
-    const { error, hasEnded } = await opened
-      .ask()
-      .readAll("though nothing listens at the upstream's address");
-    if (hasEnded && played.accepted === undefined && played.active === undefined)
-      throw new NotApplicable("it connects to nothing");
-    expectCode(error, ["unreachable"]);
-  } finally {
-    await opened.cancelAll();
-    await opened.host.close();
-  }
+  await using opened = await harness.open(played);
+  await opened.start();
+  const { error, hasEnded } = await opened.ask().readAll("though nothing listens at the upstream's address");
+  if (hasEnded && played.accepted === undefined && played.active === undefined)
+    throw new NotApplicable("it connects to nothing");
+  expectCode(error, ["unreachable"]);
 }
 
 async function spent(harness: Harness): Promise<void> {

@@ -73,26 +73,16 @@ export class Harness {
   async play<T>(what: ScenarioName | Scenario, work: (play: Play) => Promise<T>): Promise<T> {
     const scenario = typeof what === "string" ? scenarioOf(what) : what;
     await using played = await this.fixtures.upstream(scenario);
-    const opened = await this.open(played);
-    try {
-      await opened.start();
-      return await work({ opened, played, scenario, ask: (more) => opened.ask(more) });
-    } finally {
-      await opened.cancelAll();
-      await opened.host.close();
-    }
+    await using opened = await this.open(played);
+    await opened.start();
+    return await work({ opened, played, scenario, ask: (more) => opened.ask(more) });
   }
 
   /** Opens and starts the plugin, expects one complete answer of the scenario `text`, and closes it. */
-  async openAndAnswer(played: TestUpstream, storage: TestStorage): Promise<OpenedUpstream> {
-    const opened = await this.open(played, storage);
-    try {
-      await opened.start();
-      expectText(await opened.ask().readAll(), scenarioOf("text").answer.text);
-      return opened;
-    } finally {
-      await opened.host.close();
-    }
+  async openAndAnswer(played: TestUpstream, storage: TestStorage): Promise<void> {
+    await using opened = await this.open(played, storage);
+    await opened.start();
+    expectText(await opened.ask().readAll(), scenarioOf("text").answer.text);
   }
 
   /** Collects one complete answer in a scenario. */
@@ -118,8 +108,8 @@ interface OpenedParts {
   readonly optionSecrets: readonly string[];
 }
 
-/** An opened upstream, with everything it did with its host. */
-export class OpenedUpstream {
+/** An opened upstream, with everything it did with its host. Disposing cancels its requests and closes it. */
+export class OpenedUpstream implements AsyncDisposable {
   readonly upstream: Upstream;
   readonly host: TestHost;
   readonly storage: TestStorage;
@@ -179,12 +169,13 @@ export class OpenedUpstream {
     return request;
   }
 
-  /** Cancels the requests that a failed check has left open. */
-  async cancelAll(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A failed check leaves its requests open.
     for (const request of this.#requests.filter(({ isDone }) => !isDone)) {
       request.call.abort();
       await withTimeout(request.cancel(), CANCEL_MS);
     }
+    await this.host.close();
   }
 }
 
