@@ -11,26 +11,12 @@ export interface ImportProblem {
   readonly hint?: string;
 }
 
-/** The error that Bun throws for an import that can't be resolved. */
-interface ResolveMessage {
-  readonly message: string;
-  readonly specifier: string;
-  /** The importing file. */
-  readonly referrer: string;
-}
-
-/** The error that Bun throws for a syntax error. */
-interface BuildMessage {
-  readonly message: string;
-  readonly position: { readonly file: string; readonly line: number; readonly column: number };
-}
-
 /** Converts a failed import to a message with file and line, and a hint if the remedy is known. */
 export function importProblem(error: unknown): ImportProblem {
   // Later syntax errors mostly follow from the first.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-  if (isResolveMessage(first)) return unresolved(first);
-  if (isBuildMessage(first)) {
+  if (first instanceof ResolveMessage) return unresolved(first);
+  if (first instanceof BuildMessage && first.position) {
     const { file, line, column } = first.position;
     return { message: `${file}:${line}:${column}: ${first.message}` };
   }
@@ -66,16 +52,4 @@ function importPlace(specifier: string, file: string): string {
     if (column >= 0) return `${file}:${index + 1}:${column + 1}`;
   }
   return file;
-}
-
-function isResolveMessage(error: unknown): error is ResolveMessage {
-  return isObject(error) && typeof error["specifier"] === "string" && typeof error["referrer"] === "string";
-}
-
-function isBuildMessage(error: unknown): error is BuildMessage {
-  return isObject(error) && typeof error["message"] === "string" && isObject(error["position"]);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null;
 }

@@ -1,4 +1,3 @@
-import type { Problem } from "../../config/problem.ts";
 import { messageOf } from "../log.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
 import { StartupError } from "../errors/startup-error.ts";
@@ -29,62 +28,45 @@ export async function openUpstreams(
     await Promise.all([...byId.values()].map((upstream) => upstream.close()));
   };
   for (const { id, problem } of unloadable) {
-    const fields = { upstream: id, ...fieldsOf(problem) };
+    const { file, line, column, message: error, hint } = problem;
+    const fields = {
+      upstream: id,
+      at: `${file}:${line}:${column}`,
+      error,
+      ...(hint !== undefined && { hint }),
+    };
     deps.log.error("an optional upstream's plugin can't be loaded; the others serve", fields);
   }
-  for (const planned of upstreams) {
-    try {
-      byId.set(planned.id, await openUpstream(planned, deps));
-    } catch (cause) {
-      if (reported("opened", planned, { cause, deps })) continue;
-      await close();
-      throw failure("opened", planned, { cause, deps });
+  try {
+    for (const planned of upstreams) {
+      const opening = openUpstream(planned, deps);
+      const opened = await opening.catch((cause: unknown) => failed("opened", planned, { cause, deps }));
+      if (opened) byId.set(planned.id, opened);
     }
+  } catch (error) {
+    await close();
+    throw error;
   }
-  return { byId, close, start: () => startAll(upstreams, byId, deps) };
-}
-
-async function startAll(
-  planned: readonly PlannedUpstream[],
-  byId: ReadonlyMap<string, OpenUpstream>,
-  deps: HostDeps,
-): Promise<void> {
-  const start = async (upstream: PlannedUpstream) => {
+  const start = async (planned: PlannedUpstream) => {
     try {
-      await byId.get(upstream.id)?.upstream.start?.();
+      await byId.get(planned.id)?.upstream.start?.();
     } catch (cause) {
-      if (!reported("started", upstream, { cause, deps }))
-        throw failure("started", upstream, { cause, deps });
+      failed("started", planned, { cause, deps });
     }
   };
-  await Promise.all(planned.map(start));
+  return { byId, close, start: async () => void (await Promise.all(upstreams.map(start))) };
 }
 
-function fieldsOf({ file, line, column, message, hint }: Problem) {
-  return { at: `${file}:${line}:${column}`, error: message, ...(hint !== undefined && { hint }) };
-}
-
-interface Failed {
-  readonly cause: unknown;
-  readonly deps: HostDeps;
-}
-
-/** Logs the failure of an optional upstream. Returns false for a required one. */
-function reported(what: string, { id, settings }: PlannedUpstream, failed: Failed): boolean {
-  if (!settings.optional) return false;
-  const fields = { upstream: id, error: reasonOf(failed) };
-  failed.deps.log.error(`an optional upstream can't be ${what}; the others serve`, fields);
-  return true;
-}
-
-function failure(what: string, { id }: PlannedUpstream, failed: Failed): StartupError {
-  return new StartupError(`the upstream "${id}" can't be ${what}: ${reasonOf(failed)}`, {
-    cause: failed.cause,
-  });
-}
-
-function reasonOf({ cause, deps }: Failed): string {
+/** Logs the failure of an optional upstream. Throws a StartupError for a required one. */
+function failed(
+  what: string,
+  { id, settings }: PlannedUpstream,
+  { cause, deps }: { readonly cause: unknown; readonly deps: HostDeps },
+): void {
   const place = thrownAt(cause);
-  const reason = messageOf(cause);
-  return deps.redactor.redact(place === undefined ? reason : `${reason} (${place})`);
+  const reason = place === undefined ? messageOf(cause) : `${messageOf(cause)} (${place})`;
+  const error = deps.redactor.redact(reason);
+  if (!settings.optional)
+    throw new StartupError(`the upstream "${id}" can't be ${what}: ${error}`, { cause });
+  deps.log.error(`an optional upstream can't be ${what}; the others serve`, { upstream: id, error });
 }

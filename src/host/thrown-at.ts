@@ -9,16 +9,10 @@ const OURS = ["src", "toolkit", "plugins"].map((folder) => join(import.meta.dir,
  */
 export function thrownAt(error: unknown): string | undefined {
   const stack = error instanceof Error ? (error.stack ?? "") : "";
-  return stack.split("\n").map(placeOf).find(isPlugins);
-}
-
-function placeOf(line: string): string | undefined {
-  const [, file, row, column] = FRAME.exec(line.trim()) ?? [];
-  return file && `${file}:${row}:${column}`;
-}
-
-function isPlugins(place: string | undefined): boolean {
-  return (
-    place !== undefined && !place.includes("/node_modules/") && !OURS.some((ours) => place.startsWith(ours))
-  );
+  for (const line of stack.split("\n")) {
+    const [, file, row, column] = FRAME.exec(line.trim()) ?? [];
+    const isPlugins = file && !file.includes("/node_modules/") && !OURS.some((ours) => file.startsWith(ours));
+    if (isPlugins) return `${file}:${row}:${column}`;
+  }
+  return undefined;
 }
