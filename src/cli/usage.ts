@@ -18,17 +18,19 @@ export async function usage(argv: readonly string[]): Promise<number> {
   const rows = (await withLedger(argv, (ledger) => ledger.usage(command.query))) ?? [];
   if (command.json) console.log(JSON.stringify(rows, null, 2));
   else if (rows.length === 0) console.log("No request has ended yet in that time.");
-  else console.log(formatTable([[command.query.by, ...HEADINGS], ...rows.map(formatRow)], { numbers: true }));
+  else
+    console.log(
+      formatTable([[command.query.by, ...Object.keys(COUNTS), "USD"], ...rows.map(formatRow)], {
+        numbers: true,
+      }),
+    );
   return 0;
 }
 
-interface UsageCommand {
-  readonly query: UsageQuery;
-  readonly json: boolean;
-}
-
 /** Parses the arguments, or returns what is wrong with them. */
-function parseArguments(argv: readonly string[]): UsageCommand | string {
+function parseArguments(
+  argv: readonly string[],
+): { readonly query: UsageQuery; readonly json: boolean } | string {
   try {
     const { values } = parseArgs({
       args: [...argv],
@@ -58,37 +60,24 @@ function parseTime(text: string): number {
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text) ? at : Number.NaN;
 }
 
-const HEADINGS = [
-  "requests",
-  "ok",
-  "aborted",
-  "failed",
-  "cut",
-  "crashed",
-  "hits",
-  "saved",
-  "input",
-  "cached",
-  "output",
-  "reasoning",
-  "USD",
-];
+/** The columns of counts: the member of a row by its heading. */
+const COUNTS = {
+  requests: "requests",
+  ok: "ok",
+  aborted: "client_abort",
+  failed: "upstream_error",
+  cut: "truncated",
+  crashed: "crashed",
+  hits: "hits",
+  saved: "saved",
+  input: "input",
+  cached: "cachedInput",
+  output: "output",
+  reasoning: "reasoning",
+} as const satisfies Record<string, keyof UsageRow>;
 
 function formatRow(row: UsageRow): string[] {
-  const counts = [
-    row.requests,
-    row.ok,
-    row.client_abort,
-    row.upstream_error,
-    row.truncated,
-    row.crashed,
-    row.hits,
-    row.saved,
-    row.input,
-    row.cachedInput,
-    row.output,
-    row.reasoning,
-  ];
+  const counts = Object.values(COUNTS).map((member) => String(row[member]));
   const unpriced = row.unpriced > 0 ? ` + ${row.unpriced} unpriced` : "";
-  return [row.name === "" ? "(none)" : row.name, ...counts.map(String), `${row.cost.toFixed(4)}${unpriced}`];
+  return [row.name === "" ? "(none)" : row.name, ...counts, `${row.cost.toFixed(4)}${unpriced}`];
 }

@@ -211,7 +211,7 @@ export class ModelCatalog {
     catalog.loading = this.#ask(upstream, catalog).then(() => {
       catalog.loading = undefined;
     });
-    catalog.waited = within(WAIT_MS, catalog.loading);
+    catalog.waited = Promise.race([catalog.loading, Bun.sleep(WAIT_MS)]);
   }
 
   async #ask(upstream: OpenUpstream, catalog: CatalogEntry): Promise<void> {
@@ -246,16 +246,5 @@ export class ModelCatalog {
 function rejected(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
-}
-
-/** Resolves with the promise, or after so many ms. */
-function within(ms: number, promise: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    void promise.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
   });
 }

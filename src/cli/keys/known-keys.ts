@@ -1,6 +1,6 @@
 import type { LoadedConfig } from "../../../config/load.ts";
 import type { Settings } from "../../../config/settings.ts";
-import type { Caller, ListedKey } from "../../keys/keyring.ts";
+import type { Caller } from "../../keys/keyring.ts";
 import { callerOf, hashKey } from "../../keys/keyring.ts";
 import type { Storage } from "../../storage/storage.ts";
 import { hasStorage, openStorage } from "../../storage/open-storage.ts";
@@ -26,17 +26,15 @@ export async function knownKeys(settings: Settings, config: ConfigFolder): Promi
     prefix: undefined,
     made: undefined,
   }));
-  return [...configured, ...(await storedKeys(settings, config))].map(({ prefix, made, ...key }) => ({
+  // A database is not made where there is none.
+  const stored = hasDatabase(settings, config)
+    ? await withStorage(settings, config, async ({ keys }) => (await keys.snapshot()).keys)
+    : [];
+  return [...configured, ...stored].map(({ prefix, made, ...key }) => ({
     ...callerOf(key, settings.key_defaults.limits),
     prefix,
     made,
   }));
-}
-
-/** Returns the keys of the database, without making a database where there is none. */
-async function storedKeys(settings: Settings, config: ConfigFolder): Promise<readonly ListedKey[]> {
-  if (!hasDatabase(settings, config)) return [];
-  return withStorage(settings, config, async ({ keys }) => (await keys.snapshot()).keys);
 }
 
 /** Returns whether gateway.yaml's database exists. */

@@ -27,12 +27,13 @@ const USD_TOLERANCE = 1e-6;
 /** Compares the rows with the totals, which are counted independently, and with the daily sums. Writes nothing. */
 export function audit(database: Database, isRunning: (process: number) => boolean): AuditReport {
   return database.transaction(() => {
-    const rows = sumsOfRows(database);
-    const booked = totals(database, "booked");
-    const pruned = totals(database, "pruned");
+    const columns = SUM_COLUMNS.map((column) => `${SUMS[column]} AS ${column}`).join(", ");
+    const rows = database.query(`SELECT ${columns} FROM requests`).get() as Sums;
+    const totals = database.query("SELECT * FROM totals WHERE name = ?");
+    const [booked, pruned] = [totals.get("booked") as Totals, totals.get("pruned") as Totals];
     const open = openRows(database, isRunning);
     const checks = [
-      ...balances(booked, open.running + open.left),
+      balance(booked, open.running + open.left),
       ...SUM_COLUMNS.map((column) => rowsMatch(column, rows, { booked, pruned })),
       ...ROW_RULES.map(([claim, broken]) => noRow(database, claim, broken)),
       { claim: `no request is left open by a process that is gone (${open.left})`, holds: open.left === 0 },
@@ -49,15 +50,6 @@ export function audit(database: Database, isRunning: (process: number) => boolea
   })();
 }
 
-function sumsOfRows(database: Database): Sums {
-  const columns = SUM_COLUMNS.map((column) => `${SUMS[column]} AS ${column}`).join(", ");
-  return database.query(`SELECT ${columns} FROM requests`).get() as Sums;
-}
-
-function totals(database: Database, name: string): Totals {
-  return database.query("SELECT * FROM totals WHERE name = ?").get(name) as Totals;
-}
-
 function openRows(database: Database, isRunning: (process: number) => boolean) {
   const found = database
     .query<{ process: number; count: number; known: number }, []>(
@@ -72,15 +64,13 @@ function openRows(database: Database, isRunning: (process: number) => boolean) {
   return open;
 }
 
-function balances(booked: Totals, open: number): AuditCheck[] {
+function balance(booked: Totals, open: number): AuditCheck {
   const { admitted, ok, client_abort, upstream_error, truncated, crashed } = booked;
   const ended = ok + client_abort + upstream_error + truncated + crashed;
-  return [
-    {
-      claim: `admitted ${admitted} = ok ${ok} + client_abort ${client_abort} + upstream_error ${upstream_error} + truncated ${truncated} + crashed ${crashed} + open ${open}`,
-      holds: admitted === ended + open,
-    },
-  ];
+  return {
+    claim: `admitted ${admitted} = ok ${ok} + client_abort ${client_abort} + upstream_error ${upstream_error} + truncated ${truncated} + crashed ${crashed} + open ${open}`,
+    holds: admitted === ended + open,
+  };
 }
 
 function rowsMatch(

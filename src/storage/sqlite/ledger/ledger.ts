@@ -29,16 +29,6 @@ import {
 /** Number of rows deleted in one transaction. */
 const PRUNE_ROWS = 500;
 
-/** A process that has ended without closing its ledger. */
-interface Left {
-  readonly id: number;
-}
-
-/** What `begin` found of earlier processes. */
-interface Begun extends Omit<LedgerBeginning, "ahead"> {
-  readonly left: readonly Left[];
-}
-
 /** Stores the usage ledger in SQLite. Its connection never waits for a lock while requests run. */
 export class SqliteLedger implements LedgerStore {
   readonly #database: Database;
@@ -73,8 +63,10 @@ export class SqliteLedger implements LedgerStore {
       this.#database.run("PRAGMA busy_timeout = 0");
       // After the commit only: if it fails, the next start must find these files again.
       const damaged = begun.damaged.map(setAside);
-      for (const { id } of begun.left) this.#forget(id);
-      return { ...begun, damaged, ahead: this.#openAhead() };
+      for (const id of begun.left) this.#forget(id);
+      const [file, process] = [this.#file, this.#process];
+      const ahead = file && process ? new WriteAheadFile(aheadFile(file, process.id)) : undefined;
+      return { ...begun, damaged, ahead };
     } catch (cause) {
       throw unusable(this.#file ?? "in memory", cause);
     }
@@ -151,17 +143,18 @@ export class SqliteLedger implements LedgerStore {
     }
   }
 
-  #begin(): Begun {
+  /** Takes a process id, and books what processes that ended without closing their ledger (`left`) have left. */
+  #begin() {
     const id = this.#takeNumber();
     // Within the transaction, so that other processes never see this one without its lock.
     this.#process = { id, lock: this.#file === undefined ? undefined : new ProcessLock(this.#file, id) };
     const others = this.#database.query<{ id: number }, []>("SELECT id FROM processes").all();
-    const left = others.filter((other) => !this.#isRunning(other.id));
+    const left = others.map((other) => other.id).filter((other) => !this.#isRunning(other));
     const damaged: string[] = [];
     let [crashed, recovered] = [0, 0];
     for (const other of left) {
-      recovered += this.#recover(other.id, damaged);
-      crashed += this.#closeRowsOf(other.id);
+      recovered += this.#recover(other, damaged);
+      crashed += this.#closeRowsOf(other);
     }
     return { crashed, recovered, damaged, left };
   }
@@ -192,13 +185,6 @@ export class SqliteLedger implements LedgerStore {
     if (this.#file === undefined) return;
     removeWriteAhead(aheadFile(this.#file, id));
     removeLock(this.#file, id);
-  }
-
-  #openAhead(): WriteAheadFile | undefined {
-    const id = this.#process?.id;
-    return this.#file === undefined || id === undefined
-      ? undefined
-      : new WriteAheadFile(aheadFile(this.#file, id));
   }
 
   #count(counts: LedgerSums, dropped: number): void {
