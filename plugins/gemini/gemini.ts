@@ -98,7 +98,11 @@ export class Gemini implements Upstream {
     return this.#keys.status();
   }
 
-  #send(call: Call, key: string | undefined, { path, body }: ApiRequest): Promise<Response> {
+  #send(
+    call: Call,
+    key: string | undefined,
+    { path, body }: { path: string; body: JsonObject },
+  ): Promise<Response> {
     const headers = this.#headers(key);
     return post(call, { fetch: this.#host.fetch, url: `${this.#base}/${path}`, headers, body });
   }
@@ -111,10 +115,4 @@ export class Gemini implements Upstream {
       ...(key !== undefined && { "x-goog-api-key": key }),
     };
   }
-}
-
-interface ApiRequest {
-  /** The path below the base URL. */
-  readonly path: string;
-  readonly body: JsonObject;
 }

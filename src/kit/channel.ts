@@ -45,8 +45,9 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
       this.#settleWaiting((waiting) => waiting.resolve({ done: false, value }));
       return true;
     }
-    const size = this.#options.sizeOf?.(value) ?? 0;
-    if (this.#isFull(size)) {
+    const { maxItems, maxSize = Infinity, sizeOf } = this.#options;
+    const size = sizeOf?.(value) ?? 0;
+    if (this.buffered >= maxItems || this.#size + size > maxSize) {
       this.#end({ error: new UpstreamError("bad-response", "the upstream sent more than could be taken") });
       this.#options.onCancel?.();
       return false;
@@ -88,11 +89,6 @@ export class Channel<T> implements AsyncIterable<T>, Disposable {
   }
 
   readonly #abort = (): void => this.#cancel({ error: this.#options.signal?.reason });
-
-  #isFull(size: number): boolean {
-    const { maxItems, maxSize } = this.#options;
-    return this.buffered >= maxItems || this.#size + size > (maxSize ?? Infinity);
-  }
 
   #next(): Promise<IteratorResult<T, void>> {
     if (this.#waiting) return Promise.reject(new Error("a channel's reader waits for one value at a time"));

@@ -1,13 +1,5 @@
 import { UpstreamError } from "modelyard/plugin";
-import type {
-  ChatEvent,
-  FinishEvent,
-  FinishReason,
-  Json,
-  JsonObject,
-  UpstreamErrorCode,
-  UsageEvent,
-} from "modelyard/plugin";
+import type { ChatEvent, FinishEvent, Json, JsonObject, UsageEvent } from "modelyard/plugin";
 import { asArray, asNumber, asObjects, asString, isObject, member, readFinishReason } from "modelyard/kit";
 
 /** An event of a choice. */
@@ -44,7 +36,8 @@ export class Candidate {
     this.hasContent ||= isObject(candidate["content"]);
     this.hasContentAfterFinish ||= this.isFinished && events.length > 0;
     const reason = readFinishReason(candidate["finishReason"]);
-    const end = isReason(reason) ? finishOf(reason, asString(candidate["finishMessage"])) : undefined;
+    const isEnd = reason !== "" && reason !== "FINISH_REASON_UNSPECIFIED";
+    const end = isEnd ? finishOf(reason, asString(candidate["finishMessage"])) : undefined;
     // No metadata of a failed answer: an event would commit the answer and rule out failover.
     if (end && end instanceof Error) return { events, failure: end };
     const fields = this.#fields(candidate);
@@ -111,10 +104,6 @@ function argumentsOf(json: Json | undefined): string {
   return json === undefined || json === null ? "" : JSON.stringify(json);
 }
 
-function isReason(reason: string): boolean {
-  return reason !== "" && reason !== "FINISH_REASON_UNSPECIFIED";
-}
-
 /** Returns the parts that are neither text nor calls: images in OpenRouter's form, all others in Gemini's. */
 function otherParts(parts: readonly JsonObject[]): JsonObject | undefined {
   const images: JsonObject[] = [];
@@ -143,39 +132,22 @@ function image(url: string): JsonObject {
 }
 
 /** https://ai.google.dev/api/generate-content#FinishReason */
-const REASONS = new Map<string, FinishReason>([
-  ["STOP", "stop"],
-  ["MAX_TOKENS", "length"],
-  ["CONTINUATION", "length"],
-  ["SAFETY", "content_filter"],
-  ["RECITATION", "content_filter"],
-  ["LANGUAGE", "content_filter"],
-  ["BLOCKLIST", "content_filter"],
-  ["PROHIBITED_CONTENT", "content_filter"],
-  ["SPII", "content_filter"],
-  ["IMAGE_SAFETY", "content_filter"],
-  ["IMAGE_PROHIBITED_CONTENT", "content_filter"],
-  ["IMAGE_RECITATION", "content_filter"],
-]);
-
+const TOO_LONG = /^(MAX_TOKENS|CONTINUATION)$/;
+const FILTERED = /^((IMAGE_)?(SAFETY|RECITATION|PROHIBITED_CONTENT)|LANGUAGE|BLOCKLIST|SPII)$/;
 /** Finish reasons that mean a failed answer; another attempt or model may succeed. */
-const FAILED = new Map<string, UpstreamErrorCode>([
-  ["MALFORMED_FUNCTION_CALL", "model-failed"],
-  ["MALFORMED_RESPONSE", "model-failed"],
-  ["UNEXPECTED_TOOL_CALL", "model-failed"],
-  ["TOO_MANY_TOOL_CALLS", "model-failed"],
-  ["NO_IMAGE", "model-failed"],
-  ["IMAGE_OTHER", "model-failed"],
-  ["OTHER", "model-failed"],
-  ["MISSING_THOUGHT_SIGNATURE", "bad-request"],
-]);
+const FAILED =
+  /^(MALFORMED_(FUNCTION_CALL|RESPONSE)|UNEXPECTED_TOOL_CALL|TOO_MANY_TOOL_CALLS|NO_IMAGE|(IMAGE_)?OTHER)$/;
+const BAD_REQUEST = "MISSING_THOUGHT_SIGNATURE";
 
 /** Returns the `finish` event for a `finishReason`, or the error if it means a failure. */
 function finishOf(native: string, message: string): FinishEvent | UpstreamError {
-  const failure = FAILED.get(native);
-  if (!failure) return { type: "finish", reason: REASONS.get(native) ?? "stop", native };
-  const details = message === "" ? "" : `: ${message}`;
-  return new UpstreamError(failure, `Gemini ended its answer with ${native}${details}`);
+  if (native === BAD_REQUEST || FAILED.test(native)) {
+    const details = message === "" ? "" : `: ${message}`;
+    const code = native === BAD_REQUEST ? "bad-request" : "model-failed";
+    return new UpstreamError(code, `Gemini ended its answer with ${native}${details}`);
+  }
+  const reason = TOO_LONG.test(native) ? "length" : FILTERED.test(native) ? "content_filter" : "stop";
+  return { type: "finish", reason, native };
 }
 
 /** Maps Gemini's `logprobsResult` to OpenAI's `logprobs`. https://ai.google.dev/api/generate-content#LogprobsResult */

@@ -76,7 +76,7 @@ export function parameters(request: ChatRequest, call: Pick<Call, "ignored">): R
   const body: Record<string, Json | undefined> = {};
   for (const [name, value] of Object.entries(request)) {
     if (value === undefined || value === null) continue;
-    const mapped = (RULES.get(name) ?? ignoreUnknown)({ name, value, request, call });
+    const mapped = RULES.get(name)?.({ name, value, request, call }) ?? ignore(name, call);
     Object.assign(config, mapped.config);
     Object.assign(body, mapped.body);
   }
@@ -85,10 +85,6 @@ export function parameters(request: ChatRequest, call: Pick<Call, "ignored">): R
 
 function mappedElsewhere(name: string): [string, Rule] {
   return [name, () => ({})];
-}
-
-function ignoreUnknown({ name, call }: Field): MappedField {
-  return ignore(name, call);
 }
 
 function ignore(name: string, call: Pick<Call, "ignored">): MappedField {

@@ -1,5 +1,6 @@
+import { isAbsent } from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
-import type { Call, ChatRequest, ContentPart, Json, Message } from "modelyard/plugin";
+import type { Call, ChatRequest, ContentPart, Message } from "modelyard/plugin";
 import type { LangfastModel } from "../models.ts";
 
 /** A message of the prompt runner, which takes text only. */
@@ -45,7 +46,7 @@ function checkMember(
   { name, place }: { name: string; place: string },
   call: Ignored,
 ): void {
-  if (name === "role" || name === "content" || isEmpty(message[name])) return;
+  if (name === "role" || name === "content" || isAbsent(message[name])) return;
   if (REFUSED.includes(name)) throw unsupported(`messages with ${name}`, `${place}.${name}`);
   call.ignored(`messages[].${name}`, "a message is a role and a text to this service");
 }
@@ -54,7 +55,7 @@ function textOf(part: ContentPart, place: string, call: Ignored): string {
   const text = part["text"];
   if (part.type !== "text" || typeof text !== "string") throw unsupported(`${part.type} parts`, place);
   for (const name of Object.keys(part)) {
-    if (name === "type" || name === "text" || isEmpty(part[name])) continue;
+    if (name === "type" || name === "text" || isAbsent(part[name])) continue;
     call.ignored(`messages[].content[].${name}`, "a message is a role and a text to this service");
   }
   return text;
@@ -74,10 +75,6 @@ function foldInstructions(messages: readonly PromptMessage[]): readonly PromptMe
 
 function isInstruction({ role }: PromptMessage): boolean {
   return role === "system" || role === "developer";
-}
-
-function isEmpty(value: Json | undefined): boolean {
-  return value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 }
 
 function unsupported(what: string, param: string): UpstreamError {

@@ -1,4 +1,5 @@
-import { isNumber, UpstreamError } from "modelyard/plugin";
+import { asArray, isObject } from "modelyard/kit";
+import { UpstreamError } from "modelyard/plugin";
 import type { Call, ChatRequest, Json, JsonObject } from "modelyard/plugin";
 import { mapMessages } from "./messages.ts";
 import { findModel } from "../models.ts";
@@ -59,10 +60,6 @@ function wellFormed(value: JsonObject): JsonObject {
 
 function wellFormedValue(value: Json | undefined): Json | undefined {
   if (typeof value === "string") return value.toWellFormed();
-  if (typeof value !== "object" || value === null || isNumber(value)) return value;
-  return isList(value) ? value.map((each) => wellFormedValue(each) ?? null) : wellFormed(value);
-}
-
-function isList(value: readonly Json[] | JsonObject): value is readonly Json[] {
-  return Array.isArray(value);
+  if (Array.isArray(value)) return asArray(value).map((each) => wellFormedValue(each) ?? null);
+  return isObject(value) ? wellFormed(value) : value;
 }

@@ -1,6 +1,5 @@
 import { UpstreamError } from "../../contract/index.ts";
 import type { Call, JsonObject } from "../../contract/index.ts";
-import type { CancelToken } from "../../runtime/cancel-token.ts";
 import { stringifyJson } from "../../json/json-text.ts";
 import { CANCELLING, cancelTokenOf, TAKES_CANCELLING } from "../../runtime/cancel-token.ts";
 import { Body } from "./body.ts";
@@ -89,10 +88,8 @@ async function send(options: GetOptions, { method, headers, body, call }: Reques
 /** Has the gateway's own `fetch` offer the body as a `ByteSource`, which saves the cost of a stream. */
 const WANTS_BYTE_SOURCE = { [PIECES]: true } as const;
 
-type AbortOptions = { readonly signal: AbortSignal } | { readonly [CANCELLING]: CancelToken };
-
 /** Returns the option that aborts the request with the call: a cancel token where `fetch` takes one, else a signal. */
-function abortOptions(call: Pick<Call, "signal">, by: typeof fetch): AbortOptions {
+function abortOptions(call: Pick<Call, "signal">, by: typeof fetch) {
   const cancelling = TAKES_CANCELLING in by ? cancelTokenOf(call) : undefined;
   return cancelling ? { [CANCELLING]: cancelling } : { signal: call.signal };
 }

@@ -9,10 +9,12 @@ import type { MaybeJson } from "../json/values.ts";
  */
 export function finishOf(reason: string, native: string): FinishEvent | UpstreamError {
   const word = wordOf(reason);
-  const failure = FAILED.get(word) ?? FAILED.get(wordOf(native));
-  if (failure)
-    return new UpstreamError(failure, `the upstream ended its answer with ${quoted(reason, native)}`);
-  const known = REASONS.get(word) ?? "stop";
+  const failure = meaningOf(word, FAILED) ?? meaningOf(wordOf(native), FAILED);
+  if (failure) {
+    const own = native === "" || native === reason ? "" : ` (${native})`;
+    return new UpstreamError(failure, `the upstream ended its answer with "${reason}"${own}`);
+  }
+  const known = meaningOf(word, REASONS) ?? "stop";
   const own = native || reason;
   return own === known ? { type: "finish", reason: known } : { type: "finish", reason: known, native: own };
 }
@@ -27,52 +29,29 @@ function wordOf(reason: string): string {
   return reason.toLowerCase().replaceAll("-", "_");
 }
 
-function quoted(reason: string, native: string): string {
-  const own = native === "" || native === reason ? "" : ` (${native})`;
-  return `"${reason}"${own}`;
+/** The servers' words for OpenAI's reasons. Any other that is no failure means a normal end: `eos`, `end_turn`. */
+const REASONS: readonly (readonly [RegExp, FinishReason])[] = [
+  [
+    /^(length|max_(tokens|length|output_tokens)|model_length|token_limit|model_context_window_exceeded)$/,
+    "length",
+  ],
+  [/^(tool_calls?|tool_use|function_call)$/, "tool_calls"],
+  [/^(content_filter(ed)?|refusal|sensitive|blocklist|spii|language)$/, "content_filter"],
+  [/^(image_)?(safety|recitation|prohibited_content)$/, "content_filter"],
+];
+
+/** The words for failures, and Gemini's through proxies: https://ai.google.dev/api/generate-content#FinishReason */
+const FAILED: readonly (readonly [RegExp, UpstreamErrorCode])[] = [
+  [/^(error|malformed_(function_call|response)|unexpected_tool_call|too_many_tool_calls)$/, "model-failed"],
+  [/^(no_image|image_other|other)$/, "model-failed"],
+  [/^network_error$/, "failed"],
+  [/^insufficient_system_resource$/, "unavailable"],
+  [/^(abort|aborted|cancelled)$/, "truncated"],
+];
+
+function meaningOf<Meaning>(
+  word: string,
+  table: readonly (readonly [RegExp, Meaning])[],
+): Meaning | undefined {
+  return table.find(([words]) => words.test(word))?.[1];
 }
-
-// Any other word that is no failure means a normal end: `eos`, `end_turn`, `complete`.
-const REASONS = new Map<string, FinishReason>([
-  ["length", "length"],
-  ["max_tokens", "length"],
-  ["max_length", "length"],
-  ["max_output_tokens", "length"],
-  ["model_length", "length"],
-  ["token_limit", "length"],
-  ["model_context_window_exceeded", "length"],
-  ["tool_calls", "tool_calls"],
-  ["tool_call", "tool_calls"],
-  ["tool_use", "tool_calls"],
-  ["function_call", "tool_calls"],
-  ["content_filter", "content_filter"],
-  ["content_filtered", "content_filter"],
-  ["safety", "content_filter"],
-  ["recitation", "content_filter"],
-  ["blocklist", "content_filter"],
-  ["prohibited_content", "content_filter"],
-  ["spii", "content_filter"],
-  ["refusal", "content_filter"],
-  ["sensitive", "content_filter"],
-  ["language", "content_filter"],
-  ["image_safety", "content_filter"],
-  ["image_prohibited_content", "content_filter"],
-  ["image_recitation", "content_filter"],
-]);
-
-const FAILED = new Map<string, UpstreamErrorCode>([
-  ["error", "model-failed"],
-  ["network_error", "failed"],
-  ["insufficient_system_resource", "unavailable"],
-  ["abort", "truncated"],
-  ["aborted", "truncated"],
-  ["cancelled", "truncated"],
-  // Gemini's, through proxies: https://ai.google.dev/api/generate-content#FinishReason
-  ["malformed_function_call", "model-failed"],
-  ["malformed_response", "model-failed"],
-  ["unexpected_tool_call", "model-failed"],
-  ["too_many_tool_calls", "model-failed"],
-  ["no_image", "model-failed"],
-  ["image_other", "model-failed"],
-  ["other", "model-failed"],
-]);
