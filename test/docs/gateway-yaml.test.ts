@@ -96,7 +96,7 @@ test.each([
 });
 
 test("no table of the page is empty, and what is no map has none", async () => {
-  const page = await Bun.file(`${import.meta.dir}/../reference.md`).text();
+  const page = await Bun.file(`${import.meta.dir}/../../config/reference.md`).text();
   const tables = page.split("| --- | --- | --- | --- |\n").slice(1);
   expect(tables.length).toBeGreaterThan(8);
   for (const table of tables) expect(table).toStartWith("| `");
@@ -105,7 +105,7 @@ test("no table of the page is empty, and what is no map has none", async () => {
 });
 
 test("every key of the file is described", async () => {
-  const page = await Bun.file(`${import.meta.dir}/../reference.md`).text();
+  const page = await Bun.file(`${import.meta.dir}/../../config/reference.md`).text();
   const undescribed: string[] = [];
   const visit = (path: string, part: JsonSchema) => {
     for (const [name, inner] of Object.entries(part.properties ?? {})) {
