@@ -103,7 +103,7 @@ export async function build(
     targets: new TargetStates({
       health: settings.health,
       retryShare: settings.retry.budget,
-      changed: (change) => reportCircuit(log, change),
+      onCircuitChange: (change) => reportCircuit(log, change),
     }),
     retry: settings.retry,
     bodies: new ByteBudget(settings.server.max_bodies),
@@ -111,10 +111,10 @@ export async function build(
     kept: openTextStore(settings.responses),
     calls: new InFlightRequests(),
     limiter: await limiterOf(settings, snapshot, around),
-    upstreamLimiter: new RateLimiter({ forgotten: (upstream) => reportForgotten(log, { upstream }) }),
+    upstreamLimiter: new RateLimiter({ onLeak: (upstream) => reportForgotten(log, { upstream }) }),
     budgets: new Budgets({
       spentSince: (key, since) => storage.ledger.spentSince(key, since),
-      warn: (key, budget, share) => warnOfBudget(log, { key, budget, share }),
+      onThreshold: (key, budget, share) => warnOfBudget(log, { key, budget, share }),
     }),
     prices: new PriceBook(plan.prices),
     ledger,
@@ -162,7 +162,7 @@ function keyringOf(
     configured: keys.map(storedKey),
     made,
     defaults,
-    firstUse: (key) => redactor.addLasting(key),
+    onFirstUse: (key) => redactor.addLasting(key),
   });
 }
 
@@ -187,7 +187,7 @@ async function limiterOf(
   { keys: made }: KeySnapshot,
   { log, storage }: HostDeps,
 ): Promise<RateLimiter> {
-  const limiter = new RateLimiter({ forgotten: (key) => reportForgotten(log, { key }) });
+  const limiter = new RateLimiter({ onLeak: (key) => reportForgotten(log, { key }) });
   const now = Date.now();
   // A busy day has many rows, and most gateways limit none.
   const countsDays = [{ limits: defaults }, ...keys, ...made].some(

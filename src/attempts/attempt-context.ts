@@ -33,8 +33,8 @@ export interface AttemptContextOptions {
 /** What can be left before its time, for a reason. */
 interface Abortable {
   abort(reason: unknown): void;
-  /** The usage that the upstream has reported so far. */
-  readonly usage?: Usage;
+  /** What the upstream has told of its usage so far. */
+  readonly told?: Usage;
 }
 
 /**
@@ -53,11 +53,11 @@ export class AttemptContext implements Call, AnswerFollower {
   #isQueueNoted = false;
   #log: GatewayLogger | undefined;
   /** Ends the wait for what a plugin has promised. */
-  #waiting: Abortable | undefined;
-  readonly #began = performance.now();
+  #pending: Abortable | undefined;
+  readonly #startedAt = performance.now();
   #isConnected: boolean;
   /** True once what was used is no longer this attempt's to tell. */
-  #isTold = false;
+  #isUsageReported = false;
 
   constructor(options: AttemptContextOptions) {
     const { target, call, number, profile } = options;
@@ -70,11 +70,11 @@ export class AttemptContext implements Call, AnswerFollower {
       upstream: upstream.id,
       timeouts: upstream.timeouts,
       profile,
-      connects: upstream.upstream.reportsConnection === true,
+      reportsConnection: upstream.upstream.reportsConnection === true,
       renew: () => this.#cancellation.renewable?.renew() ?? false,
-      passed: (error) => this.#abort(error),
+      onPassed: (error) => this.#abort(error),
     });
-    call.cancellation.listen(this.#requestEnded);
+    call.cancellation.listen(this.#onRequestEnd);
   }
 
   get headers(): Readonly<Record<string, string>> {
@@ -132,11 +132,11 @@ export class AttemptContext implements Call, AnswerFollower {
   /** The first event is there; `answer` tells for how many ms the next one has been waited for. */
   committed(answer: AwaitedAnswer): void {
     // From now on the holder of the answer tracks its usage.
-    this.#isTold = true;
+    this.#isUsageReported = true;
     this.#deadlines.committed(answer);
     this.#noteQueue();
     const { profile, permit } = this.#options;
-    permit.firstEvent(profile === STREAMING ? performance.now() - this.#began : undefined);
+    permit.firstEvent(profile === STREAMING ? performance.now() - this.#startedAt : undefined);
   }
 
   /** Once: before the answer's headers, or at the end. */
@@ -159,7 +159,7 @@ export class AttemptContext implements Call, AnswerFollower {
 
   /** From now on it is this one whose `abort` ends the wait for the upstream. */
   waitsIn(waiting: Abortable): void {
-    this.#waiting = waiting;
+    this.#pending = waiting;
     const { reason } = this.#cancellation;
     if (reason !== undefined) waiting.abort(reason);
   }
@@ -180,10 +180,10 @@ export class AttemptContext implements Call, AnswerFollower {
     const cancellation = this.#cancellation;
     if (cancellation.reason !== undefined) return Promise.reject(cancellation.reason);
     return new Promise((resolve, reject) => {
-      this.#waiting = { abort: reject };
+      this.#pending = { abort: reject };
       promise.then(
         (value) => {
-          this.#waiting = undefined;
+          this.#pending = undefined;
           resolve(value);
         },
         (error: unknown) => reject(cancellation.reason ?? error),
@@ -193,7 +193,7 @@ export class AttemptContext implements Call, AnswerFollower {
 
   #abort(reason: UpstreamError | GatewayError): void {
     this.#cancellation.cancel(reason);
-    this.#waiting?.abort(this.#cancellation.reason);
+    this.#pending?.abort(this.#cancellation.reason);
   }
 
   /** Whatever a plugin threw, as an error that may be shown: secrets removed, and blamed on the right one. */
@@ -212,12 +212,12 @@ export class AttemptContext implements Call, AnswerFollower {
 
   /** The attempt is over; `error` undefined: well. Only the first word counts. */
   ended(error?: UpstreamError | GatewayError): void {
-    this.#tellUsage(error);
+    this.#reportUsage(error);
     // Whatever the upstream still does for an answer that failed, it does for nobody.
     if (error) this.#abort(error);
     this.#noteQueue();
     this.#deadlines[Symbol.dispose]();
-    this.#options.call.cancellation.forget(this.#requestEnded);
+    this.#options.call.cancellation.forget(this.#onRequestEnd);
     this.#options.permit.end(this.#outcomeOf(error));
   }
 
@@ -232,19 +232,19 @@ export class AttemptContext implements Call, AnswerFollower {
   }
 
   /** Of an attempt without an answer. */
-  #tellUsage(error: UpstreamError | GatewayError | undefined): void {
-    if (this.#isTold) return;
-    this.#isTold = true;
+  #reportUsage(error: UpstreamError | GatewayError | undefined): void {
+    if (this.#isUsageReported) return;
+    this.#isUsageReported = true;
     if (!error) return;
     const { call, target } = this.#options;
-    const told = this.#waiting?.usage ?? {};
+    const reported = this.#pending?.told ?? {};
     const wasSent = this.#isConnected && !this.#deadlines.isQueued;
-    const wasLeft = wasSent && (error instanceof GatewayError || error.code === "timeout");
-    if (!wasLeft && told.input === undefined && told.output === undefined) return;
-    call.used({ upstream: target.upstream.id, upstreamModel: target.model, told, wasLeft });
+    const wasAbandoned = wasSent && (error instanceof GatewayError || error.code === "timeout");
+    if (!wasAbandoned && reported.input === undefined && reported.output === undefined) return;
+    call.used({ upstream: target.upstream.id, upstreamModel: target.model, reported, wasAbandoned });
   }
 
-  readonly #requestEnded = (): void => {
+  readonly #onRequestEnd = (): void => {
     const { call } = this.#options;
     this.#abort(call.cancellation.reason ?? call.gone);
     this.ended(call.gone);

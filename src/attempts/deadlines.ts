@@ -40,10 +40,10 @@ export interface DeadlineOptions {
   readonly timeouts: TimeoutSettings;
   readonly profile: TimeoutProfile;
   /** Whether the upstream reports its connection. */
-  readonly connects: boolean;
+  readonly reportsConnection: boolean;
   /** Makes the call once more on a new connection, if its connection may be dead; returns whether it did. */
   readonly renew: () => boolean;
-  readonly passed: (error: UpstreamError) => void;
+  readonly onPassed: (error: UpstreamError) => void;
 }
 
 /**
@@ -53,14 +53,14 @@ export interface DeadlineOptions {
  */
 export class Deadlines implements Disposable {
   readonly #options: DeadlineOptions;
-  readonly #started = performance.now();
+  readonly #startedAt = performance.now();
   /** Those that count now, or will when the call has had its turn; a handful, so a list is quicker than a set. */
   #open: readonly Kind[];
   #idle: number;
   #answer: AwaitedAnswer | undefined;
   #isFinished = false;
   /** When the upstream last gave a sign of life without an event; 0: never. */
-  #aliveAt = 0;
+  #lastSignAt = 0;
   /** How many waits for a turn there are now. */
   #waits = 0;
   #queuedAt = 0;
@@ -72,9 +72,9 @@ export class Deadlines implements Disposable {
 
   constructor(options: DeadlineOptions) {
     this.#options = options;
-    this.#open = options.connects ? options.profile.connecting : options.profile.opening;
+    this.#open = options.reportsConnection ? options.profile.connecting : options.profile.opening;
     this.#idle = options.timeouts.idle;
-    this.#set();
+    this.#schedule();
   }
 
   /** Whether the call waits for a turn at its upstream now. */
@@ -90,21 +90,21 @@ export class Deadlines implements Disposable {
   /** The call waits for a turn at its upstream, until what comes back is disposed of. */
   queued(): Disposable {
     if (this.#waits++ === 0) this.#queuedAt = performance.now();
-    this.#set();
+    this.#schedule();
     let isOver = false;
     return {
       [Symbol.dispose]: () => {
-        if (!isOver) this.#hasTurn();
+        if (!isOver) this.#endWait();
         isOver = true;
       },
     };
   }
 
-  #hasTurn(): void {
+  #endWait(): void {
     const queuedMs = this.queuedMs;
     if (--this.#waits > 0) return;
     this.#queuedMs = queuedMs;
-    this.#set();
+    this.#schedule();
   }
 
   connected(): void {
@@ -114,14 +114,14 @@ export class Deadlines implements Disposable {
 
   /** The upstream is at work. The timer needn't be moved: it sets itself anew when it fires too early. */
   alive(): void {
-    this.#aliveAt = performance.now();
+    this.#lastSignAt = performance.now();
   }
 
   /** The first event is there. */
   committed(answer: AwaitedAnswer): void {
     this.#answer = answer;
     this.#open = ANSWERING;
-    this.#set();
+    this.#schedule();
   }
 
   /** Only the usage can still come. */
@@ -129,7 +129,7 @@ export class Deadlines implements Disposable {
     this.#idle = Math.min(this.#idle, AFTER_FINISH_MS);
     this.#isFinished = true;
     this.#open = ANSWERING;
-    this.#set();
+    this.#schedule();
   }
 
   /** More than the usage came after all: `idle` is again what it was. */
@@ -145,63 +145,63 @@ export class Deadlines implements Disposable {
     this.#open = NONE;
   }
 
-  #left(kind: Kind): number {
+  #msLeft(kind: Kind): number {
     const { timeouts } = this.#options;
     const now = performance.now();
-    const total = timeouts.total - (now - this.#started);
+    const total = timeouts.total - (now - this.#startedAt);
     if (kind === "total") return total;
     if (kind === "queue") return Math.min(timeouts.queue - this.queuedMs, total);
     if (kind === "idle") return this.#idle - this.#silence(now);
-    const spent = now - this.#started - this.#queuedMs;
+    const spent = now - this.#startedAt - this.#queuedMs;
     if (kind === "connect") return timeouts.connect - spent;
-    return timeouts.first_event - Math.min(spent, now - this.#aliveAt);
+    return timeouts.first_event - Math.min(spent, now - this.#lastSignAt);
   }
 
   /** How long the upstream has been silent within its answer, in ms. */
   #silence(now: number): number {
-    const sinceSign = now - this.#aliveAt;
+    const sinceSign = now - this.#lastSignAt;
     // One that has said all is waited for no longer because it sends pings.
     if (this.#answer)
       return this.#isFinished ? this.#answer.waiting : Math.min(this.#answer.waiting, sinceSign);
     // Nothing of it has come: then this is looked at again when the timer, set for `idle` from now, fires.
-    return this.#aliveAt === 0 ? 0 : sinceSign;
+    return this.#lastSignAt === 0 ? 0 : sinceSign;
   }
 
-  #counting(): readonly Kind[] {
+  #activeKinds(): readonly Kind[] {
     return this.#waits > 0 ? QUEUED : this.#open;
   }
 
-  #set(): void {
+  #schedule(): void {
     let left = Infinity;
-    for (const kind of this.#counting()) left = Math.min(left, this.#left(kind));
+    for (const kind of this.#activeKinds()) left = Math.min(left, this.#msLeft(kind));
     const due = performance.now() + Math.max(1, left);
     // One that fires too early sets the next.
     if (due >= this.#due) return;
     clearTimeout(this.#timer);
     this.#due = due;
-    this.#timer = setTimeout(this.#fired, Math.max(1, left));
+    this.#timer = setTimeout(this.#onTimer, Math.max(1, left));
   }
 
-  readonly #fired = (): void => {
+  readonly #onTimer = (): void => {
     this.#due = Infinity;
-    const due = this.#counting().find((kind) => this.#left(kind) < 1);
+    const due = this.#activeKinds().find((kind) => this.#msLeft(kind) < 1);
     // Made once more on a new connection, it may take as long again.
     if (due === "first_event" && this.#options.renew()) this.alive();
-    else if (due) return this.#options.passed(this.#error(due));
-    this.#set();
+    else if (due) return this.#options.onPassed(this.#error(due));
+    this.#schedule();
   };
 
   #error(kind: Kind): UpstreamError {
     const { upstream, timeouts } = this.#options;
     if (kind === "queue") return this.#overloaded();
     const seconds = `${(kind === "idle" ? this.#idle : timeouts[kind]) / 1000} s`;
-    const said = {
+    const what = {
       connect: `did not accept a connection within ${seconds}`,
       first_event: `did not begin to answer within ${seconds}`,
       idle: `fell silent for ${seconds} in the middle of its answer`,
       total: `did not finish its answer within ${seconds}`,
     };
-    return new UpstreamError("timeout", `the upstream "${upstream}" ${said[kind]} (timeouts.${kind})`);
+    return new UpstreamError("timeout", `the upstream "${upstream}" ${what[kind]} (timeouts.${kind})`);
   }
 
   #overloaded(): UpstreamError {

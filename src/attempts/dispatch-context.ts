@@ -31,9 +31,9 @@ export interface AttemptUsage {
   /** Its own name for the model. */
   readonly upstreamModel: string;
   /** As the upstream told it; a count that it didn't tell is absent. */
-  readonly told: Usage;
+  readonly reported: Usage;
   /** The upstream had been sent the request, and was left while it was at work. */
-  readonly wasLeft: boolean;
+  readonly wasAbandoned: boolean;
 }
 
 /** Which of several requests pays for shared attempts. */

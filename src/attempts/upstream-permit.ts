@@ -4,7 +4,7 @@ import type { OpenUpstream } from "../targets/open-upstream.ts";
 import type { LimitRefusal, Permit, RateLimiter } from "../limits/rate-limiter.ts";
 import type { RequestEstimate } from "../usage/token-estimate.ts";
 import { UsageObserver } from "../usage/usage-observer.ts";
-import { TokenTally, within } from "../usage/token-estimate.ts";
+import { TokenTally, clampEstimate } from "../usage/token-estimate.ts";
 
 /** What a call takes of its upstream's limits; undefined where it has none, which is nearly always. */
 export function takeUpstreamPermit(
@@ -14,7 +14,7 @@ export function takeUpstreamPermit(
 ): Permit | LimitRefusal | undefined {
   if (!limits) return undefined;
   const { tokens_per_minute: limit } = limits;
-  const { input, output } = limit === undefined ? NOTHING : within(limit, needed());
+  const { input, output } = limit === undefined ? NOTHING : clampEstimate(limit, needed());
   const permit = limiter.admit({ id, limits }, input + output);
   if (!("limit" in permit)) permit.trackLeak();
   return permit;
@@ -31,8 +31,8 @@ class SettlingStage extends Stage<NextBatch, NextBatch> implements Batches {
   readonly #events: Batches;
   readonly #permit: Permit;
   readonly #estimated: number;
-  readonly #said = new TokenTally();
-  readonly #usage = new UsageObserver(this.#said);
+  readonly #counted = new TokenTally();
+  readonly #usage = new UsageObserver(this.#counted);
 
   constructor(events: Batches, permit: Permit, estimated: number) {
     super();
@@ -63,8 +63,8 @@ class SettlingStage extends Stage<NextBatch, NextBatch> implements Batches {
 
   #settle(isComplete = false): void {
     const { input = this.#estimated, output } = this.#usage.reported;
-    const said = this.#said.tokens;
+    const counted = this.#counted.tokens;
     // Of an answer that broke off the upstream may not have said yet how long it was.
-    this.#permit.settle(input + (isComplete ? (output ?? said) : Math.max(output ?? 0, said)));
+    this.#permit.settle(input + (isComplete ? (output ?? counted) : Math.max(output ?? 0, counted)));
   }
 }

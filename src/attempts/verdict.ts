@@ -24,16 +24,16 @@ export interface ReportedFailure {
   readonly error: UpstreamError;
   readonly from: string;
   /** How much it says. */
-  readonly telling: number;
+  readonly informativeness: number;
 }
 
 /** That one upstream can't do something says less than that another, which can, is down; of refusals the first counts. */
-export function moreTelling(before: ReportedFailure | undefined, now: ReportedFailure): ReportedFailure {
-  if (!before || now.telling > before.telling) return now;
-  return now.telling === before.telling && now.telling > 0 ? now : before;
+export function moreInformative(before: ReportedFailure | undefined, now: ReportedFailure): ReportedFailure {
+  if (!before || now.informativeness > before.informativeness) return now;
+  return now.informativeness === before.informativeness && now.informativeness > 0 ? now : before;
 }
 
-export function telling({ code }: UpstreamError, isUnasked: boolean): number {
+export function informativeness({ code }: UpstreamError, isUnasked: boolean): number {
   const place = isUnasked ? 0 : LEAST_TELLING.indexOf(code);
   return place < 0 ? LEAST_TELLING.length : place;
 }
@@ -47,7 +47,11 @@ export function forClient({ error, from }: ReportedFailure, wait: number): Gatew
 }
 
 /** What a client is told where every target rests and as many requests as may ask one all the same. */
-export function whileResting(asked: string, cause: UpstreamErrorCode, retryAfterMs: number): GatewayError {
+export function whileCircuitsOpen(
+  asked: string,
+  cause: UpstreamErrorCode,
+  retryAfterMs: number,
+): GatewayError {
   const { wire, blame } = FAILURES[cause];
   return new GatewayError(blame === "credential" ? wire : "upstream_unavailable", whyResting(asked, cause), {
     retryAfterMs,
@@ -63,7 +67,7 @@ function whyResting(asked: string, cause: UpstreamErrorCode): string {
 }
 
 /** What a client is told whose request is more than any upstream's limits let through. */
-export function tooLarge(asked: string, { input, output, outputAsked }: RequestEstimate): GatewayError {
+export function tooLarge(asked: string, { input, output, isOutputBounded }: RequestEstimate): GatewayError {
   const message = `the request may need ${input + output} tokens, more than any upstream for "${asked}" may be asked for in a whole minute; ask for a smaller max_tokens, or make the prompt shorter`;
-  return new GatewayError("invalid_value", message, { param: outputAsked ? "max_tokens" : "messages" });
+  return new GatewayError("invalid_value", message, { param: isOutputBounded ? "max_tokens" : "messages" });
 }

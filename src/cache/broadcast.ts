@@ -4,7 +4,7 @@ import { ReusableDeferred } from "../runtime/reusable-deferred.ts";
 import { subscribeOnce } from "../runtime/reusable-deferred.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
 import { END_OF_BATCHES } from "../answer/batches.ts";
-import type { ByteBudget, BytesTaken } from "../limits/byte-budget.ts";
+import type { ByteBudget, ByteReservation } from "../limits/byte-budget.ts";
 import type { BufferPosition } from "./event-buffer.ts";
 import { BEGINNING, EventBuffer } from "./event-buffer.ts";
 
@@ -42,7 +42,7 @@ export class Broadcast implements Continuation<Next> {
   readonly #options: BroadcastOptions;
   readonly #readers = new Set<BroadcastReader>();
   readonly #events = new EventBuffer();
-  #taken: BytesTaken | undefined;
+  #taken: ByteReservation | undefined;
   #isWhole = true;
   #isReading = false;
   #end: End | undefined;
@@ -131,8 +131,8 @@ export class Broadcast implements Continuation<Next> {
     const { room, maxSize } = this.#options;
     const { size } = this.#events;
     if (size > maxSize) return false;
-    if (this.#taken) return this.#taken.more(size - this.#taken.bytes);
-    return (this.#taken = room.take(size)) !== undefined;
+    if (this.#taken) return this.#taken.extend(size - this.#taken.bytes);
+    return (this.#taken = room.reserve(size)) !== undefined;
   }
 
   #outgrow(): void {

@@ -167,7 +167,7 @@ function hasLimit(limits: LimitSettings): boolean {
 
 /** Prints other routes and upstreams that match the name but are not used. */
 async function printAlternatives(model: string, { targets }: Choice, gateway: BuiltGateway): Promise<void> {
-  const [, ...others] = gateway.routes.ways(model);
+  const [, ...others] = gateway.routes.matches(model);
   for (const { via } of others) console.log(`  ${via} would fit as well, but comes later`);
   const asked = new Set(targets.map(({ upstream }) => upstream));
   for (const upstream of await gateway.catalog.offering(model)) {

@@ -2,7 +2,7 @@ import { afterEach, expect, jest, test } from "bun:test";
 import { rememberingLog } from "../../test/support/ledger.ts";
 import { rejection } from "../../test/support/rejection.ts";
 import { openTemporaryStorage } from "../storage/open-storage.ts";
-import { KeyCache, KeysUnreadable } from "./key-cache.ts";
+import { KeyCache, KeysUnreadableError } from "./key-cache.ts";
 import { hashKey, makeKey } from "./keyring.ts";
 
 afterEach(() => void jest.useRealTimers());
@@ -110,12 +110,12 @@ test("while the store fails known keys stay good, others can't be told, and it i
   const { cache, keys, hashes, state } = await cacheOver(["bob"]);
   const [bob = ""] = hashes;
   state.isBroken = true;
-  expect((await rejection(cache.lookUp("new"), KeysUnreadable)).retryAfterMs).toBe(1_000);
+  expect((await rejection(cache.lookUp("new"), KeysUnreadableError)).retryAfterMs).toBe(1_000);
   expect(cache.find(bob)?.name).toBe("bob");
   state.isBroken = false;
   const key = await makeKey({ name: "new" }, keys);
   state.now = 999;
-  await rejection(cache.lookUp(hashKey(key)), KeysUnreadable);
+  await rejection(cache.lookUp(hashKey(key)), KeysUnreadableError);
   expect(state.versions).toBe(1);
   state.now = 1_000;
   expect((await cache.lookUp(hashKey(key)))?.name).toBe("new");
@@ -125,7 +125,7 @@ test("while the store fails known keys stay good, others can't be told, and it i
 test("a failure that lasts is logged every ten seconds", async () => {
   const { cache, state, told } = await cacheOver();
   state.isBroken = true;
-  for (; state.now < 20_000; state.now += 1_000) await rejection(cache.refresh(), KeysUnreadable);
+  for (; state.now < 20_000; state.now += 1_000) await rejection(cache.refresh(), KeysUnreadableError);
   expect(told).toEqual([
     expect.objectContaining({ level: "error", fields: { error: "database is locked" } }),
     expect.objectContaining({ level: "error" }),

@@ -7,14 +7,14 @@ import { callerOf } from "./keyring.ts";
 /** How often the store's version is compared, in ms: a revoked key is accepted for this long at most. */
 const CHECK_MS = 500;
 /** How long a store that failed isn't asked again, in ms: each time it may hold up the whole process. */
-const PAUSE_MS = 1_000;
+const FAILURE_PAUSE_MS = 1_000;
 /** How often a failure that lasts is logged, in ms. */
-const AGAIN_MS = 10_000;
+const LOG_INTERVAL_MS = 10_000;
 
 /** Thrown for a key that isn't in memory while the store can't be read. */
-export class KeysUnreadable extends Error {
+export class KeysUnreadableError extends Error {
   /** When it is worth trying again, in ms. */
-  readonly retryAfterMs: number = PAUSE_MS;
+  readonly retryAfterMs: number = FAILURE_PAUSE_MS;
 
   constructor(cause: unknown) {
     super("the keys made at run time can't be read", { cause });
@@ -47,8 +47,8 @@ export class KeyCache {
   #keys: ReadonlyMap<string, CachedKey> = new Map();
   #version: number;
   #refreshing: Promise<void> | undefined;
-  #failed: { readonly error: KeysUnreadable; readonly until: number } | undefined;
-  #toldAt = -Infinity;
+  #failed: { readonly error: KeysUnreadableError; readonly until: number } | undefined;
+  #loggedAt = -Infinity;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
@@ -103,9 +103,9 @@ export class KeyCache {
       }
       this.#failed = undefined;
     } catch (cause) {
-      const error = new KeysUnreadable(cause);
-      this.#failed = { error, until: this.#now() + PAUSE_MS };
-      this.#tell(cause);
+      const error = new KeysUnreadableError(cause);
+      this.#failed = { error, until: this.#now() + FAILURE_PAUSE_MS };
+      this.#logFailure(cause);
       throw error;
     }
   }
@@ -120,10 +120,10 @@ export class KeyCache {
     );
   }
 
-  #tell(cause: unknown): void {
+  #logFailure(cause: unknown): void {
     const now = this.#now();
-    if (now - this.#toldAt < AGAIN_MS) return;
-    this.#toldAt = now;
+    if (now - this.#loggedAt < LOG_INTERVAL_MS) return;
+    this.#loggedAt = now;
     this.#options.log.error("reading keys made at run time failed; those in memory stay valid", {
       error: messageOf(cause),
     });

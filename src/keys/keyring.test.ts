@@ -26,7 +26,7 @@ async function emptyKeyring(configured: readonly StoredKey[] = []) {
     configured,
     made,
     defaults: DEFAULTS,
-    firstUse: (key) => used.push(key),
+    onFirstUse: (key) => used.push(key),
   });
   return { source, keyring, used };
 }

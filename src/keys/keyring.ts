@@ -18,7 +18,7 @@ export interface Caller {
 export type StoredKey = Caller;
 
 /** Another key has the name that a new one was to have. */
-export class NameTaken extends Error {
+export class NameTakenError extends Error {
   constructor(name: string) {
     super(`there is a key "${name}" already; choose another name`);
     this.name = "NameTaken";
@@ -65,7 +65,7 @@ export interface KeyringOptions {
   /** Limits of keys that don't set them themselves. */
   readonly defaults: LimitSettings;
   /** Called once for each configured key, with the key, when it is first presented: until then only its hash may be known. */
-  readonly firstUse: (key: string) => void;
+  readonly onFirstUse: (key: string) => void;
 }
 
 /**
@@ -90,7 +90,7 @@ export class Keyring {
     const hash = hashKey(key);
     const configured = this.#configured.get(hash);
     if (!configured) return this.#options.made.find(hash);
-    if (this.#unused.delete(hash)) this.#options.firstUse(key);
+    if (this.#unused.delete(hash)) this.#options.onFirstUse(key);
     return configured;
   }
 
@@ -112,11 +112,11 @@ export function hashKey(key: string): string {
   return Bun.SHA256.hash(key, "hex");
 }
 
-const MADE_BEGINNING = "sk-my-";
+const MADE_KEY_PREFIX = "sk-my-";
 /** How many characters of a made key may be shown again. */
 const PREFIX_LENGTH = 10;
 /** Made keys within a text, also those that were cut off; not their prefixes. */
-export const MADE_KEYS: RegExp = new RegExp(`${MADE_BEGINNING}[\\w-]{12,}`, "g");
+export const MADE_KEYS: RegExp = new RegExp(`${MADE_KEY_PREFIX}[\\w-]{12,}`, "g");
 
 /** What a made key may do; what is left out isn't limited. */
 export type Grant = Pick<Caller, "name"> & Partial<Caller>;
@@ -127,7 +127,7 @@ export async function makeKey(
   store: Pick<KeySource, "add">,
 ): Promise<string> {
   const random = Buffer.from(crypto.getRandomValues(new Uint8Array(24))).toString("base64url");
-  const key = `${MADE_BEGINNING}${random}`;
+  const key = `${MADE_KEY_PREFIX}${random}`;
   await store.add({ name, hash: hashKey(key), models, expires, limits, budget }, key.slice(0, PREFIX_LENGTH));
   return key;
 }

@@ -3,64 +3,64 @@ import type { GatewayLogger } from "../log.ts";
 import { messageOf } from "../log.ts";
 
 /** How often a trouble is told, whether it lasts or comes and goes. */
-const AGAIN_MS = 10_000;
+const REPORT_INTERVAL_MS = 10_000;
 /** How long somebody else's writing is nothing unusual. */
-const USUAL_MS = 1_000;
+const LOCK_GRACE_MS = 1_000;
 
 /** What is told while something can't be written, and when it can be again. */
 export interface HealthMessages {
   readonly failing: string;
-  readonly over: string;
+  readonly recovered: string;
 }
 
 /** Tells the log of what can't be written: at the beginning, now and then, and when it is over. */
 export class LedgerHealth {
-  readonly #words: HealthMessages;
+  readonly #messages: HealthMessages;
   readonly #log: GatewayLogger;
   readonly #now: () => number;
   #since: number | undefined;
-  #toldAt: number | undefined;
-  #isTold = false;
+  #reportedAt: number | undefined;
+  #isReported = false;
 
-  constructor(words: HealthMessages, { log, now }: { log: GatewayLogger; now: () => number }) {
-    this.#words = words;
+  constructor(messages: HealthMessages, { log, now }: { log: GatewayLogger; now: () => number }) {
+    this.#messages = messages;
     this.#log = log;
     this.#now = now;
   }
 
   /** Whether it lasts, and was told. */
-  get isTold(): boolean {
-    return this.#isTold;
+  get isReported(): boolean {
+    return this.#isReported;
   }
 
   /** They couldn't be written. */
-  failed(error: unknown, counts: JsonObject): void {
+  recordFailure(error: unknown, counts: JsonObject): void {
     this.#since ??= this.#now();
-    this.#tell(messageOf(error), counts);
+    this.#report(messageOf(error), counts);
   }
 
   /** Somebody else was writing. */
-  waiting(counts: JsonObject): void {
+  recordLock(counts: JsonObject): void {
     this.#since ??= this.#now();
-    if (this.#now() - this.#since >= USUAL_MS)
-      this.#tell("another process keeps the database locked", counts);
+    if (this.#now() - this.#since >= LOCK_GRACE_MS)
+      this.#report("another process keeps the database locked", counts);
   }
 
   /** They are written. */
-  over(): void {
+  recordSuccess(): void {
     if (this.#since === undefined) return;
-    if (this.#isTold) {
-      this.#log.info(this.#words.over, { after_ms: this.#now() - this.#since });
+    if (this.#isReported) {
+      this.#log.info(this.#messages.recovered, { after_ms: this.#now() - this.#since });
     }
     this.#since = undefined;
-    this.#isTold = false;
+    this.#isReported = false;
   }
 
-  #tell(error: string, counts: JsonObject): void {
+  #report(error: string, counts: JsonObject): void {
     const now = this.#now();
-    if (this.#toldAt !== undefined && now - this.#toldAt < AGAIN_MS) return;
-    this.#toldAt = now;
-    this.#isTold = true;
-    this.#log.error(this.#words.failing, { error, ...counts });
+    if (this.#reportedAt !== undefined && now - this.#reportedAt < REPORT_INTERVAL_MS) return;
+    this.#reportedAt = now;
+    this.#isReported = true;
+    this.#log.error(this.#messages.failing, { error, ...counts });
   }
 }

@@ -8,14 +8,14 @@ export class LedgerPage implements LedgerBatch {
   readonly counts: LedgerCounts = new LedgerCounts();
   dropped = 0;
   /** By `performance.now()`. */
-  readonly begun: number = performance.now();
+  readonly createdAt: number = performance.now();
 
   constructor(number: number) {
     this.number = number;
   }
 
   /** Once it is written, what ends of it is for a later page to tell. */
-  written(): void {
+  markWritten(): void {
     for (const row of this.rows) row.page = undefined;
   }
 }
@@ -23,7 +23,7 @@ export class LedgerPage implements LedgerBatch {
 /** The ledger, as its entries know it. */
 export interface EntryOwner {
   /** Called before an entry is closed, where its end is known but for the count of its tokens. */
-  foreseen(entry: Entry, closed: Closed): void;
+  onProvisional(entry: Entry, onClosed: Closed): void;
   /** Called once with each entry that has ended. */
   closed(entry: Entry, closed: Closed): void;
 }
@@ -53,8 +53,8 @@ export class Entry implements LedgerRow, LedgerEntry {
     this.#page = page;
   }
 
-  foresee(closed: Closed): void {
-    if (!this.closed) this.#owner.foreseen(this, closed);
+  closeProvisionally(closed: Closed): void {
+    if (!this.closed) this.#owner.onProvisional(this, closed);
   }
 
   close(closed: Closed): void {

@@ -62,7 +62,7 @@ export interface Closed {
 /** One admitted request, until its end. */
 export interface LedgerEntry {
   /** Says how it will be closed as soon as its tokens are counted: so it is booked if the process is killed before. */
-  foresee(closed: Closed): void;
+  closeProvisionally(closed: Closed): void;
   /** Books its end; only the first call counts. */
   close(closed: Closed): void;
 }

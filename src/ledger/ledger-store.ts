@@ -107,7 +107,7 @@ export interface LedgerReader {
 }
 
 /** What a writer of the ledger finds, and is given. */
-export interface LedgerBeginning {
+export interface WriterStart {
   /** Requests that other writers left open. */
   readonly crashed: number;
   /** Rows that were only in the write-ahead files of other writers, or only begun in the store. */
@@ -128,7 +128,7 @@ export interface LedgerWriter {
    * write-ahead files, and closes as `crashed` what they left open. Throws a StartupError when the rows can't be read
    * or written.
    */
-  begin(): LedgerBeginning;
+  begin(): WriterStart;
   /**
    * Writes a batch in one transaction. False: somebody else is writing just now, and it doesn't wait for them;
    * throws when it can't be written. Either way it may be handed over again.

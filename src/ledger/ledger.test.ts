@@ -5,7 +5,7 @@ import { until } from "../../test/support/until.ts";
 import { openSqlite } from "../storage/sqlite/sqlite.ts";
 import { SqliteLedger } from "../storage/sqlite/ledger/ledger.ts";
 import type { GatewayLogger } from "../log.ts";
-import type { LedgerBeginning } from "./ledger-store.ts";
+import type { WriterStart } from "./ledger-store.ts";
 import { Ledger } from "./ledger.ts";
 
 test("a request is one row, whether it ends before it is first written or after, and ends only once", async () => {
@@ -115,7 +115,7 @@ test("on a full disk requests go on with a loud warning, and their rows are writ
 
 /** A disk that takes nothing more: neither rows nor what is written ahead of them. */
 class FullDisk extends SqliteLedger {
-  override begin(): LedgerBeginning {
+  override begin(): WriterStart {
     const begun = super.begin();
     const full = () => {
       throw new Error("the disk is full");

@@ -44,14 +44,14 @@ const LATE_TURN_MS = 8;
 const RETRY_MS = 25;
 /** Rows that wait at most; requests beyond them are answered, but only counted. */
 const MAX_PENDING = 50_000;
-const TROUBLE = {
+const HEALTH_MESSAGES = {
   failing:
     "the usage ledger can't be written; requests are answered all the same, and their rows wait in memory",
-  over: "the usage ledger is written again",
+  recovered: "the usage ledger is written again",
 };
 const PRUNE_MS = 60 * 60_000;
 /** How long closing waits for somebody else to end their writing. */
-const LAST_TRY_MS = 2_000;
+const CLOSE_RETRY_MS = 2_000;
 
 /**
  * The usage ledger: one row for each admitted request, with its outcome. Rows are gathered in memory and written
@@ -61,8 +61,8 @@ const LAST_TRY_MS = 2_000;
 export class Ledger {
   readonly #store: LedgerWriter;
   readonly #options: Required<LedgerOptions>;
-  readonly #trouble: LedgerHealth;
-  readonly #ahead: WriteAhead | undefined;
+  readonly #health: LedgerHealth;
+  readonly #writeAhead: WriteAhead | undefined;
   /** What waits, oldest first; what comes goes to the last. */
   #pages: LedgerPage[] = [];
   #pageNumber = 0;
@@ -80,12 +80,12 @@ export class Ledger {
     this.#store = store;
     this.#options = { interval: INTERVAL_MS, now: Date.now, ...options };
     const { log, now } = this.#options;
-    this.#trouble = new LedgerHealth(TROUBLE, { log, now });
+    this.#health = new LedgerHealth(HEALTH_MESSAGES, { log, now });
     const { crashed, recovered, damaged, ahead } = store.begin();
     if (recovered > 0) log.warn("rows of a killed gateway recovered", { rows: recovered });
     for (const file of damaged) log.warn("damaged write-ahead file of a killed gateway set aside", { file });
     if (crashed > 0) log.warn("requests cut off by a crash", { requests: crashed });
-    this.#ahead = ahead && new WriteAhead(ahead, { logger: log, now });
+    this.#writeAhead = ahead && new WriteAhead(ahead, { logger: log, now });
     this.#pruneIn(0);
   }
 
@@ -101,12 +101,12 @@ export class Ledger {
 
   /** Writes that have failed of what outlives the process. */
   get failures(): number {
-    return this.#ahead?.failures ?? 0;
+    return this.#writeAhead?.failures ?? 0;
   }
 
   /** Whether something that was begun or ended would be lost if the process were killed, or waits for long. */
   get isDegraded(): boolean {
-    return this.#trouble.isTold || this.#ahead?.isFailing === true;
+    return this.#health.isReported || this.#writeAhead?.isFailing === true;
   }
 
   /** Begins a request's row. */
@@ -115,7 +115,7 @@ export class Ledger {
     this.#rowNumber += 1;
     const entry = new Entry(this.#rowNumber, admitted, this.#owner);
     this.#add(entry).counts.open(admitted);
-    this.#ahead?.add(openedRecord(entry.number, admitted));
+    this.#writeAhead?.add(openedRecord(entry.number, admitted));
     return entry;
   }
 
@@ -132,35 +132,35 @@ export class Ledger {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#pruning);
-    const end = performance.now() + LAST_TRY_MS;
+    const end = performance.now() + CLOSE_RETRY_MS;
     while (!this.#writePages(Infinity) && performance.now() < end) Bun.sleepSync(RETRY_MS);
     clearTimeout(this.#timer);
     const rows = this.#pending;
-    this.#ahead?.close({ keep: rows > 0 });
+    this.#writeAhead?.close({ keep: rows > 0 });
     if (rows === 0) return;
-    if (this.#ahead?.isFailing === false) {
+    if (this.#writeAhead?.isFailing === false) {
       this.#options.log.warn(
         "storing rows failed; they are in the write-ahead file, and the next start stores them",
         { rows },
       );
       return;
     }
-    for (const { rows: lost } of this.#pages) for (const row of lost) this.#tellLost(row);
+    for (const { rows: lost } of this.#pages) for (const row of lost) this.#logLost(row);
     throw new Error(`${rows} rows of the usage ledger couldn't be written; they are in the log`);
   }
 
   readonly #owner: EntryOwner = {
-    foreseen: ({ number }, closed) => this.#ahead?.add(closedRecord(number, closed)),
+    onProvisional: ({ number }, closed) => this.#writeAhead?.add(closedRecord(number, closed)),
     closed: (entry, closed) => {
       // Who opens and closes within one page is written once. Who has a row may wait beyond the bound, of which there
       // are never more than requests at once.
       const page = entry.page ?? this.#add(entry);
       page.counts.close(entry.admitted, closed);
-      this.#ahead?.add(closedRecord(entry.number, closed));
+      this.#writeAhead?.add(closedRecord(entry.number, closed));
     },
   };
 
-  #tellLost({ admitted, closed }: Entry): void {
+  #logLost({ admitted, closed }: Entry): void {
     const { usage, paid, ...end } = closed ?? { usage: {}, paid: {} };
     const { raw: _, ...told } = usage;
     const { raw: __, ...charged } = paid;
@@ -179,7 +179,7 @@ export class Ledger {
   #drop(): LedgerEntry {
     this.#dropped += 1;
     this.#page().dropped += 1;
-    return { foresee: () => undefined, close: () => undefined };
+    return { closeProvisionally: () => undefined, close: () => undefined };
   }
 
   /** The page that isn't full yet. */
@@ -189,34 +189,34 @@ export class Ledger {
     this.#pageNumber += 1;
     const page = new LedgerPage(this.#pageNumber);
     this.#pages.push(page);
-    this.#turnIn(last ? FULL_PAGE_MS : this.#options.interval);
+    this.#scheduleIn(last ? FULL_PAGE_MS : this.#options.interval);
     return page;
   }
 
-  #turnIn(ms: number): void {
+  #scheduleIn(ms: number): void {
     const due = performance.now() + ms;
     if (due >= this.#due) return;
     clearTimeout(this.#timer);
     this.#due = due;
-    this.#timer = setTimeout(this.#turn, ms);
+    this.#timer = setTimeout(this.#writeDue, ms);
   }
 
-  readonly #turn = (): void => {
+  readonly #writeDue = (): void => {
     this.#due = Infinity;
-    const late = this.#waited(this.#pages[0]) > 2 * this.#options.interval;
-    const went = this.#writePages(late ? LATE_TURN_MS : TURN_MS, (page) => this.#isDue(page));
+    const late = this.#ageOf(this.#pages[0]) > 2 * this.#options.interval;
+    const isWritten = this.#writePages(late ? LATE_TURN_MS : TURN_MS, (page) => this.#isDue(page));
     const [next] = this.#pages;
     if (!next) return;
-    if (!went) this.#turnIn(RETRY_MS);
-    else this.#turnIn(this.#isDue(next) ? 0 : this.#options.interval - this.#waited(next));
+    if (!isWritten) this.#scheduleIn(RETRY_MS);
+    else this.#scheduleIn(this.#isDue(next) ? 0 : this.#options.interval - this.#ageOf(next));
   };
 
-  #waited(page: LedgerPage | undefined): number {
-    return page ? performance.now() - page.begun : 0;
+  #ageOf(page: LedgerPage | undefined): number {
+    return page ? performance.now() - page.createdAt : 0;
   }
 
   #isDue(page: LedgerPage): boolean {
-    return page.rows.length >= PAGE_ROWS || this.#waited(page) >= this.#options.interval;
+    return page.rows.length >= PAGE_ROWS || this.#ageOf(page) >= this.#options.interval;
   }
 
   /** False when it couldn't be written. */
@@ -224,10 +224,10 @@ export class Ledger {
     const end = performance.now() + forMs;
     for (let page = this.#pages[0]; page && isDue(page); page = this.#pages[0]) {
       if (!this.#write(page)) return false;
-      page.written();
+      page.markWritten();
       this.#pending -= page.rows.length;
       this.#pages.shift();
-      this.#ahead?.stored(this.#pages.length > 0 ? page.number : undefined, this.#pageNumber);
+      this.#writeAhead?.stored(this.#pages.length > 0 ? page.number : undefined, this.#pageNumber);
       if (performance.now() > end) break;
     }
     return true;
@@ -236,11 +236,11 @@ export class Ledger {
   #write(page: LedgerPage): boolean {
     try {
       const isWritten = this.#store.write(page);
-      if (isWritten) this.#trouble.over();
-      else this.#trouble.waiting({ pending: this.#pending, dropped: this.#dropped });
+      if (isWritten) this.#health.recordSuccess();
+      else this.#health.recordLock({ pending: this.#pending, dropped: this.#dropped });
       return isWritten;
     } catch (error) {
-      this.#trouble.failed(error, { pending: this.#pending, dropped: this.#dropped });
+      this.#health.recordFailure(error, { pending: this.#pending, dropped: this.#dropped });
       return false;
     }
   }

@@ -35,7 +35,7 @@ const MOST_KEPT = 5_000;
  */
 export class WriteAhead {
   readonly #log: WriteAheadLog;
-  readonly #trouble: LedgerHealth;
+  readonly #health: LedgerHealth;
   /** What couldn't be appended yet. */
   #kept: WriteAheadRecord[] = [];
   /** The page that must be stored before the other segment can be released. */
@@ -46,11 +46,11 @@ export class WriteAhead {
 
   constructor(log: WriteAheadLog, { logger, now }: { logger: GatewayLogger; now: () => number }) {
     this.#log = log;
-    this.#trouble = new LedgerHealth(
+    this.#health = new LedgerHealth(
       {
         failing:
           "the write-ahead file can't be written; requests are answered all the same, but those of this time are lost if the process is killed",
-        over: "the write-ahead file is written again",
+        recovered: "the write-ahead file is written again",
       },
       { log: logger, now },
     );
@@ -101,7 +101,7 @@ export class WriteAhead {
         this.#kept.shift();
       }
       this.#isFailing = this.#isIncomplete;
-      this.#trouble.over();
+      this.#health.recordSuccess();
     } catch (error) {
       this.#failed(error);
       if (this.#kept.length <= MOST_KEPT) return;
@@ -113,6 +113,6 @@ export class WriteAhead {
   #failed(error: unknown): void {
     this.#failures += 1;
     this.#isFailing = true;
-    this.#trouble.failed(messageOf(error), { failures: this.#failures });
+    this.#health.recordFailure(messageOf(error), { failures: this.#failures });
   }
 }

@@ -19,7 +19,7 @@ function setUp(past: Cost = { usd: 0, tokens: 0 }) {
       asked.push([key, since]);
       return ledger.past;
     },
-    warn: (key, _, share) => warnings.push([key, share]),
+    onThreshold: (key, _, share) => warnings.push([key, share]),
   });
   /** What the budgets say once they know what was spent. */
   const ask = async (...request: Parameters<Budgets["hold"]>): Promise<BudgetHold | BudgetRefusal> => {
@@ -176,7 +176,7 @@ test("a ledger that can't be read refuses nobody for good: the next request asks
     now: () => NOON,
     spentSince: () =>
       isBroken ? Promise.reject(new RangeError("broken")) : Promise.resolve({ usd: 2, tokens: 0 }),
-    warn: () => undefined,
+    onThreshold: () => undefined,
   });
   const first = budgets.hold("a", DOLLARS, { usd: 0, tokens: 0 });
   expect(budgets.hold("a", DOLLARS, { usd: 0, tokens: 0 })).toBe(first);
@@ -193,7 +193,7 @@ test("what was read of a period that has ended meanwhile doesn't count in the ne
   const budgets = new Budgets({
     now: () => clock.now,
     spentSince: () => answers[asked++]?.promise ?? Promise.reject(new Error("asked too often")),
-    warn: () => undefined,
+    onThreshold: () => undefined,
   });
   const yesterday = budgets.hold("a", DOLLARS, { usd: 0, tokens: 0 });
   clock.now = MIDNIGHT;

@@ -50,14 +50,14 @@ export interface BudgetsOptions {
   /** Milliseconds since 1970; `Date.now` by default. */
   readonly now?: () => number;
   /** Told once for each key and period when `share` of its budget, at least four fifths, is spent. */
-  warn(key: string, budget: BudgetSettings, share: number): void;
+  onThreshold(key: string, budget: BudgetSettings, share: number): void;
 }
 
 /** What keys may spend in a calendar day, week or month. What was begun in one and ends in the next counts there. */
 export class Budgets {
   readonly #options: BudgetsOptions;
   readonly #now: () => number;
-  readonly #accounts = new Map<string, BudgetState>();
+  readonly #accounts = new Map<string, BudgetAccount>();
 
   constructor(options: BudgetsOptions) {
     this.#options = options;
@@ -72,24 +72,24 @@ export class Budgets {
   hold(key: string, budget: BudgetSettings, estimate: Cost): BudgetHold | BudgetRefusal | Promise<void> {
     const now = this.#now();
     const account = this.#account(key);
-    account.enter(budget, now);
-    if (!account.isRead) return account.read();
+    account.enterPeriod(budget, now);
+    if (!account.isLoaded) return account.load();
     const refusal = account.refusal(budget, now);
     if (refusal) return refusal;
     account.hold(estimate);
-    return new BudgetStateHold(account, estimate, this.#now);
+    return new AccountHold(account, estimate, this.#now);
   }
 
   /** What is in memory: it may lack what was spent before a key's first request of the period. */
   standing(key: string, budget: BudgetSettings): BudgetStanding {
     const account = this.#account(key);
-    account.enter(budget, this.#now());
+    account.enterPeriod(budget, this.#now());
     return account.standing(budget);
   }
 
-  #account(key: string): BudgetState {
+  #account(key: string): BudgetAccount {
     let account = this.#accounts.get(key);
-    if (!account) this.#accounts.set(key, (account = new BudgetState(key, this.#options)));
+    if (!account) this.#accounts.set(key, (account = new BudgetAccount(key, this.#options)));
     return account;
   }
 }
@@ -99,12 +99,12 @@ function sumOf(sum: Cost, added: Cost): Cost {
   return { usd: sum.usd + finite(added.usd), tokens: sum.tokens + finite(added.tokens) };
 }
 
-class BudgetStateHold implements BudgetHold {
-  #account: BudgetState | undefined;
+class AccountHold implements BudgetHold {
+  #account: BudgetAccount | undefined;
   readonly #estimate: Cost;
   readonly #now: () => number;
 
-  constructor(account: BudgetState, estimate: Cost, now: () => number) {
+  constructor(account: BudgetAccount, estimate: Cost, now: () => number) {
     this.#account = account;
     this.#estimate = estimate;
     this.#now = now;
@@ -117,14 +117,14 @@ class BudgetStateHold implements BudgetHold {
 }
 
 /** What one key has spent in the present period, and what is spoken for. */
-class BudgetState {
+class BudgetAccount {
   readonly #key: string;
   readonly #options: BudgetsOptions;
   #budget: BudgetSettings | undefined;
   #period: BudgetPeriod = { start: 0, end: 0 };
   #spent: Cost = NOTHING;
-  #isRead = false;
-  #reading: Promise<void> | undefined;
+  #isLoaded = false;
+  #loading: Promise<void> | undefined;
   #held: Cost = NOTHING;
   #holds = 0;
   #hasWarned = false;
@@ -135,38 +135,38 @@ class BudgetState {
   }
 
   /** Turns to the period that `now` lies in; of the budget, which may be another one than before. */
-  enter(budget: BudgetSettings, now: number): void {
+  enterPeriod(budget: BudgetSettings, now: number): void {
     const isSamePeriod =
       this.#budget?.per === budget.per && now >= this.#period.start && now < this.#period.end;
     this.#budget = budget;
     if (isSamePeriod) return;
     this.#period = budgetPeriod(budget.per, now);
     this.#spent = NOTHING;
-    this.#isRead = false;
-    this.#reading = undefined;
+    this.#isLoaded = false;
+    this.#loading = undefined;
     this.#hasWarned = false;
   }
 
   /** Whether what was spent in this period before it was entered is known. */
-  get isRead(): boolean {
-    return this.#isRead;
+  get isLoaded(): boolean {
+    return this.#isLoaded;
   }
 
   /** Adds what the ledger knows of this period to what was settled since. Rejects where it can't be read. */
-  read(): Promise<void> {
+  load(): Promise<void> {
     const period = this.#period;
-    this.#reading ??= this.#options
+    this.#loading ??= this.#options
       .spentSince(this.#key, period.start)
       .then((spent) => {
         if (period !== this.#period) return;
         this.#spent = sumOf(this.#spent, spent);
-        this.#isRead = true;
+        this.#isLoaded = true;
         this.#warn();
       })
       .finally(() => {
-        if (period === this.#period) this.#reading = undefined;
+        if (period === this.#period) this.#loading = undefined;
       });
-    return this.#reading;
+    return this.#loading;
   }
 
   refusal({ usd, tokens, per }: BudgetSettings, now: number): BudgetRefusal | undefined {
@@ -194,7 +194,7 @@ class BudgetState {
     // Dollars are fractions: rounding must not add up to something that is held by nobody.
     const { usd, tokens } = this.#held;
     this.#held = this.#holds === 0 ? NOTHING : { usd: usd - estimate.usd, tokens: tokens - estimate.tokens };
-    if (this.#budget) this.enter(this.#budget, now);
+    if (this.#budget) this.enterPeriod(this.#budget, now);
     this.#spent = sumOf(this.#spent, spent);
     this.#warn();
   }
@@ -210,6 +210,6 @@ class BudgetState {
     const share = Math.max(this.#spent.usd / usd, this.#spent.tokens / tokens);
     if (share < WARN_SHARE) return;
     this.#hasWarned = true;
-    this.#options.warn(this.#key, budget, share);
+    this.#options.onThreshold(this.#key, budget, share);
   }
 }

@@ -12,9 +12,9 @@ export class ByteBudget {
   }
 
   /** Takes `bytes` for as long as what comes back isn't disposed; undefined when there aren't as many left. */
-  take(bytes: number): BytesTaken | undefined {
-    const taken = new BytesTaken(this.#change);
-    return taken.more(bytes) ? taken : undefined;
+  reserve(bytes: number): ByteReservation | undefined {
+    const taken = new ByteReservation(this.#change);
+    return taken.extend(bytes) ? taken : undefined;
   }
 
   readonly #change = (bytes: number): boolean => {
@@ -25,7 +25,7 @@ export class ByteBudget {
 }
 
 /** Part of a budget, given back by disposing it. */
-export class BytesTaken implements Disposable {
+export class ByteReservation implements Disposable {
   readonly #change: (bytes: number) => boolean;
   #bytes = 0;
 
@@ -38,7 +38,7 @@ export class BytesTaken implements Disposable {
   }
 
   /** Takes `bytes` more; false when there aren't as many left. */
-  more(bytes: number): boolean {
+  extend(bytes: number): boolean {
     if (!this.#change(bytes)) return false;
     this.#bytes += bytes;
     return true;

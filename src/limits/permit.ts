@@ -8,7 +8,7 @@ export interface Permit extends Disposable {
   /** Tokens. */
   readonly reserved: number;
   /** Gives back the concurrent request alone: how many tokens it used is still to be told by `settle`. */
-  leave(): void;
+  releaseConcurrency(): void;
   /** Replaces what was reserved by what was used; also after `dispose`. Only the first call counts. */
   settle(tokens: number): void;
   /**
@@ -22,30 +22,30 @@ export interface Permit extends Disposable {
 export interface PermitOwner {
   readonly id: string;
   /** One of its concurrent requests is over. */
-  leave(): void;
+  released(): void;
 }
 
 /** What a slot holds, apart from the slot itself, so that it can be freed when that is gone. */
 export class PermitState {
-  readonly subject: PermitOwner;
+  readonly owner: PermitOwner;
   readonly reserved: number;
   readonly #tokens: SlidingSum | undefined;
   readonly #entry: number;
-  #hasLeft = false;
+  #isReleased = false;
   #isSettled = false;
   /** What of it counts now, in tokens. */
   #counted: number;
 
   constructor(
-    subject: PermitOwner,
-    log: SlidingSum | undefined,
+    owner: PermitOwner,
+    sum: SlidingSum | undefined,
     { tokens, now }: { tokens: number; now: number },
   ) {
-    this.subject = subject;
-    this.reserved = log ? tokens : 0;
-    this.#tokens = log;
+    this.owner = owner;
+    this.reserved = sum ? tokens : 0;
+    this.#tokens = sum;
     this.#counted = this.reserved;
-    this.#entry = log ? log.add(tokens, now) : 0;
+    this.#entry = sum ? sum.add(tokens, now) : 0;
   }
 
   settle(tokens: number): void {
@@ -54,14 +54,14 @@ export class PermitState {
     this.#count(Math.max(0, tokens));
   }
 
-  leave(): void {
-    if (this.#hasLeft) return;
-    this.#hasLeft = true;
-    this.subject.leave();
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.owner.released();
   }
 
   free(): void {
-    this.leave();
+    this.release();
     if (!this.#isSettled) this.#count(0);
   }
 
@@ -71,36 +71,36 @@ export class PermitState {
   }
 }
 
-export class TakenPermit implements Permit {
-  readonly #taken: PermitState;
-  readonly #forgotten: FinalizationRegistry<PermitState>;
-  #isGuarded = false;
+export class LimitPermit implements Permit {
+  readonly #state: PermitState;
+  readonly #registry: FinalizationRegistry<PermitState>;
+  #isTracked = false;
 
-  constructor(taken: PermitState, forgotten: FinalizationRegistry<PermitState>) {
-    this.#taken = taken;
-    this.#forgotten = forgotten;
+  constructor(state: PermitState, registry: FinalizationRegistry<PermitState>) {
+    this.#state = state;
+    this.#registry = registry;
   }
 
   get reserved(): number {
-    return this.#taken.reserved;
+    return this.#state.reserved;
   }
 
   settle(tokens: number): void {
-    this.#taken.settle(tokens);
+    this.#state.settle(tokens);
   }
 
-  leave(): void {
-    this.#taken.leave();
+  releaseConcurrency(): void {
+    this.#state.release();
   }
 
   trackLeak(): void {
-    if (this.#isGuarded) return;
-    this.#isGuarded = true;
-    this.#forgotten.register(this, this.#taken, this.#taken);
+    if (this.#isTracked) return;
+    this.#isTracked = true;
+    this.#registry.register(this, this.#state, this.#state);
   }
 
   [Symbol.dispose](): void {
-    if (this.#isGuarded) this.#forgotten.unregister(this.#taken);
-    this.#taken.free();
+    if (this.#isTracked) this.#registry.unregister(this.#state);
+    this.#state.free();
   }
 }

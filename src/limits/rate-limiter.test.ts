@@ -155,7 +155,7 @@ test("who is idle is forgotten when others come, and who still counts is not", (
 
 test("a slot that was forgotten is freed, and told", async () => {
   const forgotten: string[] = [];
-  const limiter = new RateLimiter({ now: () => 0, forgotten: (id) => forgotten.push(id) });
+  const limiter = new RateLimiter({ now: () => 0, onLeak: (id) => forgotten.push(id) });
   const who = key({ concurrent_requests: 50, tokens_per_minute: 5_000 });
   const kept = admitted(limiter.admit(who, 100));
   const leak = () => {
@@ -178,7 +178,7 @@ test("whoever leaves gives back its place, and its tokens stay reserved until th
   const who = { id: "key", limits: { concurrent_requests: 1, tokens_per_minute: 100 } };
   const slot = limiter.admit(who, 80);
   if ("limit" in slot) throw new Error("it wasn't admitted");
-  slot.leave();
+  slot.releaseConcurrency();
   expect(limiter.admit(who, 30)).toMatchObject({ limit: "tokens_per_minute" });
   slot.settle(60);
   slot[Symbol.dispose]();

@@ -1,7 +1,7 @@
 import type { LimitSettings } from "../../config/settings.ts";
 import { SlidingSum } from "./sliding-sum.ts";
 import type { Permit } from "./permit.ts";
-import { PermitState, TakenPermit } from "./permit.ts";
+import { PermitState, LimitPermit } from "./permit.ts";
 
 export type { Permit } from "./permit.ts";
 
@@ -46,7 +46,7 @@ export interface RateLimiterOptions {
   /** Milliseconds that never go back; `performance.now` by default. */
   readonly now?: () => number;
   /** Told when a slot of this id was forgotten undisposed. It was freed; but somebody has a bug. */
-  readonly forgotten?: (id: string) => void;
+  readonly onLeak?: (id: string) => void;
 }
 
 /**
@@ -58,13 +58,13 @@ export class RateLimiter {
   readonly #now: () => number;
   readonly #subjects = new Map<string, Subject>();
   #sweepAt = FEW_SUBJECTS;
-  readonly #forgotten: FinalizationRegistry<PermitState>;
+  readonly #registry: FinalizationRegistry<PermitState>;
 
-  constructor({ now = () => performance.now(), forgotten }: RateLimiterOptions = {}) {
+  constructor({ now = () => performance.now(), onLeak }: RateLimiterOptions = {}) {
     this.#now = now;
-    this.#forgotten = new FinalizationRegistry((taken) => {
-      taken.free();
-      forgotten?.(taken.subject.id);
+    this.#registry = new FinalizationRegistry((state) => {
+      state.free();
+      onLeak?.(state.owner.id);
     });
   }
 
@@ -82,12 +82,12 @@ export class RateLimiter {
    * Admits one request that may need `tokens`, a whole number, or says why not; a refusal, the one that has
    * `limit` in it, consumes nothing. Where several limits are in the way it names the one that lasts longest.
    */
-  admit(who: Limited, tokens: number): Permit | LimitRefusal {
+  admit(limited: Limited, tokens: number): Permit | LimitRefusal {
     const now = this.#now();
-    const subject = this.#subject(who.id, now);
-    const refusal = subject.refusal(who.limits, tokens, now);
+    const subject = this.#subject(limited.id, now);
+    const refusal = subject.refusal(limited.limits, tokens, now);
     if (refusal) return refusal;
-    return new TakenPermit(subject.take(who.limits, tokens, now), this.#forgotten);
+    return new LimitPermit(subject.take(limited.limits, tokens, now), this.#registry);
   }
 
   /** What is left of someone's limits now. */
@@ -141,11 +141,11 @@ class Subject {
     if (ofTokens !== undefined && tokens > ofTokens) {
       return { limit: "tokens_per_minute", of: ofTokens, retryAfterMs: undefined };
     }
-    const day = roomIn(this.#day, (limits.requests_per_day ?? Infinity) - 1, now);
-    const minute = roomIn(this.#minute, (limits.requests_per_minute ?? Infinity) - 1, now);
-    const minuteOfTokens = roomIn(this.#tokens, (ofTokens ?? Infinity) - tokens, now);
-    const place = this.running < (limits.concurrent_requests ?? Infinity) ? 0 : CONCURRENT_RETRY_MS;
-    const retryAfterMs = Math.max(day, minute, minuteOfTokens, place);
+    const day = waitIn(this.#day, (limits.requests_per_day ?? Infinity) - 1, now);
+    const minute = waitIn(this.#minute, (limits.requests_per_minute ?? Infinity) - 1, now);
+    const minuteOfTokens = waitIn(this.#tokens, (ofTokens ?? Infinity) - tokens, now);
+    const slot = this.running < (limits.concurrent_requests ?? Infinity) ? 0 : CONCURRENT_RETRY_MS;
+    const retryAfterMs = Math.max(day, minute, minuteOfTokens, slot);
     if (retryAfterMs === 0) return undefined;
     const limit =
       (
@@ -160,15 +160,15 @@ class Subject {
 
   take(limits: LimitSettings, tokens: number, now: number): PermitState {
     this.running += 1;
-    this.#minute = logOf(this.#minute, limits.requests_per_minute, MINUTE_MS);
+    this.#minute = sumFor(this.#minute, limits.requests_per_minute, MINUTE_MS);
     this.#minute?.add(1, now);
-    this.#day = logOf(this.#day, limits.requests_per_day, DAY_MS);
+    this.#day = sumFor(this.#day, limits.requests_per_day, DAY_MS);
     this.#day?.add(1, now);
-    this.#tokens = logOf(this.#tokens, limits.tokens_per_minute, MINUTE_MS);
+    this.#tokens = sumFor(this.#tokens, limits.tokens_per_minute, MINUTE_MS);
     return new PermitState(this, this.#tokens, { tokens, now });
   }
 
-  leave(): void {
+  released(): void {
     this.running -= 1;
   }
 
@@ -190,32 +190,32 @@ class Subject {
   }
 
   isIdle(now: number): boolean {
-    const isEmpty = (log: SlidingSum | undefined) => log?.isEmpty(now) ?? true;
+    const isEmpty = (sum: SlidingSum | undefined) => sum?.isEmpty(now) ?? true;
     return this.running === 0 && isEmpty(this.#minute) && isEmpty(this.#day) && isEmpty(this.#tokens);
   }
 }
 
-/** Whole ms until a log holds at most `most`. */
-function roomIn(log: SlidingSum | undefined, most: number, now: number): number {
-  return log ? log.waitFor(most, now) : 0;
+/** Whole ms until a sum holds at most `most`. */
+function waitIn(sum: SlidingSum | undefined, most: number, now: number): number {
+  return sum ? sum.waitFor(most, now) : 0;
 }
 
-function logOf(
-  log: SlidingSum | undefined,
+function sumFor(
+  sum: SlidingSum | undefined,
   limit: number | undefined,
   length: number,
 ): SlidingSum | undefined {
-  return limit === undefined ? undefined : (log ?? new SlidingSum(length));
+  return limit === undefined ? undefined : (sum ?? new SlidingSum(length));
 }
 
 function allowance(
-  log: SlidingSum | undefined,
+  sum: SlidingSum | undefined,
   limit: number | undefined,
   now: number,
 ): Allowance | undefined {
   if (limit === undefined) return undefined;
-  if (!log) return { limit, remaining: limit, resetMs: 0 };
-  return { limit, remaining: Math.max(0, limit - log.total(now)), resetMs: log.clearIn(now) };
+  if (!sum) return { limit, remaining: limit, resetMs: 0 };
+  return { limit, remaining: Math.max(0, limit - sum.total(now)), resetMs: sum.clearIn(now) };
 }
 
 function nearestExhaustion(one: Allowance, other: Allowance): Allowance {

@@ -85,6 +85,6 @@ class CountLoop extends FailoverLoop<NativeConversation, CountedTokens> {
 
   /** Counting uses no tokens. */
   protected override needed(): RequestEstimate {
-    return { input: 0, output: 0, outputAsked: false };
+    return { input: 0, output: 0, isOutputBounded: false };
   }
 }

@@ -16,7 +16,13 @@ import { outputBounds } from "../usage/output-bounds.ts";
 import type { Plan } from "./admission/route.ts";
 import { takeUpstreamPermit } from "../attempts/upstream-permit.ts";
 import type { ReportedFailure } from "../attempts/verdict.ts";
-import { forClient, moreTelling, telling, tooLarge, whileResting } from "../attempts/verdict.ts";
+import {
+  forClient,
+  moreInformative,
+  informativeness,
+  tooLarge,
+  whileCircuitsOpen,
+} from "../attempts/verdict.ts";
 
 /** A client would rather come back by itself than wait longer than this for another try. */
 const LONGEST_WAIT_MS = 5_000;
@@ -50,21 +56,21 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   protected readonly gateway: Gateway;
   readonly #plan: Plan<R>;
   /** How many of the plan's targets had their turn. */
-  #turn = 0;
+  #next = 0;
   // Nearly all requests need none of the following.
   #again: PendingRetry[] | undefined;
   /** The upstreams that have failed this request, and not because of what it asks. */
   #failed: Set<string> | undefined;
   /** When a target said that it may be asked again, by the age of the request; Infinity: it can't serve this one. */
-  #told: Map<Target, number> | undefined;
+  #retryAt: Map<Target, number> | undefined;
   /** Targets whose upstream is at the limits that gateway.yaml sets it. */
   #limited: Set<Target> | undefined;
   /** Targets that this request was at. */
-  #asked: Set<Target> | undefined;
+  #tried: Set<Target> | undefined;
   /** Upstreams none of whose targets can serve this request, by what one of them said. */
-  #lost: Set<string> | undefined;
+  #failedUpstreams: Set<string> | undefined;
   /** Whether a target that rests was asked because nothing else was left. */
-  #isLast = false;
+  #isLastResort = false;
   #calls = 0;
   #failure: ReportedFailure | undefined;
 
@@ -87,7 +93,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   async run(): Promise<Answer<Content>> {
     for (;;) {
       this.call.cancellation.throwIfCancelled();
-      const next = this.#first() ?? (await this.#retry()) ?? this.#last();
+      const next = this.#first() ?? (await this.#retry()) ?? this.#lastResort();
       if (!next) throw this.#verdict();
       const { upstream, model: upstreamModel } = next.target;
       this.call.note({ upstream: upstream.id, upstreamModel, attempts: next.number });
@@ -102,7 +108,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   /** The next target that this request hasn't been to. */
   #first(): Attempt | undefined {
     while (this.#calls < this.gateway.retry.attempts) {
-      const target = this.#plan.targets[this.#turn++];
+      const target = this.#plan.targets[this.#next++];
       if (!target) return undefined;
       const attempted = this.#mayCall(target) ? this.#enter(target) : undefined;
       if (attempted) return attempted;
@@ -119,7 +125,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
       if (this.#calls >= this.gateway.retry.attempts || wait > LONGEST_WAIT_MS) continue;
       // Neither a circuit that is open for longer nor a spent budget is worth the pause.
       if (this.gateway.targets.wait(next.target) > Math.max(wait, 0)) continue;
-      if (!this.gateway.targets.mayRetry(next.target.upstream.id)) continue;
+      if (!this.gateway.targets.takeRetry(next.target.upstream.id)) continue;
       await pause(wait, this.call.cancellation);
       const attempted = this.#enter(next.target);
       if (attempted) return attempted;
@@ -128,19 +134,21 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   }
 
   /** The target that rests for the shortest time, once: an answer is likelier from there than from nobody. */
-  #last(): Attempt | undefined {
-    if (this.#isLast || this.#calls >= this.gateway.retry.attempts) return undefined;
-    this.#isLast = true;
+  #lastResort(): Attempt | undefined {
+    if (this.#isLastResort || this.#calls >= this.gateway.retry.attempts) return undefined;
+    this.#isLastResort = true;
     const { targets } = this.gateway;
     const resting = this.#plan.targets.filter(
       (target) =>
-        !this.#asked?.has(target) && !this.#limited?.has(target) && !this.#lost?.has(target.upstream.id),
+        !this.#tried?.has(target) &&
+        !this.#limited?.has(target) &&
+        !this.#failedUpstreams?.has(target.upstream.id),
     );
     const [soonest] = resting.sort((one, other) => targets.wait(one) - targets.wait(other));
     if (!soonest) return undefined;
     const { id } = soonest.upstream;
-    if (!this.#failed?.has(id)) targets.called(id);
-    else if (!targets.mayRetry(id)) return undefined;
+    if (!this.#failed?.has(id)) targets.recordCall(id);
+    else if (!targets.takeRetry(id)) return undefined;
     return this.#enter(soonest);
   }
 
@@ -148,10 +156,10 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   #mayCall(target: Target): boolean {
     const { targets } = this.gateway;
     const { id } = target.upstream;
-    if (this.#lost?.has(id) || targets.wait(target) > 0) return false;
+    if (this.#failedUpstreams?.has(id) || targets.wait(target) > 0) return false;
     // An upstream that has failed is tried again also by another model of it.
-    if (this.#failed?.has(id)) return targets.mayRetry(id);
-    targets.called(id);
+    if (this.#failed?.has(id)) return targets.takeRetry(id);
+    targets.recordCall(id);
     return true;
   }
 
@@ -163,14 +171,14 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     );
     if (limitPermit && "limit" in limitPermit) {
       (this.#limited ??= new Set()).add(target);
-      this.#tell(target, this.call.age + (limitPermit.retryAfterMs ?? Infinity));
+      this.#noteRetryAt(target, this.call.age + (limitPermit.retryAfterMs ?? Infinity));
       return undefined;
     }
-    const again = {
-      target: this.#asked?.has(target) ?? false,
+    const isRepeat = {
+      target: this.#tried?.has(target) ?? false,
       upstream: this.#failed?.has(target.upstream.id) ?? false,
     };
-    const entry = { again, last: this.#isLast, body: this.#body, held: limitPermit };
+    const entry = { isRepeat, isLastResort: this.#isLastResort, body: this.#body, limitPermit };
     const permit = this.gateway.targets.enter(target, entry);
     if (!permit) limitPermit?.[Symbol.dispose]();
     return permit && { target, limitPermit, number: ++this.#calls, permit };
@@ -184,30 +192,34 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     if (!UpstreamError.is(error)) throw error;
     const { id } = target.upstream;
     const isUnasked = permit.outcome === "unasked";
-    this.#failure = moreTelling(this.#failure, { error, from: id, telling: telling(error, isUnasked) });
+    this.#failure = moreInformative(this.#failure, {
+      error,
+      from: id,
+      informativeness: informativeness(error, isUnasked),
+    });
     if (error.code === "unsupported" || isUnasked) this.#calls -= 1;
     else this.#report(target, error);
     if (!isUnasked && !this.#mayGoOn(error)) throw ofUpstream(error, { from: id });
     const isHopeless = FAILURES[error.code].blame === "request" || error.code === "no-such-model";
-    this.#tell(target, isHopeless ? Infinity : this.call.age + (error.retryAfterMs ?? 0));
+    this.#noteRetryAt(target, isHopeless ? Infinity : this.call.age + (error.retryAfterMs ?? 0));
     if (!isHopeless) (this.#failed ??= new Set()).add(id);
-    const notBefore = this.#worthAgain(target, error);
+    const notBefore = this.#retryAtAge(target, error);
     if (notBefore !== undefined) (this.#again ??= []).push({ target, notBefore });
-    (this.#asked ??= new Set()).add(target);
-    if (concernsUpstream(error.code) && !error.otherCredential) this.#lose(id, error);
+    (this.#tried ??= new Set()).add(target);
+    if (concernsUpstream(error.code) && !error.otherCredential) this.#giveUpUpstream(id, error);
   }
 
   /** None of an upstream's other targets need be asked. */
-  #lose(id: string, { retryAfterMs = 0 }: UpstreamError): void {
-    (this.#lost ??= new Set()).add(id);
+  #giveUpUpstream(id: string, { retryAfterMs = 0 }: UpstreamError): void {
+    (this.#failedUpstreams ??= new Set()).add(id);
     for (const target of this.#plan.targets) {
-      if (target.upstream.id === id && !this.#told?.has(target))
-        this.#tell(target, this.call.age + retryAfterMs);
+      if (target.upstream.id === id && !this.#retryAt?.has(target))
+        this.#noteRetryAt(target, this.call.age + retryAfterMs);
     }
   }
 
-  #tell(target: Target, comeBack: number): void {
-    (this.#told ??= new Map()).set(target, comeBack);
+  #noteRetryAt(target: Target, comeBack: number): void {
+    (this.#retryAt ??= new Map()).set(target, comeBack);
   }
 
   #mayGoOn(error: UpstreamError): boolean {
@@ -216,13 +228,13 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   }
 
   /** When the same target may be tried again, by the age of the request. */
-  #worthAgain(target: Target, error: UpstreamError): number | undefined {
+  #retryAtAge(target: Target, error: UpstreamError): number | undefined {
     const { age } = this.call;
     if (age > target.upstream.timeouts.total) return undefined;
     if (error.otherCredential) return age;
     if (!PASSING.has(error.code)) return undefined;
     // What the model makes of a request twice it is likely to make of it again.
-    if (error.code === "model-failed" && this.#asked?.has(target)) return undefined;
+    if (error.code === "model-failed" && this.#tried?.has(target)) return undefined;
     const backoff = this.gateway.retry.backoff * 2 ** (this.#calls - 1) * (0.5 + Math.random() / 2);
     return age + Math.max(backoff, error.retryAfterMs ?? 0);
   }
@@ -247,12 +259,12 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     if (soonest === Infinity) return tooLarge(this.request.model, this.needed());
     const target = this.#plan.targets[waits.indexOf(soonest)];
     const cause = target && !this.#limited?.has(target) ? this.gateway.targets.cause(target) : "rate-limited";
-    return whileResting(this.request.model, cause, soonest);
+    return whileCircuitsOpen(this.request.model, cause, soonest);
   }
 
   /** Milliseconds until a target may be worth asking again, as it said itself or as its circuit is open. */
   #wait(target: Target): number {
-    const told = (this.#told?.get(target) ?? 0) - this.call.age;
+    const told = (this.#retryAt?.get(target) ?? 0) - this.call.age;
     return Math.max(told, this.gateway.targets.wait(target));
   }
 }

@@ -44,7 +44,7 @@ function meterBegun(ticket: Ticket<GenerateRequest>, answer: Answer): MeteredAns
   const { exchange, request } = ticket;
   const tracker = new UsageTracker(request, exchange.gateway.tokens);
   ticket.answeredBy(answer, tracker);
-  const events = new MeteredEvents(answer.content, tracker, { ticket, told: request.includeUsage });
+  const events = new MeteredEvents(answer.content, tracker, { ticket, includeUsage: request.includeUsage });
   return new Metered(answer, events);
 }
 
@@ -64,10 +64,10 @@ export async function meterVectors(
 
 /** What an upstream used for the vectors that it was asked for. */
 async function usageOf({ usage }: EmbedResult, { ticket, asked }: VectorLookup): Promise<CountedUsage> {
-  const told = sanitizeUsage(usage ?? {});
-  if (told.input !== undefined) return { type: "usage", usage: told, source: "upstream" };
+  const reported = sanitizeUsage(usage ?? {});
+  if (reported.input !== undefined) return { type: "usage", usage: reported, source: "upstream" };
   const input = await promptTokens(asked, ticket.exchange.gateway.tokens);
-  return { type: "usage", usage: { ...told, input }, source: "estimated" };
+  return { type: "usage", usage: { ...reported, input }, source: "estimated" };
 }
 
 function together({ usage, source }: CountedUsage, reused: VectorLookup["reused"]): CountedUsage {
@@ -89,18 +89,18 @@ export class MeteredEvents extends Stage<NextBatch, Delivered> implements Answer
   readonly source: Batches;
   readonly #tracker: UsageTracker;
   readonly #ticket: Ticket;
-  #told: boolean;
+  #owesUsage: boolean;
 
   constructor(
     events: Batches,
     tracker: UsageTracker,
-    { ticket, told }: { readonly ticket: Ticket; readonly told: boolean },
+    { ticket, includeUsage }: { readonly ticket: Ticket; readonly includeUsage: boolean },
   ) {
     super();
     this.source = events;
     this.#tracker = tracker;
     this.#ticket = ticket;
-    this.#told = told;
+    this.#owesUsage = includeUsage;
   }
 
   async return(): Promise<unknown> {
@@ -119,14 +119,14 @@ export class MeteredEvents extends Stage<NextBatch, Delivered> implements Answer
   take(next: NextBatch): Delivered | Promise<Delivered> | undefined {
     if (next.done) return this.#end();
     this.#ticket.delivering();
-    const said = this.#tracker.take(next.value);
-    return said.length > 0 ? { done: false, value: said } : undefined;
+    const delivered = this.#tracker.take(next.value);
+    return delivered.length > 0 ? { done: false, value: delivered } : undefined;
   }
 
   #end(): Delivered | Promise<Delivered> {
     this.#tracker.complete();
-    if (!this.#told) return END;
-    this.#told = false;
+    if (!this.#owesUsage) return END;
+    this.#owesUsage = false;
     const { known } = this.#tracker;
     return known ? { done: false, value: [known] } : this.#tracker.count().then(batchOf);
   }

@@ -126,11 +126,11 @@ async function streamed(
 ): Promise<Response> {
   const { exchange } = ticket;
   const { limits, headers: cache } = exchange.gateway;
-  const known = answer instanceof Promise ? await knownWithin(answer, limits.earlyHeaders) : answer;
+  const known = answer instanceof Promise ? await answerWithin(answer, limits.earlyHeaders) : answer;
   const beat = endpoint.comment;
   const begun = new Frames(ticket, endpoint, known ?? answer);
   const body = readable(known ? begun : after(beat, begun), {
-    left: exchange.left,
+    left: exchange.onClientLeft,
     beat,
     interval: limits.heartbeat,
   });
@@ -152,7 +152,7 @@ function after(first: string, rest: Chunks): Chunks {
 }
 
 /** The answer, or undefined when there is none yet and the client has waited for headers long enough. */
-function knownWithin(answer: Promise<MeteredAnswer>, ms: number): Promise<MeteredAnswer | undefined> {
+function answerWithin(answer: Promise<MeteredAnswer>, ms: number): Promise<MeteredAnswer | undefined> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms, undefined);
     answer.then(

@@ -22,7 +22,7 @@ interface Secret {
 }
 
 /** The beginning or the end of secrets beside a cut. */
-interface End extends Span {
+interface SecretEnd extends Span {
   readonly secrets: readonly Secret[];
   readonly isOrdinary: boolean;
 }
@@ -38,7 +38,7 @@ export class CutSecrets {
   }
 
   /** The secrets are others. */
-  changed(): void {
+  invalidate(): void {
     this.#byBeginning = undefined;
     this.#byEnd = undefined;
   }
@@ -48,8 +48,8 @@ export class CutSecrets {
     const spans: Span[] = [];
     if (!CUT_MARKS.some((mark) => text.includes(mark))) return spans;
     for (const { index, 0: cut } of text.matchAll(CUTS)) {
-      const before = this.#before(text, index);
-      const after = this.#after(text, index + cut.length);
+      const before = this.#endingBefore(text, index);
+      const after = this.#startingAfter(text, index + cut.length);
       const isBoth =
         before && after && sizeOf(before) + sizeOf(after) >= SHORTEST_END && agree(before, after);
       for (const end of [before, after])
@@ -58,29 +58,29 @@ export class CutSecrets {
     return spans;
   }
 
-  #before(text: string, cut: number): End | undefined {
+  #endingBefore(text: string, cut: number): SecretEnd | undefined {
     this.#byBeginning ??= sorted([...this.#values()].map((value) => secretOf(value, false)));
     const start = Math.max(0, cut - REACH);
     const word = /\S*$/.exec(text.slice(start, cut))?.[0] ?? "";
-    const said = canonicalText(word);
-    for (let length = said.text.length; length >= SHORTEST_OF_BOTH; length--) {
-      const secrets = startingWith(this.#byBeginning, said.text.slice(-length));
+    const canonical = canonicalText(word);
+    for (let length = canonical.text.length; length >= SHORTEST_OF_BOTH; length--) {
+      const secrets = startingWith(this.#byBeginning, canonical.text.slice(-length));
       if (secrets.length === 0) continue;
-      const from = cut - word.length + (said.starts[said.text.length - length] ?? 0);
+      const from = cut - word.length + (canonical.starts[canonical.text.length - length] ?? 0);
       const isOrdinary = secrets.every((secret) => isWord(secret, { text, from, to: cut }, [0, length]));
       return { from, to: cut, secrets, isOrdinary };
     }
     return undefined;
   }
 
-  #after(text: string, cut: number): End | undefined {
+  #startingAfter(text: string, cut: number): SecretEnd | undefined {
     this.#byEnd ??= sorted([...this.#values()].map((value) => secretOf(value, true)));
     const word = /^\S*/.exec(text.slice(cut, cut + REACH))?.[0] ?? "";
-    const said = canonicalText(word);
-    for (let length = said.text.length; length >= SHORTEST_OF_BOTH; length--) {
-      const secrets = startingWith(this.#byEnd, backwards(said.text.slice(0, length)));
+    const canonical = canonicalText(word);
+    for (let length = canonical.text.length; length >= SHORTEST_OF_BOTH; length--) {
+      const secrets = startingWith(this.#byEnd, backwards(canonical.text.slice(0, length)));
       if (secrets.length === 0) continue;
-      const to = cut + (said.ends[length - 1] ?? 0);
+      const to = cut + (canonical.ends[length - 1] ?? 0);
       const isOrdinary = secrets.every((secret) =>
         isWord(secret, { text, from: cut, to }, [secret.key.length - length, secret.key.length]),
       );
@@ -110,7 +110,7 @@ function startingWith(secrets: readonly Secret[], beginning: string): readonly S
   return secrets.slice(first, end);
 }
 
-function agree(before: End, after: End): boolean {
+function agree(before: SecretEnd, after: SecretEnd): boolean {
   const values = new Set(after.secrets.map(({ value }) => value));
   return before.secrets.some(({ value }) => values.has(value));
 }
@@ -123,13 +123,13 @@ function backwards(text: string): string {
   return text.split("").reverse().join("");
 }
 
-interface Written extends Span {
+interface Occurrence extends Span {
   readonly text: string;
 }
 
 function isWord(
   { value, form }: Secret,
-  { text, from, to }: Written,
+  { text, from, to }: Occurrence,
   [start, end]: readonly [number, number],
 ): boolean {
   const written = text.slice(from, to);

@@ -1,7 +1,7 @@
 import { CutSecrets } from "./cut-secrets.ts";
 import { MADE_KEYS } from "../keys/keyring.ts";
 import type { Span } from "./secret-index.ts";
-import { joined, SecretIndex } from "./secret-index.ts";
+import { mergeSpans, SecretIndex } from "./secret-index.ts";
 
 // Shorter ones would tear holes into ordinary words.
 const SHORTEST_SECRET = 6;
@@ -34,7 +34,7 @@ export class Redactor {
     if (secret.length < SHORTEST_SECRET || this.#lasting.has(secret)) return;
     this.#lasting.add(secret);
     this.#index.add(secret);
-    this.#cut.changed();
+    this.#cut.invalidate();
   }
 
   /** A secret that an upstream came by; of these the latest are remembered. */
@@ -47,16 +47,16 @@ export class Redactor {
     this.#rotating.add(secret);
     this.#rotatingCharacters += secret.length;
     this.#index.add(secret);
-    this.#cut.changed();
+    this.#cut.invalidate();
     this.#forgetOldest();
   }
 
   /** The text, with a mask in place of each secret. */
   readonly redact = (text: string): string => {
     const clean = text.replace(MADE_KEYS, MASK);
-    const whole = this.#index.spansIn(clean);
+    const uncut = this.#index.spansIn(clean);
     const cut = this.#cut.spansIn(clean);
-    const spans = cut.length === 0 ? whole : joined([...whole, ...cut]);
+    const spans = cut.length === 0 ? uncut : mergeSpans([...uncut, ...cut]);
     return spans.length === 0 ? clean : masked(clean, spans);
   };
 

@@ -34,7 +34,7 @@ export interface Span {
  */
 export class SecretIndex {
   /** By the hash of each of their windows; numbers may be of secrets that were deleted. */
-  #found = new Map<number, readonly string[]>();
+  #secretsByHash = new Map<number, readonly string[]>();
   /** Which hashes there are, by their first bits: that settles it at nearly each character of a text. */
   #marks = new Uint8Array(2 ** LEAST_MARK_BITS);
   #markBits = LEAST_MARK_BITS;
@@ -47,20 +47,20 @@ export class SecretIndex {
       this.#short.set(secret, [secret, JSON.stringify(secret).slice(1, -1)]);
     }
     for (const hash of hashesOf(forms)) {
-      const alike = this.#found.get(hash) ?? [];
-      if (!alike.includes(secret)) this.#found.set(hash, [...alike, secret]);
+      const alike = this.#secretsByHash.get(hash) ?? [];
+      if (!alike.includes(secret)) this.#secretsByHash.set(hash, [...alike, secret]);
       this.#marks[hash >>> (32 - this.#markBits)] = 1;
     }
-    const bits = Math.ceil(Math.log2(this.#found.size * 16));
+    const bits = Math.ceil(Math.log2(this.#secretsByHash.size * 16));
     if (bits > this.#markBits && bits <= MOST_MARK_BITS) this.#mark(bits);
   }
 
   delete(secret: string): void {
     this.#short.delete(secret);
     for (const hash of hashesOf(formsOf(secret))) {
-      const others = (this.#found.get(hash) ?? []).filter((each) => each !== secret);
-      if (others.length > 0) this.#found.set(hash, others);
-      else this.#found.delete(hash);
+      const others = (this.#secretsByHash.get(hash) ?? []).filter((each) => each !== secret);
+      if (others.length > 0) this.#secretsByHash.set(hash, others);
+      else this.#secretsByHash.delete(hash);
     }
   }
 
@@ -69,13 +69,13 @@ export class SecretIndex {
     const spans: Span[] = [];
     for (const written of this.#short.values()) for (const each of written) addAll(spans, text, each);
     if (this.#mayHold(text)) this.#addForms(spans, text);
-    return spans.length > 1 ? joined(spans) : spans;
+    return spans.length > 1 ? mergeSpans(spans) : spans;
   }
 
   #mark(bits: number): void {
     this.#markBits = bits;
     this.#marks = new Uint8Array(2 ** bits);
-    for (const hash of this.#found.keys()) this.#marks[hash >>> (32 - bits)] = 1;
+    for (const hash of this.#secretsByHash.keys()) this.#marks[hash >>> (32 - bits)] = 1;
   }
 
   /** Whether the text has a window of a secret. */
@@ -96,26 +96,26 @@ export class SecretIndex {
       } else at++;
       if (value === 0) continue;
       hash = next(hash, value);
-      if (marks[hash >>> shift] === 1 && this.#found.has(hash)) return true;
+      if (marks[hash >>> shift] === 1 && this.#secretsByHash.has(hash)) return true;
     }
     return false;
   }
 
   #addForms(spans: Span[], original: string): void {
-    const said = canonicalText(original);
+    const canonical = canonicalText(original);
     const forms = new Map<string, readonly SecretForm[]>();
     let hash = 0;
     let covered = 0;
-    for (let end = 1; end <= said.text.length; end++) {
-      hash = next(hash, valueOf(readAt(said.text, end - 1)));
+    for (let end = 1; end <= canonical.text.length; end++) {
+      hash = next(hash, valueOf(readAt(canonical.text, end - 1)));
       if (end < WINDOW || end <= covered) continue;
-      for (const secret of this.#found.get(hash) ?? []) {
+      for (const secret of this.#secretsByHash.get(hash) ?? []) {
         const known = forms.get(secret) ?? formsOf(secret);
         forms.set(secret, known);
-        const match = longestLeak({ secret, forms: known }, { original, said, at: end - WINDOW });
+        const match = longestLeak({ secret, forms: known }, { original, canonical, at: end - WINDOW });
         if (!match) continue;
         covered = Math.max(covered, match.to);
-        spans.push(spanOf(match, original, said));
+        spans.push(spanOf(match, original, canonical));
       }
     }
   }
@@ -141,13 +141,13 @@ function hashesOf(forms: readonly SecretForm[]): ReadonlySet<number> {
 }
 
 /** A text that is searched, and where in its canonical text a window of a secret stands. */
-interface Place {
+interface TextPosition {
   readonly original: string;
-  readonly said: CanonicalText;
+  readonly canonical: CanonicalText;
   readonly at: number;
 }
 
-interface Sought {
+interface SecretForms {
   readonly secret: string;
   readonly forms: readonly SecretForm[];
 }
@@ -157,19 +157,23 @@ interface Leak extends Span {
 }
 
 /** The longest part of a secret's form around a place that is to be masked. */
-function longestLeak({ secret, forms }: Sought, { original, said, at }: Place): Leak | undefined {
+function longestLeak(
+  { secret, forms }: SecretForms,
+  { original, canonical, at }: TextPosition,
+): Leak | undefined {
   let longest: Leak | undefined;
-  const window = said.text.slice(at, at + WINDOW);
+  const window = canonical.text.slice(at, at + WINDOW);
   for (const form of forms) {
     for (let own = form.text.indexOf(window); own >= 0; own = form.text.indexOf(window, own + 1)) {
       let before = 0;
-      while (before < own && before < at && form.text[own - before - 1] === said.text[at - before - 1])
+      while (before < own && before < at && form.text[own - before - 1] === canonical.text[at - before - 1])
         before++;
       let length = WINDOW;
-      while (own + length < form.text.length && form.text[own + length] === said.text[at + length]) length++;
+      while (own + length < form.text.length && form.text[own + length] === canonical.text[at + length])
+        length++;
       const [from, to] = [at - before, at + length];
       if (longest && to - from <= longest.to - longest.from) continue;
-      const [start, end] = [said.starts[from] ?? 0, said.ends[to - 1] ?? 0];
+      const [start, end] = [canonical.starts[from] ?? 0, canonical.ends[to - 1] ?? 0];
       const match = {
         form,
         from: own - before,
@@ -184,8 +188,8 @@ function longestLeak({ secret, forms }: Sought, { original, said, at }: Place): 
 }
 
 /** Of an encoded secret the whole word is masked: its first and last characters may hold bits of others, too. */
-function spanOf({ from, to, encoding }: Leak, original: string, said: CanonicalText): Span {
-  let [start, end] = [said.starts[from] ?? 0, said.ends[to - 1] ?? 0];
+function spanOf({ from, to, encoding }: Leak, original: string, canonical: CanonicalText): Span {
+  let [start, end] = [canonical.starts[from] ?? 0, canonical.ends[to - 1] ?? 0];
   if (encoding !== "plain") {
     const isOfWord = (character: string | undefined) => /^[\w+/=-]$/.test(character ?? "");
     while (isOfWord(original[start - 1])) start--;
@@ -200,13 +204,13 @@ function addAll(spans: Span[], text: string, secret: string): void {
 }
 
 /** The same parts in order, those made one that overlap. */
-export function joined(spans: readonly Span[]): Span[] {
-  const apart: Span[] = [];
+export function mergeSpans(spans: readonly Span[]): Span[] {
+  const merged: Span[] = [];
   for (const span of [...spans].sort((one, other) => one.from - other.from)) {
-    const last = apart.at(-1);
+    const last = merged.at(-1);
     if (last && span.from < last.to)
-      apart[apart.length - 1] = { from: last.from, to: Math.max(last.to, span.to) };
-    else apart.push(span);
+      merged[merged.length - 1] = { from: last.from, to: Math.max(last.to, span.to) };
+    else merged.push(span);
   }
-  return apart;
+  return merged;
 }

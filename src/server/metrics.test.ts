@@ -58,7 +58,7 @@ async function linesOf(part: Partial<MetricsSources>): Promise<string[]> {
 }
 
 /** A request that comes to a target for the first time. */
-const FIRST = { again: { target: false, upstream: false }, last: false, body: () => 1 };
+const FIRST = { isRepeat: { target: false, upstream: false }, isLastResort: false, body: () => 1 };
 
 test("states of circuits and pools are read when somebody asks, and a status that fails is left out", async () => {
   const pooled = upstreamOf("pooled", () => ({ credentials: { states: { fresh: 2, dead: 1 }, waiting: 0 } }));

@@ -23,11 +23,11 @@ export interface TargetState {
 }
 
 interface AttemptPermitOptions {
-  readonly pass: CircuitPermit;
-  readonly upstreamPass: CircuitPermit;
+  readonly permit: CircuitPermit;
+  readonly upstreamPermit: CircuitPermit;
   readonly now: () => number;
-  readonly changed: ((change: CircuitChange) => void) | undefined;
-  readonly held: Disposable | undefined;
+  readonly onCircuitChange: ((change: CircuitChange) => void) | undefined;
+  readonly limitPermit: Disposable | undefined;
 }
 
 /**
@@ -54,46 +54,51 @@ export class AttemptPermit {
   /** The answer has begun; after so many ms where its first event was waited for, and not its end. */
   firstEvent(ms?: number): void {
     const { circuit, upstream, load } = this.#state;
-    const { pass, upstreamPass, now } = this.#options;
+    const { permit, upstreamPermit, now } = this.#options;
     const at = now();
     const before = circuit.state(at);
     const upstreamBefore = upstream.state(at);
-    pass.answered();
-    upstreamPass.answered();
-    this.#tell(circuit, before, at);
-    this.#tell(upstream, upstreamBefore, at);
-    if (ms !== undefined) load.answeredAfter(ms, at);
+    permit.answered();
+    upstreamPermit.answered();
+    this.#reportChange(circuit, before, at);
+    this.#reportChange(upstream, upstreamBefore, at);
+    if (ms !== undefined) load.recordFirstEvent(ms, at);
   }
 
   end(outcome: Outcome): void {
     if (this.#outcome !== undefined) return;
     this.#outcome = outcome;
     const { circuit, upstream, load } = this.#state;
-    const { pass, upstreamPass, now, held } = this.#options;
-    held?.[Symbol.dispose]();
-    load.ended();
+    const { permit, upstreamPermit, now, limitPermit } = this.#options;
+    limitPermit?.[Symbol.dispose]();
+    load.end();
     const at = now();
     const before = circuit.state(at);
     const upstreamBefore = upstream.state(at);
-    const isUpstreams = typeof outcome === "object" && concernsUpstream(outcome.code);
-    pass.ended(isUpstreams ? "abandoned" : outcome, at);
-    upstreamPass.ended(isUpstreams ? outcome : reached(outcome), at);
-    this.#tell(circuit, before, at);
-    this.#tell(upstream, upstreamBefore, at);
+    const isOfUpstream = typeof outcome === "object" && concernsUpstream(outcome.code);
+    permit.ended(isOfUpstream ? "abandoned" : outcome, at);
+    upstreamPermit.ended(isOfUpstream ? outcome : connectionOutcome(outcome), at);
+    this.#reportChange(circuit, before, at);
+    this.#reportChange(upstream, upstreamBefore, at);
   }
 
   /** Says so when what was done has opened or closed a circuit. */
-  #tell(circuit: Circuit, before: CircuitState, now: number): void {
+  #reportChange(circuit: Circuit, before: CircuitState, now: number): void {
     const state = circuit.state(now);
     if (state === before) return;
     const { upstream } = this.#target;
     const target = circuit === this.#state.upstream ? `${upstream.id}/*` : targetName(this.#target);
-    this.#options.changed?.({ target, state, cause: circuit.cause, ms: Math.round(circuit.wait(now)) });
+    this.#options.onCircuitChange?.({
+      target,
+      state,
+      cause: circuit.cause,
+      ms: Math.round(circuit.wait(now)),
+    });
   }
 }
 
 /** What an outcome says of the way to the upstream: who answers, be it with a failure, was reached. */
-function reached(outcome: Outcome): Outcome {
+function connectionOutcome(outcome: Outcome): Outcome {
   if (typeof outcome !== "object") return outcome;
   return outcome.code === "timeout" ? "abandoned" : "ok";
 }

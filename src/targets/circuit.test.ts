@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { UpstreamErrorCode } from "../contract/index.ts";
-import type { Entry, Outcome } from "./circuit.ts";
+import type { CircuitEntry, Outcome } from "./circuit.ts";
 import { Circuit } from "./circuit.ts";
 
 const settings = { window: 30_000, failures: 5, cooldown: 30_000 };
@@ -12,7 +12,7 @@ function failing(code: UpstreamErrorCode, retryAfterMs?: number): Outcome {
 
 let bodies = 0;
 /** A request that comes for the first time, with a body of its own. */
-const FIRST: Entry = { again: false, last: false, body: () => bodies++ };
+const FIRST: CircuitEntry = { isRepeat: false, isLastResort: false, body: () => bodies++ };
 
 /** A circuit and a time that only goes when told. */
 function drive(circuit = new Circuit(settings)) {
@@ -20,12 +20,12 @@ function drive(circuit = new Circuit(settings)) {
   return {
     circuit,
     pass: (ms: number) => (now += ms),
-    call: (outcome: Outcome, entry: Partial<Entry> = {}) => {
+    call: (outcome: Outcome, entry: Partial<CircuitEntry> = {}) => {
       const pass = circuit.enter(now, { ...FIRST, ...entry });
       pass?.ended(outcome, now);
       return pass !== undefined;
     },
-    enter: (entry: Partial<Entry> = {}) => circuit.enter(now, { ...FIRST, ...entry }),
+    enter: (entry: Partial<CircuitEntry> = {}) => circuit.enter(now, { ...FIRST, ...entry }),
     now: () => now,
     state: () => circuit.state(now),
     wait: () => circuit.wait(now),
@@ -125,7 +125,7 @@ test("requests count, and not their tries", () => {
   const it = drive();
   for (let i = 0; i < 4; i++) {
     it.call(failing("failed"));
-    for (let tries = 0; tries < 5; tries++) it.call(failing("failed"), { again: true });
+    for (let tries = 0; tries < 5; tries++) it.call(failing("failed"), { isRepeat: true });
   }
   expect(it.state()).toBe("closed");
   it.call(failing("failed"));
@@ -165,8 +165,12 @@ test("what the model makes of a request is a sign of life", () => {
 test("the last resort passes an open circuit one at a time, and closes it by an answer", () => {
   const it = drive();
   for (let i = 0; i < 5; i++) it.call(failing("unavailable"));
-  const probe = it.enter({ last: true });
-  expect([probe !== undefined, it.enter({ last: true }), it.enter()]).toEqual([true, undefined, undefined]);
+  const probe = it.enter({ isLastResort: true });
+  expect([probe !== undefined, it.enter({ isLastResort: true }), it.enter()]).toEqual([
+    true,
+    undefined,
+    undefined,
+  ]);
   probe?.answered();
   expect([it.state(), it.enter() !== undefined]).toEqual(["closed", true]);
 });
@@ -174,12 +178,12 @@ test("the last resort passes an open circuit one at a time, and closes it by an 
 test("and a pause a few at a time, and leaves it as it is", () => {
   const it = drive();
   it.call(failing("rate-limited", 20_000));
-  const passed = Array.from({ length: 5 }, () => it.enter({ last: true }));
+  const passed = Array.from({ length: 5 }, () => it.enter({ isLastResort: true }));
   expect(passed.filter((pass) => pass !== undefined)).toHaveLength(3);
   passed[0]?.ended("ok", it.now());
   passed[1]?.ended(failing("rate-limited", 30_000), it.now());
   expect([it.enter(), it.wait()]).toEqual([undefined, 30_000]);
-  expect(it.enter({ last: true })).toBeDefined();
+  expect(it.enter({ isLastResort: true })).toBeDefined();
 });
 
 test("an answer to a request from before it opened doesn't close it", () => {

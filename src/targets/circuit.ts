@@ -22,11 +22,11 @@ export type Outcome =
   | { readonly code: UpstreamErrorCode; readonly retryAfterMs?: number | undefined };
 
 /** What a circuit is told of a request that wants to pass. */
-export interface Entry {
+export interface CircuitEntry {
   /** The request has been here before: neither the call nor its failure counts once more. */
-  readonly again: boolean;
+  readonly isRepeat: boolean;
   /** It passes although the circuit is open or pausing, because nothing else is left for it. */
-  readonly last: boolean;
+  readonly isLastResort: boolean;
   /** Tells request bodies apart; asked only after a failure. */
   readonly body: () => string | number | bigint;
 }
@@ -101,60 +101,60 @@ export class Circuit {
   }
 
   /** Whether a request may pass that nothing else is left for. */
-  allowsLast(now: number): boolean {
+  allowsLastResort(now: number): boolean {
     if (this.#open) return this.#probe === undefined;
     return now >= this.#until || this.#lastResorts < LAST_RESORTS;
   }
 
   /** Lets a request pass, which must then say how it ended; undefined when none may. */
-  enter(now: number, entry: Entry): CircuitPermit | undefined {
-    if (entry.last ? !this.allowsLast(now) : this.wait(now) > 0) return undefined;
-    if (!entry.again) this.#calls.add(now);
+  enter(now: number, entry: CircuitEntry): CircuitPermit | undefined {
+    if (entry.isLastResort ? !this.allowsLastResort(now) : this.wait(now) > 0) return undefined;
+    if (!entry.isRepeat) this.#calls.add(now);
     const isLastResort = !this.#open && now < this.#until;
-    const pass = new CircuitPermit(this, entry, isLastResort);
-    if (this.#open) this.#probe = pass;
+    const permit = new CircuitPermit(this, entry, isLastResort);
+    if (this.#open) this.#probe = permit;
     if (isLastResort) this.#lastResorts += 1;
-    return pass;
+    return permit;
   }
 
   /** For a pass: a probe has done its work as soon as an answer begins, and nobody need wait until a long one has ended. */
-  answered(pass: CircuitPermit): void {
-    if (this.#probe !== pass) return;
+  answered(permit: CircuitPermit): void {
+    if (this.#probe !== permit) return;
     this.#probe = undefined;
-    this.#alive(true);
+    this.#recovered(true);
   }
 
   /** For a pass. */
-  ended(pass: CircuitPermit, outcome: Outcome, now: number): void {
-    const probe = this.#probe === pass;
+  ended(permit: CircuitPermit, outcome: Outcome, now: number): void {
+    const probe = this.#probe === permit;
     if (probe) this.#probe = undefined;
-    if (pass.isLastResort) this.#lastResorts -= 1;
+    if (permit.isLastResort) this.#lastResorts -= 1;
     if (outcome === "abandoned" || outcome === "unasked") return;
     if (outcome === "ok") return this.#succeeded(probe);
     const { code, retryAfterMs = 0 } = outcome;
     const { blame, counts } = FAILURES[code];
-    if (blame === "request" || blame === "model") this.#alive(probe);
-    else if (counts !== "never" && (probe || this.#condemns(code, pass.entry, now)))
-      this.#openUp(code, retryAfterMs, now);
+    if (blame === "request" || blame === "model") this.#recovered(probe);
+    else if (counts !== "never" && (probe || this.#reachesThreshold(code, permit.entry, now)))
+      this.#trip(code, retryAfterMs, now);
     else if (counts !== "never" || code === "rate-limited") this.#pause(code, retryAfterMs, now);
   }
 
   /** Counts a failure; true when it is one too many. */
-  #condemns(code: UpstreamErrorCode, { again, body }: Entry, now: number): boolean {
-    if (again) return false;
+  #reachesThreshold(code: UpstreamErrorCode, { isRepeat, body }: CircuitEntry, now: number): boolean {
+    if (isRepeat) return false;
     const { blame, counts } = FAILURES[code];
     if (blame === "credential") return ++this.#rejections >= this.#settings.failures;
     if (counts === "request") {
       this.#streak.add(now);
       this.#hasStreak = true;
     }
-    if (this.#isNews(body(), now)) this.#failures.add(now);
+    if (this.#isNewBody(body(), now)) this.#failures.add(now);
     const failures = Math.max(this.#streak.total(now), this.#failures.total(now));
     return failures >= this.#settings.failures && failures >= FAILING_SHARE * this.#calls.total(now);
   }
 
   /** Whether a body hasn't failed here of late. */
-  #isNews(body: string | number | bigint, now: number): boolean {
+  #isNewBody(body: string | number | bigint, now: number): boolean {
     const bodies = (this.#bodies ??= new Map());
     const before = bodies.get(body);
     bodies.delete(body);
@@ -167,11 +167,11 @@ export class Circuit {
   #succeeded(probe: boolean): void {
     if (this.#hasStreak) this.#streak.clear();
     this.#hasStreak = false;
-    this.#alive(probe);
+    this.#recovered(probe);
   }
 
   /** A request that began before the circuit opened says nothing about it now: only the probe closes it. */
-  #alive(probe: boolean): void {
+  #recovered(probe: boolean): void {
     this.#rejections = 0;
     if (!probe) return;
     this.#open = false;
@@ -182,7 +182,7 @@ export class Circuit {
     this.#bodies = undefined;
   }
 
-  #openUp(code: UpstreamErrorCode, retryAfterMs: number, now: number): void {
+  #trip(code: UpstreamErrorCode, retryAfterMs: number, now: number): void {
     this.#open = true;
     this.#pause(code, Math.max(this.#settings.cooldown, retryAfterMs), now);
   }
@@ -198,11 +198,11 @@ export class Circuit {
 
 /** A request that was let through; it must say how it ended, whatever happens. */
 export class CircuitPermit {
-  readonly entry: Entry;
+  readonly entry: CircuitEntry;
   readonly isLastResort: boolean;
   readonly #circuit: Circuit;
 
-  constructor(circuit: Circuit, entry: Entry, isLastResort: boolean) {
+  constructor(circuit: Circuit, entry: CircuitEntry, isLastResort: boolean) {
     this.#circuit = circuit;
     this.entry = entry;
     this.isLastResort = isLastResort;

@@ -31,9 +31,9 @@ export function listedModels(list: unknown, { models: allowed }: OpenUpstream): 
   for (const model of list as readonly unknown[]) {
     const id: unknown = typeof model === "object" && model !== null && "id" in model ? model.id : undefined;
     if (typeof id !== "string") throw new TypeError("models() gave a model without an `id`");
-    const place = !allowed || matchesAny(allowed, id) ? offered : others;
-    if (!isUsable(id) || place.length >= MAX_MODELS) leftOut += 1;
-    else place.push(boundedModel(id, model as Partial<Model>));
+    const group = !allowed || matchesAny(allowed, id) ? offered : others;
+    if (!isUsable(id) || group.length >= MAX_MODELS) leftOut += 1;
+    else group.push(boundedModel(id, model as Partial<Model>));
   }
   const known = [...offered, ...others.slice(0, MAX_MODELS - offered.length)];
   const byId = new Map(known.toReversed().map((model) => [model.id, model]));

@@ -34,7 +34,7 @@ interface CatalogEntry {
   /** Why asking for it has failed, where there was none before. */
   failure: string | undefined;
   /** Whether it was out of reach when it was last asked. */
-  isSilent: boolean;
+  isUnreachable: boolean;
   /** When it was last asked, and is to be asked again, by `now`. */
   askedAt: number;
   due: number;
@@ -105,25 +105,25 @@ export class ModelCatalog {
     for (const upstream of this.#upstreams) this.#refresh(upstream);
     const listing = this.#listingOf(id);
     if (listing.length > 0) return listing;
-    const missing = this.#upstreams.flatMap((upstream) => this.#missing(upstream, id) ?? []);
-    return missing.length > 0 ? this.#awaited(id, missing) : listing;
+    const missing = this.#upstreams.flatMap((upstream) => this.#requestMissing(upstream, id) ?? []);
+    return missing.length > 0 ? this.#whenListed(id, missing) : listing;
   }
 
   /** Resolves when the list that names the model is there, or none of those that are missing is awaited any more. */
-  #awaited(id: string, missing: readonly Promise<void>[]): Promise<readonly OpenUpstream[]> {
+  #whenListed(id: string, missing: readonly Promise<void>[]): Promise<readonly OpenUpstream[]> {
     return new Promise((resolve) => {
       let left = missing.length;
-      const came = (): void => {
+      const onSettled = (): void => {
         left -= 1;
         const listing = this.#listingOf(id);
         if (listing.length > 0 || left === 0) resolve(listing);
       };
-      for (const list of missing) void list.then(came);
+      for (const list of missing) void list.then(onSettled);
     });
   }
 
   /** The list of an upstream that has none and may have the model, asked for unless that was done just now. */
-  #missing(upstream: OpenUpstream, id: string): Promise<void> | undefined {
+  #requestMissing(upstream: OpenUpstream, id: string): Promise<void> | undefined {
     const catalog = this.#of(upstream);
     if (catalog.isListed || (upstream.models && !matchesAny(upstream.models, id))) return undefined;
     if (!catalog.loading && this.#now() >= catalog.askedAt + NEEDED_RETRY_MS) this.#load(upstream, catalog);
@@ -148,8 +148,8 @@ export class ModelCatalog {
   /** The upstreams that have never said what they offer, because they are out of reach or have not answered yet. */
   unreachable(): readonly OpenUpstream[] {
     return this.#upstreams.filter((upstream) => {
-      const { isListed, isSilent, failure, loading } = this.#of(upstream);
-      return !isListed && (isSilent || (failure === undefined && loading !== undefined));
+      const { isListed, isUnreachable, failure, loading } = this.#of(upstream);
+      return !isListed && (isUnreachable || (failure === undefined && loading !== undefined));
     });
   }
 
@@ -187,7 +187,7 @@ export class ModelCatalog {
         models: NO_MODELS,
         isListed: false,
         failure: undefined,
-        isSilent: false,
+        isUnreachable: false,
         askedAt: -Infinity,
         due: -Infinity,
         loading: undefined,
@@ -223,11 +223,11 @@ export class ModelCatalog {
       catalog.models = models;
       this.#listing = undefined;
       catalog.isListed = true;
-      catalog.isSilent = false;
+      catalog.isUnreachable = false;
       catalog.due = this.#now() + FRESH_MS;
     } catch (error) {
       if (!catalog.isListed) catalog.failure = messageOf(error);
-      catalog.isSilent = deadline.aborted || (UpstreamError.is(error) && OUT_OF_REACH.has(error.code));
+      catalog.isUnreachable = deadline.aborted || (UpstreamError.is(error) && OUT_OF_REACH.has(error.code));
       catalog.due = this.#now() + RETRY_MS;
       this.#log.warn("listing an upstream's models failed", {
         upstream: upstream.id,

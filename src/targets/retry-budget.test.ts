@@ -13,7 +13,7 @@ test("a busy one may retry a fifth of its calls, and no storm comes of a dead up
   let extra = 0;
   for (let i = 0; i < 10_000; i++) {
     const now = i; // a thousand calls a second
-    budget.called(now);
+    budget.recordCall(now);
     for (let again = 0; again < 2; again++) if (budget.take(now)) extra += 1;
   }
   expect(extra).toBeLessThanOrEqual(0.2 * 10_000 + 3);
@@ -31,7 +31,7 @@ test("in any ten seconds the extra calls stay within the share of the calls that
       for (const { after, retry } of events) {
         now += after;
         if (!retry) {
-          budget.called(now);
+          budget.recordCall(now);
           calls.push(now);
         } else if (budget.take(now)) extra.push(now);
         // The window slides in tenths, so it may look back one tenth further.

@@ -73,7 +73,7 @@ test("a route to an upstream that isn't open has no targets, and is still the ro
 });
 
 test("all ways of a name are known, the one that is taken first", () => {
-  const ways = (model: string) => [...table.ways(model)].map(({ via }) => via);
+  const ways = (model: string) => [...table.matches(model)].map(({ via }) => via);
   expect(ways("gpt-4")).toEqual(["route gpt-4", "route gpt-*"]);
   expect(ways("a/pinned")).toEqual(["route a/pinned", "address a/pinned"]);
   expect(ways("nobody/x")).toEqual([]);

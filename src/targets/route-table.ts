@@ -59,19 +59,20 @@ export class RouteTable {
 
   /** Where a name leads; undefined when the file has nothing for it. */
   resolve(model: string): Resolution | undefined {
-    return this.ways(model).next().value;
+    return this.matches(model).next().value;
   }
 
   /** Every way that the file has for a name. The first is taken. */
-  *ways(model: string): Generator<Resolution, undefined> {
+  *matches(model: string): Generator<Resolution, undefined> {
     const exact = this.#exact.get(model);
-    if (exact) yield this.#by(exact, model);
-    for (const route of this.#patterns) if (matchesPattern(route.model, model)) yield this.#by(route, model);
+    if (exact) yield this.#resolutionOf(exact, model);
+    for (const route of this.#patterns)
+      if (matchesPattern(route.model, model)) yield this.#resolutionOf(route, model);
     const address = this.address(model);
     if (address) yield address;
   }
 
-  #by(route: RouteSettings, asked: string): Resolution {
+  #resolutionOf(route: RouteSettings, asked: string): Resolution {
     const { model, strategy, on_context_length: onContextLength, targets } = route;
     const absent = targets.map(({ upstream }) => upstream).filter((id) => !this.#upstreams.has(id));
     return {

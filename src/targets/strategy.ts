@@ -14,7 +14,7 @@ export interface Candidate {
   readonly firstEvent: number | undefined;
 }
 
-export interface Choosing {
+export interface StrategyContext {
   /** Whom `sticky` keeps with one target: the request's user, or the key. */
   readonly stickyKey: string;
   /** From 0 up to 1, as Math.random. */
@@ -25,10 +25,10 @@ export interface Choosing {
  * The order in which a route's targets are tried. All of them stay in it: what a strategy puts last still
  * serves when the others fail.
  */
-export function order<T extends Candidate>(
+export function orderTargets<T extends Candidate>(
   strategy: Strategy,
   targets: readonly T[],
-  choosing: Choosing,
+  choosing: StrategyContext,
 ): T[] {
   switch (strategy) {
     case "failover":

@@ -15,19 +15,19 @@ export interface TargetStateSettings {
   /** The share of an upstream's calls that may be retries. */
   readonly retryShare: number;
   /** Told when a target's circuit opens or closes. */
-  readonly changed?: (change: CircuitChange) => void;
+  readonly onCircuitChange?: (change: CircuitChange) => void;
 }
 
 /** What a request says of itself when it goes to a target. */
-export interface Arrival {
+export interface AttemptEntry {
   /** It has been at this target before, or at the upstream. */
-  readonly again: { readonly target: boolean; readonly upstream: boolean };
+  readonly isRepeat: { readonly target: boolean; readonly upstream: boolean };
   /** It goes there although the target rests, because nothing else is left for it. */
-  readonly last: boolean;
+  readonly isLastResort: boolean;
   /** Tells request bodies apart; asked only after a failure. */
   readonly body: () => string | number | bigint;
   /** What the attempt holds of the upstream's limits: disposed of at its end. */
-  readonly held?: Disposable | undefined;
+  readonly limitPermit?: Disposable | undefined;
 }
 
 /** The health and the load of every target, and the health and the retry budget of every upstream. */
@@ -61,7 +61,7 @@ export class TargetStates {
       const upstream = this.#upstream(target.upstream.id).circuit;
       state = { circuit: new Circuit(health), upstream, load: new Load() };
       // Where all that is known says more, this one is known to its own request alone.
-      if (this.#states.size < MAX_TARGETS || this.#forgetOne()) this.#states.set(name, state);
+      if (this.#states.size < MAX_TARGETS || this.#evictOne()) this.#states.set(name, state);
     }
     return state;
   }
@@ -87,21 +87,25 @@ export class TargetStates {
   }
 
   /** Lets a request go there; undefined while the circuit of the target or of its upstream is open. */
-  enter(target: Target, { again, last, body, held }: Arrival): AttemptPermit | undefined {
+  enter(
+    target: Target,
+    { isRepeat, isLastResort, body, limitPermit }: AttemptEntry,
+  ): AttemptPermit | undefined {
     const state = this.of(target);
     const now = this.#now();
-    if (last && !state.upstream.allowsLast(now)) return undefined;
-    if (!last && state.upstream.wait(now) > 0) return undefined;
-    const pass = state.circuit.enter(now, { again: again.target, last, body });
-    const upstreamPass = pass && state.upstream.enter(now, { again: again.upstream, last, body });
-    if (!upstreamPass) return undefined;
-    state.load.began();
+    if (isLastResort && !state.upstream.allowsLastResort(now)) return undefined;
+    if (!isLastResort && state.upstream.wait(now) > 0) return undefined;
+    const permit = state.circuit.enter(now, { isRepeat: isRepeat.target, isLastResort, body });
+    const upstreamPermit =
+      permit && state.upstream.enter(now, { isRepeat: isRepeat.upstream, isLastResort, body });
+    if (!upstreamPermit) return undefined;
+    state.load.start();
     return new AttemptPermit(target, state, {
-      pass,
-      upstreamPass,
-      held,
+      permit,
+      upstreamPermit,
+      limitPermit,
       now: this.#now,
-      changed: this.#settings.changed,
+      onCircuitChange: this.#settings.onCircuitChange,
     });
   }
 
@@ -113,12 +117,12 @@ export class TargetStates {
   }
 
   /** A request's first call to an upstream, by which its retry budget is measured. */
-  called(upstream: string): void {
-    this.#upstream(upstream).budget.called(this.#now());
+  recordCall(upstream: string): void {
+    this.#upstream(upstream).budget.recordCall(this.#now());
   }
 
   /** Takes one retry from an upstream's budget, if there is one. */
-  mayRetry(upstream: string): boolean {
+  takeRetry(upstream: string): boolean {
     return this.#upstream(upstream).budget.take(this.#now());
   }
 
@@ -133,13 +137,13 @@ export class TargetStates {
   }
 
   /** Forgets the oldest that nobody is at and that says least, never one that rests; false if there is none. */
-  #forgetOne(): boolean {
+  #evictOne(): boolean {
     const now = this.#now();
-    let least: { readonly name: string; readonly worth: number } | undefined;
+    let least: { readonly name: string; readonly rank: number } | undefined;
     for (const [name, state] of this.#states) {
-      const worth = worthOf(state, now);
-      if (worth < (least?.worth ?? RESTING)) least = { name, worth };
-      if (worth === 0) break;
+      const rank = evictionRank(state, now);
+      if (rank < (least?.rank ?? UNEVICTABLE)) least = { name, rank };
+      if (rank === 0) break;
     }
     return least !== undefined && this.#states.delete(least.name);
   }
@@ -152,12 +156,12 @@ interface UpstreamState {
 }
 
 /** What may not be forgotten: a target that is kept away from, or is in use. */
-const RESTING = 3;
+const UNEVICTABLE = 3;
 
 /** How much what is known of a target says. */
-function worthOf({ circuit, load }: TargetState, now: number): number {
+function evictionRank({ circuit, load }: TargetState, now: number): number {
   const worth = circuit.worth(now);
-  if (load.busy > 0 || worth === "rest") return RESTING;
+  if (load.busy > 0 || worth === "rest") return UNEVICTABLE;
   if (worth === "failures") return 2;
   return load.firstEvent(now) === undefined ? 0 : 1;
 }

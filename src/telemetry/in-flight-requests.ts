@@ -14,7 +14,7 @@ const WATCH_AFTER_MS = 20;
 export class InFlightRequests {
   readonly #new = new Set<RunningCall>();
   readonly #watched = new Set<RunningCall>();
-  #isToWatch = false;
+  #isWatchScheduled = false;
   #idle: PromiseWithResolvers<void> | undefined;
   #draining = false;
 
@@ -29,8 +29,8 @@ export class InFlightRequests {
 
   add(call: RunningCall): void {
     this.#new.add(call);
-    if (this.#isToWatch) return;
-    this.#isToWatch = true;
+    if (this.#isWatchScheduled) return;
+    this.#isWatchScheduled = true;
     setTimeout(this.#watchNew, WATCH_AFTER_MS);
   }
 
@@ -53,7 +53,7 @@ export class InFlightRequests {
   }
 
   readonly #watchNew = (): void => {
-    this.#isToWatch = false;
+    this.#isWatchScheduled = false;
     const calls = [...this.#new];
     this.#new.clear();
     for (const call of calls) {

@@ -5,7 +5,7 @@ export type Labels = Readonly<Record<string, string>>;
  * The most series of one metric. Labels are bounded where they are chosen (`Meter`), so this is a last resort: beyond it
  * new keys share the label `other`, so that a new model still gets its series; beyond twice as many all labels do.
  */
-const MOST_SERIES = 10_000;
+const MAX_SERIES = 10_000;
 
 interface Series<Value> {
   readonly labels: string;
@@ -28,7 +28,7 @@ class Family<Value> {
     const key = labels.join("\0");
     const known = this.#series.get(key);
     if (known) return known.value;
-    const fewer = this.#series.size < MOST_SERIES ? labels : this.#withFewerValues(labels);
+    const fewer = this.#series.size < MAX_SERIES ? labels : this.#withFewerValues(labels);
     if (fewer !== labels) return this.at(fewer);
     const text = this.#names.map((name, index) => labelText(name, labels[index] ?? "")).join(",");
     const series = { labels: text, value: this.#make() };
@@ -38,7 +38,7 @@ class Family<Value> {
 
   /** The labels under which a new series is counted once there are many; the same list if nothing is left to share. */
   #withFewerValues(labels: readonly string[]): readonly string[] {
-    const shares = this.#series.size >= 2 * MOST_SERIES ? this.#names : ["key"];
+    const shares = this.#series.size >= 2 * MAX_SERIES ? this.#names : ["key"];
     const shared = labels.map((label, index) => (shares.includes(this.#names[index] ?? "") ? OTHER : label));
     return shared.every((label, index) => label === labels[index]) ? labels : shared;
   }
@@ -51,7 +51,7 @@ class Family<Value> {
 const OTHER = "other";
 
 /** What a metric is called, and what it says. */
-export interface Described {
+export interface MetricInfo {
   /** With its unit at the end, as `_seconds`, and `_total` for a counter. */
   readonly name: string;
   readonly help: string;
@@ -85,12 +85,12 @@ export class HistogramSeries {
 
 /** A number that only grows. */
 export class Counter {
-  readonly #described: Described;
+  readonly #info: MetricInfo;
   readonly #family: Family<CounterSeries>;
 
-  constructor(described: Described) {
-    this.#described = described;
-    this.#family = new Family(described.labels, () => ({ count: 0 }));
+  constructor(info: MetricInfo) {
+    this.#info = info;
+    this.#family = new Family(info.labels, () => ({ count: 0 }));
   }
 
   add(labels: readonly string[], by = 1): void {
@@ -104,23 +104,23 @@ export class Counter {
 
   /** Its lines in Prometheus' text format. */
   *lines(): Generator<string> {
-    yield* headOf(this.#described, "counter");
+    yield* headOf(this.#info, "counter");
     for (const { labels, value } of this.#family.all()) {
-      yield sample(this.#described.name, labels, value.count);
+      yield sample(this.#info.name, labels, value.count);
     }
   }
 }
 
 /** How often values were at most as large as each of some bounds. */
 export class Histogram {
-  readonly #described: Described;
+  readonly #info: MetricInfo;
   readonly #bounds: readonly number[];
   readonly #family: Family<HistogramSeries>;
 
-  constructor(described: Described, bounds: readonly number[]) {
-    this.#described = described;
+  constructor(info: MetricInfo, bounds: readonly number[]) {
+    this.#info = info;
     this.#bounds = bounds;
-    this.#family = new Family(described.labels, () => new HistogramSeries(bounds));
+    this.#family = new Family(info.labels, () => new HistogramSeries(bounds));
   }
 
   /** The series of these labels, to be observed again and again. */
@@ -130,8 +130,8 @@ export class Histogram {
 
   /** Its lines in Prometheus' text format. */
   *lines(): Generator<string> {
-    const { name } = this.#described;
-    yield* headOf(this.#described, "histogram");
+    const { name } = this.#info;
+    yield* headOf(this.#info, "histogram");
     for (const { labels, value } of this.#family.all()) {
       let count = 0;
       for (const [index, more] of value.counts.entries()) {
@@ -152,23 +152,20 @@ export interface Reading {
 }
 
 /** The lines of a gauge in Prometheus' text format. */
-export function gaugeLines(
-  described: Omit<Described, "labels">,
-  readings: Iterable<Reading>,
-): Generator<string> {
-  return readingLines(described, "gauge", readings);
+export function gaugeLines(info: Omit<MetricInfo, "labels">, readings: Iterable<Reading>): Generator<string> {
+  return readingLines(info, "gauge", readings);
 }
 
 /** The lines of a counter that is kept elsewhere. */
 export function counterLines(
-  described: Omit<Described, "labels">,
+  info: Omit<MetricInfo, "labels">,
   readings: Iterable<Reading>,
 ): Generator<string> {
-  return readingLines(described, "counter", readings);
+  return readingLines(info, "counter", readings);
 }
 
 function* readingLines(
-  { name, help }: Omit<Described, "labels">,
+  { name, help }: Omit<MetricInfo, "labels">,
   type: string,
   readings: Iterable<Reading>,
 ): Generator<string> {
@@ -179,7 +176,7 @@ function* readingLines(
   }
 }
 
-function* headOf({ name, help }: Omit<Described, "labels">, type: string): Generator<string> {
+function* headOf({ name, help }: Omit<MetricInfo, "labels">, type: string): Generator<string> {
   yield `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`;
   yield `# TYPE ${name} ${type}`;
 }

@@ -49,7 +49,7 @@ function parse(lines: Iterable<string>): Map<string, number> {
 
 test("an ended request is in every count that it belongs to", () => {
   const metrics = new RequestMetrics(() => true);
-  metrics.closed(ADMITTED, { ...CLOSED, overheadMs: 0.4 });
+  metrics.recordClosed(ADMITTED, { ...CLOSED, overheadMs: 0.4 });
   const samples = parse(metrics.lines());
   const who = String.raw`upstream="u",model="m",key="a \"b\" \\"`;
   expect(samples.get(`modelyard_requests_total{outcome="ok",${who}}`)).toBe(1);
@@ -64,10 +64,10 @@ test("an ended request is in every count that it belongs to", () => {
 
 test("tokens are in the conventions' histogram where an upstream told them and they are paid for", () => {
   const metrics = new RequestMetrics(() => true);
-  metrics.closed(ADMITTED, CLOSED);
-  metrics.closed(ADMITTED, { ...CLOSED, cache: "hit" });
-  metrics.closed(ADMITTED, { ...CLOSED, cache: "follow" });
-  metrics.closed(ADMITTED, { ...CLOSED, usageSource: "estimated" });
+  metrics.recordClosed(ADMITTED, CLOSED);
+  metrics.recordClosed(ADMITTED, { ...CLOSED, cache: "hit" });
+  metrics.recordClosed(ADMITTED, { ...CLOSED, cache: "follow" });
+  metrics.recordClosed(ADMITTED, { ...CLOSED, usageSource: "estimated" });
   const samples = parse(metrics.lines());
   const of = (type: string) =>
     `gen_ai_token_type="${type}",gen_ai_provider_name="u",gen_ai_request_model="m"`;
@@ -82,7 +82,7 @@ test("tokens are in the conventions' histogram where an upstream told them and t
 
 test("a request without a known price is counted as such, and not as free", () => {
   const metrics = new RequestMetrics(() => true);
-  metrics.closed(ADMITTED, { ...CLOSED, cost: null });
+  metrics.recordClosed(ADMITTED, { ...CLOSED, cost: null });
   const names = [...parse(metrics.lines()).keys()].join("\n");
   expect(names).toContain("modelyard_unpriced_requests_total{");
   expect(names).not.toContain("modelyard_cost_usd_total{");
@@ -90,8 +90,8 @@ test("a request without a known price is counted as such, and not as free", () =
 
 test("refusals are counted by code", () => {
   const metrics = new RequestMetrics(() => true);
-  metrics.refused("rate_limit_exceeded", "alice");
-  metrics.refused("rate_limit_exceeded", "alice");
+  metrics.recordRefused("rate_limit_exceeded", "alice");
+  metrics.recordRefused("rate_limit_exceeded", "alice");
   const samples = parse(metrics.lines());
   expect(samples.get('modelyard_refused_requests_total{code="rate_limit_exceeded",key="alice"}')).toBe(2);
 });
@@ -116,10 +116,10 @@ test("names that clients make up share one label, and leave room for every real 
   const metrics = new RequestMetrics((model) => model === "listed");
   const refused = { ...CLOSED, outcome: "upstream_error", status: 404 } as const;
   for (let model = 0; model < 20_000; model++)
-    metrics.closed({ ...ADMITTED, model: `junk${model}` }, refused);
+    metrics.recordClosed({ ...ADMITTED, model: `junk${model}` }, refused);
   for (let model = 0; model < 1_000; model++)
-    metrics.closed({ ...ADMITTED, model: `answered${model}` }, CLOSED);
-  metrics.closed({ ...ADMITTED, model: "listed", key: "newbie" }, refused);
+    metrics.recordClosed({ ...ADMITTED, model: `answered${model}` }, CLOSED);
+  metrics.recordClosed({ ...ADMITTED, model: "listed", key: "newbie" }, refused);
   const models = labelsOf(metrics, "model");
   expect(models).toContain("unknown");
   expect(models).toContain("listed");
@@ -130,15 +130,16 @@ test("names that clients make up share one label, and leave room for every real 
 
 test("with very many keys, new ones share a label, and a new model still has its own", () => {
   const metrics = new RequestMetrics(() => true);
-  for (let key = 0; key < 10_500; key++) metrics.closed({ ...ADMITTED, key: `k${key}` }, CLOSED);
-  metrics.closed({ ...ADMITTED, model: "new" }, CLOSED);
+  for (let key = 0; key < 10_500; key++) metrics.recordClosed({ ...ADMITTED, key: `k${key}` }, CLOSED);
+  metrics.recordClosed({ ...ADMITTED, model: "new" }, CLOSED);
   expect(labelsOf(metrics, "key").size).toBe(10_001);
   expect(labelsOf(metrics, "model")).toEqual(new Set(["m", "new"]));
 });
 
 test("whatever happens, a metric has no more than twice as many series and one for the rest", () => {
   const metrics = new RequestMetrics(() => true);
-  for (let model = 0; model < 25_000; model++) metrics.closed({ ...ADMITTED, model: `m${model}` }, CLOSED);
+  for (let model = 0; model < 25_000; model++)
+    metrics.recordClosed({ ...ADMITTED, model: `m${model}` }, CLOSED);
   const requests = requestSeries(metrics);
   expect(requests).toHaveLength(20_001);
   expect(requests).toContain(

@@ -24,7 +24,7 @@ const TARGET = ["gen_ai_provider_name", "gen_ai_request_model"];
 const BY_KEY = ["upstream", "model", "key"];
 
 /** Names that no upstream lists but that one answered: so many get labels of their own. */
-const MOST_UNLISTED = 100;
+const MAX_UNLISTED = 100;
 /** The label of all models that nobody lists and that were never answered: clients make such names up. */
 const UNKNOWN = "unknown";
 
@@ -115,7 +115,7 @@ export class RequestMetrics {
   }
 
   /** Counts an admitted request that has ended; called once for each row of the ledger. */
-  closed({ key, model: asked }: Admitted, end: MeasuredRequest): void {
+  recordClosed({ key, model: asked }: Admitted, end: MeasuredRequest): void {
     const { upstream = "", cost, firstEventMs, overheadMs, queuedMs } = end;
     const model = upstream === "" ? "" : this.#modelLabel(asked, end.outcome);
     const series = this.#seriesOf(upstream, model, key);
@@ -152,7 +152,7 @@ export class RequestMetrics {
     let series = this.#series.get(name);
     if (!series) {
       // What is looked up again is found again: only the metrics themselves keep anything.
-      if (this.#series.size >= MOST_REMEMBERED) this.#series.clear();
+      if (this.#series.size >= MAX_SERIES) this.#series.clear();
       series = {
         labels: [upstream, model, key],
         target: [upstream, model],
@@ -167,13 +167,13 @@ export class RequestMetrics {
 
   #modelLabel(asked: string, outcome: Outcome): string {
     if (this.#isKnown(asked) || this.#unlisted.has(asked)) return asked;
-    if (outcome !== "ok" || this.#unlisted.size >= MOST_UNLISTED) return UNKNOWN;
+    if (outcome !== "ok" || this.#unlisted.size >= MAX_UNLISTED) return UNKNOWN;
     this.#unlisted.add(asked);
     return asked;
   }
 
   /** Counts a request that was refused before it was admitted; `key` is the name of its key, if it had a good one. */
-  refused(code: string, key = ""): void {
+  recordRefused(code: string, key = ""): void {
     this.#refused.add([code, key]);
   }
 
@@ -211,4 +211,4 @@ interface RequestSeries {
 }
 
 /** Models and keys whose series are at hand. */
-const MOST_REMEMBERED = 1_000;
+const MAX_SERIES = 1_000;

@@ -6,7 +6,7 @@ import type { Target } from "../targets/route-table.ts";
  * The longest answer of a model that doesn't say its own, in tokens. A request that names a larger bound must not hold
  * all that its key may use.
  */
-const LONGEST_UNKNOWN = 32_768;
+const DEFAULT_LONGEST = 32_768;
 
 /** What bounds answers whose requests don't bound them. */
 interface OutputLimits {
@@ -23,7 +23,7 @@ export function outputBounds(
   let longest = 0;
   for (const { upstream, model } of targets) {
     const { output } = catalog.capabilities(upstream, model);
-    longest = Math.max(longest, isLength(output) ? output : LONGEST_UNKNOWN);
+    longest = Math.max(longest, isLength(output) ? output : DEFAULT_LONGEST);
   }
   return { estimate: outputEstimate, longest };
 }

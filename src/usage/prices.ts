@@ -18,7 +18,7 @@ export interface Cost {
 }
 
 /** `upstream/model` can name any model, so what is remembered must not grow with what clients think of. */
-const MOST_REMEMBERED = 2_000;
+const MAX_REMEMBERED = 2_000;
 const UNKNOWN: Cost = { usd: null, version: undefined };
 const MILLION = 1e6;
 
@@ -26,7 +26,7 @@ const MILLION = 1e6;
 export class PriceBook {
   readonly #entries: readonly VersionedEntry[];
   /** By upstream, then by model; null: no price is known. */
-  readonly #found = new Map<string, Map<string, VersionedEntry | null>>();
+  readonly #cache = new Map<string, Map<string, VersionedEntry | null>>();
   #remembered = 0;
 
   constructor({ entries }: Prices) {
@@ -41,7 +41,7 @@ export class PriceBook {
   }
 
   #entry(target: PricedTarget): VersionedEntry | null {
-    const known = this.#found.get(target.upstream)?.get(target.model);
+    const known = this.#cache.get(target.upstream)?.get(target.model);
     if (known !== undefined) return known;
     const entry = this.#search(target) ?? null;
     this.#remember(target, entry);
@@ -49,14 +49,14 @@ export class PriceBook {
   }
 
   #remember({ upstream, model }: PricedTarget, entry: VersionedEntry | null): void {
-    if (this.#remembered >= MOST_REMEMBERED) {
-      this.#found.clear();
+    if (this.#remembered >= MAX_REMEMBERED) {
+      this.#cache.clear();
       this.#remembered = 0;
     }
     this.#remembered += 1;
-    const ofUpstream = this.#found.get(upstream);
+    const ofUpstream = this.#cache.get(upstream);
     if (ofUpstream) ofUpstream.set(model, entry);
-    else this.#found.set(upstream, new Map([[model, entry]]));
+    else this.#cache.set(upstream, new Map([[model, entry]]));
   }
 
   /** What is said of an upstream's model goes before what is said of the model wherever it is. */
@@ -89,60 +89,63 @@ function costAt(entry: PriceEntry, usage: Usage): number | null {
 }
 
 function promptCost(rates: PriceEntry, input: number, { cachedInput, cacheWrite, raw }: Usage): number {
-  const cached = within(cachedInput, input);
-  const written = within(cacheWrite, input - cached);
-  const anHour = within(numberOf(objectOf(raw?.["cache_creation"])?.["ephemeral_1h_input_tokens"]), written);
-  const sound = within(tokensIn(raw, INPUT_AUDIO), input - cached - written);
+  const cached = atMost(cachedInput, input);
+  const written = atMost(cacheWrite, input - cached);
+  const oneHour = atMost(numberOf(objectOf(raw?.["cache_creation"])?.["ephemeral_1h_input_tokens"]), written);
+  const audio = atMost(tokensIn(raw, INPUT_AUDIO), input - cached - written);
   const writing = rates.cache_write ?? rates.input;
   return (
-    (input - cached - written - sound) * rates.input +
+    (input - cached - written - audio) * rates.input +
     cached * (rates.cached_input ?? rates.input) +
-    (written - anHour) * writing +
-    anHour * (rates.cache_write_1h ?? writing) +
-    sound * (rates.audio_input ?? rates.input)
+    (written - oneHour) * writing +
+    oneHour * (rates.cache_write_1h ?? writing) +
+    audio * (rates.audio_input ?? rates.input)
   );
 }
 
 function answerCost(rates: PriceEntry, output: number, { raw }: Usage): number {
   const price = rates.output ?? 0;
-  const sound = within(tokensIn(raw, OUTPUT_AUDIO), output);
-  const images = within(tokensIn(raw, OUTPUT_IMAGE), output - sound);
+  const audio = atMost(tokensIn(raw, OUTPUT_AUDIO), output);
+  const images = atMost(tokensIn(raw, OUTPUT_IMAGE), output - audio);
   return (
-    (output - sound - images) * price +
-    sound * (rates.audio_output ?? price) +
+    (output - audio - images) * price +
+    audio * (rates.audio_output ?? price) +
     images * (rates.image_output ?? price)
   );
 }
 
-function within(part: number | undefined, whole: number): number {
+function atMost(part: number | undefined, whole: number): number {
   // What is no number is not more than 0 either.
   return part !== undefined && part > 0 ? Math.min(part, whole) : 0;
 }
 
 /** Where usage objects say how many tokens were not text: OpenAI in a field, Gemini in a list by modality. */
-interface Place {
+interface TokenField {
   readonly field: readonly [string, string];
   readonly list: string;
   readonly modality: string;
 }
 
-const INPUT_AUDIO: Place = {
+const INPUT_AUDIO: TokenField = {
   field: ["prompt_tokens_details", "audio_tokens"],
   list: "promptTokensDetails",
   modality: "AUDIO",
 };
-const OUTPUT_AUDIO: Place = {
+const OUTPUT_AUDIO: TokenField = {
   field: ["completion_tokens_details", "audio_tokens"],
   list: "candidatesTokensDetails",
   modality: "AUDIO",
 };
-const OUTPUT_IMAGE: Place = {
+const OUTPUT_IMAGE: TokenField = {
   field: ["completion_tokens_details", "image_tokens"],
   list: "candidatesTokensDetails",
   modality: "IMAGE",
 };
 
-function tokensIn(raw: JsonObject | undefined, { field: [outer, inner], list, modality }: Place): number {
+function tokensIn(
+  raw: JsonObject | undefined,
+  { field: [outer, inner], list, modality }: TokenField,
+): number {
   const named = numberOf(objectOf(raw?.[outer])?.[inner]);
   const listed = raw?.[list];
   if (named !== undefined || !Array.isArray(listed)) return named ?? 0;

@@ -1,16 +1,16 @@
 import type { GatewayLogger } from "../log.ts";
-import type { CountOrder, CountResult } from "./token-worker.ts";
+import type { CountRequest, CountResult } from "./token-worker.ts";
 
 /** Runs longer than this are cut, because the tokenizer is quadratic in them. */
 const PIECE_LENGTH = 512;
 /** Text beyond this is not kept: its share is computed from that of the text before it. */
 const SAMPLE_LENGTH = 20_000;
 /** So many pieces of a text are kept as they came. */
-const FEW_PIECES = 8;
+const MAX_LOOSE_PIECES = 8;
 /** How long an answer may wait for its count, in ms; loading the tables is part of the first one's wait. */
-const PATIENCE_MS = 2_000;
+const COUNT_TIMEOUT_MS = 2_000;
 /** Orders beyond this are estimated at once, so that the queue can't grow without a bound. */
-const MAX_ORDERS = 500;
+const MAX_REQUESTS = 500;
 
 /**
  * Counts the tokens of texts for which the upstream gave no usage, with OpenAI's o200k tokenizer, in a worker
@@ -19,7 +19,7 @@ const MAX_ORDERS = 500;
 export class TokenCounter implements Disposable {
   readonly #log: GatewayLogger;
   #worker: Worker | undefined;
-  #orders = new Map<number, (tokens: number | undefined) => void>();
+  #requests = new Map<number, (tokens: number | undefined) => void>();
   #lastId = 0;
 
   constructor(log: GatewayLogger) {
@@ -34,18 +34,18 @@ export class TokenCounter implements Disposable {
   /** The tokens in all pieces together; undefined when that can't be told in time. */
   async count(pieces: readonly string[]): Promise<number | undefined> {
     if (pieces.length === 0) return 0;
-    if (this.#orders.size >= MAX_ORDERS) return undefined;
+    if (this.#requests.size >= MAX_REQUESTS) return undefined;
     const id = ++this.#lastId;
     const { promise, resolve } = Promise.withResolvers<number | undefined>();
-    this.#orders.set(id, resolve);
-    const timer = setTimeout(resolve, PATIENCE_MS, undefined);
-    const order: CountOrder = { id, pieces };
-    this.#start().postMessage(order);
+    this.#requests.set(id, resolve);
+    const timer = setTimeout(resolve, COUNT_TIMEOUT_MS, undefined);
+    const request: CountRequest = { id, pieces };
+    this.#start().postMessage(request);
     try {
       return await promise;
     } finally {
       clearTimeout(timer);
-      this.#orders.delete(id);
+      this.#requests.delete(id);
     }
   }
 
@@ -53,7 +53,7 @@ export class TokenCounter implements Disposable {
     if (this.#worker) return this.#worker;
     const worker = new Worker(new URL("./token-worker.ts", import.meta.url), { ref: false });
     worker.onmessage = (message: MessageEvent<CountResult>) => {
-      this.#orders.get(message.data.id)?.(message.data.tokens);
+      this.#requests.get(message.data.id)?.(message.data.tokens);
     };
     worker.onerror = (event) => {
       this.#log.error("token counter failed; tokens are estimated until it has restarted", {
@@ -68,7 +68,7 @@ export class TokenCounter implements Disposable {
   [Symbol.dispose](): void {
     this.#worker?.terminate();
     this.#worker = undefined;
-    for (const resolve of this.#orders.values()) resolve(undefined);
+    for (const resolve of this.#requests.values()) resolve(undefined);
   }
 }
 
@@ -91,21 +91,21 @@ export class CountedText {
     if (room <= 0) return;
     const piece = text.length > room ? text.slice(0, room) : text;
     this.#latestLength += piece.length;
-    if (this.#latest.push(piece) === FEW_PIECES) this.#join();
+    if (this.#latest.push(piece) === MAX_LOOSE_PIECES) this.#join();
   }
 
   async tokens(): Promise<number> {
     this.#join();
-    return this.#ofAll((await this.#counter.count(cut(this.#sample))) ?? roughCount(this.#sample));
+    return this.#scaled((await this.#counter.count(cut(this.#sample))) ?? roughCount(this.#sample));
   }
 
   /** The same at once, and roughly. */
   roughTokens(): number {
     this.#join();
-    return this.#ofAll(roughCount(this.#sample));
+    return this.#scaled(roughCount(this.#sample));
   }
 
-  #ofAll(ofSample: number): number {
+  #scaled(ofSample: number): number {
     return Math.ceil(ofSample * (this.#length / Math.max(1, this.#sample.length)));
   }
 

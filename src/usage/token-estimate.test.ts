@@ -77,8 +77,8 @@ test("tools and the calls of tools in the history count as their JSON", () => {
 
 test("the output is what is asked for, or else the estimate, for each of n answers", () => {
   const output = (fields: object) => {
-    const { output: tokens, outputAsked } = estimate({ ...message("hi"), ...fields }, bounds(500));
-    return [tokens, outputAsked];
+    const { output: tokens, isOutputBounded } = estimate({ ...message("hi"), ...fields }, bounds(500));
+    return [tokens, isOutputBounded];
   };
   expect(output({})).toEqual([500, false]);
   expect(output({ n: 3 })).toEqual([1_500, false]);
@@ -88,7 +88,7 @@ test("the output is what is asked for, or else the estimate, for each of n answe
   expect(estimate({ model: "m", prompt: "four".repeat(10) }, bounds(500))).toEqual({
     input: 10,
     output: 500,
-    outputAsked: false,
+    isOutputBounded: false,
   });
 });
 
@@ -97,11 +97,11 @@ test.each([
   [[1, 2, 3], 3, 500],
   [[[1, 2], [3]], 3, 1_000],
 ])("each prompt of a list is counted: %j", (prompt, input, output) => {
-  expect(estimate({ model: "m", prompt }, bounds(500))).toEqual({ input, output, outputAsked: false });
+  expect(estimate({ model: "m", prompt }, bounds(500))).toEqual({ input, output, isOutputBounded: false });
 });
 
 test("embeddings have no output, and tokens that are given as numbers are counted", () => {
-  const none = { output: 0, outputAsked: false };
+  const none = { output: 0, isOutputBounded: false };
   expect(estimate({ model: "m", input: ["four", "fourfour"] }, bounds(500))).toEqual({
     input: 3,
     ...none,

@@ -9,7 +9,7 @@ export interface RequestEstimate {
   /** Of all answers that it asks for. */
   readonly output: number;
   /** Whether it is the request that bounds the output, and not our estimate. */
-  readonly outputAsked: boolean;
+  readonly isOutputBounded: boolean;
 }
 
 // Measured with the o200k tokenizer: about 4 characters a token in text of one byte a character, little fewer in
@@ -76,11 +76,11 @@ export function estimateRequest(request: RequestMembers, bounds: OutputBounds): 
   const prompt = request.member("prompt");
   if (isPrompt(prompt)) {
     const prompts = promptsOf(prompt);
-    const { output, outputAsked } = outputOf(request, bounds);
-    return { input: Math.ceil(inputTokens(prompts)), output: output * prompts.length, outputAsked };
+    const { output, isOutputBounded } = outputOf(request, bounds);
+    return { input: Math.ceil(inputTokens(prompts)), output: output * prompts.length, isOutputBounded };
   }
   const input = inputTokens(request.member("input") as EmbedRequest["input"]);
-  return { input: Math.ceil(input), output: 0, outputAsked: false };
+  return { input: Math.ceil(input), output: 0, isOutputBounded: false };
 }
 
 /** Whether a request has a prompt; what stands there in another kind of request was not checked. */
@@ -96,8 +96,8 @@ function outputOf(
   // Of two bounds some upstreams go by the one, and some by the other.
   const asked = Math.max(count("max_completion_tokens"), count("max_tokens"));
   const choices = Math.max(1, count("n"), count("best_of"));
-  const outputAsked = asked >= 0;
-  return { output: Math.min(outputAsked ? asked : estimate, longest) * choices, outputAsked };
+  const isOutputBounded = asked >= 0;
+  return { output: Math.min(isOutputBounded ? asked : estimate, longest) * choices, isOutputBounded };
 }
 
 /** -1: none is given. */
@@ -113,12 +113,12 @@ function chatTokens(request: RequestMembers, messages: readonly Message[]): numb
     if (typeof content === "string") tokens += textTokens(content, ascii);
     else for (const part of content ?? []) tokens += partTokens(part, ascii);
   }
-  for (const name of BESIDE_MESSAGES) tokens += jsonTokens(request.member(name));
+  for (const name of OTHER_PROMPT_MEMBERS) tokens += jsonTokens(request.member(name));
   return tokens;
 }
 
 /** What a model is given to read beside the messages. */
-const BESIDE_MESSAGES = ["tools", "functions", "response_format"] as const;
+const OTHER_PROMPT_MEMBERS = ["tools", "functions", "response_format"] as const;
 
 /** Of ASCII no text need be looked through, which is what takes the time in a long conversation. */
 function textTokens(text: string, ascii: boolean): number {
@@ -179,8 +179,8 @@ export function isTokens(input: UncheckedInput): input is readonly number[] {
 }
 
 /** The estimate within a limit of tokens: who doesn't bound the answer need not, so a small limit lets in what it holds. */
-export function within(limit: number | undefined, needed: RequestEstimate): RequestEstimate {
-  const { input, output, outputAsked } = needed;
-  if (limit === undefined || outputAsked || input + output <= limit) return needed;
+export function clampEstimate(limit: number | undefined, needed: RequestEstimate): RequestEstimate {
+  const { input, output, isOutputBounded } = needed;
+  if (limit === undefined || isOutputBounded || input + output <= limit) return needed;
   return { ...needed, output: Math.max(0, limit - input) };
 }

@@ -6,7 +6,7 @@ import { O200k } from "./o200k/o200k.ts";
 
 declare const self: Worker;
 
-export interface CountOrder {
+export interface CountRequest {
   readonly id: number;
   /** Pieces of at most a few hundred characters: the tokenizer is quadratic in runs without boundaries. */
   readonly pieces: readonly string[];
@@ -19,7 +19,7 @@ export interface CountResult {
 
 const o200k = new O200k();
 
-self.onmessage = (message: MessageEvent<CountOrder>) => {
+self.onmessage = (message: MessageEvent<CountRequest>) => {
   const { id, pieces } = message.data;
   let tokens = 0;
   for (const piece of pieces) tokens += o200k.count(piece);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { hashKey, makeKey, NameTaken } from "../../src/keys/keyring.ts";
+import { hashKey, makeKey, NameTakenError } from "../../src/keys/keyring.ts";
 import { rejection } from "../support/rejection.ts";
 import type { StorageKind } from "./kinds.ts";
 
@@ -45,7 +45,7 @@ export function keySourceContract(kind: StorageKind): void {
       versions.push(await keys.version());
       expect((await keys.snapshot()).version).toBe(await keys.version());
       expect(await keys.delete("nobody")).toBe(false);
-      await rejection(makeKey({ name: "bob" }, keys), NameTaken);
+      await rejection(makeKey({ name: "bob" }, keys), NameTakenError);
       expect(await keys.version()).toBe(versions[1] ?? NaN);
       expect(await keys.delete("bob")).toBe(true);
       versions.push(await keys.version());
@@ -57,7 +57,7 @@ export function keySourceContract(kind: StorageKind): void {
       await using opened = await kind.open();
       const { keys } = opened.storage;
       const first = await makeKey({ name: "bob" }, keys);
-      await rejection(makeKey({ name: "bob" }, keys), NameTaken);
+      await rejection(makeKey({ name: "bob" }, keys), NameTakenError);
       expect((await keys.snapshot()).keys.map(({ hash }) => hash)).toEqual([hashKey(first)]);
       await keys.delete("bob");
       const second = await makeKey({ name: "bob" }, keys);
@@ -71,7 +71,7 @@ export function keySourceContract(kind: StorageKind): void {
       const before = await other.keys.version();
       const key = await makeKey({ name: "bob" }, opened.storage.keys);
       expect(await other.keys.version()).not.toBe(before);
-      await rejection(makeKey({ name: "bob" }, other.keys), NameTaken);
+      await rejection(makeKey({ name: "bob" }, other.keys), NameTakenError);
       expect((await other.keys.snapshot()).keys.map(({ hash }) => hash)).toEqual([hashKey(key)]);
     });
 

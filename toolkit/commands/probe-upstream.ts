@@ -26,9 +26,9 @@ export async function probeUpstream(
     upstream: id,
     timeouts,
     profile: STREAMING,
-    connects: upstream.reportsConnection === true,
+    reportsConnection: upstream.reportsConnection === true,
     renew: () => false,
-    passed: (error) => leaving.abort(error),
+    onPassed: (error) => leaving.abort(error),
   });
   const call: Call = {
     headers: {},

@@ -6,7 +6,7 @@ import { plan } from "../../build-gateway.ts";
 import { messageOf } from "../../log.ts";
 import { budgetPeriod } from "../../limits/budget-period.ts";
 import type { Grant, KeySource } from "../../keys/keyring.ts";
-import { makeKey, NameTaken } from "../../keys/keyring.ts";
+import { makeKey, NameTakenError } from "../../keys/keyring.ts";
 import { StartupError } from "../../errors/startup-error.ts";
 import { printHelp, isHelp } from "../../../toolkit/commands/plugin-help.ts";
 import { unpricedWarnings } from "../../usage/unpriced.ts";
@@ -55,10 +55,10 @@ export async function keys(argv: readonly string[]): Promise<number> {
 async function create(grant: Grant, store: KeySource, { keys: configured }: Settings): Promise<number> {
   const { name } = grant;
   try {
-    if (configured.some((key) => key.name === name)) throw new NameTaken(name);
+    if (configured.some((key) => key.name === name)) throw new NameTakenError(name);
     await showOnce(await makeKey(grant, store), () => store.delete(name));
   } catch (error) {
-    if (!(error instanceof NameTaken)) throw error;
+    if (!(error instanceof NameTakenError)) throw error;
     console.error(error.message);
     return 1;
   }

@@ -18,7 +18,7 @@ import type { Limited, LimitRefusal, Permit } from "../../limits/rate-limiter.ts
 import type { GatewayLogger } from "../../log.ts";
 import type { CancelSource } from "../../runtime/cancel-source.ts";
 import type { RequestEstimate } from "../../usage/token-estimate.ts";
-import { estimateRequest, within } from "../../usage/token-estimate.ts";
+import { estimateRequest, clampEstimate } from "../../usage/token-estimate.ts";
 import type { AdmittedRequest, Exchange, Stage } from "../intake/exchange.ts";
 import { beyondBudget, beyondLimit } from "./limit-refusals.ts";
 import { outputBounds } from "../../usage/output-bounds.ts";
@@ -197,10 +197,10 @@ export function limited({ name, limits }: Caller): Limited {
 function neededTokens({ exchange, caller, request, targets }: Plan): RequestEstimate {
   const { tokens_per_minute: limit } = caller.limits;
   if (!request.usesTokens || (limit === undefined && !caller.budget)) return NONE;
-  return within(limit, estimateRequest(request, outputBounds(targets, exchange.gateway)));
+  return clampEstimate(limit, estimateRequest(request, outputBounds(targets, exchange.gateway)));
 }
 
-const NONE: RequestEstimate = { input: 0, output: 0, outputAsked: false };
+const NONE: RequestEstimate = { input: 0, output: 0, isOutputBounded: false };
 
 function takePermit(needed: RequestEstimate, { exchange, caller }: Plan): Permit | LimitRefusal {
   const tokens = caller.limits.tokens_per_minute === undefined ? 0 : needed.input + needed.output;

@@ -15,13 +15,13 @@ function limitText({ limit, of }: LimitRefusal): string {
 export function beyondLimit(refusal: LimitRefusal, needed: RequestEstimate, { name }: Caller): GatewayError {
   const { retryAfterMs } = refusal;
   if (retryAfterMs === undefined) {
-    const { input, output, outputAsked } = needed;
+    const { input, output, isOutputBounded } = needed;
     const mend =
-      outputAsked && input < refusal.of ? "ask for a smaller max_tokens" : "make the prompt shorter";
+      isOutputBounded && input < refusal.of ? "ask for a smaller max_tokens" : "make the prompt shorter";
     return new GatewayError(
       "invalid_value",
       `the request may need ${input + output} tokens, more than the key "${name}" has in a whole minute (${refusal.of}); ${mend}`,
-      { param: outputAsked && input < refusal.of ? "max_tokens" : "messages" },
+      { param: isOutputBounded && input < refusal.of ? "max_tokens" : "messages" },
     );
   }
   const message = `the key "${name}" is at its limit of ${limitText(refusal)}; try again in ${duration(retryAfterMs)}`;

@@ -93,7 +93,7 @@ export class Reservation {
 
   /** Gives its place back at once, and books the rest as soon as the usage is known. The end outlives the process. */
   protected settle(ending: Ending): void {
-    this.#held.permit.leave();
+    this.#held.permit.releaseConcurrency();
     // Asked now: of those who share an answer, the others may go on, and another one pay.
     const pays = (this.answer ?? this.bill)?.pays() ?? true;
     const lost = pays ? (this.bill?.used ?? this.lost) : [];
@@ -101,7 +101,7 @@ export class Reservation {
     if (known && lost.every(isTold)) this.#book(ending, { said: known, lost: lost.map(asTold), pays });
     else {
       // Nobody is to wait for the count, and a process that is killed meanwhile isn't to lose the end.
-      this.#held.entry.foresee(this.#closedBy(ending, { ...this.#estimate(lost), pays }));
+      this.#held.entry.closeProvisionally(this.#closedBy(ending, { ...this.#estimate(lost), pays }));
       this.#gateway.settlements.add(this.#count(lost).then((used) => this.#book(ending, { ...used, pays })));
     }
   }
@@ -126,7 +126,7 @@ export class Reservation {
     permit[Symbol.dispose]();
     hold?.settle({ usd: closed.cost ?? 0, tokens: tokensOf(closed.paid) });
     entry.close(closed);
-    this.#gateway.metrics.closed(admitted, closed);
+    this.#gateway.metrics.recordClosed(admitted, closed);
   }
 
   #closedBy(ending: Ending, used: Used): MeasuredRequest {
@@ -192,18 +192,18 @@ interface Paid extends Cost {
 const UNPAID: Paid = { usage: {}, usd: 0, version: undefined };
 
 /** False: the prompt must be counted. */
-function isTold({ told, wasLeft }: AttemptUsage): boolean {
-  return !wasLeft || told.input !== undefined;
+function isTold({ reported, wasAbandoned }: AttemptUsage): boolean {
+  return !wasAbandoned || reported.input !== undefined;
 }
 
-function asTold({ told, ...place }: AttemptUsage): LostUsage {
-  return { ...place, usage: told, source: "upstream" };
+function asTold({ reported, ...place }: AttemptUsage): LostUsage {
+  return { ...place, usage: reported, source: "upstream" };
 }
 
 function counted(attempt: AttemptUsage, prompt: number): LostUsage {
   if (isTold(attempt)) return asTold(attempt);
-  const { told, ...place } = attempt;
-  return { ...place, usage: { output: 0, ...told, input: prompt }, source: "estimated" };
+  const { reported, ...place } = attempt;
+  return { ...place, usage: { output: 0, ...reported, input: prompt }, source: "estimated" };
 }
 
 function withoutReused(usage: Usage, { reused = 0 }: Answer<unknown>): Usage {

@@ -9,7 +9,7 @@ import { matchesAny } from "../../targets/pattern.ts";
 import type { Resolution, Target } from "../../targets/route-table.ts";
 import { UNROUTED } from "../../targets/route-table.ts";
 import type { Strategy } from "../../targets/strategy.ts";
-import { order } from "../../targets/strategy.ts";
+import { orderTargets } from "../../targets/strategy.ts";
 import { targetName } from "../../targets/attempt-permit.ts";
 import type { Need } from "../../targets/needs.ts";
 import { missingCapability, requiredCapabilities } from "../../targets/needs.ts";
@@ -172,7 +172,7 @@ function inOrder(
     weight: target.weight,
     ...gateway.targets.loadOf(target),
   }));
-  return order(strategy, candidates, { stickyKey, random: Math.random }).map(({ target }) => target);
+  return orderTargets(strategy, candidates, { stickyKey, random: Math.random }).map(({ target }) => target);
 }
 
 /** Throws `model_not_found` with the nearest names. */

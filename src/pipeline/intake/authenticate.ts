@@ -1,6 +1,6 @@
 import type { ClientState, KeptTexts } from "../../dialects/kept-texts.ts";
 import { GatewayError } from "../../errors/gateway-error.ts";
-import { KeysUnreadable } from "../../keys/key-cache.ts";
+import { KeysUnreadableError } from "../../keys/key-cache.ts";
 import type { Caller, Keyring } from "../../keys/keyring.ts";
 import type { Exchange, Stage } from "./exchange.ts";
 
@@ -53,13 +53,13 @@ function authenticated(exchange: Exchange, caller: Caller): Authenticated {
 }
 
 async function lookUp(keys: readonly string[], keyring: Keyring): Promise<Caller> {
-  let unreadable: KeysUnreadable | undefined;
+  let unreadable: KeysUnreadableError | undefined;
   for (const key of keys) {
     try {
       const caller = await keyring.lookUp(key);
       if (caller) return caller;
     } catch (error) {
-      if (!(error instanceof KeysUnreadable)) throw error;
+      if (!(error instanceof KeysUnreadableError)) throw error;
       unreadable = error;
     }
   }

@@ -62,11 +62,11 @@ export interface RequestFacts {
   readonly ignored: string | undefined;
 }
 
-const NOTHING_ASKED: Partial<RequestFacts> = {};
+const NO_FACTS: Partial<RequestFacts> = {};
 
 const NO_HEADERS: Readonly<Record<string, string>> = {};
 
-function picked(headers: Headers, names: readonly string[]): Readonly<Record<string, string>> {
+function pickHeaders(headers: Headers, names: readonly string[]): Readonly<Record<string, string>> {
   if (names.length === 0) return NO_HEADERS;
   const found: Record<string, string> = {};
   for (const name of names) {
@@ -92,7 +92,7 @@ export class Exchange {
   #log: GatewayLogger | undefined;
   #gone: GatewayError | undefined;
   #forwarded: Readonly<Record<string, string>> | undefined;
-  #isWatched = false;
+  #isTracked = false;
   #isClosed = false;
 
   constructor({ http, path, dialect, gateway, addHeaders }: Arrival) {
@@ -111,7 +111,7 @@ export class Exchange {
 
   /** The client's headers that the dialect hands on to upstreams, by their names in lower case. */
   get forwardedHeaders(): Readonly<Record<string, string>> {
-    return (this.#forwarded ??= picked(this.http.headers, this.dialect.forwardedHeaders));
+    return (this.#forwarded ??= pickHeaders(this.http.headers, this.dialect.forwardedHeaders));
   }
 
   /** The error of a request whose client has left. */
@@ -137,7 +137,7 @@ export class Exchange {
   /** Takes note of a step's result, which the end of the request is told by. */
   reached(stage: Stage): void {
     this.#stage = stage;
-    if (this.#isWatched) stage.admitted?.trackLeak();
+    if (this.#isTracked) stage.admitted?.trackLeak();
   }
 
   abort(reason: GatewayError): void {
@@ -146,15 +146,15 @@ export class Exchange {
 
   /** It takes longer than most: from now on it ends when its client leaves, or at once if that has happened. */
   watch(): void {
-    this.#isWatched = true;
+    this.#isTracked = true;
     this.#stage?.admitted?.trackLeak();
     const { signal } = this.http;
-    signal.addEventListener("abort", this.left, { once: true });
-    if (signal.aborted) this.left();
+    signal.addEventListener("abort", this.onClientLeft, { once: true });
+    if (signal.aborted) this.onClientLeft();
   }
 
   /** The client is gone: all work for it ends. */
-  readonly left = (): void => {
+  readonly onClientLeft = (): void => {
     if (this.#isClosed) return;
     this.abort(this.gone);
     this.close(this.gone);
@@ -173,15 +173,15 @@ export class Exchange {
   close(error?: GatewayError): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#isWatched) this.http.signal.removeEventListener("abort", this.left);
+    if (this.#isTracked) this.http.signal.removeEventListener("abort", this.onClientLeft);
     this.gateway.calls.delete(this);
     const { caller, admitted } = this.#stage ?? {};
     admitted?.end(error, this.age);
-    if (error && !admitted) this.gateway.metrics.refused(error.code, caller?.name);
-    this.#writeLine(error);
+    if (error && !admitted) this.gateway.metrics.recordRefused(error.code, caller?.name);
+    this.#logAccess(error);
   }
 
-  #writeLine(error: GatewayError | undefined): void {
+  #logAccess(error: GatewayError | undefined): void {
     const status = error?.status ?? 200;
     const level = status === 500 ? "error" : status > 500 ? "warn" : "info";
     // An upstream's own words may repeat the client's.
@@ -189,7 +189,7 @@ export class Exchange {
     if (error && isUpstreams) this.log.debug("error message sent to the client", { error: error.message });
     const failed = error && !isUpstreams ? `request failed: ${error.message}` : "request failed";
     const { caller, shownModel: model, admitted } = this.#stage ?? {};
-    const facts: Partial<RequestFacts> = admitted ?? NOTHING_ASKED;
+    const facts: Partial<RequestFacts> = admitted ?? NO_FACTS;
     const { upstream, upstreamModel, attempts, cache, ignored } = facts;
     const known = admitted?.knownUsage;
     // One form for all requests, and no logger of its own for a line that each of them writes.

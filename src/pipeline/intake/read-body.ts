@@ -1,6 +1,6 @@
 import type { Json } from "../../contract/index.ts";
 import { GatewayError } from "../../errors/gateway-error.ts";
-import type { BytesTaken } from "../../limits/byte-budget.ts";
+import type { ByteReservation } from "../../limits/byte-budget.ts";
 import type { Gateway } from "../../gateway.ts";
 import type { Exchange } from "./exchange.ts";
 import { parseBody } from "./parse-body.ts";
@@ -17,53 +17,57 @@ export function readBody(exchange: Exchange): Json | Promise<Json> {
   const { http, gateway } = exchange;
   checkType(http.headers);
   const length = declaredLength(http.headers, gateway);
-  const taken = gateway.bodies.take(length ?? 0);
-  if (!taken) throw overloaded(gateway);
-  if (length === undefined || length > ONE_PIECE) return readPieces(exchange, length, taken);
+  const reservation = gateway.bodies.reserve(length ?? 0);
+  if (!reservation) throw overloaded(gateway);
+  if (length === undefined || length > MAX_WHOLE_BYTES) return readPieces(exchange, length, reservation);
   const reading = http.bytes();
-  const there = Bun.peek(reading);
-  if (!(there instanceof Uint8Array)) return readWhole(exchange, reading, taken);
-  taken[Symbol.dispose]();
-  return parseBody(there);
+  const body = Bun.peek(reading);
+  if (!(body instanceof Uint8Array)) return readWhole(exchange, reading, reservation);
+  reservation[Symbol.dispose]();
+  return parseBody(body);
 }
 
 // No `using`: what that is compiled to costs more than all that is done here.
 async function readWhole(
   exchange: Exchange,
   reading: Promise<Uint8Array<ArrayBuffer>>,
-  taken: BytesTaken,
+  reservation: ByteReservation,
 ): Promise<Json> {
-  const patience = new BodyTimeouts(exchange);
+  const timeouts = new BodyTimeouts(exchange);
   try {
-    patience.expect();
-    return parseBody(await Promise.race([orGone(reading, exchange), patience.over]));
+    timeouts.expect();
+    return parseBody(await Promise.race([orGone(reading, exchange), timeouts.over]));
   } finally {
-    patience.end();
-    taken[Symbol.dispose]();
+    timeouts.end();
+    reservation[Symbol.dispose]();
   }
 }
 
-async function readPieces(exchange: Exchange, length: number | undefined, taken: BytesTaken): Promise<Json> {
+async function readPieces(
+  exchange: Exchange,
+  length: number | undefined,
+  reservation: ByteReservation,
+): Promise<Json> {
   const { http, gateway } = exchange;
-  const patience = new BodyTimeouts(exchange);
+  const timeouts = new BodyTimeouts(exchange);
   const reader = http.body?.getReader();
   const pieces: Uint8Array[] = [];
   let size = 0;
   try {
     for (;;) {
-      patience.expect();
+      timeouts.expect();
       const reading = reader && orGone(reader.read(), exchange);
-      const { done, value } = (await Promise.race([reading, patience.over])) ?? NO_MORE;
+      const { done, value } = (await Promise.race([reading, timeouts.over])) ?? NO_MORE;
       if (done) break;
       pieces.push(value);
       size += value.byteLength;
       if (size > gateway.limits.maxBody) throw tooLarge(gateway);
-      if (length === undefined && !taken.more(value.byteLength)) throw overloaded(gateway);
+      if (length === undefined && !reservation.extend(value.byteLength)) throw overloaded(gateway);
     }
     return parseBody(Buffer.concat(pieces, size));
   } finally {
-    patience.end();
-    taken[Symbol.dispose]();
+    timeouts.end();
+    reservation[Symbol.dispose]();
     // Not awaited: a cancel waits for the client.
     reader?.cancel().then(undefined, () => undefined);
   }
@@ -120,24 +124,24 @@ function overloaded(gateway: Gateway): GatewayError {
 }
 
 /** A body up to this is expected at once, and read in one piece: that costs half of what a stream of pieces does. */
-const ONE_PIECE = 1024 * 1024;
+const MAX_WHOLE_BYTES = 1024 * 1024;
 
 /** How long a client is waited for who sends a body: not when it is too slow, or gone. */
 class BodyTimeouts {
   readonly #exchange: Exchange;
-  readonly #over = Promise.withResolvers<never>();
+  readonly #expired = Promise.withResolvers<never>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
     // It may reject when nothing waits for it any more.
-    this.#over.promise.catch(() => undefined);
-    exchange.cancellation.listen(this.#left);
+    this.#expired.promise.catch(() => undefined);
+    exchange.cancellation.listen(this.#onCancel);
   }
 
   /** Rejects when it is at its end. */
   get over(): Promise<never> {
-    return this.#over.promise;
+    return this.#expired.promise;
   }
 
   /** From now on the next piece is waited for. */
@@ -145,17 +149,17 @@ class BodyTimeouts {
     clearTimeout(this.#timer);
     const { age, gateway } = this.#exchange;
     const { bodyIdle, bodyTotal } = gateway.limits;
-    this.#timer = setTimeout(this.#late, Math.max(0, Math.min(bodyIdle, bodyTotal - age)));
+    this.#timer = setTimeout(this.#onTimeout, Math.max(0, Math.min(bodyIdle, bodyTotal - age)));
   }
 
   /** Nothing is waited for any more. */
   end(): void {
     clearTimeout(this.#timer);
-    this.#exchange.cancellation.forget(this.#left);
+    this.#exchange.cancellation.forget(this.#onCancel);
   }
 
-  readonly #late = (): void =>
-    this.#over.reject(new GatewayError("request_timeout", "the body did not come in time"));
+  readonly #onTimeout = (): void =>
+    this.#expired.reject(new GatewayError("request_timeout", "the body did not come in time"));
 
-  readonly #left = (): void => this.#over.reject(this.#exchange.cancellation.reason);
+  readonly #onCancel = (): void => this.#expired.reject(this.#exchange.cancellation.reason);
 }

@@ -42,7 +42,7 @@ export function read<R extends ModelRequest>(
 ): Received<R> | Promise<Received<R>> {
   const body = readBody(client.exchange);
   return body instanceof Promise
-    ? body.then((there) => new Received(client, endpoint.parse(there, client)))
+    ? body.then((arrived) => new Received(client, endpoint.parse(arrived, client)))
     : new Received(client, endpoint.parse(body, client));
 }
 

@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import type { BudgetSettings, LimitSettings } from "../../../config/settings.ts";
 import type { KeySnapshot, KeySource, ListedKey, StoredKey } from "../../keys/keyring.ts";
-import { NameTaken } from "../../keys/keyring.ts";
+import { NameTakenError } from "../../keys/keyring.ts";
 import { unusable } from "./check.ts";
 
 interface KeyRow {
@@ -55,7 +55,7 @@ export class SqliteKeys implements KeySource {
         Date.now(),
       );
     // Another process may have added the name meanwhile.
-    if (changes === 0) throw new NameTaken(name);
+    if (changes === 0) throw new NameTakenError(name);
   }
 
   #version(): number {

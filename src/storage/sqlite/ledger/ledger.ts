@@ -3,7 +3,7 @@ import type { PastAdmission, Spent } from "../../../ledger/ledger-row.ts";
 import type {
   AuditReport,
   LedgerBatch,
-  LedgerBeginning,
+  WriterStart,
   LedgerStore,
   LedgerSums,
   UsageQuery,
@@ -55,7 +55,7 @@ export class SqliteLedger implements LedgerStore {
     this.#reads = file === undefined ? undefined : new WorkerLedgerReader(file);
   }
 
-  begin(): LedgerBeginning {
+  begin(): WriterStart {
     try {
       this.#database.run("PRAGMA busy_timeout = 2000");
       const begun = this.#database.transaction(() => this.#begin()).immediate();
