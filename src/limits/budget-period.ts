@@ -4,13 +4,13 @@ const DAY_MS = 86_400_000;
 /** 1970 began on a Thursday: days from the Monday before. */
 const DAYS_SINCE_MONDAY = 3;
 
-/** A calendar day, week or month in UTC. Milliseconds since 1970; `end` is the next one's start. */
+/** A calendar day, week or month in UTC, in ms since 1970; `end` is the next period's start. */
 export interface BudgetPeriod {
   readonly start: number;
   readonly end: number;
 }
 
-/** The day, the week from Monday or the month that `at`, in ms since 1970, lies in. */
+/** Returns the day, week (from Monday) or month that contains `at` (ms since 1970). */
 export function budgetPeriod(per: BudgetSettings["per"], at: number): BudgetPeriod {
   if (per === "month") {
     const date = new Date(at);

@@ -4,12 +4,12 @@ import { budgetPeriod } from "./budget-period.ts";
 import { finite } from "./finite.ts";
 import type { Spent } from "../ledger/ledger.ts";
 
-/** Of a budget, this share used up is worth a warning. */
+/** Share of a budget from which its use is warned of. */
 const WARN_SHARE = 0.8;
-/** When a request under way will end can't be known. */
+/** Wait reported while running requests hold the rest: their ends can't be foreseen. */
 const HELD_RETRY_MS = 1000;
 
-/** What a request costs, or may cost. */
+/** The actual or estimated cost of a request. */
 export interface Cost {
   readonly usd: number;
   readonly tokens: number;
@@ -17,43 +17,43 @@ export interface Cost {
 
 const NOTHING: Cost = { usd: 0, tokens: 0 };
 
-/** Part of a budget that is spoken for while a request is under way. */
+/** Holds part of a budget while a request runs. */
 export interface BudgetHold {
-  /** Replaces what was held by what was spent. Only the first call counts. */
+  /** Replaces the held amount by the spent one. Only the first call counts. */
   settle(spent: Cost): void;
 }
 
-/** Which part of a budget is used up, and when it is worth coming back. */
+/** States which part of a budget is exhausted, and when to retry. */
 export interface BudgetRefusal {
   readonly budget: "usd" | "tokens";
-  /** The budget's number. */
+  /** The budget's value. */
   readonly of: number;
   readonly per: BudgetSettings["per"];
   readonly retryAfterMs: number;
-  /** True: it isn't spent, only spoken for by requests under way. */
+  /** True if the rest isn't spent but held by running requests. */
   readonly held: boolean;
 }
 
-/** What a key has spent of its budget in the present period. */
+/** What a key has spent of its budget in the current period. */
 export interface BudgetStanding {
   readonly spent: Cost;
   readonly limit: BudgetSettings;
   /** Milliseconds since 1970. */
   readonly periodStart: number;
-  /** Milliseconds since 1970: the start of the next. */
+  /** Milliseconds since 1970; the next period's start. */
   readonly periodEnd: number;
 }
 
 export interface BudgetsOptions {
-  /** What a key has spent since a time in ms since 1970. Asked once for each key and period. */
+  /** Resolves with what a key has spent since a time (ms since 1970). Called once for each key and period. */
   spentSince(key: string, since: number): Promise<Spent>;
   /** Milliseconds since 1970; `Date.now` by default. */
   readonly now?: () => number;
-  /** Told once for each key and period when `share` of its budget, at least four fifths, is spent. */
+  /** Called once for each key and period when at least four fifths of its budget are spent. */
   onThreshold(key: string, budget: BudgetSettings, share: number): void;
 }
 
-/** What keys may spend in a calendar day, week or month. What was begun in one and ends in the next counts there. */
+/** Enforces budgets per calendar day, week or month. A request counts in the period in which it ends. */
 export class Budgets {
   readonly #options: BudgetsOptions;
   readonly #now: () => number;
@@ -65,9 +65,9 @@ export class Budgets {
   }
 
   /**
-   * Holds what a request may cost until it is settled, or says why not; a refusal, the one that has `budget` in
-   * it, holds nothing. As long as anything is left a request is admitted, whatever it may cost. A promise, at a key's
-   * first request of a period: what it has spent must be read first, and `hold` be called again once that is done.
+   * Returns a hold on the estimated cost, or a refusal (it has `budget`), which holds nothing. A request is admitted as long
+   * as anything is left. At a key's first request of a period returns a promise for the past spending; `hold` is called
+   * again once it has resolved.
    */
   hold(key: string, budget: BudgetSettings, estimate: Cost): BudgetHold | BudgetRefusal | Promise<void> {
     const now = this.#now();
@@ -80,7 +80,7 @@ export class Budgets {
     return new AccountHold(account, estimate, this.#now);
   }
 
-  /** What is in memory: it may lack what was spent before a key's first request of the period. */
+  /** Returns the standing in memory, which may lack spending before a key's first request of the period. */
   standing(key: string, budget: BudgetSettings): BudgetStanding {
     const account = this.#account(key);
     account.enterPeriod(budget, this.#now());
@@ -116,7 +116,7 @@ class AccountHold implements BudgetHold {
   }
 }
 
-/** What one key has spent in the present period, and what is spoken for. */
+/** The spent and held amounts of one key in the current period. */
 class BudgetAccount {
   readonly #key: string;
   readonly #options: BudgetsOptions;
@@ -134,7 +134,7 @@ class BudgetAccount {
     this.#options = options;
   }
 
-  /** Turns to the period that `now` lies in; of the budget, which may be another one than before. */
+  /** Switches to the period of `now` and to the budget, which may have changed. */
   enterPeriod(budget: BudgetSettings, now: number): void {
     const isSamePeriod =
       this.#budget?.per === budget.per && now >= this.#period.start && now < this.#period.end;
@@ -147,12 +147,12 @@ class BudgetAccount {
     this.#hasWarned = false;
   }
 
-  /** Whether what was spent in this period before it was entered is known. */
+  /** True once the period's past spending was loaded. */
   get isLoaded(): boolean {
     return this.#isLoaded;
   }
 
-  /** Adds what the ledger knows of this period to what was settled since. Rejects where it can't be read. */
+  /** Adds the ledger's sum for this period to what was settled since. Rejects if it can't be read. */
   load(): Promise<void> {
     const period = this.#period;
     this.#loading ??= this.#options
@@ -172,7 +172,7 @@ class BudgetAccount {
   refusal({ usd, tokens, per }: BudgetSettings, now: number): BudgetRefusal | undefined {
     const retryAfterMs = this.#period.end - now;
     const [spent, held] = [this.#spent, this.#held];
-    // What is spent comes first: that takes longer than what is only held.
+    // Spent amounts first: their wait is longer than that of held ones.
     if (usd !== undefined && spent.usd >= usd)
       return { budget: "usd", of: usd, per, retryAfterMs, held: false };
     if (tokens !== undefined && spent.tokens >= tokens)
@@ -191,7 +191,7 @@ class BudgetAccount {
 
   settle(estimate: Cost, spent: Cost, now: number): void {
     this.#holds -= 1;
-    // Dollars are fractions: rounding must not add up to something that is held by nobody.
+    // Dollars are fractions: rounding errors must not accumulate to a held amount without a hold.
     const { usd, tokens } = this.#held;
     this.#held = this.#holds === 0 ? NOTHING : { usd: usd - estimate.usd, tokens: tokens - estimate.tokens };
     if (this.#budget) this.enterPeriod(this.#budget, now);

@@ -1,4 +1,4 @@
-/** So many bytes may be held at once by all requests together. */
+/** Bounds the bytes that all requests hold together. */
 export class ByteBudget {
   readonly size: number;
   #used = 0;
@@ -11,7 +11,7 @@ export class ByteBudget {
     return this.#used;
   }
 
-  /** Takes `bytes` for as long as what comes back isn't disposed; undefined when there aren't as many left. */
+  /** Reserves `bytes` until the returned reservation is disposed; undefined if fewer are left. */
   reserve(bytes: number): ByteReservation | undefined {
     const taken = new ByteReservation(this.#change);
     return taken.extend(bytes) ? taken : undefined;
@@ -24,7 +24,7 @@ export class ByteBudget {
   };
 }
 
-/** Part of a budget, given back by disposing it. */
+/** Holds part of a byte budget until it is disposed. */
 export class ByteReservation implements Disposable {
   readonly #change: (bytes: number) => boolean;
   #bytes = 0;
@@ -37,7 +37,7 @@ export class ByteReservation implements Disposable {
     return this.#bytes;
   }
 
-  /** Takes `bytes` more; false when there aren't as many left. */
+  /** Reserves `bytes` more; returns false if fewer are left. */
   extend(bytes: number): boolean {
     if (!this.#change(bytes)) return false;
     this.#bytes += bytes;

@@ -1,31 +1,31 @@
 import type { SlidingSum } from "./sliding-sum.ts";
 
 /**
- * The right to be answered: it holds one of the concurrent requests and the reserved tokens. `dispose` gives
- * back the first and, if nothing was settled, the second; twice does no harm.
+ * Holds one of the concurrent requests of a key or upstream, and its reserved tokens. Disposing releases the concurrent
+ * request and, unless they were settled, the tokens; a second call has no effect.
  */
 export interface Permit extends Disposable {
   /** Tokens. */
   readonly reserved: number;
-  /** Gives back the concurrent request alone: how many tokens it used is still to be told by `settle`. */
+  /** Releases the concurrent request and keeps the tokens reserved until `settle`. */
   releaseConcurrency(): void;
-  /** Replaces what was reserved by what was used; also after `dispose`. Only the first call counts. */
+  /** Replaces the reserved tokens by those used, also after disposal. Only the first call counts. */
   settle(tokens: number): void;
   /**
-   * From now on it is freed, and told, when it was forgotten undisposed. Not from its beginning: that costs a quick
-   * request more than all else of a slot.
+   * Registers the permit for leak detection: one that is collected undisposed is reclaimed and reported. Quick requests
+   * go without, because registration costs more than the rest of a permit.
    */
   trackLeak(): void;
 }
 
-/** Whose places slots are. */
+/** Owns the concurrent requests that permits hold. */
 export interface PermitOwner {
   readonly id: string;
-  /** One of its concurrent requests is over. */
+  /** Called when one of its concurrent requests has ended. */
   released(): void;
 }
 
-/** What a slot holds, apart from the slot itself, so that it can be freed when that is gone. */
+/** Holds a permit's resources outside the permit, so that they can be reclaimed after it was collected. */
 export class PermitState {
   readonly owner: PermitOwner;
   readonly reserved: number;
@@ -33,7 +33,7 @@ export class PermitState {
   readonly #entry: number;
   #isReleased = false;
   #isSettled = false;
-  /** What of it counts now, in tokens. */
+  /** Tokens that are counted for it now. */
   #counted: number;
 
   constructor(
@@ -71,6 +71,7 @@ export class PermitState {
   }
 }
 
+/** Implements `Permit` over a state that outlives it. */
 export class LimitPermit implements Permit {
   readonly #state: PermitState;
   readonly #registry: FinalizationRegistry<PermitState>;

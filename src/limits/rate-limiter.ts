@@ -7,36 +7,36 @@ export type { Permit } from "./permit.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** When one of the concurrent requests will end can't be known. */
+/** Wait reported when the concurrent requests are exhausted: their ends can't be foreseen. */
 const CONCURRENT_RETRY_MS = 1000;
-/** Subjects beyond which those that are idle are looked for. */
+/** Number of subjects from which idle ones are swept. */
 const FEW_SUBJECTS = 64;
 
-/** Who is limited: a key or an upstream. */
+/** Identifies a key or an upstream with its limits. */
 export interface Limited {
   /** Unique among all, as `key alice` or `upstream openai`. */
   readonly id: string;
   readonly limits: LimitSettings;
 }
 
-/** Which limit a request would have broken, and when it is worth coming back. */
+/** States which limit a request would exceed, and when to retry. */
 export interface LimitRefusal {
   readonly limit: keyof LimitSettings;
-  /** The limit's number. */
+  /** The limit's value. */
   readonly of: number;
   /** Milliseconds after which a lone request would be admitted; undefined: never, it asks for more than the limit. */
   readonly retryAfterMs: number | undefined;
 }
 
-/** What is left of a kind of limit: of the one nearest exhaustion, where there are two. */
+/** States what is left of one kind of limit; of two limits, that of the one nearest to exhaustion. */
 export interface Allowance {
   readonly limit: number;
   readonly remaining: number;
-  /** Milliseconds until all of it is there again if nothing more is asked. */
+  /** Milliseconds until the limit is fully available again without further requests. */
   readonly resetMs: number;
 }
 
-/** What is left of a subject's limits; undefined where it has none of that kind. */
+/** States what is left of a subject's limits; undefined for kinds without a limit. */
 export interface Standing {
   readonly requests: Allowance | undefined;
   readonly tokens: Allowance | undefined;
@@ -45,14 +45,13 @@ export interface Standing {
 export interface RateLimiterOptions {
   /** Milliseconds that never go back; `performance.now` by default. */
   readonly now?: () => number;
-  /** Told when a slot of this id was forgotten undisposed. It was freed; but somebody has a bug. */
+  /** Called with the subject's id when a leaked permit was reclaimed. */
   readonly onLeak?: (id: string) => void;
 }
 
 /**
- * Admits requests within the limits of whoever asks. In any 60 s or 24 h, the last instant excluded, no more are
- * admitted than the limit says, and that many are admitted at once. The limits are those that come with each
- * request, so that others apply as soon as they are there.
+ * Admits requests within the limits of keys and upstreams. Windows slide: no 60 s or 24 h, the last instant excluded, have
+ * more admissions than the limit. Limits come with each request, so that changes apply at once.
  */
 export class RateLimiter {
   readonly #now: () => number;
@@ -68,19 +67,19 @@ export class RateLimiter {
     });
   }
 
-  /** Subjects of whom something is kept. */
+  /** Number of subjects with recent requests. */
   get size(): number {
     return this.#subjects.size;
   }
 
-  /** Slots that hold one of the concurrent requests. Counted when asked for, in time with `size`. */
+  /** Number of permits that hold a concurrent request. Takes time in proportion to `size`. */
   get running(): number {
     return this.#subjects.values().reduce((sum, { running }) => sum + running, 0);
   }
 
   /**
-   * Admits one request that may need `tokens`, a whole number, or says why not; a refusal, the one that has
-   * `limit` in it, consumes nothing. Where several limits are in the way it names the one that lasts longest.
+   * Returns a permit for a request that may need `tokens`, a whole number, or a refusal (it has `limit`), which consumes
+   * nothing. Of several exceeded limits the refusal names the one with the longest wait.
    */
   admit(limited: Limited, tokens: number): Permit | LimitRefusal {
     const now = this.#now();
@@ -90,14 +89,14 @@ export class RateLimiter {
     return new LimitPermit(subject.take(limited.limits, tokens, now), this.#registry);
   }
 
-  /** What is left of someone's limits now. */
+  /** Returns what is left of a subject's limits. */
   standing({ id, limits }: Limited): Standing {
     return (this.#subjects.get(id) ?? new Subject(id)).standing(limits, this.#now());
   }
 
   /**
-   * Counts what was admitted before a restart, `ago` ms before now, to what was settled or else reserved. To be
-   * called from the oldest to the newest, before anything is admitted.
+   * Counts a request that was admitted `ago` ms before now, before a restart, with the tokens that were settled or else
+   * reserved. Called from the oldest to the newest, before the first admission.
    */
   restore(id: string, { ago, tokens }: { readonly ago: number; readonly tokens: number }): void {
     // A wall clock that was set back would put it into the future, where it would count too long.
@@ -116,14 +115,14 @@ export class RateLimiter {
     return subject;
   }
 
-  /** Forgets who is idle. As rarely as the number doubles, so that it costs each newcomer the same few steps. */
+  /** Removes idle subjects. Runs when the number has doubled, so that its cost per new subject is constant. */
   #sweep(now: number): void {
     for (const [id, subject] of this.#subjects) if (subject.isIdle(now)) this.#subjects.delete(id);
     this.#sweepAt = Math.max(FEW_SUBJECTS, this.#subjects.size * 2);
   }
 }
 
-/** What one key or upstream has been admitted to. A log is kept only of what is limited. */
+/** Counts the admissions of one key or upstream; only limited quantities are counted. */
 class Subject {
   readonly id: string;
   running = 0;
@@ -135,7 +134,7 @@ class Subject {
     this.id = id;
   }
 
-  /** Why a request can't be admitted now; undefined if it can. */
+  /** Returns why a request can't be admitted now; undefined if it can. */
   refusal(limits: LimitSettings, tokens: number, now: number): LimitRefusal | undefined {
     const ofTokens = limits.tokens_per_minute;
     if (ofTokens !== undefined && tokens > ofTokens) {
@@ -173,7 +172,7 @@ class Subject {
   }
 
   restore(at: number, tokens: number, now: number): void {
-    // Which of them are limited is known only when somebody asks.
+    // The limits are known only with the first request.
     (this.#day ??= new SlidingSum(DAY_MS)).add(1, at);
     if (at + MINUTE_MS <= now) return;
     (this.#minute ??= new SlidingSum(MINUTE_MS)).add(1, at);
@@ -195,7 +194,7 @@ class Subject {
   }
 }
 
-/** Whole ms until a sum holds at most `most`. */
+/** Returns the whole ms until a sum is at most `most`. */
 function waitIn(sum: SlidingSum | undefined, most: number, now: number): number {
   return sum ? sum.waitFor(most, now) : 0;
 }

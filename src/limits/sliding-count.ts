@@ -1,14 +1,11 @@
-/** How finely a window slides. */
+/** Slices per window. */
 const SLICES = 10;
 
-/**
- * How often something happened within the last `window` ms, to a tenth of the window: a fixed number of
- * slices, so that it takes the same memory whatever the traffic.
- */
+/** Counts events of the last `window` ms, to a tenth of the window, in constant memory. */
 export class SlidingCount {
   readonly #slice: number;
   readonly #counts = Array.from({ length: SLICES + 1 }, () => 0);
-  /** The number of the slice that `#counts` was last brought up to. */
+  /** Number of the newest slice in `#counts`. */
   #latest = 0;
 
   constructor(window: number) {

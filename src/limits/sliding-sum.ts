@@ -1,22 +1,21 @@
 import { finite } from "./finite.ts";
 
-/** Entries that a log has room for before it first grows; a power of two. */
+/** Initial capacity in entries; a power of two. */
 const FIRST_ROOM = 8;
 
-/** So many entries are kept each by itself. */
+/** Entries up to which each is kept separately. */
 const MOST_SINGLE = 4_096;
 
 /**
- * What was taken within the last `length` ms: a log of times and amounts whose oldest entries leave as time passes.
- * All methods take the present time, in ms, which must never go back. What is taken at the time t counts until just
- * before t + length. In a log of thousands of entries what follows within a 4,096th of the length is put together,
- * and counts as long as the last of it: never too short, and the log takes at most 128 KiB.
+ * Sums the amounts of the last `length` ms. All methods take the current time in ms, which must never decrease. An amount
+ * added at the time t counts until just before t + length. From 4,096 entries on, amounts within a 4,096th of the length
+ * share an entry and expire with its last one: never too early, in at most 128 KiB.
  */
 export class SlidingSum {
   readonly #length: number;
   #times = new Float64Array(FIRST_ROOM);
   #amounts = new Float64Array(FIRST_ROOM);
-  /** Entries are numbered from 0; where one stands is its number modulo the room, which is a power of two. */
+  /** Entries are numbered from 0; an entry's index is its number modulo the capacity. */
   #oldest = 0;
   #next = 0;
   #sum = 0;
@@ -27,7 +26,7 @@ export class SlidingSum {
     this.#length = length;
   }
 
-  /** Logs `amount` and gives the entry's number, which may be that of others, too. Throws RangeError if it isn't finite. */
+  /** Adds `amount` and returns the entry's number, which several may share. Throws RangeError if it isn't finite. */
   add(amount: number, now: number): number {
     this.#sum += finite(amount);
     if (this.#next - this.#oldest >= MOST_SINGLE && now - this.#newest < this.#length / MOST_SINGLE) {
@@ -47,8 +46,8 @@ export class SlidingSum {
   }
 
   /**
-   * Adds to an entry's amount, or takes from it; its time stays. Nothing happens to one that has left. Throws RangeError
-   * if `by` isn't finite.
+   * Changes an entry's amount by `by` and keeps its time. Has no effect on an expired entry. Throws RangeError if `by`
+   * isn't finite.
    */
   change(entry: number, by: number): void {
     if (entry < this.#oldest) return;
@@ -57,7 +56,7 @@ export class SlidingSum {
     this.#amounts[index] = (this.#amounts[index] ?? 0) + by;
   }
 
-  /** The sum of all entries that still count. */
+  /** Returns the sum of the unexpired entries. */
   total(now: number): number {
     const mask = this.#times.length - 1;
     while (this.#oldest < this.#next && (this.#times[this.#oldest & mask] ?? 0) + this.#length <= now) {
@@ -67,13 +66,13 @@ export class SlidingSum {
     return this.#sum;
   }
 
-  /** Whether no entry counts any more, not even one of 0 whose amount may yet be replaced. */
+  /** Returns whether all entries have expired, also those of 0, whose amount may still change. */
   isEmpty(now: number): boolean {
     this.total(now);
     return this.#oldest === this.#next;
   }
 
-  /** Whole ms until the sum is at most `most` if nothing is added: 0 if it is so now. */
+  /** Returns the whole ms until the sum is at most `most` without additions; 0 if it is already. */
   waitFor(most: number, now: number): number {
     let sum = this.total(now);
     let entry = this.#oldest;
@@ -81,7 +80,7 @@ export class SlidingSum {
     return entry === this.#oldest ? 0 : this.#leavesIn(entry - 1, now);
   }
 
-  /** Whole ms until every entry has left. */
+  /** Returns the whole ms until all entries have expired. */
   clearIn(now: number): number {
     return this.total(now) === 0 ? 0 : this.#leavesIn(this.#next - 1, now);
   }

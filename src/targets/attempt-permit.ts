@@ -4,20 +4,21 @@ import type { Circuit, CircuitState, Outcome, CircuitPermit } from "./circuit.ts
 import type { Load } from "./load.ts";
 import type { Target } from "./route-table.ts";
 
+/** A circuit's change of state. */
 export interface CircuitChange {
-  /** `upstream/model`, or `upstream/*` for the circuit of a whole upstream. */
+  /** `upstream/model`, or `upstream/*` for the circuit of an upstream. */
   readonly target: string;
   readonly state: CircuitState;
-  /** Why it opened. */
+  /** The failure that opened it. */
   readonly cause: UpstreamErrorCode;
-  /** For how long it is open. */
+  /** How long it stays open, in ms. */
   readonly ms: number;
 }
 
-/** What the gateway has seen of one target. */
+/** The health and load of one target. */
 export interface TargetState {
   readonly circuit: Circuit;
-  /** The circuit of its upstream: for its credentials, and for the way there. */
+  /** The circuit of its upstream, for failures of the credential and the connection. */
   readonly upstream: Circuit;
   readonly load: Load;
 }
@@ -31,8 +32,8 @@ interface AttemptPermitOptions {
 }
 
 /**
- * The right to ask a target once: counted in the circuits of the target and of its upstream, in the target's load and in
- * the upstream's limits. Its holder must say how the attempt ended; only the first `end` counts.
+ * Permits one attempt at a target, which counts in the circuits of target and upstream, in the load and in the upstream's
+ * limits. The holder must call `end`; only the first call counts.
  */
 export class AttemptPermit {
   readonly #target: Target;
@@ -46,12 +47,12 @@ export class AttemptPermit {
     this.#options = options;
   }
 
-  /** How the attempt ended, once it has. */
+  /** The outcome; undefined while the attempt runs. */
   get outcome(): Outcome | undefined {
     return this.#outcome;
   }
 
-  /** The answer has begun; after so many ms where its first event was waited for, and not its end. */
+  /** Reports the first event, after `ms` if a stream was asked for. */
   firstEvent(ms?: number): void {
     const { circuit, upstream, load } = this.#state;
     const { permit, upstreamPermit, now } = this.#options;
@@ -82,7 +83,7 @@ export class AttemptPermit {
     this.#reportChange(upstream, upstreamBefore, at);
   }
 
-  /** Says so when what was done has opened or closed a circuit. */
+  /** Reports a circuit whose state has changed. */
   #reportChange(circuit: Circuit, before: CircuitState, now: number): void {
     const state = circuit.state(now);
     if (state === before) return;
@@ -97,19 +98,19 @@ export class AttemptPermit {
   }
 }
 
-/** What an outcome says of the way to the upstream: who answers, be it with a failure, was reached. */
+/** Returns the outcome for the upstream's circuit: any answer, also a failure, proves the connection. */
 function connectionOutcome(outcome: Outcome): Outcome {
   if (typeof outcome !== "object") return outcome;
   return outcome.code === "timeout" ? "abandoned" : "ok";
 }
 
-/** Whether a failure is that of all targets of an upstream. A limit may be one model's own. */
+/** Returns whether a failure concerns all targets of an upstream. A rate limit may be one model's own. */
 export function concernsUpstream(code: UpstreamErrorCode): boolean {
   const { blame } = FAILURES[code];
   return (blame === "credential" && code !== "rate-limited") || blame === "connection";
 }
 
-/** `upstream/model`, as clients address it. */
+/** Returns `upstream/model`, as clients address a target. */
 export function targetName({ upstream, model }: Target): string {
   return `${upstream.id}/${model}`;
 }

@@ -3,17 +3,17 @@ import { FAILURES } from "../contract/index.ts";
 import { SlidingCount } from "../limits/sliding-count.ts";
 
 export interface CircuitSettings {
-  /** Milliseconds in which failures are counted. */
+  /** Milliseconds over which failures are counted. */
   readonly window: number;
-  /** So many of them, and at least half of all calls, open the circuit. */
+  /** Number of failures that open the circuit if they are at least half of all calls. */
   readonly failures: number;
-  /** Milliseconds until an open circuit lets a probe through. */
+  /** Milliseconds until an open circuit admits a probe. */
   readonly cooldown: number;
 }
 
 export type CircuitState = "closed" | "open" | "half_open";
 
-/** How an attempt ended, as far as it says something about the target. */
+/** How an attempt ended, as far as the target's health is concerned. */
 export type Outcome =
   | "ok"
   | "abandoned"
@@ -21,52 +21,52 @@ export type Outcome =
   | "unasked"
   | { readonly code: UpstreamErrorCode; readonly retryAfterMs?: number | undefined };
 
-/** What a circuit is told of a request that wants to pass. */
+/** A request's properties when it enters a circuit. */
 export interface CircuitEntry {
-  /** The request has been here before: neither the call nor its failure counts once more. */
+  /** True for a repeated attempt: neither the call nor its failure counts again. */
   readonly isRepeat: boolean;
-  /** It passes although the circuit is open or pausing, because nothing else is left for it. */
+  /** True if it may pass an open or pausing circuit, because no other target is left. */
   readonly isLastResort: boolean;
-  /** Tells request bodies apart; asked only after a failure. */
+  /** Returns a hash of the request body; called only after a failure. */
   readonly body: () => string | number | bigint;
 }
 
-/** The share of failing calls below which a busy target is not given up for a few of them. */
+/** Share of failing calls below which the circuit stays closed. */
 const FAILING_SHARE = 0.5;
-/** So many requests at a time may ask a pausing target that is the only one left. */
+/** Concurrent last-resort requests at a pausing target. */
 const LAST_RESORTS = 3;
-/** So many failing bodies are told apart; a body that is forgotten counts once more. */
+/** Failing bodies that are remembered; an evicted one counts again. */
 const MAX_BODIES = 64;
 
 /**
- * Keeps requests away from a target, or from all targets of an upstream. Closed: all may pass. Open: none, until the
- * cooldown is over. Half open: one probe may pass; it closes the circuit when its answer begins, or opens it again.
+ * Circuit breaker for a target, or for all targets of an upstream. Closed: all requests pass. Open: none, until the
+ * cooldown is over. Half open: one probe passes; it closes the circuit when its answer begins, or opens it again.
  *
- * Requests count, not their tries. While nothing succeeds each failed request counts; beside successes a failure counts
- * once per request body, and so does at any time what the body may be the cause of. A 429 with a `retry-after` closes
- * the way until then without counting. A refused credential counts only while nothing succeeds beside it, because the
- * other credentials may be good. What is the request's own fault is a sign of life.
+ * Requests count, not their attempts. While nothing succeeds each failed request counts; beside successes, and where the
+ * body may be the cause, a failure counts once per request body. A 429 with a `retry-after` pauses the circuit until then
+ * without counting. A refused credential counts only while nothing succeeds, because other credentials may be valid. A
+ * failure that is the request's own proves that the target works.
  *
- * A request that nothing else is left for may pass a closed way all the same: one at a time through an open circuit,
- * as its probe; a few at a time during a pause, since a limit of tokens may refuse the large requests only.
+ * A last-resort request may pass although the circuit is open or pausing: one at a time while open, as the probe; a few at a
+ * time during a pause, because a token limit may refuse only large requests.
  */
 export class Circuit {
   readonly #settings: CircuitSettings;
   readonly #calls: SlidingCount;
-  /** Failures, those of one body as one. */
+  /** Failures; those of one body count once. */
   readonly #failures: SlidingCount;
-  /** Failed requests since something last succeeded. */
+  /** Failed requests since the last success. */
   readonly #streak: SlidingCount;
-  /** When each body last failed; made with the first failure. */
+  /** When each body last failed; created with the first failure. */
   #bodies: Map<string | number | bigint, number> | undefined;
   #hasStreak = false;
   #rejections = 0;
   #open = false;
-  /** Until when nothing may pass, in ms by the caller's clock. */
+  /** End of the pause, in ms by the caller's clock. */
   #until = 0;
   #cause: UpstreamErrorCode = "unavailable";
   #probe: CircuitPermit | undefined;
-  /** Requests that passed during a pause. */
+  /** Last-resort requests that run during a pause. */
   #lastResorts = 0;
 
   constructor(settings: CircuitSettings) {
@@ -76,37 +76,37 @@ export class Circuit {
     this.#streak = new SlidingCount(settings.window);
   }
 
-  /** What a request would meet now. */
+  /** Returns the current state. */
   state(now: number): CircuitState {
     if (now < this.#until) return "open";
     return this.#open ? "half_open" : "closed";
   }
 
-  /** Why nothing passes, while nothing passes. */
+  /** The failure that opened or paused the circuit. */
   get cause(): UpstreamErrorCode {
     return this.#cause;
   }
 
-  /** What is lost with it: nothing, failures that were counted, or that requests are to be kept away. */
+  /** Returns what would be lost if the circuit were forgotten: nothing, counted failures, or an open state. */
   worth(now: number): "nothing" | "failures" | "rest" {
     if (this.#open || now < this.#until) return "rest";
     const failing = this.#rejections > 0 || this.#failures.total(now) > 0 || this.#streak.total(now) > 0;
     return failing ? "failures" : "nothing";
   }
 
-  /** Milliseconds until it is worth asking again; 0 when a request may pass now. */
+  /** Returns the ms until a request may pass; 0: now. */
   wait(now: number): number {
     if (now < this.#until) return this.#until - now;
     return this.#open && this.#probe ? PROBE_WAIT_MS : 0;
   }
 
-  /** Whether a request may pass that nothing else is left for. */
+  /** Returns whether a last-resort request may pass. */
   allowsLastResort(now: number): boolean {
     if (this.#open) return this.#probe === undefined;
     return now >= this.#until || this.#lastResorts < LAST_RESORTS;
   }
 
-  /** Lets a request pass, which must then say how it ended; undefined when none may. */
+  /** Returns a permit, which must be ended; undefined if the request may not pass. */
   enter(now: number, entry: CircuitEntry): CircuitPermit | undefined {
     if (entry.isLastResort ? !this.allowsLastResort(now) : this.wait(now) > 0) return undefined;
     if (!entry.isRepeat) this.#calls.add(now);
@@ -117,14 +117,14 @@ export class Circuit {
     return permit;
   }
 
-  /** For a pass: a probe has done its work as soon as an answer begins, and nobody need wait until a long one has ended. */
+  /** Called by a permit when its answer begins: that completes a probe, however long the answer takes. */
   answered(permit: CircuitPermit): void {
     if (this.#probe !== permit) return;
     this.#probe = undefined;
     this.#recovered(true);
   }
 
-  /** For a pass. */
+  /** Called by a permit when its attempt has ended. */
   ended(permit: CircuitPermit, outcome: Outcome, now: number): void {
     const probe = this.#probe === permit;
     if (probe) this.#probe = undefined;
@@ -139,7 +139,7 @@ export class Circuit {
     else if (counts !== "never" || code === "rate-limited") this.#pause(code, retryAfterMs, now);
   }
 
-  /** Counts a failure; true when it is one too many. */
+  /** Counts a failure and returns whether the threshold is reached. */
   #reachesThreshold(code: UpstreamErrorCode, { isRepeat, body }: CircuitEntry, now: number): boolean {
     if (isRepeat) return false;
     const { blame, counts } = FAILURES[code];
@@ -153,7 +153,7 @@ export class Circuit {
     return failures >= this.#settings.failures && failures >= FAILING_SHARE * this.#calls.total(now);
   }
 
-  /** Whether a body hasn't failed here of late. */
+  /** Records a body's failure and returns whether it is its first within the window. */
   #isNewBody(body: string | number | bigint, now: number): boolean {
     const bodies = (this.#bodies ??= new Map());
     const before = bodies.get(body);
@@ -170,7 +170,7 @@ export class Circuit {
     this.#recovered(probe);
   }
 
-  /** A request that began before the circuit opened says nothing about it now: only the probe closes it. */
+  /** Only the probe closes the circuit: other requests may have begun before it opened. */
   #recovered(probe: boolean): void {
     this.#rejections = 0;
     if (!probe) return;
@@ -187,7 +187,7 @@ export class Circuit {
     this.#pause(code, Math.max(this.#settings.cooldown, retryAfterMs), now);
   }
 
-  /** Never shortens a pause that is already longer. */
+  /** Pauses the circuit; never shortens a longer pause. */
   #pause(code: UpstreamErrorCode, ms: number, now: number): void {
     const until = now + Math.min(ms, LONGEST_PAUSE_MS);
     if (until <= this.#until) return;
@@ -196,7 +196,7 @@ export class Circuit {
   }
 }
 
-/** A request that was let through; it must say how it ended, whatever happens. */
+/** Permits one request to pass a circuit; the holder must call `ended`. */
 export class CircuitPermit {
   readonly entry: CircuitEntry;
   readonly isLastResort: boolean;
@@ -208,7 +208,7 @@ export class CircuitPermit {
     this.isLastResort = isLastResort;
   }
 
-  /** Its answer has begun. */
+  /** Reports that the answer has begun. */
   answered(): void {
     this.#circuit.answered(this);
   }
@@ -218,7 +218,7 @@ export class CircuitPermit {
   }
 }
 
-/** Who meets a probe under way may come back when it is likely to have ended. */
+/** Wait reported while a probe runs. */
 const PROBE_WAIT_MS = 1_000;
-/** No word of an upstream keeps requests away for longer. */
+/** Longest pause that an upstream can ask for. */
 const LONGEST_PAUSE_MS = 10 * 60_000;

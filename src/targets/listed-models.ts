@@ -2,9 +2,9 @@ import type { Capabilities, Model } from "../contract/index.ts";
 import type { OpenUpstream } from "./open-upstream.ts";
 import { matchesAny } from "./pattern.ts";
 
-/** More models than these of one upstream are left out; the longest lists that are known have some hundreds. */
+/** Bound of models per upstream; the longest known lists have some hundreds. */
 const MAX_MODELS = 5_000;
-/** The longest id, and the longest other text, in UTF-16 units. */
+/** Bound of ids and other texts, in UTF-16 units. */
 const MAX_TEXT = 256;
 /** Ids go into headers, logs and metrics. */
 const CONTROL = /\p{Cc}/u;
@@ -12,17 +12,17 @@ const CONTROL = /\p{Cc}/u;
 const FLAGS = ["tools", "vision", "json_schema", "reasoning"] as const;
 const COUNTS = ["context", "output"] as const;
 
-/** What an upstream lists, within bounds. */
+/** An upstream's model list within bounds. */
 export interface ListedModels {
-  /** Those that it may offer. */
+  /** The models that it may offer. */
   readonly offered: readonly Model[];
-  /** Those, and as many of the others as there is room for; of two of one name the first. */
+  /** The offered models, and others up to the bound; of two with one name the first. */
   readonly byId: ReadonlyMap<string, Model>;
-  /** How many were left out, because there were too many or their ids can't be used. */
+  /** Number of models left out because of the bound or an unusable id. */
   readonly leftOut: number;
 }
 
-/** Throws where a plugin, which need not be written in TypeScript, gives what is no list of models. */
+/** Returns a plugin's model list within bounds. Throws a TypeError if it isn't a list of models. */
 export function listedModels(list: unknown, { models: allowed }: OpenUpstream): ListedModels {
   if (!Array.isArray(list)) throw new TypeError("what models() gave is no list");
   const offered: Model[] = [];
@@ -44,7 +44,7 @@ function isUsable(id: string): boolean {
   return id !== "" && id.length <= MAX_TEXT && !CONTROL.test(id);
 }
 
-/** A copy with what is known of models and nothing else, so that it keeps nothing of a large list in memory. */
+/** Copies a model's known members, so that the copy doesn't retain a large list. */
 function boundedModel(id: string, { ownedBy, created, capabilities }: Partial<Model>): Model {
   return {
     id,

@@ -1,20 +1,20 @@
-/** How much a new measurement counts against all before it. */
+/** Weight of a new measurement in the moving average. */
 const WEIGHT = 0.2;
-/** A measurement this old says nothing any more: whoever was slow once is tried again, and not shunned for ever. */
+/** Age at which a measurement expires, so that a target that was slow once is tried again. */
 const MEASUREMENT_TTL_MS = 60_000;
 
-/** How busy and how quick one target is, as the strategies of routes see it. */
+/** Measures the concurrency and latency of one target for the routing strategies. */
 export class Load {
   #busy = 0;
   #firstEvent: number | undefined;
   #measuredAt = 0;
 
-  /** Requests under way there. */
+  /** Running requests. */
   get busy(): number {
     return this.#busy;
   }
 
-  /** A moving average of the time to the first event, in ms; undefined where nothing was measured of late. */
+  /** Returns the moving average of the time to the first event, in ms; undefined without a recent measurement. */
   firstEvent(now: number): number | undefined {
     return now - this.#measuredAt < MEASUREMENT_TTL_MS ? this.#firstEvent : undefined;
   }

@@ -7,16 +7,16 @@ import { listedModels } from "./listed-models.ts";
 import type { OpenUpstream } from "./open-upstream.ts";
 import { matchesAny } from "./pattern.ts";
 
-// A list is asked for again after FRESH; until the new one is there, the old one serves.
+// After this time a list is requested again; the old one serves until the new one has arrived.
 const FRESH_MS = 5 * 60_000;
 const RETRY_MS = 10_000;
-/** A missing list that somebody needs is asked for sooner. */
+/** Retry interval for a missing list while requests need it. */
 const NEEDED_RETRY_MS = 1_000;
 const LOAD_DEADLINE_MS = 3_000;
-/** Nobody waits longer for a list. LibreChat gives up on the list of models after 5 s. */
+/** Longest wait for a list. LibreChat gives up on the list of models after 5 s. */
 const WAIT_MS = 1_000;
 
-/** Failures that say nothing about what an upstream offers. */
+/** Failures after which the upstream's offer is unknown. */
 const OUT_OF_REACH: ReadonlySet<UpstreamErrorCode> = new Set([
   "unreachable",
   "unavailable",
@@ -26,21 +26,21 @@ const OUT_OF_REACH: ReadonlySet<UpstreamErrorCode> = new Set([
 
 const NO_MODELS: ListedModels = { offered: [], byId: new Map(), leftOut: 0 };
 
-/** What is known of one upstream's list. */
+/** The state of one upstream's list. */
 interface CatalogEntry {
   models: ListedModels;
-  /** Whether there ever was a list. */
+  /** True once a list has arrived. */
   isListed: boolean;
-  /** Why asking for it has failed, where there was none before. */
+  /** Why the first request failed. */
   failure: string | undefined;
-  /** Whether it was out of reach when it was last asked. */
+  /** Whether the upstream was unreachable at the last request. */
   isUnreachable: boolean;
-  /** When it was last asked, and is to be asked again, by `now`. */
+  /** When the list was last requested, and is due again, by `now`. */
   askedAt: number;
   due: number;
-  /** Resolves when the list that was asked for is there, or none to be had. */
+  /** Resolves when the requested list has arrived or failed. */
   loading: Promise<void> | undefined;
-  /** The same, but WAIT_MS after it was asked for at the latest. */
+  /** The same, but after WAIT_MS at the latest. */
   waited: Promise<void> | undefined;
 }
 
@@ -51,16 +51,15 @@ export interface Offer {
 }
 
 /**
- * What each upstream says it offers, asked when needed and kept for a while. A name that anybody lists is answered at
- * once. A list is waited for at most a second: by everybody until it has failed once, and from then on only by requests
- * for a name that nobody lists.
+ * Caches the model lists of all upstreams. A listed name resolves at once. A missing list is awaited for at most a second:
+ * by all requests until it has failed once, and afterwards only by requests for an unlisted name.
  */
 export class ModelCatalog {
   readonly #upstreams: readonly OpenUpstream[];
   readonly #log: GatewayLogger;
   readonly #now: () => number;
   readonly #catalogs = new Map<OpenUpstream, CatalogEntry>();
-  /** Who lists each model, in file order; undefined until it is asked for after a list has changed. */
+  /** The upstreams of each listed model, in file order; undefined after a list has changed. */
   #listing: Map<string, OpenUpstream[]> | undefined;
 
   constructor(
@@ -73,33 +72,33 @@ export class ModelCatalog {
     this.#now = now;
   }
 
-  /** What every upstream offers, in file order; waits for first lists. */
+  /** Resolves with all offers, in file order; waits for first lists. */
   async offers(): Promise<readonly Offer[]> {
     await Promise.all(this.#upstreams.map(async (upstream) => this.first(upstream)));
     return this.known();
   }
 
-  /** The same as far as it is known now; waits for nothing. */
+  /** Returns the offers that are known now. */
   known(): readonly Offer[] {
     return this.#upstreams.flatMap((upstream) =>
       this.#of(upstream).models.offered.map((model) => ({ upstream, model })),
     );
   }
 
-  /** Resolves when every list that was asked for is there, or none to be had. */
+  /** Resolves when every requested list has arrived or failed. */
   async settled(): Promise<void> {
     await Promise.all(this.#upstreams.map(async (upstream) => this.#refresh(upstream).loading));
   }
 
-  /** Asks for a list that is due. A promise while the first one of an upstream is awaited. */
+  /** Requests a list that is due. Returns a promise while an upstream's first list is awaited. */
   first(upstream: OpenUpstream): Promise<void> | undefined {
     const { isListed, failure, waited } = this.#refresh(upstream);
     return isListed || failure !== undefined ? undefined : waited;
   }
 
   /**
-   * The upstreams that list a model, in file order. A promise where there are none yet, and lists are missing: these
-   * are asked for, at most once a second.
+   * Returns the upstreams that list a model, in file order. Returns a promise if there are none and lists are missing, which
+   * are then requested, at most once a second.
    */
   offering(id: string): readonly OpenUpstream[] | Promise<readonly OpenUpstream[]> {
     for (const upstream of this.#upstreams) this.#refresh(upstream);
@@ -109,7 +108,7 @@ export class ModelCatalog {
     return missing.length > 0 ? this.#whenListed(id, missing) : listing;
   }
 
-  /** Resolves when the list that names the model is there, or none of those that are missing is awaited any more. */
+  /** Resolves when a list names the model, or all missing lists have arrived or failed. */
   #whenListed(id: string, missing: readonly Promise<void>[]): Promise<readonly OpenUpstream[]> {
     return new Promise((resolve) => {
       let left = missing.length;
@@ -122,7 +121,7 @@ export class ModelCatalog {
     });
   }
 
-  /** The list of an upstream that has none and may have the model, asked for unless that was done just now. */
+  /** Returns the pending list of an upstream that may have the model, and requests it if that is due. */
   #requestMissing(upstream: OpenUpstream, id: string): Promise<void> | undefined {
     const catalog = this.#of(upstream);
     if (catalog.isListed || (upstream.models && !matchesAny(upstream.models, id))) return undefined;
@@ -145,7 +144,7 @@ export class ModelCatalog {
     return listing;
   }
 
-  /** The upstreams that have never said what they offer, because they are out of reach or have not answered yet. */
+  /** Returns the upstreams whose offer is unknown, because they are unreachable or haven't answered yet. */
   unreachable(): readonly OpenUpstream[] {
     return this.#upstreams.filter((upstream) => {
       const { isListed, isUnreachable, failure, loading } = this.#of(upstream);
@@ -153,29 +152,29 @@ export class ModelCatalog {
     });
   }
 
-  /** What a model can do, as far as its upstream has said; waits for nothing, but asks for a list that is due. */
+  /** Returns a model's known capabilities; requests a list that is due, without waiting. */
   capabilities(upstream: OpenUpstream, id: string): Capabilities {
     return this.#refresh(upstream).models.byId.get(id)?.capabilities ?? {};
   }
 
-  /** Whether an upstream is known to list a model; waits for nothing. */
+  /** Returns whether an upstream is known to list a model. */
   lists(upstream: OpenUpstream, id: string): boolean {
     const { models: allowed } = upstream;
     return this.#of(upstream).models.byId.has(id) && (!allowed || matchesAny(allowed, id));
   }
 
-  /** Whether an upstream has ever said what it lists. */
+  /** Returns whether a list of an upstream has ever arrived. */
   hasListed(upstream: OpenUpstream): boolean {
     return this.#of(upstream).isListed;
   }
 
-  /** Why an upstream that was asked has never said what it lists; undefined where it has. */
+  /** Returns why an upstream's first list failed; undefined once one has arrived. */
   listFailure(upstream: OpenUpstream): string | undefined {
     const { isListed, failure } = this.#of(upstream);
     return isListed ? undefined : failure;
   }
 
-  /** Whether any upstream is known to list a model; waits for nothing. */
+  /** Returns whether any upstream is known to list a model. */
   listsAnywhere(id: string): boolean {
     return this.#listingOf(id).length > 0;
   }
@@ -198,7 +197,7 @@ export class ModelCatalog {
     return catalog;
   }
 
-  /** Asks for a list that is due. */
+  /** Requests a list that is due. */
   #refresh(upstream: OpenUpstream): CatalogEntry {
     const catalog = this.#of(upstream);
     if (!catalog.loading && this.#now() >= catalog.due) this.#load(upstream, catalog);
@@ -207,7 +206,7 @@ export class ModelCatalog {
 
   #load(upstream: OpenUpstream, catalog: CatalogEntry): void {
     catalog.askedAt = this.#now();
-    // Not by #ask itself: where models() throws at once that would be over before it stands here.
+    // Not in #ask: a models() that throws synchronously would clear `loading` before it is set.
     catalog.loading = this.#ask(upstream, catalog).then(() => {
       catalog.loading = undefined;
     });

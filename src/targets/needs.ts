@@ -1,15 +1,15 @@
 import type { Capabilities } from "../contract/index.ts";
 import type { RequestMembers } from "../json/request-members.ts";
 
-/** Something that a request asks of a model, and not every model can do. */
+/** A capability that a request requires of its model. */
 export interface Need {
   readonly capability: "tools" | "vision" | "json_schema";
-  /** The request field that asks for it. */
+  /** The request field that requires it. */
   readonly param: string;
   readonly words: string;
 }
 
-/** What a chat request needs of its model. */
+/** Returns the capabilities that a chat request requires. */
 export function requiredCapabilities(request: Pick<RequestMembers, "member">): readonly Need[] {
   const [tools, format] = [request.member("tools"), request.member("response_format")];
   const needs: Need[] = [];
@@ -27,12 +27,12 @@ export function requiredCapabilities(request: Pick<RequestMembers, "member">): r
   return needs;
 }
 
-/** The first need that a model is known not to meet. What isn't known is tried. */
+/** Returns the first need that a model is known not to meet. Unknown capabilities are tried. */
 export function missingCapability(capabilities: Capabilities, needs: readonly Need[]): Need | undefined {
   return needs.find(({ capability }) => capabilities[capability] === false);
 }
 
-/** The path of the first image in a conversation. */
+/** Returns the path of the first image in a conversation. */
 function imageIn(messages: unknown): string | undefined {
   if (!Array.isArray(messages)) return undefined;
   for (let index = 0; index < messages.length; index++) {
@@ -49,8 +49,8 @@ const ABILITIES = ["tools", "vision", "json_schema", "reasoning"] as const;
 const LENGTHS = ["context", "output"] as const;
 
 /**
- * What can be asked of a model behind which there are several: whatever one of them can do, as requests go to
- * those that are able. Of lengths it is the shortest known, as any of them may be the one that answers.
+ * Combines the capabilities of several targets: an ability of any of them, because requests go to those that have it; of
+ * lengths the shortest, because any of them may answer.
  */
 export function combined(models: readonly Capabilities[]): Capabilities {
   const [first = {}, ...others] = models;

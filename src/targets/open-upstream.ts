@@ -1,15 +1,15 @@
 import type { LimitSettings, TimeoutSettings } from "../../config/settings.ts";
 import type { Upstream } from "../contract/index.ts";
 
-/** One upstream of gateway.yaml, open. */
+/** An upstream of gateway.yaml after its plugin has opened it. */
 export interface OpenUpstream {
   readonly id: string;
   readonly plugin: string;
   readonly upstream: Upstream;
-  /** Patterns of the models it may offer; undefined: all it lists. */
+  /** Patterns of the models that it may offer; undefined: all listed ones. */
   readonly models: readonly string[] | undefined;
   readonly timeouts: TimeoutSettings;
-  /** What the gateway asks of it at most; undefined: any number. */
+  /** The gateway's own limits for its calls; undefined: none. */
   readonly limits?: LimitSettings | undefined;
   close(): Promise<void>;
 }

@@ -1,26 +1,26 @@
 import { SlidingCount } from "../limits/sliding-count.ts";
 
 const WINDOW_MS = 10_000;
-/** So many extra calls are always allowed, so that an idle gateway retries, too. */
+/** Extra calls that are always allowed, so that an idle gateway retries, too. */
 const MIN_EXTRA_CALLS = 3;
 
-/** Bounds the extra calls to one upstream to a share of its calls, so that retries never become a storm. */
+/** Bounds the retries at one upstream to a share of its calls, against retry storms. */
 export class RetryBudget {
   readonly #share: number;
   readonly #calls = new SlidingCount(WINDOW_MS);
   readonly #extra = new SlidingCount(WINDOW_MS);
 
-  /** `share` 0.2 allows one extra call for every five. */
+  /** A `share` of 0.2 allows one retry for every five calls. */
   constructor(share: number) {
     this.#share = share;
   }
 
-  /** A first try was sent there. */
+  /** Counts a first attempt. */
   recordCall(now: number): void {
     this.#calls.add(now);
   }
 
-  /** Takes one extra call if there is one to be had. */
+  /** Takes one retry; returns false if the budget is exhausted. */
   take(now: number): boolean {
     const allowed = Math.max(MIN_EXTRA_CALLS, this.#share * this.#calls.total(now));
     if (this.#extra.total(now) >= allowed) return false;

@@ -4,7 +4,7 @@ import type { OpenUpstream } from "./open-upstream.ts";
 import type { Strategy } from "./strategy.ts";
 import { isPattern, matchesAny } from "./pattern.ts";
 
-/** Where an attempt goes: an upstream, and the model's name there. */
+/** An upstream and its name for the model: the destination of an attempt. */
 export interface Target {
   readonly upstream: OpenUpstream;
   readonly model: string;
@@ -12,7 +12,7 @@ export interface Target {
   readonly weight: number;
 }
 
-/** Where a model name leads by the file alone, and the route or address that says so. */
+/** The targets of a model name by the file alone, and the route or address that names them. */
 export interface Resolution {
   readonly via: string;
   /** As written; empty when none of the named upstreams is open. */
@@ -52,17 +52,17 @@ export class RouteTable {
     return [...this.#exact.keys()];
   }
 
-  /** Whether an exact route has this name. */
+  /** Returns whether an exact route has this name. */
   has(model: string): boolean {
     return this.#exact.has(model);
   }
 
-  /** Where a name leads; undefined when the file has nothing for it. */
+  /** Returns the first match for a name; undefined without one. */
   resolve(model: string): Resolution | undefined {
     return this.matches(model).next().value;
   }
 
-  /** Every way that the file has for a name. The first is taken. */
+  /** Yields every match for a name, in order of precedence. */
   *matches(model: string): Generator<Resolution, undefined> {
     const exact = this.#exact.get(model);
     if (exact) yield this.#resolutionOf(exact, model);
@@ -93,7 +93,7 @@ export class RouteTable {
     const upstream = this.#upstreams.get(model.slice(0, Math.max(slash, 0)));
     if (!upstream) return undefined;
     const name = model.slice(slash + 1);
-    // Some list names that look like addresses of themselves (OpenRouter's `openrouter/auto`): what is listed is meant.
+    // Some upstreams list names that look like addresses (OpenRouter's `openrouter/auto`): the listed name takes precedence.
     if (this.#lists(upstream, model)) return undefined;
     if (name === "" || (upstream.models && !matchesAny(upstream.models, name))) return undefined;
     return { via: `address ${model}`, targets: [{ upstream, model: name, weight: 1 }], ...UNROUTED };

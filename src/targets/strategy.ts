@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 export const STRATEGIES = ["failover", "weighted", "least_busy", "fastest", "sticky"] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
-/** What a strategy knows of a target. */
+/** A target as strategies see it. */
 export interface Candidate {
   /** `upstream/model`. */
   readonly name: string;
@@ -14,17 +14,15 @@ export interface Candidate {
   readonly firstEvent: number | undefined;
 }
 
+/** What a choice depends on beside the targets. */
 export interface StrategyContext {
-  /** Whom `sticky` keeps with one target: the request's user, or the key. */
+  /** The request's user, or its key; `sticky` keeps it with one target. */
   readonly stickyKey: string;
-  /** From 0 up to 1, as Math.random. */
+  /** Returns a number from 0 up to 1, as `Math.random`. */
   readonly random: () => number;
 }
 
-/**
- * The order in which a route's targets are tried. All of them stay in it: what a strategy puts last still
- * serves when the others fail.
- */
+/** Returns all targets in the order in which they are tried. */
 export function orderTargets<T extends Candidate>(
   strategy: Strategy,
   targets: readonly T[],
@@ -46,7 +44,7 @@ export function orderTargets<T extends Candidate>(
   }
 }
 
-/** Highest key first; equal ones as written. */
+/** Sorts by descending key; equal keys keep their order. */
 function byKey<T>(items: readonly T[], key: (item: T) => number): T[] {
   return items
     .map((item) => ({ item, key: key(item) }))
@@ -55,22 +53,21 @@ function byKey<T>(items: readonly T[], key: (item: T) => number): T[] {
 }
 
 /**
- * A draw that is the highest of several as often as its weight's share (Efraimidis and Spirakis 2006): with
- * chance it draws, with a hash it is weighted rendezvous hashing, in which a lost target moves only its own.
+ * Returns a key that is the highest of several with the probability of its weight's share (Efraimidis and Spirakis 2006).
+ * With a hash as the draw it is weighted rendezvous hashing: a lost target moves only its own users.
  */
 function weightedKey(weight: number, draw: number): number {
   return weight > 0 ? Math.log(Math.max(draw, Number.MIN_VALUE)) / weight : -Infinity;
 }
 
-/** A number from 0 up to 1 that is always the same for a text. */
+/** Hashes a text to a number from 0 up to 1. */
 function hashed(text: string): number {
   return createHash("sha256").update(text).digest().readUInt32BE(0) / 2 ** 32;
 }
 
 /**
- * Of two taken at random the quicker one first (power of two choices: no herd runs to the best), then the
- * rest as written. One that was never measured goes first, so that it will be; but only for one request, and
- * not for all that come while it keeps that one waiting.
+ * Puts the quicker of two random targets first (power of two choices, against herding), then the rest as written. An
+ * unmeasured target goes first while it is idle, so that one request measures it.
  */
 function fastest<T extends Candidate>(targets: readonly T[], random: () => number): T[] {
   const left = [...targets];
@@ -79,7 +76,7 @@ function fastest<T extends Candidate>(targets: readonly T[], random: () => numbe
   return [...byKey(pair, (target) => -expected(target)), ...left];
 }
 
-/** How long the first event will take, in ms. */
+/** Returns the expected time to the first event, in ms. */
 function expected({ firstEvent, busy }: Candidate): number {
   return firstEvent ?? (busy > 0 ? Infinity : -1);
 }

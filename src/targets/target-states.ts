@@ -7,36 +7,36 @@ import type { Target } from "./route-table.ts";
 import type { CircuitChange, TargetState } from "./attempt-permit.ts";
 import { targetName, AttemptPermit } from "./attempt-permit.ts";
 
-// `upstream/model` can name any model, so what is known of targets must not grow with what clients think of.
+// `upstream/model` can name any model, so clients could make up any number of targets.
 const MAX_TARGETS = 2_000;
 
 export interface TargetStateSettings {
   readonly health: CircuitSettings;
   /** The share of an upstream's calls that may be retries. */
   readonly retryShare: number;
-  /** Told when a target's circuit opens or closes. */
+  /** Called when a circuit opens or closes. */
   readonly onCircuitChange?: (change: CircuitChange) => void;
 }
 
-/** What a request says of itself when it goes to a target. */
+/** A request's properties for an attempt at a target. */
 export interface AttemptEntry {
-  /** It has been at this target before, or at the upstream. */
+  /** Whether the request was at this target, or upstream, before. */
   readonly isRepeat: { readonly target: boolean; readonly upstream: boolean };
-  /** It goes there although the target rests, because nothing else is left for it. */
+  /** Whether it may pass an open circuit, because no other target is left. */
   readonly isLastResort: boolean;
-  /** Tells request bodies apart; asked only after a failure. */
+  /** Returns a hash of the request body; called only after a failure. */
   readonly body: () => string | number | bigint;
-  /** What the attempt holds of the upstream's limits: disposed of at its end. */
+  /** The attempt's permit of the upstream's limits, disposed at its end. */
   readonly limitPermit?: Disposable | undefined;
 }
 
-/** The health and the load of every target, and the health and the retry budget of every upstream. */
+/** Keeps the health and load of every target, and the health and retry budget of every upstream. */
 export class TargetStates {
   readonly #settings: TargetStateSettings;
   readonly #states = new Map<string, TargetState>();
   readonly #upstreams = new Map<string, UpstreamState>();
   readonly #now: () => number;
-  // Each request asks for the same one several times, by the same object.
+  // Each request looks the same target up several times.
   #lastTarget: Target | undefined;
   #lastState: TargetState | undefined;
 
@@ -60,33 +60,33 @@ export class TargetStates {
       const { health } = this.#settings;
       const upstream = this.#upstream(target.upstream.id).circuit;
       state = { circuit: new Circuit(health), upstream, load: new Load() };
-      // Where all that is known says more, this one is known to its own request alone.
+      // If no state may be evicted, the new one isn't kept.
       if (this.#states.size < MAX_TARGETS || this.#evictOne()) this.#states.set(name, state);
     }
     return state;
   }
 
-  /** How busy and how quick a target is now. */
+  /** Returns the current load of a target. */
   loadOf(target: Target): { readonly busy: number; readonly firstEvent: number | undefined } {
     const { load } = this.of(target);
     return { busy: load.busy, firstEvent: load.firstEvent(this.#now()) };
   }
 
-  /** Milliseconds until a request may go there; 0: now. */
+  /** Returns the ms until a request may pass the target's circuits; 0: now. */
   wait(target: Target): number {
     const { circuit, upstream } = this.of(target);
     const now = this.#now();
     return Math.max(circuit.wait(now), upstream.wait(now));
   }
 
-  /** Why a target rests, while it does. */
+  /** Returns the failure that opened a target's circuit. */
   cause(target: Target): UpstreamErrorCode {
     const { circuit, upstream } = this.of(target);
     const now = this.#now();
     return (upstream.wait(now) >= circuit.wait(now) ? upstream : circuit).cause;
   }
 
-  /** Lets a request go there; undefined while the circuit of the target or of its upstream is open. */
+  /** Returns a permit for an attempt; undefined while the circuit of the target or of its upstream is open. */
   enter(
     target: Target,
     { isRepeat, isLastResort, body, limitPermit }: AttemptEntry,
@@ -109,19 +109,19 @@ export class TargetStates {
     });
   }
 
-  /** The circuits of the targets that were asked lately, by `upstream/model`, and of upstreams, by `upstream/*`. */
+  /** Yields the circuits of recent targets (`upstream/model`) and of upstreams (`upstream/*`). */
   *circuits(): Generator<{ readonly target: string; readonly state: CircuitState }> {
     const now = this.#now();
     for (const [target, { circuit }] of this.#states) yield { target, state: circuit.state(now) };
     for (const [id, { circuit }] of this.#upstreams) yield { target: `${id}/*`, state: circuit.state(now) };
   }
 
-  /** A request's first call to an upstream, by which its retry budget is measured. */
+  /** Counts a request's first call to an upstream for its retry budget. */
   recordCall(upstream: string): void {
     this.#upstream(upstream).budget.recordCall(this.#now());
   }
 
-  /** Takes one retry from an upstream's budget, if there is one. */
+  /** Takes one retry from an upstream's budget; returns false if it is exhausted. */
   takeRetry(upstream: string): boolean {
     return this.#upstream(upstream).budget.take(this.#now());
   }
@@ -136,7 +136,7 @@ export class TargetStates {
     return state;
   }
 
-  /** Forgets the oldest that nobody is at and that says least, never one that rests; false if there is none. */
+  /** Evicts the oldest idle state with the lowest rank, never an open circuit; returns false if there is none. */
   #evictOne(): boolean {
     const now = this.#now();
     let least: { readonly name: string; readonly rank: number } | undefined;
@@ -149,16 +149,16 @@ export class TargetStates {
   }
 }
 
-/** What the gateway has seen of one upstream, whatever the model. */
+/** The health and retry budget of one upstream. */
 interface UpstreamState {
   readonly circuit: Circuit;
   readonly budget: RetryBudget;
 }
 
-/** What may not be forgotten: a target that is kept away from, or is in use. */
+/** Rank of states that must not be evicted: open circuits and targets in use. */
 const UNEVICTABLE = 3;
 
-/** How much what is known of a target says. */
+/** Returns the rank of a state: the lowest is evicted first. */
 function evictionRank({ circuit, load }: TargetState, now: number): number {
   const worth = circuit.worth(now);
   if (load.busy > 0 || worth === "rest") return UNEVICTABLE;
