@@ -33,8 +33,8 @@ export interface Span {
  * one is read once, and costs the same whether there are two secrets or a thousand.
  */
 export class SecretIndex {
-  /** By the hash of each of their windows; numbers may be of secrets that were deleted. */
-  #secretsByHash = new Map<number, readonly string[]>();
+  /** By the hash of each of their windows; several share one where they begin or end alike. */
+  readonly #secretsByHash = new Map<number, string | Set<string>>();
   /** Which hashes there are, by their first bits: that settles it at nearly each character of a text. */
   #marks = new Uint8Array(2 ** LEAST_MARK_BITS);
   #markBits = LEAST_MARK_BITS;
@@ -47,8 +47,10 @@ export class SecretIndex {
       this.#short.set(secret, [secret, JSON.stringify(secret).slice(1, -1)]);
     }
     for (const hash of hashesOf(forms)) {
-      const alike = this.#secretsByHash.get(hash) ?? [];
-      if (!alike.includes(secret)) this.#secretsByHash.set(hash, [...alike, secret]);
+      const known = this.#secretsByHash.get(hash);
+      if (known instanceof Set) known.add(secret);
+      else if (known !== secret)
+        this.#secretsByHash.set(hash, known === undefined ? secret : new Set([known, secret]));
       this.#marks[hash >>> (32 - this.#markBits)] = 1;
     }
     const bits = Math.ceil(Math.log2(this.#secretsByHash.size * 16));
@@ -58,9 +60,9 @@ export class SecretIndex {
   delete(secret: string): void {
     this.#short.delete(secret);
     for (const hash of hashesOf(formsOf(secret))) {
-      const others = (this.#secretsByHash.get(hash) ?? []).filter((each) => each !== secret);
-      if (others.length > 0) this.#secretsByHash.set(hash, others);
-      else this.#secretsByHash.delete(hash);
+      const known = this.#secretsByHash.get(hash);
+      if (known instanceof Set) known.delete(secret);
+      if (known === secret || (known instanceof Set && known.size === 0)) this.#secretsByHash.delete(hash);
     }
   }
 
@@ -109,7 +111,8 @@ export class SecretIndex {
     for (let end = 1; end <= canonical.text.length; end++) {
       hash = next(hash, valueOf(readAt(canonical.text, end - 1)));
       if (end < WINDOW || end <= covered) continue;
-      for (const secret of this.#secretsByHash.get(hash) ?? []) {
+      const found = this.#secretsByHash.get(hash) ?? [];
+      for (const secret of typeof found === "string" ? [found] : found) {
         const known = forms.get(secret) ?? formsOf(secret);
         forms.set(secret, known);
         const match = longestLeak({ secret, forms: known }, { original, canonical, at: end - WINDOW });
