@@ -6,29 +6,29 @@ import { callerOf } from "./keyring.ts";
 
 /** How often the store's version is compared, in ms: a revoked key is accepted for this long at most. */
 const CHECK_MS = 500;
-/** How long a store that failed isn't asked again, in ms: each time it may hold up the whole process. */
+/** How long a failed store isn't read again, in ms: each read may block the process. */
 const FAILURE_PAUSE_MS = 1_000;
-/** How often a failure that lasts is logged, in ms. */
+/** Interval of log lines while reading fails, in ms. */
 const LOG_INTERVAL_MS = 10_000;
 
 /** Thrown for a key that isn't in memory while the store can't be read. */
 export class KeysUnreadableError extends Error {
-  /** When it is worth trying again, in ms. */
+  /** When to retry, in ms. */
   readonly retryAfterMs: number = FAILURE_PAUSE_MS;
 
   constructor(cause: unknown) {
     super("the keys made at run time can't be read", { cause });
-    this.name = "KeysUnreadable";
+    this.name = "KeysUnreadableError";
   }
 }
 
-/** What a cache of keys is made with. */
+/** Options of a `KeyCache`. */
 export interface KeyCacheOptions {
   readonly source: Pick<KeySource, "version" | "snapshot">;
-  /** Limits of keys that don't set them themselves. */
+  /** Limits of keys without their own. */
   readonly defaults: LimitSettings;
   readonly log: Pick<GatewayLogger, "error">;
-  /** Milliseconds, of a clock that never goes back; the process's unless given. */
+  /** Milliseconds of a monotonic clock. */
   readonly now?: () => number;
 }
 
@@ -38,8 +38,8 @@ interface CachedKey {
 }
 
 /**
- * Keeps the keys made at run time in memory, all of them, under the version that they had in the store. While the store
- * can't be read the keys that are known stay good, and nobody is told that another key is wrong.
+ * Caches all keys made at run time, with their version in the store. While the store can't be read, cached keys stay valid
+ * and unknown keys are neither accepted nor rejected.
  */
 export class KeyCache {
   readonly #options: KeyCacheOptions;
@@ -59,31 +59,31 @@ export class KeyCache {
     this.#keys = this.#cached(keys);
   }
 
-  /** Returns the key of this hash as it is in memory: the same object as long as nothing about the key changes. */
+  /** Returns the cached key of a hash: the same object until the key changes. */
   find(hash: string): Caller | undefined {
     return this.#keys.get(hash)?.caller;
   }
 
-  /** Returns the key of this hash as it is in the store. Rejects with KeysUnreadable where that can't be known. */
+  /** Resolves with the stored key of a hash. Rejects with KeysUnreadableError if the store can't be read. */
   async lookUp(hash: string): Promise<Caller | undefined> {
-    // A refresh that is under way may have begun before the key was made.
+    // A running refresh may have started before the key was made.
     if (this.#refreshing) await this.#refreshing;
     if (!this.#keys.has(hash)) await this.refresh();
     return this.find(hash);
   }
 
-  /** Takes over what has changed in the store; one call at a time. Rejects with KeysUnreadable. */
+  /** Loads changes of the store, single-flight. Rejects with KeysUnreadableError. */
   refresh(): Promise<void> {
     if (this.#failed && this.#now() < this.#failed.until) return Promise.reject(this.#failed.error);
     this.#refreshing ??= this.#read().finally(() => (this.#refreshing = undefined));
     return this.#refreshing;
   }
 
-  /** Begins to refresh by itself, every half a second, until `close`. */
+  /** Starts refreshing every half a second until `close`. */
   watch(): void {
     if (this.#isClosed) return;
     const again = () => this.watch();
-    // What failed is in the log.
+    // #read has logged the failure.
     this.#timer = setTimeout(() => void this.refresh().then(again, again), CHECK_MS);
     this.#timer.unref();
   }

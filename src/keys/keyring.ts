@@ -1,80 +1,81 @@
 import type { BudgetSettings, LimitSettings } from "../../config/settings.ts";
 
-/** A client's virtual key: what it may do. The key itself is known only by its SHA-256. */
+/** A client's virtual key and its rights. Only the SHA-256 of the key itself is known. */
 export interface Caller {
   readonly name: string;
   /** SHA-256 of the key, in lower case hex: no other key has it, not even a later one of the same name. */
   readonly hash: string;
-  /** Patterns of the model names it may ask for. */
+  /** Patterns of its allowed model names. */
   readonly models: readonly string[];
   /** Milliseconds since 1970; undefined: never. */
   readonly expires: number | undefined;
-  /** What a keyring gives has those of `key_defaults` where the key has none of its own. */
+  /** A keyring adds those of `key_defaults` that the key doesn't set. */
   readonly limits: LimitSettings;
   readonly budget: BudgetSettings | undefined;
 }
 
-/** A key of gateway.yaml or of the database, with its own limits only. */
+/** A key of gateway.yaml or the database, without defaults. */
 export type StoredKey = Caller;
 
-/** Another key has the name that a new one was to have. */
+/** Thrown if a key with the name of a new one exists. */
 export class NameTakenError extends Error {
   constructor(name: string) {
     super(`there is a key "${name}" already; choose another name`);
-    this.name = "NameTaken";
+    this.name = "NameTakenError";
   }
 }
 
-/** All keys made at run time, oldest first, as they were at one moment. */
+/** A consistent snapshot of the keys made at run time, oldest first. */
 export interface KeySnapshot {
-  /** Another number after each change of a key. */
+  /** Changes with each change of a key. */
   readonly version: number;
   readonly keys: readonly ListedKey[];
 }
 
-/** Where keys made at run time are kept. Other processes may read and change them, too. */
+/** Stores the keys made at run time. Other processes may read and change them, too. */
 export interface KeySource {
-  /** The version that `snapshot` would have now; cheap. */
+  /** Resolves with the current version; cheap. */
   version(): Promise<number>;
   snapshot(): Promise<KeySnapshot>;
-  /** Rejects with NameTaken, with nothing changed, if there is a key of this name. */
+  /** Adds a key. Rejects with NameTakenError, with nothing changed, if its name is taken. */
   add(key: StoredKey, prefix: string): Promise<void>;
-  /** True if there was a key of this name. */
+  /** Deletes a key; resolves with false if there is none of this name. */
   delete(name: string): Promise<boolean>;
 }
 
+/** A stored key as commands list it. */
 export interface ListedKey extends StoredKey {
-  /** The key's first characters, by which its owner recognises it. */
+  /** The key's first characters, for recognition. */
   readonly prefix: string;
   /** Milliseconds since 1970. */
   readonly made: number;
 }
 
-/** The keys made at run time, as `KeyCache` has them. */
+/** Finds keys made at run time; implemented by `KeyCache`. */
 interface MadeKeys {
-  /** In memory. */
+  /** Returns a cached key. */
   find(hash: string): Caller | undefined;
-  /** In the store. */
+  /** Resolves with a stored key. */
   lookUp(hash: string): Promise<Caller | undefined>;
 }
 
-/** What a keyring is made from. */
+/** Options of a `Keyring`. */
 export interface KeyringOptions {
   readonly configured: readonly StoredKey[];
   readonly made: MadeKeys;
-  /** Limits of keys that don't set them themselves. */
+  /** Limits of keys without their own. */
   readonly defaults: LimitSettings;
-  /** Called once for each configured key, with the key, when it is first presented: until then only its hash may be known. */
+  /** Called with each configured key when it is first presented; until then only its hash may be known. */
   readonly onFirstUse: (key: string) => void;
 }
 
 /**
- * Finds the caller behind a presented key. Keys are looked up by their hash: the time this takes tells at most how
- * much of a hash is right, and nobody can choose keys by their hashes, so it says nothing about any key.
+ * Finds the caller of a presented key by the key's hash. The lookup's timing can only reveal parts of hashes, which nobody
+ * can choose, so it reveals nothing about keys.
  */
 export class Keyring {
   readonly #configured: ReadonlyMap<string, Caller>;
-  /** Hashes of configured keys. */
+  /** Hashes of configured keys that weren't presented yet. */
   readonly #unused: Set<string>;
   readonly #options: KeyringOptions;
 
@@ -85,7 +86,7 @@ export class Keyring {
     this.#options = options;
   }
 
-  /** Returns the caller of a key that is in memory: the same object as long as nothing about the key changes. */
+  /** Returns the caller of a configured or cached key: the same object until the key changes. */
   find(key: string): Caller | undefined {
     const hash = hashKey(key);
     const configured = this.#configured.get(hash);
@@ -94,34 +95,34 @@ export class Keyring {
     return configured;
   }
 
-  /** Looks in the store for a key that isn't in memory: a new one is good at once. Rejects with KeysUnreadable. */
+  /** Resolves with the caller of a stored key, also a new one. Rejects with KeysUnreadableError. */
   lookUp(key: string): Promise<Caller | undefined> {
     return this.#options.made.lookUp(hashKey(key));
   }
 }
 
-/** What a key may do, with the limits of `defaults` where it has none of its own. */
+/** Returns a key's caller, with the limits of `defaults` that it doesn't set. */
 export function callerOf(key: Caller, defaults: LimitSettings): Caller {
   const { name, hash, models, expires, limits, budget } = key;
   return { name, hash, models, expires, limits: { ...defaults, ...limits }, budget };
 }
 
-/** The key's SHA-256 in lower case hex. */
+/** Returns a key's SHA-256 in lower case hex. */
 export function hashKey(key: string): string {
-  // Without an object of its own for each hash: a quarter of the time that `createHash` takes.
+  // Takes a quarter of the time of `createHash`, which makes an object per hash.
   return Bun.SHA256.hash(key, "hex");
 }
 
 const MADE_KEY_PREFIX = "sk-my-";
-/** How many characters of a made key may be shown again. */
+/** Length of the prefix of a made key that may be shown. */
 const PREFIX_LENGTH = 10;
-/** Made keys within a text, also those that were cut off; not their prefixes. */
+/** Matches made keys in a text, also truncated ones, but not their prefixes. */
 export const MADE_KEYS: RegExp = new RegExp(`${MADE_KEY_PREFIX}[\\w-]{12,}`, "g");
 
-/** What a made key may do; what is left out isn't limited. */
+/** The rights of a new key; omitted ones aren't limited. */
 export type Grant = Pick<Caller, "name"> & Partial<Caller>;
 
-/** Makes a random key of 192 bits, and stores all of it but itself. Rejects with NameTaken. */
+/** Creates a random key of 192 bits, stores its hash and rights, and resolves with the key. Rejects with NameTakenError. */
 export async function makeKey(
   { name, models = ["*"], expires, limits = {}, budget }: Grant,
   store: Pick<KeySource, "add">,

@@ -2,18 +2,18 @@ import type { JsonObject } from "../contract/index.ts";
 import type { GatewayLogger } from "../log.ts";
 import { messageOf } from "../log.ts";
 
-/** How often a trouble is told, whether it lasts or comes and goes. */
+/** Shortest interval between reports of a failure, in ms. */
 const REPORT_INTERVAL_MS = 10_000;
-/** How long somebody else's writing is nothing unusual. */
+/** How long another process's lock isn't reported, in ms. */
 const LOCK_GRACE_MS = 1_000;
 
-/** What is told while something can't be written, and when it can be again. */
+/** The messages for a failure and for its end. */
 export interface HealthMessages {
   readonly failing: string;
   readonly recovered: string;
 }
 
-/** Tells the log of what can't be written: at the beginning, now and then, and when it is over. */
+/** Logs failed writes: the first, then at intervals, and the recovery. */
 export class LedgerHealth {
   readonly #messages: HealthMessages;
   readonly #log: GatewayLogger;
@@ -28,25 +28,25 @@ export class LedgerHealth {
     this.#now = now;
   }
 
-  /** Whether it lasts, and was told. */
+  /** True while a reported failure lasts. */
   get isReported(): boolean {
     return this.#isReported;
   }
 
-  /** They couldn't be written. */
+  /** Records a failed write. */
   recordFailure(error: unknown, counts: JsonObject): void {
     this.#since ??= this.#now();
     this.#report(messageOf(error), counts);
   }
 
-  /** Somebody else was writing. */
+  /** Records a write that another process's lock prevented. */
   recordLock(counts: JsonObject): void {
     this.#since ??= this.#now();
     if (this.#now() - this.#since >= LOCK_GRACE_MS)
       this.#report("another process keeps the database locked", counts);
   }
 
-  /** They are written. */
+  /** Records a successful write. */
   recordSuccess(): void {
     if (this.#since === undefined) return;
     if (this.#isReported) {

@@ -1,7 +1,7 @@
 import type { Admitted, Closed, LedgerEntry } from "./ledger-row.ts";
 import type { LedgerBatch, LedgerRow, LedgerSums } from "./ledger-store.ts";
 
-/** What is to be written in one transaction; it fills while requests come and go. */
+/** The rows and sums of one transaction, which fills while requests start and end. */
 export class LedgerPage implements LedgerBatch {
   readonly number: number;
   readonly rows: Entry[] = [];
@@ -14,28 +14,28 @@ export class LedgerPage implements LedgerBatch {
     this.number = number;
   }
 
-  /** Once it is written, what ends of it is for a later page to tell. */
+  /** Detaches the rows after the write: those that end later go to a later page. */
   markWritten(): void {
     for (const row of this.rows) row.page = undefined;
   }
 }
 
-/** The ledger, as its entries know it. */
+/** Receives the ends of ledger entries. */
 export interface EntryOwner {
-  /** Called before an entry is closed, where its end is known but for the count of its tokens. */
+  /** Called when an entry's end is known except for the exact token counts. */
   onProvisional(entry: Entry, onClosed: Closed): void;
-  /** Called once with each entry that has ended. */
+  /** Called once for each closed entry. */
   closed(entry: Entry, closed: Closed): void;
 }
 
-/** One request from its admission to its end. */
+/** One request's row, from admission to end. */
 export class Entry implements LedgerRow, LedgerEntry {
   readonly number: number;
   readonly admitted: Admitted;
   closed: Closed | undefined;
   isWritten = false;
   readonly #owner: EntryOwner;
-  /** The page it waits in to be written. */
+  /** The unwritten page that it belongs to. */
   #page: LedgerPage | undefined;
 
   constructor(number: number, admitted: Admitted, owner: EntryOwner) {
@@ -64,7 +64,7 @@ export class Entry implements LedgerRow, LedgerEntry {
   }
 }
 
-/** Sums that are counted as requests are admitted and ended, for the rows to be compared with. */
+/** Sums that are counted request by request, independently of the rows, for the audit. */
 export class LedgerCounts implements LedgerSums {
   admitted = 0;
   ok = 0;

@@ -2,16 +2,16 @@ import type { Usage } from "../contract/index.ts";
 import type { Admitted, Closed } from "./ledger-row.ts";
 import type { WriteAheadRecord } from "./write-ahead.ts";
 
-/** The beginning or the end of a request's row, as the write-ahead file has it. */
+/** A row's opening or closing, as in the write-ahead file. */
 export type LedgerRecord =
   | { readonly number: number; readonly admitted: Admitted }
   | { readonly number: number; readonly closed: Closed };
 
-/** Names that are remembered as JSON: some are the client's own. */
+/** Bound of names cached as JSON; clients choose some of them. */
 const MOST_QUOTED = 1_000;
 const QUOTED = new Map<string, string>();
 
-/** The record of a row's beginning. */
+/** Returns the record of a row's opening. */
 export function openedRecord(
   number: number,
   { request, key, model, endpoint, at, reserved }: Admitted,
@@ -21,7 +21,7 @@ export function openedRecord(
   return { numbers: [number, at, reserved], text };
 }
 
-/** The record of a row's end. */
+/** Returns the record of a row's closing. */
 export function closedRecord(number: number, closed: Closed): WriteAheadRecord {
   const { outcome, code, upstream, upstreamModel, usageSource, priceVersion, cache } = closed;
   const { status, attempts, settled, totalMs, firstEventMs, queuedMs, cost, usage, paid } = closed;
@@ -50,7 +50,7 @@ export function closedRecord(number: number, closed: Closed): WriteAheadRecord {
   return { numbers, text };
 }
 
-/** What a record says; undefined where it can't be read. */
+/** Parses a record; returns undefined if it can't be read. */
 export function readRecord({ numbers, text }: WriteAheadRecord): LedgerRecord | undefined {
   const [number, ...others] = numbers;
   if (number === undefined) return undefined;

@@ -1,18 +1,15 @@
 import type { Usage } from "../contract/index.ts";
 import type { UsageSource } from "../answer/answer-event.ts";
 
-/**
- * How an admitted request ended. `crashed`: the process ended first. Requests that were refused before they were
- * admitted are counters, not rows.
- */
+/** How an admitted request ended; `crashed`: the process ended first. Requests refused before admission have no rows. */
 export type Outcome = "ok" | "client_abort" | "upstream_error" | "truncated" | "crashed";
 
-/** What the response cache had to do with a request; `follow`: it shared another's call to the upstream. */
+/** A request's cache result; `follow`: it shared another request's upstream call. */
 export type CacheState = "hit" | "miss" | "follow" | "bypass";
 
-/** What is known of a request when it is admitted. */
+/** A row's columns at admission. */
 export interface Admitted {
-  /** The request's id, as in `x-request-id`; a client may give the same to several. */
+  /** The request's id, as in `x-request-id`; clients may reuse one. */
   readonly request: string;
   /** The key's name. */
   readonly key: string;
@@ -22,64 +19,64 @@ export interface Admitted {
   readonly endpoint: string;
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** Tokens that were reserved of the key's limit. */
+  /** Tokens reserved from the key's limit. */
   readonly reserved: number;
 }
 
-/** What is known of it when it has ended. */
+/** A row's columns at the end. */
 export interface Closed {
   readonly outcome: Outcome;
-  /** The HTTP status, or the one that would have been sent had the headers not gone out before. */
+  /** The HTTP status; after early headers, the one that would have been sent. */
   readonly status: number;
-  /** The error's code; undefined where there was none. */
+  /** The error's code; undefined without an error. */
   readonly code?: string | undefined;
-  /** Who answered, or was asked last; undefined where nobody was asked. */
+  /** The upstream that answered or was tried last; undefined if none was. */
   readonly upstream?: string | undefined;
   /** The upstream's own name for the model. */
   readonly upstreamModel?: string | undefined;
-  /** Calls to upstreams. */
+  /** Number of calls to upstreams. */
   readonly attempts: number;
-  /** What the answer told, or what was counted of it, whoever paid for it; a count that nobody knows is absent. */
+  /** The answer's reported or counted usage, whoever pays for it; unknown counts are absent. */
   readonly usage: Usage;
   readonly usageSource?: UsageSource | undefined;
-  /** What is charged to the key: nothing of an answer that the cache gave or that another request pays for. */
+  /** The usage charged to the key; nothing for cache hits and shared answers that another request pays for. */
   readonly paid: Usage;
-  /** USD; null: the price is not known. */
+  /** USD; null if the price is unknown. */
   readonly cost: number | null;
-  /** Which price list it was computed from. */
+  /** The price list that it was computed from. */
   readonly priceVersion?: string | undefined;
   readonly cache: CacheState;
-  /** Tokens charged to the key's limit. What was reserved and not charged is released; it may be less than 0. */
+  /** Tokens charged to the key's limit. The rest of the reserved ones is released, and may be negative. */
   readonly settled: number;
   /** From the request's first byte to the answer's first event, in ms. */
   readonly firstEventMs?: number | undefined;
-  /** How long it waited for a free credential, in ms; absent where it didn't. */
+  /** Wait for a free credential, in ms; absent without one. */
   readonly queuedMs?: number | undefined;
   /** From the request's first byte to its end, in ms. */
   readonly totalMs: number;
 }
 
-/** One admitted request, until its end. */
+/** An open row of the ledger. */
 export interface LedgerEntry {
-  /** Says how it will be closed as soon as its tokens are counted: so it is booked if the process is killed before. */
+  /** Records the provisional end, which counts if the process is killed before `close`. */
   closeProvisionally(closed: Closed): void;
-  /** Books its end; only the first call counts. */
+  /** Records the end; only the first call counts. */
   close(closed: Closed): void;
 }
 
-/** What a key was charged for within a time. */
+/** What a key was charged within a period. */
 export interface Spent {
-  /** USD, of the requests whose price is known. */
+  /** USD of the requests with a known price. */
   readonly usd: number;
-  /** Input and output. */
+  /** Input and output tokens. */
   readonly tokens: number;
 }
 
-/** An admission of the past, for limits that a restart must not forget. */
+/** A past admission, from which limits are restored after a restart. */
 export interface PastAdmission {
   readonly key: string;
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** What it was charged: settled, or else reserved. */
+  /** Tokens charged: the settled ones, or else the reserved ones. */
   readonly tokens: number;
 }

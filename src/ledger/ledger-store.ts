@@ -1,18 +1,18 @@
 import type { WriteAheadLog } from "./write-ahead.ts";
 import type { Admitted, CacheState, Closed, Outcome, PastAdmission, Spent } from "./ledger-row.ts";
 
-/** One admitted request, as it is written. */
+/** One admitted request, as the store gets it. */
 export interface LedgerRow {
-  /** Its number among the requests of this process; with the process it makes the row's id. */
+  /** Its number among the requests of this process; together with the process it is the row's id. */
   readonly number: number;
   readonly admitted: Admitted;
-  /** Undefined while it runs. */
+  /** Undefined while the request runs. */
   readonly closed: Closed | undefined;
-  /** Whether it has been written already, as one that was running. */
+  /** True if it was written before, while it ran. */
   readonly isWritten: boolean;
 }
 
-/** What is counted of rows; of their columns the sums. */
+/** Counts of rows and sums of their columns. */
 export interface LedgerSums extends Readonly<Record<Outcome, number>> {
   readonly admitted: number;
   /** Tokens, like all that follow but the last two. */
@@ -29,32 +29,32 @@ export interface LedgerSums extends Readonly<Record<Outcome, number>> {
   readonly paidCacheWrite: number;
   readonly paidOutput: number;
   readonly paidReasoning: number;
-  /** USD, of the requests whose price is known. */
+  /** USD of the requests with a known price. */
   readonly cost: number;
-  /** Requests whose price is not known. */
+  /** Requests with an unknown price. */
   readonly unpriced: number;
 }
 
-/** What is written in one transaction. */
+/** The content of one transaction. */
 export interface LedgerBatch {
-  /** 1, 2, 3 … : so that one whose writing seemed to fail isn't written twice. */
+  /** 1, 2, 3 …, by which a repeated batch is recognised. */
   readonly number: number;
   readonly rows: readonly LedgerRow[];
-  /** What these rows add to the totals, counted request by request and not from the rows. */
+  /** The rows' contribution to the totals, counted request by request and not from the rows. */
   readonly counts: LedgerSums;
-  /** Requests that were admitted and for whose rows there was no room. */
+  /** Admitted requests whose rows were dropped. */
   readonly dropped: number;
 }
 
-/** What usage may be grouped by. */
+/** A column by which usage is grouped. */
 export type UsageGrouping = "key" | "model" | "day" | "upstream";
 
-/** What is asked of the daily sums. */
+/** A query of the daily sums. */
 export interface UsageQuery {
   readonly by: UsageGrouping;
-  /** Milliseconds since 1970; the whole UTC day it is in counts. Left out: all there is. */
+  /** Milliseconds since 1970; includes its whole UTC day. Default: everything. */
   readonly since?: number | undefined;
-  /** Only this key's. */
+  /** Restricts the query to one key. */
   readonly key?: string | undefined;
 }
 
@@ -63,38 +63,38 @@ export interface UsageRow extends Readonly<Record<Outcome, number>> {
   /** A key, a model, a day as 2026-01-31, or an upstream; empty where no upstream was asked. */
   readonly name: string;
   readonly requests: number;
-  /** Those that the response cache answered, or another request's call. */
+  /** Requests answered by the cache or by another request's call. */
   readonly hits: number;
-  /** Tokens, input and output, of those hits that nobody paid for. */
+  /** Input and output tokens of hits that nobody paid for. */
   readonly saved: number;
-  /** Tokens that were paid for, like all that follow but the last two. */
+  /** Paid tokens, like all that follow but the last two. */
   readonly input: number;
   readonly cachedInput: number;
   readonly cacheWrite: number;
   readonly output: number;
   readonly reasoning: number;
-  /** USD, of the requests whose price is known. */
+  /** USD of the requests with a known price. */
   readonly cost: number;
-  /** Requests whose price is not known. */
+  /** Requests with an unknown price. */
   readonly unpriced: number;
 }
 
-/** One thing that must hold. */
+/** One invariant and its result. */
 export interface AuditCheck {
-  /** What was compared, with its figures. */
+  /** The compared values. */
   readonly claim: string;
   readonly holds: boolean;
 }
 
-/** Whether the books balance. */
+/** The result of an audit. */
 export interface AuditReport {
   readonly checks: readonly AuditCheck[];
-  /** Rows that are there, and those that were pruned. */
+  /** Rows that exist, and rows that were pruned. */
   readonly rows: number;
   readonly pruned: number;
-  /** Requests that running gateways haven't ended yet. */
+  /** Requests that still run. */
   readonly running: number;
-  /** Requests without a row: the disk took nothing for so long that there was no room for more. */
+  /** Requests without a row, because writing had failed for too long. */
   readonly dropped: number;
 }
 
@@ -106,37 +106,33 @@ export interface LedgerReader {
   audit(): Promise<AuditReport>;
 }
 
-/** What a writer of the ledger finds, and is given. */
+/** What `begin` has recovered, and the new write-ahead log. */
 export interface WriterStart {
-  /** Requests that other writers left open. */
+  /** Requests that other processes left open. */
   readonly crashed: number;
-  /** Rows that were only in the write-ahead files of other writers, or only begun in the store. */
+  /** Rows recovered from write-ahead files. */
   readonly recovered: number;
-  /** Write-ahead files of other writers that couldn't be read in full, as they are called now. */
+  /** New names of damaged write-ahead files. */
   readonly damaged: readonly string[];
-  /** Where what happens is written ahead; undefined: nothing outlives the process. */
+  /** The write-ahead log; undefined for a store in memory. */
   readonly ahead: WriteAheadLog | undefined;
 }
 
-/**
- * Writes the ledger. It is synchronous because it is always local: a ledger on another machine is filled from the local
- * one, so that no request ever waits for the network.
- */
+/** Writes the ledger. Synchronous because it is always local: no request waits for the network. */
 export interface LedgerWriter {
   /**
-   * Makes this process a writer, which comes before `write`. Stores what writers that are gone have left in their
-   * write-ahead files, and closes as `crashed` what they left open. Throws a StartupError when the rows can't be read
-   * or written.
+   * Registers this process as a writer; called before `write`. Stores the write-ahead files of ended processes and closes
+   * their open rows as `crashed`. Throws a StartupError if the rows can't be read or written.
    */
   begin(): WriterStart;
   /**
-   * Writes a batch in one transaction. False: somebody else is writing just now, and it doesn't wait for them;
-   * throws when it can't be written. Either way it may be handed over again.
+   * Writes a batch in one transaction. Returns false at once if another process holds the lock; throws if the write fails.
+   * Either way the batch may be passed again.
    */
   write(batch: LedgerBatch): boolean;
   /**
-   * Deletes some of the rows of the days before that of `before` (ms since 1970), as many as are deleted at once,
-   * and gives their number; 0: there are no more. The daily sums stay. Throws when it can't.
+   * Deletes a bounded number of rows of the days before that of `before` (ms since 1970) and returns the number; 0: none are
+   * left. The daily sums stay. Throws if deleting fails.
    */
   prune(before: number): number;
 }
@@ -149,12 +145,12 @@ export interface LedgerStore extends LedgerReader, LedgerWriter {
   admissionsSince(since: number): AsyncIterable<PastAdmission>;
 }
 
-/** Whether the answer came without a call of its own to an upstream. */
+/** Returns whether an answer came without an upstream call of its own. */
 export function isHit(cache: CacheState): boolean {
   return cache === "hit" || cache === "follow";
 }
 
-/** Tokens of an answer that the cache gave, or another request's call, and that this request didn't pay for. */
+/** Returns the tokens of a cached or shared answer that this request didn't pay for. */
 export function savedTokens({ cache, usage, paid }: Closed): number {
   const isPaid = (paid.input ?? 0) + (paid.output ?? 0) > 0;
   return isHit(cache) && !isPaid ? (usage.input ?? 0) + (usage.output ?? 0) : 0;

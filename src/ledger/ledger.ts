@@ -17,32 +17,33 @@ export type {
   Spent,
 } from "./ledger-row.ts";
 
+/** Options of a `Ledger`. */
 export interface LedgerOptions {
   readonly log: GatewayLogger;
-  /** How long rows are kept, in ms. */
+  /** Retention of rows, in ms. */
   readonly retention: number;
-  /** How long what happened may wait to be written, in ms. */
+  /** Longest wait of a row before it is written, in ms. */
   readonly interval?: number;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
 
-/** What a busy event loop adds to it must not make it more than the 250 ms that are promised. */
+/** Below the promised 250 ms, because a busy event loop adds to it. */
 const INTERVAL_MS = 150;
-/** Rows of one transaction. */
+/** Rows per transaction. */
 const PAGE_ROWS = 200;
 /**
- * How long a page that is full waits for those of its requests that are about to end. Not longer: what has outlived a
- * few collections of garbage is dear to collect.
+ * How long a full page waits for requests that are about to end, in ms. Not longer, because objects that survive several
+ * garbage collections are expensive to collect.
  */
 const FULL_PAGE_MS = 10;
-/** How long one turn of the event loop may be spent on writing. */
+/** Longest time for writing in one turn of the event loop, in ms. */
 const TURN_MS = 5;
-/** And how long when rows wait for too long: then the event loop is so busy that there are few turns. */
+/** The same while rows are late: then the event loop is busy and has few turns. */
 const LATE_TURN_MS = 8;
-/** How soon it is tried again when it couldn't be written. */
+/** Retry interval after a failed write, in ms. */
 const RETRY_MS = 25;
-/** Rows that wait at most; requests beyond them are answered, but only counted. */
+/** Bound of pending rows; further requests are answered and only counted. */
 const MAX_PENDING = 50_000;
 const HEALTH_MESSAGES = {
   failing:
@@ -50,20 +51,20 @@ const HEALTH_MESSAGES = {
   recovered: "the usage ledger is written again",
 };
 const PRUNE_MS = 60 * 60_000;
-/** How long closing waits for somebody else to end their writing. */
+/** How long `close` retries while another process holds the lock, in ms. */
 const CLOSE_RETRY_MS = 2_000;
 
 /**
- * The usage ledger: one row for each admitted request, with its outcome. Rows are gathered in memory and written
- * together, off the path of the requests; until then they are in the write-ahead file, from which the next start stores
- * them when the process is killed. Where they can't be written, they wait, and the requests go on.
+ * The usage ledger: one row for each admitted request, with its outcome. Rows are collected in memory and written in pages
+ * off the request path. Until then they are in the write-ahead file, from which the next start recovers them after a kill.
+ * While writing fails, rows wait and requests are served.
  */
 export class Ledger {
   readonly #store: LedgerWriter;
   readonly #options: Required<LedgerOptions>;
   readonly #health: LedgerHealth;
   readonly #writeAhead: WriteAhead | undefined;
-  /** What waits, oldest first; what comes goes to the last. */
+  /** Unwritten pages, oldest first; new rows go to the last. */
   #pages: LedgerPage[] = [];
   #pageNumber = 0;
   #rowNumber = 0;
@@ -75,7 +76,7 @@ export class Ledger {
   #pruning: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
-  /** Closes what a crashed process left open. Throws a StartupError when the store can't be used. */
+  /** Closes the rows of crashed processes. Throws a StartupError if the store can't be used. */
   constructor(store: LedgerWriter, options: LedgerOptions) {
     this.#store = store;
     this.#options = { interval: INTERVAL_MS, now: Date.now, ...options };
@@ -89,27 +90,27 @@ export class Ledger {
     this.#pruneIn(0);
   }
 
-  /** Rows that wait to be written. */
+  /** Number of rows that wait to be written. */
   get pending(): number {
     return this.#pending;
   }
 
-  /** Requests without a row, because too many waited already. */
+  /** Number of requests without a row, because too many rows were pending. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Writes that have failed of what outlives the process. */
+  /** Number of failed writes to the write-ahead file. */
   get failures(): number {
     return this.#writeAhead?.failures ?? 0;
   }
 
-  /** Whether something that was begun or ended would be lost if the process were killed, or waits for long. */
+  /** True while rows would be lost if the process were killed, or have waited for long. */
   get isDegraded(): boolean {
     return this.#health.isReported || this.#writeAhead?.isFailing === true;
   }
 
-  /** Begins a request's row. */
+  /** Opens a request's row. */
   open(admitted: Admitted): LedgerEntry {
     if (this.#pending >= MAX_PENDING) return this.#drop();
     this.#rowNumber += 1;
@@ -119,14 +120,14 @@ export class Ledger {
     return entry;
   }
 
-  /** Writes what waits, if it can be written now; of a long backlog as much as one turn allows. */
+  /** Writes pending rows; of a long backlog as many as one turn allows. */
   flush(): void {
     this.#writePages(LATE_TURN_MS);
   }
 
   /**
-   * Writes what waits and stops; nothing must be opened or closed afterwards. Throws where rows are in no file: then they
-   * are in the log.
+   * Writes the pending rows and stops; no row may be opened or closed afterwards. Throws if rows are in no file; they are
+   * then in the log.
    */
   close(): void {
     if (this.#isClosed) return;
@@ -152,8 +153,8 @@ export class Ledger {
   readonly #owner: EntryOwner = {
     onProvisional: ({ number }, closed) => this.#writeAhead?.add(closedRecord(number, closed)),
     closed: (entry, closed) => {
-      // Who opens and closes within one page is written once. Who has a row may wait beyond the bound, of which there
-      // are never more than requests at once.
+      // A row that opens and closes within one page is written once. A written row may wait beyond the bound: there are
+      // never more of those than running requests.
       const page = entry.page ?? this.#add(entry);
       page.counts.close(entry.admitted, closed);
       this.#writeAhead?.add(closedRecord(entry.number, closed));
@@ -182,7 +183,7 @@ export class Ledger {
     return { closeProvisionally: () => undefined, close: () => undefined };
   }
 
-  /** The page that isn't full yet. */
+  /** Returns the last page, or a new one if that is full. */
   #page(): LedgerPage {
     const last = this.#pages.at(-1);
     if (last && last.rows.length < PAGE_ROWS) return last;
@@ -219,7 +220,7 @@ export class Ledger {
     return page.rows.length >= PAGE_ROWS || this.#ageOf(page) >= this.#options.interval;
   }
 
-  /** False when it couldn't be written. */
+  /** Writes due pages; returns false if one couldn't be written. */
   #writePages(forMs: number, isDue: (page: LedgerPage) => boolean = () => true): boolean {
     const end = performance.now() + forMs;
     for (let page = this.#pages[0]; page && isDue(page); page = this.#pages[0]) {
@@ -247,7 +248,7 @@ export class Ledger {
 
   #pruneIn(ms: number): void {
     this.#pruning = setTimeout(this.#prune, ms);
-    // Rows that wait keep the process alive, old ones don't.
+    // Pruning must not keep the process alive.
     this.#pruning.unref();
   }
 

@@ -1,7 +1,7 @@
 import type { GatewayLogger } from "../log.ts";
 import { logUnforeseen } from "../log.ts";
 
-/** Bookings that wait for a count, so that shutting down can wait for them. */
+/** Tracks settlements that wait for a token count, so that shutdown can wait for them. */
 export class PendingSettlements {
   readonly #pending = new Set<Promise<void>>();
   readonly #log: GatewayLogger;
@@ -10,7 +10,7 @@ export class PendingSettlements {
     this.#log = log;
   }
 
-  /** Follows a booking to its end. One that fails is told in the log, and brings nothing else down. */
+  /** Tracks a settlement; a failure is logged. */
   add(booking: Promise<void>): void {
     const followed = booking
       .catch((error: unknown) => logUnforeseen(this.#log, "booking a request failed", error))
@@ -18,12 +18,12 @@ export class PendingSettlements {
     this.#pending.add(followed);
   }
 
-  /** How many wait. */
+  /** Number of pending settlements. */
   get pending(): number {
     return this.#pending.size;
   }
 
-  /** Resolves when all that wait now are booked. */
+  /** Resolves when all settlements that are pending now are done. */
   async settled(): Promise<void> {
     await Promise.all(this.#pending);
   }

@@ -3,15 +3,15 @@ import { canonicalText } from "../json/canonical-text.ts";
 import { isAlphanumeric, isOrdinary } from "./secret-forms.ts";
 import type { Span } from "./secret-index.ts";
 
-/** What stands where a text was cut, or where the middle of a key was taken out. */
+/** Matches marks of truncation, or of a key's removed middle. */
 const CUTS = /(?:…|\*{2,}|\.{2,}|x{3,}|X{3,}|•{2,}|●{2,}|×{2,})+/g;
-/** One of these stands in each of `CUTS`; searching for them costs a line of the log much less. */
+/** Each match of `CUTS` contains one of these, which are cheaper to search for. */
 const CUT_MARKS = ["…", "**", "..", "xxx", "XXX", "••", "●●", "××"];
-/** Characters that tell a secret by its beginning or its end alone. */
+/** Shortest beginning or end that identifies a secret alone. */
 const SHORTEST_END = 6;
-/** Characters of each side that tell it by both, if they are as many as `SHORTEST_END` together. */
+/** Shortest beginning and end that identify it together, with `SHORTEST_END` characters in all. */
 const SHORTEST_OF_BOTH = 2;
-/** How far from a cut they are looked for; what is longer is found without it. */
+/** Search distance from a cut; longer parts are found by the index. */
 const REACH = 40;
 
 interface Secret {
@@ -37,13 +37,13 @@ export class CutSecrets {
     this.#values = values;
   }
 
-  /** The secrets are others. */
+  /** Must be called after the secrets have changed. */
   invalidate(): void {
     this.#byBeginning = undefined;
     this.#byEnd = undefined;
   }
 
-  /** The parts of a text that are to be masked. */
+  /** Returns the ranges of a text to mask. */
   spansIn(text: string): Span[] {
     const spans: Span[] = [];
     if (!CUT_MARKS.some((mark) => text.includes(mark))) return spans;

@@ -3,33 +3,32 @@ import { MADE_KEYS } from "../keys/keyring.ts";
 import type { Span } from "./secret-index.ts";
 import { mergeSpans, SecretIndex } from "./secret-index.ts";
 
-// Shorter ones would tear holes into ordinary words.
+// Shorter ones would mask parts of ordinary words.
 const SHORTEST_SECRET = 6;
-// Credentials rotate: those that were replaced long ago are good for nothing, and need not be remembered.
+// Credentials rotate: old ones are invalid and may be forgotten.
 const MAX_ROTATING = 1_000;
 const MAX_ROTATING_CHARACTERS = 256 * 1024;
 const MASK = "[redacted]";
-/** Characters of a message that are searched for secrets. */
+/** Characters of a message that are searched. */
 const LONGEST_READ = 64 * 1024;
-/** Characters of an upstream's message that a client and the log are told. */
+/** Longest message of an upstream that a client and the log get. */
 const LONGEST_MESSAGE = 500;
-/** What stands where a text was cut. */
+/** Marks a truncated text. */
 const CUT = "…";
 
 /**
- * Knows the values that must never be seen and takes them out of a text: logs, errors, status. They are found in any
- * form in which upstreams repeat them, and parts of them, too. Keys made at run time are known by their form, whoever
- * holds them.
+ * Masks secrets in logs, errors and status texts, in the forms in which upstreams repeat them, and parts of them. Keys made
+ * at run time are recognised by their prefix.
  */
 export class Redactor {
   readonly #lasting = new Set<string>();
   readonly #rotating = new Set<string>();
   #rotatingCharacters = 0;
-  /** All of them. */
+  /** Indexes both. */
   readonly #index = new SecretIndex();
   readonly #cut = new CutSecrets(() => this.#lasting.union(this.#rotating));
 
-  /** A secret of the configuration, or a key whose hash is in it. */
+  /** Adds a secret of the configuration, or a key whose hash is in it. */
   addLasting(secret: string): void {
     if (secret.length < SHORTEST_SECRET || this.#lasting.has(secret)) return;
     this.#lasting.add(secret);
@@ -37,7 +36,7 @@ export class Redactor {
     this.#cut.invalidate();
   }
 
-  /** A secret that an upstream came by; of these the latest are remembered. */
+  /** Adds a credential that was obtained at run time; only the latest are kept. */
   add(secret: string): void {
     if (secret.length < SHORTEST_SECRET) return;
     if (this.#rotating.delete(secret)) {
@@ -51,7 +50,7 @@ export class Redactor {
     this.#forgetOldest();
   }
 
-  /** The text, with a mask in place of each secret. */
+  /** Returns the text with each secret masked. */
   readonly redact = (text: string): string => {
     const clean = text.replace(MADE_KEYS, MASK);
     const uncut = this.#index.spansIn(clean);
@@ -60,10 +59,7 @@ export class Redactor {
     return spans.length === 0 ? clean : masked(clean, spans);
   };
 
-  /**
-   * What an upstream or a plugin said, as it may be shown: without secrets, and only then cut to 500 characters. What
-   * others have cut before may end within a secret.
-   */
+  /** Returns an upstream's or a plugin's message without secrets, cut to 500 characters. It may itself end within a secret. */
   readonly message = (text: string): string => {
     const clean = this.redact(text.slice(0, LONGEST_READ) + CUT).slice(0, -CUT.length);
     return clean.length <= LONGEST_MESSAGE

@@ -1,15 +1,15 @@
 import type { CanonicalText } from "../json/canonical-text.ts";
 import { canonicalText } from "../json/canonical-text.ts";
 
-/** How a secret may be written. */
+/** A form in which a secret may be written. */
 export interface SecretForm extends CanonicalText {
   readonly encoding: "plain" | "turned" | "base64" | "hex" | "codes";
 }
 
-/** A part of a secret of fewer characters says nothing of it, and may be an ordinary word. */
+/** Shortest part of a secret that is masked; shorter ones may be ordinary words. */
 const SHORTEST_PART = 12;
 
-/** How long a part of each form is that is masked; of an encoded one a little less than `SHORTEST_PART` makes. */
+/** Shortest masked part of each form; for encoded ones a little less than `SHORTEST_PART` encodes to. */
 export const SHORTEST: Readonly<Record<SecretForm["encoding"], number>> = {
   plain: SHORTEST_PART,
   turned: SHORTEST_PART,
@@ -43,12 +43,12 @@ function rot13(letter: string): string {
   return (((position + 13) % 26) + 10).toString(36);
 }
 
-/** A byte as C and `od` write it. */
+/** Formats a byte as C and `od` do. */
 function octal(byte: number): string {
   return byte.toString(8).padStart(3, "0");
 }
 
-/** The characters of a base64 text that depend on these bytes alone, where `before` bytes (mod 3) come before them. */
+/** Returns the base64 characters that depend on these bytes alone, after `before` other bytes (mod 3). */
 function base64Within(bytes: Uint8Array, before: number): string {
   const padded = new Uint8Array(before + bytes.length);
   padded.set(bytes, before);
@@ -62,13 +62,13 @@ export interface Match {
   /** In `form.text`. */
   readonly from: number;
   readonly to: number;
-  /** What was written, as it stands in the original text. */
+  /** The match in the original text. */
   readonly written: string;
-  /** Whether letters or digits adjoin it there. */
+  /** True if letters or digits adjoin it there. */
   readonly isWithinWord: boolean;
 }
 
-/** Tells whether a match is a secret or so much of one that it must not be seen, and no ordinary words. */
+/** Returns whether a match is a secret, or a part of one that must be masked, and not ordinary words. */
 export function isLeak(match: Match, secret: string): boolean {
   const { form, from, to, written } = match;
   if (form.encoding !== "plain") return to - from >= SHORTEST[form.encoding];
@@ -82,7 +82,7 @@ export function isLeak(match: Match, secret: string): boolean {
   return part.length >= SHORTEST_PART && !isOrdinary(match, secret);
 }
 
-/** Tells whether a match may be words of a language that the secret has, too. */
+/** Returns whether a match may be ordinary words that the secret happens to contain. */
 export function isOrdinary(match: Match, secret: string): boolean {
   const { form, from, to, written, isWithinWord } = match;
   if (isWithinWord || /\d/.test(form.text.slice(from, to))) return false;
@@ -98,7 +98,7 @@ export function isOrdinary(match: Match, secret: string): boolean {
 
 const WORD = /^(?:[A-Z]?[a-z]*|[A-Z]+)$/;
 
-/** The part of the secret that is known by a match, with the punctuation around it. */
+/** Returns the matched part of the secret, with the punctuation around it. */
 function partOf({ form, from, to }: Match, secret: string): string {
   const start = from === 0 ? 0 : (form.ends[from - 1] ?? 0);
   return secret.slice(start, to === form.text.length ? secret.length : form.starts[to]);

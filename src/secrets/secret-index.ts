@@ -12,33 +12,33 @@ import {
 import type { SecretForm } from "./secret-forms.ts";
 import { formsOf, isAlphanumeric, isLeak, SHORTEST } from "./secret-forms.ts";
 
-/** Characters by whose hash a secret is found. */
+/** Length of the windows whose hashes are indexed, in characters. */
 const WINDOW = 8;
-/** Its powers lose a character's value after `WINDOW` steps in 32 bits, since it is 16 times an odd number. */
+/** Sixteen times an odd number: in 32 bits a character's contribution is shifted out after `WINDOW` steps. */
 const FACTOR = 0x9e3779b0;
-/** By the value of a canonical character: its part of the hash. */
+/** Hash contribution by the value of a canonical character. */
 const MIXED = Int32Array.from({ length: 37 }, (_, value) => Math.imul(value, 0x85ebca6b) ^ (value << 7));
 
 const LEAST_MARK_BITS = 16;
 const MOST_MARK_BITS = 22;
 
-/** A part of a text, from and to an index. */
+/** A range of a text, from index `from` up to `to`. */
 export interface Span {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * Finds any number of secrets in a text, in whatever form they are written there, and parts of them. A text without
- * one is read once, and costs the same whether there are two secrets or a thousand.
+ * Finds secrets, their encoded forms and parts of them in a text. A text without secrets is scanned once, whatever the number
+ * of secrets.
  */
 export class SecretIndex {
   /** By the hash of each of their windows; several share one where they begin or end alike. */
   readonly #secretsByHash = new Map<number, string | Set<string>>();
-  /** Which hashes there are, by their first bits: that settles it at nearly each character of a text. */
+  /** Bloom filter of the hashes by their first bits, which decides at nearly every character. */
   #marks = new Uint8Array(2 ** LEAST_MARK_BITS);
   #markBits = LEAST_MARK_BITS;
-  /** Those whose letters and digits are too few for a window: they are searched for as they are. */
+  /** Secrets with too few letters and digits for a window: they are searched for literally. */
   readonly #short = new Map<string, readonly string[]>();
 
   add(secret: string): void {
@@ -66,7 +66,7 @@ export class SecretIndex {
     }
   }
 
-  /** The parts of a text that are to be masked, in order and apart from each other. */
+  /** Returns the ranges of a text to mask, sorted and disjoint. */
   spansIn(text: string): readonly Span[] {
     const spans: Span[] = [];
     for (const written of this.#short.values()) for (const each of written) addAll(spans, text, each);
@@ -80,9 +80,9 @@ export class SecretIndex {
     for (const hash of this.#secretsByHash.keys()) this.#marks[hash >>> (32 - bits)] = 1;
   }
 
-  /** Whether the text has a window of a secret. */
+  /** Returns whether the text has a window of a secret. */
   #mayHold(text: string): boolean {
-    // Not by `this` at each of its characters: that would double what a line of the log costs here.
+    // Locals instead of `this`: halves the cost per character.
     const marks = this.#marks;
     const shift = 32 - this.#markBits;
     let hash = 0;
@@ -131,7 +131,7 @@ function next(hash: number, value: number): number {
 function hashesOf(forms: readonly SecretForm[]): ReadonlySet<number> {
   const hashes = new Set<number>();
   for (const { text, encoding } of forms) {
-    // So each part that is long enough to be masked has a whole window.
+    // Every part that is long enough to be masked contains a sampled window.
     const step = SHORTEST[encoding] - WINDOW + 1;
     let hash = 0;
     for (let end = 1; end <= text.length; end++) {
@@ -143,7 +143,7 @@ function hashesOf(forms: readonly SecretForm[]): ReadonlySet<number> {
   return hashes;
 }
 
-/** A text that is searched, and where in its canonical text a window of a secret stands. */
+/** A window of a secret in a searched text. */
 interface TextPosition {
   readonly original: string;
   readonly canonical: CanonicalText;
@@ -159,7 +159,7 @@ interface Leak extends Span {
   readonly encoding: SecretForm["encoding"];
 }
 
-/** The longest part of a secret's form around a place that is to be masked. */
+/** Returns the longest part of a secret's form around a window that must be masked. */
 function longestLeak(
   { secret, forms }: SecretForms,
   { original, canonical, at }: TextPosition,
@@ -190,7 +190,7 @@ function longestLeak(
   return longest;
 }
 
-/** Of an encoded secret the whole word is masked: its first and last characters may hold bits of others, too. */
+/** Returns the range to mask: for encoded forms the whole word, whose ends may hold bits of neighbours. */
 function spanOf({ from, to, encoding }: Leak, original: string, canonical: CanonicalText): Span {
   let [start, end] = [canonical.starts[from] ?? 0, canonical.ends[to - 1] ?? 0];
   if (encoding !== "plain") {
@@ -206,7 +206,7 @@ function addAll(spans: Span[], text: string, secret: string): void {
     spans.push({ from: at, to: at + secret.length });
 }
 
-/** The same parts in order, those made one that overlap. */
+/** Sorts ranges and merges overlapping ones. */
 export function mergeSpans(spans: readonly Span[]): Span[] {
   const merged: Span[] = [];
   for (const span of [...spans].sort((one, other) => one.from - other.from)) {

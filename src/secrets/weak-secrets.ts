@@ -1,12 +1,12 @@
 import type { Settings } from "../../config/settings.ts";
 import { hashKey } from "../keys/keyring.ts";
 
-/** Characters of which a secret has at least so many, or it can be found by trying. */
+/** Shortest secret that can't be guessed. */
 const SHORTEST = 12;
-/** Different characters of which it has at least so many. */
+/** Fewest different characters of such a secret. */
 const FEWEST_DIFFERENT = 6;
 
-/** What people write who want to go on. */
+/** Common placeholders. */
 const COMMON = [
   "password",
   "passw0rd",
@@ -29,7 +29,7 @@ const COMMON = [
 ];
 const SEQUENCES = ["0123456789", "1234567890", "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm"];
 
-/** Hashes of texts that nobody may have as a key; of a hash nothing else can be told. */
+/** Hashes of weak keys: a hash reveals weakness only by equality. */
 const WEAK_HASHES = new Set(
   ["", ...COMMON, ...SEQUENCES.flatMap((sequence) => [4, 6, 8, 10].map((end) => sequence.slice(0, end)))]
     .flatMap((text) => [text, text.repeat(2), `${text}1`, `${text}123`])
@@ -38,7 +38,7 @@ const WEAK_HASHES = new Set(
     .map((text) => hashKey(text)),
 );
 
-/** Warnings about keys that can be guessed, where not only this machine can try them. */
+/** Returns warnings about guessable keys on a gateway that other machines can reach. */
 export function weakSecretWarnings({ server, keys, storage }: Settings): string[] {
   if (server.host === "localhost" || server.host === "::1" || server.host.startsWith("127.")) return [];
   const warnings = keys
@@ -63,7 +63,7 @@ function isWeak(secret: string): boolean {
   return rest.length < SHORTEST / 2;
 }
 
-/** What of a sequence people type: at least four characters of it, the longest first. */
+/** Returns the parts of a sequence with at least four characters, the longest first. */
 function partsOf(sequence: string): string[] {
   const parts: string[] = [];
   for (let length = sequence.length; length >= 4; length--)

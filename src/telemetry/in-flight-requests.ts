@@ -3,14 +3,14 @@ import type { GatewayError } from "../errors/gateway-error.ts";
 /** A request in flight, as the registry sees it. */
 export interface RunningCall {
   abort(reason: GatewayError): void;
-  /** It takes longer than most: from now on it is to end when its client leaves. */
+  /** Starts watching for the client's disconnect; called for requests that take longer than most. */
   watch(): void;
 }
 
-/** To look whether the client is still there costs a quick answer a twentieth of its price, and nobody has left yet. */
+/** Age at which requests are watched, in ms: watching costs a quick request a twentieth of its time. */
 const WATCH_AFTER_MS = 20;
 
-/** The requests in flight, so that those of clients who leave end, and shutting down can wait for the others. */
+/** Tracks the requests in flight, for client disconnects and graceful shutdown. */
 export class InFlightRequests {
   readonly #new = new Set<RunningCall>();
   readonly #watched = new Set<RunningCall>();
@@ -18,7 +18,7 @@ export class InFlightRequests {
   #idle: PromiseWithResolvers<void> | undefined;
   #draining = false;
 
-  /** True once no new requests are to be taken. */
+  /** True once new requests are refused. */
   get draining(): boolean {
     return this.#draining;
   }
@@ -39,7 +39,7 @@ export class InFlightRequests {
     if (this.running === 0) this.#idle?.resolve();
   }
 
-  /** From now on new requests are refused; resolves when those in flight have ended. */
+  /** Starts refusing new requests; resolves when those in flight have ended. */
   drain(): Promise<void> {
     this.#draining = true;
     this.#idle ??= Promise.withResolvers();
@@ -47,7 +47,7 @@ export class InFlightRequests {
     return this.#idle.promise;
   }
 
-  /** Ends all that are still in flight. */
+  /** Aborts all requests in flight. */
   abort(reason: GatewayError): void {
     for (const call of [...this.#new, ...this.#watched]) call.abort(reason);
   }
@@ -58,7 +58,7 @@ export class InFlightRequests {
     this.#new.clear();
     for (const call of calls) {
       this.#watched.add(call);
-      // It may end by that.
+      // May end the request.
       call.watch();
     }
   };

@@ -2,7 +2,7 @@
 export type Labels = Readonly<Record<string, string>>;
 
 /**
- * The most series of one metric. Labels are bounded where they are chosen (`Meter`), so this is a last resort: beyond it
+ * The most series of one metric. Labels are bounded where they are chosen (`RequestMetrics`), so this is a last resort: beyond it
  * new keys share the label `other`, so that a new model still gets its series; beyond twice as many all labels do.
  */
 const MAX_SERIES = 10_000;
@@ -12,7 +12,7 @@ interface Series<Value> {
   readonly value: Value;
 }
 
-/** Values by labels, of which there is a bound. */
+/** Values by labels, within a bound. */
 class Family<Value> {
   readonly #names: readonly string[];
   readonly #make: () => Value;
@@ -23,7 +23,7 @@ class Family<Value> {
     this.#make = make;
   }
 
-  /** The value of these labels, in the order of the names. */
+  /** Returns the value of these labels, in the order of the names. */
   at(labels: readonly string[]): Value {
     const key = labels.join("\0");
     const known = this.#series.get(key);
@@ -50,20 +50,20 @@ class Family<Value> {
 
 const OTHER = "other";
 
-/** What a metric is called, and what it says. */
+/** A metric's name, help text and labels. */
 export interface MetricInfo {
-  /** With its unit at the end, as `_seconds`, and `_total` for a counter. */
+  /** Ends in the unit, as `_seconds`, or in `_total` for a counter. */
   readonly name: string;
   readonly help: string;
   readonly labels: readonly string[];
 }
 
-/** One number of a counter. */
+/** One series of a counter. */
 export interface CounterSeries {
   count: number;
 }
 
-/** How often the values of one series were at most as large as each of the bounds. */
+/** One series of a histogram. */
 export class HistogramSeries {
   readonly counts: number[];
   sum = 0;
@@ -83,7 +83,7 @@ export class HistogramSeries {
   }
 }
 
-/** A number that only grows. */
+/** A monotonic counter. */
 export class Counter {
   readonly #info: MetricInfo;
   readonly #family: Family<CounterSeries>;
@@ -97,12 +97,12 @@ export class Counter {
     this.#family.at(labels).count += by;
   }
 
-  /** The number of these labels, to be added to again and again. */
+  /** Returns the series of these labels. */
   series(labels: readonly string[]): CounterSeries {
     return this.#family.at(labels);
   }
 
-  /** Its lines in Prometheus' text format. */
+  /** Yields its lines in Prometheus' text format. */
   *lines(): Generator<string> {
     yield* headOf(this.#info, "counter");
     for (const { labels, value } of this.#family.all()) {
@@ -128,7 +128,7 @@ export class Histogram {
     return this.#family.at(labels);
   }
 
-  /** Its lines in Prometheus' text format. */
+  /** Yields its lines in Prometheus' text format. */
   *lines(): Generator<string> {
     const { name } = this.#info;
     yield* headOf(this.#info, "histogram");
@@ -151,12 +151,12 @@ export interface Reading {
   readonly value: number;
 }
 
-/** The lines of a gauge in Prometheus' text format. */
+/** Yields the lines of a gauge in Prometheus' text format. */
 export function gaugeLines(info: Omit<MetricInfo, "labels">, readings: Iterable<Reading>): Generator<string> {
   return readingLines(info, "gauge", readings);
 }
 
-/** The lines of a counter that is kept elsewhere. */
+/** Yields the lines of a counter that is kept elsewhere. */
 export function counterLines(
   info: Omit<MetricInfo, "labels">,
   readings: Iterable<Reading>,

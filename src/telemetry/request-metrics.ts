@@ -3,9 +3,9 @@ import { Counter, Histogram } from "./metrics.ts";
 import { isHit } from "../ledger/ledger-store.ts";
 import type { Admitted, CacheState, Closed, Outcome } from "../ledger/ledger.ts";
 
-/** A row of the ledger, and what only the metrics say of a request. */
+/** A row of the ledger, with measurements for metrics only. */
 export interface MeasuredRequest extends Closed {
-  /** From the request's first byte to the first call to an upstream, in ms: the gateway's own work. */
+  /** From the request's first byte to the first upstream call, in ms: the gateway's own overhead. */
   readonly overheadMs?: number | undefined;
 }
 
@@ -23,14 +23,14 @@ const TOKEN_BOUNDS = Array.from({ length: 14 }, (_, power) => 4 ** power);
 const TARGET = ["gen_ai_provider_name", "gen_ai_request_model"];
 const BY_KEY = ["upstream", "model", "key"];
 
-/** Names that no upstream lists but that one answered: so many get labels of their own. */
+/** Bound of unlisted but answered model names with their own label. */
 const MAX_UNLISTED = 100;
-/** The label of all models that nobody lists and that were never answered: clients make such names up. */
+/** The label of unlisted models that were never answered: clients make such names up. */
 const UNKNOWN = "unknown";
 
 /**
- * What happened, counted for Prometheus since the process began. Models are named as clients ask for them, and only
- * where an upstream was found for them and the name is known: listed, routed by the file, or answered once.
+ * Counts requests for Prometheus. A model's label is the requested name if an upstream was tried and the name is known:
+ * listed, routed by the file, or answered once.
  */
 export class RequestMetrics {
   readonly #isKnown: (model: string) => boolean;
@@ -109,12 +109,12 @@ export class RequestMetrics {
   #overheads: HistogramSeries | undefined;
   readonly #series = new Map<string, RequestSeries>();
 
-  /** `isKnown` says whether a model's name is routed by the file or listed by an upstream. */
+  /** `isKnown` returns whether a model's name is routed by the file or listed by an upstream. */
   constructor(isKnown: (model: string) => boolean) {
     this.#isKnown = isKnown;
   }
 
-  /** Counts an admitted request that has ended; called once for each row of the ledger. */
+  /** Counts an ended request; called once for each row of the ledger. */
   recordClosed({ key, model: asked }: Admitted, end: MeasuredRequest): void {
     const { upstream = "", cost, firstEventMs, overheadMs, queuedMs } = end;
     const model = upstream === "" ? "" : this.#modelLabel(asked, end.outcome);
@@ -139,7 +139,7 @@ export class RequestMetrics {
       const count = paid[USAGE[kind]];
       if (count) (tokens[kind + source] ??= this.#tokens.series([kind, source, ...labels])).count += count;
     }
-    // The conventions want what was measured and is paid for: no estimates, and not what came from the cache.
+    // The conventions count measured, billed tokens: no estimates and no cache hits.
     if (source !== "upstream" || isHit(cache)) return;
     for (const kind of ["input", "output"] as const) {
       const count = usage[kind];
@@ -151,7 +151,7 @@ export class RequestMetrics {
     const name = `${upstream}\0${model}\0${key}`;
     let series = this.#series.get(name);
     if (!series) {
-      // What is looked up again is found again: only the metrics themselves keep anything.
+      // Only a cache of lookups: the counters themselves are kept elsewhere.
       if (this.#series.size >= MAX_SERIES) this.#series.clear();
       series = {
         labels: [upstream, model, key],
@@ -172,12 +172,12 @@ export class RequestMetrics {
     return asked;
   }
 
-  /** Counts a request that was refused before it was admitted; `key` is the name of its key, if it had a good one. */
+  /** Counts a request that was refused before admission; `key` is the name of a valid key. */
   recordRefused(code: string, key = ""): void {
     this.#refused.add([code, key]);
   }
 
-  /** All of it in Prometheus' text format. */
+  /** Yields all lines in Prometheus' text format. */
   *lines(): Generator<string> {
     const counters = [this.#requests, this.#refused, this.#cache, this.#tokens, this.#cost, this.#unpriced];
     const histograms = [this.#duration, this.#firstEvent, this.#tokenUsage, this.#overhead, this.#queue];
@@ -185,7 +185,7 @@ export class RequestMetrics {
   }
 }
 
-/** What is counted of a usage, by the name that it has there. */
+/** Members of a usage by their label. */
 const USAGE = {
   input: "input",
   cached_input: "cachedInput",
@@ -196,7 +196,7 @@ const USAGE = {
 
 const KINDS = Object.keys(USAGE) as readonly (keyof typeof USAGE)[];
 
-/** The series of one upstream, model and key, each once it was needed. */
+/** The series of one upstream, model and key, created when first needed. */
 interface RequestSeries {
   readonly labels: readonly string[];
   readonly target: readonly string[];
@@ -210,5 +210,5 @@ interface RequestSeries {
   firstEvent?: HistogramSeries;
 }
 
-/** Models and keys whose series are at hand. */
+/** Bound of cached lookups. */
 const MAX_SERIES = 1_000;

@@ -3,19 +3,19 @@ import type { OutputBounds } from "./token-estimate.ts";
 import type { Target } from "../targets/route-table.ts";
 
 /**
- * The longest answer of a model that doesn't say its own, in tokens. A request that names a larger bound must not hold
- * all that its key may use.
+ * Assumed longest answer of a model that doesn't state it, in tokens. It bounds what a request with a larger `max_tokens`
+ * can reserve.
  */
 const DEFAULT_LONGEST = 32_768;
 
-/** What bounds answers whose requests don't bound them. */
+/** The sources of output bounds. */
 interface OutputLimits {
   readonly catalog: ModelCatalog;
-  /** The tokens that are reserved for such an answer. */
+  /** Tokens reserved for an answer whose request doesn't bound it. */
   readonly outputEstimate: number;
 }
 
-/** How long an answer to a request may be, whichever of the targets gives it. */
+/** Returns the output bounds over all targets of a request. */
 export function outputBounds(
   targets: readonly Target[],
   { catalog, outputEstimate }: OutputLimits,
@@ -28,7 +28,7 @@ export function outputBounds(
   return { estimate: outputEstimate, longest };
 }
 
-/** A plugin need not be written in TypeScript, and a length may come from an upstream's list. */
+/** The length may come from an upstream's list, and plugins may be written in JavaScript. */
 function isLength(length: unknown): length is number {
   return Number.isSafeInteger(length) && Number(length) > 0;
 }

@@ -2,30 +2,30 @@ import { matchesPattern } from "../../config/pattern.ts";
 import type { PriceEntry, Prices, VersionedEntry } from "../../config/prices.ts";
 import type { Json, JsonObject, Usage } from "../contract/index.ts";
 
-/** Who answered: the upstream's name in gateway.yaml, its plugin, and its own name for the model. */
+/** A target as prices know it: the upstream's name in gateway.yaml, its plugin, and its name for the model. */
 export interface PricedTarget {
   readonly upstream: string;
   readonly plugin: string;
   readonly model: string;
 }
 
-/** What something cost. */
+/** The cost of an answer. */
 export interface Cost {
-  /** USD; null: the price, or a count that it depends on, is not known. */
+  /** USD; null if the price, or a count that it depends on, is unknown. */
   readonly usd: number | null;
-  /** Which price list that was computed from; undefined where no price is known. */
+  /** The price list that it was computed from; undefined without a known price. */
   readonly version: string | undefined;
 }
 
-/** `upstream/model` can name any model, so what is remembered must not grow with what clients think of. */
+/** Bound of cached targets: clients can make up any number of models. */
 const MAX_REMEMBERED = 2_000;
 const UNKNOWN: Cost = { usd: null, version: undefined };
 const MILLION = 1e6;
 
-/** What tokens cost at each target. */
+/** Finds prices and computes costs. */
 export class PriceBook {
   readonly #entries: readonly VersionedEntry[];
-  /** By upstream, then by model; null: no price is known. */
+  /** By upstream, then by model; null: no known price. */
   readonly #cache = new Map<string, Map<string, VersionedEntry | null>>();
   #remembered = 0;
 
@@ -33,7 +33,7 @@ export class PriceBook {
     this.#entries = entries;
   }
 
-  /** What an answer of this usage costs there. Parts that exceed their whole are taken as the whole. */
+  /** Returns the cost of an answer. Parts that exceed their whole count as the whole. */
   costOf(target: PricedTarget, usage: Usage): Cost {
     const entry = this.#entry(target);
     if (!entry) return UNKNOWN;
@@ -59,7 +59,7 @@ export class PriceBook {
     else this.#cache.set(upstream, new Map([[model, entry]]));
   }
 
-  /** What is said of an upstream's model goes before what is said of the model wherever it is. */
+  /** Entries for `upstream/model` take precedence over entries for the model. */
   #search({ upstream, plugin, model }: PricedTarget): VersionedEntry | undefined {
     const name = `${upstream}/${model}`;
     const candidates = this.#entries.filter((entry) => entry.plugin === undefined || entry.plugin === plugin);
@@ -78,7 +78,7 @@ function patternsOf({ model }: PriceEntry): readonly string[] {
   return typeof model === "string" ? [model] : model;
 }
 
-/** In USD; null where a count is missing that has a price. */
+/** Returns the cost in USD; null if a priced count is missing. */
 function costAt(entry: PriceEntry, usage: Usage): number | null {
   const { input, output } = usage;
   if (input === undefined) return null;
@@ -115,11 +115,11 @@ function answerCost(rates: PriceEntry, output: number, { raw }: Usage): number {
 }
 
 function atMost(part: number | undefined, whole: number): number {
-  // What is no number is not more than 0 either.
+  // NaN fails the comparison, too.
   return part !== undefined && part > 0 ? Math.min(part, whole) : 0;
 }
 
-/** Where usage objects say how many tokens were not text: OpenAI in a field, Gemini in a list by modality. */
+/** Where usage objects count tokens that aren't text: OpenAI in a field, Gemini in a list by modality. */
 interface TokenField {
   readonly field: readonly [string, string];
   readonly list: string;

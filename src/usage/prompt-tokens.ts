@@ -5,10 +5,10 @@ import type { UncheckedInput } from "./token-estimate.ts";
 import { estimateRequest, isPrompt, isTokens } from "./token-estimate.ts";
 import type { TokenCounter } from "./token-counter.ts";
 
-// What OpenAI's format adds to each message, and to begin the answer.
+// OpenAI's format adds these to each message and before the answer.
 const TOKENS_PER_MESSAGE = 3;
 
-/** The tokens of what a request gives an upstream to read, counted by a tokenizer. */
+/** Resolves with a request's prompt tokens, counted by a tokenizer. */
 export async function promptTokens(request: RequestMembers, counter: TokenCounter): Promise<number> {
   const [messages, prompt] = [request.member("messages"), request.member("prompt")];
   const text = counter.text();
@@ -21,7 +21,7 @@ export async function promptTokens(request: RequestMembers, counter: TokenCounte
   return others + (await text.tokens());
 }
 
-/** The same at once, and roughly. */
+/** Returns a rough estimate of a request's prompt tokens. */
 export function roughPromptTokens(request: RequestMembers): number {
   return estimateRequest(request, { estimate: 0, longest: 0 }).input;
 }
@@ -37,7 +37,7 @@ function addMessages(messages: readonly Message[], text: Text): number {
   return TOKENS_PER_MESSAGE * (messages.length + 1);
 }
 
-/** Token numbers are tokens. */
+/** Adds the texts of inputs and returns the number of inputs' token numbers. */
 function addInputs(inputs: readonly UncheckedInput[], text: Text): number {
   let numbers = 0;
   for (const input of inputs) {

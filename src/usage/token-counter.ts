@@ -1,20 +1,20 @@
 import type { GatewayLogger } from "../log.ts";
 import type { CountRequest, CountResult } from "./token-worker.ts";
 
-/** Runs longer than this are cut, because the tokenizer is quadratic in them. */
+/** Longest piece that the tokenizer gets, because it is quadratic in the length of runs. */
 const PIECE_LENGTH = 512;
-/** Text beyond this is not kept: its share is computed from that of the text before it. */
+/** Length of the kept sample; the rest is extrapolated. */
 const SAMPLE_LENGTH = 20_000;
-/** So many pieces of a text are kept as they came. */
+/** Pieces that are collected before they are joined to the sample. */
 const MAX_LOOSE_PIECES = 8;
-/** How long an answer may wait for its count, in ms; loading the tables is part of the first one's wait. */
+/** Longest wait for a count, in ms; the first includes loading the tables. */
 const COUNT_TIMEOUT_MS = 2_000;
-/** Orders beyond this are estimated at once, so that the queue can't grow without a bound. */
+/** Bound of pending requests; further texts are estimated at once. */
 const MAX_REQUESTS = 500;
 
 /**
- * Counts the tokens of texts for which the upstream gave no usage, with OpenAI's o200k tokenizer, in a worker
- * that is started when it is first needed. When it can't answer in time the count is a rougher estimate.
+ * Counts tokens for answers without reported usage, with OpenAI's o200k tokenizer in a worker that starts when first needed.
+ * Falls back to an estimate if the worker doesn't answer in time.
  */
 export class TokenCounter implements Disposable {
   readonly #log: GatewayLogger;
@@ -26,12 +26,12 @@ export class TokenCounter implements Disposable {
     this.#log = log;
   }
 
-  /** An empty text, to which pieces can be added as they come. */
+  /** Returns an empty text, to which pieces are added. */
   text(): CountedText {
     return new CountedText(this);
   }
 
-  /** The tokens in all pieces together; undefined when that can't be told in time. */
+  /** Resolves with the tokens of all pieces; undefined if the worker doesn't answer in time. */
   async count(pieces: readonly string[]): Promise<number | undefined> {
     if (pieces.length === 0) return 0;
     if (this.#requests.size >= MAX_REQUESTS) return undefined;
@@ -72,11 +72,11 @@ export class TokenCounter implements Disposable {
   }
 }
 
-/** A text of any length whose tokens can be counted, of which only the beginning is held. */
+/** Counts the tokens of a text of any length, of which only the beginning is kept. */
 export class CountedText {
   readonly #counter: TokenCounter;
   #sample = "";
-  /** The last pieces of the sample, which aren't in it yet, and their length. */
+  /** The latest pieces, not yet in the sample, and their length. */
   #latest: string[] = [];
   #latestLength = 0;
   #length = 0;
@@ -99,7 +99,7 @@ export class CountedText {
     return this.#scaled((await this.#counter.count(cut(this.#sample))) ?? roughCount(this.#sample));
   }
 
-  /** The same at once, and roughly. */
+  /** Returns a rough estimate of the tokens. */
   roughTokens(): number {
     this.#join();
     return this.#scaled(roughCount(this.#sample));
@@ -109,10 +109,7 @@ export class CountedText {
     return Math.ceil(ofSample * (this.#length / Math.max(1, this.#sample.length)));
   }
 
-  /**
-   * Pieces are copied out of the chunks in which they came, which would be kept with them. By `+=` they wouldn't be:
-   * the engine keeps a text that grew that way as its pieces.
-   */
+  /** Copies the pieces by `join`, so that they don't retain their chunks; `+=` would make a rope that does. */
   #join(): void {
     this.#sample += this.#latest.join("");
     this.#latest = [];
@@ -120,7 +117,7 @@ export class CountedText {
   }
 }
 
-/** Pieces of at most PIECE_LENGTH, cut before a space where there is one, and never within a character. */
+/** Splits a text into pieces of at most PIECE_LENGTH, before spaces if possible and never within a character. */
 export function cut(text: string): string[] {
   const pieces: string[] = [];
   let from = 0;
@@ -129,7 +126,7 @@ export function cut(text: string): string[] {
     if (to < text.length) {
       const space = text.lastIndexOf(" ", to);
       if (space > from) to = space;
-      // A character that takes two units stays whole.
+      // Don't split a surrogate pair.
       else if ((text.codePointAt(to - 1) ?? 0) > 0xffff) to -= 1;
     }
     pieces.push(text.slice(from, to));
@@ -138,7 +135,7 @@ export function cut(text: string): string[] {
   return pieces;
 }
 
-/** Four characters a token in alphabetic scripts, one in those of East Asia. */
+/** Estimates four characters per token, and one in East Asian scripts. */
 function roughCount(text: string): number {
   const wide = text.match(/[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]/g)?.length ?? 0;
   return Math.ceil(wide + (text.length - wide) / 4);

@@ -3,12 +3,12 @@ import type { RequestMembers } from "../json/request-members.ts";
 import { promptsOf } from "../contract/index.ts";
 import type { ContentPart, EmbedInput, EmbedRequest, Json, Message, Prompt } from "../contract/index.ts";
 
-/** What a request may need, in whole tokens. */
+/** The tokens that a request may need. */
 export interface RequestEstimate {
   readonly input: number;
-  /** Of all answers that it asks for. */
+  /** Of all requested choices. */
   readonly output: number;
-  /** Whether it is the request that bounds the output, and not our estimate. */
+  /** True if the request itself bounds the output. */
   readonly isOutputBounded: boolean;
 }
 
@@ -16,12 +16,12 @@ export interface RequestEstimate {
 // scripts of two (Cyrillic, Greek, Arabic), 1 to 2 in those of three (East Asia). Hence the square.
 const TOKENS_PER_CHARACTER = 0.25;
 const TOKENS_PER_EXTRA_BYTE_SQUARED = 0.1;
-/** What OpenAI's format adds to each message, and to begin the answer. */
+/** Added by OpenAI's format to each message and before the answer. */
 const TOKENS_PER_MESSAGE = 3;
 // Of a picture of 1024 x 1024 pixels, by https://platform.openai.com/docs/guides/images-vision#calculating-costs
 const LOW_DETAIL_IMAGE = 85;
 const IMAGE = 765;
-/** Of parts that aren't text, whatever their size. Half a minute of sound; a few pages. */
+/** Estimates for parts that aren't text, whatever their size: half a minute of audio, a few pages. */
 const TOKENS_OF_PARTS: Readonly<Record<string, number>> = {
   image_url: IMAGE,
   input_image: IMAGE,
@@ -32,16 +32,16 @@ const TOKENS_OF_PARTS: Readonly<Record<string, number>> = {
   document: 2000,
 };
 
-/** The tokens of a text, roughly and fast: within a factor of 2 for usual texts. May be a fraction. */
+/** Estimates a text's tokens, within a factor of 2 for usual texts. May be a fraction. */
 export function estimateTokens(text: string): number {
   const { length } = text;
   if (length === 0) return 0;
-  // UTF-8 has one byte for each unit of ASCII, and the more the further from it: that tells scripts apart.
+  // The bytes per character in UTF-8 tell scripts apart.
   const extra = Buffer.byteLength(text) / length - 1;
   return length * (TOKENS_PER_CHARACTER + TOKENS_PER_EXTRA_BYTE_SQUARED * extra * extra);
 }
 
-/** The tokens of a text that comes in pieces. */
+/** Sums the estimated tokens of pieces of text. */
 export class TokenTally {
   #tokens = 0;
 
@@ -49,24 +49,21 @@ export class TokenTally {
     this.#tokens += estimateTokens(text);
   }
 
-  /** So far, in whole tokens. */
+  /** The sum, in whole tokens. */
   get tokens(): number {
     return Math.ceil(this.#tokens);
   }
 }
 
-/** How long answers may be, in tokens. */
+/** Bounds of an answer's length, in tokens. */
 export interface OutputBounds {
-  /** What is reserved for an answer whose request doesn't bound it. */
+  /** Reserved for an answer whose request doesn't bound it. */
   readonly estimate: number;
   /** The longest answer that any of the models can write. */
   readonly longest: number;
 }
 
-/**
- * What a request may need of a limit, without reading its images, sounds and files. The dialects have checked its
- * numbers.
- */
+/** Estimates a request's tokens without reading its images, audio and files. Its numbers were validated by the dialects. */
 export function estimateRequest(request: RequestMembers, bounds: OutputBounds): RequestEstimate {
   const messages = request.member("messages");
   if (Array.isArray(messages)) {
@@ -83,7 +80,7 @@ export function estimateRequest(request: RequestMembers, bounds: OutputBounds): 
   return { input: Math.ceil(input), output: 0, isOutputBounded: false };
 }
 
-/** Whether a request has a prompt; what stands there in another kind of request was not checked. */
+/** Returns whether a request has a prompt; in other kinds of requests the member wasn't validated. */
 export function isPrompt(prompt: Json | undefined): prompt is Prompt {
   return typeof prompt === "string" || Array.isArray(prompt);
 }
@@ -93,14 +90,14 @@ function outputOf(
   { estimate, longest }: OutputBounds,
 ): Omit<RequestEstimate, "input"> {
   const count = (name: string) => countIn(request.member(name));
-  // Of two bounds some upstreams go by the one, and some by the other.
+  // Upstreams differ in which of the two they use.
   const asked = Math.max(count("max_completion_tokens"), count("max_tokens"));
   const choices = Math.max(1, count("n"), count("best_of"));
   const isOutputBounded = asked >= 0;
   return { output: Math.min(isOutputBounded ? asked : estimate, longest) * choices, isOutputBounded };
 }
 
-/** -1: none is given. */
+/** Returns -1 without a number. */
 function countIn(value: unknown): number {
   return typeof value === "number" ? value : -1;
 }
@@ -117,10 +114,10 @@ function chatTokens(request: RequestMembers, messages: readonly Message[]): numb
   return tokens;
 }
 
-/** What a model is given to read beside the messages. */
+/** Other members that are part of the prompt. */
 const OTHER_PROMPT_MEMBERS = ["tools", "functions", "response_format"] as const;
 
-/** Of ASCII no text need be looked through, which is what takes the time in a long conversation. */
+/** ASCII text isn't scanned, which dominates the time in a long conversation. */
 function textTokens(text: string, ascii: boolean): number {
   return ascii ? text.length * TOKENS_PER_CHARACTER : estimateTokens(text);
 }
@@ -170,15 +167,15 @@ export function inputTokens(inputs: readonly UncheckedInput[]): number {
   return tokens;
 }
 
-/** What stands in a list of texts; null where another kind of request has such a member, which nobody has checked. */
+/** An element of a list of inputs; null in other kinds of requests, where the member wasn't validated. */
 export type UncheckedInput = EmbedInput | null;
 
-/** Whether an input is a text as token numbers. */
+/** Returns whether an input is a list of token numbers. */
 export function isTokens(input: UncheckedInput): input is readonly number[] {
   return Array.isArray(input);
 }
 
-/** The estimate within a limit of tokens: who doesn't bound the answer need not, so a small limit lets in what it holds. */
+/** Lowers an estimate whose output isn't bounded by the request to a limit of tokens. */
 export function clampEstimate(limit: number | undefined, needed: RequestEstimate): RequestEstimate {
   const { input, output, isOutputBounded } = needed;
   if (limit === undefined || isOutputBounded || input + output <= limit) return needed;

@@ -4,10 +4,10 @@ import type { PriceBook } from "./prices.ts";
 import { matchesAny } from "../targets/pattern.ts";
 import type { RouteTable, Target } from "../targets/route-table.ts";
 
-/** A key, as far as it decides what it may spend. */
+/** A key's budget and models. */
 export interface Spender {
   readonly name: string;
-  /** Patterns of the models that it may ask for. */
+  /** Patterns of its allowed models. */
   readonly models: readonly string[];
   readonly budget?: BudgetSettings | undefined;
 }
@@ -19,10 +19,10 @@ interface Priced {
 }
 type PricedTarget = Pick<Target, "upstream" | "model">;
 
-/** How many models are named. */
+/** Models named in a warning. */
 const NAMED = 5;
 
-/** One warning for each key whose budget in USD some of its models pass by, because no price is known for them. */
+/** Returns a warning for each key with a budget in USD and models without a known price. */
 export function unpricedWarnings(keys: Iterable<Spender>, gateway: Priced): string[] {
   return [...keys].flatMap((key) => {
     const models = key.budget?.usd === undefined ? [] : unpricedModels(key, gateway);
@@ -34,13 +34,13 @@ export function unpricedWarnings(keys: Iterable<Spender>, gateway: Priced): stri
   });
 }
 
-/** Whether no price is known for a target. */
+/** Returns whether a target has no known price. */
 export function isUnpriced({ upstream, model }: PricedTarget, { prices }: Pick<Priced, "prices">): boolean {
   const target = { upstream: upstream.id, plugin: upstream.plugin, model };
   return prices.costOf(target, { input: 0, output: 0 }).version === undefined;
 }
 
-/** The models that a key may ask for, as far as they are known now, of which a target has no price. */
+/** Returns the known models of a key of which a target has no price. */
 function unpricedModels({ models }: Spender, gateway: Priced): string[] {
   const { catalog, routes } = gateway;
   const offers = Map.groupBy(catalog.known(), ({ model }) => model.id);

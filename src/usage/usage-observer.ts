@@ -1,12 +1,12 @@
 import { sanitizeUsage } from "../answer/sanitize-usage.ts";
 import type { ChatEvent, Usage } from "../contract/index.ts";
 
-/** Counts the words of the texts that it is given. */
+/** Counts the tokens of added texts. */
 interface TextCounter {
   add(text: string): void;
 }
 
-/** What the events of one answer tell of its usage: what the upstream reports, and the texts that it delivers. */
+/** Reads an answer's events: the reported usage, and the texts for counting. */
 export class UsageObserver {
   readonly #texts: TextCounter;
   #reported: Usage = {};
@@ -15,12 +15,12 @@ export class UsageObserver {
     this.#texts = texts;
   }
 
-  /** What the upstream has reported so far; a count that it didn't report is absent. */
+  /** The usage reported so far; unreported counts are absent. */
   get reported(): Usage {
     return this.#reported;
   }
 
-  /** Takes in a batch of events and returns how many of them were reports of usage. */
+  /** Reads a batch of events and returns the number of usage events. */
   observe(batch: readonly ChatEvent[]): number {
     let reports = 0;
     for (const event of batch) {

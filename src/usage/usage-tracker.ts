@@ -6,10 +6,7 @@ import { UsageObserver } from "./usage-observer.ts";
 import type { CountedText, TokenCounter } from "./token-counter.ts";
 import { promptTokens, roughPromptTokens } from "./prompt-tokens.ts";
 
-/**
- * What one answer has used so far: what the upstream reports, and what was delivered, in case it reports
- * nothing or the answer doesn't come to its end.
- */
+/** Tracks an answer's usage: as reported, or counted from the delivered text if it isn't reported or the answer breaks off. */
 export class UsageTracker extends UsageObserver {
   readonly #request: RequestMembers;
   readonly #tokens: TokenCounter;
@@ -26,7 +23,7 @@ export class UsageTracker extends UsageObserver {
     this.#delivered = delivered;
   }
 
-  /** Takes in what is on its way to the client, and gives what the client is to see of it: all but the usage. */
+  /** Reads a batch on its way to the client and returns it without usage events. */
   take(batch: readonly ChatEvent[]): readonly DeliveredEvent[] {
     // Nearly always there is no report, and the batch goes on as it is.
     return this.observe(batch) === 0
@@ -34,12 +31,12 @@ export class UsageTracker extends UsageObserver {
       : batch.filter((event) => event.type !== "usage");
   }
 
-  /** The answer has come to its end: what the upstream reported of it is final. */
+  /** Marks the answer complete: the reported usage is final. */
   complete(): void {
     this.#isComplete = true;
   }
 
-  /** The usage where it can be told now; undefined where words must be counted first. */
+  /** The usage if it is known now; undefined if tokens must be counted first. */
   get known(): CountedUsage | undefined {
     if (this.#counted) return this.#counted;
     const { input, output } = this.reported;
@@ -47,13 +44,13 @@ export class UsageTracker extends UsageObserver {
     return isTold ? { type: "usage", usage: this.reported, source: "upstream" } : undefined;
   }
 
-  /** The usage where it can be told, and else a rough one. */
+  /** Returns the known usage, or else a rough estimate. */
   estimate(): CountedUsage {
     const input = this.reported.input ?? roughPromptTokens(this.#request);
     return this.known ?? this.#estimated(input, this.#delivered.roughTokens());
   }
 
-  /** The usage of what was delivered, counted where the upstream hasn't told it. */
+  /** Resolves with the usage, counted if the upstream hasn't reported it. */
   async count(): Promise<CountedUsage> {
     return this.known ?? (this.#counted = await (this.#counting ??= this.#count()));
   }
@@ -69,7 +66,7 @@ export class UsageTracker extends UsageObserver {
 
   #estimated(countedInput: number, delivered: number): CountedUsage {
     const { input, output } = this.reported;
-    // Of an answer that broke off the upstream may not have said yet how long it was.
+    // If an answer broke off, the reported output may be outdated.
     const isTold = output !== undefined && output >= delivered;
     const told = isTold ? this.reported : { ...ofPrompt(this.reported), output: delivered };
     const usage = sanitizeUsage({ ...told, input: countedInput });
