@@ -33,8 +33,8 @@ export interface AttemptContextOptions {
 /** What can be left before its time, for a reason. */
 interface Abortable {
   abort(reason: unknown): void;
-  /** What the upstream has told of its usage so far. */
-  readonly told?: Usage;
+  /** The usage that the upstream has reported so far. Not optional: a renamed member must not compile. */
+  readonly usage: Usage | undefined;
 }
 
 /**
@@ -180,7 +180,7 @@ export class AttemptContext implements Call, AnswerFollower {
     const cancellation = this.#cancellation;
     if (cancellation.reason !== undefined) return Promise.reject(cancellation.reason);
     return new Promise((resolve, reject) => {
-      this.#pending = { abort: reject };
+      this.#pending = { abort: reject, usage: undefined };
       promise.then(
         (value) => {
           this.#pending = undefined;
@@ -237,7 +237,7 @@ export class AttemptContext implements Call, AnswerFollower {
     this.#isUsageReported = true;
     if (!error) return;
     const { call, target } = this.#options;
-    const reported = this.#pending?.told ?? {};
+    const reported = this.#pending?.usage ?? {};
     const wasSent = this.#isConnected && !this.#deadlines.isQueued;
     const wasAbandoned = wasSent && (error instanceof GatewayError || error.code === "timeout");
     if (!wasAbandoned && reported.input === undefined && reported.output === undefined) return;
