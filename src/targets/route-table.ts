@@ -87,7 +87,7 @@ export class RouteTable {
     };
   }
 
-  /** Where a name leads that is read as `upstream/model`; undefined when it is no such address. */
+  /** Returns the target of a name read as `upstream/model`; undefined if it isn't such an address. */
   address(model: string): Resolution | undefined {
     const slash = model.indexOf("/");
     const upstream = this.#upstreams.get(model.slice(0, Math.max(slash, 0)));
