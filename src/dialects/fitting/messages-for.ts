@@ -1,6 +1,6 @@
 import type { ContentPart, JsonObject, Message } from "../../contract/index.ts";
 import type { Known } from "./known.ts";
-import { knownMembers, leaveOut } from "./known.ts";
+import { knownMembers } from "./known.ts";
 import { partsFor } from "./parts-for.ts";
 import { textIn } from "./values.ts";
 
@@ -17,8 +17,7 @@ export function messagesFor(messages: readonly Message[], known: Known): Message
       attached = [];
     }
     if (message.role === "assistant") fitted.push(assistantFor(message, known));
-    else if (message.role !== "tool")
-      fitted.push({ ...message, content: contentFor(message.content, known) ?? "" });
+    else if (message.role !== "tool") fitted.push(plainFor(message, known));
     else {
       const { result, media } = resultFor(message, known);
       fitted.push(result);
@@ -27,6 +26,13 @@ export function messagesFor(messages: readonly Message[], known: Known): Message
   }
   if (attached.length > 0) fitted.push({ role: "user", content: attached });
   return fitted;
+}
+
+const MESSAGE_MEMBERS = { own: new Set(["role", "content"]), place: "messages[]" };
+
+function plainFor(message: Message, known: Known): Message {
+  const { role, ...members } = { ...message, content: contentFor(message.content, known) ?? "" };
+  return { role, ...knownMembers(members, MESSAGE_MEMBERS, known) };
 }
 
 /** Texts are joined for an upstream to which it makes no difference: many take no lists. */
@@ -61,35 +67,17 @@ function asError(content: Message["content"]): Message["content"] {
   return [{ type: "text", text: "error:" }, ...(content ?? [])];
 }
 
-function assistantFor(message: Message, known: Known): Message {
-  const { content, tool_calls: calls, reasoning_details: details, content_blocks: blocks } = message;
-  const { extensions } = known;
+/** Of reasoning, what was signed goes back only to who can check it, and plain text to who wants its own back. */
+function assistantFor({ role, content, tool_calls: calls, ...own }: Message, known: Known): Message {
   const hasCalls = Array.isArray(calls);
-  if (blocks !== undefined && !extensions.has("content_blocks")) leaveOut("messages[].content_blocks", known);
   return {
-    role: "assistant",
+    role,
+    ...knownMembers(own, MESSAGE_MEMBERS, known),
     content: contentFor(content, known, "") ?? (hasCalls ? null : ""),
     ...(hasCalls && {
       tool_calls: calls.map((each) => knownMembers(each as JsonObject, CALL_MEMBERS, known)),
     }),
-    ...(Array.isArray(details) && reasoningFor(details as JsonObject[], known)),
-    ...(blocks !== undefined && extensions.has("content_blocks") && { content_blocks: blocks }),
   };
 }
 
 const CALL_MEMBERS = { own: new Set(["id", "type", "function"]), place: "messages[].tool_calls[]" };
-
-/** What was signed goes back only to who can check it, and plain text to who wants its own back. */
-function reasoningFor(details: readonly JsonObject[], known: Known): JsonObject {
-  const { extensions } = known;
-  const isPlain = (detail: JsonObject) => detail["type"] === "reasoning.text" && !("signature" in detail);
-  const asText = extensions.has("reasoning_content") ? details.filter(isPlain) : [];
-  const asDetails = extensions.has("reasoning_details")
-    ? details.filter((detail) => !asText.includes(detail))
-    : [];
-  if (asText.length + asDetails.length < details.length) leaveOut("messages[].reasoning_details", known);
-  return {
-    ...(asText.length > 0 && { reasoning_content: asText.map(({ text }) => textIn(text)).join("") }),
-    ...(asDetails.length > 0 && { reasoning_details: asDetails }),
-  };
-}

@@ -8,22 +8,29 @@ interface Turn {
   readonly texts: ContentPart[];
   readonly calls: JsonObject[];
   readonly reasoning: JsonObject[];
+  /** What an upstream without signatures has thought. */
+  unsigned: string;
   readonly others: JsonObject[];
 }
 
 /**
- * Returns the assistant message for a turn. Thinking is kept in `reasoning_details`, and blocks that chat completions have
+ * Returns the assistant message for a turn. Signed thinking is kept in `reasoning_details`, other in `reasoning_content`, and blocks that chat completions have
  * no form for in `content_blocks`, both with their place among the blocks.
  */
 export function assistantMessage(blocks: readonly JsonObject[], path: string): Message {
-  const turn: Turn = { texts: [], calls: [], reasoning: [], others: [] };
-  for (const [index, block] of blocks.entries()) addBlock(turn, block, { index, path: `${path}[${index}]` });
-  const { texts, calls, reasoning, others } = turn;
+  const turn: Turn = { texts: [], calls: [], reasoning: [], unsigned: "", others: [] };
+  for (const [at, block] of blocks.entries()) {
+    // Calls come last in a chat, so that they count nothing.
+    const index = turn.texts.length + turn.reasoning.length + turn.others.length;
+    addBlock(turn, block, { index, path: `${path}[${at}]` });
+  }
+  const { texts, calls, reasoning, unsigned, others } = turn;
   return {
     role: "assistant",
     content: texts.length > 0 ? texts : null,
     ...(calls.length > 0 && { tool_calls: calls }),
     ...(reasoning.length > 0 && { reasoning_details: reasoning }),
+    ...(unsigned !== "" && { reasoning_content: unsigned }),
     ...(others.length > 0 && { content_blocks: others }),
   };
 }
@@ -42,7 +49,7 @@ function addBlock(turn: Turn, block: JsonObject, { index, path }: Place): void {
       turn.calls.push(toolCall(block, path));
       break;
     case "thinking":
-      turn.reasoning.push(thought(block, { index, path }));
+      addThought(turn, block, { index, path });
       break;
     case "redacted_thinking": {
       const data = textAt(block["data"], `${path}.data`);
@@ -54,12 +61,11 @@ function addBlock(turn: Turn, block: JsonObject, { index, path }: Place): void {
   }
 }
 
-/** An unsigned thought is one that an upstream without signatures had. */
-function thought(block: JsonObject, { index, path }: Place): JsonObject {
+function addThought(turn: Turn, block: JsonObject, { index, path }: Place): void {
   const text = textAt(block["thinking"], `${path}.thinking`);
-  const { signature } = block;
-  const isSigned = typeof signature === "string" && signature !== "";
-  return { type: "reasoning.text", text, ...(isSigned && { signature }), index };
+  const signature = textIn(block["signature"]);
+  if (signature === "") turn.unsigned += text;
+  else turn.reasoning.push({ type: "reasoning.text", text, signature, index });
 }
 
 function toolCall(block: JsonObject, path: string): JsonObject {

@@ -2,7 +2,7 @@ import type { ContentPart, JsonObject, Message } from "../../../contract/index.t
 import { assistantMessage } from "./assistant.ts";
 import { partOf, textPart } from "./blocks.ts";
 import type { Given } from "../../fitting/values.ts";
-import { invalid, listOf, picked, textAt } from "../../fitting/values.ts";
+import { invalid, listOf, others, picked, textAt } from "../../fitting/values.ts";
 
 /** How the text of the block begins by which Claude Code tells what it is. It changes with the first question. */
 const ATTRIBUTION = "x-anthropic-billing-header:";
@@ -25,8 +25,17 @@ function instructionsOf(system: Given): Message | undefined {
   return blocks.length > 0 ? { role: "system", content: blocks } : undefined;
 }
 
+const OF_TURNS = new Set(["role", "content"]);
+
+/** What else a turn has stands at the last of its messages. */
 function turnMessages(turn: JsonObject, path: string): Message[] {
-  const { role, content } = turn;
+  const messages = contentMessages(turn, path);
+  const own = others(turn, OF_TURNS);
+  const last = messages.at(-1);
+  return last && Object.keys(own).length > 0 ? [...messages.slice(0, -1), { ...own, ...last }] : messages;
+}
+
+function contentMessages({ role, content }: JsonObject, path: string): Message[] {
   if (typeof content === "string") return [{ role: roleOf(role, path), content }];
   const blocks = listOf(content);
   const at = `${path}.content`;
