@@ -1,4 +1,4 @@
-import type { Call, ChatRequest, ChatStream, Upstream } from "../../contract/index.ts";
+import type { Call, ChatRequest, ChatStream, Message, Upstream } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
 
 /** What was learnt of one model of an upstream. */
@@ -7,6 +7,8 @@ interface Learnt {
   readonly refused: Set<string>;
   /** Whether it knows `max_tokens` by its newer name alone. */
   renamed: boolean;
+  /** Whether it takes instructions at the beginning alone. */
+  instructedFirst: boolean;
 }
 
 /** Models of one upstream that are remembered, as clients name them. */
@@ -51,10 +53,12 @@ export class Refusals {
     const words = new Set(`${error.param ?? ""} ${error.message}`.match(/\w+/g));
     const refused = DISPENSABLE.filter((name) => sent[name] !== undefined && words.has(name));
     const isRenamed = sent[OLD_NAME] !== undefined && words.has(OLD_NAME) && words.has(NEW_NAME);
-    if (refused.length === 0 && !isRenamed) return false;
+    const isMisplaced = /\bsystem\b/i.test(error.message) && sent.messages.some(isLateInstruction);
+    if (refused.length === 0 && !isRenamed && !isMisplaced) return false;
     const learnt = this.#of(upstream, sent.model);
     for (const name of refused) learnt.refused.add(name);
     learnt.renamed ||= isRenamed;
+    learnt.instructedFirst ||= isMisplaced;
     return true;
   }
 
@@ -72,6 +76,7 @@ export class Refusals {
       fitted[NEW_NAME] = fitted[OLD_NAME];
       delete fitted[OLD_NAME];
     }
+    if (learnt.instructedFirst) fitted["messages"] = chat.messages.map(asSaidByUser);
     return fitted as unknown as ChatRequest;
   }
 
@@ -81,9 +86,18 @@ export class Refusals {
     let learnt = models.get(model);
     if (!learnt) {
       if (models.size >= MAX_MODELS) models.clear();
-      learnt = { refused: new Set(), renamed: false };
+      learnt = { refused: new Set(), renamed: false, instructedFirst: false };
       models.set(model, learnt);
     }
     return learnt;
   }
+}
+
+function isLateInstruction({ role }: Message, index: number): boolean {
+  return role === "system" && index > 0;
+}
+
+/** Many chat templates of local servers take instructions at the beginning alone. */
+function asSaidByUser(message: Message, index: number): Message {
+  return isLateInstruction(message, index) ? { ...message, role: "user" } : message;
 }
