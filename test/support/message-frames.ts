@@ -53,6 +53,8 @@ export function checkStream(text: string): CheckedStream {
   return { frames, ...checker.result() };
 }
 
+const OF_PROMPTS = ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"];
+
 class Checker {
   readonly #blocks: CheckedBlock[] = [];
   readonly #faults: string[] = [];
@@ -161,7 +163,8 @@ class Checker {
     this.#expect(index === this.#blocks.length - 1 && block?.isClosed === false, "a stop of no open block");
     if (!block) return;
     block.isClosed = true;
-    if (block.type === "tool_use") this.#expect(isJsonObject(block.text), `a closed call of ${block.text}`);
+    if (block.type === "tool_use")
+      this.#expect(block.text === "" || isJsonObject(block.text), `a closed call of ${block.text}`);
     if (block.type === "text") this.#expect(block.text !== "", "an empty block of text");
   }
 
@@ -173,13 +176,10 @@ class Checker {
     this.#checkUsage(this.#usage, "message_delta");
   }
 
-  #checkUsage(usage: JsonObject | undefined, where: string): void {
-    for (const name of [
-      "input_tokens",
-      "output_tokens",
-      "cache_creation_input_tokens",
-      "cache_read_input_tokens",
-    ]) {
+  /** The API's own `message_delta` repeats the counts of the prompt for some models only. */
+  #checkUsage(usage: JsonObject | undefined, where: "message_start" | "message_delta"): void {
+    const names = where === "message_start" ? OF_PROMPTS : [];
+    for (const name of [...names, "output_tokens"]) {
       const count = usage?.[name];
       this.#expect(Number.isInteger(count) && Number(count) >= 0, `${where} without ${name}`);
     }
