@@ -1,0 +1,318 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import type Anthropic from "@anthropic-ai/sdk";
+import type { JsonObject } from "modelyard/plugin";
+import { jsonAnswer, openaiCompletion, startFaultUpstream } from "../support/fault-upstream.ts";
+import type { FaultUpstream } from "../support/fault-upstream.ts";
+import type { RunningGateway } from "../support/gateway.ts";
+import { startGateway } from "../support/gateway.ts";
+
+/**
+ * What an OpenAI-compatible server gets of a Messages request, and what becomes of what it refuses.
+ * @module
+ */
+
+let upstream: FaultUpstream;
+let gateway: RunningGateway;
+let refuse: (body: JsonObject) => string | undefined;
+
+beforeAll(async () => {
+  upstream = await startFaultUpstream();
+  upstream.respond = (exchange) => {
+    const message = refuse(exchange.json() as JsonObject);
+    if (message === undefined) return exchange.send(jsonAnswer(openaiCompletion("Hello")));
+    exchange.head(400, { "content-type": "application/json" });
+    exchange.chunk(JSON.stringify({ error: { message, type: "invalid_request_error" } }));
+    return exchange.end();
+  };
+  const options = `{ base_url: "${upstream.url}/v1", models: [m, n, o, p] }`;
+  gateway = await startGateway(
+    `upstreams:
+  plain: { plugin: openai, options: ${options} }
+retry: { attempts: 1 }
+`,
+  );
+});
+
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+  await upstream[Symbol.asyncDispose]();
+});
+
+beforeEach(() => {
+  refuse = () => undefined;
+});
+
+async function ask(more: JsonObject) {
+  const asked = { model: "plain/m", max_tokens: 50, messages: [{ role: "user", content: "Hi" }], ...more };
+  const response = await fetch(`${gateway.url}/v1/messages`, {
+    method: "POST",
+    headers: { "x-api-key": gateway.key, "content-type": "application/json" },
+    body: JSON.stringify(asked),
+  });
+  return {
+    status: response.status,
+    body: (await response.json()) as Anthropic.Message,
+    ignored: response.headers.get("x-modelyard-ignored"),
+    sent: upstream.requests.at(-1)?.json() as JsonObject,
+  };
+}
+
+const text = (words: string, more: object = {}) => ({ type: "text", text: words, ...more });
+const MARK = { cache_control: { type: "ephemeral" } };
+const IMAGE = { type: "image", source: { type: "base64", media_type: "image/png", data: "iVBORw0KGgo=" } };
+const TOOL = { name: "look", description: "Looks", input_schema: { $schema: "x", type: "object" } };
+
+/** Requests, what the server gets of them beside the model, and what is named as not honoured. */
+const MAPPED: Readonly<Record<string, readonly [JsonObject, JsonObject, string | null]>> = {
+  "instructions and turns": [
+    {
+      system: [text("x-anthropic-billing-header: v=1"), text("Be kind.", MARK), text("Be brief.")],
+      messages: [
+        { role: "user", content: [text("a"), text("b", MARK)] },
+        { role: "assistant", content: [text("c"), text("d")] },
+        { role: "system", content: "e" },
+        { role: "user", content: "f" },
+      ],
+    },
+    {
+      messages: [
+        { role: "system", content: "Be kind.\n\nBe brief." },
+        { role: "user", content: "a\n\nb" },
+        { role: "assistant", content: "cd" },
+        { role: "system", content: "e" },
+        { role: "user", content: "f" },
+      ],
+    },
+    null,
+  ],
+  "tools, calls and results": [
+    {
+      tools: [TOOL, { type: "web_search_20250305", name: "web_search" }],
+      tool_choice: { type: "any", disable_parallel_tool_use: true },
+      messages: [
+        { role: "user", content: "Look" },
+        {
+          role: "assistant",
+          content: [
+            { type: "tool_use", id: "a", name: "look", input: { at: 1 }, ...MARK },
+            { type: "tool_use", id: "b", name: "look", input: {} },
+          ],
+        },
+        {
+          role: "user",
+          content: [
+            text("Well?"),
+            { type: "tool_result", tool_use_id: "a", content: [text("seen"), IMAGE] },
+            { type: "tool_result", tool_use_id: "b", content: "gone", is_error: true },
+          ],
+        },
+      ],
+    },
+    {
+      tools: [
+        {
+          type: "function",
+          function: { name: "look", description: "Looks", parameters: { type: "object" } },
+        },
+      ],
+      tool_choice: "required",
+      parallel_tool_calls: false,
+      messages: [
+        { role: "user", content: "Look" },
+        {
+          role: "assistant",
+          content: null,
+          tool_calls: [
+            { id: "a", type: "function", function: { name: "look", arguments: '{"at":1}' } },
+            { id: "b", type: "function", function: { name: "look", arguments: "{}" } },
+          ],
+        },
+        { role: "tool", tool_call_id: "a", content: "seen" },
+        { role: "tool", tool_call_id: "b", content: "error: gone" },
+        {
+          role: "user",
+          content: [{ type: "image_url", image_url: { url: "data:image/png;base64,iVBORw0KGgo=" } }],
+        },
+        { role: "user", content: "Well?" },
+      ],
+    },
+    "tools[].web_search_20250305",
+  ],
+  "thinking and its history": [
+    {
+      thinking: { type: "enabled", budget_tokens: 8000 },
+      messages: [
+        { role: "user", content: "a" },
+        { role: "assistant", content: [{ type: "thinking", thinking: "Hm.", signature: "" }, text("b")] },
+        { role: "user", content: "c" },
+        { role: "assistant", content: [{ type: "thinking", thinking: "So.", signature: "sig" }, text("d")] },
+        { role: "user", content: "e" },
+      ],
+    },
+    {
+      reasoning_effort: "medium",
+      messages: [
+        { role: "user", content: "a" },
+        { role: "assistant", reasoning_content: "Hm.", content: "b" },
+        { role: "user", content: "c" },
+        { role: "assistant", content: "d" },
+        { role: "user", content: "e" },
+      ],
+    },
+    "messages[].thinking",
+  ],
+  "other parameters": [
+    {
+      stop_sequences: ["x"],
+      temperature: 0.5,
+      top_k: 5,
+      metadata: { user_id: "me" },
+      service_tier: "standard_only",
+      output_config: { effort: "max", format: { type: "json_schema", schema: { type: "object" } } },
+      context_management: { edits: [] },
+      mystery: 1,
+    },
+    {
+      messages: [{ role: "user", content: "Hi" }],
+      stop: ["x"],
+      temperature: 0.5,
+      safety_identifier: new Bun.CryptoHasher("sha256").update("me").digest("hex"),
+      service_tier: "default",
+      reasoning_effort: "xhigh",
+      response_format: {
+        type: "json_schema",
+        json_schema: { name: "answer", schema: { type: "object" }, strict: true },
+      },
+    },
+    "top_k,context_management,mystery",
+  ],
+  documents: [
+    {
+      messages: [
+        {
+          role: "user",
+          content: [
+            {
+              type: "document",
+              title: "A",
+              source: { type: "base64", media_type: "application/pdf", data: "JVBERi0=" },
+            },
+            {
+              type: "document",
+              title: "B",
+              source: { type: "text", media_type: "text/plain", data: "words" },
+            },
+            { type: "search_result", source: "https://a.b", title: "C", content: [text("found")] },
+          ],
+        },
+      ],
+    },
+    {
+      messages: [
+        {
+          role: "user",
+          content: [
+            { type: "file", file: { filename: "A", file_data: "data:application/pdf;base64,JVBERi0=" } },
+            text("B\nwords"),
+            text("C\nhttps://a.b\nfound"),
+          ],
+        },
+      ],
+    },
+    null,
+  ],
+};
+
+test.each(Object.entries(MAPPED))("%s reach it in its own form", async (_, [asked, expected, named]) => {
+  const { status, sent, ignored } = await ask(asked);
+  expect(status).toBe(200);
+  expect(sent).toEqual({ model: "m", max_tokens: 50, ...expected });
+  expect(ignored).toBe(named);
+});
+
+describe("what can't be done without", () => {
+  test.each([
+    ["an MCP server", { mcp_servers: [{ type: "url", url: "https://a.b", name: "c" }] }],
+    [
+      "a file of another upstream",
+      { messages: [{ role: "user", content: [{ type: "image", source: { type: "file", file_id: "f" } }] }] },
+    ],
+    [
+      "a demanded tool that it can't run",
+      {
+        tools: [{ type: "web_search_20250305", name: "web_search" }],
+        tool_choice: { type: "tool", name: "web_search" },
+      },
+    ],
+  ])("%s is refused", async (_, asked) => {
+    const before = upstream.requests.length;
+    const { status, body } = await ask(asked);
+    expect([status, body]).toMatchObject([400, { error: { type: "invalid_request_error" } }]);
+    expect(upstream.requests.length).toBe(before);
+  });
+});
+
+describe("what a model refuses is left out, and not sent again:", () => {
+  const SYSTEM = "System message must be at the beginning.";
+  const cases: readonly (readonly [
+    string,
+    JsonObject,
+    (body: JsonObject) => string | undefined,
+    JsonObject,
+  ])[] = [
+    [
+      "an effort",
+      { model: "plain/n", thinking: { type: "enabled", budget_tokens: 1024 } },
+      (body) =>
+        body["reasoning_effort"] === undefined
+          ? undefined
+          : "Unsupported parameter: 'reasoning_effort' is not supported with this model.",
+      { model: "n", max_tokens: 50, messages: [{ role: "user", content: "Hi" }] },
+    ],
+    [
+      "the older name of the bound",
+      { model: "plain/o" },
+      (body) =>
+        body["max_tokens"] === undefined
+          ? undefined
+          : "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+      { model: "o", max_completion_tokens: 50, messages: [{ role: "user", content: "Hi" }] },
+    ],
+    [
+      "instructions within the conversation",
+      {
+        model: "plain/p",
+        messages: [
+          { role: "user", content: "Hi" },
+          { role: "system", content: "Be kind." },
+        ],
+      },
+      ({ messages }) => ((messages as JsonObject[])[1]?.["role"] === "system" ? SYSTEM : undefined),
+      {
+        model: "p",
+        max_tokens: 50,
+        messages: [
+          { role: "user", content: "Hi" },
+          { role: "user", content: "Be kind." },
+        ],
+      },
+    ],
+  ];
+
+  test.each(cases)("%s", async (_, asked, refusal, expected) => {
+    refuse = refusal;
+    const before = upstream.requests.length;
+    const first = await ask(asked);
+    expect([first.status, first.sent]).toEqual([200, expected]);
+    expect(upstream.requests.length).toBe(before + 2);
+    const second = await ask(asked);
+    expect([second.status, second.sent, second.ignored]).toEqual([200, expected, first.ignored]);
+    expect(upstream.requests.length).toBe(before + 3);
+  });
+});
+
+test("any other refusal is the client's to read", async () => {
+  refuse = () => "messages are wrong";
+  const { status, body } = await ask({});
+  expect([status, body]).toMatchObject([400, { error: { message: "messages are wrong" } }]);
+});
