@@ -14,7 +14,6 @@ const ANSWERS: Answers = {
 };
 
 const gateway = await startScripted(ANSWERS);
-const KEY = gateway.key;
 afterAll(() => gateway[Symbol.asyncDispose]());
 
 const QUESTION = { messages: [{ role: "user", content: "Well?" }] };
@@ -39,26 +38,6 @@ test.each([
     expect(response.headers.get("content-type")).toStartWith("application/json");
     expect(await response.json()).toMatchObject({ error: { type: expect.any(String), param: null } });
   }
-});
-
-test("a Responses body, which Cursor posts here, is a 400 that names what it is", async () => {
-  const response = await fetch(`${gateway.baseURL}/chat/completions`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${KEY}` },
-    body: JSON.stringify({
-      model: "hello",
-      input: [{ role: "user", content: [{ type: "input_text", text: "Well?" }] }],
-      tools: [{ type: "custom", name: "apply_patch" }],
-      store: false,
-      stream: true,
-      stream_options: {},
-    }),
-  });
-  expect(response.status).toBe(400);
-  const { error } = (await response.json()) as ErrorBody;
-  expect(error.code).toBe("missing_required_parameter");
-  expect(error.message).toContain("input");
-  expect(error.message).toContain("Responses");
 });
 
 test.each([

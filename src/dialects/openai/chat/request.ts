@@ -1,11 +1,12 @@
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import type { ChatRequest } from "../../../contract/index.ts";
+import { isObject } from "../../../contract/json.ts";
 import { COUNTS } from "../../counts.ts";
 import { DELIVERY, deliveryOf } from "../delivery.ts";
 import { explain, Nullable } from "../../explain.ts";
-import { GatewayError } from "../../../errors/gateway-error.ts";
 import { ConversationRequest } from "../../model-request.ts";
+import { ResponsesAsChat } from "./responses-body.ts";
 
 /** The longest model name worth looking up. */
 const MAX_MODEL_LENGTH = 256;
@@ -34,12 +35,8 @@ export const ChatRequestSchema = Type.Object({
 const compiled = TypeCompiler.Compile(ChatRequestSchema);
 
 /** The client's body, checked; throws a GatewayError that names the field at fault. */
-export function parseChatRequest(body: unknown): ConversationRequest {
+export function parseChatRequest(body: unknown): ConversationRequest | ResponsesAsChat {
   if (compiled.Check(body)) return new ConversationRequest(body as ChatRequest, deliveryOf(body));
-  // Some clients (Cursor with an own base URL) send a Responses body to this address.
-  if (typeof body === "object" && body !== null && !("messages" in body) && "input" in body) {
-    const message = "this is a body for the Responses API (`input`); /v1/chat/completions takes `messages`";
-    throw new GatewayError("missing_required_parameter", message, { param: "messages" });
-  }
-  throw explain(compiled, body);
+  if (!isObject(body) || "messages" in body || !("input" in body)) throw explain(compiled, body);
+  return new ResponsesAsChat(body, deliveryOf(body).includeUsage);
 }

@@ -30,9 +30,14 @@ const compiled = TypeCompiler.Compile(ResponsesRequestSchema);
 
 /** Checks a body; throws a GatewayError that names the member at fault. */
 export function parseResponsesRequest(body: unknown, { kept }: ClientState): ResponsesRequest {
+  return new ResponsesRequest(checkedBody(body), kept);
+}
+
+/** Returns a body that fits the schema; throws a GatewayError that names the member at fault. */
+export function checkedBody(body: unknown): ResponsesBody {
   if (isObject(body)) refuseMistaken(body);
   if (!compiled.Check(body)) throw explain(compiled, body);
-  return new ResponsesRequest(body, kept);
+  return body;
 }
 
 function refuseMistaken(body: JsonObject): void {
