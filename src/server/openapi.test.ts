@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { DIALECTS } from "../dialects/index.ts";
+import { GatewayError } from "../errors/gateway-error.ts";
 import { endpointsOf } from "./endpoints.ts";
 import { describeApi } from "./openapi.ts";
 
@@ -22,20 +23,16 @@ test("every endpoint of the API is described, and none that isn't there", () => 
   expect(described.toSorted()).toEqual(endpoints.toSorted());
 });
 
-test("every endpoint that takes a body says what it must hold", () => {
-  const posts = Object.entries(PATHS).flatMap(([path, { post }]) => (post ? [{ path, post }] : []));
-  expect(posts.map(({ path }) => path)).toEqual([
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/embeddings",
-    "/v1/messages",
-    "/v1/messages/count_tokens",
-  ]);
-  for (const { path, post } of posts) {
-    expect(Object.keys(post.requestBody?.content["application/json"].schema.properties ?? {})).toContain(
-      "model",
-    );
-    for (const status of ["200", "400", "401", "404", "429", path.startsWith("/v1/messages") ? "529" : "503"])
-      expect(post.responses).toContainKey(status);
+test("every endpoint that asks a model says what its body must hold, and which errors it may have", () => {
+  for (const dialect of DIALECTS) {
+    const unavailable = dialect.error(new GatewayError("upstream_unavailable", ""), "").status;
+    for (const { kind, path } of dialect.endpoints) {
+      if (kind !== "generate" && kind !== "count" && kind !== "embed") continue;
+      const { requestBody, responses } = PATHS[path]?.["post"] ?? {};
+      const { properties = {} } = requestBody?.content["application/json"].schema ?? {};
+      expect(Object.keys(properties)).not.toBeEmpty();
+      for (const status of [200, 400, 401, 404, 429, unavailable])
+        expect(responses).toContainKey(String(status));
+    }
   }
 });
