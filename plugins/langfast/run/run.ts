@@ -3,36 +3,17 @@ import type { Call } from "modelyard/plugin";
 import { fold } from "./events.ts";
 import type { RunnerEvent } from "./events.ts";
 
-/** Receives the events of one run from its connection. */
-export interface RunSink {
-  /** Whether the run has its credential to itself. */
-  readonly isExclusive: boolean;
-  /** Whether the service was asked to start the run, so that its events may arrive. */
-  readonly hasStarted: boolean;
-  /** Whether the service has reported the run's end. */
-  readonly hasEnded: boolean;
-  /** Called when the socket is open. */
-  onOpen(): void;
-  /** Takes an event. Returns false if the run had ended before. */
-  onEvent(event: RunnerEvent): boolean;
-  /** Ends the run with an error. */
-  fail(error: unknown): void;
-  /** Called when the socket was disconnected. */
-  onDisconnect(reason: string): void;
-}
-
-/** The members of a call that a run uses. */
-export type RunCall = Pick<Call, "signal" | "alive">;
-
 /**
  * One run of a prompt. It buffers between the socket, which can't be paused for one run alone, and a reader of any
  * speed. Contents are cumulative, so the buffer holds the latest event only, never more than one answer. Disposing of
  * a run aborts its signal.
  */
-export class Run implements RunSink, Disposable {
+export class Run implements Disposable {
   /** The `run_id` of the protocol. */
   readonly id: string = crypto.randomUUID();
+  /** Whether the run has its credential to itself. */
   readonly isExclusive: boolean;
+  /** Whether the service was asked to start the run, so that its events may arrive. */
   hasStarted = false;
   #hasEnded = false;
   #isOpen = false;
@@ -41,10 +22,10 @@ export class Run implements RunSink, Disposable {
   #onChange: (() => void) | undefined;
   readonly #controller = new AbortController();
   readonly #callSignal: AbortSignal;
-  readonly #call: RunCall;
+  readonly #call: Pick<Call, "signal" | "alive">;
   readonly #onAbort = (): void => this.fail(this.#callSignal.reason);
 
-  constructor(call: RunCall, isExclusive: boolean) {
+  constructor(call: Pick<Call, "signal" | "alive">, isExclusive: boolean) {
     this.isExclusive = isExclusive;
     this.#call = call;
     this.#callSignal = call.signal;
@@ -52,6 +33,7 @@ export class Run implements RunSink, Disposable {
     if (this.#callSignal.aborted) this.#onAbort();
   }
 
+  /** Whether the service has reported the run's end. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
@@ -61,11 +43,13 @@ export class Run implements RunSink, Disposable {
     return this.#controller.signal;
   }
 
+  /** Called when the socket is open. */
   onOpen(): void {
     this.#isOpen = true;
     queueMicrotask(this.wake);
   }
 
+  /** Takes an event. Returns false if the run had ended before. */
   onEvent(event: RunnerEvent): boolean {
     if (this.#hasEnded) return false;
     // Many events have no content; they still reset the idle deadline.
@@ -85,12 +69,14 @@ export class Run implements RunSink, Disposable {
     listener?.();
   };
 
+  /** Ends the run with an error. */
   fail(error: unknown): void {
     this.#controller.abort(error);
     // Not synchronously: the reader must not run in the middle of the caller's work.
     queueMicrotask(this.wake);
   }
 
+  /** Called when the socket was disconnected. */
   onDisconnect(reason: string): void {
     if (this.#hasEnded) return;
     const code = this.#content === "" ? "unavailable" : "truncated";

@@ -6,7 +6,7 @@ import { readChunk, readFinished } from "../run/events.ts";
 import type { LateEndMarks } from "./late-end-marks.ts";
 import { EventDemux } from "./event-demux.ts";
 import type { EventDemuxDeps } from "./event-demux.ts";
-import type { RunSink } from "../run/run.ts";
+import type { Run } from "../run/run.ts";
 import type { Json } from "modelyard/plugin";
 
 /** The timeouts of a socket's opening and of an open socket without runs, in milliseconds. */
@@ -75,7 +75,7 @@ export class Connection {
   }
 
   /** Attaches a run and calls its `onOpen` when the socket is open. */
-  attach(run: RunSink): void {
+  attach(run: Run): void {
     this.#demux.attach(run);
     if (this.#state === "open") {
       this.#cancelTimer();
@@ -84,7 +84,7 @@ export class Connection {
   }
 
   /** Detaches a run, finished or not. */
-  detach(run: RunSink): void {
+  detach(run: Run): void {
     this.#demux.detach(run);
     if (this.runCount > 0 || this.#state === "closed") return;
     if (this.#state === "connecting" || this.#isRetired || this.#demux.isTainted || this.#demux.lacksIds)
@@ -93,7 +93,7 @@ export class Connection {
   }
 
   /** Assigns execution ids to a run. */
-  assign(run: RunSink, ids: readonly string[]): void {
+  assign(run: Run, ids: readonly string[]): void {
     this.#demux.assign(run, ids);
   }
 
@@ -135,7 +135,7 @@ export class Connection {
     this.#cancelTimer = this.#deps.clock.after(this.#deps.times.idle, () => this.close());
   }
 
-  #end(notify: (run: RunSink) => void): void {
+  #end(notify: (run: Run) => void): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#cancelTimer();

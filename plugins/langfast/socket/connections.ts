@@ -3,7 +3,7 @@ import { Connection } from "./connection.ts";
 import type { ConnectionDeps } from "./connection.ts";
 import type { Credential } from "../auth/credentials.ts";
 import { EXPECTED_MS, LateEndMarks } from "./late-end-marks.ts";
-import type { RunSink } from "../run/run.ts";
+import type { Run } from "../run/run.ts";
 
 /** A run attached to a socket; disposing of it detaches the run. */
 export interface Attachment extends Disposable {
@@ -25,7 +25,7 @@ export class Connections {
   }
 
   /** Attaches a run to its credential's socket. The run is notified when it is open, or fails. */
-  attach(credential: Credential, run: RunSink): Attachment {
+  attach(credential: Credential, run: Run): Attachment {
     const connection = this.#byCredential.get(credential.id) ?? this.#open(credential);
     connection.attach(run);
     return {
@@ -87,7 +87,7 @@ export class Connections {
     return connection;
   }
 
-  #detach(connection: Connection, credential: Credential, run: RunSink): void {
+  #detach(connection: Connection, credential: Credential, run: Run): void {
     const isCurrent = this.#byCredential.get(credential.id) === connection;
     connection.detach(run);
     // Without run ids each run needs a new socket: the next one's is opened ahead.

@@ -4,7 +4,7 @@ import type { RunnerEvent } from "../run/events.ts";
 import { PendingEvents } from "./pending-events.ts";
 import type { LateEndMark, LateEndMarks } from "./late-end-marks.ts";
 import type { RecentIds } from "./recent-ids.ts";
-import type { RunSink } from "../run/run.ts";
+import type { Run } from "../run/run.ts";
 import type { CredentialSharing } from "../auth/sharing.ts";
 
 /** The dependencies that the demultiplexers of all sockets share. */
@@ -21,17 +21,17 @@ export interface EventDemuxDeps {
  * delivered only if a single run is possible; events that can't be attributed are dropped and counted.
  */
 export class EventDemux {
-  readonly #runs = new Set<RunSink>();
+  readonly #runs = new Set<Run>();
   /** Runs by execution id. */
-  readonly #owners = new Map<string, RunSink>();
+  readonly #owners = new Map<string, Run>();
   /** Runs whose execution ids aren't known yet. */
-  readonly #unidentified = new Set<RunSink>();
+  readonly #unidentified = new Set<Run>();
   /** A run that was started without ids: the next unknown execution is attributed to it. */
-  #adopter: RunSink | undefined;
+  #adopter: Run | undefined;
   /** Ids from the answers that started runs, as opposed to adopted ones. */
   readonly #answeredIds = new Set<string>();
   /** Runs that received an event without an id. */
-  readonly #withoutIds = new WeakSet<RunSink>();
+  readonly #withoutIds = new WeakSet<Run>();
   /** Late end marks of the user's runs, shared by the user's sockets. */
   readonly #lateEndMarks: LateEndMarks;
   /** The late end marks that arrived on this socket. */
@@ -40,7 +40,7 @@ export class EventDemux {
   #endMarksHaveIds = false;
   readonly #pending: PendingEvents;
   /** An end mark without an id that arrived while the text before it was pending. */
-  #pendingEnd: { readonly run: RunSink; readonly event: RunnerEvent } | undefined;
+  #pendingEnd: { readonly run: Run; readonly event: RunnerEvent } | undefined;
   readonly #deps: EventDemuxDeps;
 
   /** True when late events could be misattributed; the socket must not be reused. */
@@ -54,17 +54,17 @@ export class EventDemux {
     this.#pending = new PendingEvents(deps.clock);
   }
 
-  get runs(): ReadonlySet<RunSink> {
+  get runs(): ReadonlySet<Run> {
     return this.#runs;
   }
 
-  attach(run: RunSink): void {
+  attach(run: Run): void {
     this.#runs.add(run);
     this.#unidentified.add(run);
   }
 
   /** Detaches a run, finished or not. */
-  detach(run: RunSink): void {
+  detach(run: Run): void {
     if (!this.#runs.delete(run)) return;
     if (run.hasStarted && !run.hasEnded) {
       this.isTainted = true;
@@ -81,7 +81,7 @@ export class EventDemux {
   }
 
   /** Assigns the ids from the answer that started a run: usually one; none in some variants of the service. */
-  assign(run: RunSink, ids: readonly string[]): void {
+  assign(run: Run, ids: readonly string[]): void {
     if (!this.#runs.has(run)) return;
     this.#unidentified.delete(run);
     for (const id of ids) this.#answeredIds.add(id);
@@ -154,34 +154,34 @@ export class EventDemux {
     this.#deliver(only, event);
   }
 
-  #running(): readonly RunSink[] {
+  #running(): readonly Run[] {
     return [...this.#runs].filter((run) => run.hasStarted && !run.hasEnded);
   }
 
-  #markWithoutIds(run: RunSink): void {
+  #markWithoutIds(run: Run): void {
     this.#withoutIds.add(run);
     this.lacksIds = true;
   }
 
-  #setOwner(run: RunSink, id: string, event = this.#pending.take(id)): void {
+  #setOwner(run: Run, id: string, event = this.#pending.take(id)): void {
     if (this.#adopter === run) this.#adopter = undefined;
     this.#owners.set(id, run);
     if (event) this.#deliver(run, event);
   }
 
-  #adopt(run: RunSink): void {
+  #adopt(run: Run): void {
     if (this.#lateEndMarks.isRunUnidentified) return this.#failAmbiguous();
     const first = this.#pending.first();
     if (first === undefined) this.#adopter = run;
     else this.#setOwner(run, first);
   }
 
-  #failUnidentified(run: RunSink): void {
+  #failUnidentified(run: Run): void {
     this.#deps.sharing.disable();
     run.fail(new UpstreamError("bad-response", "the service no longer says which execution is whose"));
   }
 
-  #deliver(run: RunSink, event: RunnerEvent): void {
+  #deliver(run: Run, event: RunnerEvent): void {
     if (!run.onEvent(event)) {
       this.#deps.drops.late++;
       return;
