@@ -115,14 +115,12 @@ function checkUpstreams({ document, value, invalid }: CheckedFile): Problem[] {
     const hint = "the smallest one is:  upstreams: { demo: { plugin: echo } }";
     return [document.problem(["upstreams"], { message: "no upstream is given", hint, position })];
   }
-  const reasons = upstreams.map(([name]) => `${name} (enabled: ${enabledBy(document, name)})`);
+  const reasons = upstreams.map(([name]) => {
+    const node = document.node(["upstreams", name, "enabled"]);
+    return `${name} (enabled: ${(node?.kind === "scalar" && node.expanded?.source) || "false"})`;
+  });
   const hint = `enable one of ${reasons.join(", ")}`;
   return [document.problem(["upstreams"], { message: "no upstream is enabled", hint, position })];
-}
-
-function enabledBy(document: ConfigDocument, name: string): string {
-  const node = document.node(["upstreams", name, "enabled"]);
-  return (node?.kind === "scalar" && node.expanded?.source) || "false";
 }
 
 function checkRoutes(file: CheckedFile): Problem[] {

@@ -43,7 +43,9 @@ function syntaxProblems(
   const problems = [...first, ...(first.length > 0 ? [] : yaml.warnings)].map((error) => {
     const position = positionAt(source.lines, error.pos[0]);
     const line = source.text.split("\n")[position.line - 1] ?? "";
-    return document.problem([], { ...describeSyntaxError(error, line), position });
+    // Neither the line nor any other text of the file is repeated, because a secret may stand there.
+    const message = `not valid YAML: ${syntaxErrorText(error)}`;
+    return document.problem([], { message, hint: hintFor(error, line), position });
   });
   if (problems.length === 0 && yaml.directives?.yaml.version !== "1.2") {
     const hint = "remove the %YAML line; the file is read as YAML 1.2";
@@ -191,21 +193,6 @@ function childrenOf(node: ConfigNode): readonly ConfigNode[] {
 function positionAt(lines: LineCounter, offset: number): Position {
   const { line, col } = lines.linePos(offset);
   return { line: Math.max(1, line), column: Math.max(1, col) };
-}
-
-/** The description of a YAML syntax error. */
-interface SyntaxMistake {
-  readonly message: string;
-  readonly hint?: string;
-}
-
-/**
- * Describes a YAML syntax error. `line` is the file's line where it happened; neither it nor any other text of
- * the file is repeated, because a secret may stand there.
- */
-function describeSyntaxError(error: YAMLError, line: string): SyntaxMistake {
-  const hint = hintFor(error, line);
-  return { message: `not valid YAML: ${syntaxErrorText(error)}`, ...(hint === undefined ? {} : { hint }) };
 }
 
 function syntaxErrorText(error: YAMLError): string {
