@@ -1,6 +1,7 @@
 import { matchesPattern } from "../../config/pattern.ts";
 import type { PriceEntry, Prices, VersionedEntry } from "../../config/prices.ts";
 import type { Json, JsonObject, Usage } from "../contract/index.ts";
+import { isObject } from "../contract/json.ts";
 
 /** A target as prices know it: the upstream's name in gateway.yaml, its plugin, and its name for the model. */
 export interface PricedTarget {
@@ -92,7 +93,7 @@ function promptCost(rates: PriceEntry, input: number, { cachedInput, cacheWrite,
   const cached = atMost(cachedInput, input);
   const written = atMost(cacheWrite, input - cached);
   const oneHour = atMost(numberOf(objectOf(raw?.["cache_creation"])?.["ephemeral_1h_input_tokens"]), written);
-  const audio = atMost(tokensIn(raw, INPUT_AUDIO), input - cached - written);
+  const audio = atMost(tokensIn(raw, "prompt", "audio"), input - cached - written);
   const writing = rates.cache_write ?? rates.input;
   return (
     (input - cached - written - audio) * rates.input +
@@ -105,8 +106,8 @@ function promptCost(rates: PriceEntry, input: number, { cachedInput, cacheWrite,
 
 function answerCost(rates: PriceEntry, output: number, { raw }: Usage): number {
   const price = rates.output ?? 0;
-  const audio = atMost(tokensIn(raw, OUTPUT_AUDIO), output);
-  const images = atMost(tokensIn(raw, OUTPUT_IMAGE), output - audio);
+  const audio = atMost(tokensIn(raw, "completion", "audio"), output);
+  const images = atMost(tokensIn(raw, "completion", "image"), output - audio);
   return (
     (output - audio - images) * price +
     audio * (rates.audio_output ?? price) +
@@ -119,37 +120,16 @@ function atMost(part: number | undefined, whole: number): number {
   return part !== undefined && part > 0 ? Math.min(part, whole) : 0;
 }
 
-/** Where usage objects count tokens that aren't text: OpenAI in a field, Gemini in a list by modality. */
-interface TokenField {
-  readonly field: readonly [string, string];
-  readonly list: string;
-  readonly modality: string;
-}
-
-const INPUT_AUDIO: TokenField = {
-  field: ["prompt_tokens_details", "audio_tokens"],
-  list: "promptTokensDetails",
-  modality: "AUDIO",
-};
-const OUTPUT_AUDIO: TokenField = {
-  field: ["completion_tokens_details", "audio_tokens"],
-  list: "candidatesTokensDetails",
-  modality: "AUDIO",
-};
-const OUTPUT_IMAGE: TokenField = {
-  field: ["completion_tokens_details", "image_tokens"],
-  list: "candidatesTokensDetails",
-  modality: "IMAGE",
-};
-
+/** Counts the tokens of a usage object that aren't text: OpenAI has them in a field, Gemini in a list by modality. */
 function tokensIn(
   raw: JsonObject | undefined,
-  { field: [outer, inner], list, modality }: TokenField,
+  side: "prompt" | "completion",
+  modality: "audio" | "image",
 ): number {
-  const named = numberOf(objectOf(raw?.[outer])?.[inner]);
-  const listed = raw?.[list];
+  const named = numberOf(objectOf(raw?.[`${side}_tokens_details`])?.[`${modality}_tokens`]);
+  const listed = raw?.[side === "prompt" ? "promptTokensDetails" : "candidatesTokensDetails"];
   if (named !== undefined || !Array.isArray(listed)) return named ?? 0;
-  const part = listed.map(objectOf).find((candidate) => candidate?.["modality"] === modality);
+  const part = listed.map(objectOf).find((each) => each?.["modality"] === modality.toUpperCase());
   return numberOf(part?.["tokenCount"]) ?? 0;
 }
 
@@ -158,7 +138,5 @@ function numberOf(value: Json | undefined): number | undefined {
 }
 
 function objectOf(value: Json | undefined): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as JsonObject)
-    : undefined;
+  return isObject(value) ? value : undefined;
 }
