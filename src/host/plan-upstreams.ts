@@ -62,21 +62,18 @@ async function loadNamed(
 ): Promise<UpstreamPlugin | { readonly problem: Problem }> {
   try {
     const plugin = await loadPlugin(source, directory);
-    refuseNamesake(plugin, loaded);
-    return plugin;
+    const other = loaded.find((earlier) => earlier.plugin.name === plugin.name && earlier.plugin !== plugin);
+    if (!other) return plugin;
+    // Logs and errors couldn't distinguish the two.
+    const { id, plugin: theirs } = other.upstream;
+    throw new PluginError(
+      `this plugin calls itself "${plugin.name}", and so does ${theirs} of the upstream "${id}"`,
+      {
+        hint: `change \`name\` in one of them, or write plugin: ${theirs} here if the same is meant`,
+      },
+    );
   } catch (error) {
     if (!(error instanceof PluginError)) throw error;
     return { problem: document.problem([...path.slice(0, -1), "plugin"], error) };
   }
-}
-
-/** Throws a PluginError for a second plugin of one name, which logs and errors couldn't distinguish. */
-function refuseNamesake(plugin: UpstreamPlugin, loaded: readonly Named[]): void {
-  const other = loaded.find((earlier) => earlier.plugin.name === plugin.name && earlier.plugin !== plugin);
-  if (!other) return;
-  const { id, plugin: source } = other.upstream;
-  throw new PluginError(
-    `this plugin calls itself "${plugin.name}", and so does ${source} of the upstream "${id}"`,
-    { hint: `change \`name\` in one of them, or write plugin: ${source} here if the same is meant` },
-  );
 }

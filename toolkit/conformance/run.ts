@@ -52,7 +52,7 @@ export async function testUpstream(
 ): Promise<Report> {
   const results: Result[] = [];
   for (const { id } of RULES.filter((rule) => isSelected(rule.id, options.only))) {
-    results.push(await testRule(id, { plugin, fixtures, patience: options.patience ?? PATIENCE_MS }));
+    results.push(await testRule(id, { plugin, fixtures }, options.patience));
   }
   const passed = results.every(({ outcome }) => outcome !== "broken");
   const ms = results.reduce((sum, result) => sum + result.ms, 0);
@@ -63,17 +63,11 @@ function isSelected(id: RuleId, only = ""): boolean {
   return only === "" || id === only || id.startsWith(`${only}.`) || id.startsWith(`${only} `);
 }
 
-/** The plugin under test with its fixtures. */
-export interface TestSubject {
-  readonly plugin: UpstreamPlugin;
-  readonly fixtures: Fixtures;
-  readonly patience?: number;
-}
-
 /** Tests a plugin against one rule. */
 export async function testRule(
   id: RuleId,
-  { plugin, fixtures, patience = PATIENCE_MS }: TestSubject,
+  { plugin, fixtures }: { readonly plugin: UpstreamPlugin; readonly fixtures: Fixtures },
+  patience = PATIENCE_MS,
 ): Promise<Result> {
   const rule = RULES.find((each) => each.id === id);
   const check = CHECKS.get(id);
