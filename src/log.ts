@@ -1,9 +1,9 @@
 import type { Json, JsonObject, Logger } from "./contract/index.ts";
 
-export const LEVELS = ["debug", "info", "warn", "error"] as const;
-export type Level = (typeof LEVELS)[number];
+const LEVELS = ["debug", "info", "warn", "error"] as const;
+type Level = (typeof LEVELS)[number];
 
-export interface LogSettings {
+interface LogSettings {
   readonly log: "pretty" | "json";
   readonly level: Level;
   /** Removes secrets from finished lines. */

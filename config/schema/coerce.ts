@@ -70,15 +70,13 @@ function isExpanded({ document, path }: Location): boolean {
 }
 
 function fromText(schema: TSchema, text: string): unknown {
-  if (schema[Kind] === "Union") return Value.Check(schema, text) ? text : fromAlternatives(schema, text);
+  if (schema[Kind] === "Union") {
+    const converted = [text, ...variantsOf(schema).map((variant) => fromText(variant, text))];
+    return converted.find((value) => Value.Check(schema, value)) ?? text;
+  }
   if (schema[Kind] === "Integer") return INTEGER.test(text) ? Number(text) : text;
   if (schema[Kind] === "Number") return NUMBER.test(text) ? Number(text) : text;
   if (schema[Kind] === "Boolean") return text === "" || text === "false" ? false : text === "true" || text;
   if (schema[Kind] === "Literal" && String(schema["const"]) === text) return schema["const"];
   return text;
-}
-
-function fromAlternatives(schema: TSchema, text: string): unknown {
-  const converted = variantsOf(schema).map((variant) => fromText(variant, text));
-  return converted.find((value) => Value.Check(schema, value)) ?? text;
 }

@@ -6,11 +6,9 @@ const METHODS = new Set<Json>(["generateContent", "embedContent", "batchEmbedCon
 
 /** Returns the models of a page of `GET /models` that this plugin supports. https://ai.google.dev/api/models */
 export function parseModels(page: Json): readonly Model[] {
-  return asObjects(member(page, "models")).filter(isUsable).map(modelOf);
-}
-
-function isUsable(model: JsonObject): boolean {
-  return asArray(model["supportedGenerationMethods"]).some((method) => METHODS.has(method));
+  return asObjects(member(page, "models"))
+    .filter((model) => asArray(model["supportedGenerationMethods"]).some((method) => METHODS.has(method)))
+    .map(modelOf);
 }
 
 function modelOf(model: JsonObject): Model {

@@ -154,7 +154,10 @@ export class CredentialSet<C extends Json> {
   rejected(entry: Entry<C>, error: unknown): void {
     const { source, settings } = this.#context;
     const now = this.#context.now();
-    if (entry.trust !== "proven") this.#suspectRestored();
+    if (entry.trust !== "proven") {
+      // The service may have forgotten all restored credentials: none is lent before it is verified.
+      for (const other of this.#live.values()) if (other.trust === "restored") other.trust = "suspect";
+    }
     const life = lifetimeOf(entry);
     const canRefresh = source.refresh !== undefined;
     const health = afterRejection(entry.health, { canRefresh, age: now - entry.since, life });
@@ -203,11 +206,6 @@ export class CredentialSet<C extends Json> {
       credential: shortId(entry.id),
       wait_ms: Math.round(entry.health.coolUntil - now),
     });
-  }
-
-  /** Has all restored credentials verified before they are lent: the service may have forgotten all of them. */
-  #suspectRestored(): void {
-    for (const entry of this.#live.values()) if (entry.trust === "restored") entry.trust = "suspect";
   }
 
   #logRetired({ id, account, problem }: Entry<C>): void {

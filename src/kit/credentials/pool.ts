@@ -150,7 +150,9 @@ class Pool<C extends Json> implements CredentialPool<C> {
     const now = this.#context.now();
     this.#serve(now);
     this.#refresher.beginDue(now);
-    this.#grow(now);
+    // One more credential, if it is wanted and there is room.
+    const origin = this.#schedule.nextOrigin(now);
+    if (origin && this.#provisioner.retryAt(origin) <= now) this.#run(this.#provisioner.provide(origin));
     this.#rejectUnservable(now);
     this.#wakeAt(this.#schedule.nextEvent(now));
   }
@@ -174,12 +176,6 @@ class Pool<C extends Json> implements CredentialPool<C> {
         if (next) reserved.add(next);
       }
     }
-  }
-
-  /** Creates one more credential if it is wanted and there is room. */
-  #grow(now: number): void {
-    const origin = this.#schedule.nextOrigin(now);
-    if (origin && this.#provisioner.retryAt(origin) <= now) this.#run(this.#provisioner.provide(origin));
   }
 
   /** Rejects the calls that would wait for too long, and says when to come back. */

@@ -40,7 +40,8 @@ function normalize(schema: JsonObject, path: string, dropped: string[]): JsonObj
   for (const [keyword, value] of Object.entries(current)) {
     if (value === undefined) continue;
     const place = path === "" ? keyword : `${path}.${keyword}`;
-    const sound = (KEYWORD_READERS.get(keyword) ?? unchanged)(value, place, dropped);
+    const read = KEYWORD_READERS.get(keyword);
+    const sound = read ? read(value, place, dropped) : value;
     if (sound === undefined) dropped.push(place);
     else define(members, keyword, sound);
     if (sound !== schema[keyword]) isSound = false;
@@ -83,19 +84,18 @@ const KEYWORD_READERS = new Map<string, KeywordReader>([
   ...readBy((value) => (asArray(value).length > 0 ? value : undefined), "enum"),
   ...readBy(text, "title description pattern format $ref $id $anchor $schema $comment contentEncoding"),
   ...readBy(text, "contentMediaType"),
-  ...readBy(number, "minimum maximum multipleOf exclusiveMinimum exclusiveMaximum"),
   ...readBy(
-    count,
+    (value) => (isNumber(value) ? value : undefined),
+    "minimum maximum multipleOf exclusiveMinimum exclusiveMaximum",
+  ),
+  ...readBy(
+    (value) => (Number.isInteger(asNumber(value)) && Number(value) >= 0 ? value : undefined),
     "minItems maxItems minLength maxLength minProperties maxProperties minContains maxContains",
   ),
 ]);
 
 function readBy(form: KeywordReader, keywords: string): (readonly [string, KeywordReader])[] {
   return keywords.split(" ").map((keyword) => [keyword, form]);
-}
-
-function unchanged(value: Json): Json {
-  return value;
 }
 
 function subschema(value: Json, place: string, dropped: string[]): Json {
@@ -153,14 +153,6 @@ function types(value: Json): Json | undefined {
 
 function text(value: Json): Json | undefined {
   return typeof value === "string" ? value : undefined;
-}
-
-function number(value: Json): Json | undefined {
-  return isNumber(value) ? value : undefined;
-}
-
-function count(value: Json): Json | undefined {
-  return Number.isInteger(asNumber(value)) && Number(value) >= 0 ? value : undefined;
 }
 
 /** Assigns a property, even one called `__proto__`. */

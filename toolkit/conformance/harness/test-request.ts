@@ -128,13 +128,8 @@ export class TestRequest {
 
   /** Cancels by return(), as the gateway does; resolves with whether that ended within the time limit. */
   async cancel(): Promise<boolean> {
-    const leaving = (async () => (await this.#events).return?.())();
-    return (
-      (await withTimeout(
-        leaving.catch(() => undefined),
-        this.#patience,
-      )) !== TIMED_OUT
-    );
+    const leaving = this.#events.then((events) => events.return?.()).catch(() => undefined);
+    return (await withTimeout(leaving, this.#patience)) !== TIMED_OUT;
   }
 
   async #read(): Promise<void> {
