@@ -11,6 +11,8 @@ type Batch = readonly ChatEvent[];
 export interface ExpectedAnswer {
   /** The number of choices that were requested. */
   readonly choices: number;
+  /** Whether an answer with fewer of them is incomplete; servers that don't know `n` give one. */
+  readonly needsAll?: boolean;
   /** Whether the upstream may give frames of the client's own API. */
   readonly mayBeNative: boolean;
 }
@@ -36,7 +38,8 @@ export class AnswerState {
 
   /** True if every choice that has begun has its finish: the answer is complete if the source ends now. */
   get hasEnded(): boolean {
-    return this.#tidy.complete;
+    const { choices, needsAll } = this.#expected;
+    return this.#tidy.complete && (needsAll !== true || this.#tidy.finished >= choices);
   }
 
   /** True if every requested choice has a reliable finish: only usage can follow. */

@@ -23,6 +23,8 @@ export interface UpstreamCall {
   readonly stream: boolean;
   /** The number of choices that were requested. */
   readonly choices: number;
+  /** Whether an answer with fewer of them is incomplete. */
+  readonly needsAllChoices: boolean;
   /** The client's API, if upstreams may speak it themselves. */
   readonly dialect: NativeDialect | undefined;
   ask(upstream: Upstream, model: string, call: Call): ChatStream | Promise<ChatStream>;
@@ -51,7 +53,7 @@ export async function attempt(
   { target, number, permit }: Attempt,
   { call, redact }: AttemptDeps,
 ): Promise<BegunAnswer> {
-  const { choices, dialect } = request;
+  const { choices, needsAllChoices: needsAll, dialect } = request;
   const { alwaysStreams, native } = target.upstream.upstream;
   const isNative = dialect !== undefined && native?.[dialect] !== undefined;
   const profile = request.stream || alwaysStreams ? STREAMING : UNARY;
@@ -59,7 +61,7 @@ export async function attempt(
   try {
     const opening = request.ask(target.upstream.upstream, target.model, context);
     const stream = isPromise(opening) ? await opened(opening, context) : opening;
-    const answer = new AnswerGuard(batchesOf(stream), { choices, mayBeNative: isNative }, context);
+    const answer = new AnswerGuard(batchesOf(stream), { choices, needsAll, mayBeNative: isNative }, context);
     context.waitsIn(answer);
     const beginning = answer.begin();
     if (beginning) await beginning;

@@ -118,6 +118,11 @@ export abstract class GenerateRequest<Body extends ModelBody = ModelBody> extend
     return undefined;
   }
 
+  /** Whether an answer with fewer of them is incomplete. */
+  get needsAllChoices(): boolean {
+    return false;
+  }
+
   /** Asks an upstream, in the form that it and the dialect have in common. */
   abstract ask(upstream: Upstream, model: string, call: Call): ChatStream | Promise<ChatStream>;
 }

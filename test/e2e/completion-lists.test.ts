@@ -283,6 +283,20 @@ describe("every form of prompt", () => {
     });
   }
 
+  for (const stream of [false, true]) {
+    test(`of which one is not answered is an error, ${stream ? "streamed" : "plain"}`, async () => {
+      completer.respond = (exchange) => {
+        const one = { choices: [{ index: 0, text: "only", finish_reason: "stop" }], usage: USAGE };
+        exchange.send(
+          stream ? sseAnswer([`data: ${JSON.stringify(one)}\n\n`, "data: [DONE]\n\n"]) : jsonAnswer(one),
+        );
+      };
+      const asked = { model: "lists", prompt: ["a", "b"] };
+      const error = await rejection<APIError>(stream ? streamed(asked) : completions(asked), APIError);
+      expect(error.code).toBe("upstream_truncated");
+    });
+  }
+
   test("of token numbers is refused where the upstream only holds conversations", async () => {
     for (const prompt of [
       [1, 2],

@@ -131,8 +131,10 @@ export class PromptAnswers implements AsyncIterableIterator<CanonicalEvent, void
       return;
     }
     yield* batch;
-    if (batch.length === 0) this.#call.alive();
-    void answer.read();
+    if (batch.length > 0) return void answer.read();
+    this.#call.alive();
+    // One that goes on saying nothing must not starve the event loop.
+    setImmediate(() => void answer.read());
   }
 
   #close(): void {

@@ -62,6 +62,11 @@ class TextRequest extends GenerateRequest<CompletionRequest> {
     return promptsOf(this.body.prompt).length * super.choices;
   }
 
+  /** Clients tell by its place which prompt a choice belongs to. */
+  override get needsAllChoices(): boolean {
+    return promptsOf(this.body.prompt).length > 1;
+  }
+
   /** Asks for all prompts at once where the upstream can, and else once for each. */
   ask(upstream: Upstream, model: string, call: Call): ChatStream | Promise<ChatStream> {
     const asked = this.bodyFor(model);
