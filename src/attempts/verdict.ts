@@ -7,7 +7,7 @@ import type { RequestEstimate } from "../usage/token-estimate.ts";
  * Of several failures the client gets the one that says most: these say less than all others, the first least. What a
  * plugin refuses by itself says as little as `unsupported`: another target may only be down.
  */
-const LEAST_TELLING: readonly UpstreamErrorCode[] = [
+const LEAST_INFORMATIVE: readonly UpstreamErrorCode[] = [
   "unsupported",
   "too-large",
   "no-such-model",
@@ -17,7 +17,7 @@ const LEAST_TELLING: readonly UpstreamErrorCode[] = [
 ];
 
 /** When a client may ask again whose failure lasts until somebody mends it. */
-const LASTING_MS = 60_000;
+const LASTING_FAILURE_RETRY_MS = 60_000;
 
 /** A failure that the client may be told, and the upstream it came from. */
 export interface ReportedFailure {
@@ -34,8 +34,8 @@ export function moreInformative(before: ReportedFailure | undefined, now: Report
 }
 
 export function informativeness({ code }: UpstreamError, isUnasked: boolean): number {
-  const place = isUnasked ? 0 : LEAST_TELLING.indexOf(code);
-  return place < 0 ? LEAST_TELLING.length : place;
+  const place = isUnasked ? 0 : LEAST_INFORMATIVE.indexOf(code);
+  return place < 0 ? LEAST_INFORMATIVE.length : place;
 }
 
 /** A 429 or 503 says when to come back: when the first of the targets may be asked again. */
@@ -43,7 +43,10 @@ export function forClient({ error, from }: ReportedFailure, wait: number): Gatew
   const { status } = FAILURES[error.code];
   if (status !== 429 && status !== 503) return ofUpstream(error, { from });
   const known = wait > 0 && wait < Infinity ? wait : undefined;
-  return ofUpstream(error, { from, retryAfterMs: known ?? (isLasting(error.code) ? LASTING_MS : undefined) });
+  return ofUpstream(error, {
+    from,
+    retryAfterMs: known ?? (isLasting(error.code) ? LASTING_FAILURE_RETRY_MS : undefined),
+  });
 }
 
 /** What a client is told where every target rests and as many requests as may ask one all the same. */

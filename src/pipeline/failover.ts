@@ -28,7 +28,7 @@ import {
 const LONGEST_WAIT_MS = 5_000;
 
 /** Failures after which the same target is worth another try. A deadline that passed is not among them, nor is nonsense. */
-const PASSING: ReadonlySet<UpstreamErrorCode> = new Set([
+const RETRIABLE: ReadonlySet<UpstreamErrorCode> = new Set([
   "unreachable",
   "unavailable",
   "failed",
@@ -58,7 +58,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   /** How many of the plan's targets had their turn. */
   #next = 0;
   // Nearly all requests need none of the following.
-  #again: PendingRetry[] | undefined;
+  #pendingRetries: PendingRetry[] | undefined;
   /** The upstreams that have failed this request, and not because of what it asks. */
   #failed: Set<string> | undefined;
   /** When a target said that it may be asked again, by the age of the request; Infinity: it can't serve this one. */
@@ -118,9 +118,9 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
 
   /** The target that is soonest worth another try, after its pause. */
   async #retry(): Promise<Attempt | undefined> {
-    const again = this.#again ?? [];
-    again.sort((a, b) => a.notBefore - b.notBefore);
-    for (let next = again.shift(); next; next = again.shift()) {
+    const retries = this.#pendingRetries ?? [];
+    retries.sort((a, b) => a.notBefore - b.notBefore);
+    for (let next = retries.shift(); next; next = retries.shift()) {
       const wait = next.notBefore - this.call.age;
       if (this.#calls >= this.gateway.retry.attempts || wait > LONGEST_WAIT_MS) continue;
       // Neither a circuit that is open for longer nor a spent budget is worth the pause.
@@ -204,7 +204,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     this.#noteRetryAt(target, isHopeless ? Infinity : this.call.age + (error.retryAfterMs ?? 0));
     if (!isHopeless) (this.#failed ??= new Set()).add(id);
     const notBefore = this.#retryAtAge(target, error);
-    if (notBefore !== undefined) (this.#again ??= []).push({ target, notBefore });
+    if (notBefore !== undefined) (this.#pendingRetries ??= []).push({ target, notBefore });
     (this.#tried ??= new Set()).add(target);
     if (concernsUpstream(error.code) && !error.otherCredential) this.#giveUpUpstream(id, error);
   }
@@ -232,7 +232,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     const { age } = this.call;
     if (age > target.upstream.timeouts.total) return undefined;
     if (error.otherCredential) return age;
-    if (!PASSING.has(error.code)) return undefined;
+    if (!RETRIABLE.has(error.code)) return undefined;
     // What the model makes of a request twice it is likely to make of it again.
     if (error.code === "model-failed" && this.#tried?.has(target)) return undefined;
     const backoff = this.gateway.retry.backoff * 2 ** (this.#calls - 1) * (0.5 + Math.random() / 2);

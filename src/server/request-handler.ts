@@ -46,8 +46,8 @@ export class RequestHandler {
 
   #endpoint(endpoint: Endpoint, http: Request): Promise<Response> {
     if (endpoint.auth === "none") return this.#page(endpoint, http);
-    const other = endpoint.others?.find(({ dialect }) => isMarked(http.headers, dialect));
-    return this.#exchange(other ?? endpoint, http);
+    const marked = endpoint.others?.find(({ dialect }) => isMarked(http.headers, dialect));
+    return this.#exchange(marked ?? endpoint, http);
   }
 
   /** The answer at any other address: what the client meant, a preflight, or an error. */

@@ -18,7 +18,7 @@ export function parseBody(received: Uint8Array<ArrayBuffer>): Json {
     throw new GatewayError("invalid_json", "the body is empty; send a JSON object");
   const text = decoded(received);
   // A byte order mark isn't everybody's.
-  const start = received[0] === MARK ? MARK_LENGTH : 0;
+  const start = received[0] === BYTE_ORDER_MARK ? BYTE_ORDER_MARK_LENGTH : 0;
   const bytes = Buffer.from(received.buffer, received.byteOffset + start, received.byteLength - start);
   const { members, doubled, isTooDeep, hasLongNumbers } = scanTopLevel(text, bytes.byteLength);
   if (isTooDeep) {
@@ -33,8 +33,8 @@ export function parseBody(received: Uint8Array<ArrayBuffer>): Json {
   return value;
 }
 
-const MARK = 0xef;
-const MARK_LENGTH = 3;
+const BYTE_ORDER_MARK = 0xef;
+const BYTE_ORDER_MARK_LENGTH = 3;
 const ESCAPE = Buffer.from("\\u");
 
 function decoded(bytes: Uint8Array): string {
@@ -76,17 +76,17 @@ function parseJson(text: string, hasLongNumbers: boolean): Json {
   try {
     return hasLongNumbers ? parseLossless(text) : (JSON.parse(text) as Json);
   } catch (cause) {
-    throw new GatewayError("invalid_json", `the body is not valid JSON${complaintOf(cause)}`, { cause });
+    throw new GatewayError("invalid_json", `the body is not valid JSON${parserMessage(cause)}`, { cause });
   }
 }
 
 // The engine goes on with the body's own text, which may be long and belongs into no log.
-const COMPLAINT =
+const PARSER_MESSAGE =
   /^JSON Parse error: (Expected '[:,\]}]'|Unexpected (?:EOF|identifier)|Unterminated string|Unrecognized token|Property name must be a string literal|Single quotes \('\) are not allowed|Invalid (?:number|escape character|digits after decimal point))/;
 
 /** What the engine says of the mistake, as far as the words are its own. */
-function complaintOf(error: unknown): string {
-  const [, said] = (error instanceof Error && COMPLAINT.exec(error.message)) || [];
+function parserMessage(error: unknown): string {
+  const [, said] = (error instanceof Error && PARSER_MESSAGE.exec(error.message)) || [];
   if (said === undefined) return "";
   return said === "Unexpected EOF"
     ? "; it ends too early"
