@@ -39,20 +39,20 @@ const HEARTBEAT_MS = 15_000;
 const BODY_IDLE_MS = 30_000;
 const BODY_TOTAL_MS = 5 * 60_000;
 
-/** A configuration without mistakes, its plugins loaded and their options checked; nothing is open yet. */
+/** A valid configuration with loaded plugins and checked options; no upstream is open yet. */
 export interface Plan {
   readonly settings: Settings;
   readonly upstreams: readonly PlannedUpstream[];
   /** Optional upstreams whose plugins can't be loaded. */
   readonly unloadable: readonly UnloadableUpstream[];
   readonly prices: Prices;
-  /** Values that must never be seen. */
+  /** Secret values, to be masked. */
   readonly secrets: readonly string[];
 }
 
 /** A gateway with its upstreams open. */
 export interface BuiltGateway extends Gateway {
-  /** Lets the upstreams begin their background work. */
+  /** Starts the upstreams' background work. */
   start(): Promise<void>;
   /** Closes the upstreams; requests must have ended. */
   close(): Promise<void>;
@@ -143,7 +143,7 @@ interface Closed {
 
 async function closeAll({ opened, made, settlements, ledger }: Closed): Promise<void> {
   made.close();
-  // Beside the counting, which may take long: what upstreams are told at the end costs if it comes late.
+  // In parallel to the counting, which may take long: late clean-ups at upstreams cost money.
   const closed = opened.close();
   await settlements.settled();
   try {
@@ -181,7 +181,7 @@ function reportCircuit(log: GatewayLogger, { target, state, cause, ms }: Circuit
   else log.info("circuit closed", { target });
 }
 
-/** The limits of keys as they stand: a restart gives nobody a new day. */
+/** Returns the rate limiter of keys, restored from the ledger, so that a restart resets no window. */
 async function limiterOf(
   { keys, key_defaults: { limits: defaults } }: Settings,
   { keys: made }: KeySnapshot,
@@ -189,7 +189,7 @@ async function limiterOf(
 ): Promise<RateLimiter> {
   const limiter = new RateLimiter({ onLeak: (key) => reportForgotten(log, { key }) });
   const now = Date.now();
-  // A busy day has many rows, and most gateways limit none.
+  // Reading a whole day is needed only for daily limits.
   const countsDays = [{ limits: defaults }, ...keys, ...made].some(
     ({ limits }) => limits.requests_per_day !== undefined,
   );

@@ -19,7 +19,7 @@ import type { RouteTable } from "./targets/route-table.ts";
 import type { TargetStates } from "./targets/target-states.ts";
 import type { TokenCounter } from "./usage/token-counter.ts";
 
-/** All that outlives a request, made once from one configuration: what the steps of the pipeline work with. */
+/** The services of one configuration, which the pipeline's steps use. */
 export interface Gateway {
   readonly limits: GatewayLimits;
   readonly keyring: Keyring;
@@ -29,40 +29,40 @@ export interface Gateway {
   readonly targets: TargetStates;
   readonly retry: RetrySettings;
   readonly bodies: ByteBudget;
-  /** Undefined where it is turned off. */
+  /** Undefined if it is turned off. */
   readonly cache: ResponseCache | undefined;
   /** What is kept for `previous_response_id`; undefined where that is turned off. */
   readonly kept: TextStore | undefined;
-  /** The limits of keys, by their names. */
+  /** Limits of keys, by name. */
   readonly limiter: RateLimiter;
-  /** The limits of upstreams, by their names. */
+  /** Limits of upstreams, by name. */
   readonly upstreamLimiter: RateLimiter;
   readonly budgets: Budgets;
   readonly prices: PriceBook;
   readonly ledger: Ledger;
-  /** What the ledger says of past usage. */
+  /** Reads past usage from the ledger. */
   readonly usage: LedgerReader;
   readonly settlements: PendingSettlements;
   readonly metrics: RequestMetrics;
-  /** The tokens that are reserved for an answer whose request doesn't bound it. */
+  /** Tokens reserved for an answer whose request doesn't bound it. */
   readonly outputEstimate: number;
   readonly calls: InFlightRequests;
   readonly tokens: TokenCounter;
-  /** The headers of answers, which most answers have in common with the one before. */
+  /** Caches response headers, most of which repeat. */
   readonly headers: HeadersCache;
   readonly log: GatewayLogger;
-  /** Removes secrets from what an upstream or a plugin said, and cuts it to what a client is shown. */
+  /** Masks secrets in an upstream's or plugin's message and truncates it. */
   readonly redact: (text: string) => string;
 }
 
-/** The bounds of one request; times in ms, sizes in bytes. */
+/** Bounds of one request; times in ms, sizes in bytes. */
 export interface GatewayLimits {
   readonly maxBody: number;
   readonly earlyHeaders: number;
-  /** The longest silence of a stream before a comment line. */
+  /** Longest silence of a stream before a keep-alive comment. */
   readonly heartbeat: number;
-  /** The longest silence of a client that is sending its body. */
+  /** Longest silence of a client that sends its body. */
   readonly bodyIdle: number;
-  /** The longest a body may take in all. */
+  /** Longest time for a whole body. */
   readonly bodyTotal: number;
 }

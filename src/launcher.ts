@@ -3,9 +3,8 @@ import { readFileSync } from "node:fs";
 const CHECK_MS = 1_000;
 
 /**
- * Calls back when the npm or npx that started this process is gone. npm ends on SIGTERM without passing it on, so that
- * whoever stops `npx … run start` would leave the gateway behind, with its port taken. Linux only: npm is looked for
- * in /proc.
+ * Calls back when the npm or npx that started this process has ended. npm ends on SIGTERM without forwarding it, so stopping
+ * `npx … run start` would leave the gateway running. Linux only, because it reads /proc.
  */
 export function onNpmGone(callback: () => void): void {
   const npm = npmAbove(process.ppid);
@@ -18,7 +17,7 @@ export function onNpmGone(callback: () => void): void {
   timer.unref();
 }
 
-/** The nearest of a process and its ancestors that is `npm exec` or `npm run`. */
+/** Returns the nearest of a process and its ancestors that is npm or npx. */
 function npmAbove(pid: number): number | undefined {
   for (let ancestor = pid; ancestor > 1; ancestor = parentOf(ancestor)) {
     if (/^(?:npm|npx)\b/.test(read(ancestor, "cmdline"))) return ancestor;

@@ -10,16 +10,13 @@ interface LogSettings {
   readonly redact: (lines: string) => string;
 }
 
-/** A logger that can be narrowed to a part of the program. */
+/** A logger that can make child loggers with more fields. */
 export interface GatewayLogger extends Logger {
-  /** The same log, each line with these fields too. */
+  /** Returns a logger that adds these fields to each line. */
   child(fields: JsonObject): GatewayLogger;
 }
 
-/**
- * Writes one line an entry to stderr, as JSON or for the eye. Lines that come at about the same time leave in
- * one write, so that logging costs a request next to nothing.
- */
+/** Returns a logger that writes one line per entry to stderr, as JSON or for people. Lines are batched into few writes. */
 export function createLogger({ log, level, redact }: LogSettings): GatewayLogger {
   const form = log === "json" ? JSON_FORM : PRETTY_FORM;
   const lowest = LEVELS.indexOf(level);
@@ -30,16 +27,13 @@ export function createLogger({ log, level, redact }: LogSettings): GatewayLogger
   });
 }
 
-/**
- * Logs an unforeseen error: where it came from, and what it said only at the level debug, because it may repeat what
- * a client has said.
- */
+/** Logs an unexpected error with its stack; its message, which may repeat a client's text, only at the level debug. */
 export function logUnforeseen(log: GatewayLogger, message: string, error: unknown): void {
   log.error(`${message}; its message is logged at the level debug`, { error: stackOf(error) });
   log.debug(`${message}: its message`, { error: messageOf(error) });
 }
 
-/** What whatever was thrown says of itself, with what only the log may have. Never throws, even where that can't be asked. */
+/** Returns the message of whatever was thrown, with an error's `detail`. Never throws. */
 export function messageOf(error: unknown): string {
   try {
     if (!(error instanceof Error)) return String(error);
@@ -50,20 +44,20 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** An error's stack without its message. */
+/** Returns an error's stack without its message. */
 function stackOf(error: unknown): string {
   if (!(error instanceof Error)) return `no Error, but of type ${typeof error}`;
   const { name } = error;
   const message = messageOf(error);
   const stack = error.stack ?? "";
   const at = stack.indexOf(message);
-  // A message that was changed afterwards doesn't tell where that in the stack ends.
+  // A message that was changed later isn't part of the stack.
   return at < 0 ? name : stack.slice(0, at) + stack.slice(at + message.length);
 }
 
-/** How lines look. */
+/** A format of log lines. */
 interface Form {
-  /** Members of a line, each with what divides it from the one before. */
+  /** Formats members, each with a leading separator. */
   fields(fields: JsonObject): string;
   line(level: Level, message: string, fields: string): string;
 }
@@ -75,7 +69,7 @@ interface Output {
 }
 
 class LineLogger implements GatewayLogger {
-  /** The fields of each line, as they stand there. */
+  /** The formatted fields of each line. */
   readonly #fixed: string;
   readonly #output: Output;
 
@@ -137,7 +131,7 @@ const PRETTY_FORM: Form = {
 let timeMs = 0;
 let time = "";
 
-/** What time it is, in UTC as ISO 8601 has it. A busy gateway writes many lines in the same millisecond. */
+/** Returns the time in UTC as ISO 8601, cached per millisecond. */
 function timeText(): string {
   const now = Date.now();
   if (now !== timeMs) {
@@ -152,13 +146,13 @@ function shown(value: Json): string {
   return typeof value === "number" ? String(value) : JSON.stringify(value);
 }
 
-/** Lines that wait, and who takes the secrets out of them: all at once, which costs little more than one of them. */
+/** Pending lines and their redactor, which masks all of them at once. */
 interface Pending {
   readonly redact: (lines: string) => string;
   lines: string;
 }
 
-/** How long lines wait for others, to leave with them in one write: a busy gateway has many turns of its event loop a ms. */
+/** How long lines are collected before a write, in ms. */
 const FLUSH_MS = 10;
 
 let queue: Pending[] = [];
@@ -172,14 +166,14 @@ function enqueue(line: string, redact: Pending["redact"]): void {
   }
 }
 
-/** Writes what is still queued; called by itself, and before the process exits. */
+/** Writes the pending lines; called by a timer and before the process exits. */
 export function flushLog(): void {
   const pending = queue;
   queue = [];
   for (const { redact, lines } of pending) process.stderr.write(redact(lines));
 }
 
-// What an upstream or a client said must not be able to forge a line of its own.
+// Text of upstreams and clients must not forge lines.
 function singleLine(message: string): string {
   return /[\r\n]/.test(message) ? message.replace(/[\r\n]+/g, " ") : message;
 }

@@ -23,17 +23,17 @@ import { unpricedWarnings } from "./usage/unpriced.ts";
 import { weakSecretWarnings } from "./secrets/weak-secrets.ts";
 import { openStorage } from "./storage/open-storage.ts";
 
-/** Below this, Bun's bound on outgoing requests is met before any of ours. */
+/** Below this, Bun's bound of outgoing requests is reached before the gateway's own. */
 const ENOUGH_HTTP_REQUESTS = 4_096;
-/** How long aborted requests get to tell their clients. */
+/** How long aborted requests may take to tell their clients, in ms. */
 const LAST_WORDS_MS = 500;
-/** What is left of that once a second signal has come, and how long all clean-ups get then. */
+/** The same after a second signal, and the limit of all clean-ups then, in ms. */
 const HURRIED_WORDS_MS = 100;
 const LAST_CHANCE_MS = 1_000;
 
 /**
- * `bun run` passes a Ctrl-C on that the terminal has already sent to the whole group, in about a tenth of a ms. One
- * signal that follows the first within this time is taken for it.
+ * `bun run` forwards a Ctrl-C that the terminal has already sent to the whole process group, within about 0.1 ms. One signal
+ * within this time of the first is ignored.
  */
 const ECHO_MS = 250;
 
@@ -66,12 +66,12 @@ async function start(): Promise<void> {
   const { keys: made } = await storage.keys.snapshot();
   for (const warning of unpricedWarnings([...settings.keys, ...made], gateway)) log.warn(warning);
   for (const warning of weakSecretWarnings(settings)) log.warn(warning);
-  // Before anybody is told that it listens: whoever reads that may end it at once.
+  // Before the banner: whoever reads that may stop the process at once.
   stopOnSignals({ gateway, server, storage, log, drain: settings.server.drain });
   process.stdout.write(text);
 }
 
-/** What follows the command; nothing is passed over that somebody has meant. */
+/** Returns the command's arguments; throws a StartupError for unknown ones. */
 function argumentsOfStart(): readonly string[] {
   const given = process.argv.slice(2);
   const argv = given[0] === "serve" ? given.slice(1) : given;
@@ -82,15 +82,12 @@ function argumentsOfStart(): readonly string[] {
   );
 }
 
-/**
- * What a plugin throws where nobody can catch it (in a timer, in an event that it doesn't listen to, in a promise that
- * it has forgotten) must not end the answers of all others.
- */
+/** Logs errors that a plugin throws in timers, events or unawaited promises, so that they don't end the process. */
 function surviveStrays(log: GatewayLogger): void {
   const goOn = (error: unknown): void => logUnforeseen(log, "uncaught error; the gateway continues", error);
   process.on("uncaughtException", goOn);
   process.on("unhandledRejection", goOn);
-  // Nor must a log that nobody reads any more, and there is nobody to tell of it.
+  // A closed stderr must not end the process either.
   process.stderr.on("error", () => undefined);
 }
 
@@ -108,7 +105,7 @@ function warnOfHttpLimit(log: GatewayLogger): void {
   );
 }
 
-/** Lets running requests end, ends those that take too long, or all once `hurried` resolves, and closes everything. */
+/** Drains running requests, aborts those that take too long, or all once `hurried` resolves, and closes everything. */
 async function stop(
   { gateway, server, storage, log, drain }: Running,
   hurried: Promise<void>,
@@ -126,7 +123,7 @@ async function stop(
     gateway.calls.abort(new GatewayError("shutting_down", "this gateway is shutting down"));
     await Promise.race([drained, Bun.sleep(lastWords)]);
   }
-  // A request counts as answered before its last bytes have left.
+  // A request counts as ended before its last bytes were sent.
   const stopped = server.stop(Math.max(end - performance.now(), LAST_WORDS_MS));
   await Promise.race([stopped, hurried.then(() => Bun.sleep(HURRIED_WORDS_MS))]);
   await gateway.close();
@@ -139,8 +136,8 @@ function exit(code: number): never {
 }
 
 /**
- * Ends the process on SIGTERM and SIGINT. Who asks again doesn't want to wait: running requests are cut, and clean-ups
- * get a moment, since what they don't end at upstreams goes on and costs.
+ * Stops the process on SIGTERM, SIGINT and SIGHUP. A second signal aborts running requests; clean-ups still get a second,
+ * because work that isn't ended at upstreams costs money.
  */
 function stopOnSignals(running: Running): void {
   let since: number | undefined;
@@ -168,9 +165,9 @@ function stopOnSignals(running: Running): void {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  // A terminal that is closed.
+  // The terminal was closed.
   process.on("SIGHUP", onSignal);
-  // npm ends by the signal that the gateway has been sent, too.
+  // npm may end by the same signal that the gateway got.
   onNpmGone(() => {
     if (since === undefined) onSignal();
   });

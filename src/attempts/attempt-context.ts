@@ -19,18 +19,18 @@ import { clientError } from "../errors/client-error.ts";
 
 export interface AttemptContextOptions {
   readonly target: Target;
-  /** 1 for the first of this request. */
+  /** The attempt's number within the request, from 1. */
   readonly number: number;
   readonly permit: AttemptPermit;
   readonly call: DispatchContext;
-  /** Removes secrets from what an upstream or its plugin says, and cuts it to what is shown. */
+  /** Masks secrets in an upstream's or plugin's message and truncates it. */
   readonly redact: (text: string) => string;
   readonly profile: TimeoutProfile;
   /** Whether the upstream speaks the client's API: then its own words of an error are the client's. */
   readonly isNative?: boolean;
 }
 
-/** What can be left before its time, for a reason. */
+/** A pending operation that can be aborted. */
 interface Abortable {
   abort(reason: unknown): void;
   /** The usage that the upstream has reported so far. Not optional: a renamed member must not compile. */
@@ -38,8 +38,8 @@ interface Abortable {
 }
 
 /**
- * Per-attempt context passed to a plugin: signal, deadlines, log. It ends with `ended()`, or when the request does: then the
- * signal is aborted, the deadlines are off, and the target's permit is given back.
+ * Per-attempt context passed to a plugin: signal, deadlines, log. It ends with `ended()` or with the request: then the signal
+ * is aborted, the deadlines are cleared and the target's permit is returned.
  */
 export class AttemptContext implements Call, AnswerFollower {
   readonly id: string;
@@ -48,15 +48,15 @@ export class AttemptContext implements Call, AnswerFollower {
   readonly #cancellation = new CancelSource<UpstreamError | GatewayError>();
   readonly #deadlines: Deadlines;
   #ignored: IgnoredParameters | undefined;
-  /** Whether anything may have been asked of the upstream: whatever asks takes the signal, to be able to stop. */
+  /** True once the plugin has read the signal, which every upstream call needs. */
   #isAsked = false;
   #isQueueNoted = false;
   #log: GatewayLogger | undefined;
-  /** Ends the wait for what a plugin has promised. */
+  /** The pending wait for the plugin. */
   #pending: Abortable | undefined;
   readonly #startedAt = performance.now();
   #isConnected: boolean;
-  /** True once what was used is no longer this attempt's to tell. */
+  /** True once the attempt's usage was reported, or is tracked elsewhere. */
   #isUsageReported = false;
 
   constructor(options: AttemptContextOptions) {
@@ -100,7 +100,7 @@ export class AttemptContext implements Call, AnswerFollower {
     return this.#cancellation;
   }
 
-  /** The parameters that the upstream could not honour so far, as a header can hold them. */
+  /** The parameters ignored so far, encoded for a header. */
   get ignoredNames(): readonly string[] {
     return this.#ignored?.entries() ?? [];
   }
@@ -124,14 +124,14 @@ export class AttemptContext implements Call, AnswerFollower {
   }
 
   ignored(parameter: string, why: string): void {
-    // A plugin need not be written in TypeScript, and what stands here goes into a header.
+    // Plugins may pass anything, and the name goes into a header.
     (this.#ignored ??= new IgnoredParameters()).add(this.#options.redact(String(parameter)));
     this.log.debug("parameter ignored", { parameter, why });
   }
 
-  /** The first event is there; `answer` tells for how many ms the next one has been waited for. */
+  /** Called with the answer when its first event has arrived. */
   committed(answer: AwaitedAnswer): void {
-    // From now on the holder of the answer tracks its usage.
+    // From now on the answer's reader tracks its usage.
     this.#isUsageReported = true;
     this.#deadlines.committed(answer);
     this.#noteQueue();
@@ -139,7 +139,7 @@ export class AttemptContext implements Call, AnswerFollower {
     permit.firstEvent(profile === STREAMING ? performance.now() - this.#startedAt : undefined);
   }
 
-  /** Once: before the answer's headers, or at the end. */
+  /** Reports the queue time once: before the answer's headers, or at the end. */
   #noteQueue(): void {
     const { queuedMs } = this.#deadlines;
     if (queuedMs === 0 || this.#isQueueNoted) return;
@@ -147,17 +147,17 @@ export class AttemptContext implements Call, AnswerFollower {
     this.#options.call.note({ queuedMs });
   }
 
-  /** Only the usage can still come. */
+  /** Called when only usage can follow. */
   finished(): void {
     this.#deadlines.finished();
   }
 
-  /** More than the usage came after all. */
+  /** Called when more than usage has followed after all. */
   wentOn(): void {
     this.#deadlines.wentOn();
   }
 
-  /** From now on it is this one whose `abort` ends the wait for the upstream. */
+  /** Sets the operation that an abort ends. */
   waitsIn(waiting: Abortable): void {
     this.#pending = waiting;
     const { reason } = this.#cancellation;
@@ -175,7 +175,7 @@ export class AttemptContext implements Call, AnswerFollower {
     return failure;
   }
 
-  /** The promise's outcome, or the reason of the abort as soon as there is one. One at a time. */
+  /** Settles with the promise, or rejects with the abort's reason. One call at a time. */
   orAborted<T>(promise: Promise<T>): Promise<T> {
     const cancellation = this.#cancellation;
     if (cancellation.reason !== undefined) return Promise.reject(cancellation.reason);
@@ -196,12 +196,12 @@ export class AttemptContext implements Call, AnswerFollower {
     this.#pending?.abort(this.#cancellation.reason);
   }
 
-  /** Whatever a plugin threw, as an error that may be shown: secrets removed, and blamed on the right one. */
+  /** Converts whatever a plugin threw to an error for clients, with secrets masked. */
   explain(error: unknown): UpstreamError | GatewayError {
     if (error instanceof GatewayError) return error;
     const { redact, target, isNative } = this.#options;
     const { id, plugin } = target.upstream;
-    // A code that isn't in the table may come from a plugin's own copy of the contract.
+    // A plugin's own copy of the contract may have other codes.
     if (UpstreamError.is(error) && Object.hasOwn(FAILURES, error.code))
       return clientError(error, { upstream: id, redact, keepsWords: isNative === true });
     logUnforeseen(this.log, `the plugin ${plugin} threw what is no UpstreamError`, error);
@@ -210,10 +210,10 @@ export class AttemptContext implements Call, AnswerFollower {
     });
   }
 
-  /** The attempt is over; `error` undefined: well. Only the first word counts. */
+  /** Ends the attempt, successfully without `error`. Only the first call counts. */
   ended(error?: UpstreamError | GatewayError): void {
     this.#reportUsage(error);
-    // Whatever the upstream still does for an answer that failed, it does for nobody.
+    // Nobody needs what the upstream still does for a failed answer.
     if (error) this.#abort(error);
     this.#noteQueue();
     this.#deadlines[Symbol.dispose]();
@@ -221,17 +221,17 @@ export class AttemptContext implements Call, AnswerFollower {
     this.#options.permit.end(this.#outcomeOf(error));
   }
 
-  /** What an attempt's end says about its target. */
+  /** Returns the outcome for the target's circuits. */
   #outcomeOf(error: UpstreamError | GatewayError | undefined): Outcome {
     if (!error) return "ok";
-    // One credential's trouble says nothing about the target while another can serve, nor does what it can't do.
+    // Neither a single credential's failure nor an unsupported parameter says anything about the target's health.
     if (error instanceof GatewayError || error.otherCredential) return "abandoned";
     if (FAILURES[error.code].blame === "request" && !this.#isAsked) return "unasked";
     const { code, retryAfterMs } = error;
     return code === "unsupported" ? "abandoned" : { code, retryAfterMs };
   }
 
-  /** Of an attempt without an answer. */
+  /** Reports the usage of an attempt without an answer. */
   #reportUsage(error: UpstreamError | GatewayError | undefined): void {
     if (this.#isUsageReported) return;
     this.#isUsageReported = true;

@@ -8,17 +8,17 @@ import type { DispatchContext } from "./dispatch-context.ts";
 import { STREAMING, UNARY } from "./deadlines.ts";
 import { AttemptContext } from "./attempt-context.ts";
 
-/** One try of one target. Its holder says by `permit` how it ended. */
+/** One attempt at a target. Its holder must end `permit`. */
 export interface Attempt {
   readonly target: Target;
-  /** How many calls to upstreams this request has made, this one included. */
+  /** Number of the request's upstream calls, this one included. */
   readonly number: number;
   readonly permit: AttemptPermit;
-  /** What it has taken of the upstream's limits, where it has any. The end of the permit gives it back. */
+  /** The permit of the upstream's limits, if it has any. Released with `permit`. */
   readonly limitPermit: Permit | undefined;
 }
 
-/** What is asked of an upstream that answers in events. */
+/** A request to an upstream that answers in events. */
 export interface UpstreamCall {
   readonly stream: boolean;
   /** The number of choices that were requested. */
@@ -37,16 +37,15 @@ interface AttemptDeps {
 
 /** An answer that has begun. */
 export interface BegunAnswer {
-  /** Names of parameters that the upstream could not honour. */
+  /** Parameters that the upstream ignored, encoded for a header. */
   readonly ignored: readonly string[];
-  /** Those together that arrived together. */
+  /** Its events, in the batches in which they arrived. */
   readonly events: Batches;
 }
 
 /**
- * One try of one target, until its first event commits it. What comes back is the whole answer, which ends
- * honestly: it returns when the upstream finished it, and throws when it did not. Before that it throws an
- * UpstreamError, or the RequestError with which the request was aborted.
+ * Makes one attempt at a target and resolves with the answer at its first event. The answer's events end only if the upstream
+ * finished it, and throw otherwise. Rejects with an `UpstreamError`, or with the `GatewayError` that aborted the request.
  */
 export async function attempt(
   request: UpstreamCall,
@@ -74,7 +73,7 @@ export async function attempt(
   }
 }
 
-/** A plugin may give any object that can be awaited. */
+/** Returns whether a value can be awaited; plugins may return any thenable. */
 function isPromise<T extends object>(value: T | Promise<T>): value is Promise<T> {
   return value instanceof Promise || "then" in value;
 }
@@ -83,7 +82,7 @@ async function opened(opening: Promise<ChatStream>, context: AttemptContext): Pr
   try {
     return await context.orAborted(opening);
   } catch (error) {
-    // One that comes too late is left at once.
+    // A stream that arrives after the abort is closed at once.
     opening.then(leave).then(undefined, () => undefined);
     throw error;
   }

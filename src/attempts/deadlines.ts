@@ -1,9 +1,9 @@
 import { UpstreamError } from "../contract/index.ts";
 import type { TimeoutSettings } from "../../config/settings.ts";
 
-// An upstream that has said all but doesn't close costs the client no more than this.
+// An upstream that has finished but doesn't close the stream costs the client no more than this.
 const AFTER_FINISH_MS = 5_000;
-/** When a client may come back whom nobody could serve within `timeouts.queue`. */
+/** Retry-after for a request that got no credential within `timeouts.queue`, in ms. */
 const AFTER_QUEUE_MS = 5_000;
 
 type Kind = keyof TimeoutSettings;
@@ -12,26 +12,26 @@ const QUEUED: readonly Kind[] = ["queue"];
 const ANSWERING: readonly Kind[] = ["idle", "total"];
 const NONE: readonly Kind[] = [];
 
-/** The deadlines that a kind of call has until its answer begins. */
+/** The deadlines of a kind of call until its answer begins. */
 export interface TimeoutProfile {
-  /** Until the upstream has taken the connection, where it reports that. */
+  /** Until the connection is established, if the upstream reports that. */
   readonly connecting: readonly Kind[];
-  /** From then on, or from the beginning. */
+  /** Afterwards, or from the start. */
   readonly opening: readonly Kind[];
 }
 
-/** Of an answer that comes event by event. */
+/** Deadlines of an answer that arrives event by event. */
 export const STREAMING: TimeoutProfile = {
   connecting: ["connect", "first_event", "total"],
   opening: ["first_event", "total"],
 };
 
-/** Of an answer that comes in one piece. `idle` counts as soon as something of it has come. */
+/** Deadlines of an answer in one piece. `idle` counts from its first byte. */
 export const UNARY: TimeoutProfile = { connecting: ["connect", "idle", "total"], opening: ANSWERING };
 
-/** An answer on its way. */
+/** An answer that is being received. */
 export interface AwaitedAnswer {
-  /** For how many ms the next event has been waited for. */
+  /** How long the next event has been awaited, in ms. */
   readonly waiting: number;
 }
 
@@ -39,32 +39,32 @@ export interface DeadlineOptions {
   readonly upstream: string;
   readonly timeouts: TimeoutSettings;
   readonly profile: TimeoutProfile;
-  /** Whether the upstream reports its connection. */
+  /** True if the upstream reports its connection. */
   readonly reportsConnection: boolean;
-  /** Makes the call once more on a new connection, if its connection may be dead; returns whether it did. */
+  /** Repeats the call on a new connection if the current one may be dead; returns whether it did. */
   readonly renew: () => boolean;
   readonly onPassed: (error: UpstreamError) => void;
 }
 
 /**
- * The deadlines of one attempt. While the call is queued only `queue` counts. `connect` ends with `connected()`,
- * `first_event` with `committed()`, from which on `idle` counts the time that the upstream keeps us waiting; a sign of
- * life restarts both. `total` counts everything. One timer, set for the earliest and moved on when it fires.
+ * Enforces the deadlines of one attempt. While the call is queued only `queue` counts. `connect` ends with `connected()`,
+ * `first_event` with `committed()`; from then on `idle` limits the upstream's silence. A keep-alive restarts `first_event`
+ * and `idle`. `total` limits the whole attempt. One timer is set for the earliest deadline and moved when it fires.
  */
 export class Deadlines implements Disposable {
   readonly #options: DeadlineOptions;
   readonly #startedAt = performance.now();
-  /** Those that count now, or will when the call has had its turn; a handful, so a list is quicker than a set. */
+  /** The deadlines that count now, or after queueing. */
   #open: readonly Kind[];
   #idle: number;
   #answer: AwaitedAnswer | undefined;
   #isFinished = false;
-  /** When the upstream last gave a sign of life without an event; 0: never. */
+  /** When the upstream last sent a keep-alive without an event; 0: never. */
   #lastSignAt = 0;
-  /** How many waits for a turn there are now. */
+  /** Number of pending `queued` waits. */
   #waits = 0;
   #queuedAt = 0;
-  /** Of waits that are over, in ms. */
+  /** Total of finished waits, in ms. */
   #queuedMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the timer fires. */
@@ -77,17 +77,17 @@ export class Deadlines implements Disposable {
     this.#schedule();
   }
 
-  /** Whether the call waits for a turn at its upstream now. */
+  /** True while the call is queued at its upstream. */
   get isQueued(): boolean {
     return this.#waits > 0;
   }
 
-  /** For how many ms the call has waited for a turn at its upstream. */
+  /** How long the call has been queued at its upstream, in ms. */
   get queuedMs(): number {
     return this.#waits === 0 ? this.#queuedMs : this.#queuedMs + performance.now() - this.#queuedAt;
   }
 
-  /** The call waits for a turn at its upstream, until what comes back is disposed of. */
+  /** Marks the call as queued until the returned object is disposed. */
   queued(): Disposable {
     if (this.#waits++ === 0) this.#queuedAt = performance.now();
     this.#schedule();
@@ -112,19 +112,19 @@ export class Deadlines implements Disposable {
     if (this.#open === connecting) this.#open = opening;
   }
 
-  /** The upstream is at work. The timer needn't be moved: it sets itself anew when it fires too early. */
+  /** Records a keep-alive. The timer isn't moved: it is set again when it fires too early. */
   alive(): void {
     this.#lastSignAt = performance.now();
   }
 
-  /** The first event is there. */
+  /** Starts counting `idle` after the first event. */
   committed(answer: AwaitedAnswer): void {
     this.#answer = answer;
     this.#open = ANSWERING;
     this.#schedule();
   }
 
-  /** Only the usage can still come. */
+  /** Shortens `idle` once only usage can follow. */
   finished(): void {
     this.#idle = Math.min(this.#idle, AFTER_FINISH_MS);
     this.#isFinished = true;
@@ -132,7 +132,7 @@ export class Deadlines implements Disposable {
     this.#schedule();
   }
 
-  /** More than the usage came after all: `idle` is again what it was. */
+  /** Restores `idle` after more than usage has followed. */
   wentOn(): void {
     this.#idle = this.#options.timeouts.idle;
     this.#isFinished = false;
@@ -140,7 +140,7 @@ export class Deadlines implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    // A late call sets no timer any more.
+    // Later calls must not set a timer.
     this.#due = 0;
     this.#open = NONE;
   }
@@ -157,13 +157,13 @@ export class Deadlines implements Disposable {
     return timeouts.first_event - Math.min(spent, now - this.#lastSignAt);
   }
 
-  /** How long the upstream has been silent within its answer, in ms. */
+  /** Returns the upstream's silence within its answer, in ms. */
   #silence(now: number): number {
     const sinceSign = now - this.#lastSignAt;
-    // One that has said all is waited for no longer because it sends pings.
+    // After the finish keep-alives don't extend the deadline.
     if (this.#answer)
       return this.#isFinished ? this.#answer.waiting : Math.min(this.#answer.waiting, sinceSign);
-    // Nothing of it has come: then this is looked at again when the timer, set for `idle` from now, fires.
+    // Nothing has arrived: the timer, set for `idle` from now, checks again.
     return this.#lastSignAt === 0 ? 0 : sinceSign;
   }
 
@@ -175,7 +175,7 @@ export class Deadlines implements Disposable {
     let left = Infinity;
     for (const kind of this.#activeKinds()) left = Math.min(left, this.#msLeft(kind));
     const due = performance.now() + Math.max(1, left);
-    // One that fires too early sets the next.
+    // A timer that fires too early sets the next.
     if (due >= this.#due) return;
     clearTimeout(this.#timer);
     this.#due = due;
@@ -185,7 +185,7 @@ export class Deadlines implements Disposable {
   readonly #onTimer = (): void => {
     this.#due = Infinity;
     const due = this.#activeKinds().find((kind) => this.#msLeft(kind) < 1);
-    // Made once more on a new connection, it may take as long again.
+    // On a new connection the call gets the full time again.
     if (due === "first_event" && this.#options.renew()) this.alive();
     else if (due) return this.#options.onPassed(this.#error(due));
     this.#schedule();

@@ -3,55 +3,52 @@ import type { GatewayError } from "../errors/gateway-error.ts";
 import type { CancelSource } from "../runtime/cancel-source.ts";
 import type { GatewayLogger } from "../log.ts";
 
-/**
- * What the upstreams are called for: one client's request, or an answer that several clients wait for and that
- * outlives any one of them.
- */
+/** On whose behalf upstreams are called: one request, or a shared call that outlives any one of its subscribers. */
 export interface DispatchContext {
   readonly id: string;
-  /** The client's headers that its dialect hands on to upstreams, by their names in lower case. */
+  /** The client's headers that its dialect forwards to upstreams, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>;
   readonly log: GatewayLogger;
-  /** Cancelled when nobody waits for the answer any more. */
+  /** Cancelled when no client waits for the answer. */
   readonly cancellation: CancelSource<GatewayError>;
-  /** What is said of an attempt that ends because nobody waits. */
+  /** The error of attempts that end because no client waits. */
   readonly gone: GatewayError;
-  /** Milliseconds since it began. */
+  /** Milliseconds since its start. */
   readonly age: number;
-  /** Adds to what is known of the request. */
+  /** Records facts about the request. */
   note(facts: DispatchFacts): void;
-  /** Called when an attempt has ended whose answer went to nobody. */
+  /** Called with the usage of an attempt whose answer no client got. */
   used(usage: AttemptUsage): void;
 }
 
-/** What an attempt used that failed, or was left, before its first event. */
+/** The usage of an attempt that failed or was abandoned before its first event. */
 export interface AttemptUsage {
   /** The upstream's name in gateway.yaml. */
   readonly upstream: string;
   /** Its own name for the model. */
   readonly upstreamModel: string;
-  /** As the upstream told it; a count that it didn't tell is absent. */
+  /** The usage that the upstream reported; unreported counts are absent. */
   readonly reported: Usage;
-  /** The upstream had been sent the request, and was left while it was at work. */
+  /** True if the upstream had the request and was abandoned while it worked. */
   readonly wasAbandoned: boolean;
 }
 
-/** Which of several requests pays for shared attempts. */
+/** Assigns the cost of shared attempts to one of several requests. */
 export interface SharedBill {
-  /** The attempts so far whose answers went to nobody. */
+  /** The attempts so far whose answers no client got. */
   readonly used: readonly AttemptUsage[];
-  /** Whether it is this request that pays, as things stand now. */
+  /** Returns whether this request pays, as things stand now. */
   pays(): boolean;
 }
 
-/** What becomes known while upstreams are asked; a member that is absent stays as it was. */
+/** Facts that become known while upstreams are called; absent members stay unchanged. */
 export interface DispatchFacts {
-  /** Who was asked last. */
+  /** The upstream that was called last. */
   readonly upstream?: string;
   /** That upstream's own name for the model. */
   readonly upstreamModel?: string;
-  /** Calls to upstreams so far. */
+  /** Number of upstream calls so far. */
   readonly attempts?: number;
-  /** For how many ms an attempt waited for a turn at its upstream; added to those before. */
+  /** Queue time of an attempt in ms; added to the previous ones. */
   readonly queuedMs?: number;
 }

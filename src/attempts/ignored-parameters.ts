@@ -1,7 +1,6 @@
 /**
- * The parameters that an upstream could not honour, for `x-modelyard-ignored`: those at the top of the request first, one
- * entry for each kind, and for schemas the number of keywords, because an agent's sixty tools would make a list of
- * thousands.
+ * Collects ignored parameters for `x-modelyard-ignored`: top-level ones first, one entry for each kind, and for schemas the
+ * number of keywords, because an agent's sixty tools would make a list of thousands.
  */
 export class IgnoredParameters {
   readonly #names = new Set<string>();
@@ -10,7 +9,7 @@ export class IgnoredParameters {
     this.#names.add(name);
   }
 
-  /** Entries as a header can hold them, without commas. */
+  /** Returns the entries, encoded for a header, without commas. */
   entries(): readonly string[] {
     const counts = new Map<string, number>();
     const kinds = new Set<string>();
@@ -35,12 +34,12 @@ export function joinedEntries(entries: readonly string[], longest: number): stri
   return list.length <= longest ? list : `${list.slice(0, longest)}...`;
 }
 
-/** `messages[3].name` is of one kind with `messages[5].name`. */
+/** Returns a parameter's kind: `messages[3].name` and `messages[5].name` are one. */
 function kindOf(name: string): string {
   return name.replaceAll(/\[\d+\]/g, "[]");
 }
 
-/** The schema that a name is a keyword of, as `tools[].function.parameters`. */
+/** Returns the schema of a keyword, as `tools[].function.parameters`. */
 function schemaOf(name: string): string | undefined {
   const schema = SCHEMA.exec(name)?.[1];
   return schema === undefined ? undefined : kindOf(schema);
@@ -52,10 +51,10 @@ function isNested(kind: string): boolean {
   return /[.[]/.test(kind);
 }
 
-/** Clients choose names: what can't stand in a header's list is encoded. */
+/** Encodes characters that a header's list can't hold. */
 function encoded(name: string): string {
   return name.toWellFormed().replace(NOT_IN_A_LIST, encodeURIComponent);
 }
 
-/** What is not visible ASCII, and the comma. */
+/** Matches the comma and everything but visible ASCII. */
 const NOT_IN_A_LIST = /[^!-+\--~]/gu;

@@ -6,7 +6,7 @@ import type { RequestEstimate } from "../usage/token-estimate.ts";
 import { UsageObserver } from "../usage/usage-observer.ts";
 import { TokenTally, clampEstimate } from "../usage/token-estimate.ts";
 
-/** What a call takes of its upstream's limits; undefined where it has none, which is nearly always. */
+/** Returns a permit of an upstream's limits, or a refusal; undefined if it has no limits. */
 export function takeUpstreamPermit(
   { id, limits }: OpenUpstream,
   needed: () => RequestEstimate,
@@ -22,7 +22,7 @@ export function takeUpstreamPermit(
 
 const NOTHING = { input: 0, output: 0 };
 
-/** The answer's events as they are; at their end the permit is settled with the tokens that they told of, or were. */
+/** Returns the events unchanged; at their end settles the permit with the reported or counted tokens. */
 export function settling(events: Batches, permit: Permit, { input: estimated }: RequestEstimate): Batches {
   return new SettlingStage(events, permit, estimated);
 }
@@ -64,7 +64,7 @@ class SettlingStage extends Stage<NextBatch, NextBatch> implements Batches {
   #settle(isComplete = false): void {
     const { input = this.#estimated, output } = this.#usage.reported;
     const counted = this.#counted.tokens;
-    // Of an answer that broke off the upstream may not have said yet how long it was.
+    // If an answer broke off, the reported output may be outdated.
     this.#permit.settle(input + (isComplete ? (output ?? counted) : Math.max(output ?? 0, counted)));
   }
 }

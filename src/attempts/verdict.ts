@@ -4,8 +4,8 @@ import { DO_NOT_RETRY, isLasting, ofUpstream, GatewayError } from "../errors/gat
 import type { RequestEstimate } from "../usage/token-estimate.ts";
 
 /**
- * Of several failures the client gets the one that says most: these say less than all others, the first least. What a
- * plugin refuses by itself says as little as `unsupported`: another target may only be down.
+ * Codes that are less informative than all others, the least informative first. Of several failures the client gets the most
+ * informative one. A plugin's own refusal ranks with `unsupported`.
  */
 const LEAST_INFORMATIVE: readonly UpstreamErrorCode[] = [
   "unsupported",
@@ -16,29 +16,30 @@ const LEAST_INFORMATIVE: readonly UpstreamErrorCode[] = [
   "no-credential",
 ];
 
-/** When a client may ask again whose failure lasts until somebody mends it. */
+/** Retry-after of failures that last until an operator mends them, in ms. */
 const LASTING_FAILURE_RETRY_MS = 60_000;
 
-/** A failure that the client may be told, and the upstream it came from. */
+/** A failure that may be reported to the client, and its upstream. */
 export interface ReportedFailure {
   readonly error: UpstreamError;
   readonly from: string;
-  /** How much it says. */
+  /** Its rank among failures. */
   readonly informativeness: number;
 }
 
-/** That one upstream can't do something says less than that another, which can, is down; of refusals the first counts. */
+/** Returns the more informative of two failures; of equal ones the later, but of refusals the first. */
 export function moreInformative(before: ReportedFailure | undefined, now: ReportedFailure): ReportedFailure {
   if (!before || now.informativeness > before.informativeness) return now;
   return now.informativeness === before.informativeness && now.informativeness > 0 ? now : before;
 }
 
+/** Returns the rank of a failure among those of a request. */
 export function informativeness({ code }: UpstreamError, isUnasked: boolean): number {
   const place = isUnasked ? 0 : LEAST_INFORMATIVE.indexOf(code);
   return place < 0 ? LEAST_INFORMATIVE.length : place;
 }
 
-/** A 429 or 503 says when to come back: when the first of the targets may be asked again. */
+/** Returns the client's error. A 429 or 503 tells when the first target may be tried again. */
 export function forClient({ error, from }: ReportedFailure, wait: number): GatewayError {
   const { status } = FAILURES[error.code];
   if (status !== 429 && status !== 503) return ofUpstream(error, { from });
@@ -49,7 +50,7 @@ export function forClient({ error, from }: ReportedFailure, wait: number): Gatew
   });
 }
 
-/** What a client is told where every target rests and as many requests as may ask one all the same. */
+/** Returns the error for a request whose targets all have open circuits, and whose last resort is taken. */
 export function whileCircuitsOpen(
   asked: string,
   cause: UpstreamErrorCode,
@@ -69,7 +70,7 @@ function whyResting(asked: string, cause: UpstreamErrorCode): string {
     : `every upstream for "${asked}" has failed of late and is being rested`;
 }
 
-/** What a client is told whose request is more than any upstream's limits let through. */
+/** Returns the error for a request that exceeds every upstream's limits. */
 export function tooLarge(asked: string, { input, output, isOutputBounded }: RequestEstimate): GatewayError {
   const message = `the request may need ${input + output} tokens, more than any upstream for "${asked}" may be asked for in a whole minute; ask for a smaller max_tokens, or make the prompt shorter`;
   return new GatewayError("invalid_value", message, { param: isOutputBounded ? "max_tokens" : "messages" });

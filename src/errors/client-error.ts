@@ -11,8 +11,8 @@ interface ErrorOrigin {
 }
 
 /**
- * An error as a client may see it: secrets, pages and addresses removed. What is wrong with the gateway's own credentials
- * is said in the gateway's words; the upstream's are for the log.
+ * Returns an error for clients: without secrets, HTML pages and addresses. Failures of the gateway's own credentials get the
+ * gateway's message; the upstream's is for the log.
  */
 export function clientError(
   error: UpstreamError,
@@ -47,13 +47,13 @@ function messageFor(
 ): string {
   const clean = withoutPage(redact(message));
   const { blame } = FAILURES[code];
-  // A refusal of the request, or a limit, may name an address that the client itself wrote.
+  // Refusals and limits may name an address that the client wrote.
   if (blame === "request" || blame === "credential") return clean;
   const told = clean.replaceAll(ADDRESS, "(an address)");
   return blame === "connection" ? unreached(told, upstream) : told;
 }
 
-/** What the kit says of a connection, with the upstream's name. */
+/** Adds the upstream's name to the kit's message about a connection. */
 function unreached(told: string, upstream: string): string {
   const [, what] = /^the upstream (?!")(.+)/.exec(told) ?? [];
   if (what === undefined) return told;
@@ -64,7 +64,7 @@ function unreached(told: string, upstream: string): string {
 const ADDRESS =
   /\b[a-z]+:\/\/[^\s"'<>)]+|\b\d{1,3}(\.\d{1,3}){3}(:\d+)?\b|\[[\da-f:]*:[\da-f:]*\](:\d+)?|\b[\w.-]+:\d{2,5}\b/gi;
 
-/** A message up to where a page begins in it. */
+/** Returns a message up to the start of an HTML page. */
 function withoutPage(message: string): string {
   const start = message.search(/<(!doctype|html|head|body|\?xml)\b/i);
   return start < 0 ? message : `${message.slice(0, start)}(a page)`;

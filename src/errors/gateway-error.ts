@@ -40,7 +40,7 @@ export interface GatewayErrorOptions {
   readonly cause?: unknown;
   /** The request field at fault. */
   readonly param?: string | undefined;
-  /** When it is worth trying again, in milliseconds. */
+  /** When to retry, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
   /** The upstream's own code, in place of ours, for the client alone. */
   readonly upstreamCode?: string | undefined;
@@ -50,10 +50,10 @@ export interface GatewayErrorOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-// What a client is told when nobody knows better: each 429 and 503 says when to come back.
+// Each 429 and 503 has a retry-after; this is the default.
 const DEFAULT_RETRY_AFTER_MS = 1_000;
 
-/** Why a request is not answered: what the client sees, whatever dialect it speaks. */
+/** A request's failure as clients of every dialect see it. */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly param: string | undefined;
@@ -79,7 +79,7 @@ export class GatewayError extends Error {
   }
 }
 
-/** The one place where whatever was thrown becomes what the client sees. */
+/** Converts whatever was thrown to the client's error. */
 export function toGatewayError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
   if (UpstreamError.is(error)) return ofUpstream(error);
@@ -95,7 +95,7 @@ interface FailureOrigin {
   readonly retryAfterMs?: number | undefined;
 }
 
-/** An upstream's failure for the client. */
+/** Returns the client's error for an upstream's failure. */
 export function ofUpstream(
   error: UpstreamError,
   { from, retryAfterMs = error.retryAfterMs }: FailureOrigin = {},
@@ -114,10 +114,10 @@ export function ofUpstream(
   });
 }
 
-/** Whether a failure lasts until somebody has put the gateway's credential in order. */
+/** Returns whether a failure lasts until an operator has mended the gateway's credential. */
 export function isLasting(code: UpstreamErrorCode): boolean {
   return code === "rejected" || code === "out-of-credit";
 }
 
-/** Tells the official SDKs not to ask again by themselves. */
+/** Keeps the official SDKs from retrying. */
 export const DO_NOT_RETRY: Readonly<Record<string, string>> = { "x-should-retry": "false" };

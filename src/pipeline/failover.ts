@@ -24,10 +24,10 @@ import {
   whileCircuitsOpen,
 } from "../attempts/verdict.ts";
 
-/** A client would rather come back by itself than wait longer than this for another try. */
+/** Longest pause before a retry, in ms; for longer ones the client gets a retry-after. */
 const LONGEST_WAIT_MS = 5_000;
 
-/** Failures after which the same target is worth another try. A deadline that passed is not among them, nor is nonsense. */
+/** Failures after which the same target is retried; not timeouts and bad responses. */
 const RETRIABLE: ReadonlySet<UpstreamErrorCode> = new Set([
   "unreachable",
   "unavailable",
@@ -43,33 +43,32 @@ interface PendingRetry {
 }
 
 /**
- * Tries a plan's targets until an attempt succeeds: each once, in order, and then those again that failed in
- * passing, after a growing pause, within the attempts of one request and the retry budget of the upstream.
- * Targets whose circuit is open are passed over, and so are an upstream's other targets after a failure that concerns
- * all of them. Where nothing else is left, the one that rests for the shortest time is asked all the same, if not too
- * many ask it at once. Rejects with the failure that says most.
+ * Tries a plan's targets until an attempt succeeds: each once, in order, then those with retriable failures again, with
+ * backoff, within the request's attempts and the upstream's retry budget. Skips targets with an open circuit, and an
+ * upstream's other targets after a failure that concerns all of them. As a last resort it tries the target whose circuit
+ * closes soonest. Rejects with the most informative failure.
  */
 export abstract class FailoverLoop<R extends ModelRequest, Content> {
   protected readonly request: R;
-  /** On whose behalf the upstreams are asked. */
+  /** On whose behalf upstreams are called. */
   protected readonly call: DispatchContext;
   protected readonly gateway: Gateway;
   readonly #plan: Plan<R>;
-  /** How many of the plan's targets had their turn. */
+  /** Index of the plan's next target. */
   #next = 0;
-  // Nearly all requests need none of the following.
+  // Created when needed, which is rare.
   #pendingRetries: PendingRetry[] | undefined;
-  /** The upstreams that have failed this request, and not because of what it asks. */
+  /** Upstreams that failed this request for reasons of their own. */
   #failed: Set<string> | undefined;
-  /** When a target said that it may be asked again, by the age of the request; Infinity: it can't serve this one. */
+  /** When each target may be tried again, by the age of the request; Infinity: it can't serve it. */
   #retryAt: Map<Target, number> | undefined;
-  /** Targets whose upstream is at the limits that gateway.yaml sets it. */
+  /** Targets whose upstream is at its configured limits. */
   #limited: Set<Target> | undefined;
-  /** Targets that this request was at. */
+  /** Targets that were tried. */
   #tried: Set<Target> | undefined;
-  /** Upstreams none of whose targets can serve this request, by what one of them said. */
+  /** Upstreams with a failure that concerns all of their targets. */
   #failedUpstreams: Set<string> | undefined;
-  /** Whether a target that rests was asked because nothing else was left. */
+  /** True once the last resort was taken. */
   #isLastResort = false;
   #calls = 0;
   #failure: ReportedFailure | undefined;
@@ -82,10 +81,10 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     this.#plan = plan;
   }
 
-  /** Asks one target. Says by the attempt's permit how it ended. */
+  /** Makes one attempt, which must end the attempt's permit. */
   protected abstract attempt(attempt: Attempt): Promise<Answer<Content>>;
 
-  /** What the request may need of an upstream's tokens. */
+  /** Returns the request's token estimate. */
   protected needed(): RequestEstimate {
     return estimateRequest(this.request, outputBounds(this.#plan.targets, this.gateway));
   }
@@ -105,7 +104,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     }
   }
 
-  /** The next target that this request hasn't been to. */
+  /** Returns an attempt at the next untried target. */
   #first(): Attempt | undefined {
     while (this.#calls < this.gateway.retry.attempts) {
       const target = this.#plan.targets[this.#next++];
@@ -116,14 +115,14 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     return undefined;
   }
 
-  /** The target that is soonest worth another try, after its pause. */
+  /** Returns an attempt at the target that may be retried soonest, after its pause. */
   async #retry(): Promise<Attempt | undefined> {
     const retries = this.#pendingRetries ?? [];
     retries.sort((a, b) => a.notBefore - b.notBefore);
     for (let next = retries.shift(); next; next = retries.shift()) {
       const wait = next.notBefore - this.call.age;
       if (this.#calls >= this.gateway.retry.attempts || wait > LONGEST_WAIT_MS) continue;
-      // Neither a circuit that is open for longer nor a spent budget is worth the pause.
+      // Don't pause for a circuit that stays open longer, or without retry budget.
       if (this.gateway.targets.wait(next.target) > Math.max(wait, 0)) continue;
       if (!this.gateway.targets.takeRetry(next.target.upstream.id)) continue;
       await pause(wait, this.call.cancellation);
@@ -133,7 +132,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     return undefined;
   }
 
-  /** The target that rests for the shortest time, once: an answer is likelier from there than from nobody. */
+  /** Returns, once, an attempt at the untried target whose circuit closes soonest. */
   #lastResort(): Attempt | undefined {
     if (this.#isLastResort || this.#calls >= this.gateway.retry.attempts) return undefined;
     this.#isLastResort = true;
@@ -152,12 +151,12 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     return this.#enter(soonest);
   }
 
-  /** Whether a target can be gone to now: its circuit lets it, and it is a first try or within the budget of retries. */
+  /** Returns whether a target may be called now, by its circuits and, after a failure, by the retry budget. */
   #mayCall(target: Target): boolean {
     const { targets } = this.gateway;
     const { id } = target.upstream;
     if (this.#failedUpstreams?.has(id) || targets.wait(target) > 0) return false;
-    // An upstream that has failed is tried again also by another model of it.
+    // After a failure another model of the upstream counts as a retry.
     if (this.#failed?.has(id)) return targets.takeRetry(id);
     targets.recordCall(id);
     return true;
@@ -184,10 +183,10 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     return permit && { target, limitPermit, number: ++this.#calls, permit };
   }
 
-  /** Tells request bodies apart. */
+  /** Returns the hash of the request body. */
   readonly #body = (): number | bigint => this.request.hash();
 
-  /** Notes a failure; throws it when no other target could do better. */
+  /** Records a failure; throws it if no other target may be tried. */
   #note({ target, permit }: Attempt, error: unknown): void {
     if (!UpstreamError.is(error)) throw error;
     const { id } = target.upstream;
@@ -209,7 +208,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     if (concernsUpstream(error.code) && !error.otherCredential) this.#giveUpUpstream(id, error);
   }
 
-  /** None of an upstream's other targets need be asked. */
+  /** Excludes an upstream's other targets. */
   #giveUpUpstream(id: string, { retryAfterMs = 0 }: UpstreamError): void {
     (this.#failedUpstreams ??= new Set()).add(id);
     for (const target of this.#plan.targets) {
@@ -227,13 +226,13 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     return FAILURES[error.code].mayTryNext;
   }
 
-  /** When the same target may be tried again, by the age of the request. */
+  /** Returns when the same target may be retried, by the age of the request; undefined: never. */
   #retryAtAge(target: Target, error: UpstreamError): number | undefined {
     const { age } = this.call;
     if (age > target.upstream.timeouts.total) return undefined;
     if (error.otherCredential) return age;
     if (!RETRIABLE.has(error.code)) return undefined;
-    // What the model makes of a request twice it is likely to make of it again.
+    // A model that failed twice on a request is likely to fail again.
     if (error.code === "model-failed" && this.#tried?.has(target)) return undefined;
     const backoff = this.gateway.retry.backoff * 2 ** (this.#calls - 1) * (0.5 + Math.random() / 2);
     return age + Math.max(backoff, error.retryAfterMs ?? 0);
@@ -244,25 +243,25 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
       upstream: upstream.id,
       code,
       status,
-      // Where it is the connection that failed. What an upstream says, or a body, may repeat the client's words.
+      // Only for connection failures: other messages may repeat the client's text.
       ...(FAILURES[code].blame === "connection" && { said: detail }),
     });
     this.call.log.debug("upstream error message", { upstream: upstream.id, error: message, detail });
   }
 
-  /** What the client gets when nothing is left to try. */
+  /** Returns the client's error after all attempts. */
   #verdict(): GatewayError {
     const waits = this.#plan.targets.map((target) => this.#wait(target));
     const soonest = Math.min(...waits);
     if (this.#failure) return forClient(this.#failure, soonest);
-    // Nothing but a limit that the request can never come under says so without a failure.
+    // Without a failure and a wait, the request exceeds every limit.
     if (soonest === Infinity) return tooLarge(this.request.model, this.needed());
     const target = this.#plan.targets[waits.indexOf(soonest)];
     const cause = target && !this.#limited?.has(target) ? this.gateway.targets.cause(target) : "rate-limited";
     return whileCircuitsOpen(this.request.model, cause, soonest);
   }
 
-  /** Milliseconds until a target may be worth asking again, as it said itself or as its circuit is open. */
+  /** Returns the ms until a target may be tried again, by its retry-after and its circuits. */
   #wait(target: Target): number {
     const told = (this.#retryAt?.get(target) ?? 0) - this.call.age;
     return Math.max(told, this.gateway.targets.wait(target));

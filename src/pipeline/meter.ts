@@ -83,9 +83,9 @@ type Delivered = NextAnswerBatch<DeliveredEvent>;
 
 const END: Delivered = { done: true, value: undefined };
 
-/** An answer's events, whose usage is tracked, and one usage behind them if that is `told`. */
+/** Tracks the usage of an answer's events, and appends one usage event if `includeUsage` is true. */
 export class MeteredEvents extends Stage<NextBatch, Delivered> implements AnswerBatches<DeliveredEvent> {
-  /** The events as they come. Their reader hands each batch to `take`, which saves a promise for each. */
+  /** The original events. Their reader passes each batch to `take`, which saves a promise per batch. */
   readonly source: Batches;
   readonly #tracker: UsageTracker;
   readonly #ticket: Ticket;

@@ -97,7 +97,7 @@ interface Sent {
   readonly usage: CountedUsage | undefined;
 }
 
-/** An answer that is there, with who answered and where its usage comes from in the headers. */
+/** Returns a complete answer, with its provenance and usage source in the headers. */
 function whole(
   { exchange }: Ticket,
   body: string | Uint8Array<ArrayBuffer>,
@@ -138,7 +138,7 @@ async function streamed(
   return new Response(body, { headers: cache.of(exchange.addHeaders(headers)) });
 }
 
-/** Bun holds back the end of the headers until there is a piece of the body: so one goes with them. */
+/** Prepends a piece, because Bun holds the headers back until the first piece of the body. */
 function after(first: string, rest: Chunks): Chunks {
   let isFirst = true;
   return {
@@ -151,7 +151,7 @@ function after(first: string, rest: Chunks): Chunks {
   };
 }
 
-/** The answer, or undefined when there is none yet and the client has waited for headers long enough. */
+/** Resolves with the answer, or with undefined after `ms`. */
 function answerWithin(answer: Promise<MeteredAnswer>, ms: number): Promise<MeteredAnswer | undefined> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms, undefined);
@@ -171,10 +171,10 @@ function answerWithin(answer: Promise<MeteredAnswer>, ms: number): Promise<Meter
 /** What goes to the client next, or the end. */
 type Delivered = NextAnswerBatch<DeliveredEvent>;
 
-/** An answer that has begun, or will. */
+/** An answer that has begun or is awaited. */
 type Begun = MeteredAnswer | Promise<MeteredAnswer>;
 
-/** The body of a stream: it ends with `[DONE]`, or with an error frame, and never throws. */
+/** The body of a stream. It ends with `[DONE]` or an error frame, and never throws. */
 class Frames extends Stage<NextBatch, NextChunk> implements Chunks {
   readonly #answer: Begun;
   readonly #exchange: Exchange;

@@ -14,7 +14,7 @@ import { EndpointTable } from "./endpoints.ts";
 // Longer than the idle time of the load balancers in front (nginx: 60 s), so that they, not we, close first.
 const IDLE_TIMEOUT_S = 120;
 
-/** A gateway that listens. */
+/** A listening gateway. */
 export interface Listening {
   /** As `http://127.0.0.1:8088`. */
   readonly url: string;
@@ -25,7 +25,7 @@ export interface Listening {
   stop(patience?: number): Promise<void>;
 }
 
-/** Serves the gateway at the configured address. Throws a StartupError when that can't be had. */
+/** Serves the gateway at the configured address. Throws a StartupError if it can't be bound. */
 export function listen(
   gateway: Gateway,
   server: ServerSettings,

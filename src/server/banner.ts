@@ -4,22 +4,22 @@ import type { Gateway } from "../gateway.ts";
 import type { KeySource } from "../keys/keyring.ts";
 import { makeKey } from "../keys/keyring.ts";
 
-/** The name of the key that is made when there is none. */
+/** Name of the key that is created if there is none. */
 const FIRST_KEY = "first";
 const MODELS_SHOWN = 12;
-/** Whoever waits at the terminal doesn't wait longer for slow upstreams' lists. */
+/** Longest wait for upstreams' model lists, in ms. */
 const PATIENCE_MS = 500;
 
-/** The key that a person who has just started the gateway can use. */
+/** The key to show after the start. */
 export interface KeyNotice {
-  /** What to put into a curl line. */
+  /** The key's text in the curl example. */
   readonly shell: string;
   readonly text: string;
 }
 
 /**
- * Tells which key to use, and makes one when there is none anywhere: its hash is stored, and it is shown this
- * once, on the terminal and not in the log. Configured keys are never shown.
+ * Resolves with the key to use, and creates one if there is none: it is shown once, on the terminal and not in the log.
+ * Configured keys are never shown.
  */
 export async function keyNotice({ settings }: Plan, store: KeySource): Promise<KeyNotice> {
   const { keys: stored } = await store.snapshot();
@@ -40,7 +40,7 @@ export async function keyNotice({ settings }: Plan, store: KeySource): Promise<K
   return { shell: "YOUR_KEY", text: known.join(", ") + more };
 }
 
-/** What a person reads after the start: where it listens, what it offers, and a line to try. */
+/** Resolves with the start banner: address, models, key and a curl example. */
 export async function banner(url: string, gateway: Gateway, key: KeyNotice): Promise<string> {
   const models = await modelNames(gateway);
   const body = JSON.stringify({
@@ -62,7 +62,7 @@ Modelyard ${version} listens on ${url}
 `;
 }
 
-/** The models that are known by now, and whether these are all. */
+/** Resolves with the known models, and whether all lists have arrived. */
 async function modelNames({ catalog, routes }: Gateway): Promise<{ names: string[]; all: boolean }> {
   const all = await Promise.race([
     catalog.settled().then(() => true),

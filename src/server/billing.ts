@@ -2,7 +2,7 @@ import { jsonAnswer } from "../dialects/operation-document.ts";
 import type { Caller } from "../keys/keyring.ts";
 import type { Authenticated } from "../pipeline/intake/authenticate.ts";
 
-/** What a key has used, a row for each day (as 2026-01-31). */
+/** Reads a key's usage, a row for each day (as 2026-01-31). */
 export interface DailyUsage {
   usage(query: { readonly by: "day"; readonly since?: number; readonly key: string }): Promise<
     readonly {
@@ -13,7 +13,7 @@ export interface DailyUsage {
   >;
 }
 
-/** What a key without a budget in USD may spend, as clients such as NextChat must be shown a number. */
+/** Limit shown for a key without a budget in USD: NextChat needs a number. */
 const WITHOUT_LIMIT_USD = 100_000_000;
 
 /** GET /dashboard/billing/subscription, as NextChat reads it. */
@@ -55,7 +55,7 @@ function sent({ exchange }: Authenticated, response: Response): Response {
   return response;
 }
 
-/** What the key may spend in its budget's period. */
+/** Returns the key's budget. */
 export function subscriptionPage({ budget, expires }: Caller): Response {
   const limit = budget?.usd ?? WITHOUT_LIMIT_USD;
   return Response.json({
@@ -82,7 +82,7 @@ export async function usagePage(http: Request, { name: key }: Caller, ledger: Da
   return Response.json({ object: "list", total_usage: usd * 100 });
 }
 
-/** As 2026-01-31, where 2026-1-31 may be written. */
+/** Parses a date, as 2026-01-31 or 2026-1-31. */
 function dayIn(query: URLSearchParams, name: string): string | undefined {
   const [, year = "", month = "", day = ""] =
     /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(query.get(name) ?? "") ?? [];

@@ -29,7 +29,7 @@ export class Cors {
     this.#origins = new Set(origins.map((origin) => origin.toLowerCase()));
   }
 
-  /** What a browser needs on any answer, a stream's or an error's too. `exposed` are more headers for it to read. */
+  /** Adds the CORS headers of a response; `exposed` names more readable headers. */
   addHeaders(request: Request, headers: Record<string, string>, exposed = ""): void {
     const allowed = this.#allowed(request);
     if (!this.#any) headers["vary"] = "Origin";
@@ -38,7 +38,7 @@ export class Cors {
     headers["access-control-expose-headers"] = exposed === "" ? EXPOSED : `${EXPOSED}, ${exposed}`;
   }
 
-  /** The answer to an OPTIONS request, which needs no key. */
+  /** Returns the response to an OPTIONS request, which needs no key. */
   preflight(request: Request, methods: readonly string[]): Response {
     const allow = methods.join(", ");
     const headers = new Headers({ allow });

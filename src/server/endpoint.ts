@@ -7,7 +7,7 @@ interface EndpointBase {
   readonly method: "GET" | "POST" | "DELETE";
   /** A path that ends in `/*` stands for all paths below it. */
   readonly path: string;
-  /** What openapi.json says of it; absent where it says nothing. */
+  /** Its part of openapi.json, if any. */
   readonly document?: OperationDocument;
 }
 
@@ -21,10 +21,10 @@ export interface ClientEndpoint extends EndpointBase {
   readonly answer: (client: Authenticated) => Response | Promise<Response>;
 }
 
-/** A page or a probe that anybody may see: answered at once. */
+/** A public page or probe, answered at once. */
 export interface OpenEndpoint extends EndpointBase {
   readonly auth: "none";
-  /** The answer with status 503, where it has one. */
+  /** The document of its 503 response, if any. */
   readonly unavailable?: object;
   readonly page: (http: Request, gateway: Gateway) => Response | Promise<Response>;
 }

@@ -15,7 +15,7 @@ import { canonicalPath, pathOf } from "./paths.ts";
 
 const ANY_METHOD = ["GET", "HEAD", "POST"];
 
-/** So many requests begin in one turn: two hundred cold ones at once held up every stream for 116 to 245 ms. */
+/** Requests that start per turn of the event loop: two hundred cold ones at once delayed every stream by 116 to 245 ms. */
 const ARRIVALS_PER_TURN = 32;
 
 /** Answers requests: the one place where errors become responses and where every response gets its headers. */
@@ -117,7 +117,7 @@ export class RequestHandler {
     const { caller, admitted } = exchange.stage ?? {};
     const queuedMs = admitted?.queuedMs ?? 0;
     if (queuedMs > 0) headers["x-modelyard-queue-ms"] = String(Math.round(queuedMs));
-    // What is left to the key, on every answer to it.
+    // Every response to a key has its remaining limits.
     if (caller) exchange.dialect.addLimitHeaders(this.#gateway.limiter.standing(limited(caller)), headers);
     this.#cors.addHeaders(exchange.http, headers, exchange.dialect.exposedHeaders);
   };
@@ -131,12 +131,12 @@ export class RequestHandler {
   }
 }
 
-/** `headers` are those that the answer has beside the error's own, and its request's id. */
+/** Returns the response for an error; `headers` are added to the error's own. */
 function refusal(error: GatewayError, dialect: Dialect, headers: Record<string, string>): Response {
   const { status, body, headers: own } = dialect.error(error, headers["x-request-id"] ?? "");
   Object.assign(headers, error.headers, own);
   headers["content-type"] = "application/json";
-  // Whole seconds, rounded up: Zed parses an integer, and who comes early is refused again.
+  // Whole seconds, rounded up: Zed parses an integer, and early retries are refused again.
   if (error.retryAfterMs !== undefined) {
     headers["retry-after"] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
   }

@@ -13,11 +13,11 @@ import type { Cost } from "../../usage/prices.ts";
 import { promptTokens, roughPromptTokens } from "../../usage/prompt-tokens.ts";
 import type { Plan } from "./route.ts";
 
-/** Says what an answer used. */
+/** Reports an answer's usage. */
 export interface UsageReport {
-  /** What can be told now; undefined where words must be counted first. */
+  /** The known usage; undefined if tokens must be counted first. */
   readonly known: CountedUsage | undefined;
-  /** The same, roughly, where they must. */
+  /** Returns the known usage, or a rough estimate. */
   estimate(): CountedUsage;
   count(): Promise<CountedUsage>;
 }
@@ -25,19 +25,19 @@ export interface UsageReport {
 /** How a request ended; times in ms. */
 export interface Ending {
   readonly error: GatewayError | undefined;
-  /** Who was asked last. */
+  /** The upstream that was called last. */
   readonly upstream: string | undefined;
   readonly upstreamModel: string | undefined;
   readonly attempts: number;
   readonly totalMs: number;
   readonly firstEventMs: number | undefined;
-  /** Until an upstream was first called. */
+  /** Time until the first upstream call. */
   readonly overheadMs: number | undefined;
-  /** While upstreams had no turn for it. */
+  /** Time queued at upstreams. */
   readonly queuedMs: number | undefined;
 }
 
-/** What a request holds while it is answered. */
+/** What a running request holds. */
 export interface Held {
   readonly admitted: Admitted;
   readonly permit: Permit;
@@ -55,13 +55,13 @@ export const NOTHING_USED: CountedUsage = { type: "usage", usage: {}, source: "u
 export class Reservation {
   readonly #gateway: Gateway;
   readonly #held: Held;
-  /** Its prompt is counted where no upstream has told how long it was. */
+  /** Its prompt is counted if no upstream has reported it. */
   #request: RequestMembers;
-  /** Its own attempts whose answers went to nobody. */
+  /** Its own attempts whose answers no client got. */
   protected readonly lost: AttemptUsage[] = [];
-  /** Set where the attempts are made on behalf of several requests. */
+  /** Set if the attempts are made for several requests. */
   protected bill: SharedBill | undefined;
-  /** Set as soon as there is an answer. */
+  /** Set once an answer has begun. */
   protected answer: Answer<unknown> | undefined;
   protected usage: UsageReport | undefined;
 
@@ -71,7 +71,7 @@ export class Reservation {
     this.#request = request;
   }
 
-  /** What the answer used; undefined where there is none, or where words must be counted first. */
+  /** The answer's usage; undefined without an answer, or if tokens must be counted first. */
   get knownUsage(): CountedUsage | undefined {
     return this.usage?.known;
   }
@@ -86,21 +86,21 @@ export class Reservation {
     this.#request = request;
   }
 
-  /** Its place is freed if it should ever be forgotten. */
+  /** Registers the permit for leak detection. */
   trackLeak(): void {
     this.#held.permit.trackLeak();
   }
 
-  /** Gives its place back at once, and books the rest as soon as the usage is known. The end outlives the process. */
+  /** Releases the concurrent request at once and books the rest when the usage is known. The end survives a kill. */
   protected settle(ending: Ending): void {
     this.#held.permit.releaseConcurrency();
-    // Asked now: of those who share an answer, the others may go on, and another one pay.
+    // Evaluated now: of the requests that share an answer another may pay later.
     const pays = (this.answer ?? this.bill)?.pays() ?? true;
     const lost = pays ? (this.bill?.used ?? this.lost) : [];
     const known = this.usage ? this.usage.known : NOTHING_USED;
     if (known && lost.every(isTold)) this.#book(ending, { said: known, lost: lost.map(asTold), pays });
     else {
-      // Nobody is to wait for the count, and a process that is killed meanwhile isn't to lose the end.
+      // The count is awaited by nobody; the provisional end survives a kill meanwhile.
       this.#held.entry.closeProvisionally(this.#closedBy(ending, { ...this.#estimate(lost), pays }));
       this.#gateway.settlements.add(this.#count(lost).then((used) => this.#book(ending, { ...used, pays })));
     }
@@ -131,7 +131,7 @@ export class Reservation {
 
   #closedBy(ending: Ending, used: Used): MeasuredRequest {
     const { error } = ending;
-    // Where there is no answer, the row tells of the last attempt.
+    // Without an answer the row describes the last attempt.
     const last = used.lost.at(-1);
     const { usage, source } = this.usage || !last ? used.said : last;
     const paid = this.#paid(used);
@@ -156,12 +156,12 @@ export class Reservation {
     };
   }
 
-  /** What the key is charged. */
+  /** Returns what the key is charged. */
   #paid({ said, lost, pays }: Used): Paid {
     const { answer } = this;
     if (!pays) return UNPAID;
     const paid = answer ? this.#priced(answer, withoutReused(said.usage, answer)) : UNPAID;
-    // Nearly always there is one attempt, which answered.
+    // Nearly always there is only the attempt that answered.
     return lost.reduce((sum, attempt) => added(sum, this.#priced(attempt, attempt.usage)), paid);
   }
 
@@ -172,14 +172,14 @@ export class Reservation {
   }
 }
 
-/** An upstream, and its own name for the model. */
+/** An upstream and its name for the model. */
 type Place = Pick<AttemptUsage, "upstream" | "upstreamModel">;
 
-/** What an attempt used whose answer went to nobody. */
+/** The usage of an attempt whose answer no client got. */
 type LostUsage = Place & Pick<CountedUsage, "usage" | "source">;
 
 interface Used {
-  /** Of the answer. */
+  /** Usage of the answer. */
   readonly said: CountedUsage;
   readonly lost: readonly LostUsage[];
   readonly pays: boolean;
@@ -191,7 +191,7 @@ interface Paid extends Cost {
 
 const UNPAID: Paid = { usage: {}, usd: 0, version: undefined };
 
-/** False: the prompt must be counted. */
+/** Returns whether an attempt's usage is known; otherwise the prompt must be counted. */
 function isTold({ reported, wasAbandoned }: AttemptUsage): boolean {
   return !wasAbandoned || reported.input !== undefined;
 }
@@ -210,7 +210,7 @@ function withoutReused(usage: Usage, { reused = 0 }: Answer<unknown>): Usage {
   return reused === 0 ? usage : { ...usage, input: (usage.input ?? 0) - reused };
 }
 
-/** What several attempts cost together: as much of it as is known, or null where nothing is. */
+/** Adds two costs; unknown ones count as 0, and two unknown ones as unknown. */
 function added(one: Paid, other: Paid): Paid {
   if (one === UNPAID) return other;
   return {

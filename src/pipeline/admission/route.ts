@@ -18,11 +18,11 @@ import type { Received } from "../intake/read.ts";
 import { shownModel } from "../intake/read.ts";
 import { servedModels } from "./served-models.ts";
 
-/** Where a request may go. */
+/** The targets of a request. */
 export interface Choice {
-  /** At least one, in order. */
+  /** At least one, in the order in which they are tried. */
   readonly targets: readonly Target[];
-  /** Whether the next target is tried when the conversation is too long for one. */
+  /** Whether the next target is tried if the conversation is too long for one. */
   readonly onContextLength: "fail" | "next";
 }
 
@@ -48,7 +48,7 @@ class Plan<R extends ModelRequest = ModelRequest> implements Stage, Choice {
 
 export type { Plan };
 
-/** As much of a request as decides where it goes. */
+/** The parts of a request that routing uses. */
 type Routed = Pick<ModelRequest, "model" | "member">;
 
 interface RouteDeps {
@@ -57,7 +57,7 @@ interface RouteDeps {
 }
 
 const SUGGESTIONS = 3;
-/** When an upstream that is out of reach will have been asked again. */
+/** Retry-after while an upstream's list is missing, in ms. */
 const COME_BACK_MS = 1_000;
 
 /**
@@ -79,7 +79,7 @@ function planned<R extends ModelRequest>(received: Received<R>, choice: Choice):
   return new Plan(received, choice);
 }
 
-/** Returns where a request goes that asks for nothing but a model; leaves with what `route` does. */
+/** Returns the targets of a model name alone. Throws as `route` does. */
 export function routeModel(model: string, deps: RouteDeps): Choice | Promise<Choice> {
   return choose({ model, member: () => undefined }, deps);
 }
@@ -121,12 +121,12 @@ async function refuseUnlisted(asked: string, caller: Caller, gateway: Gateway): 
   throw new GatewayError("upstream_unavailable", message, { retryAfterMs: COME_BACK_MS });
 }
 
-/** Where a name leads, at once where that is known; undefined when nobody has such a model. */
+/** Returns the resolution of a name, as a promise while lists are awaited; undefined for an unknown model. */
 export function resolve(
   model: string,
   gateway: Gateway,
 ): Resolution | undefined | Promise<Resolution | undefined> {
-  // A half of a surrogate pair can be sent in no body and no address.
+  // A lone surrogate can't be sent upstream.
   if (!model.isWellFormed()) return undefined;
   const routed = gateway.routes.resolve(model);
   if (routed) return routed;
@@ -142,7 +142,7 @@ function offeredBy(upstreams: readonly OpenUpstream[], model: string): Resolutio
   return { via: "the upstreams that list it", targets, ...UNROUTED };
 }
 
-/** The targets that aren't known to lack what is asked; throws UpstreamError `unsupported` when none is left. */
+/** Returns the targets that may have the required capabilities. Throws UpstreamError `unsupported` if none has. */
 function ableTargets(
   targets: readonly Target[],
   needs: readonly Need[],
@@ -159,7 +159,7 @@ function ableTargets(
   });
 }
 
-/** The order that a route's strategy gives its targets now. */
+/** Orders targets by the route's strategy. */
 function inOrder(
   strategy: Strategy,
   targets: readonly Target[],

@@ -8,57 +8,57 @@ import type { Gateway } from "../../gateway.ts";
 import type { Caller } from "../../keys/keyring.ts";
 import type { CacheState } from "../../ledger/ledger.ts";
 
-// What may stand in a log line and in a header without further thought.
+// Safe in log lines and headers.
 const SANE_ID = /^[\w.:-]{1,128}$/;
 
-/** Returns the client's own id for a request if it is sane, else a new one. */
+/** Returns the client's id for a request if it is valid, else a new one. */
 export function requestId(http: Request): string {
   const asked = http.headers.get("x-request-id") ?? "";
   return SANE_ID.test(asked) ? asked : `req_${crypto.randomUUID().replaceAll("-", "")}`;
 }
 
-/** What the server knows of a request that has arrived. */
+/** A new request, as the server passes it on. */
 export interface Arrival {
   readonly http: Request;
   /** The endpoint, as `/v1/chat/completions`. */
   readonly path: string;
   readonly dialect: Dialect;
   readonly gateway: Gateway;
-  /** Adds to an answer's headers what every answer to this request carries. */
+  /** Adds the headers of every response to this request. */
   readonly addHeaders: (headers: Record<string, string>, exchange: Exchange) => void;
 }
 
-/** What is known of a request after one of the steps. */
+/** The state of a request after one of the steps. */
 export interface Stage {
   readonly caller: Caller;
-  /** The model as the client named it, cut to what may be shown. */
+  /** The model as the client named it, truncated. */
   readonly shownModel?: string | undefined;
   /** Absent until the request is admitted. */
   readonly admitted?: AdmittedRequest;
 }
 
-/** An admitted request, as far as its end is concerned. */
+/** An admitted request, as `close` needs it. */
 export interface AdmittedRequest extends RequestFacts {
-  /** What the answer used; undefined where there is none, or where words must be counted first. */
+  /** The answer's usage; undefined without an answer, or if tokens must be counted first. */
   readonly knownUsage: CountedUsage | undefined;
-  /** From now on what it holds is given back even if it is forgotten. */
+  /** Registers its permit for leak detection. */
   trackLeak(): void;
-  /** Settles what it holds and books what it used. */
+  /** Settles its holds and books its usage. */
   end(error: GatewayError | undefined, totalMs: number): void;
 }
 
-/** What has become known of the calls to upstreams that were made for a request. */
+/** Facts about a request's upstream calls. */
 export interface RequestFacts {
-  /** The upstream that was asked last, by its name in gateway.yaml. */
+  /** The upstream that was called last, by its name in gateway.yaml. */
   readonly upstream: string | undefined;
   /** That upstream's own name for the model. */
   readonly upstreamModel: string | undefined;
-  /** Calls to upstreams so far. */
+  /** Number of upstream calls so far. */
   readonly attempts: number | undefined;
-  /** For how many ms attempts waited for a turn at their upstreams. */
+  /** Time queued at upstreams, in ms. */
   readonly queuedMs: number | undefined;
   readonly cache: CacheState | undefined;
-  /** The parameters that the upstream could not honour, where there are any. */
+  /** The ignored parameters, if any. */
   readonly ignored: string | undefined;
 }
 
@@ -84,7 +84,7 @@ export class Exchange {
   readonly path: string;
   readonly dialect: Dialect;
   readonly gateway: Gateway;
-  /** Cancelled when nobody waits for the answer any more. */
+  /** Cancelled when the client has left or the request is aborted. */
   readonly cancellation: CancelSource<GatewayError> = new CancelSource();
   readonly #addHeaders: Arrival["addHeaders"];
   readonly #started = performance.now();
@@ -109,22 +109,22 @@ export class Exchange {
     return (this.#log ??= this.gateway.log.child({ request: this.id }));
   }
 
-  /** The client's headers that the dialect hands on to upstreams, by their names in lower case. */
+  /** The client's headers that the dialect forwards to upstreams, by lower-case name. */
   get forwardedHeaders(): Readonly<Record<string, string>> {
     return (this.#forwarded ??= pickHeaders(this.http.headers, this.dialect.forwardedHeaders));
   }
 
-  /** The error of a request whose client has left. */
+  /** The error for a disconnected client. */
   get gone(): GatewayError {
     return (this.#gone ??= new GatewayError("client_closed_request", "the client left"));
   }
 
-  /** Milliseconds since the request came. */
+  /** Milliseconds since the request arrived. */
   get age(): number {
     return performance.now() - this.#started;
   }
 
-  /** Whether the client has left: what ends then has not come to its end. */
+  /** True if the client has disconnected. */
   get hasLeft(): boolean {
     return this.#gone !== undefined && this.cancellation.reason === this.#gone;
   }
@@ -134,7 +134,7 @@ export class Exchange {
     return this.#stage;
   }
 
-  /** Takes note of a step's result, which the end of the request is told by. */
+  /** Records a step's result for the end of the request. */
   reached(stage: Stage): void {
     this.#stage = stage;
     if (this.#isTracked) stage.admitted?.trackLeak();
@@ -144,7 +144,7 @@ export class Exchange {
     this.cancellation.cancel(reason);
   }
 
-  /** It takes longer than most: from now on it ends when its client leaves, or at once if that has happened. */
+  /** Starts watching for the client's disconnect; ends at once if that has happened. */
   watch(): void {
     this.#isTracked = true;
     this.#stage?.admitted?.trackLeak();
@@ -153,7 +153,7 @@ export class Exchange {
     if (signal.aborted) this.onClientLeft();
   }
 
-  /** The client is gone: all work for it ends. */
+  /** Ends all work for a disconnected client. */
   readonly onClientLeft = (): void => {
     if (this.#isClosed) return;
     this.abort(this.gone);
@@ -167,8 +167,8 @@ export class Exchange {
   }
 
   /**
-   * Ends the request, well or with an error: books it and writes its line of the log. Only the first call counts. The last
-   * byte must not go out before: then the end is where a killed process doesn't lose it.
+   * Ends the request: books it and logs it. Only the first call counts. Must be called before the last byte is sent, so that
+   * the end survives a kill.
    */
   close(error?: GatewayError): void {
     if (this.#isClosed) return;
@@ -184,7 +184,7 @@ export class Exchange {
   #logAccess(error: GatewayError | undefined): void {
     const status = error?.status ?? 200;
     const level = status === 500 ? "error" : status > 500 ? "warn" : "info";
-    // An upstream's own words may repeat the client's.
+    // An upstream's message may repeat the client's text.
     const isUpstreams = UpstreamError.is(error?.cause);
     if (error && isUpstreams) this.log.debug("error message sent to the client", { error: error.message });
     const failed = error && !isUpstreams ? `request failed: ${error.message}` : "request failed";
@@ -192,7 +192,7 @@ export class Exchange {
     const facts: Partial<RequestFacts> = admitted ?? NO_FACTS;
     const { upstream, upstreamModel, attempts, cache, ignored } = facts;
     const known = admitted?.knownUsage;
-    // One form for all requests, and no logger of its own for a line that each of them writes.
+    // One set of fields for all requests, and no child logger.
     this.gateway.log[level](error ? failed : "request answered", {
       request: this.id,
       path: this.path,

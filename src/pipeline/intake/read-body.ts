@@ -27,7 +27,7 @@ export function readBody(exchange: Exchange): Json | Promise<Json> {
   return parseBody(body);
 }
 
-// No `using`: what that is compiled to costs more than all that is done here.
+// No `using`: its compiled form costs more than the rest of this function.
 async function readWhole(
   exchange: Exchange,
   reading: Promise<Uint8Array<ArrayBuffer>>,
@@ -68,12 +68,12 @@ async function readPieces(
   } finally {
     timeouts.end();
     reservation[Symbol.dispose]();
-    // Not awaited: a cancel waits for the client.
+    // Not awaited: cancelling waits for the client.
     reader?.cancel().then(undefined, () => undefined);
   }
 }
 
-/** A body can't be read to its end because its client has left, and for no other reason. */
+/** Maps a failed read to the error of a disconnected client, its only cause. */
 function orGone<T>(reading: Promise<T>, exchange: Exchange): Promise<T> {
   return reading.catch(() => Promise.reject(exchange.gone));
 }
@@ -81,9 +81,9 @@ function orGone<T>(reading: Promise<T>, exchange: Exchange): Promise<T> {
 const NO_MORE = { done: true, value: undefined } as const;
 
 function checkType(headers: Headers): void {
-  // As nearly all say it.
+  // Fast path for nearly all requests.
   if (headers.get("content-type") === "application/json" && !headers.has("content-encoding")) return;
-  // Of several, which come as a list, the first counts, as it does to Node.js.
+  // Of several content types the first counts, as in Node.js.
   const [first = ""] = (headers.get("content-type") ?? "").split(",", 1);
   const [type = "", ...parameters] = first.split(";").map((part) => part.trim());
   const charset = parameters.find((parameter) => /^charset=/i.test(parameter))?.slice("charset=".length);
@@ -123,10 +123,10 @@ function overloaded(gateway: Gateway): GatewayError {
   return new GatewayError("overloaded", message);
 }
 
-/** A body up to this is expected at once, and read in one piece: that costs half of what a stream of pieces does. */
+/** Longest body that is read in one piece, which costs half of reading a stream. */
 const MAX_WHOLE_BYTES = 1024 * 1024;
 
-/** How long a client is waited for who sends a body: not when it is too slow, or gone. */
+/** Rejects when a client that sends a body is too slow or disconnects. */
 class BodyTimeouts {
   readonly #exchange: Exchange;
   readonly #expired = Promise.withResolvers<never>();
@@ -134,17 +134,17 @@ class BodyTimeouts {
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
-    // It may reject when nothing waits for it any more.
+    // It may reject after the body was read.
     this.#expired.promise.catch(() => undefined);
     exchange.cancellation.listen(this.#onCancel);
   }
 
-  /** Rejects when it is at its end. */
+  /** Rejects on a timeout or disconnect. */
   get over(): Promise<never> {
     return this.#expired.promise;
   }
 
-  /** From now on the next piece is waited for. */
+  /** Restarts the timeout for the next piece. */
   expect(): void {
     clearTimeout(this.#timer);
     const { age, gateway } = this.#exchange;
@@ -152,7 +152,7 @@ class BodyTimeouts {
     this.#timer = setTimeout(this.#onTimeout, Math.max(0, Math.min(bodyIdle, bodyTotal - age)));
   }
 
-  /** Nothing is waited for any more. */
+  /** Clears the timeout. */
   end(): void {
     clearTimeout(this.#timer);
     this.#exchange.cancellation.forget(this.#onCancel);
