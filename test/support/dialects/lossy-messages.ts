@@ -222,7 +222,7 @@ export const LOSSY_MESSAGES: readonly LossyCase[] = [
     apply: (body) => (body["tools"] === undefined ? without(body, "tool_choice") : body),
   },
   {
-    name: "members that no one knows",
+    name: "members that no one knows, as `mystery`",
     result: "left out",
     told: "mystery",
     example: { mystery: 1, messages: [user(text("a"))] },
