@@ -421,6 +421,15 @@ describe("the upstream is asked in a conversation:", () => {
     });
     expect([tools, choice]).toEqual([[{ type: "function", function: { name: "g" } }], "required"]);
   });
+
+  test.each([
+    ["no tools", {}],
+    ["an empty list", { tools: [] }],
+    ["hosted tools only", { tools: [{ type: "web_search" }] }],
+  ])("without a choice of tools where there are %s", async (_, tools) => {
+    const sent = await asked({ ...tools, tool_choice: "auto", parallel_tool_calls: true });
+    expect(Object.keys(sent).sort()).toEqual(["messages", "model"]);
+  });
 });
 
 describe("calls come back as calls of the client's own tools:", () => {
@@ -516,6 +525,49 @@ describe("a refusal says what is wrong:", () => {
       400,
       "unsupported_parameter",
       "tool_choice",
+    ],
+    [
+      "any of tools that are all hosted",
+      { tools: [{ type: "web_search" }], tool_choice: "required" },
+      400,
+      "unsupported_parameter",
+      "tool_choice",
+    ],
+    [
+      "one of allowed tools that are all hosted",
+      {
+        tools: [{ type: "function", name: "f" }],
+        tool_choice: { type: "allowed_tools", mode: "required", tools: [{ type: "web_search" }] },
+      },
+      400,
+      "unsupported_parameter",
+      "tool_choice",
+    ],
+    [
+      "a tool in the form of chat completions",
+      { tools: [{ type: "function", function: { name: "f" } }] },
+      400,
+      "invalid_value",
+      "tools[0].name",
+    ],
+    [
+      "two tools of one name",
+      {
+        tools: [
+          { type: "function", name: "f" },
+          { type: "custom", name: "f" },
+        ],
+      },
+      400,
+      "invalid_value",
+      "tools[1].name",
+    ],
+    [
+      "an image without an address",
+      { input: [{ role: "user", content: [{ type: "input_image", image_url: { url: "x" } }] }] },
+      400,
+      "invalid_value",
+      "input[0].content[0].image_url",
     ],
     [
       "a compacted history",

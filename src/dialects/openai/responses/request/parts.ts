@@ -29,7 +29,7 @@ function partOf(part: Json, place: string): ContentPart {
       if (typeof text !== "string") throw invalid(`${place}.text`, "expected string");
       return { type: "text", text };
     case "input_image":
-      return imageOf(part);
+      return imageOf(part, place);
     case "input_file":
       return fileOf(part);
     default:
@@ -38,7 +38,9 @@ function partOf(part: Json, place: string): ContentPart {
   }
 }
 
-function imageOf({ image_url: url, detail }: JsonObject): ContentPart {
+function imageOf({ image_url: url, file_id: id, detail }: JsonObject, place: string): ContentPart {
+  if (typeof url !== "string" && typeof id !== "string")
+    throw invalid(`${place}.image_url`, "expected string");
   return { type: "image_url", image_url: { url, ...(typeof detail === "string" && { detail }) } };
 }
 

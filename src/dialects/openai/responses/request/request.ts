@@ -188,11 +188,14 @@ export class ResponsesRequest extends NativeConversation {
     for (const name of messages.leftOut) this.#leftOut.add(name);
     this.#impossible = messages.impossible;
     const others = Object.entries(this.asked).filter(([name]) => !NOT_PASSED_ON.has(name));
+    const choice = this.#choice();
     return {
       ...Object.fromEntries(others),
       model: this.model,
       messages: messages.list,
-      ...this.#choice(),
+      ...choice,
+      // Chat completions refuse it without tools.
+      ...(choice?.["tools"] === undefined && { parallel_tool_calls: undefined }),
       ...this.#form(),
       ...(typeof longest === "number" && { max_tokens: longest }),
       ...(stream === true && { stream }),

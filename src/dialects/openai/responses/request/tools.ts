@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../../../contract/index.ts";
 import { isObject } from "../../../../contract/json.ts";
-import { picked, textIn } from "../../../fitting/values.ts";
+import { invalid, picked, textIn } from "../../../fitting/values.ts";
 import type { ResponsesBody } from "./schema.ts";
 
 /** What a function of the canonical request stands for. */
@@ -26,8 +26,9 @@ export class Tools {
   hasGrammar = false;
   readonly #byName = new Map<string, RaisedTool>();
 
+  /** Throws a GatewayError that names the tool at fault. */
   constructor(tools: ResponsesBody["tools"]) {
-    for (const tool of tools ?? []) this.#add(tool as JsonObject, undefined);
+    for (const [index, tool] of (tools ?? []).entries()) this.#add(tool as JsonObject, `tools[${index}]`);
   }
 
   /** Returns what a call of a function is a call of. */
@@ -40,19 +41,23 @@ export class Tools {
     return namespace === undefined ? name : joined(name, namespace);
   }
 
-  #add(tool: JsonObject, namespace: string | undefined): void {
-    const { type, name } = tool;
-    if (type === "namespace" && typeof name === "string" && Array.isArray(tool["tools"])) {
-      for (const each of tool["tools"]) if (isObject(each)) this.#add(each, name);
-    } else if ((type === "function" || type === "custom") && typeof name === "string") {
-      this.functions.push({ type: "function", function: this.#lower(tool, { type, name, namespace }) });
+  #add(tool: JsonObject, place: string, namespace?: string): void {
+    const { type, name, tools } = tool;
+    if (type === "namespace" && typeof name === "string" && Array.isArray(tools)) {
+      tools.forEach((each, index) => {
+        if (isObject(each)) this.#add(each, `${place}.tools[${index}]`, name);
+      });
+    } else if (type === "function" || type === "custom") {
+      if (typeof name !== "string") throw invalid(`${place}.name`, "expected the name of a tool");
+      const lowered = this.nameOf(name, namespace);
+      if (this.#byName.has(lowered)) throw invalid(`${place}.name`, `another tool is called ${lowered}, too`);
+      this.#byName.set(lowered, { type, name, namespace });
+      this.functions.push({ type: "function", function: this.#lower(tool, lowered) });
     } else if (typeof type === "string") this.hosted.add(type);
   }
 
-  #lower(tool: JsonObject, raised: RaisedTool): JsonObject {
-    const name = this.nameOf(raised.name, raised.namespace);
-    this.#byName.set(name, raised);
-    if (raised.type === "custom") return { name, ...this.#textTool(tool) };
+  #lower(tool: JsonObject, name: string): JsonObject {
+    if (tool["type"] === "custom") return { name, ...this.#textTool(tool) };
     return { name, ...picked(tool, ["description", "parameters", "strict"]) };
   }
 
@@ -75,16 +80,24 @@ export class Tools {
     };
   }
 
-  /** Returns `tool_choice` and the `tools` that it leaves; undefined for one that asks for a hosted tool. */
+  /**
+   * Returns `tools` and `tool_choice`, without a choice where no function is left: chat completions refuse that. Undefined
+   * where the choice demands a hosted tool.
+   */
   choose(choice: ResponsesBody["tool_choice"]): JsonObject | undefined {
-    const tools = this.functions.length > 0 ? { tools: this.functions } : {};
+    const hasFunctions = this.functions.length > 0;
+    const tools = hasFunctions ? { tools: this.functions } : {};
     if (choice === undefined || choice === null) return tools;
-    if (typeof choice === "string") return { ...tools, tool_choice: choice };
+    if (typeof choice === "string") {
+      if (hasFunctions) return { ...tools, tool_choice: choice };
+      return choice === "required" && this.hosted.size > 0 ? undefined : {};
+    }
     const { type, mode, tools: allowed } = choice as JsonObject;
     if (type === "allowed_tools" && Array.isArray(allowed)) {
       const names = new Set(allowed.filter(isObject).map((each) => this.#chosen(each)));
       const left = this.functions.filter((tool) => names.has(nameIn(tool)));
-      return { ...(left.length > 0 && { tools: left, tool_choice: mode ?? "auto" }) };
+      if (left.length > 0) return { tools: left, tool_choice: mode ?? "auto" };
+      return mode === "required" ? undefined : {};
     }
     const name = type === "function" || type === "custom" ? this.#chosen(choice as JsonObject) : undefined;
     return name === undefined
