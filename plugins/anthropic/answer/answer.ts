@@ -37,13 +37,21 @@ export class Answer implements AnswerReader {
 
   /** Returns the events of a piece of a stream. */
   readEvent(piece: AnswerPiece): CanonicalEvent[] {
-    return eventsOfPiece(piece, this.#message);
+    const [, text] = TEXT_PIECE.exec(piece.data) ?? [];
+    return text ? this.#message.readText(text) : eventsOfPiece(piece, this.#message);
   }
 
   end(): CanonicalEvent[] {
     return this.#message.end();
   }
 }
+
+/**
+ * Nearly every event: a piece of text without escapes, as the API writes it, with the blanks by which it hides its length.
+ * To parse it would take a tenth of all that a stream costs.
+ */
+const TEXT_PIECE =
+  /^\{"type":"content_block_delta","index":\d+,"delta":\{"type":"text_delta","text":"([ !#-[\]-\uffff]*)"\} *\}$/;
 
 function eventsOfPiece(piece: AnswerPiece, reader: MessageReader): CanonicalEvent[] {
   const { kind, event, data, json } = piece;

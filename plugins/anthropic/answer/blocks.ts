@@ -54,8 +54,11 @@ export class ContentBlocks {
   /** Adds a piece to the block at this index. */
   add(index: number, delta: JsonObject): CanonicalEvent[] {
     switch (asString(delta["type"])) {
-      case "text_delta":
-        return textEvents(index, delta);
+      case "text_delta": {
+        // Nearly all pieces.
+        const text = asString(delta["text"]);
+        return text === "" ? [] : [{ type: "text", text }];
+      }
       case "thinking_delta":
         return thinkingEvents(index, asString(delta["thinking"]), "");
       case "signature_delta":

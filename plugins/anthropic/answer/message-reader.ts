@@ -29,6 +29,12 @@ export class MessageReader {
     return this.#hasEnd;
   }
 
+  /** Maps a piece of text. */
+  readText(text: string): CanonicalEvent[] {
+    this.#hasEnd = false;
+    return [{ type: "text", text }];
+  }
+
   /** Maps one event of a stream. Throws the `UpstreamError` of an `error` event. */
   read(type: string, data: JsonObject): CanonicalEvent[] {
     switch (type) {

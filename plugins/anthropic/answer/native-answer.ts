@@ -54,8 +54,8 @@ class NativeAnswer implements AnswerReader {
 }
 
 /** Some proxies leave out the names, without which Anthropic's SDK reads nothing. */
-function nameOf({ event, json }: AnswerPiece): string {
-  return event === "message" ? asString(asObject(json)?.["type"]) : event;
+function nameOf(piece: AnswerPiece): string {
+  return piece.event === "message" ? asString(asObject(piece.json)?.["type"]) : piece.event;
 }
 
 function frame(name: string, data: string, events: readonly CanonicalEvent[]): NativeEvent {

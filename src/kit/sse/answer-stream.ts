@@ -15,7 +15,7 @@ export interface AnswerPiece {
   /** The event's type; empty for the other kinds. */
   readonly event: string;
   readonly data: string;
-  /** The value of `data` as `parseAsWritten` gives it; undefined where it is no JSON. */
+  /** The value of `data` as `parseAsWritten` gives it, parsed when it is asked for; undefined where it is no JSON. */
   readonly json: Json | undefined;
 }
 
@@ -161,8 +161,23 @@ class PieceReader {
 const NONE: readonly AnswerPiece[] = [];
 const END: NextBatch = { done: true, value: undefined };
 
-function eventPiece({ event, data }: SseEvent): AnswerPiece {
-  return { kind: "event", event, data, json: parseAsWritten(data) };
+class EventPiece implements AnswerPiece {
+  readonly kind = "event";
+  readonly event: string;
+  readonly data: string;
+
+  constructor({ event, data }: SseEvent) {
+    this.event = event;
+    this.data = data;
+  }
+
+  get json(): Json | undefined {
+    return parseAsWritten(this.data);
+  }
+}
+
+function eventPiece(event: SseEvent): AnswerPiece {
+  return new EventPiece(event);
 }
 
 /** A document that parses is complete, even if its connection broke. */

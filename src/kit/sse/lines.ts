@@ -104,6 +104,7 @@ export class SseLines {
     if (to === from) this.#dispatch();
     // Nearly all lines; they need no further parsing.
     else if (text.startsWith(DATA, from)) this.#addData(text.slice(from + DATA.length, to), isAscii);
+    else if (text.startsWith(EVENT, from)) this.#event = text.slice(from + EVENT.length, to);
     else this.#readLine(text.slice(from, to), isAscii);
     return to + 1;
   }
@@ -152,6 +153,7 @@ const FIELDS = ["data", "event", "id", "retry"];
 
 /** The beginning of nearly all lines. */
 export const DATA = "data: ";
+const EVENT = "event: ";
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const TWO_LINE_ENDS = new Uint8Array([LINE_FEED, LINE_FEED]);
