@@ -8,6 +8,9 @@
 export const KINDS = ["plain", "burst", "paced"] as const;
 export type Kind = (typeof KINDS)[number];
 
+/** In which API a client asks. */
+export type Api = "chat" | "messages";
+
 export interface Order {
   readonly kind: Kind;
   /** Which of the texts is said, so that answers mixed up between streams are noticed. 0 to LANES - 1. */
@@ -66,7 +69,14 @@ export function messagesOf({ kind, lane, tokens, interval }: Order, bytes: numbe
 }
 
 /** The JSON of a chat request of about `bytes` bytes that carries the order. */
-export function bodyOf(order: Order, bytes: number): string {
+export function bodyOf(order: Order, bytes: number, api: Api = "chat"): string {
+  if (api === "messages")
+    return JSON.stringify({
+      model: MODEL,
+      max_tokens: 1024,
+      messages: messagesOf(order, bytes),
+      stream: true,
+    });
   const stream = order.kind === "plain" ? {} : { stream: true, stream_options: { include_usage: true } };
   return JSON.stringify({ model: MODEL, messages: messagesOf(order, bytes), ...stream });
 }

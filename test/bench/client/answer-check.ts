@@ -1,9 +1,18 @@
 import type { ResponseSink } from "./response-reader.ts";
 import { textOf } from "../order.ts";
-import type { Order } from "../order.ts";
+import type { Api, Order } from "../order.ts";
+import { messagePiece } from "./message-piece.ts";
+
+/** What an answer must be. */
+export interface Expected {
+  readonly order: Order;
+  readonly api: Api;
+  /** A line that the answer's head must have, in small letters. */
+  readonly header: string | undefined;
+}
 
 /** What is read of an answer, whole or a chunk of it. */
-interface Said {
+export interface Said {
   readonly choices?: readonly {
     readonly message?: { readonly content?: string };
     readonly delta?: { readonly content?: string };
@@ -26,16 +35,17 @@ export class AnswerCheck implements ResponseSink {
   readonly #order: Order;
   readonly #expected: string;
   readonly #header: string;
+  readonly #api: Api;
   #said = 0;
   #rest = "";
   #isFinished = false;
   #isDone = false;
   #hasUsage = false;
 
-  /** `header` is a line that the answer's head must have, in small letters. */
-  constructor(order: Order, header = "") {
+  constructor({ order, header = "", api }: Expected) {
     this.#order = order;
     this.#header = header;
+    this.#api = api;
     this.#expected = textOf(order);
   }
 
@@ -66,11 +76,19 @@ export class AnswerCheck implements ResponseSink {
 
   #frame(frame: string): void {
     if (frame.startsWith(":")) return;
+    if (this.#api === "messages") return this.#message(frame);
     if (!frame.startsWith("data: ")) throw new Error(`no data: ${frame.slice(0, 80)}`);
     if (this.#isDone) throw new Error("an event after [DONE]");
     const data = frame.slice("data: ".length);
     if (data === "[DONE]") this.#isDone = true;
     else this.#take(JSON.parse(data) as Said);
+  }
+
+  #message(frame: string): void {
+    const piece = messagePiece(frame);
+    if (this.#isDone) throw new Error("an event after message_stop");
+    if (piece === "end") this.#isDone = true;
+    else this.#take(piece);
   }
 
   #take(said: Said): void {

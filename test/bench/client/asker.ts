@@ -1,5 +1,6 @@
 import { bodyOf, LANES } from "../order.ts";
-import type { Order } from "../order.ts";
+import type { Api, Order } from "../order.ts";
+import type { Expected } from "./answer-check.ts";
 import { AnswerCheck } from "./answer-check.ts";
 import { Connection } from "./connection.ts";
 import type { Load, Target } from "./job.ts";
@@ -12,14 +13,16 @@ export class Asker {
   readonly #request: Buffer;
   readonly #order: Order;
   readonly #header: string | undefined;
+  readonly #api: Api;
 
   /** `number` counts the connections of a load: each has a text of its own. */
   constructor(load: Load, number: number, tally = new Tally()) {
     this.tally = tally;
     this.#order = { ...load.order, lane: number % LANES };
     this.#header = load.header;
+    this.#api = load.api ?? "chat";
     this.#connection = new Connection(load.target.port);
-    this.#request = requestTo(load.target, bodyOf(this.#order, load.bytes));
+    this.#request = requestTo(load.target, bodyOf(this.#order, load.bytes, load.api), load.api);
   }
 
   /** Asks once and counts what comes of it. */
@@ -51,7 +54,7 @@ export class Asker {
   }
 
   #check(begun: () => void): BegunCheck {
-    return new BegunCheck({ order: this.#order, header: this.#header, begun });
+    return new BegunCheck({ order: this.#order, header: this.#header, api: this.#api, begun });
   }
 }
 
@@ -59,8 +62,8 @@ export class Asker {
 class BegunCheck extends AnswerCheck {
   readonly #begun: () => void;
 
-  constructor({ order, header, begun }: { order: Order; header: string | undefined; begun: () => void }) {
-    super(order, header);
+  constructor({ begun, ...expected }: Expected & { begun: () => void }) {
+    super(expected);
     this.#begun = begun;
   }
 
@@ -71,11 +74,16 @@ class BegunCheck extends AnswerCheck {
   }
 }
 
-/** The bytes of a chat request. */
-export function requestTo({ port, headers }: Target, body: string): Buffer {
+const PATHS: Readonly<Record<Api, string>> = {
+  chat: "/v1/chat/completions",
+  messages: "/v1/messages",
+};
+
+/** The bytes of a request. */
+export function requestTo({ port, headers }: Target, body: string, api: Api = "chat"): Buffer {
   const all = { host: `127.0.0.1:${port}`, "content-type": "application/json", ...headers };
   const lines = Object.entries({ ...all, "content-length": body.length }).map(
     ([name, value]) => `${name}: ${value}\r\n`,
   );
-  return Buffer.from(`POST /v1/chat/completions HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
+  return Buffer.from(`POST ${PATHS[api]} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
 }

@@ -1,4 +1,4 @@
-import type { Order } from "../order.ts";
+import type { Api, Order } from "../order.ts";
 import type { Spread } from "../statistics.ts";
 
 /** Where requests go, and the headers that they need there. */
@@ -13,6 +13,8 @@ export interface Load {
   readonly order: Order;
   /** Least size of a request's body. */
   readonly bytes: number;
+  /** In which API it is asked; as a chat unless said. */
+  readonly api?: Api;
   /** A header line that each answer must have, in small letters, as `x-modelyard-cache: hit`. */
   readonly header?: string;
 }

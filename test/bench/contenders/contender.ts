@@ -8,6 +8,7 @@ export const CONTENDERS = [
   "raw-bun",
   "modelyard",
   "modelyard-hit",
+  "modelyard-chat",
   "socket.io-client",
   "portkey",
 ] as const;

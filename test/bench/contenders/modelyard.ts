@@ -35,6 +35,16 @@ upstreams:
 `;
 }
 
+/** The same of a stub that speaks Anthropic's API. */
+export function messagesUpstream(stubUrl: string): string {
+  return `
+upstreams:
+  stub:
+    plugin: anthropic
+    options: { base_url: "${stubUrl}", api_key: sk-stub-0123456789, models: [${MODEL}] }
+`;
+}
+
 /**
  * Modelyard as shipped, from this checkout: what the file doesn't say is at its default, the log too. Its database
  * is its own, in a temporary folder. `yaml` is what the file has besides `server` and `keys`.

@@ -18,6 +18,7 @@ export async function startContender(name: FrontName, stubUrl: string): Promise<
     case "raw-bun":
       return startRawBun(stubUrl);
     case "modelyard":
+    case "modelyard-chat":
       return startModelyard(name, NO_CACHE + stubUpstream(stubUrl));
     case "modelyard-hit":
       return startModelyard(name, CACHE_ALL + stubUpstream(stubUrl));

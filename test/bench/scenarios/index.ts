@@ -4,6 +4,7 @@ import { hit } from "./hit.ts";
 import { idle } from "./idle.ts";
 import { langfast } from "./langfast.ts";
 import { latency } from "./latency.ts";
+import { messages } from "./messages.ts";
 import { open } from "./open.ts";
 import { paced } from "./paced.ts";
 import { plain, plain64k } from "./plain.ts";
@@ -16,6 +17,7 @@ export const SCENARIOS: readonly Scenario[] = [
   plain64k,
   hit,
   burst,
+  messages,
   paced,
   open,
   latency,

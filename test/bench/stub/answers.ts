@@ -46,6 +46,31 @@ export const streamEnd = remembered((order: Order): Buffer => {
   return Buffer.concat([chunk(endEvents(order)), chunk("")]);
 });
 
+/** A whole Messages stream with its head, for one write. */
+export const burstMessage = remembered((order: Order): Buffer => {
+  const { lane, tokens } = order;
+  const message = { id: `msg_${lane}`, type: "message", role: "assistant", model: MODEL, content: [] };
+  const usage = { input_tokens: PROMPT_TOKENS, output_tokens: 0 };
+  const start = { message: { ...message, stop_reason: null, stop_sequence: null, usage } };
+  const delta = (n: number) => ({ index: 0, delta: { type: "text_delta", text: tokenOf(lane, n) } });
+  const text = [
+    messageEvent("message_start", start),
+    messageEvent("content_block_start", { index: 0, content_block: { type: "text", text: "" } }),
+    ...Array.from({ length: tokens }, (_, n) => messageEvent("content_block_delta", delta(n))),
+    messageEvent("content_block_stop", { index: 0 }),
+    messageEvent("message_delta", {
+      delta: { stop_reason: "end_turn", stop_sequence: null },
+      usage: { output_tokens: tokens },
+    }),
+    messageEvent("message_stop", {}),
+  ].join("");
+  return Buffer.concat([STREAM_HEAD, chunk(text), chunk("")]);
+});
+
+function messageEvent(type: string, members: object): string {
+  return `event: ${type}\n${data({ type, ...members })}`;
+}
+
 const tokenChunks: Buffer[][] = Array.from({ length: LANES }, () => []);
 
 /** The token number `n` of a lane's text, as an event of its own. */

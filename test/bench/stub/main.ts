@@ -1,13 +1,23 @@
 /**
- * The stub upstream: speaks OpenAI's API as far as the benchmark needs it, straight on sockets, so that it is
+ * The stub upstream: speaks OpenAI's API and Anthropic's as far as the benchmark needs it, straight on sockets, so that it is
  * never what limits a figure. Prints the port on which it listens.
  * @module
  */
 import type { Socket } from "bun";
 import { orderIn } from "../order.ts";
 import type { Order } from "../order.ts";
-import { burstAnswer, NOT_FOUND, plainAnswer, streamEnd, streamStart, tokenChunk } from "./answers.ts";
+import {
+  burstAnswer,
+  burstMessage,
+  NOT_FOUND,
+  plainAnswer,
+  streamEnd,
+  streamStart,
+  tokenChunk,
+} from "./answers.ts";
 import { RequestReader } from "./request-reader.ts";
+
+const MESSAGES = "POST /v1/messages ";
 
 /** One client's connection: what it asks, and how far the answer is. */
 class Connection {
@@ -22,7 +32,10 @@ class Connection {
 
   take(piece: Buffer): void {
     const request = this.#reader.take(piece);
-    if (request) this.#answer(orderIn(request));
+    const order = request && orderIn(request);
+    if (request?.toString("latin1", 0, MESSAGES.length) === MESSAGES)
+      return this.#write(order?.kind === "burst" ? burstMessage(order) : NOT_FOUND);
+    if (request) this.#answer(order);
   }
 
   #answer(order: Order | undefined): void {
