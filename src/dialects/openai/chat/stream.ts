@@ -2,7 +2,7 @@ import type { FinishEvent, JsonObject } from "../../../contract/index.ts";
 import type { AnswerEvent, CountedUsage } from "../../../answer/answer-event.ts";
 import { flattenString } from "../../../runtime/flatten-string.ts";
 import type { FrameWriter, WriterOptions } from "../../dialect.ts";
-import { inOneLine } from "../../one-line.ts";
+import { inOneLine, PLAIN } from "../../one-line.ts";
 import type { GatewayError } from "../../../errors/gateway-error.ts";
 import { errorFrame } from "../error.ts";
 import { DONE_FRAME } from "../sse.ts";
@@ -14,12 +14,6 @@ import { usageBody } from "../usage.ts";
 
 /** Fields of the whole answer that don't go out with one of its chunks: those of `NOT_EXTRA`, and what stands in each. */
 const NOT_ONCE = new Set([...NOT_EXTRA, "system_fingerprint", "service_tier"]);
-
-/**
- * A text that stands in a frame as it is. What is written in surrogates is left to `JSON.stringify`, which knows
- * halves, and what ends a line for some clients to `inOneLine`.
- */
-const PLAIN = /^[ !#-[\]-\u0084\u0086-\u2027\u202a-\ud7ff\ue000-\uffff]*$/;
 
 /** What follows the text in a frame that has nothing else to say. */
 const BEHIND_TEXT = `"},"finish_reason":null}]`;

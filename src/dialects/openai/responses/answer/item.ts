@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../../../contract/index.ts";
-import { inOneLine } from "../../../one-line.ts";
+import { textInOneLine } from "../../../one-line.ts";
 import type { EventSink } from "./sink.ts";
 
 /** How an item ended. */
@@ -63,7 +63,7 @@ export abstract class OutputItem {
 
   /** Tells a piece of text, the most frequent of all events; `head` is all else of it. */
   protected tellDelta(type: string, text: string, head: string): void {
-    this.sink.written(type, `${head},"delta":${inOneLine(JSON.stringify(text))}`);
+    this.sink.written(type, `${head},"delta":${textInOneLine(text)}`);
   }
 
   /** Returns what an event of this item begins with, as JSON without its braces. */
