@@ -47,7 +47,10 @@ export class AnswerFrames {
     if (!this.#isNative)
       return event.events.map((each) => (each.type === "usage" ? "" : this.#own(each))).join("");
     const frame = frameOf(event);
-    if (this.#last === "" && !event.events.some(({ type }) => type === "finish")) return frame;
+    if (this.#last === "" && !event.events.some(({ type }) => type === "finish")) {
+      this.#writer.passed?.(event);
+      return frame;
+    }
     this.#last += frame;
     return "";
   }

@@ -1,5 +1,5 @@
 import type { AnswerBatches, AnswerEvent, CountedUsage } from "../answer/answer-event.ts";
-import type { Capabilities, JsonObject, Usage } from "../contract/index.ts";
+import type { Capabilities, JsonObject, NativeEvent, Usage } from "../contract/index.ts";
 import type { GatewayError } from "../errors/gateway-error.ts";
 import type { Standing } from "../limits/rate-limiter.ts";
 import type { ClientState } from "./kept-texts.ts";
@@ -128,6 +128,8 @@ export interface FrameWriter {
   end(): string;
   /** The end of a failed one. */
   failed(error: GatewayError): string;
+  /** Takes note of a frame of the upstream's own that went out; asked for only where the failed end goes on from it. */
+  passed?(frame: NativeEvent): void;
 }
 
 /** A plain answer, and where its usage comes from. */

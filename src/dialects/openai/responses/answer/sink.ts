@@ -12,7 +12,12 @@ export interface EventSink {
 /** Writes events as frames, numbered from 0. */
 export class FrameSink implements EventSink {
   #frames = "";
-  #next = 0;
+  #next: number;
+
+  /** `next` is the number of the first event. */
+  constructor(next = 0) {
+    this.#next = next;
+  }
 
   event(type: string, fields: JsonObject): void {
     this.written(type, inOneLine(stringifyJson(fields)).slice(1, -1));

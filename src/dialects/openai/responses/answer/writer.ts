@@ -1,6 +1,6 @@
 import type { AnswerBatches, AnswerEvent, CountedUsage } from "../../../../answer/answer-event.ts";
 import { readAll } from "../../../../answer/read-all.ts";
-import type { JsonObject } from "../../../../contract/index.ts";
+import type { JsonObject, NativeEvent } from "../../../../contract/index.ts";
 import type { GatewayError } from "../../../../errors/gateway-error.ts";
 import { stringifyJson } from "../../../../json/json-text.ts";
 import { Bounded } from "../../../bounded.ts";
@@ -9,6 +9,7 @@ import { errorBody } from "../../error.ts";
 import { DONE_FRAME } from "../../sse.ts";
 import { inOneLine } from "../../../one-line.ts";
 import { failureOf } from "./failure.ts";
+import { NativeProgress } from "./native-progress.ts";
 import { Output } from "./output.ts";
 import type { ResponsesRequest } from "../request/request.ts";
 import { repeatedOf, usageOf } from "./response.ts";
@@ -120,6 +121,7 @@ export class ResponseWriter implements FrameWriter {
   readonly #sink = new FrameSink();
   readonly #draft: ResponseDraft;
   #hasBegun = false;
+  readonly #native = new NativeProgress();
   #repeated: string | undefined;
 
   constructor(request: ResponsesRequest) {
@@ -143,12 +145,24 @@ export class ResponseWriter implements FrameWriter {
 
   /** Both frames: each is overlooked by some official client. */
   failed(error: GatewayError): string {
+    const failure = failureOf(error);
+    const { response, next } = this.#native;
+    if (response) {
+      const sink = new FrameSink(next);
+      sink.event("error", errorEvent(error));
+      sink.event("response.failed", {
+        response: { ...response, status: "failed", error: failure, usage: null },
+      });
+      return sink.take();
+    }
     this.#begin();
-    const { error: body } = errorBody(error);
-    const { code, message } = failureOf(error);
-    this.#sink.event("error", { code, message, param: body.param, error: { ...body, code, message } });
+    this.#sink.event("error", errorEvent(error));
     this.#tell("response.failed", this.#draft.failed(error));
     return this.#sink.take();
+  }
+
+  passed(frame: NativeEvent): void {
+    this.#native.take(frame);
   }
 
   #begin(): void {
@@ -165,6 +179,13 @@ export class ResponseWriter implements FrameWriter {
     const own = inOneLine(stringifyJson(response)).slice(0, -1);
     this.#sink.written(type, `"response":${own},${this.#repeated}`);
   }
+}
+
+/** How an error is told before `response.failed`. */
+function errorEvent(error: GatewayError): JsonObject {
+  const { code, message } = failureOf(error);
+  const { error: body } = errorBody(error);
+  return { code, message, param: body.param, error: { ...body, code, message } };
 }
 
 /** Collects an answer into a Responses object. */
