@@ -21,6 +21,10 @@ export default httpFixtures({
     ...answer.events.slice(0, -1).map(frameOf),
     end(answer, answer.events.slice(-1).map(partOf)),
   ],
+  givenUp: (answer) => [
+    ...answer.events.slice(0, 2).map(frameOf),
+    frame({ candidates: [{ ...candidate([{ text: "" }]), finishReason: "MALFORMED_FUNCTION_CALL" }] }),
+  ],
   page: (ids, next) => ({
     models: ids.map((id) => ({ name: `models/${id}`, supportedGenerationMethods: ["generateContent"] })),
     ...(next !== undefined && { nextPageToken: next }),

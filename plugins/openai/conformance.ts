@@ -16,6 +16,11 @@ export default httpFixtures({
     const last = answer.events.slice(-1).map(deltaOf);
     return [ROLE, ...answer.events.slice(0, -1).map(frameOf), end(answer, last[0])];
   },
+  givenUp: (answer) => [
+    ROLE,
+    ...answer.events.slice(0, 2).map(frameOf),
+    `${chunk({ choices: [{ index: 0, delta: {}, finish_reason: "error" }] })}data: [DONE]\n\n`,
+  ],
   plain: (answer) => ({
     id: "chatcmpl-1",
     choices: [{ index: 0, message: messageOf(answer), finish_reason: answer.finish }],

@@ -54,6 +54,15 @@ export const REFUSALS: readonly Mutant[] = [
   mutant("nobody there is a failure of the upstream", "2.16 unreachable", "should be unreachable", [
     failing('new UpstreamError(error.code === "unreachable" ? "unavailable" : error.code, error.message)'),
   ]),
+  mutant("a model that failed is a failed upstream", "2.17 given-up", "should be model-failed", [
+    ['"model-failed"', '"failed"'],
+  ]),
+  mutant("a model that failed has finished", "2.17 given-up", "the request didn't fail", [
+    [
+      'if (lost) throw new UpstreamError("model-failed", "the model lost its thread");',
+      'if (lost) return yield { type: "finish", reason: "stop" };',
+    ],
+  ]),
   mutant("spent credit is a limit", "5.8 spent", "should be out-of-credit", [
     failing('new UpstreamError(error.code === "out-of-credit" ? "rate-limited" : error.code, error.message)'),
   ]),

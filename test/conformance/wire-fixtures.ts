@@ -16,6 +16,7 @@ export default httpFixtures({
     const last = answer.events.at(-1);
     return [...framesOf(answer).slice(0, -1), end(answer, last?.type === "text" ? { say: last.text } : {})];
   },
+  givenUp: (answer) => [...framesOf(answer).slice(0, 2), frame({ lost: true })],
   page: (ids, next) => ({ models: [...ids], ...(next !== undefined && { next }) }),
   plain: (answer) => ({
     say: answer.text,

@@ -21,6 +21,8 @@ interface Said {
   /** The end of a stream; its reason may come before it. */
   readonly over?: true;
   readonly oops?: string;
+  /** The model can't go on. */
+  readonly lost?: boolean;
 }
 
 type Page = {
@@ -84,7 +86,8 @@ function parsed(data: string): Said {
   }
 }
 
-function* eventsOf({ say, think, calls, tokens, done, oops }: Said): Generator<ChatEvent, void> {
+function* eventsOf({ say, think, calls, tokens, done, oops, lost }: Said): Generator<ChatEvent, void> {
+  if (lost) throw new UpstreamError("model-failed", "the model lost its thread");
   if (oops !== undefined) throw new UpstreamError("failed", oops);
   if (think) yield { type: "reasoning", text: think };
   if (say) yield { type: "text", text: say };

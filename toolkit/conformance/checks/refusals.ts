@@ -19,6 +19,7 @@ export const ERROR_CODES: readonly Check[] = [
     run: async (harness) => void (await errorsIn(harness, "oversized", "too-large")),
   },
   { rule: "2.16 unreachable", scenarios: ["text"], run: unreachable },
+  { rule: "2.17 given-up", scenarios: ["given-up"], run: givenUp },
   { rule: "5.8 spent", scenarios: ["spent"], run: spent },
 ];
 
@@ -38,6 +39,10 @@ async function unreachable(harness: Harness): Promise<void> {
   expectCode(error, ["unreachable"]);
 }
 
+async function givenUp(harness: Harness): Promise<void> {
+  await errorIn(harness, "given-up", { code: "model-failed", stream: true });
+}
+
 async function spent(harness: Harness): Promise<void> {
   for (const error of await errorsIn(harness, "spent", "out-of-credit")) expectRetryAfter(error);
 }
@@ -49,16 +54,23 @@ async function errorsIn(
   code: UpstreamErrorCode,
 ): Promise<readonly unknown[]> {
   const errors: unknown[] = [];
-  for (const stream of [true, false]) {
-    const { error, finishes, text } = await harness.answer(name, { stream });
-    if (error === undefined && text === scenarioOf(name).answer.text)
-      throw new NotApplicable(`your \`${name}\` sends the complete answer, as \`text\` does`);
-    if (error === undefined || finishes.length > 0)
-      throw new RuleViolation(`in the scenario \`${name}\` the request didn't fail`);
-    expectCode(error, [code]);
-    errors.push(error);
-  }
+  for (const stream of [true, false]) errors.push(await errorIn(harness, name, { code, stream }));
   return errors;
+}
+
+/** Returns the error of a request, which must have this code. */
+async function errorIn(
+  harness: Harness,
+  name: ScenarioName,
+  { code, stream }: { readonly code: UpstreamErrorCode; readonly stream: boolean },
+): Promise<unknown> {
+  const { error, finishes, text } = await harness.answer(name, { stream });
+  if (error === undefined && text === scenarioOf(name).answer.text)
+    throw new NotApplicable(`your \`${name}\` sends the complete answer, as \`text\` does`);
+  if (error === undefined || finishes.length > 0)
+    throw new RuleViolation(`in the scenario \`${name}\` the request didn't fail`);
+  expectCode(error, [code]);
+  return error;
 }
 
 /** Throws unless `retryAfterMs` is that of the scenarios `limited` and `spent`. */

@@ -130,6 +130,11 @@ export const ANSWER_RULES = {
     why: "only then is the whole upstream taken out of use at once, instead of one model after the other",
     part: "failures",
   },
+  "2.17 given-up": {
+    title: "a finish reason with which the model failed makes the answer fail with `model-failed`",
+    why: "as a normal end it passes half an answer for a complete one; with another code one prompt takes the model out of use",
+    part: "failures",
+  },
   "3.1 tool-calls": {
     title: "tool calls arrive with their names and arguments, numbered from 0 in their order",
     why: "clients assemble calls by index; a wrong one mixes two calls",
