@@ -29,10 +29,12 @@ export function openSqlite(file: string, secret: string | undefined): Storage {
     const database = new Database(file, { create: true, strict: true });
     try {
       database.run("PRAGMA busy_timeout = 2000");
-      const fresh = prepareTables(database, file);
+      database.run("PRAGMA journal_mode = WAL");
+      prepareWriting(database);
+      const fresh = migrate(database, file);
       const seal = new Seal(storageSecret(secret, dirname(file), fresh));
       checkSecret(database, seal);
-      return new SqliteStorage({ database, seal, ledger: SqliteLedger.open(file) });
+      return new SqliteStorage(database, seal, SqliteLedger.open(file));
     } catch (error) {
       database.close();
       throw error;
@@ -47,23 +49,17 @@ export function openSqliteInMemory(): Storage {
   const database = new Database(":memory:", { strict: true });
   migrate(database, "in memory");
   const ledger = new SqliteLedger(database, undefined);
-  return new SqliteStorage({ database, seal: new Seal(crypto.randomUUID()), ledger });
-}
-
-interface Parts {
-  readonly database: Database;
-  readonly seal: Seal;
-  /** Uses `database` or a connection of its own; the storage closes both. */
-  readonly ledger: SqliteLedger;
+  return new SqliteStorage(database, new Seal(crypto.randomUUID()), ledger);
 }
 
 class SqliteStorage implements Storage {
   readonly keys: KeySource;
+  /** Uses `database` or a connection of its own; the storage closes both. */
   readonly ledger: SqliteLedger;
   readonly #database: Database;
   readonly #seal: Seal;
 
-  constructor({ database, seal, ledger }: Parts) {
+  constructor(database: Database, seal: Seal, ledger: SqliteLedger) {
     this.#database = database;
     this.#seal = seal;
     this.keys = new SqliteKeys(database);
@@ -78,13 +74,6 @@ class SqliteStorage implements Storage {
     this.ledger.close();
     this.#database.close();
   }
-}
-
-/** Creates or migrates the tables. Returns true if they didn't exist. */
-function prepareTables(database: Database, file: string): boolean {
-  database.run("PRAGMA journal_mode = WAL");
-  prepareWriting(database);
-  return migrate(database, file);
 }
 
 function checkSecret(database: Database, seal: Seal): void {
