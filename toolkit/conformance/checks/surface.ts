@@ -4,7 +4,7 @@ import { checkValue } from "../../../config/check.ts";
 import { isSecret } from "../../../src/contract/options.ts";
 import type { Capabilities, Model } from "../../../src/contract/index.ts";
 import { receivesRequest } from "../harness/harness.ts";
-import type { Harness } from "../harness/harness.ts";
+import type { Harness, OpenedUpstream } from "../harness/harness.ts";
 import type { Check } from "./check.ts";
 import { RuleViolation, describeError, NotApplicable, quoted } from "../harness/verdict.ts";
 import { TIMED_OUT, withTimeout } from "../harness/timing.ts";
@@ -85,14 +85,18 @@ async function marked({ plugin }: Harness): Promise<void> {
 
 async function models(harness: Harness): Promise<string> {
   return harness.play("text", async ({ opened }) => {
-    const listed = await opened.models(harness.patience);
-    if (listed instanceof Error) throw new RuleViolation(`models() failed with ${describeError(listed)}`);
-    if (!Array.isArray(listed)) throw new RuleViolation("models() returns no list");
-    const ids = (listed as readonly Model[]).map((model) => checkedId(model));
+    const ids = (await listOf(opened, harness.patience)).map((model) => checkedId(model));
     const twice = ids.find((id, index) => ids.indexOf(id) !== index);
     if (twice !== undefined) throw new RuleViolation(`models() lists "${twice}" twice`);
     return `${ids.length} models`;
   });
+}
+
+async function listOf(opened: OpenedUpstream, patience: number): Promise<readonly Model[]> {
+  const listed: unknown = await opened.models(patience);
+  if (listed instanceof Error) throw new RuleViolation(`models() failed with ${describeError(listed)}`);
+  if (!Array.isArray(listed)) throw new RuleViolation("models() returns no list");
+  return listed as readonly Model[];
 }
 
 const CAPABILITIES: Readonly<Record<keyof Capabilities, "boolean" | "number">> = {
@@ -168,9 +172,7 @@ async function status(harness: Harness): Promise<void> {
 
 async function pages(harness: Harness): Promise<string> {
   return harness.play("pages", async ({ opened, scenario }) => {
-    const listed = await opened.models(harness.patience);
-    if (listed instanceof Error) throw new RuleViolation(`models() failed with ${describeError(listed)}`);
-    const ids = new Set(listed.map(({ id }) => id));
+    const ids = new Set((await listOf(opened, harness.patience)).map(({ id }) => id));
     const all = scenario.pages.flat();
     const lost = all.filter((id) => !ids.has(id));
     if (lost.length === all.length) throw new NotApplicable("none of the scenario's `pages` are in its list");
