@@ -72,7 +72,7 @@ export function placeInCache(ticket: Ticket, cache: ResponseCache): CachePlace |
   const [target] = plan.targets;
   const directives = cacheDirectives(exchange.http.headers.get("cache-control"));
   if (!target || directives.noStore) return undefined;
-  const sharedBy = cache.scope === "key" ? ticket.caller.name : undefined;
+  const sharedBy = cache.scope === "key" ? ticket.caller.hash : undefined;
   return { cache, directives, parts: { endpoint: exchange.path, target, sharedBy, headers } };
 }
 

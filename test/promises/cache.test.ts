@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { hashKey } from "../../src/keys/keyring.ts";
+import { openSqlite } from "../../src/storage/sqlite/sqlite.ts";
 import { openaiChunks, sseAnswer, startFaultUpstream } from "../support/fault-upstream.ts";
 import { foldChunks } from "../support/fold-chunks.ts";
 import { forwardTo } from "../support/forward-gateway.ts";
@@ -261,6 +264,24 @@ describe("what isn't a whole, good answer is never kept", () => {
 });
 
 describe("by gateway.yaml", () => {
+  test("a key that takes the name of a removed one isn't given its answers", async () => {
+    const storage = openSqlite(join(gateway.directory, "data/modelyard.db"), undefined);
+    const body = newQuestion("hello");
+    const statesFor = async (key: string) => {
+      await storage.keys.delete("carol");
+      const made = { name: "carol", models: ["*"], limits: {}, budget: undefined, expires: undefined };
+      await storage.keys.add({ ...made, hash: hashKey(key) }, key.slice(0, 6));
+      const headers = { authorization: `Bearer ${key}` };
+      return statesOf(gateway, [
+        [body, headers],
+        [body, headers],
+      ]);
+    };
+    expect(await statesFor("sk-carol-0123456789")).toEqual(["miss", "hit"]);
+    expect(await statesFor("sk-later-0123456789")).toEqual(["miss", "hit"]);
+    await storage.close();
+  });
+
   test("each key has answers of its own", async () => {
     const body = newQuestion("hello");
     const requests = [[body], [body, BOBS], [body], [body, BOBS]] as const;
