@@ -24,7 +24,7 @@ beforeAll(async () => {
     exchange.chunk(JSON.stringify({ error: { message, type: "invalid_request_error" } }));
     return exchange.end();
   };
-  const options = `{ base_url: "${upstream.url}/v1", models: [m, n, o, p] }`;
+  const options = `{ base_url: "${upstream.url}/v1", models: [m, n, o, p, q, r] }`;
   gateway = await startGateway(
     `upstreams:
   plain: { plugin: openai, options: ${options} }
@@ -297,6 +297,15 @@ describe("what a model refuses is left out, and not sent again:", () => {
         ],
       },
     ],
+    [
+      "an answer that is longer than the model gives",
+      { model: "plain/q", max_tokens: 32_000 },
+      (body) =>
+        Number(body["max_tokens"]) <= 16_384
+          ? undefined
+          : "max_tokens is too large: 32000. This model supports at most 16384 completion tokens, whereas you provided 32000.",
+      { model: "q", max_tokens: 16_384, messages: [{ role: "user", content: "Hi" }] },
+    ],
   ];
 
   test.each(cases)("%s", async (_, asked, refusal, expected) => {
@@ -309,6 +318,27 @@ describe("what a model refuses is left out, and not sent again:", () => {
     expect([second.status, second.sent, second.ignored]).toEqual([200, expected, first.ignored]);
     expect(upstream.requests.length).toBe(before + 3);
   });
+});
+
+test("an answer for which the conversation leaves less room is asked for as long as that", async () => {
+  refuse = (body) =>
+    Number(body["max_tokens"]) <= 6192
+      ? undefined
+      : "This model's maximum context length is 8192 tokens. However, you requested 34000 tokens (2000 in the messages, 32000 in the completion).";
+  const { status, sent, ignored } = await ask({ model: "plain/r", max_tokens: 32_000 });
+  expect([status, sent["max_tokens"], ignored]).toEqual([200, 6192, "max_tokens"]);
+  refuse = () => undefined;
+  expect((await ask({ model: "plain/r", max_tokens: 32_000 })).sent["max_tokens"]).toBe(32_000);
+});
+
+test("a conversation that leaves no room is too long", async () => {
+  refuse = () =>
+    "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens. Please reduce the length of the messages.";
+  const { status, body } = await ask({});
+  expect([status, body]).toMatchObject([
+    400,
+    { error: { message: expect.stringMatching(/^prompt is too long/) } },
+  ]);
 });
 
 test("any other refusal is the client's to read", async () => {

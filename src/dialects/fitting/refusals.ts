@@ -1,5 +1,13 @@
-import type { Call, ChatRequest, ChatStream, Message, Upstream } from "../../contract/index.ts";
+import type {
+  Call,
+  ChatRequest,
+  ChatStream,
+  Message,
+  Upstream,
+  UpstreamErrorCode,
+} from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
+import { boundIn } from "./answer-bound.ts";
 
 /** What was learnt of one model of an upstream. */
 interface Learnt {
@@ -9,6 +17,8 @@ interface Learnt {
   renamed: boolean;
   /** Whether it takes instructions at the beginning alone. */
   instructedFirst: boolean;
+  /** The longest answer that can be asked of it, in tokens. */
+  longest: number;
 }
 
 /** Models of one upstream that are remembered, as clients name them. */
@@ -26,6 +36,12 @@ const DISPENSABLE = [
   "prompt_cache_retention",
 ];
 
+/** Failures that may be mended by leaving something out. */
+const MENDABLE: ReadonlySet<UpstreamErrorCode> = new Set(["bad-request", "unsupported", "context-length"]);
+
+/** Calls for one attempt, against a server that refuses ever more. */
+const MAX_TRIES = 6;
+
 const OLD_NAME = "max_tokens";
 const NEW_NAME = "max_completion_tokens";
 
@@ -33,23 +49,35 @@ const NEW_NAME = "max_completion_tokens";
 export class Refusals {
   readonly #known = new WeakMap<Upstream, Map<string, Learnt>>();
 
-  /** Asks for a chat; once more without the members that are refused, if the answer can do without. */
+  /** Asks for a chat; again without what is refused, if the answer can do without. */
   async ask(upstream: Upstream, chat: ChatRequest, call: Call): Promise<ChatStream> {
     const onOmitted = (name: string) => call.ignored(name, "the upstream refuses it");
-    for (;;) {
-      const sent = this.#apply(upstream, chat, onOmitted);
+    let asked = chat;
+    for (let tries = 1; ; tries++) {
+      const sent = this.#apply(upstream, asked, onOmitted);
       try {
         return await upstream.chat(sent, call);
       } catch (error) {
-        if (!this.#learn(upstream, sent, error)) throw error;
+        if (tries === MAX_TRIES || !UpstreamError.is(error) || !MENDABLE.has(error.code)) throw error;
+        const shorter = this.#shorten(upstream, sent, error);
+        if (shorter === undefined && !this.#learn(upstream, sent, error)) throw error;
+        if (shorter === undefined) continue;
+        asked = { ...asked, [OLD_NAME]: shorter };
+        onOmitted(OLD_NAME);
       }
     }
   }
 
+  /** Returns the bound of the answer that the upstream takes for this request; undefined if it is no matter of that. */
+  #shorten(upstream: Upstream, sent: ChatRequest, error: UpstreamError): number | undefined {
+    const asked = sent[OLD_NAME] ?? sent[NEW_NAME];
+    const bound = typeof asked === "number" ? boundIn(error, asked) : undefined;
+    if (bound?.isLasting) this.#of(upstream, sent.model).longest = bound.tokens;
+    return bound?.tokens;
+  }
+
   /** Learns from a failure. Returns false where the same request would fail in the same way again. */
-  #learn(upstream: Upstream, sent: ChatRequest, error: unknown): boolean {
-    if (!UpstreamError.is(error) || (error.code !== "bad-request" && error.code !== "unsupported"))
-      return false;
+  #learn(upstream: Upstream, sent: ChatRequest, error: UpstreamError): boolean {
     const words = new Set(`${error.param ?? ""} ${error.message}`.match(/\w+/g));
     const refused = DISPENSABLE.filter((name) => sent[name] !== undefined && words.has(name));
     const isRenamed = sent[OLD_NAME] !== undefined && words.has(OLD_NAME) && words.has(NEW_NAME);
@@ -72,6 +100,10 @@ export class Refusals {
       delete fitted[name];
       onOmitted(name);
     }
+    if (Number(fitted[OLD_NAME]) > learnt.longest) {
+      fitted[OLD_NAME] = learnt.longest;
+      onOmitted(OLD_NAME);
+    }
     if (learnt.renamed && fitted[OLD_NAME] !== undefined) {
       fitted[NEW_NAME] = fitted[OLD_NAME];
       delete fitted[OLD_NAME];
@@ -86,7 +118,7 @@ export class Refusals {
     let learnt = models.get(model);
     if (!learnt) {
       if (models.size >= MAX_MODELS) models.clear();
-      learnt = { refused: new Set(), renamed: false, instructedFirst: false };
+      learnt = { refused: new Set(), renamed: false, instructedFirst: false, longest: Infinity };
       models.set(model, learnt);
     }
     return learnt;

@@ -1,6 +1,7 @@
 import type { ExtraEvent, JsonObject, ReasoningEvent, ToolCallEvent } from "../../../contract/index.ts";
 import { isObject } from "../../../contract/json.ts";
 import type { AnswerEvent } from "../../../answer/answer-event.ts";
+import { Bounded } from "../../bounded.ts";
 import { JsonProgress } from "./json-progress.ts";
 
 /** Receives the blocks of an answer, one after the other. All but `start` concern the block that was started last. */
@@ -35,6 +36,7 @@ export class BlockSequence {
   readonly #showsThinking: boolean;
   #open: OpenBlock | undefined;
   #held: Content[] = [];
+  readonly #bounded = new Bounded();
   #hasRefusal = false;
 
   /** Without `showsThinking` only the signatures of thoughts are shown. */
@@ -57,9 +59,15 @@ export class BlockSequence {
     if ((event.choice ?? 0) > 0) return;
     const isNext =
       event.type === "tool-call" && this.#open?.kind === "call" && this.#open.index === event.index;
-    if (!isNext && this.#isInCall) this.#held.push(event);
+    if (!isNext && this.#isInCall) this.#hold(event);
     else this.#add(event);
     while (this.#held.length > 0 && !this.#isInCall) this.#release();
+  }
+
+  /** Throws UpstreamError `bad-response` when more is held than an answer can be. */
+  #hold(event: Content): void {
+    this.#bounded.add(event);
+    this.#held.push(event);
   }
 
   /** Ends the answer. A call that was cut short stays open, so that nobody takes it for one that can be run. */
