@@ -282,3 +282,37 @@ test("leaving ends the upstream's work", async () => {
   await hanging.quiet();
   expect(hanging.status()).toMatchObject({ begun: 1, running: 0 });
 });
+
+test("silence is filled with pings, before the answer and within it, and its end is told", async () => {
+  const limits = { earlyHeaders: 5, heartbeat: 5 };
+  const upstream = { timeouts: { first_event: "100ms", idle: "100ms" } };
+  const answers = { silent: [{ hang: true }], stalled: [say("a"), { hang: true }] } as const;
+  await using patient = await startScripted(answers, { limits, upstream });
+  for (const model of ["silent", "stalled"]) {
+    const streamed = await fetch(`${patient.url}/v1/messages`, {
+      method: "POST",
+      headers: { "x-api-key": TEST_KEY, "content-type": "application/json" },
+      body: JSON.stringify({ ...question({ model }), stream: true }),
+    });
+    const { frames, faults, end } = checkStream(await streamed.text());
+    expect([streamed.status, faults, end]).toEqual([200, [], "error"]);
+    expect(frames.filter(({ event }) => event === "ping").length).toBeGreaterThan(1);
+    expect(frames.at(-1)?.data).toMatchObject({ error: { type: "timeout_error" } });
+  }
+});
+
+test("the same request is answered from the cache, in both ways", async () => {
+  const cache = "cache: { mode: all, max_size: 1MiB }\n";
+  await using cached = await startScripted({ hello: HELLO }, { yaml: cache });
+  const own = new Anthropic({ baseURL: cached.url, apiKey: TEST_KEY, maxRetries: 0 });
+  const states: (string | null)[] = [];
+  for (let times = 0; times < 2; times++) {
+    const { data, response } = await own.messages.create(question({ model: "hello" })).withResponse();
+    expect(data.content).toMatchObject([{ type: "text", text: "Hello, world" }]);
+    states.push(response.headers.get("x-modelyard-cache"));
+    const final = await own.messages.stream(question({ model: "hello" })).finalMessage();
+    expect(final.content).toMatchObject(data.content);
+  }
+  expect(states).toEqual(["miss", "hit"]);
+  expect(cached.status().begun).toBeLessThan(4);
+});
