@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import Anthropic from "@anthropic-ai/sdk";
-import { TEST_KEY } from "../support/gateway.ts";
+import { startGateway, TEST_KEY } from "../support/gateway.ts";
 import { checkStream } from "../support/message-frames.ts";
 import type { MessagesGateway } from "../support/messages-gateway.ts";
 import {
@@ -24,6 +24,28 @@ const OTHER_KEY = "sk-test-9876543210";
 const CONFIG = `
 keys: [{ name: test, key: ${TEST_KEY} }, { name: other, key: ${OTHER_KEY} }]
 cache: { scope: shared }
+`;
+/** A plugin whose server speaks the API for some of its models only. */
+const HALF = `
+import { definePlugin, Type, UpstreamError } from "modelyard/plugin";
+export default definePlugin({
+  apiVersion: 1,
+  name: "half",
+  options: Type.Object({}, { additionalProperties: false }),
+  open: () => ({
+    models: async () => [{ id: "half-1" }],
+    async *chat() {
+      yield { type: "text", text: "translated" };
+      yield { type: "usage", usage: { input: 1, output: 1 } };
+      yield { type: "finish", reason: "stop" };
+    },
+    native: {
+      "anthropic-messages": async () => {
+        throw new UpstreamError("unsupported", "not for this model");
+      },
+    },
+  }),
+});
 `;
 const STREAM = recordedText("tools.sse");
 
@@ -174,6 +196,17 @@ describe("a failure", () => {
     const body = JSON.stringify(await response.json());
     expect([response.status, body]).toEqual([529, expect.not.stringContaining("authentication_error")]);
   });
+});
+
+test("an upstream that can't do it in the API is asked as a chat", async () => {
+  await using gateway = await startGateway("upstreams: { half: { plugin: ./half.ts } }\n", {
+    files: { "half.ts": HALF },
+  });
+  const headers = { "x-api-key": TEST_KEY, "content-type": "application/json" };
+  const body = JSON.stringify(question({ model: "half-1", stream: true }));
+  const response = await fetch(`${gateway.baseURL}/messages`, { method: "POST", headers, body });
+  const { blocks, faults, end } = checkStream(await response.text());
+  expect([blocks.map(({ text }) => text), faults, end]).toEqual([["translated"], [], "stop"]);
 });
 
 describe("the cache", () => {

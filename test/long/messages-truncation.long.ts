@@ -50,6 +50,15 @@ function recordingOf(name: string, isChunked: boolean): Recording {
   };
 }
 
+/** A plain answer: only all of it is one. */
+function documentOf(name: string): Recording {
+  const frames = recordedText(name).trim();
+  const body = Buffer.from(frames);
+  const head = `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n`;
+  const wire = Buffer.concat([Buffer.from(head), body]);
+  return { name, wire, frames, complete: wire.length, certain: wire.length };
+}
+
 /** What the official client says of one answer, and what it was sent. */
 interface Verdict {
   readonly error: unknown;
@@ -81,9 +90,10 @@ class Stage {
     };
     const baseURL = this.#stage.gateway.url;
     const client = new Anthropic({ baseURL, apiKey: TEST_KEY, maxRetries: 0, fetch: keep });
-    const messages = [{ role: "user" as const, content }];
+    const asked = { model: `first/${SERVED}`, max_tokens: 9, messages: [{ role: "user" as const, content }] };
     try {
-      await client.messages.stream({ model: `first/${SERVED}`, max_tokens: 9, messages }).finalMessage();
+      if (cut.recording.name.endsWith(".json")) await client.messages.create(asked);
+      else await client.messages.stream(asked).finalMessage();
       return { error: undefined, ...seen };
     } catch (error) {
       return { error, ...seen };
@@ -127,6 +137,7 @@ test("a stream that is cut at any byte fails for the official client, and only t
     ...everyByte(recordingOf("text.sse", true), ["reset", "close", "garbage"]),
     ...everyByte(recordingOf("text.sse", false), ["close", "garbage"]),
     ...everyByte(recordingOf("tools.sse", true), ["close"]),
+    ...everyByte(documentOf("tools.json"), ["reset", "close"]),
   ];
   const laundered: string[] = [];
   const lost: string[] = [];
