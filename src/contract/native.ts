@@ -26,4 +26,6 @@ export interface NativeErrorWords {
   /** As `overloaded_error`. */
   readonly type?: string | undefined;
   readonly code?: string | undefined;
+  /** What programs read beside them, as Anthropic's `error.details`; at most some 4,000 characters of JSON. */
+  readonly details?: JsonObject | undefined;
 }

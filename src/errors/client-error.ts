@@ -1,4 +1,5 @@
-import type { NativeErrorWords, UpstreamErrorCode } from "../contract/index.ts";
+import type { Json, JsonObject, NativeErrorWords, UpstreamErrorCode } from "../contract/index.ts";
+import { isObject } from "../contract/json.ts";
 import { optionsOf } from "../contract/error.ts";
 import { FAILURES, UpstreamError } from "../contract/index.ts";
 
@@ -30,8 +31,28 @@ export function clientError(
   });
 }
 
-function redacted({ type, code }: NativeErrorWords, redact: (text: string) => string): NativeErrorWords {
-  return { type: type && redact(type), code: code && redact(code) };
+function redacted(
+  { type, code, details }: NativeErrorWords,
+  redact: (text: string) => string,
+): NativeErrorWords {
+  return {
+    type: type && redact(type),
+    code: code && redact(code),
+    details: details && redactedObject(details, redact),
+  };
+}
+
+/** Masks every text in it, names included. */
+function redactedObject(object: JsonObject, redact: (text: string) => string): JsonObject {
+  return Object.fromEntries(
+    Object.entries(object).map(([name, value]) => [redact(name), redactedValue(value, redact)]),
+  );
+}
+
+function redactedValue(value: Json | undefined, redact: (text: string) => string): Json | undefined {
+  if (typeof value === "string") return redact(value);
+  if (Array.isArray(value)) return value.map((each: Json) => redactedValue(each, redact) ?? null);
+  return isObject(value) ? redactedObject(value, redact) : value;
 }
 
 const OWN_WORDS: Partial<Record<UpstreamErrorCode, (upstream: string) => string>> = {

@@ -189,6 +189,21 @@ describe("a failure", () => {
     expect([only.status, await only.json()]).toMatchObject([529, overloaded]);
   });
 
+  test("is told with the details by which the official client goes on", async () => {
+    const lost = {
+      type: "error",
+      error: {
+        type: "invalid_request_error",
+        message: "no such thread",
+        details: { error_code: "thread_not_found", at: [{ key: "sk-ant-0123456789" }] },
+      },
+    };
+    stage.anthropic.respond = (exchange) => answer(exchange, JSON.stringify(lost), 400);
+    const response = await stage.ask(question({ model: `first/${SERVED}` }));
+    const { error } = (await response.json()) as { error: { details: object } };
+    expect(error.details).toEqual({ error_code: "thread_not_found", at: [{ key: "[redacted]" }] });
+  });
+
   test("of the gateway's own key is not told as the client's", async () => {
     const refused = { type: "error", error: { type: "authentication_error", message: "invalid x-api-key" } };
     stage.anthropic.respond = (exchange) => answer(exchange, JSON.stringify(refused), 401);
@@ -222,6 +237,15 @@ describe("the cache", () => {
     const frames = withoutPings(STREAM);
     expect(await asking(body)).toEqual({ text: frames, cache: "miss" });
     expect(await asking(body, { "x-api-key": OTHER_KEY })).toEqual({ text: frames, cache: "hit" });
+  });
+
+  test.each([
+    ["a thread", { thread: { type: "create" } }],
+    ["a container", { container: "c" }],
+    ["a tool that the server runs", { tools: [{ type: "web_search_20250305", name: "web_search" }] }],
+  ])("keeps no answer that stands for more than the request: %s", async (_, fields) => {
+    const body = { ...same(), ...fields };
+    expect([(await asking(body)).cache, (await asking(body)).cache]).toEqual(["bypass", "bypass"]);
   });
 
   test.each<[string, object, Record<string, string>]>([

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import type Anthropic from "@anthropic-ai/sdk";
+import Anthropic from "@anthropic-ai/sdk";
 import type { JsonObject } from "modelyard/plugin";
 import { jsonAnswer, openaiCompletion, startFaultUpstream } from "../support/fault-upstream.ts";
 import type { FaultUpstream } from "../support/fault-upstream.ts";
@@ -232,6 +232,7 @@ test.each(Object.entries(MAPPED))("%s reach it in its own form", async (_, [aske
 
 describe("what can't be done without", () => {
   test.each([
+    ["a thread", { thread: { type: "create" } }],
     ["an MCP server", { mcp_servers: [{ type: "url", url: "https://a.b", name: "c" }] }],
     [
       "a file of another upstream",
@@ -250,6 +251,49 @@ describe("what can't be done without", () => {
     expect([status, body]).toMatchObject([400, { error: { type: "invalid_request_error" } }]);
     expect(upstream.requests.length).toBe(before);
   });
+});
+
+test("the official client's loop of tools, which threads by default, goes on with whole conversations", async () => {
+  const { respond } = upstream;
+  const call = { id: "c1", type: "function", function: { name: "look", arguments: "{}" } };
+  const calling = {
+    ...openaiCompletion(""),
+    choices: [
+      {
+        index: 0,
+        message: { role: "assistant", content: null, tool_calls: [call] },
+        finish_reason: "tool_calls",
+      },
+    ],
+  };
+  upstream.respond = (exchange) => {
+    const { messages } = exchange.json() as { messages: { role: string }[] };
+    const isAnswered = messages.some(({ role }) => role === "tool");
+    return exchange.send(jsonAnswer(isAnswered ? openaiCompletion("It is there.") : calling));
+  };
+  try {
+    const client = new Anthropic({ baseURL: gateway.url, apiKey: gateway.key, maxRetries: 0 });
+    const runner = client.beta.messages.toolRunner({
+      model: "plain/m",
+      max_tokens: 50,
+      messages: [{ role: "user", content: "Where?" }],
+      tools: [
+        {
+          type: "custom",
+          name: "look",
+          input_schema: { type: "object" },
+          run: () => "there",
+          parse: (input) => input,
+        },
+      ],
+    });
+    const { content } = await runner.runUntilDone();
+    expect(content).toMatchObject([{ type: "text", text: "It is there." }]);
+    const sent = upstream.requests.at(-1)?.json() as { messages: object[] } | undefined;
+    expect(sent?.messages).toMatchObject([{ role: "user" }, { role: "assistant" }, { role: "tool" }]);
+  } finally {
+    upstream.respond = respond;
+  }
 });
 
 describe("what a model refuses is left out, and not sent again:", () => {

@@ -35,7 +35,15 @@ export function errorFrame(error: GatewayError): string {
 }
 
 function errorBody(error: GatewayError, request?: string): JsonObject {
-  return { type: "error", error: { type: typeOf(error), message: messageOf(error) }, request_id: request };
+  const own = { type: typeOf(error), message: messageOf(error), details: detailsOf(error) };
+  return { type: "error", error: own, request_id: request };
+}
+
+/** By these the official client goes on with the whole conversation where a thread can't be had. */
+const NO_THREADS = { error_code: "thread_unsupported_request", unsupported: ["thread"] };
+
+function detailsOf({ code, param, native }: GatewayError): JsonObject | undefined {
+  return native?.details ?? (code === "unsupported_parameter" && param === "thread" ? NO_THREADS : undefined);
 }
 
 /** An upstream that speaks the API itself has said the type. */
@@ -72,6 +80,7 @@ export const ERROR_SCHEMA = {
           ].filter((type, index, all) => all.indexOf(type) === index),
         },
         message: { type: "string" },
+        details: { type: "object" },
       },
     },
     request_id: { type: "string" },

@@ -12,6 +12,8 @@ export interface ErrorBody {
   readonly code: string | undefined;
   /** The `type` as it was written, where it is a word. */
   readonly type: string | undefined;
+  /** The `details` where they are an object of moderate size. */
+  readonly details: JsonObject | undefined;
   /** The `code`, `type` and `status` where they are words, and the details' `reason`s, in lower case. */
   readonly words: readonly string[];
   /** The `code` or `status` where it is an HTTP error status. */
@@ -38,6 +40,7 @@ export function parseErrorBody(body: MaybeJson): ErrorBody {
     body: message === "" ? singleLine(typeof body === "string" ? body : textOfMembers(members)) : "",
     code: wordIn(inner?.["code"]),
     type: wordIn(inner?.["type"]),
+    details: moderate(asObject(inner?.["details"])),
     words: [...codes, ...details.map((detail) => detail?.["reason"])]
       .map((code) => asString(code).toLowerCase())
       .filter((word) => word !== ""),
@@ -49,6 +52,13 @@ export function parseErrorBody(body: MaybeJson): ErrorBody {
 
 /** Characters of a message that are read. */
 const MAX_TEXT = 8_000;
+
+function moderate(details: JsonObject | undefined): JsonObject | undefined {
+  return details && JSON.stringify(details).length <= MAX_DETAILS ? details : undefined;
+}
+
+/** Characters of an error's details that are handed on. */
+const MAX_DETAILS = 4_000;
 
 /** Reads a duration as protocol buffers write it in JSON: `34.074s`. */
 function durationMs(value: MaybeJson): number | undefined {

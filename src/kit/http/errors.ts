@@ -76,13 +76,13 @@ interface ErrorAnswer {
 }
 
 function upstreamError({ status, error, retryMs, httpStatus }: ErrorAnswer, what: string): UpstreamError {
-  const { message, body, param, code, type } = error;
+  const { message, body, param, code, type, details } = error;
   return new UpstreamError(classify(status, error), message || `${what} and no message`, {
     retryAfterMs: retryMs ?? accessRegainedMs(message),
     status: httpStatus,
     param,
     upstreamCode: code,
-    native: { type, code },
+    native: { type, code, details },
     detail: body || undefined,
   });
 }

@@ -1,5 +1,6 @@
 import { TypeCompiler } from "@sinclair/typebox/compiler";
-import type { Call, ChatRequest, ChatStream, Upstream } from "../../../contract/index.ts";
+import type { Call, ChatRequest, ChatStream, Json, Upstream } from "../../../contract/index.ts";
+import { isObject } from "../../../contract/json.ts";
 import { explain } from "../../explain.ts";
 import type { ModelBody } from "../../model-request.ts";
 import { NativeConversation } from "../../native-conversation.ts";
@@ -17,6 +18,20 @@ export function parseMessagesRequest(body: unknown): MessagesRequest {
   return new MessagesRequest(body as ModelBody);
 }
 
+/** Members by which an answer depends on more than the request. */
+const STATE = ["thread", "container", "mcp_servers"];
+
+function isPresent(value: Json | undefined): boolean {
+  return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
+}
+
+/** Tools of the API have a date in their type; those of these names are run by the client. */
+function isServerTool(type: Json | undefined): boolean {
+  return (
+    typeof type === "string" && /_\d{8}$/.test(type) && !/^(bash|text_editor|computer|memory)_/.test(type)
+  );
+}
+
 /** What is learnt of upstreams holds for all requests. */
 const refusals = new Refusals();
 
@@ -30,6 +45,15 @@ export class MessagesRequest extends NativeConversation {
 
   override clientName(member: string): string {
     return clientName(member);
+  }
+
+  override get keepsState(): boolean {
+    return STATE.some((name) => isPresent(this.body[name])) || this.#hasServerTools;
+  }
+
+  get #hasServerTools(): boolean {
+    const { tools } = this.body;
+    return Array.isArray(tools) && tools.some((tool) => isObject(tool) && isServerTool(tool["type"]));
   }
 
   protected override toChat(): ChatRequest {
