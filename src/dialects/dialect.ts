@@ -13,7 +13,7 @@ export interface Dialect {
   readonly name: string;
   readonly endpoints: readonly DialectEndpoint[];
   /** The request headers in which clients send their key, in the order in which they are tried. */
-  readonly keyHeaders: readonly string[];
+  readonly keyHeaders: readonly [string, ...string[]];
   /** The request header by which its clients are known at an address that several APIs have. */
   readonly marker?: string;
   /** The answer header, beside `x-request-id`, in which clients look for the request's id. */

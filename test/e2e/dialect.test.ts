@@ -90,6 +90,13 @@ test("its key is no good where OpenAI's clients send theirs", async () => {
   expect((await fetch(`${gateway.url}/v1/telegrams`, init)).status).toBe(401);
 });
 
+test("without a key its client reads in which header to send one", async () => {
+  const response = await fetch(`${gateway.url}/v1/telegrams`, { method: "POST", body: "{}" });
+  const because = "no API key given; send it as `x-telegraph-key: KEY`";
+  expect([response.status, await response.json()]).toMatchObject([401, { because }]);
+  expect(response.headers.has("www-authenticate")).toBe(false);
+});
+
 test("openapi.json describes it, with its errors and their statuses", async () => {
   const { paths, components } = (await (await fetch(`${gateway.url}/openapi.json`)).json()) as {
     paths: Record<string, { post: { responses: Record<string, unknown> } }>;

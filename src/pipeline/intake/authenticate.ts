@@ -1,7 +1,8 @@
+import type { Dialect } from "../../dialects/dialect.ts";
 import type { ClientState, KeptTexts } from "../../dialects/kept-texts.ts";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import { KeysUnreadableError } from "../../keys/key-cache.ts";
-import type { Caller, Keyring } from "../../keys/keyring.ts";
+import type { Caller } from "../../keys/keyring.ts";
 import type { Exchange, Stage } from "./exchange.ts";
 
 // `Bearer Bearer KEY` is what the predecessor's README taught people to type.
@@ -36,13 +37,15 @@ export function authenticate(exchange: Exchange): Authenticated | Promise<Authen
   const { http, dialect, gateway } = exchange;
   const keys = presentedKeys(http.headers, dialect.keyHeaders);
   if (keys.length === 0) {
-    throw unauthorized("no API key given; send it as `Authorization: Bearer KEY`");
+    const [header] = dialect.keyHeaders;
+    const form = header === "authorization" ? "Authorization: Bearer KEY" : `${header}: KEY`;
+    throw unauthorized(`no API key given; send it as \`${form}\``, dialect);
   }
   for (const key of keys) {
     const caller = gateway.keyring.find(key);
     if (caller) return authenticated(exchange, caller);
   }
-  return lookUp(keys, gateway.keyring).then((caller) => authenticated(exchange, caller));
+  return lookUp(keys, exchange).then((caller) => authenticated(exchange, caller));
 }
 
 function authenticated(exchange: Exchange, caller: Caller): Authenticated {
@@ -52,18 +55,18 @@ function authenticated(exchange: Exchange, caller: Caller): Authenticated {
   return client;
 }
 
-async function lookUp(keys: readonly string[], keyring: Keyring): Promise<Caller> {
+async function lookUp(keys: readonly string[], { dialect, gateway }: Exchange): Promise<Caller> {
   let unreadable: KeysUnreadableError | undefined;
   for (const key of keys) {
     try {
-      const caller = await keyring.lookUp(key);
+      const caller = await gateway.keyring.lookUp(key);
       if (caller) return caller;
     } catch (error) {
       if (!(error instanceof KeysUnreadableError)) throw error;
       unreadable = error;
     }
   }
-  if (!unreadable) throw unauthorized("the API key is not one of this gateway's");
+  if (!unreadable) throw unauthorized("the API key is not one of this gateway's", dialect);
   const { retryAfterMs } = unreadable;
   const message = "the gateway can't look up the API key at the moment; try again soon";
   throw new GatewayError("overloaded", message, { cause: unreadable, retryAfterMs });
@@ -86,8 +89,9 @@ function presentedKeys(headers: Headers, names: readonly string[]): string[] {
   return keys;
 }
 
-function unauthorized(message: string): GatewayError {
-  return new GatewayError("invalid_api_key", message, { headers: { "www-authenticate": "Bearer" } });
+function unauthorized(message: string, { keyHeaders }: Dialect): GatewayError {
+  const headers = keyHeaders.includes("authorization") ? { "www-authenticate": "Bearer" } : {};
+  return new GatewayError("invalid_api_key", message, { headers });
 }
 
 function day(time: number): string {
