@@ -8,6 +8,9 @@ import type { Endpoint } from "./endpoint.ts";
 /** What may be wrong with a request that takes a body, and with one that takes none. */
 const WITH_BODY = [400, 401, 403, 404, 408, 413, 415, 429, 500, 502, 503, 504];
 const WITHOUT_BODY = [401, 403];
+const FURTHER_FIELDS =
+  "Fields that are not listed here travel on to the upstream; those it can't honour are named in `x-modelyard-ignored` or refused.";
+const LIST = new Intl.ListFormat("en");
 
 /** Describes the endpoints in OpenAPI 3.1, for people and programs. */
 export function describeApi(endpoints: readonly Endpoint[]) {
@@ -24,42 +27,57 @@ export function describeApi(endpoints: readonly Endpoint[]) {
     info: {
       title: "Modelyard",
       version,
-      description: "The APIs of OpenAI and Anthropic in front of many AI upstreams.",
+      description: `The APIs of ${LIST.format(dialects.map(({ name }) => name))} in front of many AI upstreams.`,
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     // Relative to this document's own address: the gateway may lie below a path that a proxy strips.
     servers: [{ url: "." }],
-    security: [{ bearer: [] }, { header: [] }],
     paths,
     components: {
       schemas: Object.fromEntries(dialects.map((dialect) => [nameOf(dialect), dialect.errorSchema])),
-      securitySchemes: {
-        bearer: { type: "http", scheme: "bearer" },
-        header: { type: "apiKey", in: "header", name: "x-api-key" },
-      },
+      securitySchemes: Object.fromEntries(
+        dialects
+          .flatMap(({ keyHeaders }) => keyHeaders)
+          .map((header) => [schemeOf(header), keySentIn(header)]),
+      ),
     },
   };
 }
 
+/** The name of a header's security scheme: the header, or `bearer`. */
+function schemeOf(header: string): string {
+  return header === "authorization" ? "bearer" : header;
+}
+
+function keySentIn(header: string): object {
+  if (header === "authorization") return { type: "http", scheme: "bearer" };
+  return { type: "apiKey", in: "header", name: header };
+}
+
 function operation(
   endpoint: Endpoint,
-  { summary, description, parameters, body, answer }: OperationDocument,
+  { body, answer, ...document }: OperationDocument,
   nameOf: (dialect: Dialect) => string,
 ): object {
   if (endpoint.auth === "none") {
     const failed = endpoint.unavailable && { 503: endpoint.unavailable };
-    return { tags: ["Probes"], summary, security: [], responses: { 200: answer, ...failed } };
+    return { tags: ["Without a key"], ...document, security: [], responses: { 200: answer, ...failed } };
   }
   const { dialect, path, others = [] } = endpoint;
+  const served = [dialect, ...others.map((other) => other.dialect)];
   const statuses = body ? WITH_BODY : path.endsWith("/*") ? [...WITHOUT_BODY, 404] : WITHOUT_BODY;
+  const words = [
+    ...(document.description === undefined ? [] : [document.description]),
+    ...(body ? [FURTHER_FIELDS] : []),
+    ...others.map((other) => formOf(other.dialect)),
+  ];
   return {
     tags: ["API"],
-    summary,
-    ...(description !== undefined && {
-      description: `${description} Fields that are not listed here travel on to the upstream; those it can't honour are named in \`x-modelyard-ignored\` or refused.`,
-    }),
-    ...(others.length > 0 && { description: others.map(({ dialect: other }) => formOf(other)).join(" ") }),
-    ...(parameters && { parameters }),
+    ...document,
+    ...(words.length > 0 && { description: words.join(" ") }),
+    security: [...new Set(served.flatMap(({ keyHeaders }) => keyHeaders))].map((header) => ({
+      [schemeOf(header)]: [],
+    })),
     ...(body && { requestBody: { required: true, content: { "application/json": body } } }),
     responses: { 200: answer, ...failures(statuses, dialect, nameOf(dialect)) },
   };

@@ -148,7 +148,9 @@ function form({ path, method, operation }, { base, key }) {
     }
     url.pathname = url.pathname.replace(/\/$/, "") + target;
     const headers = new Headers(body ? { "content-type": "application/json" } : {});
-    if (security?.length !== 0 && key.value !== "") headers.set("authorization", `Bearer ${key.value}`);
+    const [scheme] = Object.keys(security[0] ?? {});
+    if (scheme === "bearer" && key.value !== "") headers.set("authorization", `Bearer ${key.value}`);
+    else if (scheme && key.value !== "") headers.set(scheme, key.value);
     const request = new Request(url, { method: method.toUpperCase(), headers, body: body?.value });
     void send(request, output, leaving.signal);
   };
