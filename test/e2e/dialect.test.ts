@@ -43,8 +43,17 @@ test("a whole answer has the dialect's form, with the gateway's headers and its 
   const response = await telegram({ to: "hello", say: "Hi" });
   expect([response.status, await response.json()]).toEqual([200, { said: "Hello, world" }]);
   expect(response.headers.get("x-modelyard-upstream")).toBe("scripted");
+  expect(response.headers.get("x-modelyard-usage")).toBe("upstream");
+  expect(response.headers.get("x-telegraph-request")).toBe("one");
   expect(Number(response.headers.get("x-telegrams-left"))).toBeGreaterThan(0);
   expect(response.headers.has("x-ratelimit-remaining-requests")).toBe(false);
+});
+
+test("its own answer headers can be read by pages in browsers", async () => {
+  const response = await telegram({ to: "hello", say: "Hi" });
+  const exposed = response.headers.get("access-control-expose-headers")?.split(", ");
+  expect(exposed).toContain("x-telegrams-left");
+  expect(exposed).toContain("x-telegraph-request");
 });
 
 test("a streamed answer is written in its frames, and so is the failure that ends one", async () => {

@@ -1,3 +1,4 @@
+import type { CountedUsage } from "../../src/answer/answer-event.ts";
 import { readAll } from "../../src/answer/read-all.ts";
 import { Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
@@ -25,6 +26,8 @@ export const telegraph: Dialect = {
   name: "Telegraph",
   keyHeaders: ["x-telegraph-key"],
   forwardedHeaders: ["x-telegraph-line"],
+  requestIdHeader: "x-telegraph-request",
+  exposedHeaders: "x-telegraph-request, x-telegrams-left",
   errorSchema: { type: "object", properties: { trouble: { type: "string" } } },
   error: (error, request) => ({
     status: error.status === 503 ? 529 : error.status,
@@ -57,8 +60,12 @@ export const telegraph: Dialect = {
       }),
       async collect(answer) {
         let said = "";
-        await readAll(answer, (event) => (said += event.type === "text" ? event.text : ""));
-        return { body: { said }, usage: undefined };
+        let usage: CountedUsage | undefined;
+        await readAll(answer, (event) => {
+          if (event.type === "text") said += event.text;
+          if (event.type === "usage") usage = event;
+        });
+        return { body: { said }, usage };
       },
     },
   ],
