@@ -38,18 +38,12 @@ const READERS: { readonly [name in keyof Said]: (said: Said[name]) => ChatEvent[
 };
 
 /** The answer in a body. One that ends before its event `end` has no finish, which makes it a failure. */
-export async function* eventsOf(body: ReadableStream<Uint8Array>, signal: AbortSignal): ChatStream {
-  try {
-    for await (const { event, data } of sse(body)) {
-      const said = parsed(data);
-      if (event === "error") throw errorFromBody(said);
-      yield* read(event, said);
-      if (event === "end") return;
-    }
-  } catch (cause) {
-    signal.throwIfAborted();
-    if (UpstreamError.is(cause)) throw cause;
-    throw new UpstreamError("truncated", "the connection broke within the answer", { cause });
+export async function* eventsOf(body: ReadableStream<Uint8Array>): ChatStream {
+  for await (const { event, data } of sse(body)) {
+    const said = parsed(data);
+    if (event === "error") throw errorFromBody(said);
+    yield* read(event, said);
+    if (event === "end") return;
   }
 }
 

@@ -30,7 +30,7 @@ export default definePlugin({
       async chat(request, call) {
         const response = await post(call, { ...to("/chat"), body: bodyOf(request, thoughts, call) });
         if (!response.body) throw new UpstreamError("bad-response", "the answer has no body");
-        return eventsOf(response.body, call.signal);
+        return eventsOf(response.body);
       },
     };
   },

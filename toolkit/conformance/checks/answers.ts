@@ -30,7 +30,9 @@ async function finish(harness: Harness): Promise<void> {
     const reasons = finishes.map(({ reason }) => reason).join(", ");
     if (reasons === "length") continue;
     const seen = error === undefined ? quoted(reasons) : "nothing, because the answer failed";
-    throw new RuleViolation(`the upstream finished with \`length\`, ${form(stream)} the plugin with ${seen}`);
+    throw new RuleViolation(
+      `the upstream finished with \`length\`, ${form(stream)} the plugin finished with ${seen}`,
+    );
   }
 }
 
