@@ -139,6 +139,12 @@ export const WIRE: readonly Mutant[] = [
   mutant("a parameter is dropped", "3.4 fields", "dropped without notice: seed", [
     ["{ ...request, greeting }", "{ ...request, seed: undefined, greeting }"],
   ]),
+  mutant("the option of the usage chunk is refused", "3.10 usage-option", "include_usage` was reported", [
+    [
+      "{ ...request, greeting }",
+      "{ ...request, ...(request['stream_options'] != null && { stream_options: call.ignored('stream_options', 'unknown') }), greeting }",
+    ],
+  ]),
   mutant("a parameter is changed", "3.5 values", "0.25 didn't reach", [
     [
       "{ ...request, greeting }",

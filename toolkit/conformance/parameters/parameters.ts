@@ -16,10 +16,12 @@ export const PARAMETERS: readonly Check[] = [
   { rule: "3.2 plain-tool-calls", scenarios: ["tools"], run: (harness) => toolCalls(harness, false) },
   { rule: "3.3 messages", scenarios: ["text"], run: messages },
   { rule: "3.4 fields", scenarios: ["text"], run: fields },
+
   { rule: "3.5 values", scenarios: ["text"], run: values },
   { rule: "3.6 digits", scenarios: ["tools"], run: digits },
   { rule: "3.8 same-id", scenarios: ["tools", "same-id"], run: sameId },
   { rule: "3.9 open-call", scenarios: ["tools", "open-call"], run: openCall },
+  { rule: "3.10 usage-option", scenarios: ["text"], run: usageOption },
 ];
 
 async function toolCalls(harness: Harness, stream: boolean): Promise<void> {
@@ -105,6 +107,14 @@ async function arrivalOf(play: Play, name: ChatField, wanted: readonly string[])
     holds(delivery.received, value) && ![without, again].some(({ received }) => holds(received, value));
   if (wanted.length > 0 && wanted.every(isNew)) return "arrived";
   return arrivalIn(delivery.received, [without.received, again.received]);
+}
+
+async function usageOption(harness: Harness): Promise<void> {
+  await harness.play("text", async (play) => {
+    const delivery = await deliver(play, { stream: true, stream_options: { include_usage: true } });
+    if (!isReported("stream_options", delivery)) return;
+    throw new RuleViolation("`stream_options.include_usage` was reported, which the gateway itself honours");
+  });
 }
 
 async function values(harness: Harness): Promise<string> {

@@ -181,4 +181,9 @@ export const ANSWER_RULES = {
     why: "the gateway rejects a call with invalid arguments; a repaired one would run with arguments that the model didn't give",
     part: "tools-and-parameters",
   },
+  "3.10 usage-option": {
+    title: "`stream_options.include_usage` is neither reported as ignored nor refused",
+    why: "the gateway itself gives the usage chunk; a client would be told that it gets none",
+    part: "tools-and-parameters",
+  },
 } as const satisfies Record<string, RuleText>;

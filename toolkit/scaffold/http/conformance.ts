@@ -10,6 +10,7 @@ export default httpFixtures({
     end: finish,
     tokens: { read: usage.input, written: usage.output },
   }),
+  handled: { stream_options: "the gateway itself gives the usage chunk" },
   unsupported: {
     tools: "the upstream knows no tools",
     reasoning: "the upstream gives no reasoning",

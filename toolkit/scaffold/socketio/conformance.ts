@@ -9,6 +9,7 @@ const KEY = "key-for-tests-0123456789";
 const fixtures: Fixtures = {
   model: "small",
   upstream: start,
+  handled: { stream_options: "the gateway itself gives the usage chunk" },
   unsupported: {
     tools: "the upstream knows no tools",
     reasoning: "the upstream gives no reasoning",

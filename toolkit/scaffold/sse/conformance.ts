@@ -17,6 +17,7 @@ export default httpFixtures({
     return [...before.map((each) => piece({ text: each })), piece({ text: last, end: finish, tokens })];
   },
   failure: (errorMessage) => piece({ error: errorMessage }),
+  handled: { stream_options: "the gateway itself gives the usage chunk" },
   unsupported: { tools: "the upstream knows no tools", reasoning: "the upstream gives no reasoning" },
 });
 
