@@ -67,7 +67,8 @@ function createApp(answerer: RequestHandler, endpoints: readonly Endpoint[]): El
     return answerer.answer(request);
   };
   // Before the routes: a hook applies only to those that are registered after it.
-  app.onError((context) => (context.code === "NOT_FOUND" ? answer(context) : undefined));
+  // `async`, else Elysia guesses by the hook's text that it needn't await it, and sets the status 404.
+  app.onError(async (context) => (context.code === "NOT_FOUND" ? await answer(context) : undefined));
   // Elysia only serves: it neither parses bodies nor sets headers, so that streams go out as we made them. Its routes
   // make Bun match known paths natively; which endpoint answers is the answerer's decision, because Elysia 1.4.30 looks
   // for the path from the URL's eleventh character on, and so misreads it when the host's name is shorter than four.
