@@ -24,8 +24,8 @@ function score(asked: string, candidate: string): number {
   const allowed = Math.max(1, Math.floor(Math.max(asked.length, candidate.length) / 3)) + 1;
   const near = distance(asked, candidate) / allowed;
   const shorter = Math.min(asked.length, candidate.length);
-  const within = shorter >= 3 && (candidate.includes(asked) || asked.includes(candidate));
-  return within ? Math.min(near, 0.9) : near;
+  const contains = shorter >= 3 && (candidate.includes(asked) || asked.includes(candidate));
+  return contains ? Math.min(near, 0.9) : near;
 }
 
 /** Returns the optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours. */

@@ -40,7 +40,7 @@ const BODY_IDLE_MS = 30_000;
 const BODY_TOTAL_MS = 5 * 60_000;
 
 /** A valid configuration with loaded plugins and checked options; no upstream is open yet. */
-export interface Plan {
+export interface StartupPlan {
   readonly settings: Settings;
   readonly upstreams: readonly PlannedUpstream[];
   /** Optional upstreams whose plugins can't be loaded. */
@@ -59,7 +59,7 @@ export interface BuiltGateway extends Gateway {
 }
 
 /** Loads the plugins and the prices, and checks the plugins' options. Throws a ConfigError with every mistake of the file. */
-export async function plan(config: LoadedConfig): Promise<Plan> {
+export async function plan(config: LoadedConfig): Promise<StartupPlan> {
   const { settings, directory } = config;
   const { problems: found, ...planned } = await planUpstreams(config);
   const { prices, problems: mispriced } = await loadPrices(
@@ -76,14 +76,14 @@ export async function plan(config: LoadedConfig): Promise<Plan> {
  * caller: its tables take half a second to load, and one does for all gateways of a process.
  */
 export async function build(
-  plan: Plan,
-  around: HostDeps,
-  tokens = new TokenCounter(around.log),
+  plan: StartupPlan,
+  deps: HostDeps,
+  tokens = new TokenCounter(deps.log),
 ): Promise<BuiltGateway> {
   const { settings } = plan;
-  const { log, storage, redactor } = around;
+  const { log, storage, redactor } = deps;
   for (const secret of plan.secrets) redactor.addLasting(secret);
-  const opened = await openUpstreams(plan, around);
+  const opened = await openUpstreams(plan, deps);
   const upstreams = opened.byId;
   const catalog = new ModelCatalog(upstreams.values(), log);
   const routes = new RouteTable(settings.routes, upstreams, (upstream, model) =>
@@ -91,12 +91,12 @@ export async function build(
   );
   const snapshot = await storage.keys.snapshot();
   const { limits: defaults } = settings.key_defaults;
-  const made = new KeyCache(snapshot, { source: storage.keys, defaults, log });
+  const keyCache = new KeyCache(snapshot, { source: storage.keys, defaults, log });
   const ledger = new Ledger(storage.ledger, { log, retention: settings.storage.retention });
   const settlements = new PendingSettlements(log);
   return {
     limits: limitsOf(settings),
-    keyring: keyringOf(settings, made, around),
+    keyring: keyringOf(settings, keyCache, deps),
     upstreams,
     catalog,
     routes,
@@ -109,8 +109,8 @@ export async function build(
     bodies: new ByteBudget(settings.server.max_bodies),
     cache: openResponseCache(settings.cache),
     kept: openTextStore(settings.responses),
-    calls: new InFlightRequests(),
-    limiter: await limiterOf(settings, snapshot, around),
+    inFlight: new InFlightRequests(),
+    limiter: await limiterOf(settings, snapshot, deps),
     upstreamLimiter: new RateLimiter({ onLeak: (upstream) => reportForgotten(log, { upstream }) }),
     budgets: new Budgets({
       spentSince: (key, since) => storage.ledger.spentSince(key, since),
@@ -127,22 +127,22 @@ export async function build(
     log,
     redact: redactor.message,
     start() {
-      made.watch();
+      keyCache.watch();
       return opened.start();
     },
-    close: () => closeAll({ opened, made, settlements, ledger }),
+    close: () => closeAll({ opened, keyCache, settlements, ledger }),
   };
 }
 
-interface Closed {
+interface Closables {
   readonly opened: OpenUpstreams;
-  readonly made: KeyCache;
+  readonly keyCache: KeyCache;
   readonly settlements: PendingSettlements;
   readonly ledger: Ledger;
 }
 
-async function closeAll({ opened, made, settlements, ledger }: Closed): Promise<void> {
-  made.close();
+async function closeAll({ opened, keyCache, settlements, ledger }: Closables): Promise<void> {
+  keyCache.close();
   // In parallel to the counting, which may take long: late clean-ups at upstreams cost money.
   const closed = opened.close();
   await settlements.settled();
@@ -155,12 +155,12 @@ async function closeAll({ opened, made, settlements, ledger }: Closed): Promise<
 
 function keyringOf(
   { keys, key_defaults: { limits: defaults } }: Settings,
-  made: KeyCache,
+  keyCache: KeyCache,
   { redactor }: HostDeps,
 ): Keyring {
   return new Keyring({
     configured: keys.map(storedKey),
-    made,
+    made: keyCache,
     defaults,
     onFirstUse: (key) => redactor.addLasting(key),
   });

@@ -46,7 +46,7 @@ export interface Gateway {
   readonly metrics: RequestMetrics;
   /** Tokens reserved for an answer whose request doesn't bound it. */
   readonly outputEstimate: number;
-  readonly calls: InFlightRequests;
+  readonly inFlight: InFlightRequests;
   readonly tokens: TokenCounter;
   /** Caches response headers, most of which repeat. */
   readonly headers: HeadersCache;

@@ -111,16 +111,16 @@ async function stop(
   hurried: Promise<void>,
 ): Promise<void> {
   log.info("shutting down; a second signal ends running requests at once", {
-    running: gateway.calls.running,
+    running: gateway.inFlight.running,
   });
   const end = performance.now() + drain;
   let lastWords = LAST_WORDS_MS;
   void hurried.then(() => (lastWords = HURRIED_WORDS_MS));
-  const drained = gateway.calls.drain();
+  const drained = gateway.inFlight.drain();
   await Promise.race([drained, Bun.sleep(drain), hurried]);
-  if (gateway.calls.running > 0) {
-    log.warn("ending requests that took longer than server.drain", { running: gateway.calls.running });
-    gateway.calls.abort(new GatewayError("shutting_down", "this gateway is shutting down"));
+  if (gateway.inFlight.running > 0) {
+    log.warn("ending requests that took longer than server.drain", { running: gateway.inFlight.running });
+    gateway.inFlight.abort(new GatewayError("shutting_down", "this gateway is shutting down"));
     await Promise.race([drained, Bun.sleep(lastWords)]);
   }
   // A request counts as ended before its last bytes were sent.

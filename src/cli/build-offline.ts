@@ -1,4 +1,4 @@
-import type { BuiltGateway, Plan } from "../build-gateway.ts";
+import type { BuiltGateway, StartupPlan } from "../build-gateway.ts";
 import { build } from "../build-gateway.ts";
 import type { GatewayLogger } from "../log.ts";
 import { createLogger } from "../log.ts";
@@ -12,7 +12,7 @@ export interface OfflineGateway {
 }
 
 /** Opens the upstreams of a plan without network and without writing anything. Throws as `build` does. */
-export async function buildOffline(planned: Plan): Promise<OfflineGateway> {
+export async function buildOffline(planned: StartupPlan): Promise<OfflineGateway> {
   const redactor = new Redactor();
   const log = createLogger({ log: "pretty", level: "warn", redact: redactor.redact });
   const deps = { log, storage: openTemporaryStorage(), redactor, fetchWithin: () => noNetwork };

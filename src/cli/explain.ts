@@ -3,7 +3,7 @@ import { proxyResolver, httpClient } from "../../config/environment.ts";
 import { configPath, loadConfig } from "../../config/load.ts";
 import type { LimitSettings, Settings } from "../../config/settings.ts";
 import { GatewayError } from "../errors/gateway-error.ts";
-import type { BuiltGateway, Plan } from "../build-gateway.ts";
+import type { BuiltGateway, StartupPlan } from "../build-gateway.ts";
 import { build, plan } from "../build-gateway.ts";
 import { createLogger, flushLog } from "../log.ts";
 import { upstreamFetch } from "../host/upstream-fetch.ts";
@@ -68,7 +68,7 @@ interface ExplainedRequest {
 
 async function describeCaller(
   name: string | undefined,
-  { settings }: Plan,
+  { settings }: StartupPlan,
   directory: string,
 ): Promise<Omit<ExplainedRequest, "model">> {
   if (name === undefined) {
@@ -84,7 +84,7 @@ async function describeCaller(
 
 async function explainRequest(
   request: ExplainedRequest,
-  { settings }: Plan,
+  { settings }: StartupPlan,
   gateway: BuiltGateway,
 ): Promise<number> {
   const { model, caller } = request;

@@ -64,7 +64,7 @@ export class GatewayError extends Error {
 
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = "RequestError";
+    this.name = "GatewayError";
     this.code = code;
     this.param = options.param;
     const comesBack = ERROR_CODES[code] === 429 || ERROR_CODES[code] === 503;

@@ -4,7 +4,7 @@ import type { GatewayLogger } from "../log.ts";
 import type { OpenUpstream } from "../targets/open-upstream.ts";
 import type { Redactor } from "../secrets/redactor.ts";
 import type { Storage } from "../storage/storage.ts";
-import { Scope, within } from "./scope.ts";
+import { Scope, withTimeout } from "./scope.ts";
 
 // open() neither uses the network nor writes, so one that takes this long hangs.
 const OPEN_DEADLINE_MS = 10_000;
@@ -49,7 +49,7 @@ export async function openUpstream(planned: PlannedUpstream, deps: HostDeps): Pr
   };
   try {
     const opening = plugin.open(options as never, host);
-    const opened = await within<unknown>(OPEN_DEADLINE_MS, opening, OPEN_ADVICE);
+    const opened = await withTimeout<unknown>(OPEN_DEADLINE_MS, opening, OPEN_ADVICE);
     const upstream = checkedUpstream(opened, plugin.name);
     const { models, timeouts, limits } = settings;
     const limited = Object.keys(limits).length > 0 ? limits : undefined;

@@ -3,7 +3,7 @@ import type { UpstreamPlugin } from "../contract/index.ts";
 import { importProblem } from "./import-problem.ts";
 import { locate } from "./locate.ts";
 import { PluginError } from "./plugin-error.ts";
-import { within } from "./scope.ts";
+import { withTimeout } from "./scope.ts";
 import { provideSpecifiers } from "./specifiers.ts";
 
 const API_VERSION = 1;
@@ -25,7 +25,7 @@ async function defaultExport(file: string): Promise<unknown> {
   const loading = import(file) as Promise<{ readonly default?: unknown }>;
   const advice = ": nothing may be waited for at a file's top level; what waits belongs in start()";
   try {
-    return (await within(LOAD_DEADLINE_MS, loading, advice)).default;
+    return (await withTimeout(LOAD_DEADLINE_MS, loading, advice)).default;
   } catch (cause) {
     const { message, hint } = importProblem(cause);
     throw new PluginError(`the plugin ${file} can't be loaded: ${message}`, { hint, cause });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { createLogger } from "../log.ts";
-import { Scope, within } from "./scope.ts";
+import { Scope, withTimeout } from "./scope.ts";
 
 const log = createLogger({
   log: "json",
@@ -24,6 +24,6 @@ test("clean-ups run once, the last first, and one that fails keeps none back", a
 });
 
 test("what takes too long is an error", async () => {
-  await expect(within(5, new Promise(() => undefined))).rejects.toThrow("longer than");
-  expect(await within(1_000, "in time")).toBe("in time");
+  await expect(withTimeout(5, new Promise(() => undefined))).rejects.toThrow("longer than");
+  expect(await withTimeout(1_000, "in time")).toBe("in time");
 });

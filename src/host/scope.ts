@@ -27,7 +27,7 @@ export class Scope {
   async #run(): Promise<void> {
     for (let cleanup = this.#cleanups.pop(); cleanup; cleanup = this.#cleanups.pop()) {
       try {
-        await within(CLEANUP_DEADLINE_MS, cleanup());
+        await withTimeout(CLEANUP_DEADLINE_MS, cleanup());
       } catch (error) {
         this.#log.error("clean-up failed", { error: messageOf(error) });
       }
@@ -36,7 +36,7 @@ export class Scope {
 }
 
 /** Returns the result of a promise. Rejects after `ms` with an error whose message ends with `advice`. */
-export async function within<T>(ms: number, promise: T | Promise<T>, advice = ""): Promise<T> {
+export async function withTimeout<T>(ms: number, promise: T | Promise<T>, advice = ""): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`it took longer than ${ms / 1000} s${advice}`)), ms);
   try {

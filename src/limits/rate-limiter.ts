@@ -14,7 +14,7 @@ const FEW_SUBJECTS = 64;
 
 /** Identifies a key or an upstream with its limits. */
 export interface Limited {
-  /** Unique among all, as `key alice` or `upstream openai`. */
+  /** Unique within this limiter, as `key alice` or `upstream openai`. */
   readonly id: string;
   readonly limits: LimitSettings;
 }

@@ -20,7 +20,7 @@ export interface CountedTokens {
 }
 
 /** Failures that the request itself would have, too. */
-const TOLD: ReadonlySet<ErrorCode> = new Set([
+const REQUEST_FAULTS: ReadonlySet<ErrorCode> = new Set([
   "invalid_value",
   "content_filter",
   "context_length_exceeded",
@@ -57,7 +57,7 @@ const NO_SUCH_ENDPOINT: ReadonlySet<number | undefined> = new Set([404, 405, 501
 
 function isRequestsFault(error: unknown): boolean {
   const { code, cause } = toGatewayError(error);
-  return TOLD.has(code) && !(UpstreamError.is(cause) && NO_SUCH_ENDPOINT.has(cause.status));
+  return REQUEST_FAULTS.has(code) && !(UpstreamError.is(cause) && NO_SUCH_ENDPOINT.has(cause.status));
 }
 
 class CountLoop extends FailoverLoop<NativeConversation, CountedTokens> {

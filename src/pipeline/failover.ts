@@ -263,7 +263,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
 
   /** Returns the ms until a target may be tried again, by its retry-after and its circuits. */
   #wait(target: Target): number {
-    const told = (this.#retryAt?.get(target) ?? 0) - this.call.age;
-    return Math.max(told, this.gateway.targets.wait(target));
+    const asked = (this.#retryAt?.get(target) ?? 0) - this.call.age;
+    return Math.max(asked, this.gateway.targets.wait(target));
   }
 }

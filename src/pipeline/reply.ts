@@ -125,7 +125,7 @@ async function streamed(
   answer: MeteredAnswer | Promise<MeteredAnswer>,
 ): Promise<Response> {
   const { exchange } = ticket;
-  const { limits, headers: cache } = exchange.gateway;
+  const { limits, headers: headersCache } = exchange.gateway;
   const known = answer instanceof Promise ? await answerWithin(answer, limits.earlyHeaders) : answer;
   const beat = endpoint.comment;
   const begun = new Frames(ticket, endpoint, known ?? answer);
@@ -135,7 +135,7 @@ async function streamed(
     interval: limits.heartbeat,
   });
   const headers = Object.assign(known ? headersOf(known.answer) : {}, SSE_HEADERS);
-  return new Response(body, { headers: cache.of(exchange.addHeaders(headers)) });
+  return new Response(body, { headers: headersCache.of(exchange.addHeaders(headers)) });
 }
 
 /** Prepends a piece, because Bun holds the headers back until the first piece of the body. */
@@ -174,7 +174,7 @@ type Delivered = NextAnswerBatch<DeliveredEvent>;
 /** An answer that has begun or is awaited. */
 type Begun = MeteredAnswer | Promise<MeteredAnswer>;
 
-/** The body of a stream. It ends with `[DONE]` or an error frame, and never throws. */
+/** The body of a stream. It ends with the dialect's end frame or an error frame, and never throws. */
 class Frames extends Stage<NextBatch, NextChunk> implements Chunks {
   readonly #answer: Begun;
   readonly #exchange: Exchange;

@@ -1,5 +1,5 @@
 import { version } from "../../package.json";
-import type { Plan } from "../build-gateway.ts";
+import type { StartupPlan } from "../build-gateway.ts";
 import type { Gateway } from "../gateway.ts";
 import type { KeySource } from "../keys/keyring.ts";
 import { makeKey } from "../keys/keyring.ts";
@@ -21,7 +21,7 @@ export interface KeyNotice {
  * Resolves with the key to use, and creates one if there is none: it is shown once, on the terminal and not in the log.
  * Configured keys are never shown.
  */
-export async function keyNotice({ settings }: Plan, store: KeySource): Promise<KeyNotice> {
+export async function keyNotice({ settings }: StartupPlan, store: KeySource): Promise<KeyNotice> {
   const { keys: stored } = await store.snapshot();
   if (settings.keys.length === 0 && stored.length === 0) {
     const key = await makeKey({ name: FIRST_KEY }, store);

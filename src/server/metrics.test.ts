@@ -38,7 +38,7 @@ function gatewayWith(part: Partial<MetricsSources>): MetricsSources {
     bodies: new ByteBudget(100),
     settlements: new PendingSettlements(SILENT),
     cache: undefined,
-    calls: new InFlightRequests(),
+    inFlight: new InFlightRequests(),
     ledger: { pending: 3, dropped: 0, failures: 0 },
     limiter: new RateLimiter(),
     metrics: new RequestMetrics(() => true),

@@ -13,7 +13,7 @@ export interface MetricsSources extends Pick<
   | "bodies"
   | "settlements"
   | "cache"
-  | "calls"
+  | "inFlight"
   | "catalog"
   | "limiter"
   | "routes"
@@ -44,8 +44,8 @@ export function metricsPage(_: Request, gateway: MetricsSources): Response {
   });
 }
 
-function* work({ bodies, settlements, calls, ledger }: MetricsSources): Generator<string> {
-  yield* single("modelyard_requests_in_flight", "Requests in flight.", calls.running);
+function* work({ bodies, settlements, inFlight, ledger }: MetricsSources): Generator<string> {
+  yield* single("modelyard_requests_in_flight", "Requests in flight.", inFlight.running);
   yield* single("modelyard_request_bodies_bytes", "Request bodies in memory.", bodies.used);
   yield* single("modelyard_ledger_pending_rows", "Ledger rows that are not written yet.", ledger.pending);
   yield* single(

@@ -7,8 +7,8 @@ export function liveness(): Response {
 }
 
 /** GET /health/ready: 503 once it is shutting down, so that a load balancer sends its requests elsewhere. */
-export function readiness(_: Request, { calls }: Gateway): Response {
-  if (calls.draining) return Response.json({ status: "shutting_down" }, { status: 503 });
+export function readiness(_: Request, { inFlight }: Gateway): Response {
+  if (inFlight.draining) return Response.json({ status: "shutting_down" }, { status: 503 });
   return Response.json({ status: "ok" });
 }
 

@@ -97,12 +97,12 @@ export class RequestHandler {
     const gateway = this.#gateway;
     const exchange = new Exchange({ http, path, dialect, gateway, addHeaders: this.#addExchangeHeaders });
     try {
-      if (gateway.calls.draining) throw new GatewayError("shutting_down", "this gateway is shutting down");
+      if (gateway.inFlight.draining) throw new GatewayError("shutting_down", "this gateway is shutting down");
       return await answer(await authenticate(exchange)); // 401, 403
     } catch (error) {
       const failure = this.#explain(error);
       exchange.close(failure);
-      const { attempts = 0, upstream } = exchange.stage?.admitted ?? {};
+      const { attempts = 0, upstream } = exchange.progress?.admitted ?? {};
       const headers: Record<string, string> = {};
       if (attempts > 0) headers["x-modelyard-attempts"] = String(attempts);
       if (attempts > 0 && upstream !== undefined) headers["x-modelyard-upstream"] = upstream;
@@ -114,7 +114,7 @@ export class RequestHandler {
     headers["x-request-id"] = exchange.id;
     const { requestIdHeader } = exchange.dialect;
     if (requestIdHeader !== undefined) headers[requestIdHeader] = exchange.id;
-    const { caller, admitted } = exchange.stage ?? {};
+    const { caller, admitted } = exchange.progress ?? {};
     const queuedMs = admitted?.queuedMs ?? 0;
     if (queuedMs > 0) headers["x-modelyard-queue-ms"] = String(Math.round(queuedMs));
     // Every response to a key has its remaining limits.

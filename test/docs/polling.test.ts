@@ -185,7 +185,7 @@ test.each([true, false])(
     leaving.abort();
     expect(await ended).toBeInstanceOf(Error);
     // The ticket is given only once the gateway knows that the client has gone.
-    await until(() => gateway.gateway.calls.running === 0, "the end of the call");
+    await until(() => gateway.gateway.inFlight.running === 0, "the end of the call");
     ticket.letGo();
     expect(await withinMs(cancelled, "the end of the job")).toBe("j1");
   },

@@ -63,7 +63,7 @@ beforeEach(() => {
   talker.respond = (exchange) =>
     exchange.path.endsWith("/chat/completions") ? talk(exchange) : hasNone(exchange);
 });
-afterEach(() => until(() => gateway.gateway.calls.running === 0, "the end of all calls"));
+afterEach(() => until(() => gateway.gateway.inFlight.running === 0, "the end of all calls"));
 
 function hasNone(exchange: Exchange): void {
   exchange.send(jsonAnswer({ error: { message: "no such page" } }, 404));

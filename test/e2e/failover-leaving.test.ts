@@ -93,5 +93,5 @@ test("many at once leave nothing behind", async () => {
   const took = Math.max(...(await Promise.all(leaving.map((leave) => leave()))));
   console.log(`50 left during failover at once: all ended after ${took.toFixed(1)} ms`);
   expect(gateway.calls()).toEqual({ a: 50, b: 50 });
-  expect(gateway.gateway.calls.running).toBe(0);
+  expect(gateway.gateway.inFlight.running).toBe(0);
 });

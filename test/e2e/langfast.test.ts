@@ -31,7 +31,7 @@ beforeEach(async () => {
   client = new OpenAI({ baseURL: gateway.baseURL, apiKey: gateway.key, maxRetries: 0 });
 });
 afterEach(async () => {
-  await until(() => gateway.gateway.calls.running === 0, "the end of all calls");
+  await until(() => gateway.gateway.inFlight.running === 0, "the end of all calls");
   expect(emulator.violations).toEqual([]);
   await gateway[Symbol.asyncDispose]();
   await emulator[Symbol.asyncDispose]();
@@ -151,7 +151,7 @@ test("a client that leaves, waiting or listening, is not served any longer", asy
   expect(await gone).toBeInstanceOf(APIUserAbortError);
   const stream = await client.chat.completions.create({ ...asking("#gen 1 300"), stream: true });
   for await (const _ of stream) break;
-  await until(() => gateway.gateway.calls.running === 0, "the end of both calls");
+  await until(() => gateway.gateway.inFlight.running === 0, "the end of both calls");
   emulator.script = {};
   const after = await client.chat.completions.create(asking("#gen 5 300"));
   expect(after.choices[0]?.message.content).toBe(generatedText(5, 300));

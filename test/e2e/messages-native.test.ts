@@ -282,7 +282,7 @@ describe("the cache", () => {
       await respond(exchange);
     };
     const both = [asking(body), asking(body, { "x-api-key": OTHER_KEY })];
-    await until(() => requests.length === before + 1 && stage.gateway.gateway.calls.running === 2, "both");
+    await until(() => requests.length === before + 1 && stage.gateway.gateway.inFlight.running === 2, "both");
     gate.resolve();
     const [one, other] = await Promise.all(both);
     expect([one?.cache, other?.cache, one?.text === other?.text, one?.text]).toEqual([

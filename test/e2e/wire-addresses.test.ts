@@ -192,6 +192,6 @@ describe("what is hardly HTTP", () => {
   test("half a request line, and then nothing, holds no call", async () => {
     using connection = await RawConnection.open(gateway.url);
     await connection.write("POST /v1/chat/comp");
-    expect(gateway.gateway.calls.running).toBe(0);
+    expect(gateway.gateway.inFlight.running).toBe(0);
   });
 });

@@ -150,7 +150,7 @@ test("a client that leaves with its body half sent, or right after the headers, 
       for (const leave of ["halfClose", "reset", Symbol.dispose] as const) {
         using connection = await RawConnection.open(gateway.url);
         await connection.write(rawHead(posted("", headers)));
-        await until(() => gateway.gateway.calls.running > 0, "the request to be known");
+        await until(() => gateway.gateway.inFlight.running > 0, "the request to be known");
         if (sent) await connection.write("content-length" in headers ? sent : httpChunk(sent));
         connection[leave]();
         await gateway.quiet();

@@ -5,7 +5,7 @@ import { until } from "../support/until.ts";
 import type { Respond } from "../support/wire-server.ts";
 import { whole } from "../support/wire-server.ts";
 import type { Way } from "../support/wire-upstreams.ts";
-import { answer, DIALECTS, NAMED_WAYS, startWireUpstreams } from "../support/wire-upstreams.ts";
+import { answer, WIRE_FORMATS, NAMED_WAYS, startWireUpstreams } from "../support/wire-upstreams.ts";
 
 /**
  * Connections that were used before and are dead: silent, or closed in the moment in which they are used. A request
@@ -29,7 +29,7 @@ describe.each(NAMED_WAYS)("over %s", (_, way) => {
   test("what is sent over a dead one is sent once more, by each plugin, plain and streamed", async () => {
     await using up = await startWireUpstreams(way, { authority, timeouts: TIMEOUTS });
     const { server } = up;
-    for (const dialect of DIALECTS)
+    for (const dialect of WIRE_FORMATS)
       for (const stream of [true, false])
         for (const death of DEATHS) {
           server.respond = (request, socket) => void socket.write(answer(request));

@@ -153,7 +153,7 @@ test("a stream that is cut at any byte fails for the official client, and only t
   console.log(`${cuts.length} cuts of Messages: ${laundered.length} laundered, ${lost.length} lost`);
   expect({ laundered, lost, flawed }).toEqual({ laundered: [], lost: [], flawed: [] });
   expect(stage.played).toBe(cuts.length);
-  expect(gateway.gateway.gateway.calls.running).toBe(0);
+  expect(gateway.gateway.gateway.inFlight.running).toBe(0);
 }, 240_000);
 
 function everyByte(recording: Recording, breaks: readonly Break[]): Cut[] {

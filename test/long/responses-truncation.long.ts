@@ -89,7 +89,7 @@ test("a stream that is cut at any byte ends with an error and response.failed, a
   });
   console.log(`${cuts.length} cuts of Responses: ${broken} broke off, ${wrong.length} told wrongly`);
   expect(wrong).toEqual([]);
-  expect([stage.played, gateway.gateway.calls.running]).toEqual([cuts.length, 0]);
+  expect([stage.played, gateway.gateway.inFlight.running]).toEqual([cuts.length, 0]);
 }, 240_000);
 
 function everyByte(recordings: readonly Recording[], breaks: readonly Break[]): Cut[] {

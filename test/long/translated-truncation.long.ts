@@ -38,7 +38,7 @@ test.each(TRANSLATED.map((answer) => [answer.name, answer] as const))(
     }
     console.log(`${answer.name}: ${cuts} cuts, ${flaws.length} flaws`);
     expect(flaws).toEqual([]);
-    expect(gateway.gateway.calls.running).toBe(0);
+    expect(gateway.gateway.inFlight.running).toBe(0);
   },
   120_000,
 );

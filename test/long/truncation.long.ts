@@ -77,7 +77,7 @@ async function expectHonest(cuts: readonly Cut[], { stream, timeouts }: Way): Pr
   );
   expect({ laundered, lost, flawed }).toEqual({ laundered: [], lost: [], flawed: [] });
   expect(stage.played).toBe(cuts.length);
-  expect(gateway.gateway.calls.running).toBe(0);
+  expect(gateway.gateway.inFlight.running).toBe(0);
 }
 
 /** The fault upstream's side of many requests at once: each plays the cut that its prompt names. */

@@ -167,7 +167,7 @@ describe("an answer that was given", () => {
     Bun.gc(true);
     const before = process.memoryUsage().rss;
     const idlers = Array.from({ length: 50 }, () => connecting(other, body, { reads: false }));
-    await until(() => other.gateway.calls.running === idlers.length, "all who don't read");
+    await until(() => other.gateway.inFlight.running === idlers.length, "all who don't read");
     const again = await other.chat(body);
     expect(again.headers.get("x-modelyard-cache")).toBe("hit");
     expect(await hashOf(again)).toBe(first);
@@ -176,7 +176,7 @@ describe("an answer that was given", () => {
     // Written for all of them whether they read or not, it would be 1200.
     expect(grown).toBeLessThan(700);
     for (const idler of idlers) idler.leave();
-    await until(() => other.gateway.calls.running === 0, "the end of all calls");
+    await until(() => other.gateway.inFlight.running === 0, "the end of all calls");
   }, 30_000);
 });
 

@@ -106,7 +106,7 @@ function quiet(langfast: LangfastGateway): Promise<void> {
   return until(() => {
     const { sockets, credentials } = langfast.status();
     const leases = credentials.credentials.reduce((sum, credential) => sum + credential.leases, 0);
-    return [gateway.calls.running, gateway.bodies.used, sockets.runs, credentials.waiting, leases].every(
+    return [gateway.inFlight.running, gateway.bodies.used, sockets.runs, credentials.waiting, leases].every(
       (left) => left === 0,
     );
   }, "the end of all calls, bodies, runs and leases");

@@ -146,7 +146,7 @@ async function leaveWhen(
 /** Nothing is left of any request: no call, no body, no connection to the upstream. */
 function quiet({ gateway }: RunningGateway, upstream: FaultUpstream): Promise<void> {
   return until(
-    () => gateway.calls.running === 0 && gateway.bodies.used === 0 && upstream.connections === 0,
+    () => gateway.inFlight.running === 0 && gateway.bodies.used === 0 && upstream.connections === 0,
     "the end of all calls, bodies and connections",
   );
 }

@@ -47,7 +47,7 @@ async function startShared(upstream: FaultUpstream, cache: string) {
 
 /** Resolves when so many requests are being answered. */
 function running(gateway: RunningGateway, count: number): Promise<void> {
-  return until(() => gateway.gateway.calls.running === count, `${count} requests that are answered`);
+  return until(() => gateway.gateway.inFlight.running === count, `${count} requests that are answered`);
 }
 
 /** The frames of an answer of so many pieces of this many bytes, without its end. */
@@ -298,7 +298,7 @@ describe("a call that is shared", () => {
       { yaml: "cache: { mode: all }\n" },
     );
     const streams = await Promise.all([gateway.chat(STREAMED), gateway.chat(STREAMED)]);
-    gateway.gateway.calls.abort(new GatewayError("shutting_down", "this gateway is shutting down"));
+    gateway.gateway.inFlight.abort(new GatewayError("shutting_down", "this gateway is shutting down"));
     for (const stream of streams) {
       const { data } = await readFrames(stream);
       expect(JSON.parse(data.at(-1) ?? "")).toMatchObject({ error: { code: "shutting_down" } });

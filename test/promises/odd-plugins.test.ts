@@ -98,13 +98,13 @@ describe.each([true, false])("streamed: %p;", (stream) => {
         { model, stream, messages: [{ role: "user", content: "Hi" }] },
         { signal: leaving.signal },
       );
-      await Promise.race([answer, until(() => gateway.gateway.calls.running > 0, "the call")]);
+      await Promise.race([answer, until(() => gateway.gateway.inFlight.running > 0, "the call")]);
       leaving.abort();
       await answer.then(
         (response) => response.text().catch(() => ""),
         () => "",
       );
-      await until(() => gateway.gateway.calls.running === 0, "the end of the call");
+      await until(() => gateway.gateway.inFlight.running === 0, "the end of the call");
     },
   );
 });

@@ -57,7 +57,7 @@ test("a run that breaks after any of its events fails for the official client, u
   }
   console.log(`${cuts.length} cuts of runs: ${laundered.length} laundered, ${lost.length} lost`);
   expect({ laundered, lost, flawed }).toEqual({ laundered: [], lost: [], flawed: [] });
-  expect(gateway.gateway.calls.running).toBe(0);
+  expect(gateway.gateway.inFlight.running).toBe(0);
   expect(emulator.violations).toEqual([]);
 }, 60_000);
 

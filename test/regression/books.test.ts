@@ -82,7 +82,7 @@ async function shared(name: string, count: number, whom: readonly number[]): Pro
     ...others.map(() => "follow"),
   ]);
   for (const nth of whom) await answers[nth]?.body?.cancel();
-  await until(() => gateway.gateway.calls.running === count - whom.length, "those who left to be gone");
+  await until(() => gateway.gateway.inFlight.running === count - whom.length, "those who left to be gone");
   if (whom.length === count) return;
   GATES.get(name)?.open();
   for (const [nth, answer] of answers.entries()) if (!whom.includes(nth)) await answer.text();
@@ -137,7 +137,7 @@ const RUNS: Readonly<Record<string, () => Promise<unknown>>> = {
       ask("shutdown", { model: "silent" }),
     ] as const;
     await until(() => gateway.status().running === 2, "both at the upstream");
-    gateway.gateway.calls.abort(new Error("the process ends") as never);
+    gateway.gateway.inFlight.abort(new Error("the process ends") as never);
     await running[0].text();
     await read(running[1]);
   },

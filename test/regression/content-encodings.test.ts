@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { Authority } from "../support/certificates.ts";
 import type { WireUpstreams } from "../support/wire-upstreams.ts";
-import { answer, DIALECTS, NAMED_WAYS, startWireUpstreams } from "../support/wire-upstreams.ts";
+import { answer, WIRE_FORMATS, NAMED_WAYS, startWireUpstreams } from "../support/wire-upstreams.ts";
 
 /**
  * What a server says of its answer's `content-encoding`, rightly or wrongly.
@@ -82,7 +82,7 @@ describe.each(NAMED_WAYS)("over %s", (_, way) => {
 
   test.each(READABLE)("%p over %s is read", async (value, _done, by) => {
     encode(value, by);
-    for (const { plugin } of DIALECTS)
+    for (const { plugin } of WIRE_FORMATS)
       for (const stream of [true, false])
         expect([plugin, await up.ask(plugin, stream)]).toEqual([plugin, "answered"]);
   });
@@ -91,7 +91,7 @@ describe.each(NAMED_WAYS)("over %s", (_, way) => {
     "%p over %s is an answer that can't be read, and isn't asked for again",
     async (value, _done, by) => {
       encode(value, by);
-      for (const { plugin } of DIALECTS)
+      for (const { plugin } of WIRE_FORMATS)
         for (const stream of [true, false]) {
           const before = up.server.requests.length;
           const said = await up.ask(plugin, stream);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Authority } from "../support/certificates.ts";
 import { startGateway } from "../support/gateway.ts";
 import type { WireUpstreams } from "../support/wire-upstreams.ts";
-import { answer, DIALECTS, NAMED_WAYS, startWireUpstreams } from "../support/wire-upstreams.ts";
+import { answer, WIRE_FORMATS, NAMED_WAYS, startWireUpstreams } from "../support/wire-upstreams.ts";
 
 /**
  * HTTP at its edges, as servers and what stands before them speak it.
@@ -58,7 +58,7 @@ describe.each(NAMED_WAYS)("over %s", (_, way) => {
   async function toldOf(wire: string | ((request: string) => string), stream = false): Promise<string[]> {
     const told: string[] = [];
     up.server.respond = (request, socket) => void socket.end(typeof wire === "string" ? wire : wire(request));
-    for (const { plugin } of DIALECTS) told.push(await up.ask(plugin, stream));
+    for (const { plugin } of WIRE_FORMATS) told.push(await up.ask(plugin, stream));
     return told;
   }
 
@@ -66,7 +66,7 @@ describe.each(NAMED_WAYS)("over %s", (_, way) => {
     const before = up.server.requests.length;
     const wire = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
     up.server.respond = (_request, socket) => void socket.write(wire);
-    for (const { plugin } of DIALECTS)
+    for (const { plugin } of WIRE_FORMATS)
       expect(await up.ask(plugin, false)).toMatch(/^502 .*upstream_bad_response/);
     expect(up.server.requests.length - before).toBe(3);
   });

@@ -45,11 +45,11 @@ export async function startScripted(
     ...options,
     files,
   });
-  const { calls, bodies, upstreams } = running.gateway;
+  const { inFlight, bodies, upstreams } = running.gateway;
   const status = () => upstreams.get("scripted")?.upstream.status?.() as unknown as ScriptedStatus;
   const quiet = () =>
     until(
-      () => calls.running === 0 && bodies.used === 0 && status().running === 0,
+      () => inFlight.running === 0 && bodies.used === 0 && status().running === 0,
       "the end of all calls, bodies and upstream work",
     );
   return { ...running, status, quiet, [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };

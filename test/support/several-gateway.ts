@@ -52,7 +52,7 @@ export async function startSeveral(
     calls: () => Object.fromEntries(ids.map((id) => [id, status(id).begun])),
     quiet: () =>
       until(
-        () => gateway.calls.running === 0 && ids.every((id) => status(id).running === 0),
+        () => gateway.inFlight.running === 0 && ids.every((id) => status(id).running === 0),
         "the end of all calls and of all upstreams' work",
       ),
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),

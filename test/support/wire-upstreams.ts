@@ -28,7 +28,7 @@ export const NAMED_WAYS: readonly (readonly [string, Way])[] = WAYS.map((way) =>
 ]);
 
 /** How one plugin's upstream is set up and answers. */
-export interface Dialect {
+export interface WireFormat {
   readonly plugin: string;
   /** In the address of its requests. */
   readonly path: string;
@@ -49,7 +49,7 @@ const openaiChunk = (delta: object, finish_reason: string | null) => ({
   choices: [{ index: 0, delta, finish_reason }],
 });
 
-export const DIALECTS: readonly Dialect[] = [
+export const WIRE_FORMATS: readonly WireFormat[] = [
   {
     plugin: "openai",
     path: "/chat/completions",
@@ -100,7 +100,7 @@ function isStreamed(request: string): boolean {
 
 /** A good answer to a request, in its dialect, as bytes on the wire. */
 export function answer(request: string): string {
-  const dialect = DIALECTS.find(({ path }) => request.slice(0, request.indexOf("\r\n")).includes(path));
+  const dialect = WIRE_FORMATS.find(({ path }) => request.slice(0, request.indexOf("\r\n")).includes(path));
   if (!dialect) throw new Error(`a request of no plugin's: ${request}`);
   const { plain, streamed } = dialect;
   return isStreamed(request)
@@ -129,7 +129,7 @@ export async function startWireUpstreams(way: Way, options: WireUpstreamsOptions
   const { authority, timeouts = "{}", yaml = "retry: { attempts: 1 }\n" } = options;
   const server = new WireServer(way.scheme === "https" ? authority.issue() : undefined);
   server.respond = (request, socket) => void socket.write(answer(request));
-  const upstreams = DIALECTS.map(({ plugin, options: of }) => {
+  const upstreams = WIRE_FORMATS.map(({ plugin, options: of }) => {
     const set = JSON.stringify(of(server.origin));
     return `  ${plugin}: { plugin: ${plugin}, options: ${set}, timeouts: ${timeouts} }\n`;
   });

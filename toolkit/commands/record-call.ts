@@ -2,12 +2,12 @@ import { dirname, join, resolve } from "node:path";
 import { proxyResolver } from "../../config/environment.ts";
 import { configPath, loadConfig } from "../../config/load.ts";
 import type { TimeoutSettings } from "../../config/settings.ts";
-import type { Plan } from "../../src/build-gateway.ts";
+import type { StartupPlan } from "../../src/build-gateway.ts";
 import type { Json } from "../../src/contract/index.ts";
 import { plan } from "../../src/build-gateway.ts";
 import { openUpstream } from "../../src/host/open-upstream.ts";
 import type { PlannedUpstream } from "../../src/host/open-upstream.ts";
-import { within } from "../../src/host/scope.ts";
+import { withTimeout } from "../../src/host/scope.ts";
 import { createLogger, flushLog, messageOf } from "../../src/log.ts";
 import { upstreamFetch } from "../../src/host/upstream-fetch.ts";
 import { recordingFetch } from "../capture/record-fetch.ts";
@@ -88,7 +88,7 @@ export async function recordCall(argv: readonly string[], question: RecordOption
   }
 }
 
-function plannedUpstream({ upstreams, unloadable }: Plan, id: string): PlannedUpstream {
+function plannedUpstream({ upstreams, unloadable }: StartupPlan, id: string): PlannedUpstream {
   const found = upstreams.find((upstream) => upstream.id === id);
   if (found) return found;
   const broken = unloadable.find((upstream) => upstream.id === id);
@@ -100,7 +100,7 @@ function plannedUpstream({ upstreams, unloadable }: Plan, id: string): PlannedUp
 /** Calls start(), which the list of models may require. */
 async function start({ id, upstream, timeouts }: OpenUpstream): Promise<void> {
   try {
-    await waitFor(`"${id}" to start`, within(timeouts.first_event, upstream.start?.()));
+    await waitFor(`"${id}" to start`, withTimeout(timeouts.first_event, upstream.start?.()));
   } catch (cause) {
     throw new StartupError(`the upstream "${id}" can't be started: ${messageOf(cause)}`);
   }

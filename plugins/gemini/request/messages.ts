@@ -140,14 +140,14 @@ class Conversation {
     const parts = this.#parts(message, place);
     const texts = parts.flatMap((part) => ("text" in part ? [asString(part["text"])] : []));
     const files = parts.filter((part) => !("text" in part));
-    const within = files.filter((part) => this.#isTakenWithin(part));
+    const taken = files.filter((part) => this.#isTakenWithin(part));
     const functionResponse = {
       id: answers.id,
       name: this.#context.names.toUpstream(answers.name),
       response: responseOf(texts.join("\n"), message["is_error"] === true),
-      ...(within.length > 0 && { parts: within }),
+      ...(taken.length > 0 && { parts: taken }),
     };
-    return [{ functionResponse }, ...files.filter((part) => !within.includes(part))];
+    return [{ functionResponse }, ...files.filter((part) => !taken.includes(part))];
   }
 
   /** https://ai.google.dev/gemini-api/docs/function-calling#multimodal */

@@ -1,7 +1,7 @@
 import { writeSync } from "node:fs";
 import { configPath, loadConfig } from "../../../config/load.ts";
 import type { Settings } from "../../../config/settings.ts";
-import type { Plan } from "../../build-gateway.ts";
+import type { StartupPlan } from "../../build-gateway.ts";
 import { plan } from "../../build-gateway.ts";
 import { messageOf } from "../../log.ts";
 import { budgetPeriod } from "../../limits/budget-period.ts";
@@ -78,7 +78,7 @@ async function showOnce(key: string, takeBack: () => Promise<unknown>): Promise<
 }
 
 /** Warns of the routes' models for which the key's budget in USD counts nothing. */
-async function warnOfUnpriced(grant: Grant, planned: Plan): Promise<void> {
+async function warnOfUnpriced(grant: Grant, planned: StartupPlan): Promise<void> {
   try {
     const { gateway } = await buildOffline(planned);
     for (const warning of unpricedWarnings([{ ...grant, models: grant.models ?? ["*"] }], gateway))

@@ -60,7 +60,7 @@ export class CredentialStore<C extends Json> {
     for (const retired of opened) {
       if (accounts.some(({ id }) => id === retired)) continue;
       await this.#try("the mark of an account that is no longer configured remains", () =>
-        this.#within(this.#storage.delete(ACCOUNTS + retired)),
+        this.#withTimeout(this.#storage.delete(ACCOUNTS + retired)),
       );
     }
     for (const [, { account }] of credentials) if (account !== undefined) opened.add(account);
@@ -86,7 +86,7 @@ export class CredentialStore<C extends Json> {
       for (let attempt = 0; attempt < TRIES; attempt++) {
         const ifVersion = this.#versions.get(id) ?? 0;
         const value: JsonObject = { ...record };
-        const version = await this.#within(this.#storage.set(CREDENTIALS + id, value, { ifVersion }));
+        const version = await this.#withTimeout(this.#storage.set(CREDENTIALS + id, value, { ifVersion }));
         if (version !== undefined) {
           this.#versions.set(id, version);
           return record;
@@ -105,7 +105,7 @@ export class CredentialStore<C extends Json> {
   /** Marks a configured account as retired, so that no restart opens it again. */
   async retireAccount(account: string): Promise<void> {
     await this.#try("a retired account is opened again after a restart", () =>
-      this.#within(this.#storage.set(ACCOUNTS + account, { usedUp: true })),
+      this.#withTimeout(this.#storage.set(ACCOUNTS + account, { usedUp: true })),
     );
   }
 
@@ -122,7 +122,7 @@ export class CredentialStore<C extends Json> {
   }
 
   async #read(id: string): Promise<StoredCredential<C> | undefined> {
-    const found = await this.#within(this.#storage.get(CREDENTIALS + id));
+    const found = await this.#withTimeout(this.#storage.get(CREDENTIALS + id));
     if (!found) {
       this.#versions.delete(id);
       return undefined;
@@ -133,16 +133,16 @@ export class CredentialStore<C extends Json> {
 
   async #remove(id: string): Promise<void> {
     this.#versions.delete(id);
-    await this.#within(this.#storage.delete(CREDENTIALS + id));
+    await this.#withTimeout(this.#storage.delete(CREDENTIALS + id));
   }
 
   async #names(prefix: string): Promise<readonly string[]> {
-    const keys = await this.#within(this.#storage.keys(prefix));
+    const keys = await this.#withTimeout(this.#storage.keys(prefix));
     return keys.map((key) => key.slice(prefix.length));
   }
 
   /** Bounds an operation in time. The host's signal doesn't end it, so that a closing pool can store what it knows. */
-  #within<T>(operation: Promise<T>): Promise<T> {
+  #withTimeout<T>(operation: Promise<T>): Promise<T> {
     return withDeadline(() => operation, { what: "the storage", ms: DEADLINE, clock: this.#clock });
   }
 

@@ -19,7 +19,7 @@ import type { GatewayLogger } from "../../log.ts";
 import type { CancelSource } from "../../runtime/cancel-source.ts";
 import type { RequestEstimate } from "../../usage/token-estimate.ts";
 import { estimateRequest, clampEstimate } from "../../usage/token-estimate.ts";
-import type { AdmittedRequest, Exchange, Stage } from "../intake/exchange.ts";
+import type { AdmittedRequest, Exchange, RequestProgress } from "../intake/exchange.ts";
 import { beyondBudget, beyondLimit } from "./limit-refusals.ts";
 import { outputBounds } from "../../usage/output-bounds.ts";
 import type { Held, UsageReport } from "./reservation.ts";
@@ -40,7 +40,7 @@ interface Facts extends DispatchFacts {
  */
 class Ticket<R extends ModelRequest = ModelRequest>
   extends Reservation
-  implements Stage, AdmittedRequest, DispatchContext, Subscriber
+  implements RequestProgress, AdmittedRequest, DispatchContext, Subscriber
 {
   declare protected readonly step: "admitted";
   readonly plan: Plan<R>;

@@ -45,7 +45,7 @@ export interface Held {
   readonly entry: LedgerEntry;
 }
 
-/** No content was delivered, and the upstream reported no usage. */
+/** No content was delivered, and the upstream reported no usage. The source is not `estimated`: nothing was counted. */
 export const NOTHING_USED: CountedUsage = { type: "usage", usage: {}, source: "upstream" };
 
 /**

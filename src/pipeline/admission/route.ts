@@ -13,7 +13,7 @@ import { orderTargets } from "../../targets/strategy.ts";
 import { targetName } from "../../targets/attempt-permit.ts";
 import type { Need } from "../../targets/needs.ts";
 import { missingCapability, requiredCapabilities } from "../../targets/needs.ts";
-import type { Exchange, Stage } from "../intake/exchange.ts";
+import type { Exchange, RequestProgress } from "../intake/exchange.ts";
 import type { Received } from "../intake/read.ts";
 import { shownModel } from "../intake/read.ts";
 import { servedModels } from "./served-models.ts";
@@ -27,7 +27,7 @@ export interface Choice {
 }
 
 /** A request and the targets that its caller may ask. Only `route` makes one. */
-class Plan<R extends ModelRequest = ModelRequest> implements Stage, Choice {
+class Plan<R extends ModelRequest = ModelRequest> implements RequestProgress, Choice {
   declare protected readonly step: "routed";
   readonly exchange: Exchange;
   readonly caller: Caller;

@@ -3,7 +3,7 @@ import type { ClientState, KeptTexts } from "../../dialects/kept-texts.ts";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import { KeysUnreadableError } from "../../keys/key-cache.ts";
 import type { Caller } from "../../keys/keyring.ts";
-import type { Exchange, Stage } from "./exchange.ts";
+import type { Exchange, RequestProgress } from "./exchange.ts";
 
 // `Bearer Bearer KEY` is what the predecessor's README taught people to type.
 const SCHEMES = /^(?:bearer\s+)+/i;
@@ -11,7 +11,7 @@ const SCHEMES = /^(?:bearer\s+)+/i;
 const NO_KEY = /^bearer$/i;
 
 /** A request whose caller is known. Only `authenticate` makes one. */
-class Authenticated implements Stage, ClientState {
+class Authenticated implements RequestProgress, ClientState {
   declare protected readonly step: "authenticated";
   readonly exchange: Exchange;
   readonly caller: Caller;

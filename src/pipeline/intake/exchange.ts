@@ -29,7 +29,7 @@ export interface Arrival {
 }
 
 /** The state of a request after one of the steps. */
-export interface Stage {
+export interface RequestProgress {
   readonly caller: Caller;
   /** The model as the client named it, truncated. */
   readonly shownModel?: string | undefined;
@@ -88,7 +88,7 @@ export class Exchange {
   readonly cancellation: CancelSource<GatewayError> = new CancelSource();
   readonly #addHeaders: Arrival["addHeaders"];
   readonly #started = performance.now();
-  #stage: Stage | undefined;
+  #progress: RequestProgress | undefined;
   #log: GatewayLogger | undefined;
   #gone: GatewayError | undefined;
   #forwarded: Readonly<Record<string, string>> | undefined;
@@ -102,7 +102,7 @@ export class Exchange {
     this.dialect = dialect;
     this.gateway = gateway;
     this.#addHeaders = addHeaders;
-    gateway.calls.add(this);
+    gateway.inFlight.add(this);
   }
 
   get log(): GatewayLogger {
@@ -130,14 +130,14 @@ export class Exchange {
   }
 
   /** The result of the last step. */
-  get stage(): Stage | undefined {
-    return this.#stage;
+  get progress(): RequestProgress | undefined {
+    return this.#progress;
   }
 
   /** Records a step's result for the end of the request. */
-  reached(stage: Stage): void {
-    this.#stage = stage;
-    if (this.#isTracked) stage.admitted?.trackLeak();
+  reached(progress: RequestProgress): void {
+    this.#progress = progress;
+    if (this.#isTracked) progress.admitted?.trackLeak();
   }
 
   abort(reason: GatewayError): void {
@@ -147,7 +147,7 @@ export class Exchange {
   /** Starts watching for the client's disconnect; ends at once if that has happened. */
   watch(): void {
     this.#isTracked = true;
-    this.#stage?.admitted?.trackLeak();
+    this.#progress?.admitted?.trackLeak();
     const { signal } = this.http;
     signal.addEventListener("abort", this.onClientLeft, { once: true });
     if (signal.aborted) this.onClientLeft();
@@ -174,8 +174,8 @@ export class Exchange {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#isTracked) this.http.signal.removeEventListener("abort", this.onClientLeft);
-    this.gateway.calls.delete(this);
-    const { caller, admitted } = this.#stage ?? {};
+    this.gateway.inFlight.delete(this);
+    const { caller, admitted } = this.#progress ?? {};
     admitted?.end(error, this.age);
     if (error && !admitted) this.gateway.metrics.recordRefused(error.code, caller?.name);
     this.#logAccess(error);
@@ -188,7 +188,7 @@ export class Exchange {
     const isUpstreams = UpstreamError.is(error?.cause);
     if (error && isUpstreams) this.log.debug("error message sent to the client", { error: error.message });
     const failed = error && !isUpstreams ? `request failed: ${error.message}` : "request failed";
-    const { caller, shownModel: model, admitted } = this.#stage ?? {};
+    const { caller, shownModel: model, admitted } = this.#progress ?? {};
     const facts: Partial<RequestFacts> = admitted ?? NO_FACTS;
     const { upstream, upstreamModel, attempts, cache, ignored } = facts;
     const known = admitted?.knownUsage;

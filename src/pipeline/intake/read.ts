@@ -3,7 +3,7 @@ import type { ClientState } from "../../dialects/kept-texts.ts";
 import type { ModelRequest } from "../../dialects/model-request.ts";
 import type { Caller } from "../../keys/keyring.ts";
 import type { Authenticated } from "./authenticate.ts";
-import type { Exchange, Stage } from "./exchange.ts";
+import type { Exchange, RequestProgress } from "./exchange.ts";
 import { readBody } from "./read-body.ts";
 
 const LONGEST_SHOWN = 100;
@@ -14,7 +14,7 @@ export interface BodyParser<R extends ModelRequest> {
 }
 
 /** A request whose body was read and checked. Only `read` makes one. */
-class Received<R extends ModelRequest = ModelRequest> implements Stage {
+class Received<R extends ModelRequest = ModelRequest> implements RequestProgress {
   declare protected readonly step: "received";
   readonly exchange: Exchange;
   readonly caller: Caller;
