@@ -272,6 +272,39 @@ test("upstreams are given the headers that say which API the client speaks", asy
   });
 });
 
+test("a loop with a tool goes on with what the tool gave", async () => {
+  const asks: readonly Step[] = [
+    think("I should look."),
+    say("Let me see."),
+    call(0, { id: "call:1", name: "look", arguments: '{"at":[1,2]}' }),
+    finish("tool_calls"),
+    USED,
+  ];
+  await using looping = await startScripted({ loop: [{ first: asks }, { mirror: true }, stop(), USED] });
+  const own = new Anthropic({ baseURL: looping.url, apiKey: TEST_KEY, maxRetries: 0 });
+  const tools = [{ name: "look", input_schema: { type: "object" as const } }];
+  const messages: Anthropic.MessageParam[] = [{ role: "user", content: "Look" }];
+  const first = await own.messages.stream({ model: "loop", max_tokens: 100, tools, messages }).finalMessage();
+  const use = first.content.find((block) => block.type === "tool_use");
+  expect([first.stop_reason, use?.input]).toEqual(["tool_use", { at: [1, 2] }]);
+  messages.push({ role: "assistant", content: first.content });
+  messages.push({
+    role: "user",
+    content: [{ type: "tool_result", tool_use_id: use?.id ?? "", content: "a cat" }],
+  });
+  const { content } = await own.messages.create({ model: "loop", max_tokens: 100, tools, messages });
+  const asked = JSON.parse(content[0]?.type === "text" ? content[0].text : "") as { messages: object[] };
+  expect(asked.messages).toEqual([
+    { role: "user", content: "Look" },
+    {
+      role: "assistant",
+      content: "Let me see.",
+      tool_calls: [{ id: "call_1", type: "function", function: { name: "look", arguments: '{"at":[1,2]}' } }],
+    },
+    { role: "tool", tool_call_id: "call_1", content: "a cat" },
+  ]);
+});
+
 test("leaving ends the upstream's work", async () => {
   const hanging = await startScripted({ slow: [say("a"), { hang: true }] });
   await using _ = hanging;
