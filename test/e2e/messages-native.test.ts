@@ -213,6 +213,26 @@ describe("a failure", () => {
   });
 });
 
+test("the server counts the tokens of a request as it was written, and its refusal is told in its words", async () => {
+  const count = (body: object) =>
+    fetch(`${stage.gateway.baseURL}/messages/count_tokens`, {
+      method: "POST",
+      headers: { "x-api-key": TEST_KEY, "content-type": "application/json", "anthropic-beta": "novel" },
+      body: JSON.stringify(body),
+    });
+  const { max_tokens: _, ...body } = question({ system: [{ type: "novel", n: 1 }] });
+  stage.anthropic.respond = (exchange) => answer(exchange, `{"input_tokens":4321}`);
+  const response = await count(body);
+  expect(await response.json()).toEqual({ input_tokens: 4321 });
+  const { path, headers } = stage.anthropic.requests.at(-1) ?? {};
+  expect([path, new Map(headers).get("anthropic-beta")]).toEqual(["/v1/messages/count_tokens", "novel"]);
+  expect(JSON.parse(lastBody())).toEqual({ ...body, model: SERVED });
+  const refusal = { type: "error", error: { type: "invalid_request_error", message: "system: no" } };
+  stage.anthropic.respond = (exchange) => answer(exchange, JSON.stringify(refusal), 400);
+  const refused = await count(body);
+  expect([refused.status, await refused.json()]).toMatchObject([400, refusal]);
+});
+
 test("an upstream that can't do it in the API is asked as a chat", async () => {
   await using gateway = await startGateway("upstreams: { half: { plugin: ./half.ts } }\n", {
     files: { "half.ts": HALF },
