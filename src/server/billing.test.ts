@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Caller } from "../keys/keyring.ts";
-import { subscriptionPage, usagePage } from "./billing.ts";
+import { subscriptionOf, usageOf } from "./billing.ts";
 import type { DailyUsage } from "./billing.ts";
 
 const CALLER: Caller = {
@@ -25,14 +25,13 @@ const LEDGER: DailyUsage = {
 
 async function centsOf(query: string, caller = CALLER): Promise<unknown> {
   const http = new Request(`http://localhost/dashboard/billing/usage${query}`);
-  const page = await usagePage(http, caller, LEDGER);
-  return ((await page.json()) as { total_usage: unknown }).total_usage;
+  return (await usageOf(http, caller, LEDGER))["total_usage"];
 }
 
-test("a subscription is the key's budget, or more than anybody spends", async () => {
-  const limited = subscriptionPage({ ...CALLER, budget: { usd: 20, per: "month" } });
-  expect(await limited.json()).toMatchObject({ hard_limit_usd: 20, access_until: 0 });
-  expect(await subscriptionPage(CALLER).json()).toMatchObject({ hard_limit_usd: 100_000_000 });
+test("a subscription is the key's budget, or more than anybody spends", () => {
+  const limited = subscriptionOf({ ...CALLER, budget: { usd: 20, per: "month" } });
+  expect(limited).toMatchObject({ hard_limit_usd: 20, access_until: 0 });
+  expect(subscriptionOf(CALLER)).toMatchObject({ hard_limit_usd: 100_000_000 });
 });
 
 test("usage is in cents, from the first day to the one before the last", async () => {

@@ -1,6 +1,8 @@
+import type { JsonObject } from "../contract/index.ts";
 import { jsonAnswer } from "../dialects/operation-document.ts";
 import type { Caller } from "../keys/keyring.ts";
 import type { Authenticated } from "../pipeline/intake/authenticate.ts";
+import { replyAlone } from "../pipeline/reply.ts";
 
 /** Reads a key's usage, a row for each day (as 2026-01-31). */
 export interface DailyUsage {
@@ -25,7 +27,7 @@ export const SUBSCRIPTION = {
       properties: { hard_limit_usd: { type: "number" } },
     }),
   },
-  answer: (client: Authenticated) => sent(client, subscriptionPage(client.caller)),
+  answer: (client: Authenticated) => replyAlone(client, subscriptionOf(client.caller)),
 };
 
 /** GET /dashboard/billing/usage. */
@@ -43,43 +45,35 @@ export const USAGE = {
   answer: async (client: Authenticated) => {
     const { gateway, http } = client.exchange;
     gateway.ledger.flush();
-    return sent(client, await usagePage(http, client.caller, gateway.usage));
+    return replyAlone(client, await usageOf(http, client.caller, gateway.usage));
   },
 };
 
-/** Ends the exchange with this response. */
-function sent({ exchange }: Authenticated, response: Response): Response {
-  exchange.close();
-  const headers = exchange.addHeaders({});
-  for (const name in headers) response.headers.set(name, headers[name] ?? "");
-  return response;
-}
-
 /** Returns the key's budget. */
-export function subscriptionPage({ budget, expires }: Caller): Response {
+export function subscriptionOf({ budget, expires }: Caller): JsonObject {
   const limit = budget?.usd ?? WITHOUT_LIMIT_USD;
-  return Response.json({
+  return {
     object: "billing_subscription",
     has_payment_method: true,
     soft_limit_usd: limit,
     hard_limit_usd: limit,
     system_hard_limit_usd: limit,
     access_until: expires === undefined ? 0 : Math.floor(expires / 1000),
-  });
+  };
 }
 
 /**
  * What the key has spent from `start_date` to the day before `end_date`, in cents. Days
  * are in UTC; a date that is left out, or is none, is no bound.
  */
-export async function usagePage(http: Request, { name: key }: Caller, ledger: DailyUsage): Promise<Response> {
+export async function usageOf(http: Request, { name: key }: Caller, ledger: DailyUsage): Promise<JsonObject> {
   const query = new URLSearchParams(/\?(.*)$/.exec(http.url)?.[1] ?? "");
   const [from, to] = [dayIn(query, "start_date"), dayIn(query, "end_date")];
   const since = from === undefined ? {} : { since: Date.parse(from) };
   const days = await ledger.usage({ by: "day", key, ...since });
   const asked = days.filter(({ name: day }) => (from ?? "") <= day && (to === undefined || day < to));
   const usd = asked.reduce((sum, { cost }) => sum + cost, 0);
-  return Response.json({ object: "list", total_usage: usd * 100 });
+  return { object: "list", total_usage: usd * 100 };
 }
 
 /** Parses a date, as 2026-01-31 or 2026-1-31. */
