@@ -24,7 +24,7 @@ const REQUEST = [
   "src/gateway.ts",
 ];
 
-/** Which rooms each room may import besides itself: only such as stand above it in this table, so that there is no circle. */
+/** Which rooms each room may import besides itself. Lower rooms come first; only those may be listed, so that there is no circle. */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   "src/contract": [],
   "src/runtime": [],
