@@ -73,6 +73,27 @@ export async function attempt(
   }
 }
 
+/**
+ * Makes one attempt at a target for an answer that comes whole. Rejects with an `UpstreamError`, or with the `GatewayError`
+ * that aborted the request.
+ */
+export async function unaryAttempt<Content>(
+  { target, number, permit }: Attempt,
+  { call, redact }: AttemptDeps,
+  ask: (upstream: Upstream, context: AttemptContext) => Promise<Content>,
+): Promise<{ readonly content: Content; readonly ignored: readonly string[] }> {
+  const context = new AttemptContext({ target, number, permit, profile: UNARY, call, redact });
+  try {
+    const content = await ask(target.upstream.upstream, context);
+    context.ended();
+    return { content, ignored: context.ignoredNames };
+  } catch (error) {
+    const failure = context.explain(error);
+    context.ended(failure);
+    throw failure;
+  }
+}
+
 /** Returns whether a value can be awaited; plugins may return any thenable. */
 function isPromise<T extends object>(value: T | Promise<T>): value is Promise<T> {
   return value instanceof Promise || "then" in value;

@@ -1,8 +1,7 @@
 import type { UsageSource } from "../answer/answer-event.ts";
 import type { Answer } from "../attempts/answer.ts";
-import { AttemptContext } from "../attempts/attempt-context.ts";
 import type { Attempt } from "../attempts/attempt.ts";
-import { UNARY } from "../attempts/deadlines.ts";
+import { unaryAttempt } from "../attempts/attempt.ts";
 import { UpstreamError } from "../contract/index.ts";
 import type { NativeConversation } from "../dialects/native-conversation.ts";
 import type { ErrorCode } from "../errors/gateway-error.ts";
@@ -64,23 +63,20 @@ class CountLoop extends FailoverLoop<NativeConversation, CountedTokens> {
   protected override async attempt(attempted: Attempt): Promise<Answer<CountedTokens>> {
     const { call, gateway, request } = this;
     const { target, limitPermit } = attempted;
-    const context = new AttemptContext({ ...attempted, call, redact: gateway.redact, profile: UNARY });
-    const { id, upstream } = target.upstream;
-    try {
-      if (!upstream.countTokens)
-        throw new UpstreamError("unsupported", `the upstream "${id}" counts no tokens`);
-      const counting = upstream.countTokens(request.native(target.model), context);
-      const tokens = await context.orAborted(counting);
-      if (!Number.isSafeInteger(tokens) || tokens < 0)
-        throw new UpstreamError("bad-response", "the upstream gave a count that is none");
-      context.ended();
-      limitPermit?.settle(0);
-      return answerOf(attempted, { tokens, source: "upstream" }, []);
-    } catch (error) {
-      const failure = context.explain(error);
-      context.ended(failure);
-      throw failure;
-    }
+    const { content: tokens } = await unaryAttempt(
+      attempted,
+      { call, redact: gateway.redact },
+      async (upstream, context) => {
+        if (!upstream.countTokens)
+          throw new UpstreamError("unsupported", `the upstream "${target.upstream.id}" counts no tokens`);
+        const count = await context.orAborted(upstream.countTokens(request.native(target.model), context));
+        if (!Number.isSafeInteger(count) || count < 0)
+          throw new UpstreamError("bad-response", "the upstream gave a count that is none");
+        return count;
+      },
+    );
+    limitPermit?.settle(0);
+    return answerOf(attempted, { tokens, source: "upstream" }, []);
   }
 
   /** Counting uses no tokens. */

@@ -1,9 +1,7 @@
 import { sanitizeUsage } from "../answer/sanitize-usage.ts";
 import type { Answer } from "../attempts/answer.ts";
-import { AttemptContext } from "../attempts/attempt-context.ts";
 import type { Attempt } from "../attempts/attempt.ts";
-import { attempt } from "../attempts/attempt.ts";
-import { UNARY } from "../attempts/deadlines.ts";
+import { attempt, unaryAttempt } from "../attempts/attempt.ts";
 import type { Batches, EmbedResult } from "../contract/index.ts";
 import { UpstreamError } from "../contract/index.ts";
 import type { GenerateRequest, ModelRequest, VectorRequest } from "../dialects/model-request.ts";
@@ -56,20 +54,18 @@ class VectorLoop extends FailoverLoop<VectorRequest, EmbedResult> {
   protected override async attempt(attempted: Attempt): Promise<Answer<EmbedResult>> {
     const { call, gateway, request } = this;
     const { target, limitPermit } = attempted;
-    const context = new AttemptContext({ ...attempted, call, redact: gateway.redact, profile: UNARY });
-    const { id, upstream } = target.upstream;
-    try {
-      if (!upstream.embed) throw noEmbeddings(id);
-      const result = await context.orAborted(upstream.embed(request.forUpstream(target.model), context));
-      checkVectors(result, request);
-      context.ended();
-      limitPermit?.settle(sanitizeUsage(result.usage ?? {}).input ?? limitPermit.reserved);
-      return answerOf(attempted, result, named(context.ignoredNames, request));
-    } catch (error) {
-      const failure = context.explain(error);
-      context.ended(failure);
-      throw failure;
-    }
+    const { content, ignored } = await unaryAttempt(
+      attempted,
+      { call, redact: gateway.redact },
+      async (upstream, context) => {
+        if (!upstream.embed) throw noEmbeddings(target.upstream.id);
+        const result = await context.orAborted(upstream.embed(request.forUpstream(target.model), context));
+        checkVectors(result, request);
+        return result;
+      },
+    );
+    limitPermit?.settle(sanitizeUsage(content.usage ?? {}).input ?? limitPermit.reserved);
+    return answerOf(attempted, content, named(ignored, request));
   }
 }
 
