@@ -30,7 +30,7 @@ export interface KeyParts {
   readonly endpoint: string;
   /** The target that is asked first. */
   readonly target: Target;
-  /** The name of the key whose requests share answers; undefined if all keys do. */
+  /** The hash of the key whose requests share answers; undefined if all keys do. */
   readonly sharedBy: string | undefined;
   /** The client's headers that upstreams are given. */
   readonly headers: Readonly<Record<string, string>>;
