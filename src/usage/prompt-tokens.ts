@@ -1,8 +1,7 @@
-import type { EmbedRequest, Message } from "../contract/index.ts";
+import type { EmbedInput, Message, Prompt } from "../contract/index.ts";
 import type { RequestMembers } from "../json/request-members.ts";
 import { promptsOf } from "../contract/index.ts";
-import type { UncheckedInput } from "./token-estimate.ts";
-import { estimateRequest, isPrompt, isTokens } from "./token-estimate.ts";
+import { estimateRequest, isTokens } from "./token-estimate.ts";
 import type { TokenCounter } from "./token-counter.ts";
 
 // OpenAI's format adds these to each message and before the answer.
@@ -10,12 +9,13 @@ const TOKENS_PER_MESSAGE = 3;
 
 /** Resolves with a request's prompt tokens, counted by a tokenizer. */
 export async function promptTokens(request: RequestMembers, counter: TokenCounter): Promise<number> {
-  const [messages, prompt] = [request.member("messages"), request.member("prompt")];
+  const { inputs } = request;
+  const messages = request.member("messages");
   const text = counter.text();
   let others = 0;
-  if (isPrompt(prompt)) others = addInputs(promptsOf(prompt), text);
+  if (inputs) others = addInputs(inputs, text);
   else if (Array.isArray(messages)) others = addMessages(messages as readonly Message[], text);
-  else others = addInputs(request.member("input") as EmbedRequest["input"], text);
+  else others = addInputs(promptsOf(request.member("prompt") as Prompt), text);
   const tools = request.member("tools");
   if (Array.isArray(tools)) for (const tool of tools) text.add(JSON.stringify(tool));
   return others + (await text.tokens());
@@ -38,12 +38,12 @@ function addMessages(messages: readonly Message[], text: Text): number {
 }
 
 /** Adds the texts of inputs and returns the number of inputs' token numbers. */
-function addInputs(inputs: readonly UncheckedInput[], text: Text): number {
+function addInputs(inputs: readonly EmbedInput[], text: Text): number {
   let numbers = 0;
   for (const input of inputs) {
     if (isTokens(input)) numbers += input.length;
     else if (typeof input === "string") text.add(input);
-    else if (typeof input?.["text"] === "string") text.add(input["text"]);
+    else if (typeof input["text"] === "string") text.add(input["text"]);
   }
   return numbers;
 }

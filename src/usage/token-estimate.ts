@@ -1,7 +1,7 @@
 import { isObject } from "../contract/json.ts";
 import type { RequestMembers } from "../json/request-members.ts";
 import { promptsOf } from "../contract/index.ts";
-import type { ContentPart, EmbedInput, EmbedRequest, Json, Message, Prompt } from "../contract/index.ts";
+import type { ContentPart, EmbedInput, Message, Prompt } from "../contract/index.ts";
 
 /** The tokens that a request may need. */
 export interface RequestEstimate {
@@ -65,24 +65,16 @@ export interface OutputBounds {
 
 /** Estimates a request's tokens without reading its images, audio and files. Its numbers were validated by the dialects. */
 export function estimateRequest(request: RequestMembers, bounds: OutputBounds): RequestEstimate {
+  const { inputs } = request;
+  if (inputs) return { input: Math.ceil(inputTokens(inputs)), output: 0, isOutputBounded: false };
   const messages = request.member("messages");
+  const { output, isOutputBounded } = outputOf(request, bounds);
   if (Array.isArray(messages)) {
     const input = chatTokens(request, messages as readonly Message[]);
-    return { input: Math.ceil(input), ...outputOf(request, bounds) };
+    return { input: Math.ceil(input), output, isOutputBounded };
   }
-  const prompt = request.member("prompt");
-  if (isPrompt(prompt)) {
-    const prompts = promptsOf(prompt);
-    const { output, isOutputBounded } = outputOf(request, bounds);
-    return { input: Math.ceil(inputTokens(prompts)), output: output * prompts.length, isOutputBounded };
-  }
-  const input = inputTokens(request.member("input") as EmbedRequest["input"]);
-  return { input: Math.ceil(input), output: 0, isOutputBounded: false };
-}
-
-/** Returns whether a request has a prompt; in other kinds of requests the member wasn't validated. */
-export function isPrompt(prompt: Json | undefined): prompt is Prompt {
-  return typeof prompt === "string" || Array.isArray(prompt);
+  const prompts = promptsOf(request.member("prompt") as Prompt);
+  return { input: Math.ceil(inputTokens(prompts)), output: output * prompts.length, isOutputBounded };
 }
 
 function outputOf(
@@ -155,23 +147,20 @@ function jsonTokens(value: unknown): number {
 }
 
 /** The tokens of texts and token numbers, roughly. May be a fraction. */
-export function inputTokens(inputs: readonly UncheckedInput[]): number {
+export function inputTokens(inputs: readonly EmbedInput[]): number {
   let tokens = 0;
   for (const each of inputs) {
     if (isTokens(each)) tokens += each.length;
     else {
-      const text = typeof each === "string" ? each : each?.["text"];
+      const text = typeof each === "string" ? each : each["text"];
       tokens += typeof text === "string" ? estimateTokens(text) : IMAGE;
     }
   }
   return tokens;
 }
 
-/** An element of a list of inputs; null in other kinds of requests, where the member wasn't validated. */
-export type UncheckedInput = EmbedInput | null;
-
 /** Returns whether an input is a list of token numbers. */
-export function isTokens(input: UncheckedInput): input is readonly number[] {
+export function isTokens(input: EmbedInput): input is readonly number[] {
   return Array.isArray(input);
 }
 

@@ -242,3 +242,12 @@ test("an answer that fails keeps nothing", async () => {
   server.respond = (exchange) => exchange.send(jsonAnswer(vectorsFor((exchange.json() as Asked).input)));
   expect((await embed(texts)).sent).toEqual([texts]);
 });
+
+test("members of other endpoints' requests are only passed on, and don't hide the inputs from a limit", async () => {
+  const [text = ""] = fresh("a");
+  const more = { messages: [null], prompt: [null] };
+  expect((await embed(text, more)).sent).toEqual([text]);
+  expect(server.requests.at(-1)?.json()).toMatchObject(more);
+  const long = "words ".repeat(1_000);
+  expect(await embed(long, { messages: [] }).catch(({ param }: { param: string }) => param)).toBe("messages");
+});
