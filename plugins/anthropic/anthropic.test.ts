@@ -37,6 +37,20 @@ function answerWith(
   };
 }
 
+test("a translated request has the features that its client turned on", async () => {
+  await using upstream = await startFaultUpstream();
+  upstream.respond = (exchange) => exchange.send(wireOf("text.sse"));
+  const { call, ...rest } = testCall();
+  const headers = { "anthropic-beta": "context-management-2025-06-27, effort-2025-11-24" };
+  await ask(
+    anthropicAt(upstream.url),
+    { betas: ["effort-2025-11-24"] },
+    { ...rest, call: { ...call, headers } },
+  );
+  const [asked] = upstream.requests;
+  expect(asked?.headers.get("anthropic-beta")).toBe("effort-2025-11-24,context-management-2025-06-27");
+});
+
 test("a request carries the key, the version, the features and the form that the client asked for", async () => {
   await using upstream = await startFaultUpstream();
   upstream.respond = (exchange) => exchange.send(wireOf("text.sse"));

@@ -69,7 +69,7 @@ export class Anthropic implements Upstream {
     const { body, betas } = mapRequest(request, context);
     const { fetch } = this.#host;
     const answer = await this.#keys.lendFor(call, async (key) => {
-      const headers = this.#headers(key, betas);
+      const headers = this.#headers(key, [...betas, ...asked(call.headers["anthropic-beta"])]);
       return answerOf(await post(call, { fetch, url: `${this.#url}/messages`, headers, body }), call);
     });
     return names.toClient(answer);
