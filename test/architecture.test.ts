@@ -20,6 +20,7 @@ import {
   environmentViolations,
   exportedNames,
   nameViolations,
+  roomViolations,
   sizeViolations,
 } from "./support/architecture/words.ts";
 
@@ -67,6 +68,7 @@ const RULES: Readonly<Record<string, (tree: SourceTree) => string[]>> = {
   "nothing but the log and the commands writes to the console": consoleViolations,
   "the core says no plugin's name": nameViolations,
   "a file can be read in one go": sizeViolations,
+  "a room has one subject": roomViolations,
 };
 
 const tree = await readTree(join(import.meta.dir, ".."), ["src", "toolkit", "config", "plugins", "test"]);
@@ -365,6 +367,13 @@ describe("a planted violation is found:", () => {
       "src/pipeline/generate.ts has 101 lines, 100 at most",
       "src/a.ts has 301 lines, 300 at most",
     ]);
+  });
+
+  test("a room that has become a drawer", () => {
+    const files = Array.from({ length: 15 }, (_, index) => [`src/host/${index}.ts`, ""] as const);
+    const tree = planted({ ...Object.fromEntries(files), "src/host/0.test.ts": "", "src/host/in/a.ts": "" });
+    expect(roomViolations(tree)).toEqual(["src/host has 15 files, 14 at most"]);
+    expect(roomViolations(new Map(files.slice(1)))).toEqual([]);
   });
 
   test("an export that nobody can review", () => {

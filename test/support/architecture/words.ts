@@ -31,6 +31,7 @@ const PROTOCOLS = new Set(["openai", "anthropic", "gemini"]);
 
 const MOST_LINES = 300;
 const MOST_PIPELINE_LINES = 100;
+const MOST_FILES = 14;
 
 /** Imports of a confined package outside its place, tests included. */
 export function confinedPackageViolations(tree: SourceTree): string[] {
@@ -83,6 +84,14 @@ export function sizeViolations(tree: SourceTree): string[] {
     const most = path === "src/pipeline/generate.ts" ? MOST_PIPELINE_LINES : MOST_LINES;
     return lines > most ? [`${path} has ${lines} lines, ${most} at most`] : [];
   });
+}
+
+/** Folders with more files than one can keep in mind, tests not counted. */
+export function roomViolations(tree: SourceTree): string[] {
+  const paths = sourcesOf(tree, ["src", "toolkit", "config", "plugins"]);
+  return [...Map.groupBy(paths, (path) => path.slice(0, path.lastIndexOf("/")))]
+    .filter(([, files]) => files.length > MOST_FILES)
+    .map(([folder, files]) => `${folder} has ${files.length} files, ${MOST_FILES} at most`);
 }
 
 /** What a barrel of `export { … } from` lines exports; `type ` stands before the names of types. */
