@@ -137,6 +137,10 @@ const FAILED: readonly Step[] = [
   { fail: "truncated", message: "the line was cut" },
 ];
 
+/** Arguments that are JSON, but no object. */
+const NO_OBJECTS = ["null", "1", "true", '"text"', "[1]"];
+const oddCall = (json: string) => `odd ${NO_OBJECTS.indexOf(json)}`;
+
 let gateway: ScriptedGateway;
 let client: Anthropic;
 
@@ -145,6 +149,12 @@ beforeAll(async () => {
   const mirror = [{ mirror: true }, stop(), USED] as const;
   gateway = await startScripted({
     ...scripts,
+    ...Object.fromEntries(
+      NO_OBJECTS.map((json) => [
+        oddCall(json),
+        [say("Now "), call(0, { id: "a", name: "one", arguments: json }), finish("tool_calls"), USED],
+      ]),
+    ),
     broken: FAILED,
     mirror,
     headers: [{ headers: true }, stop(), USED],
@@ -234,6 +244,22 @@ test("an answer that breaks off before its end is an error where it is plain", a
   expect(error).toBeInstanceOf(Anthropic.InternalServerError);
   expect(error).toMatchObject({ status: 502, type: "api_error" });
 });
+
+test.each(NO_OBJECTS)(
+  "a call with arguments %s fails, streamed and plain, and is never closed",
+  async (json) => {
+    const model = oddCall(json);
+    const { faults, end, blocks, stopReason } = await streamed(model);
+    expect([faults, end, blocks.map(({ isClosed }) => isClosed), stopReason]).toEqual([
+      [],
+      "error",
+      [true, false],
+      undefined,
+    ]);
+    const error = await client.messages.create(question({ model })).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ status: 502, message: expect.stringContaining("no JSON object") });
+  },
+);
 
 test("a plain answer tells who answered, and its request's id as Anthropic does", async () => {
   const { data, response } = await client.messages.create(question({ model: "hello" })).withResponse();

@@ -1,4 +1,5 @@
 import type { ExtraEvent, JsonObject, ReasoningEvent, ToolCallEvent } from "../../../contract/index.ts";
+import { UpstreamError } from "../../../contract/index.ts";
 import { isObject } from "../../../contract/json.ts";
 import type { AnswerEvent } from "../../../answer/answer-event.ts";
 import { Bounded } from "../../bounded.ts";
@@ -70,9 +71,13 @@ export class BlockSequence {
     this.#held.push(event);
   }
 
-  /** Ends the answer. A call that was cut short stays open, so that nobody takes it for one that can be run. */
-  end(): void {
+  /**
+   * Ends the answer. A call that was cut short stays open, so that nobody takes it for one that can be run; of an answer
+   * that wasn't (`isCut`), such a call is the upstream's fault: throws `bad-response`.
+   */
+  end(isCut: boolean): void {
     if (!this.#isInCall) this.#close();
+    else if (!isCut) throw notAnObject();
   }
 
   get #isInCall(): boolean {
@@ -183,4 +188,12 @@ function nativeMembers(own: JsonObject[string]): JsonObject {
     ...(isObject(caller) && { caller }),
     ...(typeof toolset === "string" && { toolset_name: toolset }),
   };
+}
+
+/** Arguments that are JSON in another form than clients of this API can read. */
+function notAnObject(): UpstreamError {
+  return new UpstreamError(
+    "bad-response",
+    "the upstream called a tool with arguments that are no JSON object",
+  );
 }

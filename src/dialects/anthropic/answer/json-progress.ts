@@ -1,8 +1,9 @@
 const [QUOTE, BACKSLASH] = [0x22, 0x5c];
 const OPENING = new Set([0x7b, 0x5b]);
-const CLOSING = new Set([0x7d, 0x5d]);
+const LAST_BRACE = 0x7d;
+const CLOSING = new Set([LAST_BRACE, 0x5d]);
 
-/** Tells when the text of a JSON object, which comes in pieces, has come to its end. */
+/** Tells when the text of a JSON object, which comes in pieces, has come to its end. Other JSON has none. */
 export class JsonProgress {
   #depth = 0;
   #isInText = false;
@@ -25,7 +26,7 @@ export class JsonProgress {
     else if (!this.#isInText && OPENING.has(code)) this.#depth += 1;
     else if (!this.#isInText && CLOSING.has(code)) {
       this.#depth -= 1;
-      this.#isComplete ||= this.#depth === 0;
+      this.#isComplete ||= this.#depth === 0 && code === LAST_BRACE;
     }
   }
 }

@@ -10,7 +10,7 @@ import type { BlockSink } from "./block-sequence.ts";
 import { BlockSequence } from "./block-sequence.ts";
 import { showsThinking } from "./display.ts";
 import { MessageIdentity } from "./message-identity.ts";
-import { stopMembers } from "./stop-reason.ts";
+import { isCut, stopMembers } from "./stop-reason.ts";
 import { usageBody } from "./usage.ts";
 
 /** Collects an answer into Anthropic's message. https://platform.claude.com/docs/en/api/messages/create */
@@ -28,7 +28,7 @@ export async function collectMessage(answer: AnswerBatches, request: GenerateReq
     else if (event.type !== "finish") blocks.take(event);
     else if (!event.choice) finish = event;
   });
-  blocks.end();
+  blocks.end(finish !== undefined && isCut(finish));
   const body = {
     id: identity.id,
     type: "message",

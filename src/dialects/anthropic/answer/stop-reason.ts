@@ -18,6 +18,11 @@ const REASONS: Readonly<Record<FinishReason, string>> = {
   content_filter: "refusal",
 };
 
+/** Whether an answer ended before the model had said all that it wanted, so that its last call may be half. */
+export function isCut({ reason }: FinishEvent): boolean {
+  return reason === "length" || reason === "content_filter";
+}
+
 /** Returns the members of a message that say how it ended. `hasRefusal`: the model refused in words of their own. */
 export function stopMembers(finish: FinishEvent, hasRefusal: boolean): JsonObject {
   const { stopSequence, fields } = finish;

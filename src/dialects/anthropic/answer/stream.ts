@@ -9,7 +9,7 @@ import type { BlockSink } from "./block-sequence.ts";
 import { BlockSequence } from "./block-sequence.ts";
 import { showsThinking } from "./display.ts";
 import { MessageIdentity } from "./message-identity.ts";
-import { stopMembers } from "./stop-reason.ts";
+import { isCut, stopMembers } from "./stop-reason.ts";
 import { usageBody } from "./usage.ts";
 
 /** A text that stands in a frame as it is. What is written in surrogates, or ends a line for some clients, doesn't. */
@@ -68,7 +68,7 @@ export class MessageWriter implements FrameWriter, BlockSink {
 
   #end(finish: FinishEvent): void {
     this.#begin();
-    this.#blocks.end();
+    this.#blocks.end(isCut(finish));
     this.#finish = finish;
   }
 
