@@ -59,7 +59,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   // Created when needed, which is rare.
   #pendingRetries: PendingRetry[] | undefined;
   /** Upstreams that failed this request for reasons of their own. */
-  #failed: Set<string> | undefined;
+  #failedUpstreams: Set<string> | undefined;
   /** When each target may be tried again, by the age of the request; Infinity: it can't serve it. */
   #retryAt: Map<Target, number> | undefined;
   /** Targets whose upstream is at its configured limits. */
@@ -67,9 +67,9 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   /** Targets that were tried. */
   #tried: Set<Target> | undefined;
   /** Upstreams with a failure that concerns all of their targets. */
-  #failedUpstreams: Set<string> | undefined;
+  #skippedUpstreams: Set<string> | undefined;
   /** True once the last resort was taken. */
-  #isLastResort = false;
+  #triedLastResort = false;
   #calls = 0;
   #failure: ReportedFailure | undefined;
 
@@ -134,19 +134,19 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
 
   /** Returns, once, an attempt at the untried target whose circuit closes soonest. */
   #lastResort(): Attempt | undefined {
-    if (this.#isLastResort || this.#calls >= this.gateway.retry.attempts) return undefined;
-    this.#isLastResort = true;
+    if (this.#triedLastResort || this.#calls >= this.gateway.retry.attempts) return undefined;
+    this.#triedLastResort = true;
     const { targets } = this.gateway;
     const resting = this.#plan.targets.filter(
       (target) =>
         !this.#tried?.has(target) &&
         !this.#limited?.has(target) &&
-        !this.#failedUpstreams?.has(target.upstream.id),
+        !this.#skippedUpstreams?.has(target.upstream.id),
     );
     const [soonest] = resting.sort((one, other) => targets.wait(one) - targets.wait(other));
     if (!soonest) return undefined;
     const { id } = soonest.upstream;
-    if (!this.#failed?.has(id)) targets.recordCall(id);
+    if (!this.#failedUpstreams?.has(id)) targets.recordCall(id);
     else if (!targets.takeRetry(id)) return undefined;
     return this.#enter(soonest);
   }
@@ -155,9 +155,9 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
   #mayCall(target: Target): boolean {
     const { targets } = this.gateway;
     const { id } = target.upstream;
-    if (this.#failedUpstreams?.has(id) || targets.wait(target) > 0) return false;
+    if (this.#skippedUpstreams?.has(id) || targets.wait(target) > 0) return false;
     // After a failure another model of the upstream counts as a retry.
-    if (this.#failed?.has(id)) return targets.takeRetry(id);
+    if (this.#failedUpstreams?.has(id)) return targets.takeRetry(id);
     targets.recordCall(id);
     return true;
   }
@@ -175,9 +175,9 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     }
     const isRepeat = {
       target: this.#tried?.has(target) ?? false,
-      upstream: this.#failed?.has(target.upstream.id) ?? false,
+      upstream: this.#failedUpstreams?.has(target.upstream.id) ?? false,
     };
-    const entry = { isRepeat, isLastResort: this.#isLastResort, body: this.#body, limitPermit };
+    const entry = { isRepeat, isLastResort: this.#triedLastResort, body: this.#body, limitPermit };
     const permit = this.gateway.targets.enter(target, entry);
     if (!permit) limitPermit?.[Symbol.dispose]();
     return permit && { target, limitPermit, number: ++this.#calls, permit };
@@ -201,7 +201,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     if (!isUnasked && !this.#mayGoOn(error)) throw ofUpstream(error, { from: id });
     const isHopeless = FAILURES[error.code].blame === "request" || error.code === "no-such-model";
     this.#noteRetryAt(target, isHopeless ? Infinity : this.call.age + (error.retryAfterMs ?? 0));
-    if (!isHopeless) (this.#failed ??= new Set()).add(id);
+    if (!isHopeless) (this.#failedUpstreams ??= new Set()).add(id);
     const notBefore = this.#retryAtAge(target, error);
     if (notBefore !== undefined) (this.#pendingRetries ??= []).push({ target, notBefore });
     (this.#tried ??= new Set()).add(target);
@@ -210,7 +210,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
 
   /** Excludes an upstream's other targets. */
   #giveUpUpstream(id: string, { retryAfterMs = 0 }: UpstreamError): void {
-    (this.#failedUpstreams ??= new Set()).add(id);
+    (this.#skippedUpstreams ??= new Set()).add(id);
     for (const target of this.#plan.targets) {
       if (target.upstream.id === id && !this.#retryAt?.has(target))
         this.#noteRetryAt(target, this.call.age + retryAfterMs);
