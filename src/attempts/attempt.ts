@@ -33,6 +33,8 @@ export interface UpstreamCall {
 interface AttemptDeps {
   readonly call: DispatchContext;
   readonly redact: (text: string) => string;
+  /** The client's API, for an answer that comes whole. */
+  readonly dialect?: NativeDialect;
 }
 
 /** An answer that has begun. */
@@ -53,8 +55,8 @@ export async function attempt(
   { call, redact }: AttemptDeps,
 ): Promise<BegunAnswer> {
   const { choices, needsAllChoices: needsAll, dialect } = request;
-  const { alwaysStreams, native } = target.upstream.upstream;
-  const isNative = dialect !== undefined && native?.[dialect] !== undefined;
+  const { alwaysStreams } = target.upstream.upstream;
+  const isNative = speaks(target, dialect);
   const profile = request.stream || alwaysStreams ? STREAMING : UNARY;
   const context = new AttemptContext({ target, number, permit, profile, call, redact, isNative });
   try {
@@ -79,10 +81,11 @@ export async function attempt(
  */
 export async function unaryAttempt<Content>(
   { target, number, permit }: Attempt,
-  { call, redact }: AttemptDeps,
+  { call, redact, dialect }: AttemptDeps,
   ask: (upstream: Upstream, context: AttemptContext) => Promise<Content>,
 ): Promise<{ readonly content: Content; readonly ignored: readonly string[] }> {
-  const context = new AttemptContext({ target, number, permit, profile: UNARY, call, redact });
+  const isNative = speaks(target, dialect);
+  const context = new AttemptContext({ target, number, permit, profile: UNARY, call, redact, isNative });
   try {
     const content = await ask(target.upstream.upstream, context);
     context.ended();
@@ -92,6 +95,10 @@ export async function unaryAttempt<Content>(
     context.ended(failure);
     throw failure;
   }
+}
+
+function speaks({ upstream }: Target, dialect: NativeDialect | undefined): boolean {
+  return dialect !== undefined && upstream.upstream.native?.[dialect] !== undefined;
 }
 
 /** Returns whether a value can be awaited; plugins may return any thenable. */

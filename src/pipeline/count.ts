@@ -65,7 +65,7 @@ class CountLoop extends FailoverLoop<NativeConversation, CountedTokens> {
     const { target, limitPermit } = attempted;
     const { content: tokens } = await unaryAttempt(
       attempted,
-      { call, redact: gateway.redact },
+      { call, redact: gateway.redact, dialect: request.dialect },
       async (upstream, context) => {
         if (!upstream.countTokens)
           throw new UpstreamError("unsupported", `the upstream "${target.upstream.id}" counts no tokens`);

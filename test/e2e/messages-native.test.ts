@@ -227,7 +227,7 @@ test("the server counts the tokens of a request as it was written, and its refus
   const { path, headers } = stage.anthropic.requests.at(-1) ?? {};
   expect([path, new Map(headers).get("anthropic-beta")]).toEqual(["/v1/messages/count_tokens", "novel"]);
   expect(JSON.parse(lastBody())).toEqual({ ...body, model: SERVED });
-  const refusal = { type: "error", error: { type: "invalid_request_error", message: "system: no" } };
+  const refusal = { type: "error", error: { type: "novel_error", message: "system: no" } };
   stage.anthropic.respond = (exchange) => answer(exchange, JSON.stringify(refusal), 400);
   const refused = await count(body);
   expect([refused.status, await refused.json()]).toMatchObject([400, refusal]);
