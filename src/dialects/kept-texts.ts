@@ -12,4 +12,9 @@ export interface KeptTexts {
 export interface ClientState {
   /** Undefined where nothing is kept. */
   readonly kept: KeptTexts | undefined;
+  /** Throws a GatewayError that names `param` if a request of so many bytes is more than the gateway takes. */
+  expectRoom(bytes: number, param: string): void;
 }
+
+/** For requests that nothing is kept for: without it there is nothing by which they could grow. */
+export const NOTHING_KEPT: ClientState = { kept: undefined, expectRoom: () => undefined };

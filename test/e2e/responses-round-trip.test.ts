@@ -4,6 +4,7 @@ import type { JsonObject, Message } from "modelyard/plugin";
 import { parseResponsesRequest } from "../../src/dialects/openai/responses/request/request.ts";
 import { unwrapReasoning, wrapReasoning } from "../../src/dialects/openai/responses/reasoning.ts";
 import { Tools } from "../../src/dialects/openai/responses/request/tools.ts";
+import { NOTHING_KEPT } from "../../src/dialects/kept-texts.ts";
 import { LOSSY } from "../support/responses-lossy.ts";
 import { checkResponsesStream } from "../support/responses-stream.ts";
 import type { ScriptedGateway } from "../support/scripted-gateway.ts";
@@ -183,7 +184,7 @@ test("a conversation of items comes back, but for what the table says", () => {
     fc.property(conversation, (turns) => {
       const input = turns.flat();
       const body = { model: "m", input, tools: TOOLS };
-      const request = parseResponsesRequest(body, { kept: undefined });
+      const request = parseResponsesRequest(body, NOTHING_KEPT);
       const back = itemsOf(request.chat("m").messages, new Tools(TOOLS));
       // What one turn says may stand in several messages; then its calls follow all of them.
       expect(sorted(plain(back) as JsonObject[])).toEqual(sorted(plain(lossy(input)) as JsonObject[]));
@@ -255,7 +256,7 @@ test("an answer given back as its items is the message that the upstream said", 
   });
   const { output } = checkResponsesStream(await response.text()).response;
   const body = { model: "m", input: output, tools: TOOLS };
-  const [message] = parseResponsesRequest(body, { kept: undefined }).chat("m").messages;
+  const [message] = parseResponsesRequest(body, NOTHING_KEPT).chat("m").messages;
   expect(plain(message)).toEqual({
     role: "assistant",
     content: said3[0],

@@ -3,7 +3,8 @@ import OpenAI from "openai";
 import { TEST_KEY } from "../support/gateway.ts";
 import { checkResponsesStream } from "../support/responses-stream.ts";
 import type { ScriptedGateway } from "../support/scripted-gateway.ts";
-import { HELLO, spent, startScripted, stop } from "../support/scripted-gateway.ts";
+import { HELLO, say, spent, startScripted, stop } from "../support/scripted-gateway.ts";
+import { until } from "../support/until.ts";
 
 /**
  * What is kept between the requests of a conversation.
@@ -118,13 +119,13 @@ describe("previous_response_id", () => {
   });
 
   test("is another key's or nobody's: then the request is refused, never answered without its history", async () => {
-    const { id } = await answer({ model: "hello", input: "One" });
+    const { id, output } = await answer({ model: "hello", input: "One" });
     const body = { model: "hello", input: "Two" };
     const refusal = { status: 400, code: "previous_response_not_found", param: "previous_response_id" };
     expect(
       await errorOf(await post({ ...body, previous_response_id: id }, { key: OTHER_KEY })),
     ).toMatchObject(refusal);
-    for (const unknown of ["resp_1", id.replace(/.$/, "z"), ""]) {
+    for (const unknown of ["resp_1", id.replace(/.$/, "z"), output[0]?.id, ""]) {
       expect(await errorOf(await post({ ...body, previous_response_id: unknown }))).toMatchObject(refusal);
     }
   });
@@ -180,6 +181,52 @@ describe("item_reference", () => {
       code: "item_not_found",
       param: "input[1].id",
     });
+  });
+});
+
+describe("a request with what it refers to", () => {
+  const YAML = "server: { port: 0, max_body: 40KiB, max_bodies: 40KiB }\n";
+  const long = "x".repeat(10_000);
+  const small = () => startScripted({ ...ANSWERS, long: [say(long), stop(), spent(1, 1)] }, { yaml: YAML });
+  const tooLarge = { status: 413, code: "request_too_large", param: "input" };
+
+  test("is bounded like one that says it itself", async () => {
+    await using of = await small();
+    const { id, output } = await answer({ model: "long", input: "One" }, { of });
+    const items = (count: number) => Array(count).fill({ type: "item_reference", id: output[0]?.id });
+    expect((await post({ model: "hello", input: items(3) }, { of })).status).toBe(200);
+    expect(await errorOf(await post({ model: "hello", input: items(4) }, { of }))).toMatchObject(tooLarge);
+    const beside = { model: "hello", input: "x".repeat(31_000), previous_response_id: id };
+    expect(await errorOf(await post(beside, { of }))).toMatchObject(tooLarge);
+  });
+
+  test("is bounded over many turns", async () => {
+    await using of = await small();
+    const go = (previous?: string) =>
+      post(
+        { model: "long", input: "On", ...(previous !== undefined && { previous_response_id: previous }) },
+        { of },
+      );
+    let id: string | undefined;
+    for (let turn = 0; turn < 4; turn++) ({ id } = (await (await go(id)).json()) as ResponseObject);
+    expect(await errorOf(await go(id))).toMatchObject(tooLarge);
+  });
+
+  test("counts among the bodies in memory", async () => {
+    await using of = await small();
+    const { id } = await answer({ model: "long", input: "One" }, { of });
+    const body = { model: "hello", input: "Two", previous_response_id: id };
+    const other = new AbortController();
+    const piece = new ReadableStream({ start: (stream) => stream.enqueue(Buffer.from("x".repeat(35_000))) });
+    const headers = { authorization: `Bearer ${TEST_KEY}`, "content-type": "application/json" };
+    const sent = { method: "POST", headers, body: piece, signal: other.signal };
+    const reading = fetch(`${of.baseURL}/responses`, sent).catch(() => undefined);
+    await until(() => of.gateway.bodies.used >= 35_000, "the other body");
+    expect(await errorOf(await post(body, { of }))).toMatchObject({ status: 503, code: "overloaded" });
+    other.abort();
+    await reading;
+    await of.quiet();
+    expect((await post(body, { of })).status).toBe(200);
   });
 });
 

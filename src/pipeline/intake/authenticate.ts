@@ -4,6 +4,7 @@ import { GatewayError } from "../../errors/gateway-error.ts";
 import { KeysUnreadableError } from "../../keys/key-cache.ts";
 import type { Caller } from "../../keys/keyring.ts";
 import type { Exchange, RequestProgress } from "./exchange.ts";
+import { expectRoom } from "./read-body.ts";
 
 // `Bearer Bearer KEY` is what the predecessor's README taught people to type.
 const SCHEMES = /^(?:bearer\s+)+/i;
@@ -23,6 +24,10 @@ class Authenticated implements RequestProgress, ClientState {
 
   get kept(): KeptTexts | undefined {
     return this.exchange.gateway.kept?.of(this.caller.hash);
+  }
+
+  expectRoom(bytes: number, param: string): void {
+    expectRoom(bytes, this.exchange.gateway, param);
   }
 }
 

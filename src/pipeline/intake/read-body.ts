@@ -113,9 +113,17 @@ function declaredLength(headers: Headers, gateway: Gateway): number | undefined 
   return length;
 }
 
-function tooLarge(gateway: Gateway): GatewayError {
-  const message = `the body is larger than this gateway takes (server.max_body, ${gateway.limits.maxBody} bytes)`;
-  return new GatewayError("request_too_large", message);
+/** Throws a GatewayError if a request that has grown by what it refers to is more than the gateway takes as a body. */
+export function expectRoom(bytes: number, gateway: Gateway, param: string): void {
+  if (bytes > gateway.limits.maxBody) throw tooLarge(gateway, param);
+  using reservation = gateway.bodies.reserve(bytes);
+  if (!reservation) throw overloaded(gateway);
+}
+
+function tooLarge(gateway: Gateway, param?: string): GatewayError {
+  const what = param === undefined ? "the body" : `${param}: the request, with what it refers to,`;
+  const message = `${what} is larger than this gateway takes (server.max_body, ${gateway.limits.maxBody} bytes)`;
+  return new GatewayError("request_too_large", message, { param });
 }
 
 function overloaded(gateway: Gateway): GatewayError {

@@ -3,6 +3,7 @@ import type { Call, ChatStream, JsonObject, ToolCallEvent, Upstream } from "../.
 import type { GatewayError } from "../../../errors/gateway-error.ts";
 import { isPending } from "../../../runtime/reusable-deferred.ts";
 import type { FrameWriter } from "../../dialect.ts";
+import { NOTHING_KEPT } from "../../kept-texts.ts";
 import { CustomInput } from "../responses/answer/custom-input.ts";
 import { checkedBody, ResponsesRequest } from "../responses/request/request.ts";
 import type { Tools } from "../responses/request/tools.ts";
@@ -16,7 +17,7 @@ export class ResponsesAsChat extends ResponsesRequest {
 
   /** Throws a GatewayError that names the member at fault. */
   constructor(body: JsonObject, includeUsage: boolean) {
-    super(checkedBody(body), undefined);
+    super(checkedBody(body), NOTHING_KEPT);
     this.includeUsage = includeUsage;
   }
 

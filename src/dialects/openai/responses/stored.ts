@@ -3,8 +3,8 @@ import { GatewayError } from "../../../errors/gateway-error.ts";
 import type { StateEndpoint } from "../../dialect.ts";
 import type { ClientState } from "../../kept-texts.ts";
 import { jsonAnswer } from "../../operation-document.ts";
-import type { KeptResponse } from "./request/kept.ts";
-import { keptAt, stemOf } from "./request/kept.ts";
+import type { KeptLines } from "./request/kept.ts";
+import { isAnswer, linesAt, stemOf } from "./request/kept.ts";
 
 const PATH = "/v1/responses/*";
 const PARAMETERS = [{ name: "id", in: "path", required: true, schema: { type: "string" } }];
@@ -22,14 +22,14 @@ export const show: StateEndpoint = {
   },
   answer(rest, client, query) {
     const { id, action } = partsOf(rest);
-    if (action === "input_items") return page(found(id, client).input, query);
+    if (action === "input_items") return page(parsed(found(id, client).input), query);
     if (action !== "") throw unknownAction(action);
     if (query.get("stream") === "true") {
       const message = "stream: an answer that is kept comes whole";
       throw new GatewayError("unsupported_parameter", message, { param: "stream" });
     }
     const { response, output } = found(id, client);
-    return { ...response, output: output.map(shown) };
+    return { ...parsed<JsonObject>(response), output: parsed<JsonObject[]>(output).map(shown) };
   },
 };
 
@@ -83,12 +83,16 @@ function partsOf(rest: string): AddressParts {
 }
 
 /** Returns the kept answer with exactly this id. */
-function found(id: string, { kept }: ClientState): KeptResponse {
-  const response = kept && keptAt(id, kept);
-  if (response && response.response["id"] === id) return response;
+function found(id: string, { kept }: ClientState): KeptLines {
+  const lines = isAnswer(id) ? linesAt(id, kept) : undefined;
+  if (lines) return lines;
   throw new GatewayError("response_not_found", `no answer "${id}" is kept for this key`, {
     param: "response_id",
   });
+}
+
+function parsed<T extends JsonObject | readonly JsonObject[]>(line: string): T {
+  return JSON.parse(line) as T;
 }
 
 /** Reasoning without what is kept for the upstream, which the client may not have asked for. */

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { NOTHING_KEPT } from "../../../kept-texts.ts";
 import { checkResponsesStream, REQUIRED } from "../../../../../test/support/responses-stream.ts";
 import type { NativeEvent } from "../../../../contract/index.ts";
 import { GatewayError } from "../../../../errors/gateway-error.ts";
@@ -6,7 +7,7 @@ import { AnswerFrames } from "../../../answer-frames.ts";
 import { parseResponsesRequest } from "../request/request.ts";
 import { ResponseWriter } from "./writer.ts";
 
-const request = parseResponsesRequest({ model: "m", input: "Hi", stream: true }, { kept: undefined });
+const request = parseResponsesRequest({ model: "m", input: "Hi", stream: true }, NOTHING_KEPT);
 const failure = new GatewayError("upstream_truncated", "the upstream broke off");
 const id = `resp_${"0".repeat(48)}`;
 const response = { ...Object.fromEntries(REQUIRED.map((name) => [name, null])), id, status: "in_progress" };

@@ -17,8 +17,10 @@ import type { ClientState, KeptTexts } from "../../../kept-texts.ts";
 import type { ModelBody } from "../../../model-request.ts";
 import { NativeConversation } from "../../../native-conversation.ts";
 import type { ReasoningForm } from "../answer/reasoning-item.ts";
-import type { KeptResponse, ResolvedInput } from "./kept.ts";
-import { placed, resolveInput, stemOf } from "./kept.ts";
+import type { ResolvedInput } from "./input.ts";
+import { placed, resolveInput } from "./input.ts";
+import type { KeptResponse } from "./kept.ts";
+import { keptText, stemOf } from "./kept.ts";
 import type { Impossible } from "./messages.ts";
 import { Messages } from "./messages.ts";
 import { unwrapReasoning } from "../reasoning.ts";
@@ -29,8 +31,8 @@ import { Tools } from "./tools.ts";
 const compiled = TypeCompiler.Compile(ResponsesRequestSchema);
 
 /** Checks a body; throws a GatewayError that names the member at fault. */
-export function parseResponsesRequest(body: unknown, { kept }: ClientState): ResponsesRequest {
-  return new ResponsesRequest(checkedBody(body), kept);
+export function parseResponsesRequest(body: unknown, client: ClientState): ResponsesRequest {
+  return new ResponsesRequest(checkedBody(body), client);
 }
 
 /** Returns a body that fits the schema; throws a GatewayError that names the member at fault. */
@@ -127,13 +129,13 @@ export class ResponsesRequest extends NativeConversation {
   readonly #leftOut = new Set<string>();
   #impossible: Impossible | undefined;
 
-  constructor(body: ResponsesBody, kept: KeptTexts | undefined) {
+  constructor(body: ResponsesBody, client: ClientState) {
     const asked = body as ModelBody;
-    const input = resolveInput(asked, kept);
+    const input = resolveInput(asked, client);
     super(withInput(asked, input), { stream: body.stream === true, includeUsage: true });
     this.asked = asked;
     this.tools = new Tools(body.tools);
-    this.#kept = body.store === false ? undefined : kept;
+    this.#kept = body.store === false ? undefined : client.kept;
     this.#input = input;
   }
 
@@ -175,8 +177,7 @@ export class ResponsesRequest extends NativeConversation {
     if (!this.#kept || stem === undefined) return false;
     const { previous_response_id: asked } = this.asked;
     const previous = typeof asked === "string" ? asked : null;
-    const record: KeptResponse = { previous, input: this.#input.own, output, response };
-    return this.#kept.keep(stem, JSON.stringify(record));
+    return this.#kept.keep(stem, keptText({ previous, input: this.#input.own, output, response }));
   }
 
   protected toChat(): ChatRequest {
