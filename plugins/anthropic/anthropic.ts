@@ -21,6 +21,7 @@ import type { Options } from "./options.ts";
 import { EXTENSIONS } from "./request/extensions.ts";
 import { mapRequest } from "./request/request.ts";
 import { TOOL_NAMES } from "./request/tools.ts";
+import { withoutUnsignedThinking } from "./request/unsigned.ts";
 import { traitsOf } from "./traits.ts";
 
 /** A request of a client that speaks the API itself, and what it is sent with. */
@@ -94,11 +95,14 @@ export class Anthropic implements Upstream {
     });
   }
 
-  /** Sends a request as its client wrote it. */
+  /** Sends a request as its client wrote it, but for what a Claude is known to reject. */
   #post(path: string, { request, key, call }: NativeCall): Promise<Response> {
     const { fetch } = this.#host;
     const headers = this.#headers(key, asked(call.headers["anthropic-beta"]), call.headers);
-    return post(call, { fetch, url: `${this.#url}/${path}`, headers, body: request.json() });
+    // Other servers' models sign nothing, and may need what they thought.
+    const { isClaude } = traitsOf(request.model, undefined);
+    const body = isClaude ? withoutUnsignedThinking(request.json(), call) : request.json();
+    return post(call, { fetch, url: `${this.#url}/${path}`, headers, body });
   }
 
   status(): Json {

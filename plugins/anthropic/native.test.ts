@@ -158,6 +158,27 @@ describe("a request", () => {
     expect(new TextDecoder().decode(request?.body)).toBe(BODY.replace(`"mine"`, `"claude-sonnet-4-5"`));
   });
 
+  const UNSIGNED = `{"model":"mine","messages":[{"role":"user","content":"Hi"},
+    {"role":"assistant","content":[{"type":"thinking","thinking":"hm"}]},
+    {"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":""},{"type":"thinking","thinking":"so","signature":"s"},
+      {"type":"tool_use","id":"t","name":"f","input":{"n":2512292042121000001}}]},
+    {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"1"}]}]}`;
+
+  test("goes to a Claude without thinking that is not signed, and without a message of nothing else", async () => {
+    const { request } = await sent(nativeRequest(UNSIGNED, "claude-sonnet-4-5", "anthropic-messages"));
+    expect(new TextDecoder().decode(request?.body)).toBe(
+      `{"model":"claude-sonnet-4-5","messages":[{"role":"user","content":"Hi"},` +
+        `{"role":"assistant","content":[{"type":"thinking","thinking":"so","signature":"s"},` +
+        `{"type":"tool_use","id":"t","name":"f","input":{"n":2512292042121000001}}]},` +
+        `{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"1"}]}]}`,
+    );
+  });
+
+  test("goes to another server's model with its own thinking, which nobody signs", async () => {
+    const { request } = await sent(nativeRequest(UNSIGNED, "glm-4.6", "anthropic-messages"));
+    expect(new TextDecoder().decode(request?.body)).toBe(UNSIGNED.replace(`"mine"`, `"glm-4.6"`));
+  });
+
   test("carries the client's version and features beside the configured ones, and the gateway's key", async () => {
     const headers = { "anthropic-version": "2024-01-01", "anthropic-beta": "one, two,own-beta" };
     const { request } = await sent(nativeRequest(BODY, "c", "anthropic-messages"), headers);

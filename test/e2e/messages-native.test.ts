@@ -98,6 +98,17 @@ describe("a request", () => {
     expect(response.headers.get("x-modelyard-upstream")).toBe("first");
   });
 
+  test("may give back what another target thought, which is left out and named", async () => {
+    const thinking = { type: "thinking", thinking: "hm", signature: "" };
+    const said = { role: "assistant", content: [thinking, { type: "text", text: "Yes." }] };
+    const messages = [{ role: "user", content: "Hi" }, said, { role: "user", content: "And?" }];
+    const response = await stage.ask(question({ messages }));
+    await response.text();
+    expect(response.headers.get("x-modelyard-ignored")).toBe("messages[].thinking");
+    const sent = JSON.parse(lastBody()) as { messages: unknown };
+    expect(sent.messages).toEqual([messages[0], { ...said, content: said.content.slice(1) }, messages[2]]);
+  });
+
   test("of 512 KiB is parsed once, and never written anew", async () => {
     const body = JSON.stringify(question({ system: "x".repeat(512 * 1024), stream: true }));
     stage.anthropic.respond = (exchange) => answer(exchange, STREAM);
