@@ -141,8 +141,10 @@ function itemsOf(messages: readonly Message[], tools: Tools): unknown[] {
     });
     const { content } = message;
     const texts = typeof content === "string" ? [content] : (content ?? []).map(({ text }) => text);
+    const unsigned = message["reasoning_content"];
     return [
       ...((message["reasoning_details"] ?? []) as JsonObject[]).map(thoughtOf),
+      ...(unsigned === undefined ? [] : [thoughtOf({ text: unsigned })]),
       ...texts.map((text) => ({
         type: "message",
         role: "assistant",
@@ -192,7 +194,10 @@ test("a conversation of items comes back, but for what the table says", () => {
   );
 });
 
-/** Texts of turns that follow one another without anything between them are one turn's: only its calls move. */
+/**
+ * Texts of turns that follow one another without anything between them are one turn's: only its calls move, and its
+ * unsigned thoughts are one.
+ */
 function sorted(items: JsonObject[]): JsonObject[] {
   const rank = ({ type, role }: JsonObject) =>
     type === "reasoning" ? 0 : type === "message" && role === "assistant" ? 1 : 2;
@@ -204,8 +209,18 @@ function sorted(items: JsonObject[]): JsonObject[] {
     isOpen = isTurn;
     runs.at(-1)?.push(item);
   }
-  return runs.flatMap((run) => run.toSorted((a, b) => rank(a) - rank(b)));
+  return runs.flatMap((run) => {
+    const unsigned = run.filter(isUnsigned);
+    const others = run.filter((item) => !isUnsigned(item)).toSorted((a, b) => rank(a) - rank(b));
+    return unsigned.length > 0 ? [thoughtOf({ text: unsigned.map(textOf).join("") }), ...others] : others;
+  });
 }
+
+const isUnsigned = ({ type, encrypted_content: encrypted }: JsonObject) =>
+  type === "reasoning" && encrypted === undefined;
+
+const textOf = ({ content }: JsonObject) =>
+  (content as readonly { readonly text: string }[]).map(({ text }) => text).join("");
 
 test("every loss of the table happens", () => {
   const seen = new Set<string>();

@@ -364,7 +364,7 @@ describe("the upstream is asked in a conversation:", () => {
       {
         role: "assistant",
         content: "I call.",
-        reasoning_details: [{ type: "reasoning.text", text: "Hm", index: 0 }],
+        reasoning_content: "Hm",
         tool_calls: [
           { id: "a", type: "function", function: { name: "f", arguments: "{}" } },
           { id: "b", type: "function", function: { name: "mcp__x__g", arguments: "{}" } },

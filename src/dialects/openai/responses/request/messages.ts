@@ -22,7 +22,10 @@ export interface Impossible {
 interface Turn {
   readonly texts: string[];
   readonly calls: JsonObject[];
+  /** Signed or encrypted reasoning. */
   readonly details: JsonObject[];
+  /** What an upstream without signatures has thought. */
+  unsigned: string;
 }
 
 /** Turns items into the messages of a chat request: what the assistant said between two others is one message. */
@@ -89,13 +92,13 @@ export class Messages {
   }
 
   #reasoning({ summary, content, encrypted_content: encrypted }: JsonObject): void {
-    const { details } = this.#open();
+    const turn = this.#open();
+    const { details } = turn;
     const wrapped = typeof encrypted === "string" ? unwrapReasoning(encrypted) : undefined;
     if (typeof encrypted === "string" && !wrapped) this.leftOut.add("input[].reasoning.encrypted_content");
-    const text = textsIn(content) || textsIn(summary);
-    const plain = text === "" ? [] : [{ type: "reasoning.text", text }];
+    if (!wrapped) turn.unsigned += textsIn(content) || textsIn(summary);
     // Blocks are numbered within an answer, and a turn may hold the reasoning of several.
-    for (const detail of wrapped ?? plain) details.push({ ...detail, index: details.length });
+    for (const detail of wrapped ?? []) details.push({ ...detail, index: details.length });
   }
 
   #call(item: JsonObject, place: string): void {
@@ -138,15 +141,16 @@ export class Messages {
   }
 
   #open(): Turn {
-    return (this.#turn ??= { texts: [], calls: [], details: [] });
+    return (this.#turn ??= { texts: [], calls: [], details: [], unsigned: "" });
   }
 }
 
-function messageOf({ texts, calls, details }: Turn): Message {
+function messageOf({ texts, calls, details, unsigned }: Turn): Message {
   return {
     role: "assistant",
     content: joinedTexts(texts),
     ...(details.length > 0 && { reasoning_details: details }),
+    ...(unsigned !== "" && { reasoning_content: unsigned }),
     ...(calls.length > 0 && { tool_calls: calls }),
   };
 }

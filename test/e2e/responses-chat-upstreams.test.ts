@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import type { JsonObject } from "modelyard/plugin";
+import { jsonAnswer, openaiCompletion, startFaultUpstream } from "../support/fault-upstream.ts";
+import type { FaultUpstream } from "../support/fault-upstream.ts";
+import type { RunningGateway } from "../support/gateway.ts";
+import { startGateway } from "../support/gateway.ts";
+
+/**
+ * What an OpenAI-compatible server gets of a Responses request, and what becomes of what it refuses.
+ * @module
+ */
+
+let upstream: FaultUpstream;
+let gateway: RunningGateway;
+let refuse: (body: JsonObject) => string | undefined;
+
+beforeAll(async () => {
+  upstream = await startFaultUpstream();
+  upstream.respond = (exchange) => {
+    const message = refuse(exchange.json() as JsonObject);
+    if (message === undefined) return exchange.send(jsonAnswer(openaiCompletion("Hello")));
+    exchange.head(400, { "content-type": "application/json" });
+    exchange.chunk(JSON.stringify({ error: { message, type: "invalid_request_error" } }));
+    return exchange.end();
+  };
+  gateway = await startGateway(`upstreams:
+  plain: { plugin: openai, options: { base_url: "${upstream.url}/v1", models: [m, n, o] } }
+retry: { attempts: 1 }
+`);
+});
+
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]();
+  await upstream[Symbol.asyncDispose]();
+});
+
+beforeEach(() => {
+  refuse = () => undefined;
+});
+
+async function ask(body: JsonObject) {
+  const response = await fetch(`${gateway.baseURL}/responses`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${gateway.key}`, "content-type": "application/json" },
+    body: JSON.stringify({ model: "plain/m", ...body }),
+  });
+  const sent = upstream.requests.at(-1)?.json() as { readonly messages: readonly JsonObject[] };
+  const { status, headers } = response;
+  return { status, ignored: headers.get("x-modelyard-ignored"), messages: sent.messages };
+}
+
+const user = { role: "user", content: "Hi" };
+
+test("unsigned reasoning goes back as the server gave it", async () => {
+  const { messages, ignored } = await ask({
+    input: [
+      user,
+      { type: "reasoning", summary: [], content: [{ type: "reasoning_text", text: "Hm." }] },
+      { type: "function_call", call_id: "a", name: "f", arguments: "{}" },
+      { type: "function_call_output", call_id: "a", output: "1" },
+    ],
+  });
+  expect(ignored).toBeNull();
+  expect(messages[1]).toMatchObject({
+    role: "assistant",
+    reasoning_content: "Hm.",
+    tool_calls: [{ id: "a" }],
+  });
+});
