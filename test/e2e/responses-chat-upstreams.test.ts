@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import type { JsonObject } from "modelyard/plugin";
 import { jsonAnswer, openaiCompletion, startFaultUpstream } from "../support/fault-upstream.ts";
 import type { FaultUpstream } from "../support/fault-upstream.ts";
@@ -65,5 +65,35 @@ test("unsigned reasoning goes back as the server gave it", async () => {
     role: "assistant",
     reasoning_content: "Hm.",
     tool_calls: [{ id: "a" }],
+  });
+});
+
+describe("a developer's message is the system's where a server knows no such role:", () => {
+  const isDeveloper = ({ role }: JsonObject) => role === "developer";
+  const refusals: readonly (readonly [string, string, string])[] = [
+    [
+      "DeepSeek",
+      "plain/n",
+      "unknown variant `developer`, expected one of `system`, `user`, `assistant`, `tool`",
+    ],
+    ["vLLM", "plain/o", "Unexpected message role."],
+  ];
+
+  test.each(refusals)("%s", async (_, model, refusal) => {
+    refuse = ({ messages }) => ((messages as JsonObject[]).some(isDeveloper) ? refusal : undefined);
+    const input = [{ role: "developer", content: "Be kind." }, user];
+    const expected = [{ role: "system", content: "Be kind." }, user];
+    const before = upstream.requests.length;
+    for (const requests of [2, 3]) {
+      const { status, messages, ignored } = await ask({ model, input });
+      expect([status, messages, ignored]).toEqual([200, expected, null]);
+      expect(upstream.requests.length).toBe(before + requests);
+    }
+  });
+
+  test("and is left as it is where the refusal is about something else", async () => {
+    refuse = () => "too many tools";
+    const { status, messages } = await ask({ input: [{ role: "developer", content: "Be kind." }, user] });
+    expect([status, messages[0]?.["role"]]).toEqual([400, "developer"]);
   });
 });

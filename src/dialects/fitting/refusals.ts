@@ -15,6 +15,8 @@ interface Learnt {
   readonly refused: Set<string>;
   /** Whether it knows `max_tokens` by its newer name alone. */
   renamed: boolean;
+  /** Whether it doesn't know the role `developer`, which is a newer name of `system`. */
+  developerUnknown: boolean;
   /** Whether it takes instructions at the beginning alone. */
   instructedFirst: boolean;
   /** The longest answer that can be asked of it, in tokens. */
@@ -81,11 +83,14 @@ export class Refusals {
     const words = new Set(`${error.param ?? ""} ${error.message}`.match(/\w+/g));
     const refused = DISPENSABLE.filter((name) => sent[name] !== undefined && words.has(name));
     const isRenamed = sent[OLD_NAME] !== undefined && words.has(OLD_NAME) && words.has(NEW_NAME);
-    const isMisplaced = /\bsystem\b/i.test(error.message) && sent.messages.some(isLateInstruction);
-    if (refused.length === 0 && !isRenamed && !isMisplaced) return false;
+    const isUnknown = (words.has("developer") || words.has("role")) && sent.messages.some(isDevelopers);
+    const isMisplaced =
+      !isUnknown && /\bsystem\b/i.test(error.message) && sent.messages.some(isLateInstruction);
+    if (refused.length === 0 && !isRenamed && !isUnknown && !isMisplaced) return false;
     const learnt = this.#of(upstream, sent.model);
     for (const name of refused) learnt.refused.add(name);
     learnt.renamed ||= isRenamed;
+    learnt.developerUnknown ||= isUnknown;
     learnt.instructedFirst ||= isMisplaced;
     return true;
   }
@@ -108,8 +113,10 @@ export class Refusals {
       fitted[NEW_NAME] = fitted[OLD_NAME];
       delete fitted[OLD_NAME];
     }
-    if (learnt.instructedFirst) fitted["messages"] = chat.messages.map(asSaidByUser);
-    return fitted as unknown as ChatRequest;
+    let { messages } = chat;
+    if (learnt.developerUnknown) messages = messages.map(asSystems);
+    if (learnt.instructedFirst) messages = messages.map(asSaidByUser);
+    return { ...fitted, messages, model: chat.model };
   }
 
   #of(upstream: Upstream, model: string): Learnt {
@@ -118,11 +125,25 @@ export class Refusals {
     let learnt = models.get(model);
     if (!learnt) {
       if (models.size >= MAX_MODELS) models.clear();
-      learnt = { refused: new Set(), renamed: false, instructedFirst: false, longest: Infinity };
+      learnt = {
+        refused: new Set(),
+        renamed: false,
+        developerUnknown: false,
+        instructedFirst: false,
+        longest: Infinity,
+      };
       models.set(model, learnt);
     }
     return learnt;
   }
+}
+
+function isDevelopers({ role }: Message): boolean {
+  return role === "developer";
+}
+
+function asSystems(message: Message): Message {
+  return isDevelopers(message) ? { ...message, role: "system" } : message;
 }
 
 function isLateInstruction({ role }: Message, index: number): boolean {
