@@ -11,6 +11,24 @@ import { startGateway } from "../support/gateway.ts";
  * @module
  */
 
+/** How servers say that an answer of 32,000 tokens is too long, and what they are asked for then. */
+const BOUNDS: Readonly<Record<string, readonly [string, number]>> = {
+  deepseek: ["Invalid max_tokens value, the valid range of max_tokens is [1, 8192]", 8192],
+  dashscope: ["<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 8192]", 8192],
+  gemini: [
+    "Unable to submit request because it has a maxOutputTokens value of 32000 but the supported range is from 1 (inclusive) to 8193 (exclusive).",
+    8192,
+  ],
+  openrouter: [
+    "This endpoint's maximum context length is 8192 tokens. However, you requested about 32192 tokens (100 of text input, 92 of tool input, 32000 in the output).",
+    8000,
+  ],
+  together: [
+    "`inputs` tokens + `max_new_tokens` must be <= 8193. Given: 25 `inputs` tokens and 32000 `max_new_tokens`",
+    8168,
+  ],
+};
+
 let upstream: FaultUpstream;
 let gateway: RunningGateway;
 let refuse: (body: JsonObject) => string | undefined;
@@ -24,7 +42,7 @@ beforeAll(async () => {
     exchange.chunk(JSON.stringify({ error: { message, type: "invalid_request_error" } }));
     return exchange.end();
   };
-  const options = `{ base_url: "${upstream.url}/v1", models: [m, n, o, p, q, r] }`;
+  const options = `{ base_url: "${upstream.url}/v1", models: [m, n, o, p, q, r, ${Object.keys(BOUNDS).join(", ")}] }`;
   gateway = await startGateway(
     `upstreams:
   plain: { plugin: openai, options: ${options} }
@@ -363,6 +381,15 @@ describe("what a model refuses is left out, and not sent again:", () => {
     expect(upstream.requests.length).toBe(before + 3);
   });
 });
+
+test.each(Object.entries(BOUNDS))(
+  "the bound of an answer is understood as %s says it",
+  async (model, [said, bound]) => {
+    refuse = (body) => (Number(body["max_tokens"]) > bound ? said : undefined);
+    const { status, sent, ignored } = await ask({ model: `plain/${model}`, max_tokens: 32_000 });
+    expect([status, sent["max_tokens"], ignored]).toEqual([200, bound, "max_tokens"]);
+  },
+);
 
 test("an answer for which the conversation leaves less room is asked for as long as that", async () => {
   refuse = (body) =>
