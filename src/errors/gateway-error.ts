@@ -79,6 +79,14 @@ export class GatewayError extends Error {
   }
 }
 
+/** Returns the error for an address that is asked with none of its methods. */
+export function wrongMethod(method: string, path: string, methods: readonly string[]): GatewayError {
+  const allow = methods.join(", ");
+  return new GatewayError("method_not_allowed", `${path} does not take ${method}, but ${allow}`, {
+    headers: { allow },
+  });
+}
+
 /** Converts whatever was thrown to the client's error. */
 export function toGatewayError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;

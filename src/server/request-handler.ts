@@ -1,5 +1,5 @@
 import type { Dialect } from "../dialects/dialect.ts";
-import { GatewayError, toGatewayError } from "../errors/gateway-error.ts";
+import { GatewayError, toGatewayError, wrongMethod } from "../errors/gateway-error.ts";
 import type { Gateway } from "../gateway.ts";
 import { stringifyJson } from "../json/json-text.ts";
 import { logUnforeseen } from "../log.ts";
@@ -156,14 +156,8 @@ function unknownUrl(http: Request, path: string): GatewayError {
 
 function notHere(http: Request, path: string, methods: readonly string[]): GatewayError {
   // Codex goes on by HTTP within the same turn if it is told so with this status.
-  if (http.headers.get("upgrade")?.toLowerCase() !== "websocket") return wrongMethod(http, path, methods);
+  if (http.headers.get("upgrade")?.toLowerCase() !== "websocket")
+    return wrongMethod(http.method, path, methods);
   const message = `${path} is not served by WebSocket; send an ordinary ${methods.join(" or ")} request`;
   return new GatewayError("upgrade_required", message, { headers: { upgrade: "HTTP/1.1" } });
-}
-
-function wrongMethod(http: Request, path: string, methods: readonly string[]): GatewayError {
-  const allow = methods.join(", ");
-  return new GatewayError("method_not_allowed", `${path} does not take ${http.method}, but ${allow}`, {
-    headers: { allow },
-  });
 }

@@ -293,6 +293,20 @@ describe("an answer that is kept", () => {
     expect((await at(id)).status).toBe(200);
   });
 
+  test.each([
+    ["POST", "", "GET, HEAD, DELETE"],
+    ["POST", "/input_items", "GET, HEAD"],
+    ["DELETE", "/input_items", "GET, HEAD"],
+    ["GET", "/cancel", "POST"],
+    ["DELETE", "/cancel", "POST"],
+  ])("is not for %s%s, which a 405 says with the methods that are", async (method, path, allow) => {
+    const { id } = await answer({ model: "hello", input: "One" });
+    const refused = await at(id + path, method);
+    expect(refused.headers.get("allow")).toBe(allow);
+    expect(await errorOf(refused)).toMatchObject({ status: 405, code: "method_not_allowed" });
+    expect((await at(id)).status).toBe(200);
+  });
+
   test.each(["input_tokens", "compact"])("%s isn't served, which a 404 says in words", async (path) => {
     expect(await errorOf(await at(path, "POST"))).toMatchObject({
       status: 404,

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../../contract/index.ts";
-import { GatewayError } from "../../../errors/gateway-error.ts";
+import { GatewayError, wrongMethod } from "../../../errors/gateway-error.ts";
 import type { StateEndpoint } from "../../dialect.ts";
 import type { ClientState } from "../../kept-texts.ts";
 import { jsonAnswer } from "../../operation-document.ts";
@@ -21,9 +21,8 @@ export const show: StateEndpoint = {
     answer: jsonAnswer("The Responses object, or a list of items", { type: "object" }),
   },
   answer(rest, client, query) {
-    const { id, action } = partsOf(rest);
+    const { id, action } = partsOf(rest, "GET");
     if (action === "input_items") return page(parsed(found(id, client).input), query);
-    if (action !== "") throw unknownAction(action);
     if (query.get("stream") === "true") {
       const message = "stream: an answer that is kept comes whole";
       throw new GatewayError("unsupported_parameter", message, { param: "stream" });
@@ -44,8 +43,7 @@ export const forget: StateEndpoint = {
     answer: jsonAnswer("That it is forgotten", { type: "object" }),
   },
   answer(rest, client) {
-    const { id, action } = partsOf(rest);
-    if (action !== "") throw unknownAction(action);
+    const { id } = partsOf(rest, "DELETE");
     found(id, client);
     client.kept?.delete(stemOf(id) ?? "");
     return { id, object: "response", deleted: true };
@@ -63,8 +61,7 @@ export const act: StateEndpoint = {
     answer: jsonAnswer("Never", { type: "object" }),
   },
   answer(rest, client) {
-    const { id, action } = partsOf(rest);
-    if (action !== "cancel") throw unknownAction(action || id);
+    const { id } = partsOf(rest, "POST");
     found(id, client);
     const message = "an answer that came at once can't be cancelled; close its connection while it comes";
     throw new GatewayError("invalid_value", message, { param: "response_id" });
@@ -77,9 +74,23 @@ interface AddressParts {
   readonly action: string;
 }
 
-function partsOf(rest: string): AddressParts {
+/** The methods that an answer takes, and each address behind it. */
+const METHODS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["", ["GET", "HEAD", "DELETE"]],
+  ["input_items", ["GET", "HEAD"]],
+  ["cancel", ["POST"]],
+]);
+
+/** Throws a GatewayError for an address that there is not, or not for this method. */
+function partsOf(rest: string, method: StateEndpoint["method"]): AddressParts {
   const [id = "", ...others] = rest.split("/");
-  return { id, action: others.join("/") };
+  const action = others.join("/");
+  const methods = METHODS.get(action);
+  if (!methods) throw unknownAction(action);
+  if (methods.includes(method)) return { id, action };
+  // Other services have addresses of their own in the place of an id.
+  if (stemOf(id) === undefined) throw unknownAction(id);
+  throw wrongMethod(method, `/v1/responses/${rest}`, methods);
 }
 
 /** Returns the kept answer with exactly this id. */
