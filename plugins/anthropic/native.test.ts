@@ -101,6 +101,55 @@ describe("a streamed answer", () => {
     }
   });
 
+  const begun = event("message_start", { message: { id: "m", usage: { input_tokens: 3 } } });
+  const called = event("content_block_start", {
+    index: 0,
+    content_block: { type: "tool_use", id: "t", name: "f", input: {} },
+  });
+  const input = (json: string) =>
+    event("content_block_delta", { index: 0, delta: { type: "input_json_delta", partial_json: json } });
+  const closed = event("content_block_stop", { index: 0 });
+  const ended = (reason: string) =>
+    event("message_delta", { delta: { stop_reason: reason }, usage: { output_tokens: 9 } }) +
+    event("message_stop");
+
+  test.each([
+    ["half", `{"x":`, closed],
+    ["an array", "[1]", closed],
+    ["a text", `"x"`, closed],
+    ["half, and whose block is never closed", `{"x":`, ""],
+    ["half, with another block behind it", `{"x":`, `${closed}${called.replace(":0", ":1")}`],
+  ])("closes no call whose arguments are %s, and tells what it cost", async (_, json, stop) => {
+    const before = begun + called + input(json);
+    const { items, error } = await read(before + stop + ended("tool_use"));
+    expect(error).toMatchObject({ code: "bad-response" });
+    expect(framesIn(items)).toBe(before);
+    expect(items.at(-1)).toMatchObject({ type: "usage", usage: { input: 3, output: 9 } });
+  });
+
+  test("that is cut within a call keeps all its frames, and so does one whose call needs no arguments", async () => {
+    for (const whole of [
+      begun + called + input(`{"x":`) + closed + ended("max_tokens"),
+      begun + called + closed + ended("tool_use"),
+    ]) {
+      const { items, error } = await read(whole);
+      expect(error).toBeUndefined();
+      expect(framesIn(items)).toBe(whole);
+    }
+  });
+
+  test("that goes on for ever behind a broken call is the upstream's fault", async () => {
+    const { error } = await read(begun + called + input("[") + closed + event("weather").repeat(200));
+    expect(error).toMatchObject({ code: "bad-response" });
+  });
+
+  test("that starts twice starts once for the client", async () => {
+    const whole = begun + called + closed + ended("tool_use");
+    const { items, error } = await read(begun + whole);
+    expect(error).toBeUndefined();
+    expect(framesIn(items)).toBe(whole);
+  });
+
   test("whose events have no names gets them", async () => {
     const whole = new TextDecoder().decode(recorded("text.sse"));
     const { items } = await read(whole.replaceAll(/event: .*\n/g, ""));

@@ -187,6 +187,16 @@ describe("a failure", () => {
     expect({ end, faults, stopReason }).toEqual({ end: "error", faults: [], stopReason: undefined });
   });
 
+  test("of a call that can't be run is told before the call is closed", async () => {
+    const broken = STREAM.replace(`celsius\\"}"`, `celsius\\""`);
+    expect(broken.length).toBe(STREAM.length - 1);
+    stage.anthropic.respond = (exchange) => answer(exchange, broken);
+    const text = await (await stage.ask(question({ stream: true }))).text();
+    const { end, stopReason, blocks } = checkStream(text);
+    const city = blocks.find(({ text }) => text.includes("celsius"));
+    expect([end, stopReason, city?.isClosed]).toEqual(["error", undefined, false]);
+  });
+
   test("of every target is told by its status, in the words of the one that says most", async () => {
     const tooLong = {
       type: "error",

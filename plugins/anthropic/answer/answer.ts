@@ -18,7 +18,7 @@ export function answerOf(response: Response, call: AnswerCall): ChatStream {
 
 /** Reads an answer piece by piece. */
 export class Answer implements AnswerReader {
-  readonly #message = new MessageReader();
+  readonly message = new MessageReader();
   readonly #call: AnswerCall;
 
   constructor(call: AnswerCall) {
@@ -26,23 +26,23 @@ export class Answer implements AnswerReader {
   }
 
   get isFinished(): boolean {
-    return this.#message.isFinished;
+    return this.message.isFinished;
   }
 
   read(piece: AnswerPiece): Iterable<CanonicalEvent> {
     return piece.kind === "document"
-      ? documentEvents(piece, this.#message, this.#call)
+      ? documentEvents(piece, this.message, this.#call)
       : this.readEvent(piece);
   }
 
   /** Returns the events of a piece of a stream. */
   readEvent(piece: AnswerPiece): CanonicalEvent[] {
     const [, text] = TEXT_PIECE.exec(piece.data) ?? [];
-    return text ? this.#message.readText(text) : eventsOfPiece(piece, this.#message);
+    return text ? this.message.readText(text) : eventsOfPiece(piece, this.message);
   }
 
   end(): CanonicalEvent[] {
-    return this.#message.end();
+    return this.message.end();
   }
 }
 

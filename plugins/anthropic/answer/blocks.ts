@@ -1,5 +1,13 @@
 import type { MaybeJson } from "modelyard/kit";
-import { asArray, asObject, asObjects, asString, otherMembers, parseAsWritten } from "modelyard/kit";
+import {
+  asArray,
+  asObject,
+  asObjects,
+  asString,
+  otherMembers,
+  parseAsWritten,
+  parseJson,
+} from "modelyard/kit";
 import { UpstreamError } from "modelyard/plugin";
 import type { CanonicalEvent, Json, JsonObject } from "modelyard/plugin";
 
@@ -24,6 +32,12 @@ interface OpenBlock {
 export class ContentBlocks {
   readonly #open = new Map<number, OpenBlock>();
   #calls = 0;
+  #hasBrokenCall = false;
+
+  /** True once a tool call has ended whose arguments are no JSON object. */
+  get hasBrokenCall(): boolean {
+    return this.#hasBrokenCall;
+  }
 
   /** Begins a block. Whole blocks of a plain answer are begun with their content and ended. */
   begin(index: number, block: JsonObject): CanonicalEvent[] {
@@ -77,6 +91,7 @@ export class ContentBlocks {
     const block = this.#open.get(index);
     this.#open.delete(index);
     if (!block) return [];
+    if (block.call !== undefined) this.#hasBrokenCall ||= !isInput(block.json || block.input);
     if (block.call !== undefined && block.json === "" && block.input !== "")
       return [{ type: "tool-call", index: block.call, arguments: block.input }];
     if (!block.whole) return [];
@@ -95,8 +110,7 @@ export class ContentBlocks {
       throw new UpstreamError("bad-response", "the upstream sent arguments of a call that it didn't begin");
     if (piece === "") return [];
     if (block.call !== undefined) {
-      // The pieces have been emitted; what counts is that there were any.
-      block.json = " ";
+      block.json += piece;
       return [{ type: "tool-call", index: block.call, arguments: piece }];
     }
     block.json += piece;
@@ -152,6 +166,11 @@ function jsonOf(value: MaybeJson): string {
   // Streams begin with an empty input, whose pieces follow.
   const members = asObject(value);
   return members && Object.keys(members).length === 0 ? "" : JSON.stringify(value);
+}
+
+/** Whether a call can be run with this text for its input; without arguments it may be blank. */
+function isInput(json: string): boolean {
+  return json.trim() === "" || asObject(parseJson(json)) !== undefined;
 }
 
 function textEvents(index: number, block: JsonObject): CanonicalEvent[] {

@@ -29,6 +29,11 @@ export class MessageReader {
     return this.#hasEnd;
   }
 
+  /** True once a tool call has ended that can't be run: whether that is a fault depends on the answer's finish. */
+  get hasBrokenCall(): boolean {
+    return this.#blocks.hasBrokenCall;
+  }
+
   /** Maps a piece of text. */
   readText(text: string): CanonicalEvent[] {
     this.#hasEnd = false;

@@ -1,5 +1,6 @@
 import { answerStream, asObject, asString } from "modelyard/kit";
 import type { AnswerPiece, AnswerReader } from "modelyard/kit";
+import { UpstreamError } from "modelyard/plugin";
 import type { CanonicalEvent, ChatEvent, ChatStream, NativeEvent } from "modelyard/plugin";
 import { Answer } from "./answer.ts";
 import type { AnswerCall } from "./answer.ts";
@@ -12,9 +13,18 @@ export function nativeAnswerOf(response: Response, call: AnswerCall, isStream: b
   return answerStream(response, call, new NativeAnswer(call, isStream));
 }
 
+/** Limit of the frames that are held. */
+const MAX_HELD = 100;
+
 class NativeAnswer implements AnswerReader {
   readonly #answer: Answer;
   readonly #isStream: boolean;
+  #hasStarted = false;
+  /**
+   * The frames from the end of a call on that can't be run, or from the message's `stop_reason`: clients run a call that
+   * is closed, so that these go out only once the answer is found to be good.
+   */
+  #held: NativeEvent[] = [];
 
   constructor(call: AnswerCall, isStream: boolean) {
     this.#answer = new Answer(call);
@@ -29,15 +39,35 @@ class NativeAnswer implements AnswerReader {
     if (piece.kind === "document") return this.#isStream ? this.#answer.read(piece) : this.#document(piece);
     const events = this.#answer.readEvent(piece);
     if (piece.kind === "stray" || !this.#isStream) return events;
-    if (piece.data === "[DONE]") return [endMark(events)];
+    if (piece.data === "[DONE]") return this.#judged(endMark(events));
     const name = nameOf(piece);
-    return name === "ping" || piece.data.trim() === "" ? events : [frame(name, piece.data, events)];
+    if (name === "ping" || piece.data.trim() === "") return events;
+    // Clients take only one.
+    if (name === "message_start" && this.#hasStarted) return events;
+    this.#hasStarted ||= name === "message_start";
+    return this.#judged(frame(name, piece.data, events));
   }
 
-  end(): ChatEvent[] {
+  end(): Iterable<ChatEvent> {
     const events = this.#answer.end();
     // The server knows no end mark, and clients wait for one.
-    return this.#isStream ? [endMark(events)] : events;
+    return this.#isStream ? this.#judged(endMark(events)) : events;
+  }
+
+  /** Yields the frames that can go out now. Throws where the answer calls a tool that can't be run and was not cut. */
+  *#judged(next: NativeEvent): Generator<ChatEvent, void> {
+    const { isFinished, hasEnd, hasBrokenCall } = this.#answer.message;
+    this.#held.push(next);
+    if (!isFinished && (hasEnd || hasBrokenCall) && this.#held.length <= MAX_HELD) return;
+    const held = this.#held;
+    this.#held = [];
+    if (!hasBrokenCall || held.some(({ events }) => events.some(isCut))) return yield* held;
+    // What it cost is told though it is no answer.
+    yield* held.flatMap(({ events }) => events).filter(({ type }) => type === "usage");
+    throw new UpstreamError(
+      "bad-response",
+      "the upstream called a tool with arguments that are no JSON object",
+    );
   }
 
   *#document(piece: AnswerPiece): Generator<ChatEvent, void> {
@@ -51,6 +81,11 @@ class NativeAnswer implements AnswerReader {
     }
     yield frame("document", piece.data, events);
   }
+}
+
+/** Whether an event is the finish of an answer whose last call may be half. */
+function isCut(event: CanonicalEvent): boolean {
+  return event.type === "finish" && (event.reason === "length" || event.reason === "content_filter");
 }
 
 /** Some proxies leave out the names, without which Anthropic's SDK reads nothing. */
