@@ -20,9 +20,14 @@ import { until } from "../support/until.ts";
  * @module
  */
 
+/** A key for the model that the tests ask for, and for no other. */
+const FEW_KEY = "sk-test-few-9876543210";
 const OTHER_KEY = "sk-test-9876543210";
 const CONFIG = `
-keys: [{ name: test, key: ${TEST_KEY} }, { name: other, key: ${OTHER_KEY} }]
+keys:
+  - { name: test, key: ${TEST_KEY} }
+  - { name: other, key: ${OTHER_KEY} }
+  - { name: few, key: ${FEW_KEY}, models: [${ASKED}] }
 cache: { scope: shared }
 `;
 /** A plugin whose server speaks the API for some of its models only. */
@@ -107,6 +112,26 @@ describe("a request", () => {
     expect(response.headers.get("x-modelyard-ignored")).toBe("messages[].thinking");
     const sent = JSON.parse(lastBody()) as { messages: unknown };
     expect(sent.messages).toEqual([messages[0], { ...said, content: said.content.slice(1) }, messages[2]]);
+  });
+
+  test.each([true, false])("names no fallback that its key may not use (stream: %p)", async (stream) => {
+    const { requests } = stage.anthropic;
+    const before = requests.length;
+    const asking = (model: string, key: string) =>
+      stage.ask(question({ stream, fallbacks: [{ model: ASKED }, { model }] }), { "x-api-key": key });
+    const refused = await asking("claude-opus-4-8", FEW_KEY);
+    expect([refused.status, await refused.json()]).toMatchObject([
+      403,
+      { error: { type: "permission_error", message: expect.stringContaining("claude-opus-4-8") } },
+    ]);
+    expect(requests.length).toBe(before);
+    for (const [model, key] of [
+      ["claude-opus-4-8", TEST_KEY],
+      [ASKED, FEW_KEY],
+    ] as const) {
+      expect((await asking(model, key)).status).toBe(200);
+      expect(lastBody()).toContain(`"fallbacks":[{"model":"${ASKED}"},{"model":"${model}"}]`);
+    }
   });
 
   test("of 512 KiB is parsed once, and never written anew", async () => {

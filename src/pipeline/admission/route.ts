@@ -1,5 +1,7 @@
 import { nearestNames } from "../../../config/nearest.ts";
+import type { Json } from "../../contract/index.ts";
 import { UpstreamError } from "../../contract/index.ts";
+import { isObject } from "../../contract/json.ts";
 import { GatewayError } from "../../errors/gateway-error.ts";
 import type { ModelRequest } from "../../dialects/model-request.ts";
 import type { Gateway } from "../../gateway.ts";
@@ -87,14 +89,27 @@ export function routeModel(model: string, deps: RouteDeps): Choice | Promise<Cho
 function choose(request: Routed, deps: RouteDeps): Choice | Promise<Choice> {
   const { caller, gateway } = deps;
   const { model } = request;
-  if (!matchesAny(caller.models, model)) {
-    const message = `the key "${caller.name}" may not use the model "${shownModel(model)}"`;
-    throw new GatewayError("model_not_allowed", message, { param: "model" });
-  }
+  expectAllowed(caller, model, "model");
+  expectFallbacksAllowed(caller, request.member("fallbacks"));
   const resolution = resolve(model, gateway);
   return resolution instanceof Promise
     ? resolution.then((found) => chooseFrom(found, request, deps))
     : chooseFrom(resolution, request, deps);
+}
+
+/** Models that the upstream is to ask in the model's place, as Anthropic's API does, are the caller's choice as well. */
+function expectFallbacksAllowed(caller: Caller, fallbacks: Json | undefined): void {
+  if (!Array.isArray(fallbacks)) return;
+  for (const [index, fallback] of (fallbacks as readonly Json[]).entries()) {
+    const model = isObject(fallback) ? fallback["model"] : fallback;
+    if (typeof model === "string") expectAllowed(caller, model, `fallbacks[${index}]`);
+  }
+}
+
+function expectAllowed(caller: Caller, model: string, param: string): void {
+  if (matchesAny(caller.models, model)) return;
+  const message = `the key "${caller.name}" may not use the model "${shownModel(model)}"`;
+  throw new GatewayError("model_not_allowed", message, { param });
 }
 
 function chooseFrom(
