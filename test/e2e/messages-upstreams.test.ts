@@ -271,6 +271,18 @@ describe("what can't be done without", () => {
   });
 });
 
+test.each([
+  [{ type: "create" }, { error_code: "thread_unsupported_request", unsupported: ["thread"] }],
+  [{ type: "continue", previous_message_id: "msg_1" }, { error_code: "thread_not_found" }],
+])(
+  "the thread %j is refused in the words after which the official client goes on",
+  async (thread, details) => {
+    const { status, body } = await ask({ thread });
+    expect(status).toBe(400);
+    expect((body as unknown as { error: JsonObject }).error["details"]).toEqual(details);
+  },
+);
+
 test("the official client's loop of tools, which threads by default, goes on with whole conversations", async () => {
   const { respond } = upstream;
   const call = { id: "c1", type: "function", function: { name: "look", arguments: "{}" } };

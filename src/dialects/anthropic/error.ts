@@ -39,11 +39,14 @@ function errorBody(error: GatewayError, request?: string): JsonObject {
   return { type: "error", error: own, request_id: request };
 }
 
-/** By these the official client goes on with the whole conversation where a thread can't be had. */
-const NO_THREADS = { error_code: "thread_unsupported_request", unsupported: ["thread"] };
+/** By these the official client goes on with the whole conversation where a thread can't be had, or continued. */
+const NO_THREAD: ReadonlyMap<string | undefined, JsonObject> = new Map([
+  ["thread", { error_code: "thread_unsupported_request", unsupported: ["thread"] }],
+  ["thread.previous_message_id", { error_code: "thread_not_found" }],
+]);
 
 function detailsOf({ code, param, native }: GatewayError): JsonObject | undefined {
-  return native?.details ?? (code === "unsupported_parameter" && param === "thread" ? NO_THREADS : undefined);
+  return native?.details ?? (code === "unsupported_parameter" ? NO_THREAD.get(param) : undefined);
 }
 
 /** An upstream that speaks the API itself has said the type. */

@@ -52,10 +52,12 @@ function leaveOutMember(name: string, value: Json | undefined, known: Known): vo
   if (name === "mcp_servers" && Array.isArray(value) && value.length > 0)
     throw new UpstreamError("unsupported", "the upstream can't use MCP servers", { param: name });
   // Left out, a turn would be answered without the history that the thread stands for.
-  if (name === "thread" && value !== null)
+  if (name === "thread" && value !== null) {
+    const isContinued = isObject(value) && value["type"] === "continue";
     throw new UpstreamError("unsupported", "the upstream keeps no threads; send the whole conversation", {
-      param: name,
+      param: isContinued ? "thread.previous_message_id" : name,
     });
+  }
   if (name !== "output_config") return leaveOut(name, known);
   for (const part of Object.keys(isObject(value) ? value : {}))
     if (part !== "effort") leaveOut(`${name}.${part}`, known);
