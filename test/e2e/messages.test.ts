@@ -125,8 +125,8 @@ const ANSWERS: Readonly<
     reason: "end_turn",
   },
   "odd characters": {
-    steps: [say('a"\\\n\u2028 \u{1f600}\ud800'), say("é"), stop(), USED],
-    blocks: ['text a"\\\n\u2028 \u{1f600}\ufffdé'],
+    steps: [say('a"\\\n\u2028 \u{1f600}\ud83d'), say("\ude00é"), stop(), USED],
+    blocks: ['text a"\\\n\u2028 \u{1f600}\u{1f600}é'],
     reason: "end_turn",
   },
 };
@@ -136,6 +136,9 @@ const FAILED: readonly Step[] = [
   call(0, { id: "a", name: "one", arguments: '{"x":' }),
   { fail: "truncated", message: "the line was cut" },
 ];
+
+/** Half a character, whose other half never comes. */
+const HALF: readonly Step[] = [say("cut \ud83d"), say("é"), stop(), USED];
 
 /** Arguments that are JSON, but no object. */
 const NO_OBJECTS = ["null", "1", "true", '"text"', "[1]"];
@@ -156,6 +159,7 @@ beforeAll(async () => {
       ]),
     ),
     broken: FAILED,
+    half: HALF,
     mirror,
     headers: [{ headers: true }, stop(), USED],
   });
@@ -260,6 +264,13 @@ test.each(NO_OBJECTS)(
     expect(error).toMatchObject({ status: 502, message: expect.stringContaining("no JSON object") });
   },
 );
+
+test("half a character is left to the client in a stream, and replaced in a document", async () => {
+  const { blocks, faults } = await streamed("half");
+  expect([faults, blocks.map(({ text }) => text)]).toEqual([[], ["cut \ud83dé"]]);
+  const { content } = await client.messages.create(question({ model: "half" }));
+  expect(content).toMatchObject([{ text: "cut \ufffdé" }]);
+});
 
 test("a plain answer tells who answered, and its request's id as Anthropic does", async () => {
   const { data, response } = await client.messages.create(question({ model: "hello" })).withResponse();
