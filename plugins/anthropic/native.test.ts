@@ -166,6 +166,20 @@ describe("a plain answer", () => {
     expect(items).toEqual([{ type: "native", name: "document", data, events: chat.items as never }]);
   });
 
+  test("without a reason for its end has events alone", async () => {
+    const unended = JSON.stringify({
+      type: "message",
+      content: [{ type: "text", text: "a" }],
+      stop_reason: null,
+    });
+    const { items, error } = await read(unended, false);
+    expect(error).toBeUndefined();
+    expect(items).toMatchObject([
+      { type: "text", text: "a" },
+      { type: "finish", reason: "stop" },
+    ]);
+  });
+
   test("that is an error is thrown", async () => {
     const failed = await read(
       JSON.stringify({ type: "error", error: { type: "api_error", message: "x" } }),

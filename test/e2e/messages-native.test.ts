@@ -173,6 +173,14 @@ describe("the official client", () => {
     expect([content.length > 1, stop_reason]).toEqual([true, "tool_use"]);
   });
 
+  test("is told a reason for the end of a plain answer that has none", async () => {
+    const { stop_reason: _, ...unended } = JSON.parse(recordedText("tools.json")) as Anthropic.Message;
+    stage.anthropic.respond = (exchange) =>
+      answer(exchange, JSON.stringify({ ...unended, stop_reason: null }));
+    const { content, stop_reason } = await client.messages.create(question());
+    expect([content.length, stop_reason]).toEqual([unended.content.length, "tool_use"]);
+  });
+
   test("gets a plain answer byte by byte", async () => {
     const body = await (await stage.ask(question())).text();
     expect(body).toBe(recordedText("tools.json").trim());

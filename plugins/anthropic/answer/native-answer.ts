@@ -79,7 +79,9 @@ class NativeAnswer implements AnswerReader {
       yield* events.filter(({ type }) => type === "usage");
       throw error;
     }
-    yield frame("document", piece.data, events);
+    // Clients go by the reason: where the server gave none, the gateway writes the message.
+    if (this.#answer.message.lacksReason) yield* events;
+    else yield frame("document", piece.data, events);
   }
 }
 
