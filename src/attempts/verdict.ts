@@ -70,8 +70,21 @@ function whyResting(asked: string, cause: UpstreamErrorCode): string {
     : `every upstream for "${asked}" has failed of late and is being rested`;
 }
 
+/** A request, in its client's words. */
+interface ClientWords {
+  readonly model: string;
+  /** Returns what the client calls a member of a chat request. */
+  clientName(member: string): string;
+}
+
 /** Returns the error for a request that exceeds every upstream's limits. */
-export function tooLarge(asked: string, { input, output, isOutputBounded }: RequestEstimate): GatewayError {
-  const message = `the request may need ${input + output} tokens, more than any upstream for "${asked}" may be asked for in a whole minute; ask for a smaller max_tokens, or make the prompt shorter`;
-  return new GatewayError("invalid_value", message, { param: isOutputBounded ? "max_tokens" : "messages" });
+export function tooLarge(
+  request: ClientWords,
+  { input, output, isOutputBounded }: RequestEstimate,
+): GatewayError {
+  const longest = request.clientName("max_tokens");
+  const message = `the request may need ${input + output} tokens, more than any upstream for "${request.model}" may be asked for in a whole minute; ask for a smaller ${longest}, or make the prompt shorter`;
+  return new GatewayError("invalid_value", message, {
+    param: isOutputBounded ? longest : request.clientName("messages"),
+  });
 }

@@ -255,7 +255,7 @@ export abstract class FailoverLoop<R extends ModelRequest, Content> {
     const soonest = Math.min(...waits);
     if (this.#failure) return forClient(this.#failure, soonest);
     // Without a failure and a wait, the request exceeds every limit.
-    if (soonest === Infinity) return tooLarge(this.request.model, this.needed());
+    if (soonest === Infinity) return tooLarge(this.request, this.needed());
     const target = this.#plan.targets[waits.indexOf(soonest)];
     const cause = target && !this.#limited?.has(target) ? this.gateway.targets.cause(target) : "rate-limited";
     return whileCircuitsOpen(this.request.model, cause, soonest);

@@ -98,6 +98,16 @@ test("tokens are reserved, and settled to what was used", async () => {
   expect(await errorOf(never)).toMatchObject({ code: "invalid_value", param: "max_tokens" });
 });
 
+test("a refusal for good names the member as its client does", async () => {
+  const headers = { authorization: `Bearer ${keyOf("tokens")}`, "content-type": "application/json" };
+  const body = JSON.stringify({ model: "used", input: "Well?", max_output_tokens: 1_001 });
+  const refused = await fetch(`${gateway.baseURL}/responses`, { method: "POST", headers, body });
+  expect([refused.status, await errorOf(refused)]).toMatchObject([
+    400,
+    { param: "max_output_tokens", message: expect.stringContaining("a smaller max_output_tokens") },
+  ]);
+});
+
 test("every answer to a key says what is left of its limits, and nothing of those that it has not", async () => {
   const names = ["limit", "remaining", "reset"].map((what) => `x-ratelimit-${what}`);
   const expected = ["requests", "tokens"].flatMap((kind) => names.map((name) => `${name}-${kind}`));

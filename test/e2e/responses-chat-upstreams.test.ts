@@ -68,6 +68,11 @@ test("unsigned reasoning goes back as the server gave it", async () => {
   });
 });
 
+test("what is left out is named as the client wrote it", async () => {
+  const { ignored } = await ask({ input: [{ role: "user", content: [{ type: "frob", frob: 1 }] }] });
+  expect(ignored).toBe("input[].content[].frob");
+});
+
 describe("a developer's message is the system's where a server knows no such role:", () => {
   const isDeveloper = ({ role }: JsonObject) => role === "developer";
   const refusals: readonly (readonly [string, string, string])[] = [

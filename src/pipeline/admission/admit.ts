@@ -172,7 +172,7 @@ export function admit<R extends ModelRequest>(plan: Plan<R>): Ticket<R> | Promis
   const permit = takePermit(needed, plan);
   if ("limit" in permit) {
     if (hold) hold.settle(NOTHING);
-    throw beyondLimit(permit, needed, caller);
+    throw beyondLimit(permit, needed, plan);
   }
   const admitted = {
     request: exchange.id,

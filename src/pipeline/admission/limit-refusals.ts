@@ -3,6 +3,7 @@ import type { Caller } from "../../keys/keyring.ts";
 import type { BudgetRefusal } from "../../limits/budgets.ts";
 import type { LimitRefusal } from "../../limits/rate-limiter.ts";
 import type { RequestEstimate } from "../../usage/token-estimate.ts";
+import type { Plan } from "./route.ts";
 
 /** `60 requests per minute`, as the limit's name says it. */
 function limitText({ limit, of }: LimitRefusal): string {
@@ -12,16 +13,21 @@ function limitText({ limit, of }: LimitRefusal): string {
 }
 
 /** Returns the error for a request that is beyond a limit of its key. */
-export function beyondLimit(refusal: LimitRefusal, needed: RequestEstimate, { name }: Caller): GatewayError {
+export function beyondLimit(
+  refusal: LimitRefusal,
+  needed: RequestEstimate,
+  { caller: { name }, request }: Plan,
+): GatewayError {
   const { retryAfterMs } = refusal;
   if (retryAfterMs === undefined) {
     const { input, output, isOutputBounded } = needed;
-    const mend =
-      isOutputBounded && input < refusal.of ? "ask for a smaller max_tokens" : "make the prompt shorter";
+    const isOutput = isOutputBounded && input < refusal.of;
+    const param = request.clientName(isOutput ? "max_tokens" : "messages");
+    const mend = isOutput ? `ask for a smaller ${param}` : "make the prompt shorter";
     return new GatewayError(
       "invalid_value",
       `the request may need ${input + output} tokens, more than the key "${name}" has in a whole minute (${refusal.of}); ${mend}`,
-      { param: isOutputBounded && input < refusal.of ? "max_tokens" : "messages" },
+      { param },
     );
   }
   const message = `the key "${name}" is at its limit of ${limitText(refusal)}; try again in ${duration(retryAfterMs)}`;

@@ -108,7 +108,6 @@ const CLIENT_NAMES: ReadonlyMap<string, string> = new Map([
   ["verbosity", "text.verbosity"],
   ["messages[].reasoning_details", "input[].reasoning"],
   ["messages[].reasoning_content", "input[].reasoning"],
-  ["messages[].tool_calls[].extra_content", "input[].extra_content"],
 ]);
 
 const LOGPROBS = "message.output_text.logprobs";
@@ -159,7 +158,8 @@ export class ResponsesRequest extends NativeConversation {
   }
 
   override clientName(member: string): string {
-    return CLIENT_NAMES.get(member) ?? member;
+    const item = member.replace("[].tool_calls[]", "[]").replace(/^messages\b/, "input");
+    return CLIENT_NAMES.get(member) ?? item;
   }
 
   #hasAny(names: readonly string[]): boolean {
