@@ -159,6 +159,12 @@ beforeAll(async () => {
       ]),
     ),
     broken: FAILED,
+    "broken first call": [
+      call(0, { id: "a", name: "one", arguments: '{"x":}' }),
+      call(1, { id: "b", name: "two", arguments: "{}" }),
+      finish("tool_calls"),
+      USED,
+    ],
     half: HALF,
     mirror,
     headers: [{ headers: true }, stop(), USED],
@@ -264,6 +270,14 @@ test.each(NO_OBJECTS)(
     expect(error).toMatchObject({ status: 502, message: expect.stringContaining("no JSON object") });
   },
 );
+
+test("a call whose arguments are no JSON is not closed for the call behind it", async () => {
+  const model = "broken first call";
+  const { faults, end, blocks } = await streamed(model);
+  expect([faults, end, blocks.map(({ isClosed }) => isClosed)]).toEqual([[], "error", [false]]);
+  const error = await client.messages.create(question({ model })).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ status: 502, message: expect.stringContaining("no JSON") });
+});
 
 test("half a character is left to the client in a stream, and replaced in a document", async () => {
   const { blocks, faults } = await streamed("half");

@@ -2,6 +2,8 @@ import type { ExtraEvent, JsonObject, ReasoningEvent, ToolCallEvent } from "../.
 import { UpstreamError } from "../../../contract/index.ts";
 import { isObject } from "../../../contract/json.ts";
 import type { AnswerEvent } from "../../../answer/answer-event.ts";
+import { expectJson } from "../../../answer/tool-calls.ts";
+import { GrowingText } from "../../../runtime/growing-text.ts";
 import { Bounded } from "../../bounded.ts";
 import { JsonProgress } from "./json-progress.ts";
 
@@ -20,7 +22,15 @@ export interface BlockSink {
 type OpenBlock =
   | { readonly kind: "text" }
   | { readonly kind: "thinking"; readonly block: number | undefined }
-  | { readonly kind: "call"; readonly index: number; readonly progress: JsonProgress };
+  | OpenCall;
+
+interface OpenCall {
+  readonly kind: "call";
+  readonly index: number;
+  readonly name: string;
+  readonly input: GrowingText;
+  readonly progress: JsonProgress;
+}
 
 /** An event that blocks are made of. */
 type Content = Extract<AnswerEvent, { type: "text" | "reasoning" | "tool-call" | "extra" }>;
@@ -123,7 +133,7 @@ export class BlockSequence {
   #call({ index, id, name, arguments: piece = "", fields }: ToolCallEvent): void {
     if (name !== undefined) {
       this.#close();
-      this.#open = { kind: "call", index, progress: new JsonProgress() };
+      this.#open = { kind: "call", index, name, input: new GrowingText(), progress: new JsonProgress() };
       const own = fields?.["extra_content"];
       this.#sink.start({
         type: "tool_use",
@@ -134,6 +144,7 @@ export class BlockSequence {
       });
     }
     if (piece === "" || this.#open?.kind !== "call" || this.#open.index !== index) return;
+    this.#open.input.add(piece);
     this.#open.progress.add(piece);
     this.#sink.input(piece);
   }
@@ -163,7 +174,9 @@ export class BlockSequence {
     this.#sink.start(start);
   }
 
+  /** Throws `bad-response` for a call whose arguments are no JSON: clients run one that is closed. */
   #close(): void {
+    if (this.#open?.kind === "call") expectJson(this.#open.name, this.#open.input);
     if (this.#open) this.#sink.stop();
     this.#open = undefined;
   }
