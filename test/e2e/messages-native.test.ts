@@ -316,6 +316,7 @@ describe("the cache", () => {
   test.each([
     ["a thread", { thread: { type: "create" } }],
     ["a container", { container: "c" }],
+    ["how an earlier answer's prompt was cached", { diagnostics: { previous_message_id: "msg_1" } }],
     ["a tool that the server runs", { tools: [{ type: "web_search_20250305", name: "web_search" }] }],
   ])("keeps no answer that stands for more than the request: %s", async (_, fields) => {
     const body = { ...same(), ...fields };

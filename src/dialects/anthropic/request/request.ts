@@ -19,7 +19,7 @@ export function parseMessagesRequest(body: unknown): MessagesRequest {
 }
 
 /** Members by which an answer depends on more than the request. */
-const STATE = ["thread", "container", "mcp_servers"];
+const STATE = ["thread", "container", "mcp_servers", "diagnostics"];
 
 function isPresent(value: Json | undefined): boolean {
   return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
