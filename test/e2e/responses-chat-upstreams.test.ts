@@ -44,9 +44,10 @@ async function ask(body: JsonObject) {
     headers: { authorization: `Bearer ${gateway.key}`, "content-type": "application/json" },
     body: JSON.stringify({ model: "plain/m", ...body }),
   });
-  const sent = upstream.requests.at(-1)?.json() as { readonly messages: readonly JsonObject[] };
+  const sent = upstream.requests.at(-1)?.json() as JsonObject & { messages: readonly JsonObject[] };
   const { status, headers } = response;
-  return { status, ignored: headers.get("x-modelyard-ignored"), messages: sent.messages };
+  const answer = (await response.json()) as JsonObject;
+  return { status, answer, sent, ignored: headers.get("x-modelyard-ignored"), messages: sent.messages };
 }
 
 const user = { role: "user", content: "Hi" };
@@ -66,6 +67,42 @@ test("unsigned reasoning goes back as the server gave it", async () => {
     reasoning_content: "Hm.",
     tool_calls: [{ id: "a" }],
   });
+});
+
+test("a tool's name that is too long for servers goes up shorter, and comes back whole", async () => {
+  const name = `mcp__server__${"tool".repeat(20)}`;
+  const { respond } = upstream;
+  upstream.respond = (exchange) => {
+    const { tools } = exchange.json() as { tools: { function: { name: string } }[] };
+    const called = { name: tools[0]?.function.name, arguments: "{}" };
+    const message = {
+      role: "assistant",
+      content: null,
+      tool_calls: [{ id: "a", type: "function", function: called }],
+    };
+    return exchange.send(
+      jsonAnswer({ ...openaiCompletion(""), choices: [{ index: 0, message, finish_reason: "tool_calls" }] }),
+    );
+  };
+  try {
+    const { answer, sent } = await ask({
+      input: [
+        user,
+        { type: "function_call", call_id: "b", name, arguments: "{}" },
+        { type: "function_call_output", call_id: "b", output: "1" },
+      ],
+      tools: [{ type: "function", name, parameters: {} }],
+      tool_choice: { type: "function", name },
+    });
+    expect(answer).toMatchObject({ output: [{ type: "function_call", name }] });
+    const [tool] = sent["tools"] as [{ function: { name: string } }];
+    expect(tool.function.name).toHaveLength(64);
+    const called = { function: { name: tool.function.name } };
+    expect(sent).toMatchObject({ tools: [called], tool_choice: called });
+    expect(sent.messages[1]).toMatchObject({ tool_calls: [called] });
+  } finally {
+    upstream.respond = respond;
+  }
 });
 
 test("what is left out is named as the client wrote it", async () => {

@@ -38,7 +38,7 @@ export class Tools {
 
   /** Returns the function that stands for a tool; also for one that is in the history only. */
   nameOf(name: string, namespace: string | undefined): string {
-    return namespace === undefined ? name : joined(name, namespace);
+    return shortened(namespace === undefined ? name : `${namespace}__${name}`);
   }
 
   #add(tool: JsonObject, place: string, namespace?: string): void {
@@ -116,9 +116,8 @@ function nameIn({ function: invoked }: JsonObject): string | undefined {
   return typeof name === "string" ? name : undefined;
 }
 
-/** Depends on nothing but both names, so that a conversation's later requests use the same one. */
-function joined(name: string, namespace: string): string {
-  const whole = `${namespace}__${name}`;
+/** Depends on nothing but the name, so that a conversation's later requests use the same one. */
+function shortened(whole: string): string {
   if (whole.length <= MAX_NAME) return whole;
   const hash = Bun.hash(whole).toString(36);
   return `${whole.slice(0, MAX_NAME - hash.length - 1)}_${hash}`;
