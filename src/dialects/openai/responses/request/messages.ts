@@ -1,5 +1,6 @@
 import type { Json, JsonObject, Message } from "../../../../contract/index.ts";
 import { isObject } from "../../../../contract/json.ts";
+import type { Impossible } from "./parts.ts";
 import { contentOf, joinedTexts, spokenIn } from "./parts.ts";
 import { invalid, listOf, textIn } from "../../../fitting/values.ts";
 import { unwrapReasoning } from "../reasoning.ts";
@@ -12,11 +13,7 @@ export interface PlacedItem {
   readonly place: string;
 }
 
-/** Why a request can't be a conversation. */
-export interface Impossible {
-  readonly param: string;
-  readonly why: string;
-}
+const ROLES: ReadonlySet<string> = new Set(["user", "assistant", "system", "developer"]);
 
 /** What one turn of the assistant said, over several items. */
 interface Turn {
@@ -82,7 +79,9 @@ export class Messages {
 
   #message(item: JsonObject, place: string): void {
     const { role, content } = item;
-    if (typeof role !== "string") throw invalid(`${place}.role`, "expected the role of a message");
+    if (typeof role !== "string" || !ROLES.has(role)) {
+      throw invalid(`${place}.role`, `expected one of ${[...ROLES].join(", ")}`);
+    }
     if (role !== "assistant") {
       this.end();
       this.list.push({ role, content: this.#content(content, `${place}.content`) });
@@ -130,13 +129,8 @@ export class Messages {
   }
 
   #content(content: Json | undefined, place: string): Message["content"] & {} {
-    const { parts, elsewhere } = contentOf(content, place);
-    if (elsewhere !== undefined) {
-      this.impossible ??= {
-        param: elsewhere,
-        why: "a file by its id is at one upstream only; send its data",
-      };
-    }
+    const { parts, impossible } = contentOf(content, place);
+    this.impossible ??= impossible;
     return parts;
   }
 

@@ -2,20 +2,40 @@ import type { ContentPart, Json, JsonObject } from "../../../../contract/index.t
 import { isObject } from "../../../../contract/json.ts";
 import { invalid, others } from "../../../fitting/values.ts";
 
+/** Why a request can't be a conversation. */
+export interface Impossible {
+  readonly param: string;
+  readonly why: string;
+}
+
 /** What is said or shown, as chat completions write it. */
 interface Content {
   readonly parts: string | ContentPart[];
-  /** The place of a part that is at one upstream only. */
-  readonly elsewhere: string | undefined;
+  /** A part that no conversation can hold. */
+  readonly impossible: Impossible | undefined;
 }
 
 /** Reads the content of a message, or a tool's output. */
 export function contentOf(content: Json | undefined, place: string): Content {
-  if (typeof content === "string") return { parts: content, elsewhere: undefined };
+  if (typeof content === "string") return { parts: content, impossible: undefined };
   if (!Array.isArray(content)) throw invalid(place, "expected string or list");
   const parts = content.map((part: Json, index) => partOf(part, `${place}[${index}]`));
-  const index = content.findIndex((part: Json) => isObject(part) && typeof part["file_id"] === "string");
-  return { parts, elsewhere: index < 0 ? undefined : `${place}[${index}].file_id` };
+  return { parts, impossible: firstImpossible(content, place) };
+}
+
+/** The ways to name a file that stands elsewhere, and why none goes up. */
+const ELSEWHERE = {
+  file_id: "a file by its id is at one upstream only; send its data",
+  file_url: "the upstream takes no addresses of files; send its data",
+};
+
+function firstImpossible(parts: readonly Json[], place: string): Impossible | undefined {
+  for (const [index, part] of parts.entries()) {
+    for (const [name, why] of Object.entries(ELSEWHERE))
+      if (isObject(part) && typeof part[name] === "string")
+        return { param: `${place}[${index}].${name}`, why };
+  }
+  return undefined;
 }
 
 function partOf(part: Json, place: string): ContentPart {
