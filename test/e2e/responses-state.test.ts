@@ -267,16 +267,36 @@ describe("an answer that is kept", () => {
 
   test("has the items that it answered, in pages", async () => {
     const { id } = await answer({ model: "hello", input: [user("One"), user("Two"), user("Three")] });
+    const listed = (text: string) => ({
+      type: "message",
+      role: "user",
+      content: [{ type: "input_text", text }],
+    });
     const page = async (query: string) =>
       (await (await at(`${id}/input_items${query}`)).json()) as { data: object[] };
     expect(await page("?order=asc&limit=2")).toMatchObject({
-      data: [user("One"), user("Two")],
+      data: [listed("One"), listed("Two")],
       first_id: "item_0",
       last_id: "item_1",
       has_more: true,
     });
-    expect(await page("?order=asc&after=item_1")).toMatchObject({ data: [user("Three")], has_more: false });
-    expect((await page("")).data).toMatchObject([user("Three"), user("Two"), user("One")]);
+    expect(await page("?order=asc&after=item_1")).toMatchObject({ data: [listed("Three")], has_more: false });
+    expect((await page("")).data).toMatchObject([listed("Three"), listed("Two"), listed("One")]);
+  });
+
+  test.each([
+    ["limit", "-1"],
+    ["limit", "101"],
+    ["limit", "many"],
+    ["order", "bogus"],
+    ["after", "unknown"],
+  ])("refuses a page of its items by %s=%s", async (param, value) => {
+    const { id } = await answer({ model: "hello", input: "One" });
+    expect(await errorOf(await at(`${id}/input_items?${param}=${value}`))).toMatchObject({
+      status: 400,
+      code: "invalid_value",
+      param,
+    });
   });
 
   test("is nobody else's, and can't be cancelled", async () => {

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../../contract/index.ts";
 import { GatewayError, wrongMethod } from "../../../errors/gateway-error.ts";
 import type { StateEndpoint } from "../../dialect.ts";
+import { invalid } from "../../fitting/values.ts";
 import type { ClientState } from "../../kept-texts.ts";
 import { jsonAnswer } from "../../operation-document.ts";
 import type { KeptLines } from "./request/kept.ts";
@@ -112,19 +113,37 @@ function shown(item: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(item).filter(([name]) => name !== "encrypted_content"));
 }
 
+/** An item as the API lists it; a client may have written a message in a shorter form. */
+function listed(item: JsonObject, index: number): JsonObject {
+  const { type = "message", role, content } = item;
+  const part = role === "assistant" ? "output_text" : "input_text";
+  return {
+    id: `item_${index}`,
+    ...item,
+    type,
+    ...(typeof content === "string" && { content: [{ type: part, text: content }] }),
+  };
+}
+
 /** https://platform.openai.com/docs/api-reference/responses/input-items */
 function page(items: readonly JsonObject[], query: URLSearchParams): JsonObject {
-  const named = items.map((item, index) => ({ id: `item_${index}`, ...item }));
-  if (query.get("order") !== "asc") named.reverse();
-  const asked = Number(query.get("limit") ?? 20);
-  const limit = asked >= 1 && asked <= LONGEST_PAGE ? Math.floor(asked) : 20;
-  const from = named.findIndex(({ id }) => id === query.get("after")) + 1;
+  const named = items.map(listed);
+  const order = query.get("order") ?? "desc";
+  if (order === "desc") named.reverse();
+  else if (order !== "asc") throw invalid("order", "expected asc or desc");
+  const limit = Number(query.get("limit") ?? 20);
+  if (!Number.isInteger(limit) || limit < 1 || limit > LONGEST_PAGE)
+    throw invalid("limit", `expected a whole number from 1 to ${LONGEST_PAGE}`);
+  const after = query.get("after");
+  // The last: an item may stand there twice.
+  const from = named.findLastIndex(({ id }) => id === after) + 1;
+  if (after !== null && from === 0) throw invalid("after", "no such item is in the list");
   const data = named.slice(from, from + limit);
   return {
     object: "list",
     data,
-    first_id: data[0]?.id ?? null,
-    last_id: data.at(-1)?.id ?? null,
+    first_id: data[0]?.["id"] ?? null,
+    last_id: data.at(-1)?.["id"] ?? null,
     has_more: from + limit < named.length,
   };
 }
