@@ -138,6 +138,18 @@ describe("a streamed answer", () => {
     }
   });
 
+  test("has told what it cost when the line is cut behind that", async () => {
+    const whole = begun + called + closed + ended("tool_use");
+    const told = whole.slice(0, whole.indexOf("event: message_stop"));
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode(told)),
+      pull: (controller) => controller.error(new Error("reset")),
+    });
+    const { items, error } = await read(body);
+    expect(error).toBeDefined();
+    expect(framesIn(items)).toBe(told);
+  });
+
   test("that goes on for ever behind a broken call is the upstream's fault", async () => {
     const { error } = await read(begun + called + input("[") + closed + event("weather").repeat(200));
     expect(error).toMatchObject({ code: "bad-response" });

@@ -39,6 +39,11 @@ export class ContentBlocks {
     return this.#hasBrokenCall;
   }
 
+  /** True while a tool call has begun and not ended. */
+  get hasOpenCall(): boolean {
+    return this.#open.values().some(({ call }) => call !== undefined);
+  }
+
   /** Begins a block. Whole blocks of a plain answer are begun with their content and ended. */
   begin(index: number, block: JsonObject): CanonicalEvent[] {
     const type = asString(block["type"]);

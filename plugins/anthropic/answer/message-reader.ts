@@ -34,6 +34,11 @@ export class MessageReader {
     return this.#blocks.hasBrokenCall;
   }
 
+  /** True after a `stop_reason` that left a tool call open, as servers do that don't send the end of a block. */
+  get hasLeftCallOpen(): boolean {
+    return this.#hasEnd && this.#blocks.hasOpenCall;
+  }
+
   /** Maps a piece of text. */
   readText(text: string): CanonicalEvent[] {
     this.#hasEnd = false;

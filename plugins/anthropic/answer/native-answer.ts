@@ -21,8 +21,8 @@ class NativeAnswer implements AnswerReader {
   readonly #isStream: boolean;
   #hasStarted = false;
   /**
-   * The frames from the end of a call on that can't be run, or from the message's `stop_reason`: clients run a call that
-   * is closed, so that these go out only once the answer is found to be good.
+   * The frames from the end of a call on that can't be run, or from a `stop_reason` before its end: clients run a call
+   * that is closed, so that these go out only once the answer is found to be good.
    */
   #held: NativeEvent[] = [];
 
@@ -56,9 +56,9 @@ class NativeAnswer implements AnswerReader {
 
   /** Yields the frames that can go out now. Throws where the answer calls a tool that can't be run and was not cut. */
   *#judged(next: NativeEvent): Generator<ChatEvent, void> {
-    const { isFinished, hasEnd, hasBrokenCall } = this.#answer.message;
+    const { isFinished, hasLeftCallOpen, hasBrokenCall } = this.#answer.message;
     this.#held.push(next);
-    if (!isFinished && (hasEnd || hasBrokenCall) && this.#held.length <= MAX_HELD) return;
+    if (!isFinished && (hasLeftCallOpen || hasBrokenCall) && this.#held.length <= MAX_HELD) return;
     const held = this.#held;
     this.#held = [];
     if (!hasBrokenCall || held.some(({ events }) => events.some(isCut))) return yield* held;
