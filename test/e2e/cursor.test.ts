@@ -148,6 +148,32 @@ describe("a Responses body at /v1/chat/completions", () => {
     expect((await ask({})).choices[0]?.message.tool_calls).toEqual([said] as never);
   });
 
+  test("gets a call by a name of its own that is too long for chats", async () => {
+    const name = `mcp__server__${"x".repeat(80)}`;
+    let called = "";
+    door.upstream.respond = (exchange) => {
+      const { tools } = exchange.json() as { tools: { function: { name: string } }[] };
+      called = tools[0]?.function.name ?? "";
+      const said = { id: "call_1", type: "function", function: { name: called, arguments: "{}" } };
+      const message = plain({ role: "assistant", tool_calls: [said] }, { finish_reason: "tool_calls" });
+      return answers(message)(exchange);
+    };
+    const tools = [{ type: "function", name, parameters: PARAMETERS }];
+    const { choices } = await ask({ tools });
+    expect(called).toMatch(/^mcp__server__x+_[a-z0-9]+$/);
+    expect(called.length).toBeLessThanOrEqual(64);
+    expect(choices[0]?.message.tool_calls).toMatchObject([{ function: { name } }]);
+    const history = [...BODY.input, { type: "function_call", call_id: "call_1", name, arguments: "{}" }];
+    await ask({
+      tools,
+      input: [...history, { type: "function_call_output", call_id: "call_1", output: "1" }],
+    });
+    const sent = door.upstream.requests.at(-1)?.json() as { messages: object[] } | undefined;
+    expect(sent?.messages.at(-2)).toMatchObject({ tool_calls: [{ function: { name: called } }] });
+    const response = await client.responses.create({ ...BODY, tools } as never);
+    expect(response.output).toMatchObject([{ type: "function_call", name }]);
+  });
+
   test("with a call that breaks off ends with an error", async () => {
     door.upstream.respond = streams(CALLS.slice(0, 9));
     expect(await streamed().catch(({ code }: { code: string }) => code)).toBe("upstream_truncated");

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import Anthropic from "@anthropic-ai/sdk";
 import type { JsonObject } from "modelyard/plugin";
-import { jsonAnswer, openaiCompletion, startFaultUpstream } from "../support/fault-upstream.ts";
+import { jsonAnswer, openaiCompletion, sseAnswer, startFaultUpstream } from "../support/fault-upstream.ts";
 import type { FaultUpstream } from "../support/fault-upstream.ts";
 import type { RunningGateway } from "../support/gateway.ts";
 import { startGateway } from "../support/gateway.ts";
@@ -269,6 +269,59 @@ describe("what can't be done without", () => {
     expect([status, body]).toMatchObject([400, { error: { type: "invalid_request_error" } }]);
     expect(upstream.requests.length).toBe(before);
   });
+});
+
+test("a tool's name that is longer than 64 characters is shortened on the way there, and whole in the answer", async () => {
+  const { respond } = upstream;
+  const names = ["a", "b"].map((end) => `mcp__server__${"x".repeat(60)}${end}`);
+  let called = "";
+  upstream.respond = (exchange) => {
+    const { stream, tools } = exchange.json() as {
+      stream?: boolean;
+      tools: { function: { name: string } }[];
+    };
+    called = tools[1]?.function.name ?? "";
+    const calls = [{ index: 0, id: "c1", type: "function", function: { name: called, arguments: "{}" } }];
+    const said = { role: "assistant", content: null, tool_calls: calls };
+    const choice = { index: 0, finish_reason: "tool_calls" };
+    if (!stream) {
+      return exchange.send(jsonAnswer({ ...openaiCompletion(""), choices: [{ ...choice, message: said }] }));
+    }
+    const chunk = { id: "c", object: "chat.completion.chunk", choices: [{ ...choice, delta: said }] };
+    return exchange.send(sseAnswer([`data: ${JSON.stringify(chunk)}\n\n`, "data: [DONE]\n\n"]));
+  };
+  try {
+    const client = new Anthropic({ baseURL: gateway.url, apiKey: gateway.key, maxRetries: 0 });
+    const tool = (name: string) => ({ name, input_schema: { type: "object" as const } });
+    const use = { type: "tool_use" as const, id: "c0", name: names[1] ?? "", input: {} };
+    const asked = {
+      model: "plain/m",
+      max_tokens: 50,
+      tools: names.map(tool),
+      tool_choice: { type: "tool" as const, name: use.name },
+      messages: [
+        { role: "user" as const, content: "Hi" },
+        { role: "assistant" as const, content: [use] },
+        {
+          role: "user" as const,
+          content: [{ type: "tool_result" as const, tool_use_id: "c0", content: "1" }],
+        },
+      ],
+    };
+    const answers = [await client.messages.create(asked), await client.messages.stream(asked).finalMessage()];
+    for (const { content } of answers) expect(content).toMatchObject([{ type: "tool_use", name: names[1] }]);
+    const sent = upstream.requests.at(-1)?.json() as JsonObject;
+    expect(sent).toMatchObject({
+      tool_choice: { function: { name: called } },
+      messages: [{}, { tool_calls: [{ function: { name: called } }] }, {}],
+    });
+    const told = (sent["tools"] as { function: { name: string } }[]).map((each) => each.function.name);
+    expect(new Set(told).size).toBe(2);
+    for (const name of told) expect(name).toMatch(/^mcp__server__x+_[a-z0-9]+$/);
+    for (const name of told) expect(name.length).toBeLessThanOrEqual(64);
+  } finally {
+    upstream.respond = respond;
+  }
 });
 
 test.each([

@@ -3,11 +3,12 @@ import { generatedAnswer } from "../operation-document.ts";
 import { collectMessage } from "./answer/message.ts";
 import { MessageWriter } from "./answer/stream.ts";
 import { PING_FRAME } from "./frame.ts";
+import type { MessagesRequest } from "./request/request.ts";
 import { parseMessagesRequest } from "./request/request.ts";
 import { MessagesRequestSchema } from "./request/schema.ts";
 
 /** Anthropic's Messages API. */
-export const messages: GenerateEndpoint = {
+export const messages: GenerateEndpoint<MessagesRequest> = {
   kind: "generate",
   path: "/v1/messages",
   document: {

@@ -5,6 +5,8 @@ import type { AnswerEvent } from "../../../answer/answer-event.ts";
 import { expectJson } from "../../../answer/tool-calls.ts";
 import { GrowingText } from "../../../runtime/growing-text.ts";
 import { Bounded } from "../../bounded.ts";
+import type { MessagesRequest } from "../request/request.ts";
+import { showsThinking } from "./display.ts";
 import { JsonProgress } from "./json-progress.ts";
 
 /** Receives the blocks of an answer, one after the other. All but `start` concern the block that was started last. */
@@ -44,16 +46,18 @@ const TEXT: OpenBlock = { kind: "text" };
 export class BlockSequence {
   readonly #sink: BlockSink;
   readonly #ids = new Map<string, string>();
+  /** Without it only the signatures of thoughts are shown. */
   readonly #showsThinking: boolean;
+  readonly #longNames: ReadonlyMap<string, string>;
   #open: OpenBlock | undefined;
   #held: Content[] = [];
   readonly #bounded = new Bounded();
   #hasRefusal = false;
 
-  /** Without `showsThinking` only the signatures of thoughts are shown. */
-  constructor(sink: BlockSink, showsThinking: boolean) {
+  constructor(sink: BlockSink, request: MessagesRequest) {
     this.#sink = sink;
-    this.#showsThinking = showsThinking;
+    this.#showsThinking = showsThinking(request);
+    this.#longNames = request.longNames;
   }
 
   /** True when a text can be added without further thought. */
@@ -138,7 +142,7 @@ export class BlockSequence {
       this.#sink.start({
         type: "tool_use",
         id: this.#idOf(id ?? ""),
-        name,
+        name: this.#longNames.get(name) ?? name,
         input: {},
         ...nativeMembers(own),
       });

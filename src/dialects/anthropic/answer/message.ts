@@ -5,19 +5,18 @@ import { isObject } from "../../../contract/json.ts";
 import { parseLossless } from "../../../json/lossless.ts";
 import { Bounded } from "../../bounded.ts";
 import type { Collected } from "../../dialect.ts";
-import type { GenerateRequest } from "../../model-request.ts";
+import type { MessagesRequest } from "../request/request.ts";
 import type { BlockSink } from "./block-sequence.ts";
 import { BlockSequence } from "./block-sequence.ts";
-import { showsThinking } from "./display.ts";
 import { MessageIdentity } from "./message-identity.ts";
 import { isCut, stopMembers } from "./stop-reason.ts";
 import { usageBody } from "./usage.ts";
 
 /** Collects an answer into Anthropic's message. https://platform.claude.com/docs/en/api/messages/create */
-export async function collectMessage(answer: AnswerBatches, request: GenerateRequest): Promise<Collected> {
+export async function collectMessage(answer: AnswerBatches, request: MessagesRequest): Promise<Collected> {
   const identity = new MessageIdentity(request.model);
   const content = new CollectedBlocks();
-  const blocks = new BlockSequence(content, showsThinking(request));
+  const blocks = new BlockSequence(content, request);
   const bounded = new Bounded();
   let usage: CountedUsage | undefined;
   let finish: FinishEvent | undefined;

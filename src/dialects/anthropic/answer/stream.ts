@@ -2,12 +2,11 @@ import type { FinishEvent, JsonObject, Usage } from "../../../contract/index.ts"
 import type { AnswerEvent, CountedUsage } from "../../../answer/answer-event.ts";
 import type { GatewayError } from "../../../errors/gateway-error.ts";
 import type { FrameWriter } from "../../dialect.ts";
-import type { GenerateRequest } from "../../model-request.ts";
 import { errorFrame } from "../error.ts";
 import { frame } from "../frame.ts";
+import type { MessagesRequest } from "../request/request.ts";
 import type { BlockSink } from "./block-sequence.ts";
 import { BlockSequence } from "./block-sequence.ts";
-import { showsThinking } from "./display.ts";
 import { MessageIdentity } from "./message-identity.ts";
 import { isCut, stopMembers } from "./stop-reason.ts";
 import { usageBody } from "./usage.ts";
@@ -32,10 +31,10 @@ export class MessageWriter implements FrameWriter, BlockSink {
   #finish: FinishEvent | undefined;
   #usage: CountedUsage | undefined;
 
-  constructor(request: GenerateRequest, usageSoFar: () => Usage) {
+  constructor(request: MessagesRequest, usageSoFar: () => Usage) {
     this.#usageSoFar = usageSoFar;
     this.#identity = new MessageIdentity(request.model);
-    this.#blocks = new BlockSequence(this, showsThinking(request));
+    this.#blocks = new BlockSequence(this, request);
   }
 
   write(event: AnswerEvent): string {

@@ -1,6 +1,7 @@
 import type { ContentPart, JsonObject, Message } from "../../../contract/index.ts";
 import { stringifyJson } from "../../../json/json-text.ts";
 import { textPart } from "./blocks.ts";
+import { shortName } from "../../fitting/short-name.ts";
 import { objectAt, picked, textAt, textIn } from "../../fitting/values.ts";
 
 /** An assistant's turn in the making. */
@@ -74,7 +75,7 @@ function toolCall(block: JsonObject, path: string): JsonObject {
     id: textAt(block["id"], `${path}.id`),
     type: "function",
     function: {
-      name: textAt(block["name"], `${path}.name`),
+      name: shortName(textAt(block["name"], `${path}.name`)),
       arguments: stringifyJson(objectAt(block["input"] ?? {}, `${path}.input`)),
     },
     ...(Object.keys(own).length > 0 && { extra_content: own }),

@@ -9,6 +9,7 @@ import { chatFor } from "../../fitting/chat-for.ts";
 import { clientName } from "./client-name.ts";
 import { Refusals } from "../../fitting/refusals.ts";
 import { MessagesRequestSchema } from "./schema.ts";
+import { shortenedNames } from "./tools.ts";
 
 const compiled = TypeCompiler.Compile(MessagesRequestSchema);
 
@@ -45,6 +46,11 @@ export class MessagesRequest extends NativeConversation {
 
   override clientName(member: string): string {
     return clientName(member);
+  }
+
+  /** The client's names of tools, by the shorter ones that other upstreams are told. */
+  get longNames(): ReadonlyMap<string, string> {
+    return shortenedNames(this.body);
   }
 
   override get keepsState(): boolean {

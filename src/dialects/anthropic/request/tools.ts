@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "../../../contract/index.ts";
+import { shortName } from "../../fitting/short-name.ts";
 import type { Given } from "../../fitting/values.ts";
 import { invalid, listOf, objectAt, others, textAt, textIn } from "../../fitting/values.ts";
 
@@ -19,6 +20,12 @@ export function toolMembers({ tools, tool_choice: choice }: JsonObject): JsonObj
   };
 }
 
+/** Returns the names that `toolMembers` shortens, by what they become. */
+export function shortenedNames({ tools }: JsonObject): ReadonlyMap<string, string> {
+  const names = listOf(tools).map(({ name }) => textIn(name));
+  return new Map(names.filter((name) => shortName(name) !== name).map((name) => [shortName(name), name]));
+}
+
 function isObjectWith(value: Given, name: string): boolean {
   return typeof value === "object" && value !== null && (value as JsonObject)[name] === true;
 }
@@ -29,7 +36,7 @@ function toolOf(tool: JsonObject, path: string): Json {
   return {
     type: "function",
     function: {
-      name: textAt(tool["name"], `${path}.name`),
+      name: shortName(textAt(tool["name"], `${path}.name`)),
       ...(typeof description === "string" && { description }),
       ...(schema !== undefined && schema !== null && { parameters: withoutDialect(schema, path) }),
       ...(typeof strict === "boolean" && { strict }),
@@ -53,7 +60,7 @@ function choiceOf(choice: JsonObject): Json {
     case "none":
       return "none";
     case "tool":
-      return { type: "function", function: { name: textAt(choice["name"], "tool_choice.name") } };
+      return { type: "function", function: { name: shortName(textAt(choice["name"], "tool_choice.name")) } };
     default:
       throw invalid("tool_choice.type", "expected auto, any, tool or none");
   }

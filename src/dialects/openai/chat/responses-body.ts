@@ -47,10 +47,12 @@ class CustomCalls {
 
   #raiseCall(event: ToolCallEvent): ToolCallEvent {
     const { index, name, arguments: piece = "", fields } = event;
-    if (name !== undefined && this.#tools.raise(name).type === "custom")
-      this.#inputs[index] = new CustomInput();
+    const tool = name === undefined ? undefined : this.#tools.raise(name);
+    if (tool?.type === "custom") this.#inputs[index] = new CustomInput();
+    // A chat has no place for a namespace.
+    const named = tool && tool.namespace === undefined ? { ...event, name: tool.name } : event;
     const input = this.#inputs[index];
-    return input ? { ...event, arguments: input.push(piece), fields: { ...fields, type: "custom" } } : event;
+    return input ? { ...named, arguments: input.push(piece), fields: { ...fields, type: "custom" } } : named;
   }
 }
 

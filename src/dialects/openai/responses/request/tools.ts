@@ -1,5 +1,6 @@
 import type { JsonObject } from "../../../../contract/index.ts";
 import { isObject } from "../../../../contract/json.ts";
+import { shortName } from "../../../fitting/short-name.ts";
 import { invalid, picked, textIn } from "../../../fitting/values.ts";
 import type { ResponsesBody } from "./schema.ts";
 
@@ -9,9 +10,6 @@ export interface RaisedTool {
   readonly name: string;
   readonly namespace: string | undefined;
 }
-
-/** The longest name that upstreams take for a function. */
-const MAX_NAME = 64;
 
 /**
  * The tools of a request as functions, which is all that every upstream knows, and the way back from a function's name to
@@ -38,7 +36,7 @@ export class Tools {
 
   /** Returns the function that stands for a tool; also for one that is in the history only. */
   nameOf(name: string, namespace: string | undefined): string {
-    return shortened(namespace === undefined ? name : `${namespace}__${name}`);
+    return shortName(namespace === undefined ? name : `${namespace}__${name}`);
   }
 
   #add(tool: JsonObject, place: string, namespace?: string): void {
@@ -114,11 +112,4 @@ export class Tools {
 function nameIn({ function: invoked }: JsonObject): string | undefined {
   const name = isObject(invoked) ? invoked["name"] : undefined;
   return typeof name === "string" ? name : undefined;
-}
-
-/** Depends on nothing but the name, so that a conversation's later requests use the same one. */
-function shortened(whole: string): string {
-  if (whole.length <= MAX_NAME) return whole;
-  const hash = Bun.hash(whole).toString(36);
-  return `${whole.slice(0, MAX_NAME - hash.length - 1)}_${hash}`;
 }
