@@ -3,7 +3,7 @@ import type { Emulator, RunFault, RunScript } from "../support/langfast-emulator
 import { everyUnits } from "../support/langfast-emulator/index.ts";
 import { startLangfast } from "../support/langfast-gateway.ts";
 import { until } from "../support/until.ts";
-import { ask, flawIn } from "./verdict.ts";
+import { ask, flawIn } from "../promises/verdict.ts";
 
 /**
  * The same promise for an upstream that speaks Socket.IO: a run that broke off is never sold as a whole one.
