@@ -32,8 +32,10 @@ export function keyOf(name: string): string {
 
 function bodyOf({ endpoint, model, stream, includeUsage, id, shared }: ChaosRequest): object {
   const streamed = { stream, ...(stream && includeUsage && { stream_options: { include_usage: true } }) };
-  // By `user` the upstream knows whose script to play.
-  if (endpoint === "embeddings") return { model, input: "some words", user: id };
+  // By `user` the upstream knows whose script to play. Vectors are cached by their input.
+  if (endpoint === "embeddings") {
+    return { model, input: shared === undefined ? `words of ${id}` : `words of prompt ${shared}`, user: id };
+  }
   const prompt = shared === undefined ? "some words" : `words of prompt ${shared}`;
   const rest = { ...streamed, ...(shared !== undefined && { temperature: 0 }), user: id };
   if (endpoint === "completions") return { model, prompt, max_tokens: 20, ...rest };

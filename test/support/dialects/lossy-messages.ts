@@ -1,3 +1,4 @@
+import { shortName } from "../../../src/dialects/fitting/short-name.ts";
 import type { Json, JsonObject } from "modelyard/plugin";
 import { isObject } from "modelyard/kit";
 
@@ -203,6 +204,16 @@ export const LOSSY_MESSAGES: readonly LossyCase[] = [
         ? { ...tool, input_schema: without(tool["input_schema"], "$schema") }
         : tool,
     ),
+  },
+  {
+    name: "a name of a tool with more than 64 characters",
+    result: "cut, with a hash at its end; calls come back with the whole name",
+    told: "",
+    example: {
+      tools: [{ name: "f".repeat(65), input_schema: { type: "object", properties: {} } }],
+      messages: [user(text("a"))],
+    },
+    apply: eachTool((tool) => ({ ...tool, name: shortName(tool["name"] as string) })),
   },
   {
     name: "`type: custom` of a tool",
