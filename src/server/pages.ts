@@ -43,8 +43,8 @@ const FRONT_PAGE = `<!doctype html>
   @media (prefers-color-scheme: dark) { body { background: #12161c; color: #dde3ea } code { background: #232a34 } a { color: #8ab8ff } }
 </style>
 <h1>Modelyard ${version}</h1>
-<p>One OpenAI-compatible API in front of many AI upstreams. It is running.</p>
-<p>Give your client this address with <code>/v1</code> at its end as base URL, and a key.</p>
+<p>One API in front of many AI upstreams. It is running.</p>
+<p>Give a client of OpenAI's API this address with <code>/v1</code> at its end as base URL, one of Anthropic's API the address as it is, and a key.</p>
 <ul>
   <li><a href="docs">API documents</a></li>
   <li><a href="openapi.json">openapi.json</a></li>

@@ -1,3 +1,4 @@
+import { withOwnClient } from "../http-client.ts";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { streams } from "../../promises/recordings.ts";
@@ -41,14 +42,18 @@ export const RECORDED_ANSWERS: readonly RecordedAnswer[] = [
 
 /** Starts a gateway that asks one server by each of these APIs, and nothing twice. */
 export function startMessageGateway({ url }: FaultUpstream): Promise<RunningGateway> {
-  return startGateway(`
+  return startGateway(
+    `
 upstreams:
   open: { plugin: openai, options: { base_url: "${url}/v1", models: [m] } }
   claude: { plugin: anthropic, options: { base_url: "${url}", api_key: sk-ant-test, models: [claude-sonnet-4-5] } }
   gemini: { plugin: gemini, options: { base_url: "${url}", api_key: test-0123456789, models: [gemini-2.5-flash, gemini-3-flash-preview] } }
 retry: { attempts: 1 }
 health: { failures: 1000000 }
-`);
+`,
+    // A whole answer whose end mark is cut off is not to be lost.
+    { outbound: withOwnClient("brokenTail") },
+  );
 }
 
 /** The place behind each event of an answer. */
