@@ -143,11 +143,11 @@ export class AnswerGuard extends Stage<NextBatch, NextBatch> implements Batches 
     const hasWaited = this.#waitingSince !== undefined;
     this.#waitingSince = undefined;
     const shown = this.#isOver ? undefined : this.#take(next);
+    // Also where it is shown: a usage report commits no answer.
+    if (hasWaited && !this.#isOver && !this.#progress.hasBegun) this.#follower.alive();
     if (shown) return shown;
     if (this.#failure) throw this.#failure.error;
-    if (this.#isOver) return this.#takeLast();
-    if (hasWaited) this.#follower.alive();
-    return undefined;
+    return this.#isOver ? this.#takeLast() : undefined;
   }
 
   protected override fail(error: unknown): NextBatch {

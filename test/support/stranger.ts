@@ -66,7 +66,8 @@ export async function tryPlugin(kind: string, { folder, command }: Stranger): Pr
   const tested = await run(["bun", "test"], home);
   expect(tested).toMatch(/ [1-9]\d* pass\n 0 fail\n/);
   expect(skipped(tested).filter((id) => id.startsWith("4."))).toEqual(kind === "http" ? NEED_A_STREAM : []);
-  expect(skipped(tested).length).toBeLessThan(RULES.length / 3);
+  // The rules of level 7 are for upstreams that speak a client's own API.
+  expect(skipped(tested).filter((id) => !id.startsWith("7.")).length).toBeLessThan(RULES.length / 3);
   await using emulator = new CodeProcess(join(home, "emulator.ts"), ["0"], { cwd: home });
   const upstream = () => /listens on (http\S+)\/\n/.exec(emulator.stdout)?.[1];
   await until(() => upstream() !== undefined, "the emulator to listen", 10_000);
