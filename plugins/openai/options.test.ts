@@ -41,6 +41,10 @@ describe("options", () => {
   test.each([
     { given: {}, message: "base_url or preset is missing" },
     { given: { preset: "vllm", base_url: URL_OF_MINE }, message: "exclude each other" },
+    {
+      given: { base_url: "http://127.0.0.1:1/v1/chat/completions" },
+      message: "ends with /chat/completions, which the gateway adds by itself",
+    },
     { given: { base_url: "http://" }, message: "base_url is no address" },
     {
       given: { base_url: URL_OF_MINE, api_key: "a", api_keys: [{ key: "b" }] },

@@ -89,6 +89,9 @@ export function validateOptions(given: Options): void {
   if (base !== undefined && !URL.canParse(base.replaceAll("{model}", "model"))) {
     throw new Error(`base_url is no address: ${base}`);
   }
+  const endpoint = /\/(?:chat\/completions|embeddings|responses)\/?$/.exec(base ?? "")?.[0];
+  if (endpoint)
+    throw new Error(`base_url ends with ${endpoint}, which the gateway adds by itself: leave it out`);
   if (key !== undefined && keys !== undefined) throw new Error("api_key and api_keys exclude each other");
   if (new Set(keys?.map((each) => each.key)).size !== (keys?.length ?? 0)) {
     throw new Error("api_keys: the same key stands there twice");
