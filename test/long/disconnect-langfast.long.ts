@@ -3,9 +3,9 @@ import type { Emulator } from "../support/langfast-emulator/index.ts";
 import type { LangfastGateway } from "../support/langfast-gateway.ts";
 import { startLangfast } from "../support/langfast-gateway.ts";
 import { until } from "../support/until.ts";
-import type { Client } from "./clients.ts";
-import { connecting, fetching } from "./clients.ts";
-import { expectPromptEnds } from "./departures.ts";
+import type { Client } from "../promises/clients.ts";
+import { connecting, fetching } from "../promises/clients.ts";
+import { expectPromptEnds } from "../promises/departures.ts";
 
 /**
  * Nobody listens, nobody works, for an upstream that speaks Socket.IO: its run is abandoned, its credential is
